@@ -1,0 +1,112 @@
+"""What a chain needs and what it gives: a request, an engine callable, and an iterator of events.
+
+A chain does not know HTTP nor which adapter it is on. Whoever runs it turns its events into a response.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Message = dict[str, Any]  # one message in OpenAI's chat form
+
+
+class Engine(Protocol):
+    """One model that answers chat completions; ``body`` is OpenAI's, without ``model``.
+
+    Both raise what the engine's owner raises (unavailable, refused); a chain lets that through. Closing
+    the iterator, or cancelling the awaiting task, cancels the engine's work.
+    """
+
+    async def complete(self, body: Mapping[str, Any]) -> bytes:
+        """The whole answer as the engine's JSON bytes."""
+        ...
+
+    def stream(self, body: Mapping[str, Any]) -> AsyncIterator[bytes]:
+        """The answer as server-sent events, bytes as they arrive, cut anywhere."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one run of a chain."""
+
+    steps: int = 6  # calls of the model
+    seconds: float = 120.0  # wall clock for the whole run
+    tool_seconds: float = 10.0  # wall clock for one tool call
+    tool_characters: int = 8_000  # of a tool's result that the model gets to see
+
+
+@dataclass(frozen=True, slots=True)
+class ChainRequest:
+    """One conversation to answer."""
+
+    messages: Sequence[Message]  # rendered: the prompt template is already in front
+    parameters: Mapping[str, Any]  # the rest of the body: sampling, the client's tools, stop, ...
+    stream: bool
+    tools: Sequence[str] = ()  # names of server tools, registered in the entry points pointsman.tools
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens over all of a chain's calls of the engine."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Bytes of the engine, passed on untouched: server-sent events if streamed, else the JSON body."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """More text of ``reasoning_content``."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """More text of ``content``."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One tool call and what came of it; shown only to a client that asks for a trace."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+    result: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The last event of every chain that does not pass raw bytes."""
+
+    reason: Literal["stop", "length"]
+    usage: Usage
+
+
+Event = Raw | Reasoning | Content | Step | Finish
+
+
+class Chain(Protocol):
+    """A way to turn a rendered conversation into a good answer."""
+
+    def run(self, request: ChainRequest, engine: Engine) -> AsyncIterator[Event]:
+        """Answer ``request``; raises :class:`chains.errors.ChainError` for what it can't do."""
+        ...

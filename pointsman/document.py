@@ -1,0 +1,171 @@
+"""Strict YAML documents: a file becomes a frozen pydantic model, or one report of everything wrong in it.
+
+Every configuration of Pointsman (settings, routes, prompts, recipes) is read here, once, at the entry.
+Each problem names the file, the line, the field, the value found and what was expected.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+
+class Document(BaseModel):
+    """Base of every configuration model: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+D = TypeVar("D", bound=BaseModel)
+Location = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a document."""
+
+    line: int | None  # 1-based; None where the file as a whole is meant
+    field: str  # dotted path, "" for the whole document
+    message: str
+
+
+class DocumentError(ValueError):
+    """A document that can't be used. ``problems`` holds all of them, in the order of the file."""
+
+    def __init__(self, path: Path | str, problems: list[Problem]) -> None:
+        self.path = Path(path)
+        self.problems = sorted(problems, key=lambda p: p.line or 0)
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        count = len(self.problems)
+        lines = [f"{self.path}: {count} problem{'s' if count > 1 else ''}"]
+        for problem in self.problems:
+            where = f"{self.path}:{problem.line}" if problem.line else str(self.path)
+            lines.append(f"  {where}: {problem.field + ': ' if problem.field else ''}{problem.message}")
+        return "\n".join(lines)
+
+
+def load(model: type[D], path: Path | str) -> D:
+    """Read the YAML file ``path`` as a ``model``.
+
+    Raises:
+        DocumentError: the file is missing, is not YAML, repeats a key or does not fit the model.
+    """
+    return parse(model, read(path), path)
+
+
+def read(path: Path | str) -> str:
+    """The text of ``path`` (UTF-8); a missing, unreadable or undecodable file is a DocumentError."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise DocumentError(path, [Problem(None, "", "no such file")]) from None
+    except UnicodeDecodeError as exc:
+        raise DocumentError(
+            path, [Problem(None, "", f"not UTF-8: {exc.reason} at byte {exc.start}")]
+        ) from exc
+    except OSError as exc:
+        raise DocumentError(path, [Problem(None, "", f"can't be read: {exc.strerror}")]) from exc
+
+
+def parse(model: type[D], text: str, path: Path | str = "<text>") -> D:
+    """The same as :func:`load` for text already read; ``path`` names it in errors."""
+    lines: dict[Location, int] = {}
+    problems: list[Problem] = []
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = _plain(node, (), lines, problems) if node is not None else {}
+    except yaml.MarkedYAMLError as exc:
+        line = exc.problem_mark.line + 1 if exc.problem_mark else None
+        raise DocumentError(path, [Problem(line, "", f"not YAML: {exc.problem}")]) from exc
+    except yaml.YAMLError as exc:  # e.g. control characters; carries no mark
+        raise DocumentError(path, [Problem(None, "", f"not YAML: {exc}")]) from exc
+    try:
+        value = model.model_validate(data)
+    except ValidationError as exc:
+        problems += [_problem(model, dict(error), lines) for error in exc.errors(include_url=False)]
+        raise DocumentError(path, problems) from exc
+    if problems:
+        raise DocumentError(path, problems)
+    return value
+
+
+def _plain(node: yaml.Node, at: Location, lines: dict[Location, int], problems: list[Problem]) -> Any:
+    """The node as dicts, lists and scalars; fills ``lines`` and reports repeated keys."""
+    lines[at] = node.start_mark.line + 1
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(child, (*at, i), lines, problems) for i, child in enumerate(node.value)]
+    if isinstance(node, yaml.MappingNode):
+        result: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            key = _scalar(key_node)
+            line = key_node.start_mark.line + 1
+            if not isinstance(key, str | int):
+                problems.append(Problem(line, _dotted(at), f"a key must be text, found {key!r}"))
+                continue
+            if key in result:
+                problems.append(Problem(line, _dotted((*at, key)), "the key is given twice"))
+            result[key] = _plain(value_node, (*at, key), lines, problems)
+            lines[(*at, key)] = line
+        return result
+    return _scalar(node)
+
+
+def _scalar(node: yaml.Node) -> Any:
+    loader = yaml.SafeLoader("")
+    try:
+        return loader.construct_object(node, deep=True)
+    finally:
+        loader.dispose()
+
+
+def _problem(model: type[BaseModel], error: dict[str, Any], lines: dict[Location, int]) -> Problem:
+    location = tuple(part for part in error["loc"])
+    known = _known(location, lines)
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        message = "unknown key" + _suggestion(str(location[-1]), _field_names(model, location[:-1]))
+    elif error["type"] == "missing":
+        message = "is required"
+    elif not isinstance(error.get("input"), dict | list | BaseModel):
+        message = f"{message}, found {error['input']!r}"
+    return Problem(lines.get(known), _dotted(known + location[len(known) :]), message)
+
+
+def _known(location: Location, lines: dict[Location, int]) -> Location:
+    """The longest start of ``location`` that stands in the file, skipping pydantic's union tags."""
+    known: Location = ()
+    for part in location:
+        if (*known, part) in lines:
+            known = (*known, part)
+    return known
+
+
+def _field_names(model: type[BaseModel], parents: Location) -> list[str]:
+    current: Any = model
+    for part in parents:
+        if isinstance(part, int):
+            continue
+        field = getattr(current, "model_fields", {}).get(part)
+        current = field.annotation if field else None
+        for argument in getattr(current, "__args__", ()):
+            if isinstance(argument, type) and issubclass(argument, BaseModel):
+                current = argument
+    return list(getattr(current, "model_fields", {}))
+
+
+def _suggestion(name: str, known: list[str]) -> str:
+    close = get_close_matches(name, known, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known keys: {', '.join(known)}" if known else ""
+
+
+def _dotted(location: Location) -> str:
+    return ".".join(str(part) for part in location)

@@ -1,0 +1,105 @@
+"""Every error that the service raises. ``service.api.errors`` maps each to a status and OpenAI's body.
+
+ServiceError
+├── RequestError                  the client's fault; 4xx
+│   ├── NotJSON                   400
+│   ├── InvalidRequest            400, names the parameter
+│   ├── Unauthorized              401
+│   ├── Forbidden                 403
+│   ├── ModelNotFound             404
+│   ├── BodyTooLarge              413
+│   └── TooManyRequests           429, with Retry-After
+├── EngineError
+│   ├── EngineUnavailable         503, with Retry-After
+│   └── EngineRefused             the engine's own 4xx, passed on in OpenAI's form
+└── AdapterError
+    ├── AdapterRejected           422, a check or the probe failed: file, value, fix
+    ├── AdapterNotFound           404
+    └── AdapterConflict           409, the state of the version forbids it
+"""
+
+from __future__ import annotations
+
+
+class ServiceError(Exception):
+    """Base of the tree; ``str(error)`` is the message that the client sees."""
+
+
+class RequestError(ServiceError):
+    """The request can't be served as it is; ``parameter`` names the field at fault, if one is."""
+
+    def __init__(self, message: str, parameter: str | None = None) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+
+
+class NotJSON(RequestError):
+    """The body is not a JSON object in UTF-8."""
+
+
+class InvalidRequest(RequestError):
+    """A field of the body has a value that can't be served."""
+
+
+class Unauthorized(RequestError):
+    """No key, or one that is not known."""
+
+
+class Forbidden(RequestError):
+    """A known key that may not do this."""
+
+
+class ModelNotFound(RequestError):
+    """``model`` names nothing that is served."""
+
+
+class BodyTooLarge(RequestError):
+    """The body is over the limit in bytes."""
+
+
+class TooManyRequests(RequestError):
+    """The queue is full; ``retry_after`` in seconds."""
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class EngineError(ServiceError):
+    """Something between the gateway and vLLM."""
+
+
+class EngineUnavailable(EngineError):
+    """The engine is starting, restarting or gone; ``retry_after`` in seconds."""
+
+    def __init__(self, message: str, retry_after: int = 5) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class EngineRefused(EngineError):
+    """The engine answered with an error of its own."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class AdapterError(ServiceError):
+    """Something about an adapter version."""
+
+
+class AdapterRejected(AdapterError):
+    """One or more checks failed; ``problems`` has a sentence for each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class AdapterNotFound(AdapterError):
+    """No such alias or version."""
+
+
+class AdapterConflict(AdapterError):
+    """The version's state does not allow this."""
