@@ -96,6 +96,18 @@ def parse(model: type[D], text: str, path: Path | str = "<text>") -> D:
     return value
 
 
+def lines_of(text: str) -> dict[Location, int]:
+    """The 1-based line of every place in YAML ``text`` that :func:`parse` accepted.
+
+    For checks across fields, which are made after parsing and still want to name the line.
+    """
+    lines: dict[Location, int] = {}
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    if node is not None:
+        _plain(node, (), lines, [])
+    return lines
+
+
 def _plain(node: yaml.Node, at: Location, lines: dict[Location, int], problems: list[Problem]) -> Any:
     """The node as dicts, lists and scalars; fills ``lines`` and reports repeated keys."""
     lines[at] = node.start_mark.line + 1

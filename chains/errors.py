@@ -1,0 +1,64 @@
+"""Every error that the chains raise.
+
+ChainError
+├── ChainNotFound       no chain of that name is installed
+├── ChainUnsupported    the chain can't honour a parameter of the request; names it
+├── EngineAnswerError   the engine's answer is an error, or is not what its API promises
+├── ChainTimeout        the run took longer than its limit
+├── ToolNotFound        no tool of that name is installed
+└── ToolDefinitionError a function can't be described as a tool
+ToolFailure             raised by a tool: what the model is told (not a ChainError, never leaves a chain)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class ChainError(Exception):
+    """Base of the tree; ``str(error)`` is fit for a client to see."""
+
+
+class ChainNotFound(ChainError):
+    """No entry point of ``pointsman.chains`` has this name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"no chain {name!r}; known: {', '.join(sorted(known)) or 'none'}")
+        self.name = name
+
+
+class ChainUnsupported(ChainError):
+    """The chain can't honour ``parameter``; the client must leave it out or choose another chain."""
+
+    def __init__(self, chain: str, parameter: str, value: object = None) -> None:
+        found = f" = {value!r}" if isinstance(value, int | float | str) else ""
+        super().__init__(f"the chain {chain!r} does not support the parameter {parameter!r}{found}")
+        self.parameter = parameter
+
+
+class EngineAnswerError(ChainError):
+    """The engine answered with an error event, or with something that is not its API's form."""
+
+
+class ChainTimeout(ChainError):
+    """The run went over its limit; ``seconds`` is the limit."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"no answer within {seconds:g} s")
+        self.seconds = seconds
+
+
+class ToolNotFound(ChainError):
+    """No entry point of ``pointsman.tools`` has this name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"no tool {name!r}; known: {', '.join(sorted(known)) or 'none'}")
+        self.name = name
+
+
+class ToolDefinitionError(ChainError):
+    """A function has no docstring, an untyped argument or one that can't be given by name."""
+
+
+class ToolFailure(Exception):
+    """A tool could not do what it was asked; ``str(error)`` is what the model is told."""
