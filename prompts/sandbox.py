@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-FILTERS = frozenset(
-    ["capitalize", "default", "dictsort", "first", "float", "int", "items", "join", "last", "length", "list"]
-    + ["lower", "map", "max", "min", "reject", "rejectattr", "replace", "round", "select", "selectattr"]
-    + ["sort", "sum", "title", "tojson", "trim", "truncate", "unique", "upper"]
-)
+# fmt: off
+FILTERS = frozenset({
+    "capitalize", "default", "dictsort", "first", "float", "int", "items", "join", "last", "length", "list",
+    "lower", "map", "max", "min", "reject", "rejectattr", "replace", "round", "select", "selectattr", "sort",
+    "sum", "title", "tojson", "trim", "truncate", "unique", "upper",
+})
+# fmt: on
 _REFUSED: Mapping[type[nodes.Node], str] = {
     nodes.Call: "a call",
     nodes.CallBlock: "a call",
