@@ -1,0 +1,225 @@
+"""The settings of a gateway: ``pointsman.yaml`` as one frozen object, or one report of all that is wrong.
+
+Relative paths are relative to the file; after :meth:`Settings.load` every path is absolute. Nothing here
+reads the environment.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field, field_validator, model_validator
+
+from pointsman.artefact import ALIAS
+from pointsman.document import Document, DocumentError, Location, Problem, lines_of, parse, read
+
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # sha256 of a key, in hex
+Port = Annotated[int, Field(ge=0, le=65535)]  # 0: one that is free
+Positive = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+
+CARRIED = "carried"  # the encoder that the environment brings
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether ``name`` is ``owner/name`` and not a path that begins with ``.``, ``/`` or ``~``."""
+    return name.count("/") == 1 and name[0] not in "./~" and not name.endswith("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach ``host``."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class GatewaySettings(Document):
+    """Where clients are answered, who they may be and how much one may ask."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8000
+    max_body_bytes: Positive = 4_194_304
+    max_messages: Positive = 512
+    request_timeout_seconds: Seconds = 300.0  # from the first byte in to the last byte out
+    api_keys: tuple[Digest, ...] = ()  # none: open to everybody, on loopback only
+    admin_key: Digest | None = None  # None: one is made at first start, in <state>/admin.key
+    rate_limit_per_minute: Annotated[int, Field(ge=0)] = 0  # per key, or per address; 0: no limit
+
+    @model_validator(mode="after")
+    def _closed_off_loopback(self) -> GatewaySettings:
+        if not self.api_keys and not is_loopback(self.host):
+            raise ValueError(
+                f"host {self.host} can be reached from other machines, so api_keys must name at least "
+                "one key (sha256 of it in hex)"
+            )
+        return self
+
+
+class EngineSettings(Document):
+    """The base model and the vLLM that serves it: a child process, or servers that others run."""
+
+    model: str = Field(min_length=1)  # a folder, or a hub id (owner/name)
+    model_name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")  # the base's name for clients
+    urls: tuple[Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")], ...] = ()
+    port: Port = 0
+    max_loras: Positive = 8  # adapters loaded at once
+    max_lora_rank: Positive = 16
+    max_model_len: Positive = 2048  # tokens of prompt and answer
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    arguments: tuple[str, ...] = ()  # more words for vLLM's command line
+    environment: dict[str, str] = Field(default_factory=dict)  # more of it for the child
+    start_timeout_seconds: Seconds = 300.0
+
+    @field_validator("model_name")
+    @classmethod
+    def _not_auto(cls, name: str) -> str:
+        if name == "auto":
+            raise ValueError("'auto' is the name that asks for routing; the base needs another")
+        return name
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the base lies, None for a hub id; absolute once loaded."""
+        return None if is_hub_id(self.model) else Path(self.model)
+
+
+class AdmissionSettings(Document):
+    """How many requests the engine gets at once, and who waits how long."""
+
+    max_concurrent: Positive = 64
+    max_queue: Annotated[int, Field(ge=0)] = 256
+    max_wait_seconds: Seconds = 60.0
+
+
+class RouterSettings(Document):
+    """How intents are found."""
+
+    encoder: str = Field(default=CARRIED, min_length=1)  # "carried", a folder, or a hub id
+    routes: Path
+
+
+class AdapterSettings(Document):
+    """Where adapter artefacts lie, and which go live at first start."""
+
+    folder: Path
+    preload: dict[str, str] = Field(default_factory=dict)  # alias → folder under ``folder``
+
+    @field_validator("preload")
+    @classmethod
+    def _aliases(cls, preload: dict[str, str]) -> dict[str, str]:
+        for alias in preload:
+            if not ALIAS.fullmatch(alias) or alias == "auto":
+                raise ValueError(f"{alias!r} is no alias: lower-case letters, digits, - and _; not 'auto'")
+        return preload
+
+
+class LimitSettings(Document):
+    """Bounds of one run of a chain where its route gives none."""
+
+    steps: Positive = 6  # calls of the model
+    seconds: Seconds = 120.0
+    tool_seconds: Seconds = 10.0
+    tool_characters: Positive = 8_000
+
+
+class Settings(Document):
+    """Everything in ``pointsman.yaml``."""
+
+    gateway: GatewaySettings = GatewaySettings()
+    state: Path = Path(".pointsman")  # database, logs, keys that were made
+    database: str | None = None  # SQLAlchemy URL; None: SQLite in <state>/registry.db
+    engine: EngineSettings
+    admission: AdmissionSettings = AdmissionSettings()
+    router: RouterSettings
+    prompts: Path  # folder of templates
+    adapters: AdapterSettings
+    limits: LimitSettings = LimitSettings()
+
+    @property
+    def database_url(self) -> str:
+        """Where the registry is."""
+        return self.database or f"sqlite:///{self.state / 'registry.db'}"
+
+    @classmethod
+    def load(cls, path: Path | str) -> Settings:
+        """The settings in ``path``, every path of them absolute.
+
+        Raises:
+            DocumentError: with all that is wrong, files that don't exist included.
+        """
+        path = Path(path).absolute()
+        text = read(path)
+        try:
+            settings, problems = parse(cls, text, path), list[Problem]()
+        except DocumentError as exc:
+            settings, problems = None, exc.problems
+        problems += _missing(text, path.parent)
+        if settings is None or problems:
+            raise DocumentError(path, problems)
+        return settings._resolved(path.parent)
+
+    def _resolved(self, here: Path) -> Settings:
+        engine = self.engine.model_copy(update={"model": _folder_or_id(here, self.engine.model)})
+        encoder = _folder_or_id(here, self.router.encoder)
+        routes = _absolute(here, self.router.routes)
+        router = self.router.model_copy(update={"encoder": encoder, "routes": routes})
+        adapters = self.adapters.model_copy(update={"folder": _absolute(here, self.adapters.folder)})
+        return self.model_copy(
+            update={
+                "state": _absolute(here, self.state),
+                "engine": engine,
+                "router": router,
+                "prompts": _absolute(here, self.prompts),
+                "adapters": adapters,
+            }
+        )
+
+
+def _absolute(here: Path, path: Path | str) -> Path:
+    return (here / Path(path).expanduser()).resolve()
+
+
+def _folder_or_id(here: Path, name: str) -> str:
+    folder = _absolute(here, name)
+    return name if name == CARRIED or (is_hub_id(name) and not folder.is_dir()) else str(folder)
+
+
+def _missing(text: str, here: Path) -> list[Problem]:
+    """A problem for each file and folder that isn't there, whatever else is wrong in ``text``."""
+    try:
+        data, lines = yaml.safe_load(text), lines_of(text)
+    except yaml.YAMLError:
+        return []
+    problems = []
+    for place, name, kind in _paths(data if isinstance(data, Mapping) else {}, here):
+        found = _absolute(here, name)
+        if not (found.is_file() if kind == "file" else found.is_dir()):
+            problems.append(Problem(lines.get(place), ".".join(map(str, place)), f"no such {kind}: {found}"))
+    return problems
+
+
+def _paths(data: Mapping[str, Any], here: Path) -> Iterator[tuple[Location, str, Literal["file", "folder"]]]:
+    def value(*place: str) -> Any:
+        found: Any = data
+        for key in place:
+            found = found.get(key) if isinstance(found, Mapping) else None
+        return found
+
+    for place in (("router", "routes"), ("prompts",), ("adapters", "folder")):
+        if isinstance(name := value(*place), str):
+            yield place, name, "file" if place[-1] == "routes" else "folder"
+    for place in (("engine", "model"), ("router", "encoder")):
+        if isinstance(name := value(*place), str) and name:
+            resolved = _folder_or_id(here, name)
+            if resolved != name:
+                yield place, resolved, "folder"
+    folder, preload = value("adapters", "folder"), value("adapters", "preload")
+    if isinstance(folder, str) and _absolute(here, folder).is_dir() and isinstance(preload, Mapping):
+        for alias, name in preload.items():
+            if isinstance(name, str):
+                yield ("adapters", "preload", alias), str(_absolute(here, folder) / name), "folder"
