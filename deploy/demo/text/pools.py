@@ -1,0 +1,182 @@
+"""Names, cities, products and dates to draw from: written lists, and words made from syllables.
+
+Every value belongs to one split for good, by a hash of the value itself: one in five is held out for
+evaluation and never drawn for training, whatever list or syllables it came from.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from functools import lru_cache
+from hashlib import sha256
+from random import Random
+
+from deploy.demo.text import words
+from deploy.demo.text.sample import Language, Split
+
+
+@lru_cache(maxsize=200_000)
+def is_held_out(value: str) -> bool:
+    """Whether ``value`` is kept for evaluation: a fifth of all values, independent of case."""
+    return int.from_bytes(sha256(value.lower().encode()).digest()[:8]) % 5 == 0
+
+
+def draw(rng: Random, split: Split, make: Callable[[Random], str]) -> str:
+    """Call ``make`` until it gives a value of the split."""
+    wanted = split == "held_out"
+    while True:
+        value = make(rng)
+        if is_held_out(value) == wanted:
+            return value
+
+
+def pick(rng: Random, options: Sequence[str]) -> str:
+    """One of ``options``, each as likely."""
+    return options[int(rng.random() * len(options))]
+
+
+_ONSETS = [*words.ONSETS, ""]
+_VOWELS = words.VOWELS
+_CODAS = ["", "", "", *words.CODAS]
+_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
+_CJK = [chr(code) for code in range(0x4E00, 0x9FA0)]
+
+
+def word(rng: Random) -> str:
+    """A word nobody has seen, of one to three syllables, in lower case."""
+    made = "".join(
+        pick(rng, _ONSETS) + pick(rng, _VOWELS) + pick(rng, _CODAS)
+        for _ in range(1 + int(rng.random() * 2.6))
+    )
+    return made if len(made) > 2 else made + pick(rng, _ONSETS[:-1]) + pick(rng, _VOWELS)
+
+
+def hanzi(rng: Random, length: int) -> str:
+    """``length`` Chinese characters that mean nothing together: mostly common ones, some rare."""
+    common = words.ZH_FAMILY + words.ZH_GIVEN
+    return "".join(
+        common[int(rng.random() * len(common))] if rng.random() < 0.7 else pick(rng, _CJK)
+        for _ in range(length)
+    )
+
+
+def code(rng: Random) -> str:
+    """A model code such as ``KX-42`` or ``T300``."""
+    letters = "".join(rng.choices(_LETTERS, k=1 + int(rng.random() * 3)))
+    return f"{letters}{pick(rng, ['-', '', '-'])}{int(10 ** (1 + rng.random() * 3))}"
+
+
+def given_name(rng: Random) -> str:
+    """A written or made-up given name, of any split."""
+    return pick(rng, words.GIVEN) if rng.random() < 0.6 else word(rng).capitalize()
+
+
+def family(rng: Random) -> str:
+    """A written or made-up family name, of any split."""
+    return pick(rng, words.FAMILY) if rng.random() < 0.6 else word(rng).capitalize()
+
+
+def given(rng: Random, split: Split) -> str:
+    """A given name in Latin letters."""
+    return draw(rng, split, given_name)
+
+
+def person(rng: Random, language: Language, split: Split) -> str:
+    """A full name; in Chinese texts one in twelve is written in Latin letters."""
+    if language == "zh" and rng.random() > 0.08:
+        return draw(rng, split, _zh_person)
+    first, last = draw(rng, split, given_name), draw(rng, split, family)
+    style = rng.random()
+    if style < 0.05:
+        return f"{first} {pick(rng, _LETTERS)}. {last}"
+    if style < 0.10:
+        return f"{first} {last}-{draw(rng, split, family)}"
+    return f"{first} {last}"
+
+
+def _zh_person(rng: Random) -> str:
+    return pick(rng, words.ZH_FAMILY) + "".join(
+        pick(rng, words.ZH_GIVEN) for _ in range(1 if rng.random() < 0.25 else 2)
+    )
+
+
+def city(rng: Random, language: Language, split: Split) -> str:
+    """A town: real, or made up so that any town can be copied."""
+    return draw(rng, split, _zh_city if language == "zh" else _city)
+
+
+def _city(rng: Random) -> str:
+    if rng.random() < 0.6:
+        return pick(rng, words.CITIES)
+    ending = pick(
+        rng, ["", "", "ton", "ford", "burg", "ham", "by", "ville", "stad", "haven", " Bay", " Hill"]
+    )
+    return pick(rng, ["", "", "", "", "Port ", "St ", "New "]) + word(rng).capitalize() + ending
+
+
+def _zh_city(rng: Random) -> str:
+    if rng.random() < 0.65:
+        return pick(rng, words.ZH_CITIES)
+    return hanzi(rng, 1) + pick(rng, "州阳安江城山海口门宁") if rng.random() < 0.8 else hanzi(rng, 2)
+
+
+def product(rng: Random, language: Language, split: Split) -> str:
+    """What somebody orders: one to four words, without a quantity."""
+    return draw(rng, split, _zh_product if language == "zh" else _product)
+
+
+def _product(rng: Random) -> str:
+    thing = pick(rng, words.THINGS)
+    made = (
+        lambda: pick(rng, words.MASS),
+        lambda: f"{word(rng)} {thing}",
+        lambda: f"{word(rng).capitalize()} {pick(rng, [thing, code(rng), thing + ' ' + code(rng)])}",
+        lambda: f"{code(rng)} {thing}",
+        lambda: f"{pick(rng, words.ADJECTIVES)} {pick(rng, words.ADJECTIVES)} {thing}",
+        lambda: f"{pick(rng, words.THINGS)} {thing}",
+        lambda: thing,
+        lambda: f"{pick(rng, words.ADJECTIVES)} {thing}",
+        lambda: f"{pick(rng, words.ADJECTIVES)} {thing}",
+        lambda: f"{pick(rng, words.ADJECTIVES)} {thing}",
+    )
+    return made[int(rng.random() * len(made))]()
+
+
+def _zh_product(rng: Random) -> str:
+    kind = rng.random()
+    thing = pick(rng, words.ZH_THINGS)
+    if kind < 0.08:
+        return hanzi(rng, 2 + int(rng.random() * 2))
+    if kind < 0.16:
+        return hanzi(rng, 2) + thing
+    if kind < 0.22:
+        return code(rng) + thing
+    if kind < 0.32:
+        return pick(rng, words.ZH_ADJECTIVES) + pick(rng, words.ZH_ADJECTIVES) + thing
+    return thing if kind < 0.55 else pick(rng, words.ZH_ADJECTIVES) + thing
+
+
+def day(rng: Random, split: Split) -> date:
+    """A calendar day from 2024 to 2031."""
+    first = date(2024, 1, 1)
+    return date.fromisoformat(
+        draw(rng, split, lambda r: (first + timedelta(days=int(r.random() * 2922))).isoformat())
+    )
+
+
+_PLURALS = {"knife": "knives", "shelf": "shelves", "scarf": "scarves", "loaf": "loaves"}
+
+
+def plural(name: str) -> str:
+    """``name`` as one says it of several; a mass noun, a plural and a code stay as they are."""
+    head, _, last = name.rpartition(" ")
+    if name in words.MASS or not last.isalpha() or (last.endswith("s") and not last.endswith("ss")):
+        return name
+    if last in _PLURALS:
+        ending = _PLURALS[last]
+    elif last.endswith(("ss", "x", "ch", "sh", "z")):
+        ending = last + "es"
+    elif last.endswith("y") and last[-2] not in "aeiou":
+        ending = last[:-1] + "ies"
+    else:
+        ending = last + "s"
+    return f"{head} {ending}" if head else ending
