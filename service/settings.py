@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from pointsman.artefact import ALIAS
 from pointsman.document import Document, DocumentError, Location, Problem, lines_of, parse, read
@@ -50,14 +50,16 @@ class GatewaySettings(Document):
     admin_key: Digest | None = None  # None: one is made at first start, in <state>/admin.key
     rate_limit_per_minute: Annotated[int, Field(ge=0)] = 0  # per key, or per address; 0: no limit
 
-    @model_validator(mode="after")
-    def _closed_off_loopback(self) -> GatewaySettings:
-        if not self.api_keys and not is_loopback(self.host):
+    @field_validator("api_keys")
+    @classmethod
+    def _closed_off_loopback(cls, keys: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        host = info.data.get("host")
+        if not keys and host is not None and not is_loopback(host):
             raise ValueError(
-                f"host {self.host} can be reached from other machines, so api_keys must name at least "
-                "one key (sha256 of it in hex)"
+                f"the host {host} can be reached from other machines, so at least one key is needed "
+                "(its sha256 in hex)"
             )
-        return self
+        return keys
 
 
 class EngineSettings(Document):
