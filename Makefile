@@ -1,0 +1,42 @@
+# Pointsman's commands; `make help` lists them.
+#   ACCEL=cuda   a machine with an NVIDIA GPU (default: cpu); an environment is for one of the two
+#   CONFIG=FILE  what `make up` serves (default: the demo)
+#   PORT=N       where `make up` listens (default: what the config says)
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+ACCEL ?= cpu
+CONFIG ?= deploy/demo/pointsman.yaml
+PORT ?=
+BIN := .venv/bin
+STAMP := .venv/.made-for-$(ACCEL)
+
+.PHONY: help env up test check format lock clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+env: $(STAMP)  ## the environment in .venv, with the `pointsman` command in it
+$(STAMP): deploy/env/$(ACCEL).txt pyproject.toml
+	@deploy/env/make-env.sh $(ACCEL)
+
+up: env  ## serve the demo on 127.0.0.1:8000 until Ctrl-C
+	@exec $(BIN)/pointsman serve --config $(CONFIG) $(if $(PORT),--port $(PORT))
+
+test: env  ## the whole suite; vLLM is started once
+	@$(BIN)/python -m pytest
+
+check: env  ## lint, format, strict types, the import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: env  ## put the code into the one format and fix what can be fixed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: env  ## pin both environments again from pyproject.toml, changing as little as possible
+	deploy/env/make-locks.sh
+
+clean:  ## remove the environment and the demo's state
+	rm -rf .venv .pointsman
