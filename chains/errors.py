@@ -7,7 +7,11 @@ ChainError
 ├── ChainTimeout        the run took longer than its limit
 ├── ToolNotFound        no tool of that name is installed
 └── ToolDefinitionError a function can't be described as a tool
-ToolFailure             raised by a tool: what the model is told (not a ChainError, never leaves a chain)
+
+Raised inside a chain and never let out of it:
+
+ToolFailure             by a tool: what the model is told
+StepsExhausted          the model would need one call more than it has
 """
 
 from __future__ import annotations
@@ -62,3 +66,7 @@ class ToolDefinitionError(ChainError):
 
 class ToolFailure(Exception):
     """A tool could not do what it was asked; ``str(error)`` is what the model is told."""
+
+
+class StepsExhausted(Exception):
+    """The bound on calls of the model is reached and the answer does not stand."""

@@ -5,7 +5,7 @@ A chain does not know HTTP nor which adapter it is on. Whoever runs it turns its
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -105,8 +105,21 @@ Event = Raw | Reasoning | Content | Step | Finish
 
 
 class Chain(Protocol):
-    """A way to turn a rendered conversation into a good answer."""
+    """A way to turn a rendered conversation into a good answer; installed as one class, made once.
 
-    def run(self, request: ChainRequest, engine: Engine) -> AsyncIterator[Event]:
-        """Answer ``request``; raises :class:`chains.errors.ChainError` for what it can't do."""
+    An instance serves many runs at the same time and keeps nothing of any of them.
+    """
+
+    def run(self, request: ChainRequest, engine: Engine) -> AsyncGenerator[Event, None]:
+        """Answer ``request``. Closing the generator, or cancelling its task, stops the engine's work.
+
+        Raises:
+            ChainUnsupported: a parameter of the request that the chain can't honour, before any event.
+            ChainError: for what else it can't do; see :mod:`chains.errors`.
+            Exception: what the engine raises, as it is.
+        """
+        ...
+
+    def warm(self) -> None:
+        """Pay now what the first run would: imports that take seconds. Blocks."""
         ...

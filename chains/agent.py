@@ -1,0 +1,96 @@
+"""LangChain's agent loop: the one home of langchain.agents. Imported when the react chain first runs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from typing import Any
+
+from langchain.agents import create_agent
+from langchain.agents.middleware import AgentMiddleware
+from langchain.agents.middleware.types import ToolCallRequest
+from langchain_core.messages import BaseMessage, ToolMessage
+from langgraph.types import Command
+
+from chains.closing import closing
+from chains.errors import StepsExhausted
+from chains.events import ChainRequest, Engine, Limits, Step
+from chains.langchain_model import UNREADABLE, EngineChatModel, Ledger, given
+from chains.tools import Tool, ToolResult
+
+
+async def messages_of_run(
+    request: ChainRequest,
+    parameters: dict[str, Any],
+    tools: Mapping[str, Tool],
+    engine: Engine,
+    ledger: Ledger,
+) -> AsyncGenerator[BaseMessage, None]:
+    """What the agent says and what its tools answer, in order.
+
+    The model's messages come in chunks if ``request.stream``, which share the ``id`` of their message; a
+    tool's message has its :class:`Step` as ``artifact``.
+
+    Raises:
+        StepsExhausted: the model would need another call than ``ledger.steps`` allows.
+        Exception: what the engine raises, as it is.
+    """
+    model = EngineChatModel(
+        engine=engine, parameters=parameters, ledger=ledger, disable_streaming=not request.stream
+    )
+    agent = create_agent(
+        model,
+        tools=[dict(tool.schema) for tool in tools.values()],
+        middleware=[_ServerTools(tools, request.limits, ledger)],
+    )
+    state: Any = {"messages": given(request.messages)}
+    run = agent.astream(
+        state,
+        config={"recursion_limit": 2 * ledger.steps + 2},  # the ledger stops the run before this does
+        stream_mode="messages",
+    )
+    async with closing(run) as messages:
+        async for message, _ in messages:
+            yield message
+
+
+class _ServerTools(AgentMiddleware[Any, Any, Any]):
+    """Calls our tools in LangChain's place: it would check the arguments by rules of its own."""
+
+    def __init__(self, tools: Mapping[str, Tool], limits: Limits, ledger: Ledger) -> None:
+        super().__init__()
+        self._known = tools
+        self._limits = limits
+        self._ledger = ledger
+
+    async def awrap_tool_call(
+        self,
+        request: ToolCallRequest,
+        handler: Callable[[ToolCallRequest], Awaitable[ToolMessage | Command[Any]]],
+    ) -> ToolMessage | Command[Any]:
+        if self._ledger.spent:  # nobody would read the result: do not act
+            raise StepsExhausted
+        call = request.tool_call
+        name, arguments = call["name"], call["args"]
+        result = await self._result(name, arguments)
+        step = Step(
+            name,
+            arguments,
+            result=None if result.failed else result.text,
+            error=result.text if result.failed else None,
+        )
+        return ToolMessage(
+            content=result.text,
+            name=name,
+            tool_call_id=call["id"],
+            status="error" if result.failed else "success",
+            artifact=step,
+        )
+
+    async def _result(self, name: str, arguments: dict[str, Any]) -> ToolResult:
+        if UNREADABLE in arguments:
+            return ToolResult("error: the tool call is not valid JSON", failed=True)
+        tool = self._known.get(name)
+        if tool is None:
+            known = ", ".join(self._known) or "none"
+            return ToolResult(f"error: no tool {name!r}; the tools are: {known}", failed=True)
+        return await tool.call(arguments, self._limits.tool_seconds, self._limits.tool_characters)

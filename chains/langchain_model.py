@@ -1,0 +1,191 @@
+"""The engine as a LangChain chat model: the one home of langchain_core's classes.
+
+Messages of the client go back to the engine as they came, and tools as they are described; LangChain's
+own conversions see only what a run adds. Imported when the react chain first runs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models.chat_models import BaseChatModel, agenerate_from_stream
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ChatMessage
+from langchain_core.messages.tool import tool_call_chunk
+from langchain_core.messages.utils import convert_to_openai_messages
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
+
+from chains.answer import Answer, Call, Piece, ask
+from chains.errors import StepsExhausted
+from chains.events import Engine, Message, Usage
+from chains.splitter import Splitter
+
+UNREADABLE = "_unreadable"  # the one argument of a call whose arguments are no JSON object
+REASONING = "reasoning_content"
+_GIVEN = "given"
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What the calls of one run came to."""
+
+    steps: int  # calls that are allowed
+    calls: int = 0
+    usage: Usage = field(default_factory=Usage)
+    cut: bool = False  # the last answer ran out of tokens
+
+    @property
+    def spent(self) -> bool:
+        return self.calls >= self.steps
+
+
+def given(messages: Sequence[Message]) -> list[BaseMessage]:
+    """The client's messages, wrapped for the way through LangChain."""
+    return [
+        ChatMessage(role=str(message.get("role")), content="", additional_kwargs={_GIVEN: message})
+        for message in messages
+    ]
+
+
+def to_openai(messages: Sequence[BaseMessage]) -> list[Message]:
+    """The messages in OpenAI's form; those of :func:`given` as they came."""
+    result: list[Message] = []
+    for message in messages:
+        original = message.additional_kwargs.get(_GIVEN)
+        converted = original if original is not None else convert_to_openai_messages(message)
+        result.append(dict(converted))
+    return result
+
+
+class EngineChatModel(BaseChatModel):
+    """One run's model: asks ``engine`` with ``parameters`` and writes what it costs into ``ledger``."""
+
+    engine: Any  # chains.events.Engine, which pydantic can't check
+    parameters: dict[str, Any]
+    ledger: Any  # Ledger; not copied by pydantic
+    cache: bool = False
+
+    @property
+    def _llm_type(self) -> str:
+        return "pointsman-engine"
+
+    def bind_tools(
+        self, tools: Sequence[Any], *, tool_choice: str | None = None, **kwargs: Any
+    ) -> Runnable[Any, AIMessage]:
+        """Bind ``tools``, which are OpenAI's dicts already, word for word."""
+        extra = {"tool_choice": tool_choice} if tool_choice else {}
+        return self.bind(tools=list(tools), **extra, **kwargs)
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        raise NotImplementedError("the engine is asynchronous; use ainvoke or astream")
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        async with aclosing(self._chunks(messages, stop, False, kwargs)) as chunks:
+            return await agenerate_from_stream(chunks)
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        async with aclosing(self._chunks(messages, stop, True, kwargs)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def _chunks(
+        self, messages: list[BaseMessage], stop: list[str] | None, stream: bool, extra: Mapping[str, Any]
+    ) -> AsyncGenerator[ChatGenerationChunk, None]:
+        ledger: Ledger = self.ledger
+        if ledger.spent:
+            raise StepsExhausted
+        ledger.calls += 1
+        engine: Engine = self.engine
+        body = {**self.parameters, **extra, "messages": to_openai(messages)}
+        if stop:
+            body["stop"] = stop
+        answer, splitter = Answer(), Splitter("reasoning", "call")
+        unread: list[str] = []
+        try:
+            async with aclosing(ask(engine, body, stream, answer)) as pieces:
+                async for piece in pieces:
+                    for chunk in _text_chunks(piece, splitter, unread):
+                        yield chunk
+            for chunk in _text_chunks(None, splitter, unread):
+                yield chunk
+        finally:
+            ledger.usage += answer.usage
+        ledger.cut = answer.reason == "length" or splitter.unclosed == "reasoning"
+        if unread and not answer.calls:
+            answer.calls.append(Call(name="unreadable", arguments="".join(unread)))
+        yield _last_chunk(answer, ledger.calls)
+
+
+def _text_chunks(piece: Piece | None, splitter: Splitter, unread: list[str]) -> list[ChatGenerationChunk]:
+    """The chunks for a piece of text, or (None) for what the splitter held back."""
+    chunks = []
+    if piece and piece.reasoning:
+        chunks.append(_chunk("", piece.reasoning))
+    for part in splitter.feed(piece.content) if piece else splitter.end():
+        if part.kind == "call":
+            unread.append(part.text)
+        elif part.kind == "reasoning":
+            chunks.append(_chunk("", part.text))
+        else:
+            chunks.append(_chunk(part.text, ""))
+    return chunks
+
+
+def _chunk(content: str, reasoning: str) -> ChatGenerationChunk:
+    extra = {REASONING: reasoning} if reasoning else {}
+    return ChatGenerationChunk(message=AIMessageChunk(content=content, additional_kwargs=extra))
+
+
+def _last_chunk(answer: Answer, step: int) -> ChatGenerationChunk:
+    """Tool calls go out whole: LangChain would complete half a call by guessing its end."""
+    usage = answer.usage
+    ids: set[str] = set()
+    calls = []
+    for index, call in enumerate(answer.calls):
+        name = call.id if call.id and call.id not in ids else f"call_{step}_{index}"
+        ids.add(name)
+        calls.append(tool_call_chunk(name=call.name, args=_arguments(call), id=name, index=index))
+    message = AIMessageChunk(
+        content="",
+        tool_call_chunks=calls,
+        usage_metadata={
+            "input_tokens": usage.prompt_tokens,
+            "output_tokens": usage.completion_tokens,
+            "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        },
+        chunk_position="last",
+    )
+    return ChatGenerationChunk(message=message, generation_info={"finish_reason": answer.reason})
+
+
+def _arguments(call: Call) -> str:
+    try:
+        value = json.loads(call.arguments or "{}")
+    except json.JSONDecodeError:
+        value = None
+    if not isinstance(value, dict):
+        value = {UNREADABLE: call.arguments}
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,47 @@
+"""Which of a client's parameters a chain can honour that makes the answer itself, event by event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chains.errors import ChainUnsupported
+
+_OWN = frozenset({"model", "messages", "stream", "stream_options"})
+_ONLY: Mapping[str, tuple[object, ...]] = {  # the values that ask for nothing beyond one text
+    "n": (1,),
+    "best_of": (1,),
+    "use_beam_search": (False,),
+    "logprobs": (False,),
+    "top_logprobs": (0,),
+    "prompt_logprobs": (0,),
+    "echo": (False,),
+    "return_token_ids": (False,),
+    "tools": ([],),
+    "tool_choice": ("none", "auto"),
+    "functions": ([],),
+    "function_call": ("none", "auto"),
+    "response_format": ({"type": "text"},),
+    "structured_outputs": (),
+    "guided_json": (),
+    "guided_regex": (),
+    "guided_choice": (),
+    "guided_grammar": (),
+    "continue_final_message": (False,),
+    "add_generation_prompt": (True,),
+    "modalities": (["text"],),
+    "audio": (),
+}
+
+
+def sampling(chain: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What of ``parameters`` goes to every call of the engine.
+
+    Raises:
+        ChainUnsupported: names the first parameter that ``chain`` can't honour.
+    """
+    for name, neutral in _ONLY.items():
+        value = parameters.get(name)
+        if value is not None and value not in neutral:
+            raise ChainUnsupported(chain, name, value)
+    return {name: value for name, value in parameters.items() if name not in _OWN and name not in _ONLY}

@@ -1,0 +1,100 @@
+"""ReAct over the model's own tool calls: LangChain's agent calls server tools until the answer stands.
+
+LangChain runs the loop; what is bounded, shown and counted is decided here. A tool's failure goes to the
+model and never to the client. The words of all steps are the content, steps apart by a blank line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from chains.closing import Deadline
+from chains.errors import StepsExhausted
+from chains.events import ChainRequest, Content, Engine, Event, Finish, Message, Reasoning, Step
+from chains.parameters import sampling
+from chains.splitter import Passages
+from chains.tools import tool_by_name
+
+if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
+
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+class React:
+    """The engine and the server tools of the request, in turns, at most ``limits.steps`` of them."""
+
+    async def run(self, request: ChainRequest, engine: Engine) -> AsyncGenerator[Event, None]:
+        """Reasoning, Content and Steps as they come, then Finish with the usage of all calls."""
+        parameters = sampling("react", request.parameters)
+        tools = {name: tool_by_name(name) for name in request.tools}
+        await asyncio.to_thread(self.warm)
+        from chains.agent import messages_of_run
+        from chains.langchain_model import Ledger
+
+        ledger = Ledger(request.limits.steps)
+        told = _Told()
+        run = messages_of_run(request, parameters, tools, engine, ledger)
+        try:
+            async with Deadline(request.limits.seconds).each(run) as messages:
+                async for message in messages:
+                    for event in told.events(message):
+                        yield event
+            for event in told.end():
+                yield event
+        except StepsExhausted:
+            for event in told.unfinished(request.messages, request.limits.steps):
+                yield event
+            ledger.cut = True
+        yield Finish("length" if ledger.cut else "stop", ledger.usage)
+
+    def warm(self) -> None:
+        """Import LangChain and LangGraph, which takes seconds."""
+        import chains.agent  # noqa: F401
+
+
+class _Told:
+    """Turns the run's messages into events, and keeps the words of different steps apart."""
+
+    def __init__(self) -> None:
+        self._content = Passages()
+        self._reasoning = Passages()
+        self._message: str | None = None  # id of the message that is being told
+
+    def events(self, message: BaseMessage) -> Iterator[Event]:
+        if message.type == "tool":
+            step = getattr(message, "artifact", None)
+            if isinstance(step, Step):
+                yield step
+            return
+        if message.id != self._message:
+            if self._message is not None:
+                self._break_off()
+            self._message = message.id
+        if reasoning := self._reasoning.add(message.additional_kwargs.get("reasoning_content", "")):
+            yield Reasoning(reasoning)
+        if content := self._content.add(message.text):
+            yield Content(content)
+
+    def end(self) -> Iterator[Event]:
+        if tail := self._content.end():
+            yield Content(tail)
+
+    def unfinished(self, conversation: Sequence[Message], steps: int) -> Iterator[Event]:
+        """An honest end where the bound on steps cut the run."""
+        self._break_off()
+        asked = [str(message.get("content")) for message in conversation if message.get("role") == "user"]
+        chinese = bool(asked) and _CHINESE.search(asked[-1])
+        text = (
+            f"抱歉，我在{steps}个步骤内没能完成这个请求。"
+            if chinese
+            else f"Sorry, I could not finish this within {steps} steps."
+        )
+        yield Content(self._content.add(text))
+
+    def _break_off(self) -> None:
+        self._content.break_off()
+        self._reasoning.break_off()

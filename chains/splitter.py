@@ -1,0 +1,120 @@
+"""Takes apart text in which a model marks what is not part of its answer: reasoning, and tool calls.
+
+Text arrives in pieces cut anywhere; whatever the cuts, the parts joined by kind are the same. White space
+next to a tag belongs to neither side and is dropped; text without a tag passes unchanged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["content", "reasoning", "call"]
+
+TAGS: dict[Kind, tuple[str, str]] = {
+    "reasoning": ("<think>", "</think>"),
+    "call": ("<tool_call>", "</tool_call>"),  # seen only where the engine could not read the call
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """More text of one kind."""
+
+    kind: Kind
+    text: str
+
+
+class Passages:
+    """Joins passages of text, given in pieces: white space at a break is dropped, a blank line put in."""
+
+    def __init__(self) -> None:
+        self._waiting = ""  # white space that may turn out to stand before a break
+        self._broken = False
+        self._begun = False
+
+    def add(self, text: str) -> str:
+        """What of the text so far can be given out."""
+        text = self._waiting + text
+        before = ""
+        if self._broken:
+            text = text.lstrip()
+            before = "\n\n" if text and self._begun else ""
+        kept = text.rstrip()
+        self._waiting = "" if self._broken and not kept else text[len(kept) :]
+        if kept:
+            self._broken, self._begun = False, True
+        return before + kept
+
+    def break_off(self) -> None:
+        """The passage ends here."""
+        self._waiting = ""
+        self._broken = True
+
+    def end(self) -> str:
+        """The white space at the very end, which stands before no break."""
+        waiting, self._waiting = self._waiting, ""
+        return waiting
+
+
+class Splitter:
+    """Splits one answer by the tags of ``kinds``. Tags do not nest; the first closing tag closes."""
+
+    def __init__(self, *kinds: Kind) -> None:
+        self._opening: dict[str, Kind] = {TAGS[kind][0]: kind for kind in kinds}
+        self._inside: Kind = "content"
+        self._buffer = ""
+        self._passages: dict[Kind, Passages] = {kind: Passages() for kind in ("content", *kinds)}
+
+    @property
+    def unclosed(self) -> Kind | None:
+        """The kind whose tag is open."""
+        return None if self._inside == "content" else self._inside
+
+    def feed(self, text: str) -> list[Part]:
+        """The parts that ``text`` completes."""
+        self._buffer += text
+        parts: list[Part] = []
+        while (found := self._first_tag()) is not None:
+            at, tag = found
+            self._give(self._buffer[:at], parts)
+            self._buffer = self._buffer[at + len(tag) :]
+            self._turn(tag)
+        held = max(_overlap(self._buffer, tag) for tag in self._awaited())
+        whole = len(self._buffer) - held
+        self._give(self._buffer[:whole], parts)
+        self._buffer = self._buffer[whole:]
+        return parts
+
+    def end(self) -> list[Part]:
+        """What was held back, when no more text comes."""
+        parts: list[Part] = []
+        self._give(self._buffer, parts)
+        self._buffer = ""
+        if self._inside == "content" and (tail := self._passages["content"].end()):
+            parts.append(Part("content", tail))
+        return parts
+
+    def _awaited(self) -> list[str]:
+        return list(self._opening) if self._inside == "content" else [TAGS[self._inside][1]]
+
+    def _first_tag(self) -> tuple[int, str] | None:
+        found = [(at, tag) for tag in self._awaited() if (at := self._buffer.find(tag)) >= 0]
+        return min(found, default=None)
+
+    def _turn(self, tag: str) -> None:
+        self._passages[self._inside].break_off()
+        self._inside = self._opening.get(tag, "content")
+        self._passages[self._inside].break_off()
+
+    def _give(self, text: str, parts: list[Part]) -> None:
+        if text and (given := self._passages[self._inside].add(text)):
+            parts.append(Part(self._inside, given))
+
+
+def _overlap(text: str, tag: str) -> int:
+    """How many characters at the end of ``text`` begin ``tag``."""
+    for length in range(min(len(text), len(tag) - 1), 0, -1):
+        if tag.startswith(text[-length:]):
+            return length
+    return 0
