@@ -1,0 +1,91 @@
+"""Cross-fitted scores → temperature, gate and threshold: what turns scores into probabilities and decisions.
+
+Probabilities are calibrated for requests of which ``OUTSIDE_SHARE`` belong to no intent, whatever the
+share of such examples is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router.classifier import Floats, Gate, Labels, fit_temperature, probabilities
+from router.examples import OUT_OF_SCOPE
+
+Mask = NDArray[np.bool_]
+
+OUTSIDE_SHARE = 0.2  # of the requests in service that belong to no intent, reckoned with
+WRONG_COST = 1.0  # of a wrong route, where abstaining on a request that has a route costs 1
+THRESHOLDS = np.linspace(0.2, 0.8, 61)  # that are tried
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What models say of ``M`` rows that they were not fitted on."""
+
+    logits: Floats  # (M, K + 1)
+    signals: Floats  # (M, S)
+    labels: Labels  # (M,)
+    folds: Labels  # (M,)
+
+    def where(self, chosen: Mask | Labels) -> Scores:
+        """The ``chosen`` rows, by mask or by index."""
+        return Scores(self.logits[chosen], self.signals[chosen], self.labels[chosen], self.folds[chosen])
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Scores → probabilities; and the probability under which to abstain."""
+
+    temperature: float
+    gate: Gate
+    threshold: float
+
+    def confidences(self, logits: Floats, signals: Floats) -> Floats:
+        """``(M, K)``: the probability of each intent; what they leave to 1 is that of none."""
+        return self.gate.probability(signals)[:, None] * probabilities(logits, self.temperature)
+
+
+def calibrate(scores: Scores) -> Calibration:
+    """Temperature, gate and threshold from ``scores``, in that order."""
+    weight = _weights(scores.labels)
+    temperature = fit_temperature(scores.logits, scores.labels)
+    gate = Gate.fit(scores.signals, scores.labels != OUT_OF_SCOPE, weight)
+    confidences = Calibration(temperature, gate, 0.0).confidences(scores.logits, scores.signals)
+    return Calibration(temperature, gate, choose_threshold(confidences, scores.labels, weight))
+
+
+def cross_calibrate(scores: Scores) -> tuple[Floats, Mask]:
+    """Confidences ``(M, K)``, and which rows ``(M,)`` are routed, each by a calibration without its fold."""
+    confidences = np.zeros((len(scores.labels), scores.logits.shape[1] - 1))
+    routed = np.zeros(len(scores.labels), dtype=np.bool_)
+    for fold in np.unique(scores.folds):
+        held = scores.folds == fold
+        calibration = calibrate(scores.where(~held))
+        confidences[held] = calibration.confidences(scores.logits[held], scores.signals[held])
+        routed[held] = confidences[held].max(axis=1) >= calibration.threshold
+    return confidences, routed
+
+
+def choose_threshold(confidences: Floats, labels: Labels, weight: Floats) -> float:
+    """The threshold of least cost; the middle one where several are.
+
+    A wrong route costs ``WRONG_COST``, abstaining on a row in scope costs 1, both by ``weight`` ``(M,)``.
+    """
+    best = confidences.max(axis=1)
+    right = confidences.argmax(axis=1) == labels
+    routed = best[:, None] >= THRESHOLDS
+    missed = ~routed & (labels != OUT_OF_SCOPE)[:, None]
+    cost = weight @ ((routed & ~right[:, None]) * WRONG_COST + missed)
+    least = THRESHOLDS[cost <= cost.min() + 1e-9]
+    return float(least[len(least) // 2])
+
+
+def _weights(labels: Labels) -> Floats:
+    """``(M,)`` weights, of mean 1, under which ``OUTSIDE_SHARE`` of the rows are out of scope."""
+    inside = labels != OUT_OF_SCOPE
+    within, without = max(1, inside.sum()), max(1, (~inside).sum())
+    weight = np.where(inside, (1 - OUTSIDE_SHARE) / within, OUTSIDE_SHARE / without)
+    return np.asarray(weight / weight.mean())

@@ -1,0 +1,144 @@
+"""OpenAI messages → the user turns to decide on: cleaned, cut to a bound, and marked for what they are.
+
+Knows nothing of intents. What a turn is can be told without a model: an acknowledgement ("yes please"), a
+bare id ("PX482913"), or elliptic ("and where is the other one?"), which means little by itself.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+WINDOW = 6  # last user turns that are looked at
+HEAD = TAIL = 1_000  # characters of a longer text that are looked at, from its start and from its end
+_RAW = 4 * (HEAD + TAIL)  # characters that are cleaned before that cut
+
+_SPACE = re.compile(r"\s+")
+_SENTENCE = re.compile(r"[^.!?。！？\n]+[.!?。！？\n]*")
+_ORDERS_TO_ROUTER = re.compile(
+    r"\b(?:ignore|disregard|forget|override|bypass)\s+(?:(?:all|any|every|of|your|the|these|those|previous|prior|above"
+    r"|earlier|other|system|routing|hidden)\s+)*(?:instructions?|routes?|routing|rules?|prompts?|thresholds?|classifier"
+    r"|guidelines)\b"
+    r"|\b(?:system|developer) prompt\b|\bjailbreak"
+    r"|\b(?:route|classify|label) (?:this|me|it|the (?:request|message)) (?:as|to)\b"
+    r"|\b(?:confidence|intent)\s*(?:=|:|is|to)\s*\S"
+    r"|(?:忽略|无视|忘记|忘掉|绕过)(?:你|您|所有|全部|之前|以上|前面|上面|一切|的|系统|任何)*(?:指令|规则|路由|提示|设定)"
+    r"|系统提示词?|(?:置信度|意图)\s*(?:=|:|：|为|是|设)",
+    re.IGNORECASE,
+)
+
+_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+_CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
+_ID = re.compile(r"(?=[a-z0-9-]*\d)#?[a-z]{0,4}-?[0-9][a-z0-9-]*", re.IGNORECASE)
+_ACKNOWLEDGEMENT = re.compile(
+    r"(?:(?:yes|yep|yeah|yup|no|nope|ok|okay|sure|right|correct|exactly|fine|great|good|perfect|cool|alright|please"
+    r"|thanks|thank|you|so|much|a|lot|very|many|cheers|ty|thx|got|it|do|that|go|ahead|sounds|i|see|not|yet|that's"
+    r"|works|all|now|will|of|course|is|confirm|confirmed)\s*)+"
+    r"|(?:是的?|对的?|好的?|可以|行|嗯+|谢谢|多谢|感谢|你|您|了|啊|吧|呀|哦|没错|不是?|不用|不要|不对|没有|麻烦|请|确认|明白|知道"
+    r"|收到|就这样|非常|太|没问题|当然|ok)+",
+    re.IGNORECASE,
+)
+_OPENS_ELLIPSIS = re.compile(
+    r"(?:and|also|what about|how about|but|or|then|so|same|again|plus|what if|why|how so|really|the)\b"
+    r"|那|还有|再|另|这|它|他|她|第|也|然后|为什么|怎么|如果|可是|但",
+    re.IGNORECASE,
+)
+_POINTS_BACK = re.compile(
+    r"\b(?:it|its|that|this|those|these|them|they|one|ones|other|others|another|second|third|first|last|both|same"
+    r"|again|too|instead|either)\b|另一|那个|这个|那件|这件|那份|这份|它|上一|下一|刚才|第[一二三四五两]|也|呢",
+    re.IGNORECASE,
+)
+_CLOSING_OFFER = re.compile(
+    r"anything else|something else|how (?:can|may) i|what (?:can|else)|help you"
+    r"|还有(?:什么|其他|别的)|别的|什么可以帮|帮您|帮你",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of the user."""
+
+    text: str  # cleaned, at most HEAD + TAIL characters
+    answers: bool  # the assistant's message before it asked for something
+
+
+def user_turns(messages: Sequence[Mapping[str, Any]]) -> tuple[Turn, ...]:
+    """The last ``WINDOW`` user turns that say something, oldest first.
+
+    System, developer and tool messages, images and calls of tools are passed over.
+    """
+    turns: list[Turn] = []
+    for place in range(len(messages) - 1, -1, -1):
+        if messages[place].get("role") != "user":
+            continue
+        text = clean(content_text(messages[place].get("content")))
+        if text:
+            turns.append(Turn(text, _asked_before(messages, place)))
+        if len(turns) == WINDOW:
+            break
+    return tuple(reversed(turns))
+
+
+def content_text(content: object) -> str:
+    """The text of a message's ``content``: a string, a list of parts, or nothing."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, Sequence):
+        return ""
+    parts = (part.get("text") for part in content if isinstance(part, Mapping) and part.get("type") == "text")
+    return "\n".join(part for part in parts if isinstance(part, str))
+
+
+def clean(text: str) -> str:
+    """``text`` without control characters and orders to the router, cut to its first and last characters."""
+    raw = _cut(text.strip(), _RAW // 2, _RAW // 2)
+    kept = "".join(character if _is_text(character) else " " for character in raw)
+    if _ORDERS_TO_ROUTER.search(kept):
+        kept = " ".join(s for s in _SENTENCE.findall(kept) if not _ORDERS_TO_ROUTER.search(s))
+    return _cut(_SPACE.sub(" ", kept).strip(), HEAD, TAIL)
+
+
+def is_acknowledgement(text: str) -> bool:
+    """Whether ``text`` only agrees, declines or thanks."""
+    return len(text) <= 60 and bool(_ACKNOWLEDGEMENT.fullmatch(_words(text)))
+
+
+def is_bare_id(text: str) -> bool:
+    """Whether ``text`` is nothing but one to three ids or numbers."""
+    tokens = text.rstrip(".!。！").replace(",", " ").split()
+    return 1 <= len(tokens) <= 3 and all(_ID.fullmatch(token) for token in tokens)
+
+
+def is_elliptic(text: str) -> bool:
+    """Whether ``text`` is short and leans on what was said before it."""
+    size = len(_CJK.findall(text)) / 2 + len(_WORD.findall(_CJK.sub(" ", text)))
+    if size <= 3:
+        return True
+    return size <= 9 and bool(_OPENS_ELLIPSIS.match(text) or _POINTS_BACK.search(text))
+
+
+def _asked_before(messages: Sequence[Mapping[str, Any]], place: int) -> bool:
+    for message in reversed(messages[max(0, place - 8) : place]):
+        if message.get("role") == "user":
+            return False
+        if message.get("role") == "assistant":
+            said = content_text(message.get("content"))[-300:]
+            if said:
+                return ("?" in said or "？" in said) and not _CLOSING_OFFER.search(said)
+    return False
+
+
+def _words(text: str) -> str:
+    return " ".join(_WORD.findall(text.replace("’", "'").casefold()))
+
+
+def _is_text(character: str) -> bool:
+    return unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
+
+
+def _cut(text: str, head: int, tail: int) -> str:
+    return text if len(text) <= head + tail else f"{text[:head]} {text[-tail:]}"

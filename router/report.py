@@ -1,0 +1,140 @@
+"""What a fit says of itself: cross-fitted accuracy, abstentions, and warnings about the examples."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router.classifier import Floats, Labels
+from router.examples import OUT_OF_SCOPE, RoutingExamples
+
+FEW = 5  # examples; an intent with fewer is warned about
+CONFUSED = 0.25  # share of an intent's examples going to one other, from which the two are not told apart
+_QUOTE = 60  # characters of an example in a warning
+
+
+@dataclass(frozen=True, slots=True)
+class FitWarning:
+    """One thing about the examples that will hurt in service."""
+
+    kind: Literal["few", "never_fires", "contradiction", "not_told_apart", "no_out_of_scope"]
+    intents: tuple[str, ...]
+    message: str
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """Counted on the examples, each by a model and a threshold that never saw it. Rates are 0 to 1."""
+
+    examples: int  # in scope
+    out_of_scope: int
+    accuracy: float  # of the examples in scope; an abstention counts as wrong
+    abstained_inside: float
+    abstained_outside: float | None  # None without examples out of scope
+    accuracy_by_intent: dict[str, float]
+    share: float  # of the n-grams in a similarity
+    strength: float  # of the logistic regression
+    threshold: float
+    warnings: tuple[FitWarning, ...]
+
+    def __str__(self) -> str:
+        outside = (
+            "none given" if self.abstained_outside is None else f"{self.abstained_outside:.1%} abstained"
+        )
+        lines = [
+            f"{self.examples} examples of {len(self.accuracy_by_intent)} intents, cross-fitted: "
+            f"{self.accuracy:.1%} right, {self.abstained_inside:.1%} abstained; "
+            f"{self.out_of_scope} out of scope: {outside}; threshold {self.threshold:.2f}"
+        ]
+        return "\n".join(lines + [f"warning: {warning.message}" for warning in self.warnings])
+
+
+def make_report(
+    examples: RoutingExamples,
+    labels: Labels,
+    confidences: Floats,
+    routed: NDArray[np.bool_],
+    *,
+    share: float,
+    strength: float,
+    threshold: float,
+) -> FitReport:
+    """The report from cross-fitted ``confidences`` ``(N, K)`` and whether each row is ``routed`` ``(N,)``."""
+    inside = labels != OUT_OF_SCOPE
+    chosen = confidences.argmax(axis=1)
+    right = routed & (chosen == labels)
+    by_intent = {name: float(right[labels == k].mean()) for k, name in enumerate(examples.names)}
+    warnings = [
+        *_few(examples),
+        *_contradictions(examples),
+        *_never_fires(by_intent),
+        *_not_told_apart(examples, labels, chosen),
+    ]
+    return FitReport(
+        examples=int(inside.sum()),
+        out_of_scope=int((~inside).sum()),
+        accuracy=float(right[inside].mean()),
+        abstained_inside=float((~routed[inside]).mean()),
+        abstained_outside=float((~routed[~inside]).mean()) if (~inside).any() else None,
+        accuracy_by_intent=by_intent,
+        share=share,
+        strength=strength,
+        threshold=threshold,
+        warnings=tuple(warnings),
+    )
+
+
+def _few(examples: RoutingExamples) -> list[FitWarning]:
+    found = [
+        FitWarning("few", (name,), f"intent {name!r} has {len(texts)} examples; give {FEW} or more")
+        for name, texts in examples.intents.items()
+        if len(texts) < FEW
+    ]
+    if len(examples.out_of_scope) < FEW:
+        message = (
+            f"{len(examples.out_of_scope)} out_of_scope examples; without {FEW} or more that resemble what "
+            "users ask in vain, the router guesses where to abstain"
+        )
+        found.append(FitWarning("no_out_of_scope", (), message))
+    return found
+
+
+def _contradictions(examples: RoutingExamples) -> list[FitWarning]:
+    places: dict[str, dict[str, None]] = defaultdict(dict)
+    for name, texts in (*examples.intents.items(), ("out_of_scope", examples.out_of_scope)):
+        for text in texts:
+            places[" ".join(text.casefold().split())][name] = None
+    return [
+        FitWarning("contradiction", tuple(names), f"{text[:_QUOTE]!r} is an example of {' and '.join(names)}")
+        for text, names in places.items()
+        if len(names) > 1
+    ]
+
+
+def _never_fires(by_intent: dict[str, float]) -> list[FitWarning]:
+    return [
+        FitWarning(
+            "never_fires",
+            (name,),
+            f"intent {name!r} never fires: none of its own examples is routed to it when held out",
+        )
+        for name, accuracy in by_intent.items()
+        if accuracy == 0
+    ]
+
+
+def _not_told_apart(examples: RoutingExamples, labels: Labels, chosen: Labels) -> list[FitWarning]:
+    found: dict[tuple[str, ...], FitWarning] = {}
+    for k, name in enumerate(examples.names):
+        picks = np.bincount(chosen[labels == k], minlength=len(examples.names)) / max(1, (labels == k).sum())
+        picks[k] = 0
+        other = int(picks.argmax())
+        if picks[other] >= CONFUSED:
+            pair = tuple(sorted((name, examples.names[other])))
+            message = f"{picks[other]:.0%} of the examples of {name!r} look like {examples.names[other]!r}"
+            found.setdefault(pair, FitWarning("not_told_apart", pair, message))
+    return list(found.values())

@@ -1,0 +1,139 @@
+"""Conversations → decisions: the one entry into this room.
+
+``Router.fit(examples, encoder)`` takes seconds; ``decide`` milliseconds, nearly all of them in the encoder. A
+router never changes once made, so a service swaps whole routers (see :mod:`router.batching`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from router import track
+from router.conversation import Turn, user_turns
+from router.decision import Decision, nothing_to_decide
+from router.encoder import TextEncoder
+from router.errors import ArtefactError, ArtefactMismatch
+from router.examples import OUT_OF_SCOPE, RoutingExamples
+from router.fitting import FittedModel, fit
+from router.report import FitReport
+from router.storage import read_fitted, write_fitted
+
+TOP = 5  # intents that a decision lists
+NEAREST = 3  # examples that a decision lists
+
+
+class Router:
+    """A fitted model and its encoder. Immutable; calls must not overlap where the encoder's must not."""
+
+    def __init__(self, model: FittedModel, report: FitReport, encoder: TextEncoder, fingerprint: str) -> None:
+        self.model = model
+        self.report = report
+        self.encoder = encoder
+        self.fingerprint = fingerprint
+
+    @classmethod
+    def fit(cls, examples: RoutingExamples, encoder: TextEncoder) -> Router:
+        """Learn the routes from examples. ``router.report`` says how well, with warnings.
+
+        Raises:
+            EncoderError: the encoder fails.
+        """
+        model, report = fit(examples, encoder)
+        return cls(model, report, encoder, fingerprint(examples, encoder))
+
+    @classmethod
+    def load(cls, folder: Path | str, encoder: TextEncoder) -> Router:
+        """Read a router that :meth:`save` wrote.
+
+        Raises:
+            ArtefactUnreadable: there is none, or it is damaged.
+            ArtefactMismatch: it was fitted with another encoder.
+        """
+        model, report, identity, made = read_fitted(Path(folder))
+        if identity != encoder.identity:
+            raise ArtefactMismatch(
+                f"{folder}: fitted with the encoder {identity[:12]}, found "
+                f"{encoder.identity[:12]}; fit it again"
+            )
+        return cls(model, report, encoder, made)
+
+    @classmethod
+    def fit_or_load(cls, examples: RoutingExamples, encoder: TextEncoder, folder: Path | str) -> Router:
+        """The router saved in ``folder`` if it is of these examples, encoder and code, else a new one."""
+        try:
+            router = cls.load(folder, encoder)
+        except ArtefactError:
+            router = None
+        if router is None or router.fingerprint != fingerprint(examples, encoder):
+            router = cls.fit(examples, encoder)
+            router.save(folder)
+        return router
+
+    def save(self, folder: Path | str) -> None:
+        """Write ``router.safetensors`` and ``router.json`` into ``folder``, each at once or not at all."""
+        write_fitted(Path(folder), self.model, self.report, self.encoder.identity, self.fingerprint)
+
+    def decide(self, messages: Sequence[Mapping[str, Any]]) -> Decision:
+        """The decision on one conversation, OpenAI's messages."""
+        return self.decide_many([messages])[0]
+
+    def decide_many(self, conversations: Iterable[Sequence[Mapping[str, Any]]]) -> list[Decision]:
+        """One decision each, encoded together; turns before the last are read only on need."""
+        windows = [user_turns(messages) for messages in conversations]
+        decisions = self._classify([turns[-1].text for turns in windows if turns])
+        followed = [turns for turns in windows if self._follows(turns, decisions)]
+        earlier = [
+            text for turns in followed for text in track.texts_to_decide(turns) if text not in decisions
+        ]
+        decisions |= self._classify(earlier)
+        return [
+            track.follow(turns, decisions)
+            if self._follows(turns, decisions)
+            else decisions[turns[-1].text]
+            if turns
+            else nothing_to_decide(self.model.calibration.threshold)
+            for turns in windows
+        ]
+
+    def _follows(self, turns: tuple[Turn, ...], decisions: Mapping[str, Decision]) -> bool:
+        return len(turns) > 1 and not track.stands_alone(turns[-1], decisions[turns[-1].text])
+
+    def _classify(self, texts: Iterable[str]) -> dict[str, Decision]:
+        unique = list(dict.fromkeys(texts))
+        if not unique:
+            return {}
+        confidences, similar = self.model.confidences(self.model.transform(unique, self.encoder))
+        return {text: self._decision(text, confidences[i], similar[i]) for i, text in enumerate(unique)}
+
+    def _decision(self, text: str, confidences: Any, similar: Any) -> Decision:
+        model = self.model
+        best = np.argsort(-confidences, kind="stable")[:TOP]
+        near = np.argsort(-similar, kind="stable")[:NEAREST]
+        confidence = float(confidences[best[0]])
+        abstained = confidence < model.calibration.threshold
+        return Decision(
+            intent=None if abstained else model.intents[best[0]],
+            confidence=confidence,
+            abstained=abstained,
+            top=tuple((model.intents[k], float(confidences[k])) for k in best),
+            threshold=model.calibration.threshold,
+            nearest=tuple((model.texts[n], self._intent_of(int(n)), float(similar[n])) for n in near),
+            text=text,
+        )
+
+    def _intent_of(self, example: int) -> str | None:
+        label = int(self.model.labels[example])
+        return None if label == OUT_OF_SCOPE else self.model.intents[label]
+
+
+def fingerprint(examples: RoutingExamples, encoder: TextEncoder) -> str:
+    """SHA-256 over the encoder, the examples and this room's code: equal ones decide alike."""
+    digest = hashlib.sha256(f"{encoder.identity} {examples.digest}".encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()

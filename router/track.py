@@ -1,0 +1,52 @@
+"""Which track a conversation is on: the decision on the last turn, or on an earlier one that it follows.
+
+A turn leaves the track when it clearly means something by itself; it keeps the track when it only answers or
+leans on what was said. Pure functions over turns and the decisions on their texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+from router.conversation import Turn, is_acknowledgement, is_bare_id, is_elliptic
+from router.decision import Decision
+
+LEAVE = 0.8  # confidence at which even an elliptic turn or an answer leaves the track
+
+
+def stands_alone(turn: Turn, alone: Decision) -> bool:
+    """Whether the decision on ``turn`` holds whatever was said before it."""
+    if alone.abstained or is_acknowledgement(turn.text) or is_bare_id(turn.text):
+        return False
+    return alone.confidence >= LEAVE or not (turn.answers or is_elliptic(turn.text))
+
+
+def texts_to_decide(turns: Sequence[Turn]) -> tuple[str, ...]:
+    """Every text whose decision :func:`follow` may ask for."""
+    joined = [join(before, turn) for before, turn in pairwise(turns)]
+    return tuple(turn.text for turn in turns) + tuple(joined)
+
+
+def follow(turns: Sequence[Turn], decisions: Mapping[str, Decision]) -> Decision:
+    """The decision on a conversation of one turn or more, from the decisions on its texts."""
+    track = decisions[turns[0].text]
+    for before, turn in pairwise(turns):
+        track = _step(track, turn, decisions[turn.text], decisions[join(before, turn)])
+    return track
+
+
+def join(before: Turn, turn: Turn) -> str:
+    """Two turns as one text."""
+    return f"{before.text}\n{turn.text}"
+
+
+def _step(track: Decision, turn: Turn, alone: Decision, joint: Decision) -> Decision:
+    if stands_alone(turn, alone):
+        return alone
+    leans = turn.answers or is_elliptic(turn.text) or is_acknowledgement(turn.text) or is_bare_id(turn.text)
+    if leans and not track.abstained:
+        return track
+    if not alone.abstained and not is_acknowledgement(turn.text):
+        return alone
+    return alone if joint.abstained else joint
