@@ -1,0 +1,31 @@
+"""Small talk: how people greet, thank, tease and take leave, and one fixed answer for each topic."""
+
+from random import Random
+
+from deploy.demo.text import pools
+from deploy.demo.text.phrasing import Phrases
+from deploy.demo.text.sample import Expectation, Language, Message, Sample, Split
+
+TOPICS = (
+    "greet how who robot can thanks bye praise joke age where bored happy like sorry ok".split(" ")  # noqa: SIM905
+)
+
+
+def sample(rng: Random, language: Language, split: Split) -> Sample:
+    """A small talk of one to three questions; only names and towns differ between the splits."""
+    phrases = Phrases.load("smalltalk", language)
+    messages: list[Message] = []
+    turns = 1 if rng.random() < 0.75 else 2 if rng.random() < 0.7 else 3
+    answer = ""
+    for _ in range(turns):
+        topic = pools.pick(rng, TOPICS)
+        answer = phrases.plain(rng, f"answer_{topic}")
+        question = phrases.say(
+            rng,
+            topic,
+            typos=0.05,
+            who=pools.person(rng, language, split) if rng.random() < 0.5 else pools.given(rng, split),
+            town=pools.city(rng, language, split),
+        )
+        messages += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    return Sample("smalltalk", language, tuple(messages), Expectation(contains=(answer,)))
