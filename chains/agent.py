@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, cast
 
 from langchain.agents import create_agent
 from langchain.agents.middleware import AgentMiddleware
 from langchain.agents.middleware.types import ToolCallRequest
 from langchain_core.messages import BaseMessage, ToolMessage
+from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
 from chains.closing import closing
@@ -43,10 +44,10 @@ async def messages_of_run(
         middleware=[_ServerTools(tools, request.limits, ledger)],
     )
     state: Any = {"messages": given(request.messages)}
-    run = agent.astream(
-        state,
-        config={"recursion_limit": 2 * ledger.steps + 2},  # the ledger stops the run before this does
-        stream_mode="messages",
+    config: RunnableConfig = {"recursion_limit": 2 * ledger.steps + 2}  # the ledger stops it before this
+    run = cast(
+        AsyncIterator[tuple[BaseMessage, Any]],
+        agent.astream(state, config=config, stream_mode="messages"),
     )
     async with closing(run) as messages:
         async for message, _ in messages:

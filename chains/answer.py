@@ -67,19 +67,25 @@ class Answer:
 
 
 async def ask(
-    engine: Engine, body: Mapping[str, Any], stream: bool, answer: Answer
+    engine: Engine, body: Mapping[str, Any], stream: bool, answer: Answer, count_along: bool = False
 ) -> AsyncGenerator[Piece, None]:
     """The pieces of the engine's answer to ``body`` as they come; fills ``answer``.
+
+    With ``count_along`` the usage is known after every piece, for a caller that may leave early.
 
     Raises:
         EngineAnswerError: the engine reports an error, or its answer is not of OpenAI's form.
     """
     try:
         if not stream:
-            yield answer.add(json_object(await engine.complete({**body, "stream": False})))
+            whole = json_object(await engine.complete({**body, "stream": False}))
+            if not whole.get("choices"):
+                raise EngineAnswerError("the engine's answer holds no choice")
+            yield answer.add(whole)
             return
         reader = EventReader()
-        asked = {**body, "stream": True, "stream_options": {"include_usage": True}}
+        options = {"include_usage": True, **({"continuous_usage_stats": True} if count_along else {})}
+        asked = {**body, "stream": True, "stream_options": options}
         async with closing(engine.stream(asked)) as source:
             async for data in source:
                 for chunk in reader.feed(data):

@@ -1,18 +1,20 @@
 """Chain of thought: the model reasons inside ``<think>`` and answers after it.
 
 The reasoning is kept out of the content and given as events of its own, as it comes. Tokens that run out
-before the reasoning ends leave no content; the answer then says that it was cut (``length``).
+before the reasoning ends leave no content; the answer then says that it was cut (``length``). The client's
+``stop`` is about the answer, so it is applied to the content here and not by the engine.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 
 from chains.answer import Answer, ask
 from chains.closing import Deadline
 from chains.events import ChainRequest, Content, Engine, Event, Finish, Reasoning
 from chains.parameters import sampling
 from chains.splitter import Part, Splitter
+from chains.stop import StopAt, stops_of
 
 
 class Cot:
@@ -20,22 +22,34 @@ class Cot:
 
     async def run(self, request: ChainRequest, engine: Engine) -> AsyncGenerator[Event, None]:
         """Reasoning and Content as they come, then Finish."""
-        body = {**sampling("cot", request.parameters), "messages": list(request.messages)}
+        parameters = sampling("cot", request.parameters)
+        stop = StopAt(stops_of(parameters))
+        cuts = parameters.pop("stop", None) is not None  # we cut: a whole answer would come too late
+        body = {**parameters, "messages": list(request.messages)}
         answer, splitter = Answer(), Splitter("reasoning")
-        async with Deadline(request.limits.seconds).each(ask(engine, body, request.stream, answer)) as pieces:
+        asking = ask(engine, body, request.stream or cuts, answer, count_along=cuts)
+        async with Deadline(request.limits.seconds).each(asking) as pieces:
             async for piece in pieces:
                 if piece.reasoning:
                     yield Reasoning(piece.reasoning)
-                for part in splitter.feed(piece.content):
-                    yield _event(part)
-        for part in splitter.end():
-            yield _event(part)
+                for event in _events(splitter.feed(piece.content), stop):
+                    yield event
+                if stop.reached:
+                    break
+        for event in _events(splitter.end(), stop):
+            yield event
+        if tail := stop.end():
+            yield Content(tail)
         cut = answer.reason == "length" or splitter.unclosed is not None
-        yield Finish("length" if cut else "stop", answer.usage)
+        yield Finish("length" if cut and not stop.reached else "stop", answer.usage)
 
     def warm(self) -> None:
         """Nothing to do."""
 
 
-def _event(part: Part) -> Event:
-    return Reasoning(part.text) if part.kind == "reasoning" else Content(part.text)
+def _events(parts: list[Part], stop: StopAt) -> Iterator[Event]:
+    for part in parts:
+        if part.kind == "reasoning":
+            yield Reasoning(part.text)
+        elif text := stop.feed(part.text):
+            yield Content(text)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from chains.stop import overlap
+
 Kind = Literal["content", "reasoning", "call"]
 
 TAGS: dict[Kind, tuple[str, str]] = {
@@ -80,7 +82,7 @@ class Splitter:
             self._give(self._buffer[:at], parts)
             self._buffer = self._buffer[at + len(tag) :]
             self._turn(tag)
-        held = max(_overlap(self._buffer, tag) for tag in self._awaited())
+        held = max(overlap(self._buffer, tag) for tag in self._awaited())
         whole = len(self._buffer) - held
         self._give(self._buffer[:whole], parts)
         self._buffer = self._buffer[whole:]
@@ -110,11 +112,3 @@ class Splitter:
     def _give(self, text: str, parts: list[Part]) -> None:
         if text and (given := self._passages[self._inside].add(text)):
             parts.append(Part(self._inside, given))
-
-
-def _overlap(text: str, tag: str) -> int:
-    """How many characters at the end of ``text`` begin ``tag``."""
-    for length in range(min(len(text), len(tag) - 1), 0, -1):
-        if tag.startswith(text[-length:]):
-            return length
-    return 0

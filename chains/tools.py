@@ -8,6 +8,7 @@ told to the model as text (``error: ...``); a traceback goes to the log and nowh
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import functools
 import inspect
@@ -220,7 +221,7 @@ async def _in_thread(call: Callable[[], Any]) -> Any:
             value = context.run(call)
         except Exception as exc:
             error = exc
-        if not loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits
             loop.call_soon_threadsafe(settle, value, error)
 
     threading.Thread(target=work, name="tool", daemon=True).start()
