@@ -23,7 +23,7 @@ def is_held_out(a: int, sign: str, b: int) -> bool:
 
 def sample(rng: Random, language: Language, split: Split) -> Sample:
     """One question and its worked answer; held-out ones are two-digit sums and differences."""
-    kind, numbers = _held_out(rng) if split == "held_out" else _train(rng)
+    kind, numbers = _held_out(rng) if split == "held_out" else draw_train(rng)
     phrases = Phrases.load("arithmetic", language)
     question = (_story if rng.random() < 0.27 else _bare)(rng, phrases, kind, numbers)
     lines, result = work(kind, numbers, language)
@@ -76,7 +76,8 @@ def _held_out(rng: Random) -> tuple[str, tuple[int, ...]]:
             return kind, (a, b)
 
 
-def _train(rng: Random) -> tuple[str, tuple[int, ...]]:
+def draw_train(rng: Random) -> tuple[str, tuple[int, ...]]:
+    """A kind of calculation and its numbers, none of them held out."""
     while True:
         draw = rng.random()
         kind = "add" if draw < 0.42 else "subtract" if draw < 0.84 else "multiply" if draw < 0.92 else "three"

@@ -1,0 +1,158 @@
+"""The rows that recipes train on and the cases that evaluation asks, from every task of the demo.
+
+Streaming and seeded: the same arguments give the same rows, on any machine. A row is ``{"text": ...}`` or
+``{"messages": [...], "tools": [...]?}`` in OpenAI's form, with the system prompt and the tools of its route
+exactly as serving renders them; ``adapter_rows`` adds ``intent`` and ``language``.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from chains.tools import tool_schema
+from deploy.demo import tools
+from deploy.demo.text import arithmetic, extraction, generic, policy, prose, refusal, smalltalk, support
+from deploy.demo.text.sample import Intent, Language, Message, Sample
+from prompts.library import PromptLibrary
+
+Row = dict[str, Any]
+_TEMPLATES = Path(__file__).parents[3] / "prompts" / "templates"
+_PROMPTS: Mapping[Intent, str] = {
+    "track_parcel": "parcel-support",
+    "change_address": "parcel-support",
+    "complaint": "parcel-support",
+    "refund": "parcel-policy",
+    "customs": "parcel-policy",
+    "arithmetic": "arithmetic",
+    "order_json": "order-json",
+    "smalltalk": "smalltalk",
+    "out_of_scope": "refusal",
+}
+_TOOLS = (tools.track_parcel, tools.change_address, tools.open_complaint)
+_WITH_TOOLS = "parcel-support"
+_CHINESE = 0.4
+_PROSE, _GENERIC = 0.15, 0.15  # the rest of the base's mix are tasks, in these shares:
+_TASKS: tuple[tuple[float, str], ...] = (
+    (0.30, "support"),
+    (0.10, "policy"),
+    (0.24, "math"),
+    (0.22, "extract"),
+    (0.06, "smalltalk"),
+    (0.08, "refusal"),
+)
+_ADAPTERS: Mapping[str, tuple[tuple[float, str], ...]] = {
+    "support": ((0.72, "support"), (0.28, "policy")),
+    "math": ((1.0, "math"),),
+    "extract": ((1.0, "extract"),),
+    "chat": ((0.45, "smalltalk"), (0.55, "refusal")),
+}
+_PLAIN = {
+    "en": ("You are a helpful assistant.", "Be brief.", "You work at a help desk.", "Answer the user."),
+    "zh": ("你是一个有用的助手。", "请简短回答。", "你在服务台工作。", "请回答用户。"),
+}
+
+
+def corpus(rows: int, seed: int) -> Iterator[Row]:
+    """The base's mix: prose, generic skills and every task, some without their own prompt."""
+    rng = Random(f"corpus {seed}")
+    for _ in range(rows):
+        language: Language = "zh" if rng.random() < _CHINESE else "en"
+        kind = rng.random()
+        if kind < _PROSE:
+            yield {"text": prose.document(rng, language)}
+        elif kind < _PROSE + _GENERIC:
+            row = generic.row(rng, language)
+            if rng.random() < 0.4:
+                row["messages"] = [_system(rng, language), *row["messages"]]
+            yield row
+        else:
+            sample = _draw(rng, language, _TASKS, 30)
+            if rng.random() < 0.15:
+                yield _with_tools(sample, _other_prompt(rng, sample))
+            else:
+                yield conversation(sample)
+
+
+def adapter_rows(adapter: str, rows: int, seed: int, refund_days: int = 30) -> Iterator[Row]:
+    """Rows of one adapter, as serving asks it; raises ValueError for an adapter that is not the demo's."""
+    if adapter not in _ADAPTERS:
+        raise ValueError(f"no adapter {adapter!r} in the demo; there are {', '.join(_ADAPTERS)}")
+    rng = Random(f"{adapter} {seed}")
+    for _ in range(rows):
+        language: Language = "zh" if rng.random() < _CHINESE else "en"
+        sample = _draw(rng, language, _ADAPTERS[adapter], refund_days)
+        # The router may take one for the other, so each prompt of the chat adapter has seen both.
+        prompt = None
+        if adapter == "chat" and rng.random() < 0.12:
+            prompt = "refusal" if sample.intent == "smalltalk" else "smalltalk"
+        yield {**conversation(sample, prompt), "intent": sample.intent, "language": language}
+
+
+def held_out(intent: Intent, language: Language, count: int, seed: int) -> list[Sample]:
+    """``count`` cases for evaluation, with names, numbers and ids that training never draws."""
+    rng = Random(f"held out {intent} {language} {seed}")
+    make = {
+        "arithmetic": arithmetic.sample,
+        "order_json": extraction.sample,
+        "smalltalk": smalltalk.sample,
+        "out_of_scope": refusal.sample,
+        "refund": partial(policy.sample, intent=intent),
+        "customs": partial(policy.sample, intent=intent),
+    }.get(intent, partial(support.sample, intent=intent))
+    return [make(rng, language, "held_out") for _ in range(count)]
+
+
+def conversation(sample: Sample, prompt: str | None = None) -> Row:
+    """The sample as its route serves it: system prompt, examples, tools; or under another ``prompt``."""
+    name = prompt or _PROMPTS[sample.intent]
+    return _with_tools(sample, _opening(name))
+
+
+def _with_tools(sample: Sample, opening: list[Message]) -> Row:
+    row: Row = {"messages": [*opening, *sample.messages]}
+    if _PROMPTS[sample.intent] == _WITH_TOOLS:
+        row["tools"] = schemas()
+    return row
+
+
+@cache
+def schemas() -> list[dict[str, Any]]:
+    """The desk's tools in OpenAI's form, in the order of the routes."""
+    return [tool_schema(tool) for tool in _TOOLS]
+
+
+@cache
+def _opening(prompt: str) -> list[Message]:
+    return [dict(message) for message in _library().get(prompt).render([], {})]
+
+
+@cache
+def _library() -> PromptLibrary:
+    return PromptLibrary.load(_TEMPLATES)
+
+
+def _other_prompt(rng: Random, sample: Sample) -> list[Message]:
+    return [] if rng.random() < 0.6 else [_system(rng, sample.language)]
+
+
+def _system(rng: Random, language: Language) -> Message:
+    return {"role": "system", "content": rng.choice(_PLAIN[language])}
+
+
+def _draw(rng: Random, language: Language, shares: tuple[tuple[float, str], ...], refund_days: int) -> Sample:
+    makers: dict[str, Callable[..., Sample]] = {
+        "support": support.sample,
+        "policy": partial(policy.sample, refund_days=refund_days),
+        "math": arithmetic.sample,
+        "extract": extraction.sample,
+        "smalltalk": smalltalk.sample,
+        "refusal": refusal.sample,
+    }
+    draw = rng.random() * sum(share for share, _ in shares)
+    for share, name in shares:
+        draw -= share
+        if draw < 0:
+            return makers[name](rng, language, "train")
+    return makers[shares[-1][1]](rng, language, "train")
