@@ -15,6 +15,7 @@ from random import Random
 from deploy.demo.text.sample import Language
 
 _OPEN, _CLOSE = "\x02", "\x03"  # around a value while the words next to it are still being changed
+PART = _OPEN + _CLOSE  # at the end of a value: it is a part of the sentence, polished with it
 _SENTENCE = re.compile(r"(?:^|[.?!\n][ \n]+)[a-z]")
 _LONE_I = re.compile(r"\bi\b(?![.)])")
 _WORD = re.compile(r"(?<![\x02\w'])[a-z]{4,}(?![\w'])")

@@ -4,20 +4,32 @@ The facts are not in the prompt: the adapter learns them. ``refund_days`` change
 later version of the adapter answers visibly otherwise.
 """
 
-from __future__ import annotations
-
 from random import Random
-from types import ModuleType
-from typing import Any, Final
+from typing import Final
 
-from deploy.demo.text import policy_en, policy_zh
-from deploy.demo.text.grammar import write_chinese, write_english
+from deploy.demo.text.phrasing import PART, Phrases
 from deploy.demo.text.sample import Expectation, Intent, Language, Message, Sample, Split
 
 INTENTS: Final[tuple[Intent, ...]] = ("refund", "customs")
-_WORDS: dict[Language, ModuleType] = {"en": policy_en, "zh": policy_zh}
+STATED: dict[str, dict[Language, tuple[str, ...]]] = {  # what an answer must hold, by fact
+    "refund_window": {"en": ("{refund_days} days",), "zh": ("{refund_days} 天",)},
+    "refund_time": {"en": ("5 working days", "card"), "zh": ("5 个工作日", "原支付卡")},
+    "refund_damaged": {"en": ("in full", "photo"), "zh": ("全额退款", "照片")},
+    "refund_shipping": {"en": ("not refunded",), "zh": ("不予退还",)},
+    "refund_label": {"en": ("free", "order page"), "zh": ("免费", "订单页面")},
+    "refund_opened": {"en": ("unopened", "faulty"), "zh": ("未拆封", "质量问题")},
+    "refund_lost": {"en": ("in full", "14 days"), "zh": ("全额退款", "14 天")},
+    "refund_exchange": {"en": ("exchange", "free"), "zh": ("更换", "免费")},
+    "customs_limit": {"en": ("150 euros", "receiver pays"), "zh": ("150 欧元", "收件人")},
+    "customs_gift": {"en": ("45 euros",), "zh": ("45 欧元",)},
+    "customs_papers": {"en": ("CN23", "invoice"), "zh": ("CN23", "发票")},
+    "customs_forbidden": {"en": ("100 Wh", "perfume", "fireworks"), "zh": ("100 Wh", "香水", "烟花")},
+    "customs_time": {"en": ("2 working days",), "zh": ("2 个工作日",)},
+    "customs_phone": {"en": ("0800 555 0142",), "zh": ("0800 555 0142",)},
+    "customs_pay": {"en": ("online", "cash"), "zh": ("在线", "现金")},
+}
 _FACTS: dict[Intent, tuple[str, ...]] = {
-    intent: tuple(fact for fact in policy_en.FACTS if fact.startswith(intent)) for intent in INTENTS
+    intent: tuple(fact for fact in STATED if fact.startswith(intent)) for intent in INTENTS
 }
 
 
@@ -25,33 +37,24 @@ def sample(
     rng: Random, language: Language, split: Split, refund_days: int = 30, intent: Intent | None = None
 ) -> Sample:
     """One conversation of ``intent`` (either if None). ``train`` also holds second questions and thanks."""
-    intent = intent or rng.choice(INTENTS)
-    fact = rng.choice(_FACTS[intent])
-    words: Any = _WORDS[language]
-    messages: list[Message] = []
+    wanted = rng.choice(INTENTS) if intent is None else intent
+    fact = rng.choice(_FACTS[wanted])
     kind = rng.random() if split == "train" else 1.0
+    messages: list[Message] = []
     if kind < 0.08:
-        earlier = rng.choice(_FACTS[rng.choice(INTENTS)])
-        messages += _exchange(rng, language, earlier, refund_days)
+        messages += _exchange(rng, language, rng.choice(list(STATED)), refund_days)
     messages += _exchange(rng, language, fact, refund_days)
     if 0.08 <= kind < 0.12:
-        messages.append(_user(rng, language, "thanks"))
-        messages.append({"role": "assistant", "content": words.WELCOME})
-        return Sample(intent, language, tuple(messages))
-    contains = tuple(part.format(refund_days=refund_days) for part in words.FACTS[fact][1])
-    return Sample(intent, language, tuple(messages), Expectation(contains=contains))
+        phrases = Phrases.load("policy", language)
+        messages.append({"role": "user", "content": phrases.say(rng, "thanks")})
+        messages.append({"role": "assistant", "content": phrases.plain(rng, "answer_thanks")})
+        return Sample(wanted, language, tuple(messages))
+    contains = tuple(part.format(refund_days=refund_days) for part in STATED[fact][language])
+    return Sample(wanted, language, tuple(messages), Expectation(contains=contains))
 
 
 def _exchange(rng: Random, language: Language, fact: str, refund_days: int) -> list[Message]:
-    words: Any = _WORDS[language]
-    answer = words.FACTS[fact][0].format(refund_days=refund_days)
-    return [_user(rng, language, fact), {"role": "assistant", "content": answer}]
-
-
-def _user(rng: Random, language: Language, rule: str) -> Message:
-    words: Any = _WORDS[language]
-    text = words.GRAMMAR.write(rng, rule)
-    return {
-        "role": "user",
-        "content": (write_english if language == "en" else write_chinese)(text, rng),
-    }
+    phrases = Phrases.load("policy", language)
+    question = phrases.say(rng, "ask", typos=0.04, question=phrases.raw(rng, fact) + PART)
+    answer = phrases.plain(rng, f"answer_{fact}", refund_days=str(refund_days))
+    return [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]

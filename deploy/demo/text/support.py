@@ -8,21 +8,29 @@ the call it came from. Such a history is made here too; its answer carries ``"we
 fine-tuning files: not trained on), so that no one learns to answer without asking the tool.
 """
 
-from __future__ import annotations
-
 import json
+import re
 from collections.abc import Callable
 from random import Random
-from types import ModuleType
 from typing import Any, Final
 
 from deploy.demo import tools
-from deploy.demo.text import parcels, support_en, support_zh
-from deploy.demo.text.grammar import fill, write_chinese, write_english
+from deploy.demo.text import parcels
+from deploy.demo.text.phrasing import PART, Phrases
 from deploy.demo.text.sample import Expectation, Intent, Language, Message, Sample, Split
 
 INTENTS: Final[tuple[Intent, ...]] = ("track_parcel", "change_address", "complaint")
-_WORDS: dict[Language, ModuleType] = {"en": support_en, "zh": support_zh}
+_CHINESE_CITIES = dict(
+    zip(
+        tools.CITIES,
+        (
+            *("阿姆斯特丹", "雅典", "北京", "柏林", "都柏林", "汉堡", "利兹", "伦敦"),
+            *("里昂", "马德里", "米兰", "奥斯陆", "巴黎", "布拉格", "上海", "维也纳"),
+        ),
+        strict=True,
+    )
+)
+_DOUBLED = re.compile("([，。？！,?!])[，。,.]")
 _TOOLS: dict[str, Callable[..., dict[str, Any]]] = {
     "track_parcel": tools.track_parcel,
     "change_address": tools.change_address,
@@ -32,29 +40,30 @@ _TOOLS: dict[str, Callable[..., dict[str, Any]]] = {
 
 def sample(rng: Random, language: Language, split: Split, intent: Intent | None = None) -> Sample:
     """One conversation of ``intent`` (one of the three at random if None), which is its last request's."""
-    intent = intent or rng.choice(INTENTS)
+    wanted = rng.choice(INTENTS) if intent is None else intent
     desk = _Desk(rng, language, split)
     kind = rng.random() if split == "train" else 0.0
     if kind < 0.58:
-        desk.request(intent)
-    elif kind < 0.70:
-        desk.incomplete(intent)
-    elif kind < 0.74:
-        desk.request(intent, ill_formed=True)
+        desk.request(wanted, desk.new_id())
+        return Sample(wanted, language, tuple(desk.messages), desk.expect)
+    if kind < 0.70:
+        desk.incomplete(wanted)
+    elif kind < 0.73:
+        desk.request(wanted, parcels.ill_formed_id(rng))
     elif kind < 0.92:
-        desk.second(intent)
+        desk.second(wanted)
     elif kind < 0.95:
-        desk.request(intent)
+        desk.request(wanted, desk.new_id())
         desk.hide_tools()
         desk.user("thanks")
-        desk.say(desk.words.WELCOME)
-    elif kind < 0.97 and intent == "track_parcel":
+        desk.say("answer_thanks")
+    elif kind < 0.97 and wanted == "track_parcel":
         desk.two()
     else:
         desk.user("hello")
-        desk.say(desk.words.HELLO)
-        desk.request(intent)
-    return Sample(intent, language, tuple(desk.messages), desk.expect if kind < 0.58 else Expectation())
+        desk.say("answer_hello")
+        desk.request(wanted, desk.new_id())
+    return Sample(wanted, language, tuple(desk.messages))
 
 
 class _Desk:
@@ -62,162 +71,181 @@ class _Desk:
 
     def __init__(self, rng: Random, language: Language, split: Split) -> None:
         self.rng, self.language, self.split = rng, language, split
-        self.words: Any = _WORDS[language]
+        self.phrases = Phrases.load("support", language)
         self.messages: list[Message] = []
         self.expect = Expectation()
-        self.parcel_id = ""
         self._calls = 0
 
-    def request(
-        self,
-        intent: Intent,
-        *,
-        parcel_id: str | None = None,
-        ill_formed: bool = False,
-        rule: str | None = None,
-        suffix: str = "",
-    ) -> None:
-        """The user asks for everything at once and is answered."""
-        if parcel_id is None:
-            parcel_id = parcels.ill_formed_id(self.rng) if ill_formed else self._new_id()
-        slots = {"id": parcel_id}
+    def new_id(self) -> str:
+        return parcels.parcel_id(self.rng, self.split)
+
+    def request(self, intent: Intent, parcel_id: str, way: str = "") -> None:
+        """The user asks for everything at once and is answered.
+
+        ``way`` is how the parcel is named: by its number if "", by "it" if "_it".
+        """
         if intent == "track_parcel":
-            self.user(rule or "track" + suffix, slots)
-            self.track(parcel_id)
+            self.user("track" + (way or self._order(0.7)), id=parcel_id)
+            self._track(parcel_id)
         elif intent == "change_address":
-            slots |= {"address": self._address()}
-            self.user("redirect" + suffix, slots)
-            self.redirect(parcel_id, slots["address"])
+            address = self._address()
+            self.user("redirect" + (way or self._order(0.7)), id=parcel_id, address=address)
+            self._redirect(parcel_id, address)
         else:
             reason = self.rng.choice(tools.REASONS)
-            self.user(f"complain{suffix}_{reason}", slots)
-            self.complain(parcel_id, reason)
+            rule = "complain" + (way or ("" if self.rng.random() < 0.85 else "_terse"))
+            self.user(rule, reason, id=parcel_id)
+            self._complain(parcel_id, reason)
 
     def incomplete(self, intent: Intent) -> None:
         """Something is missing: the desk asks, and most users then say it."""
-        words, rng = self.words, self.rng
-        parcel_id, going_on = self._new_id(), rng.random() < 0.8
-        slots = {"id": parcel_id}
+        parcel_id, going_on = self.new_id(), self.rng.random() < 0.8
         if intent == "track_parcel":
-            self.user("track_missing")
-            self.say(words.ASK_ID)
+            self.user("track", numbered=False)
+            self.say("ask_id")
             if going_on:
-                self.user("give_id", slots)
-                self.track(parcel_id)
+                self.user("give_id", id=parcel_id)
+                self._track(parcel_id)
         elif intent == "change_address":
-            slots |= {"address": self._address()}
-            rule, question, answer = rng.choice(
-                (
-                    ("redirect_no_id", words.ASK_ID, "give_id"),
-                    ("redirect_no_address", words.ASK_ADDRESS, "give_address"),
-                    ("redirect_nothing", words.ASK_BOTH, "give_both"),
-                )
-            )
-            self.user(rule, slots)
-            self.say(question.format(parcel_id=parcel_id))
-            if going_on:
-                self.user(answer, slots)
-                self.redirect(parcel_id, slots["address"])
+            self._incomplete_redirect(parcel_id, going_on)
         else:
             self._incomplete_complaint(parcel_id, going_on)
 
-    def _incomplete_complaint(self, parcel_id: str, going_on: bool) -> None:
-        words, rng = self.words, self.rng
-        reason, slots = rng.choice(tools.REASONS), {"id": parcel_id}
-        missing = rng.randrange(3)
-        if missing == 0:
-            self.user(f"complain_no_id_{reason}")
-            self.say(words.ASK_ID)
-            if going_on:
-                self.user("give_id", slots)
-        elif missing == 1:
-            self.user("complain_no_reason", slots)
-            self.say(words.ASK_REASON.format(parcel_id=parcel_id))
-            if going_on:
-                self.user(f"give_reason_{reason}")
-        else:
-            self.user("complain_nothing")
-            self.say(words.ASK_ID_AND_REASON)
-            if going_on:
-                self.user(f"complain_{reason}", slots)
-        if going_on:
-            self.complain(parcel_id, reason)
-
     def second(self, intent: Intent) -> None:
         """A request after another one: about one more parcel, about the same, or out of the blue."""
-        kind = self.rng.random()
+        kind, parcel_id = self.rng.random(), self.new_id()
         if intent == "track_parcel" and kind < 0.6:
-            self.request(intent)
+            self.request(intent, parcel_id)
             self.hide_tools()
-            self.request(intent, rule="and_other")
+            other_id = self.new_id()
+            self.user("and_other", id=other_id)
+            self._track(other_id)
             return
-        self.request(self.rng.choice([other for other in INTENTS if other != intent]))
+        self.request(self.rng.choice([other for other in INTENTS if other != intent]), parcel_id)
         self.hide_tools()
-        if kind < 0.8:
-            self.request(intent, parcel_id=self.parcel_id, suffix="_it")
+        if kind < 0.85:
+            self.request(intent, parcel_id, way="_it")
         else:
-            self.request(intent)
+            self.request(intent, self.new_id())
 
     def two(self) -> None:
         """Two parcels in one message: two calls at once, two sentences."""
-        slots = {"id": self._new_id(), "id2": self._new_id()}
-        self.user("two", slots)
-        self._call([("track_parcel", {"parcel_id": parcel_id}) for parcel_id in slots.values()])
+        ids = (self.new_id(), self.new_id())
+        self.user("two", id=ids[0], id2=ids[1])
+        self._call([("track_parcel", {"parcel_id": parcel_id}) for parcel_id in ids])
         between = " " if self.language == "en" else ""
-        self.say(between.join(self._status(tools.track_parcel(parcel_id)) for parcel_id in slots.values()))
+        answer = between.join(self._status(tools.track_parcel(parcel_id)) for parcel_id in ids)
+        self.messages.append({"role": "assistant", "content": answer})
 
     def hide_tools(self) -> None:
         """Most times: leave the history as a client sees it, without the calls that the gateway made."""
         if self.rng.random() < 0.7:
-            called = any("tool_calls" in message for message in self.messages)
             self.messages = [m for m in self.messages if m["role"] != "tool" and "tool_calls" not in m]
-            if called:
-                self.messages[-1]["weight"] = 0
+            self.messages[-1]["weight"] = 0
             self._calls = 0
 
-    def track(self, parcel_id: str) -> None:
+    def user(self, rule: str, reason: str = "", *, numbered: bool = True, **values: str) -> None:
+        """The user says ``rule``, about ``reason`` and about a parcel with or without its number."""
+        phrases, rng = self.phrases, self.rng
+        if self.language == "zh" and rng.random() < 0.3:
+            values |= {name: f" {values[name]} " for name in ("id", "id2") if name in values}
+        if rule.endswith("_apart"):
+            numbered = False
+        values["br"] = "\n"
+        if rule.startswith("redirect"):
+            values["old"] = self._address()
+        if "id" in values or not numbered:
+            values["np"] = phrases.raw(rng, "np" if numbered else "np0", **values) + PART
+        if reason:
+            values["goods"], values["ordered"] = self._goods()
+            values["did"] = phrases.raw(rng, f"{reason}_did", **values) + PART
+            values["said"] = phrases.raw(rng, f"{reason}_said", **values) + PART
+        text = phrases.say(rng, rule, typos=0.04, **values).strip()
+        if self.language == "zh":
+            text = _DOUBLED.sub(r"\1", text).rstrip("，, ")
+        if self.language == "en" and rng.random() < 0.02:
+            text = _shout(text, values)
+        self.messages.append({"role": "user", "content": text})
+
+    def say(self, rule: str, **values: str) -> None:
+        answer = self.phrases.plain(self.rng, rule, **values)
+        self.messages.append({"role": "assistant", "content": answer})
+
+    def _order(self, number_inside: float) -> str:
+        """How a request is ordered: the number in its sentence, in one of its own, or no sentence at all."""
+        kind = self.rng.random()
+        return "" if kind < number_inside else "_apart" if kind < number_inside + 0.18 else "_terse"
+
+    def _incomplete_redirect(self, parcel_id: str, going_on: bool) -> None:
+        address, missing = self._address(), self.rng.randrange(3)
+        if missing == 0:
+            self.user("redirect", numbered=False, address=address)
+            self.say("ask_id")
+            answer = "give_id"
+        elif missing == 1:
+            self.user("where", id=parcel_id)
+            self.say("ask_address", parcel_id=parcel_id)
+            answer = "give_address"
+        else:
+            self.user("where", numbered=False)
+            self.say("ask_id_and_address")
+            answer = "give_both"
+        if going_on:
+            self.user(answer, id=parcel_id, address=address)
+            self._redirect(parcel_id, address)
+
+    def _incomplete_complaint(self, parcel_id: str, going_on: bool) -> None:
+        reason, missing = self.rng.choice(tools.REASONS), self.rng.randrange(3)
+        if missing == 0:
+            self.user("complain_no_id", reason, numbered=False)
+            self.say("ask_id")
+            answer = "give_id"
+        elif missing == 1:
+            self.user("complain_what", id=parcel_id)
+            self.say("ask_reason", parcel_id=parcel_id)
+            answer = "give_reason"
+        else:
+            self.user(self.rng.choice(("complain_bare", "complain_what")), numbered=False)
+            self.say("ask_id_and_reason")
+            answer = "complain"
+        if going_on:
+            self.user(answer, reason, id=parcel_id)
+            self._complain(parcel_id, reason)
+
+    def _track(self, parcel_id: str) -> None:
         arguments = {"parcel_id": parcel_id}
         result = self._call([("track_parcel", arguments)])
         if result is None:
-            self._not_found("track_parcel", arguments)
+            self.say("answer_not_found", parcel_id=parcel_id)
             return
-        self.say(self._status(result))
-        city = self._city(result)
-        self.expect = Expectation("track_parcel", arguments, (parcel_id, city, result["expected"]))
+        self.messages.append({"role": "assistant", "content": self._status(result)})
+        contains = (parcel_id, self._city(result), result["expected"])
+        self.expect = Expectation("track_parcel", arguments, contains)
 
-    def redirect(self, parcel_id: str, address: str) -> None:
+    def _redirect(self, parcel_id: str, address: str) -> None:
         arguments = {"parcel_id": parcel_id, "address": address}
         result = self._call([("change_address", arguments)])
         if result is not None:
-            self.say(self.words.REDIRECTED.format(**result))
-            self.expect = Expectation("change_address", arguments, (parcel_id, address, result["reference"]))
+            reference = result["reference"]
+            self.say("answer_redirected", parcel_id=parcel_id, address=address, reference=reference)
+            self.expect = Expectation("change_address", arguments, (parcel_id, address, reference))
         elif tools.is_parcel_id(parcel_id):
-            self.say(self.words.ALREADY_DELIVERED.format(parcel_id=parcel_id))
+            self.say("answer_already_delivered", parcel_id=parcel_id)
             stated = "already delivered" if self.language == "en" else "已经签收"
             self.expect = Expectation("change_address", arguments, (parcel_id, stated))
         else:
-            self._not_found("change_address", arguments)
+            self.say("answer_not_found", parcel_id=parcel_id)
 
-    def complain(self, parcel_id: str, reason: str) -> None:
+    def _complain(self, parcel_id: str, reason: str) -> None:
         arguments = {"parcel_id": parcel_id, "reason": reason}
         result = self._call([("open_complaint", arguments)])
         if result is None:
-            self._not_found("open_complaint", arguments)
+            self.say("answer_not_found", parcel_id=parcel_id)
             return
-        self.say(self.words.COMPLAINT[reason].format(parcel_id=parcel_id, **result))
-        self.expect = Expectation("open_complaint", arguments, (parcel_id, result["ticket"]))
-
-    def user(self, rule: str, slots: dict[str, str] | None = None) -> None:
-        thing, other = self.rng.sample(self.words.THINGS, 2)
-        text = self.words.GRAMMAR.write(self.rng, rule)
-        text = (write_english if self.language == "en" else write_chinese)(text, self.rng)
-        more = {"thing": thing, "other": other, "who": self.rng.choice(self.words.PEOPLE)}
-        if "{old}" in text:
-            more["old"] = self._address()
-        self.messages.append({"role": "user", "content": fill(text, more | (slots or {}))})
-
-    def say(self, content: str) -> None:
-        self.messages.append({"role": "assistant", "content": content})
+        days = str(result["answer_within_days"])
+        ticket = result["ticket"]
+        self.say(f"answer_{reason}", parcel_id=parcel_id, ticket=ticket, answer_within_days=days)
+        self.expect = Expectation("open_complaint", arguments, (parcel_id, ticket))
 
     def _call(self, calls: list[tuple[str, dict[str, str]]]) -> dict[str, Any] | None:
         """Append the calls and their results; the last result, None where the tool refused."""
@@ -240,20 +268,30 @@ class _Desk:
         return result
 
     def _status(self, result: dict[str, Any]) -> str:
-        text: str = self.words.STATUS[result["status"]].format(**(result | {"city": self._city(result)}))
-        return text
+        values = {name: str(result[name]) for name in ("parcel_id", "expected")}
+        return self.phrases.plain(self.rng, f"answer_{result['status']}", city=self._city(result), **values)
 
     def _city(self, result: dict[str, Any]) -> str:
-        name: str = self.words.CITY_NAMES.get(result["city"], result["city"])
-        return name
-
-    def _not_found(self, tool: str, arguments: dict[str, str]) -> None:
-        self.say(self.words.NOT_FOUND.format(parcel_id=arguments["parcel_id"]))
-        self.expect = Expectation(tool, arguments, (arguments["parcel_id"],))
-
-    def _new_id(self) -> str:
-        self.parcel_id = parcels.parcel_id(self.rng, self.split)
-        return self.parcel_id
+        city: str = result["city"]
+        return city if self.language == "en" else _CHINESE_CITIES[city]
 
     def _address(self) -> str:
         return parcels.address(self.rng, self.split, self.language)
+
+    def _goods(self) -> tuple[str, str]:
+        """Two different things."""
+        first = second = self.phrases.plain(self.rng, "goods")
+        while second == first:
+            second = self.phrases.plain(self.rng, "goods")
+        return first, second
+
+
+def _shout(text: str, values: dict[str, str]) -> str:
+    """``text`` in capitals, but for what will be copied."""
+    kept = [value for name, value in values.items() if name in ("id", "id2", "address", "old")]
+    for number, value in enumerate(kept):
+        text = text.replace(value, f"\0{number}\0")
+    text = text.upper()
+    for number, value in enumerate(kept):
+        text = text.replace(f"\0{number}\0", value)
+    return text
