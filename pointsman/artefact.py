@@ -93,15 +93,15 @@ def identify_base(folder: Path) -> BaseIdentity:
 def chat_template_of(folder: Path) -> str:
     """The chat template's text: ``chat_template.jinja``, or the key in tokenizer_config.json."""
     path = folder / "chat_template.jinja"
-    if path.is_file():
-        return path.read_text(encoding="utf-8")
     try:
+        if path.is_file():
+            return path.read_text(encoding="utf-8")
         config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
         raise ArtefactError(
-            f"{folder}: no chat_template.jinja and no readable tokenizer_config.json"
+            f"{folder}: no readable chat_template.jinja and no readable tokenizer_config.json"
         ) from exc
-    template = config.get("chat_template")
+    template = config.get("chat_template") if isinstance(config, dict) else None
     if not isinstance(template, str):
         raise ArtefactError(f"{folder}: the tokenizer has no chat template")
     return template
@@ -118,6 +118,8 @@ def read_manifest(folder: Path) -> Manifest:
         return Manifest.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         raise ArtefactError(f"{path}: no such file; `pointsman train` writes it") from None
+    except OSError as exc:
+        raise ArtefactError(f"{path}: can't be read: {exc.strerror}") from exc
     except ValidationError as exc:
         first = exc.errors()[0]
         raise ArtefactError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from exc

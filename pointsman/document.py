@@ -79,13 +79,14 @@ def parse(model: type[D], text: str, path: Path | str = "<text>") -> D:
     lines: dict[Location, int] = {}
     problems: list[Problem] = []
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = _plain(node, (), lines, problems) if node is not None else {}
+        data = _data(text, lines, problems)
     except yaml.MarkedYAMLError as exc:
         line = exc.problem_mark.line + 1 if exc.problem_mark else None
         raise DocumentError(path, [Problem(line, "", f"not YAML: {exc.problem}")]) from exc
     except yaml.YAMLError as exc:  # e.g. control characters; carries no mark
         raise DocumentError(path, [Problem(None, "", f"not YAML: {exc}")]) from exc
+    except RecursionError:
+        raise DocumentError(path, [Problem(None, "", "not YAML: nested too deep")]) from None
     try:
         value = model.model_validate(data)
     except ValidationError as exc:
@@ -102,10 +103,13 @@ def lines_of(text: str) -> dict[Location, int]:
     For checks across fields, which are made after parsing and still want to name the line.
     """
     lines: dict[Location, int] = {}
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
-    if node is not None:
-        _plain(node, (), lines, [])
+    _data(text, lines, [])
     return lines
+
+
+def _data(text: str, lines: dict[Location, int], problems: list[Problem]) -> Any:
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    return {} if node is None else _plain(node, (), lines, problems)
 
 
 def _plain(node: yaml.Node, at: Location, lines: dict[Location, int], problems: list[Problem]) -> Any:
@@ -133,6 +137,8 @@ def _scalar(node: yaml.Node) -> Any:
     loader = yaml.SafeLoader("")
     try:
         return loader.construct_object(node, deep=True)
+    except ValueError as exc:  # a date or a number that its form promises and its value breaks
+        raise yaml.constructor.ConstructorError(None, None, str(exc), node.start_mark) from exc
     finally:
         loader.dispose()
 
