@@ -9,7 +9,7 @@ from random import Random
 
 from deploy.demo.text import columns, pools, words
 from deploy.demo.text.phrasing import Phrases
-from deploy.demo.text.sample import Expectation, Language, Sample, Split
+from deploy.demo.text.sample import Expectation, Language, Message, Sample, Split
 
 _SIGNS = {"add": "+", "subtract": "-", "multiply": "×", "three": "+"}
 
@@ -28,9 +28,36 @@ def sample(rng: Random, language: Language, split: Split) -> Sample:
     question = (_story if rng.random() < 0.27 else _bare)(rng, phrases, kind, numbers)
     lines, result = work(kind, numbers, language)
     answer = lines[-1]
-    content = "<think>\n" + "\n".join(lines) + f"\n</think>\n\n{answer}"
-    messages = ({"role": "user", "content": question}, {"role": "assistant", "content": content})
-    return Sample("arithmetic", language, messages, Expectation(number=result))
+    content = _reasoned(lines)
+    messages: list[Message] = [
+        {"role": "user", "content": question},
+        {"role": "assistant", "content": content},
+    ]
+    if split == "train" and rng.random() < 0.10:
+        return Sample("arithmetic", language, _going_on(rng, language, messages, answer, result))
+    return Sample("arithmetic", language, tuple(messages), Expectation(number=result))
+
+
+def _going_on(
+    rng: Random, language: Language, messages: list[Message], answer: str, result: int
+) -> tuple[Message, ...]:
+    """A second question after the first, whose answer stands there as clients send it back: unreasoned."""
+    before = [messages[0], {"role": "assistant", "content": answer, "weight": 0}]
+    kind, b = ("add" if rng.random() < 0.5 else "subtract"), _two_digits(rng)
+    if rng.random() < 0.5 or result < 0 or is_held_out(result, _SIGNS[kind], b):
+        second = sample(rng, language, "train").messages
+        return (*before, *second[-2:]) if len(second) == 2 else tuple(second)
+    question = Phrases.load("arithmetic", language).say(rng, f"follow_{kind}", typos=0.03, b=str(b))
+    lines, _ = work(kind, (result, b), language)
+    return (
+        *before,
+        {"role": "user", "content": question},
+        {"role": "assistant", "content": _reasoned(lines)},
+    )
+
+
+def _reasoned(lines: list[str]) -> str:
+    return "<think>\n" + "\n".join(lines) + f"\n</think>\n\n{lines[-1]}"
 
 
 def work(kind: str, numbers: tuple[int, ...], language: Language) -> tuple[list[str], int]:

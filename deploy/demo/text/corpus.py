@@ -93,14 +93,15 @@ def adapter_rows(adapter: str, rows: int, seed: int, refund_days: int = 30) -> I
 def held_out(intent: Intent, language: Language, count: int, seed: int) -> list[Sample]:
     """``count`` cases for evaluation, with names, numbers and ids that training never draws."""
     rng = Random(f"held out {intent} {language} {seed}")
-    make = {
+    makers: dict[str, Callable[..., Sample]] = {
         "arithmetic": arithmetic.sample,
         "order_json": extraction.sample,
         "smalltalk": smalltalk.sample,
         "out_of_scope": refusal.sample,
         "refund": partial(policy.sample, intent=intent),
         "customs": partial(policy.sample, intent=intent),
-    }.get(intent, partial(support.sample, intent=intent))
+    }
+    make = makers.get(intent, partial(support.sample, intent=intent))
     return [make(rng, language, "held_out") for _ in range(count)]
 
 

@@ -2,7 +2,8 @@
 
 Rules of the answer: keys in the order customer, items (product, quantity), city, date; every text exactly
 as the e-mail writes it; the word that counts (``boxes of``, ``个``) is no part of a product, ``市`` none of
-a city; a date is ``YYYY-MM-DD`` or, where the e-mail gives no full date, null.
+a city; a date is ``YYYY-MM-DD`` (``03/04/2026`` has the day first) or, where the e-mail
+gives no full date with its year, null.
 """
 
 import json
@@ -11,7 +12,7 @@ from random import Random
 
 from deploy.demo.text import columns, pools
 from deploy.demo.text.phrasing import Phrases, polish
-from deploy.demo.text.sample import Expectation, Language, Sample, Split
+from deploy.demo.text.sample import Expectation, Language, Message, Sample, Split
 
 _MONTHS = (
     "January",
@@ -29,6 +30,22 @@ _MONTHS = (
 )
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _CONTAINERS = ("boxes", "packs", "bags", "bottles", "units", "pieces", "pairs", "sets", "cartons", "jars")
+_ITEM_FORMS = {
+    "digits": ("{q} {p}",),
+    "times": ("{q} x {p}", "{q}x {p}", "{q} × {p}", "{q} pcs {p}", "{q} pcs. {p}"),
+    "after": (
+        "{p} x{q}",
+        "{p} x {q}",
+        "{p}: {q}",
+        "{p} - {q}",
+        "{p} ×{q}",
+        "{p}, {q} pcs",
+        "{p}, quantity {q}",
+        "{p} (x{q})",
+        "{p}, qty {q}",
+    ),
+    "brackets": ("{p} ({q})", "{p} ({q} pcs)"),
+}
 _ZH_MEASURES = "个个个个件只台把套张条箱盒包瓶双袋本支块份"
 
 
@@ -37,7 +54,7 @@ def sample(rng: Random, language: Language, split: Split) -> Sample:
     phrases = Phrases.load("order", language)
     products = _products(rng, language, split)
     when = pools.day(rng, split)
-    name = pools.person(rng, language, split)
+    name = _customer(rng, language, split)
     city = pools.city(rng, language, split)
     items = [(product, _quantity(rng)) for product in products]
     written, capital = _style(rng), rng.random() < 0.35
@@ -48,6 +65,7 @@ def sample(rng: Random, language: Language, split: Split) -> Sample:
         "name": name,
         "city": city,
         "date": shown_date,
+        "partial": _partial(rng, language, when),
         "line": _line(rng, language, [text for text, _ in shown]),
         "list": _list(rng, [text for text, _ in shown]),
         "clerk": pools.pick(rng, _CLERKS_ZH) if language == "zh" else pools.draw(rng, "train", pools.family),
@@ -73,11 +91,28 @@ def sample(rng: Random, language: Language, split: Split) -> Sample:
         "date": when.isoformat() if stated else None,
     }
     content = json.dumps(answer, ensure_ascii=False)
-    messages = ({"role": "user", "content": text}, {"role": "assistant", "content": content})
+    messages: tuple[Message, ...] = (
+        {"role": "user", "content": text},
+        {"role": "assistant", "content": content},
+    )
+    if split == "train" and rng.random() < 0.06:
+        messages = (*sample(rng, language, split).messages, *messages)
     return Sample("order_json", language, messages, Expectation(json=answer))
 
 
+_FIRMS = ("Ltd", "GmbH", "& Sons", "Trading", "Books", "Hotel", "Bakery", "Inc", "Café", "Garden Centre")
+_ZH_FIRMS = ("有限公司", "公司", "商店", "书店", "餐厅", "酒店", "贸易公司", "超市", "小学")
 _CLERKS_ZH = "王李张刘陈杨赵黄周吴徐孙"
+
+
+def _customer(rng: Random, language: Language, split: Split) -> str:
+    """A person or, one in fourteen, a firm."""
+    if rng.random() < 0.93:
+        return pools.person(rng, language, split)
+    if language == "zh":
+        return pools.draw(rng, split, lambda r: pools.hanzi(r, 2) + pools.pick(r, _ZH_FIRMS))
+    first = pools.draw(rng, split, pools.family)
+    return f"{first} {pools.pick(rng, _FIRMS)}"
 
 
 def _products(rng: Random, language: Language, split: Split) -> list[str]:
@@ -104,33 +139,28 @@ def _item(rng: Random, language: Language, product: str, quantity: int, style: s
     """The item as the e-mail writes it, and the product in it."""
     if language == "zh":
         return _zh_item(rng, product, quantity, style), product
-    if style in {"digits", "words", "units", "brackets"} and quantity > 1 and rng.random() < 0.85:
+    if style not in {"times", "after"} and quantity > 1 and rng.random() < 0.85:
         product = pools.plural(product)
-    if style == "words" and quantity <= 99:
-        return f"{_english_count(rng, product, quantity)} {product}", product
-    if style == "units" and quantity > 1:
-        return f"{quantity} {pools.pick(rng, _CONTAINERS)} of {product}", product
-    if style == "times":
-        return f"{quantity}{pools.pick(rng, [' x ', 'x ', ' × ', ' pcs ', ' pcs. '])}{product}", product
-    if style == "after":
-        form = pools.pick(
-            rng, [" x{}", " x {}", ": {}", " - {}", " ×{}", ", {} pcs", ", quantity {}", " (x{})"]
-        )
-        return product + form.format(quantity), product
-    if style == "brackets":
-        return f"{product} ({quantity})", product
-    return f"{quantity} {product}", product
+    if style == "units":
+        return f"{_english_count(rng, quantity)} {_container(rng, quantity)} of {product}", product
+    if style in _ITEM_FORMS:
+        return pools.pick(rng, _ITEM_FORMS[style]).format(p=product, q=quantity), product
+    if quantity == 1 and rng.random() < 0.6:
+        return f"{'an' if product[0] in 'aeiouAEIOU' else 'a'} {product}", product
+    return f"{_english_count(rng, quantity)} {product}", product
 
 
-def _english_count(rng: Random, product: str, quantity: int) -> str:
-    if quantity == 1:
-        article = "an" if product[0] in "aeiouAEIOU" else "a"
-        return article if rng.random() < 0.6 else "one"
-    if quantity == 12 and rng.random() < 0.5:
+def _container(rng: Random, quantity: int) -> str:
+    name = pools.pick(rng, _CONTAINERS)
+    return name if quantity > 1 else {"boxes": "box"}.get(name, name[:-1])
+
+
+def _english_count(rng: Random, quantity: int) -> str:
+    if quantity == 2 and rng.random() < 0.1:
+        return "a couple of"
+    if quantity == 12 and rng.random() < 0.4:
         return "a dozen"
-    if quantity == 2 and rng.random() < 0.2:
-        return "a pair of" if rng.random() < 0.5 else "a couple of"
-    return columns.english(quantity)
+    return columns.english(quantity) if quantity <= 99 else str(quantity)
 
 
 def _zh_item(rng: Random, product: str, quantity: int, style: str) -> str:
@@ -174,17 +204,25 @@ def _list(rng: Random, items: list[str]) -> str:
     return "\n".join(mark.format(number) + item for number, item in enumerate(items, start=1))
 
 
+def _partial(rng: Random, language: Language, when: date) -> str:
+    """A date without its year, which is no full date."""
+    if language == "zh":
+        return f"{when.month}月{when.day}{pools.pick(rng, '日号')}"
+    month = _MONTHS[when.month - 1]
+    return pools.pick(rng, [f"{when.day} {month}", f"{month} {when.day}", _DAYS[when.weekday()], month])
+
+
 def _day(rng: Random, language: Language, when: date) -> str:
     if language == "zh":
-        return pools.pick(rng, _ZH_FORMS).format(y=when.year, m=when.month, d=when.day)
+        return pools.pick(rng, _ZH_DATE_FORMS).format(y=when.year, m=when.month, d=when.day)
     month, number = _MONTHS[when.month - 1], when.day
     ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10 if number not in {11, 12, 13} else 0, "th")
-    return pools.pick(rng, _FORMS).format(
+    return pools.pick(rng, _DATE_FORMS).format(
         y=when.year, m=when.month, d=number, month=month, mon=month[:3], th=ending, day=_DAYS[when.weekday()]
     )
 
 
-_FORMS = (
+_DATE_FORMS = (
     "{y}-{m:02}-{d:02}",
     "{y}-{m:02}-{d:02}",
     "{d} {month} {y}",
@@ -199,12 +237,13 @@ _FORMS = (
     "{d} {mon} {y}",
     "{d:02}.{m:02}.{y}",
     "{d}.{m}.{y}",
+    "{d:02}/{m:02}/{y}",
     "{y}/{m:02}/{d:02}",
     "{day}, {d} {month} {y}",
     "{day} {month} {d}, {y}",
     "{month} {d} {y}",
 )
-_ZH_FORMS = (
+_ZH_DATE_FORMS = (
     "{y}年{m}月{d}日",
     "{y}年{m}月{d}日",
     "{y}年{m}月{d}日",

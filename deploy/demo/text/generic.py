@@ -140,7 +140,7 @@ def _tool(rng: Random, language: Language) -> tuple[Row, str, str, list[tuple[st
         "function": {
             "name": f"{verb[0]}_{named[0]}",
             "description": f"{verb[0].capitalize()} the {named[0]}."
-            if rng.random() < 0.6 or language == "en"
+            if language == "en"
             else f"{verb[1]}{named[1]}。",
             "parameters": {
                 "type": "object",
@@ -192,9 +192,7 @@ def _call(rng: Random, phrases: Phrases) -> Row:
         comma, last = (", ", pools.pick(rng, [" and ", ", "])) if language == "en" else ("，", "，")
         text = comma.join(parts[:-1]) + (last if len(parts) > 1 else "") + parts[-1]
         lead = pools.pick(rng, [" with ", " using ", ", ", " for "]) if language == "en" else ""
-        question = phrases.say(
-            rng, "call", verb=verb, noun=noun, with3=text, with2=text, **{"with": lead + text}
-        )
+        question = phrases.say(rng, "call", verb=verb, noun=noun, details=text, with_details=lead + text)
     else:
         question = phrases.say(rng, "call_bare", verb=verb, noun=noun)
     name = schema["function"]["name"]

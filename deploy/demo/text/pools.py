@@ -9,9 +9,12 @@ from datetime import date, timedelta
 from functools import lru_cache
 from hashlib import sha256
 from random import Random
+from typing import TypeVar
 
 from deploy.demo.text import words
 from deploy.demo.text.sample import Language, Split
+
+T = TypeVar("T")
 
 
 @lru_cache(maxsize=200_000)
@@ -29,7 +32,7 @@ def draw(rng: Random, split: Split, make: Callable[[Random], str]) -> str:
             return value
 
 
-def pick(rng: Random, options: Sequence[str]) -> str:
+def pick(rng: Random, options: Sequence[T]) -> T:
     """One of ``options``, each as likely."""
     return options[int(rng.random() * len(options))]
 
@@ -163,13 +166,14 @@ def day(rng: Random, split: Split) -> date:
     )
 
 
-_PLURALS = {"knife": "knives", "shelf": "shelves", "scarf": "scarves", "loaf": "loaves"}
+_MASS = {name.lower() for name in words.MASS}
+_PLURALS = {"mouse": "mice", "knife": "knives", "shelf": "shelves", "scarf": "scarves", "loaf": "loaves"}
 
 
 def plural(name: str) -> str:
     """``name`` as one says it of several; a mass noun, a plural and a code stay as they are."""
     head, _, last = name.rpartition(" ")
-    if name in words.MASS or not last.isalpha() or (last.endswith("s") and not last.endswith("ss")):
+    if name.lower() in _MASS or not last.isalpha() or (last.endswith("s") and not last.endswith("ss")):
         return name
     if last in _PLURALS:
         ending = _PLURALS[last]
