@@ -9,9 +9,11 @@ ServiceError
 │   ├── ModelNotFound             404
 │   ├── BodyTooLarge              413
 │   └── TooManyRequests           429, with Retry-After
+├── NotReady                      503, with Retry-After: what the request needs isn't there yet
 ├── EngineError
 │   ├── EngineUnavailable         503, with Retry-After
 │   └── EngineRefused             the engine's own 4xx, passed on in OpenAI's form
+├── RoutesRejected                422, routes, prompts or examples that can't be used: every problem
 └── AdapterError
     ├── AdapterRejected           422, a check or the probe failed: file, value, fix
     ├── AdapterNotFound           404
@@ -65,6 +67,14 @@ class TooManyRequests(RequestError):
         self.retry_after = retry_after
 
 
+class NotReady(ServiceError):
+    """The router is not fitted yet, or the adapter of a route has no live version."""
+
+    def __init__(self, message: str, retry_after: int = 5) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class EngineError(ServiceError):
     """Something between the gateway and vLLM."""
 
@@ -83,6 +93,14 @@ class EngineRefused(EngineError):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+class RoutesRejected(ServiceError):
+    """Routes, prompts or examples can't be used; ``problems`` names file, line and field of each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
 
 
 class AdapterError(ServiceError):

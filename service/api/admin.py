@@ -1,0 +1,98 @@
+"""/admin: adapters and routes, for who has the admin key."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pointsman.document import Document
+from service.api.incoming import Running, admin_only, document
+
+router = APIRouter(prefix="/admin", dependencies=[Depends(admin_only)])
+
+
+class Folder(Document):
+    """Body of a check."""
+
+    folder: str
+
+
+class Registration(Document):
+    """Body of a registration."""
+
+    alias: str
+    folder: str
+
+
+class Promotion(Document):
+    """Body of a promotion; ``weight`` is the percentage of conversations."""
+
+    version: str
+    weight: Annotated[int, Field(ge=0, le=100)] = 100
+
+
+class Retirement(Document):
+    """Body of a retirement."""
+
+    version: str
+
+
+@router.get("/adapters")
+async def adapters(gateway: Running) -> Response:
+    """Every version in the registry."""
+    return _json({"data": list(await gateway.adapters.list())})
+
+
+@router.post("/adapters/check")
+async def check(request: Request, gateway: Running) -> Response:
+    """Make all checks on a folder and change nothing."""
+    asked = await document(request, Folder)
+    return _json(await gateway.adapters.check(asked.folder))
+
+
+@router.post("/adapters")
+async def register(request: Request, gateway: Running) -> Response:
+    """Check a folder and enter it in the registry."""
+    asked = await document(request, Registration)
+    return _json(await gateway.adapters.register(asked.alias, asked.folder))
+
+
+@router.post("/adapters/{alias}/promote")
+async def promote(alias: str, request: Request, gateway: Running) -> Response:
+    """Load, probe, and give it requests."""
+    asked = await document(request, Promotion)
+    return _json(await gateway.adapters.promote(alias, asked.version, asked.weight, by="admin"))
+
+
+@router.post("/adapters/{alias}/rollback")
+async def rollback(alias: str, gateway: Running) -> Response:
+    """Go back to the version that was live before."""
+    return _json(await gateway.adapters.rollback(alias))
+
+
+@router.post("/adapters/{alias}/retire")
+async def retire(alias: str, request: Request, gateway: Running) -> Response:
+    """Take a version out of service once nobody uses it."""
+    asked = await document(request, Retirement)
+    return _json(await gateway.adapters.retire(alias, asked.version))
+
+
+@router.post("/routes/reload")
+async def reload(gateway: Running) -> dict[str, Any]:
+    """Read routes, prompts and examples again; what can't be used changes nothing (RoutesRejected)."""
+    live = await gateway.routes.reload()
+    missing = [reason for reason in gateway.readiness().reasons if "no live version" in reason]
+    return {"routes": list(live.table.routes), "warnings": [*live.warnings, *missing]}
+
+
+def _json(value: Any) -> Response:
+    return Response(orjson.dumps(value, default=_plain), media_type="application/json")
+
+
+def _plain(value: object) -> Any:
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else str(value)

@@ -1,0 +1,100 @@
+"""The events of a chain in OpenAI's form: chunks of a stream, or one completion."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from chains.events import Content, Event, Finish, Reasoning, Step, Usage
+
+DONE = b"data: [DONE]\n\n"
+
+
+@dataclass(slots=True)
+class ChatForm:
+    """Turns events into bytes, in order; one for each answer."""
+
+    model: str
+    include_usage: bool = False  # a chunk of its own with the usage at the end of a stream
+    trace: bool = False  # steps are shown, under "pointsman"
+    id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
+    created: int = field(default_factory=lambda: int(time.time()))
+    _opened: bool = False
+
+    def chunks(self, event: Event) -> Iterator[bytes]:
+        """The server-sent events that ``event`` becomes; none for a step that is not shown."""
+        if isinstance(event, Reasoning):
+            yield from self._delta({"reasoning_content": event.text})
+        elif isinstance(event, Content):
+            yield from self._delta({"content": event.text})
+        elif isinstance(event, Step):
+            if self.trace:
+                yield from self._delta({}, extra={"pointsman": {"steps": [_step(event)]}})
+        elif isinstance(event, Finish):
+            yield from self._delta({}, event.reason)
+            if self.include_usage:
+                yield _sse(
+                    {**self._head("chat.completion.chunk"), "choices": [], "usage": usage_of(event.usage)}
+                )
+            yield DONE
+
+    def completion(self, events: list[Event]) -> bytes:
+        """The whole answer as one JSON body."""
+        finish = next((e for e in events if isinstance(e, Finish)), Finish("stop", Usage()))
+        message: dict[str, Any] = {
+            "role": "assistant",
+            "content": "".join(e.text for e in events if isinstance(e, Content)),
+            "refusal": None,
+        }
+        if reasoning := "".join(e.text for e in events if isinstance(e, Reasoning)):
+            message["reasoning_content"] = reasoning
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish.reason}
+        body = {
+            **self._head("chat.completion"),
+            "choices": [choice],
+            "usage": usage_of(finish.usage),
+        }
+        if self.trace:
+            body["pointsman"] = {"steps": [_step(e) for e in events if isinstance(e, Step)]}
+        return orjson.dumps(body, default=str)
+
+    def _delta(
+        self, delta: dict[str, Any], reason: str | None = None, extra: dict[str, Any] | None = None
+    ) -> Iterator[bytes]:
+        if not self._opened:
+            self._opened = True
+            yield self._chunk({"role": "assistant", "content": ""}, None)
+        yield self._chunk(delta, reason, extra)
+
+    def _chunk(self, delta: dict[str, Any], reason: str | None, extra: dict[str, Any] | None = None) -> bytes:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
+        chunk: dict[str, Any] = {**self._head("chat.completion.chunk"), "choices": [choice]}
+        if self.include_usage:
+            chunk["usage"] = None
+        return _sse({**chunk, **(extra or {})})
+
+    def _head(self, kind: str) -> dict[str, Any]:
+        return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
+
+
+def usage_of(usage: Usage) -> dict[str, int]:
+    """OpenAI's usage object."""
+    total = usage.prompt_tokens + usage.completion_tokens
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": total,
+    }
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {"tool": step.tool, "arguments": dict(step.arguments), "result": step.result, "error": step.error}
+
+
+def _sse(chunk: dict[str, Any]) -> bytes:
+    return b"data: " + orjson.dumps(chunk, default=str) + b"\n\n"

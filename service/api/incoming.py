@@ -1,0 +1,94 @@
+"""What handlers take from a request: the gateway, the record, the caller's right to ask, and the body."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+import orjson
+from fastapi import Depends
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+
+from service.api.middleware import record_of
+from service.errors import InvalidRequest, NotJSON
+from service.gateway import Gateway
+from service.record import Record
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def gateway_of(request: Request) -> Gateway:
+    """The gateway that this application runs."""
+    gateway: Gateway = request.app.state.gateway
+    return gateway
+
+
+async def _gateway(request: Request) -> Gateway:
+    return gateway_of(request)
+
+
+async def _record(request: Request) -> Record:
+    return record_of(request.scope)
+
+
+Running = Annotated[Gateway, Depends(_gateway)]
+Recorded = Annotated[Record, Depends(_record)]
+
+
+async def client_only(request: Request) -> None:
+    """Let in who has a client's key and asks no more often than allowed.
+
+    Raises:
+        Unauthorized, TooManyRequests
+    """
+    gateway = gateway_of(request)
+    key = gateway.keys.client(request.headers.get("authorization"))
+    address = request.client.host if request.client else "unknown"
+    gateway.rate.take(key or address)
+
+
+async def admin_only(request: Request) -> None:
+    """Let in who has the admin key.
+
+    Raises:
+        Unauthorized, Forbidden
+    """
+    gateway_of(request).keys.admin(request.headers.get("authorization"))
+
+
+async def json_object(request: Request) -> dict[str, Any]:
+    """The body, which must be a JSON object in UTF-8.
+
+    Raises:
+        NotJSON: it is not.
+        BodyTooLarge: it is over the limit.
+    """
+    data = await request.body()
+    if not data:
+        raise NotJSON("the body is empty; a JSON object is needed")
+    try:
+        found = orjson.loads(data)
+    except orjson.JSONDecodeError as exc:
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError as wrong:
+            raise NotJSON(f"the body is not UTF-8: {wrong.reason} at byte {wrong.start}") from exc
+        raise NotJSON(f"the body is not JSON: {exc}") from exc
+    if not isinstance(found, dict):
+        raise NotJSON("the body must be a JSON object")
+    return found
+
+
+async def document(request: Request, model: type[M]) -> M:
+    """The body as ``model``.
+
+    Raises:
+        InvalidRequest: with everything that is wrong.
+    """
+    data = await json_object(request)
+    try:
+        return model.model_validate(data)
+    except ValidationError as exc:
+        problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors(include_url=False)]
+        first = exc.errors()[0]["loc"]
+        raise InvalidRequest("; ".join(problems), str(first[0]) if first else None) from exc

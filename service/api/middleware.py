@@ -1,0 +1,204 @@
+"""What happens around every request, as plain ASGI: its record, its size, its errors, and its client leaving.
+
+``Observe`` is the outer one: request id, headers, metrics and the log line. ``Guard`` bounds the body before
+it is read, turns every exception into OpenAI's form, and cancels the work when the client goes away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, MutableMapping
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.api.errors import tell
+from service.errors import BodyTooLarge
+from service.metrics import Metrics
+from service.record import Record, request_id
+
+log = logging.getLogger("pointsman.errors")
+
+GENERATION = ("/v1/chat/completions", "/v1/completions")
+_PROBES = ("/health", "/ready", "/metrics")
+_KEY = "pointsman.record"
+_CLIENT_GONE = 499
+_DRAIN_SECONDS = 5.0
+_DRAIN_TIMES = 8  # limits of a body that are read and dropped, so that the client gets to see the refusal
+
+
+class ClientGone(Exception):
+    """The client closed its connection; there is nobody left to answer."""
+
+
+def record_of(scope: MutableMapping[str, Any]) -> Record:
+    """The record of the request that ``scope`` belongs to."""
+    record: Record = scope[_KEY]
+    return record
+
+
+class Observe:
+    """Gives each request a record, its response the headers, and the log and the metrics a line."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        record = Record(request_id(Headers(scope=scope).get("x-request-id")), scope["method"], scope["path"])
+        scope[_KEY] = record
+
+        async def outgoing(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                record.status = message["status"]
+                message["headers"] = [*message.get("headers", ()), *record.headers()]
+            elif record.first_byte is None and message.get("body"):
+                record.first_byte = record.elapsed
+            await send(message)
+
+        counted = record.path in GENERATION
+        if counted:
+            self._metrics.in_flight.inc()
+        try:
+            await self._app(scope, receive, outgoing)
+        except ClientGone:
+            record.status, record.error = record.status or _CLIENT_GONE, "client_gone"
+        finally:
+            record.seconds = record.elapsed
+            if counted:
+                self._metrics.in_flight.dec()
+                self._metrics.count(record)
+            if record.path not in _PROBES:
+                record.write()
+
+
+class Guard:
+    """Bounds, errors and disconnects."""
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+        self._app = app
+        self._limit = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        record = record_of(scope)
+        intake = _Intake(scope, receive, self._limit)
+        output = _Output(send)
+        try:
+            intake.check_declared()
+            await _until_gone(self._app(scope, intake.receive, output.send), intake, output)
+        except ClientDisconnect as exc:
+            raise ClientGone from exc
+        except ClientGone:
+            raise
+        except Exception as exc:
+            told = tell(exc, record.id)
+            record.error = told.code
+            if output.started:
+                log.error("request %s failed while its answer was being sent", record.id, exc_info=exc)
+                raise
+            await intake.drain()
+            headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(told.body))]
+            start = {
+                "type": "http.response.start",
+                "status": told.status,
+                "headers": [*headers, *told.headers],
+            }
+            await send(start)
+            await send({"type": "http.response.body", "body": told.body})
+
+
+class _Intake:
+    """The request's body, counted as it comes, and the news that its client is gone."""
+
+    def __init__(self, scope: Scope, receive: Receive, limit: int) -> None:
+        headers = Headers(scope=scope)
+        self._declared = headers.get("content-length", "")
+        self._waits_for_go = "expect" in headers  # has not sent its body, and won't if it is refused
+        self._receive = receive
+        self._limit = limit
+        self._seen = 0
+        self._complete = asyncio.Event()
+        self._gone = asyncio.Event()
+
+    def check_declared(self) -> None:
+        if self._declared.isdecimal() and int(self._declared) > self._limit:
+            raise self._too_large(int(self._declared))
+
+    async def receive(self) -> Message:
+        if self._complete.is_set():
+            await self._gone.wait()
+            return {"type": "http.disconnect"}
+        message = await self._receive()
+        self._note(message)
+        if self._seen > self._limit:
+            raise self._too_large(None)
+        return message
+
+    async def gone(self) -> None:
+        """Return when the client has left after all of its body was read."""
+        await self._complete.wait()
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._gone.set()
+
+    async def drain(self) -> None:
+        """Read on and drop it: a connection closed over unread bytes can lose the answer on its way."""
+        if self._waits_for_go:
+            return
+        try:
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                while not self._complete.is_set() and self._seen <= _DRAIN_TIMES * self._limit:
+                    self._note(await self._receive())
+        except TimeoutError:
+            return
+
+    def _note(self, message: Message) -> None:
+        self._seen += len(message.get("body", b""))
+        if message["type"] == "http.disconnect" or not message.get("more_body", False):
+            self._complete.set()
+
+    def _too_large(self, found: int | None) -> BodyTooLarge:
+        size = f"{found} bytes" if found is not None else f"more than {self._limit} bytes"
+        return BodyTooLarge(f"the body is {size}; at most {self._limit} are taken")
+
+
+class _Output:
+    """Knows how far the response is."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.started = False
+        self.finished = False
+
+    async def send(self, message: Message) -> None:
+        self.started = True
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            self.finished = True
+        await self._send(message)
+
+
+async def _until_gone(work: Awaitable[None], intake: _Intake, output: _Output) -> None:
+    """Run ``work`` to its end, or cancel it when the client leaves first (ClientGone)."""
+    working = asyncio.ensure_future(work)
+    watching = asyncio.ensure_future(intake.gone())
+    try:
+        await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done() and not output.finished:
+            working.cancel()
+        await asyncio.wait({working})
+    finally:
+        working.cancel()
+        watching.cancel()
+        await asyncio.wait({working, watching})
+    if working.cancelled():
+        raise ClientGone
+    working.result()

@@ -1,0 +1,142 @@
+"""The events of a job as an HTTP response, streamed or not.
+
+Bytes of the engine pass through as they came. They are only cut between server-sent events, so that an
+error can still be told where the engine breaks in the middle of one; a first look finds an error that came
+with status 200, a last look finds the usage.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import orjson
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from chains.events import Event, Finish, Raw
+from service.api.chunks import ChatForm
+from service.api.errors import tell
+from service.errors import EngineRefused, EngineUnavailable
+from service.exchange import Events, Exchange, Job
+from service.record import Record
+
+log = logging.getLogger("pointsman.errors")
+
+_JSON = [(b"content-type", b"application/json")]
+_SSE = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
+_END = b"\n\n"  # of a server-sent event
+
+
+class Generated(Response):
+    """Runs the job while it is sent, so that slot and lease are held until the last byte is out."""
+
+    def __init__(self, exchange: Exchange, job: Job, record: Record, form: ChatForm) -> None:
+        super().__init__()
+        self._exchange = exchange
+        self._job = job
+        self._record = record
+        self._form = form
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Errors before the first byte are raised; later ones end the stream with an error event."""
+        if self._record.streamed:
+            await self._stream(send)
+        else:
+            await self._whole(send)
+
+    async def _whole(self, send: Send) -> None:
+        async with self._exchange.open(self._job, self._record) as events:
+            found = [event async for event in events]
+            self._form.model = self._record.adapter or self._form.model
+            raw = [event.data for event in found if isinstance(event, Raw)]
+            body = b"".join(raw) if raw else self._form.completion(found)
+            _note_usage(self._record, found, body)
+        headers = [*_JSON, (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _stream(self, send: Send) -> None:
+        begun = False
+        try:
+            async with self._exchange.open(self._job, self._record) as events:
+                self._form.model = self._record.adapter or self._form.model
+                async with aclosing(self._pieces(events)) as pieces:
+                    async for piece in pieces:
+                        if not begun:
+                            await send({"type": "http.response.start", "status": 200, "headers": _SSE})
+                            begun = True
+                        await send({"type": "http.response.body", "body": piece, "more_body": True})
+            if not begun:
+                raise EngineUnavailable("the engine ended the stream before it began")
+        except Exception as exc:
+            if not begun:
+                raise
+            told = tell(exc, self._record.id)
+            self._record.error = told.code
+            event = b"data: " + told.body + _END
+            await send({"type": "http.response.body", "body": event, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _pieces(self, events: Events) -> AsyncGenerator[bytes, None]:
+        rest, looked, counted = b"", False, b""
+        async for event in events:
+            if not isinstance(event, Raw):
+                _note_usage(self._record, [event], b"")
+                for chunk in self._form.chunks(event):
+                    yield chunk
+                continue
+            data = rest + event.data if rest else event.data
+            cut = data.rfind(_END) + len(_END)
+            if cut < len(_END):
+                rest = data
+                continue
+            piece, rest = (data, b"") if cut == len(data) else (data[:cut], data[cut:])
+            if not looked:
+                _raise_error_event(piece)
+                looked = True
+            if b'"usage":' in piece:
+                counted = piece
+            yield piece
+        if rest:
+            yield rest
+        _note_usage(self._record, [], counted)
+
+
+def _raise_error_event(piece: bytes) -> None:
+    """vLLM tells an error that it finds late as the first event of a stream with status 200."""
+    line = piece.split(b"\n", 1)[0]
+    if not line.startswith(b'data: {"error"'):
+        return
+    error = _object(line[len(b"data: ") :]).get("error")
+    if isinstance(error, dict):
+        code = error.get("code")
+        raise EngineRefused(code if isinstance(code, int) else 500, str(error.get("message")))
+
+
+def _note_usage(record: Record, events: list[Event], body: bytes) -> None:
+    for event in events:
+        if isinstance(event, Finish):
+            record.prompt_tokens = event.usage.prompt_tokens
+            record.completion_tokens = event.usage.completion_tokens
+    if b'"usage":' not in body:
+        return
+    for line in reversed(body.splitlines()):
+        usage = _object(line.removeprefix(b"data: ")).get("usage")
+        if isinstance(usage, dict):
+            record.prompt_tokens = usage.get("prompt_tokens")
+            record.completion_tokens = usage.get("completion_tokens")
+            return
+
+
+def _object(text: bytes) -> dict[str, object]:
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}

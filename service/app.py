@@ -1,0 +1,63 @@
+"""The application: handlers, what stands around them, and the life of the parts behind them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.api import admin, chat, completions, health, models, route
+from service.api.errors import tell
+from service.api.middleware import Guard, Observe, record_of
+from service.gateway import Gateway
+from service.settings import Settings
+from service.wiring import assemble
+
+
+def create_app(settings: Settings, make: Callable[[Settings], Gateway] = assemble) -> FastAPI:
+    """An application that runs ``make(settings)`` from its start to its end."""
+    gateway = make(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
+        await gateway.start()
+        try:
+            yield
+        finally:
+            await gateway.stop()
+
+    app = FastAPI(
+        title="Pointsman",
+        lifespan=lifespan,
+        openapi_url=None,  # bodies are OpenAI's and pass through unread, so there is no schema to show
+        redirect_slashes=False,
+    )
+    app.state.gateway = gateway
+    for part in (chat, completions, models, route, health, admin):
+        app.include_router(part.router)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_middleware(Guard, max_body_bytes=settings.gateway.max_body_bytes)
+    app.add_middleware(Observe, metrics=gateway.metrics)
+    return app
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """No such path or method, in OpenAI's form; OPTIONS is told what a path allows."""
+    record = record_of(request.scope)
+    if isinstance(error, HTTPException):
+        if error.status_code == 405 and request.method == "OPTIONS":
+            return Response(status_code=204, headers=dict(error.headers or {}))
+        if error.status_code == 404:
+            error = HTTPException(404, f"there is nothing at {request.method} {request.url.path[:200]}")
+        elif error.status_code == 405:
+            allowed = (error.headers or {}).get("Allow", "")
+            text = f"{request.method} is not allowed at {request.url.path[:200]}; allowed: {allowed}"
+            error = HTTPException(405, text, error.headers)
+    told = tell(error, record.id)
+    record.error = told.code
+    headers = {name.decode(): value.decode() for name, value in told.headers}
+    return Response(told.body, told.status, headers, "application/json")

@@ -1,0 +1,173 @@
+"""What a request gets: the model that it names, or the route that its conversation takes.
+
+Knows no HTTP. Adapters and routes are asked through the two narrow protocols below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from chains.events import Chain, ChainRequest, Limits
+from chains.registry import chain_by_name
+from router.decision import Decision
+from service.conversation import Message, messages_of
+from service.errors import InvalidRequest, ModelNotFound, NotReady
+from service.routes import FALLBACK, Route
+
+AUTO = "auto"
+DIRECT = "direct"
+
+
+class Leased(Protocol):
+    """A version that stays loaded as long as it is held."""
+
+    @property
+    def name(self) -> str:
+        """``alias@version``: the engine's name for it."""
+        ...
+
+
+class Models(Protocol):
+    """The adapters, as far as requests are concerned."""
+
+    def knows(self, model: str) -> bool:
+        """Whether ``model`` is an alias with a live version, or an ``alias@version`` that can be served."""
+        ...
+
+    def lease(self, model: str, conversation: str) -> AbstractAsyncContextManager[Leased]: ...
+
+
+class Decider(Protocol):
+    """Finds the route of a conversation."""
+
+    async def decide(self, messages: Sequence[dict[str, Any]]) -> tuple[Decision, Route]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one request will be answered."""
+
+    model: str | None  # alias or alias@version; None: the base
+    intent: str | None  # None: the client named the model itself
+    confidence: float | None
+    chain_name: str
+    chain: Chain
+    request: ChainRequest
+
+    def direct(self) -> Plan:
+        """The same without the chain: for what the chain can't do and the engine can."""
+        return Plan(self.model, self.intent, self.confidence, DIRECT, chain_by_name(DIRECT), self.request)
+
+
+class Dispatch:
+    """Turns the body of a request into a plan."""
+
+    def __init__(self, base: str, models: Models, routes: Decider, limits: Limits, max_messages: int) -> None:
+        self._base = base
+        self._models = models
+        self._routes = routes
+        self._limits = limits
+        self._max_messages = max_messages
+
+    async def chat(self, body: Mapping[str, Any]) -> Plan:
+        """The plan for a chat completion.
+
+        Raises:
+            InvalidRequest: something that our own code relies on does not hold.
+            ModelNotFound: ``model`` names nothing that is served.
+            NotReady: the router isn't fitted, or the route's adapter has no live version.
+            PromptError: the conversation does not fit the route's prompt.
+        """
+        model = model_of(body)
+        messages = messages_of(body, self._max_messages)
+        stream = stream_of(body)
+        parameters = {k: v for k, v in body.items() if k not in ("model", "messages", "stream")}
+        if model != AUTO:
+            request = ChainRequest(messages, parameters, stream, limits=self._limits)
+            return Plan(self.named(model), None, None, DIRECT, chain_by_name(DIRECT), request)
+        decision, route = await self.decide(messages)
+        request = ChainRequest(
+            messages=self._rendered(route, messages),
+            parameters=_filled(parameters, route.sampling),
+            stream=stream,
+            tools=route.tools,
+            limits=route.limits,
+        )
+        plan = Plan(route.adapter, route.intent, decision.confidence, route.chain_name, route.chain, request)
+        return plan.direct() if body.get("tools") else plan
+
+    async def decide(self, messages: Sequence[Message]) -> tuple[Decision, Route]:
+        """The decision on a conversation, and its route, whose adapter is live.
+
+        Raises:
+            NotReady: the router isn't fitted, or the route's adapter has no live version.
+        """
+        decision, route = await self._routes.decide(messages)
+        if route.adapter is not None and not self._models.knows(route.adapter):
+            where = "the fallback route" if route.intent == FALLBACK else f"the route {route.intent!r}"
+            raise NotReady(f"{where} needs the adapter {route.adapter!r}, which has no live version")
+        return decision, route
+
+    def named(self, model: str) -> str | None:
+        """The adapter that ``model`` names, None for the base.
+
+        Raises:
+            ModelNotFound: neither.
+        """
+        if model == self._base:
+            return None
+        if not self._models.knows(model):
+            raise ModelNotFound(
+                f"the model {model[:200]!r} does not exist; GET /v1/models lists them", "model"
+            )
+        return model
+
+    def _rendered(self, route: Route, messages: list[Message]) -> list[Message]:
+        return messages if route.prompt is None else route.prompt.render(messages, route.variables)
+
+
+def model_of(body: Mapping[str, Any]) -> str:
+    """The name that the client gives.
+
+    Raises:
+        InvalidRequest: none, or not text.
+    """
+    model = body.get("model")
+    if not isinstance(model, str) or not model:
+        raise InvalidRequest(
+            "model is required: 'auto', an adapter, adapter@version, or the base; GET /v1/models lists them",
+            "model",
+        )
+    return model
+
+
+def stream_of(body: Mapping[str, Any]) -> bool:
+    """Whether the answer is to be streamed.
+
+    Raises:
+        InvalidRequest: ``stream`` is no boolean, or ``stream_options`` stands without it.
+    """
+    stream, options = body.get("stream"), body.get("stream_options")
+    if stream is not None and not isinstance(stream, bool):
+        raise InvalidRequest("stream must be true or false", "stream")
+    if options is not None and not isinstance(options, dict):
+        raise InvalidRequest("stream_options must be an object", "stream_options")
+    if options is not None and not stream:
+        raise InvalidRequest("stream_options is only allowed where stream is true", "stream_options")
+    return bool(stream)
+
+
+def _filled(parameters: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """``parameters`` with ``defaults`` for what the client left out."""
+    missing = {name: value for name, value in defaults.items() if parameters.get(name) is None}
+    if parameters.get("max_completion_tokens") is not None:
+        missing.pop("max_tokens", None)
+    return {**parameters, **missing}
+
+
+def filled_completion(body: Mapping[str, Any], route: Route) -> dict[str, Any]:
+    """The body of a plain completion with the route's sampling for what the client left out."""
+    return _filled(dict(body), route.sampling)

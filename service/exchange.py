@@ -1,0 +1,87 @@
+"""One request between its plan and its answer: a slot, a lease, the chain's events, and a bound in time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass
+
+from chains.errors import ChainTimeout, ChainUnsupported
+from chains.events import Engine, Event
+from service.admission import Admission
+from service.dispatch import DIRECT, Models, Plan
+from service.record import Record
+
+Events = AsyncGenerator[Event, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something to generate. ``run`` gets the model's name at the engine and gives the events."""
+
+    model: str | None  # alias or alias@version; None: the base
+    conversation: str  # key that keeps a conversation on its version
+    run: Callable[[str], Events]
+
+
+class Exchange:
+    """Runs jobs, one slot and one lease each, both held until the last event is out."""
+
+    def __init__(self, base: str, admission: Admission, models: Models, seconds: float) -> None:
+        self._base = base
+        self._admission = admission
+        self._models = models
+        self._seconds = seconds
+
+    def check(self) -> None:
+        """Refuse before any work what can't even wait.
+
+        Raises:
+            TooManyRequests: the queue is full.
+        """
+        self._admission.check()
+
+    @asynccontextmanager
+    async def open(self, job: Job, record: Record) -> AsyncGenerator[Events, None]:
+        """The events of ``job``; all of it ends with the exit.
+
+        Raises:
+            TooManyRequests: no slot.
+            ModelNotFound, EngineUnavailable: no lease.
+            ChainTimeout: over the bound on a request, in the consumer's ``async with``.
+        """
+        try:
+            async with asyncio.timeout(self._seconds - record.elapsed) as bound, AsyncExitStack() as held:
+                await held.enter_async_context(self._admission.slot(job.model or self._base))
+                name = self._base
+                if job.model is not None:
+                    lease = await held.enter_async_context(self._models.lease(job.model, job.conversation))
+                    name = lease.name
+                record.adapter = name
+                yield await held.enter_async_context(aclosing(job.run(name)))
+        except TimeoutError:
+            if bound.expired():
+                raise ChainTimeout(self._seconds) from None
+            raise
+
+
+async def chain_events(plan: Plan, engine: Engine, record: Record) -> Events:
+    """The plan's events; a routed request that its chain can't serve goes to the engine as it is."""
+    async with aclosing(plan.chain.run(plan.request, engine)) as events:
+        try:
+            first = await anext(events, None)
+        except ChainUnsupported:
+            if plan.intent is None:
+                raise
+        else:
+            if first is not None:
+                yield first
+            async for event in events:
+                yield event
+            return
+    record.chain = DIRECT
+    direct = plan.direct()
+    async with aclosing(direct.chain.run(direct.request, engine)) as events:
+        async for event in events:
+            yield event

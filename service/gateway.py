@@ -1,0 +1,127 @@
+"""The running parts of one gateway, in the order in which they are started and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, field
+
+from chains.events import Limits
+from router.decision import Decision
+from service.admission import Admission
+from service.dispatch import Dispatch
+from service.exchange import Exchange
+from service.keys import Keys, RateLimit, admin_digest
+from service.live import LiveRoutes
+from service.metrics import Metrics
+from service.parts import AdapterDesk, Pool
+from service.routes import FALLBACK
+from service.settings import Settings
+
+log = logging.getLogger("pointsman.gateway")
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """Whether a request would succeed now, and if not, every reason."""
+
+    reasons: tuple[str, ...]
+
+    @property
+    def ready(self) -> bool:
+        return not self.reasons
+
+
+@dataclass
+class Gateway:
+    """Everything that handlers use. Made by ``service.wiring``; tests make their own."""
+
+    settings: Settings
+    engine: Pool
+    adapters: AdapterDesk
+    metrics: Metrics = field(default_factory=Metrics)
+
+    def __post_init__(self) -> None:
+        self.started = time.time()
+        settings = self.settings
+        base = settings.engine.model_name
+        self.keys = Keys(settings.gateway.api_keys, admin_digest(settings.state, settings.gateway.admin_key))
+        self.rate = RateLimit(settings.gateway.rate_limit_per_minute)
+        self.admission = Admission(settings.admission)
+        self.routes = LiveRoutes(settings, self.metrics.router_seconds.observe)
+        self.dispatch = Dispatch(
+            base,
+            self.adapters,
+            self.routes,
+            Limits(**settings.limits.model_dump()),
+            settings.gateway.max_messages,
+        )
+        self.exchange = Exchange(
+            base, self.admission, self.adapters, settings.gateway.request_timeout_seconds
+        )
+        self.metrics.watch(
+            lambda: self.admission.waiting, lambda: self.admission.running, lambda: self.engine.restarts
+        )
+
+    async def start(self) -> None:
+        """Start all parts; none of them is waited for. What fails is undone.
+
+        Raises:
+            RoutesRejected: the routes can't be used.
+        """
+        await self.routes.start()
+        try:
+            await self.adapters.start()
+            await self.engine.start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop all parts; one that fails does not keep the others from it."""
+        for name, stop in (
+            ("adapters", self.adapters.stop),
+            ("engine", self.engine.stop),
+            ("routes", self.routes.stop),
+        ):
+            try:
+                await stop()
+            except (Exception, asyncio.CancelledError):
+                log.exception("%s did not stop cleanly", name)
+
+    def readiness(self) -> Readiness:
+        """Every reason for which a request could fail now."""
+        reasons = []
+        if self.engine.state != "ready":
+            reasons.append(f"the engine is {self.engine.state}: {self.engine.detail}")
+        if not self.adapters.ready:
+            reasons.append("not every adapter that is live is loaded")
+        live = self.routes.live
+        if live is None:
+            problems = self.routes.problems
+            reasons += [f"the router can't be fitted: {p}" for p in problems] or [
+                "the router is being fitted"
+            ]
+        else:
+            for route in live.table.all():
+                if route.adapter is not None and not self.adapters.knows(route.adapter):
+                    where = "the fallback" if route.intent == FALLBACK else f"the route {route.intent!r}"
+                    reasons.append(f"{where} needs the adapter {route.adapter!r}, which has no live version")
+        return Readiness(tuple(reasons))
+
+
+def explain(decision: Decision) -> dict[str, object]:
+    """A decision as ``POST /v1/route`` shows it."""
+    return {
+        "intent": decision.intent,
+        "confidence": decision.confidence,
+        "abstained": decision.abstained,
+        "threshold": decision.threshold,
+        "top": [{"intent": intent, "confidence": confidence} for intent, confidence in decision.top],
+        "nearest": [
+            {"example": text, "intent": intent, "similarity": similarity}
+            for text, intent, similarity in decision.nearest
+        ],
+        "text": decision.text,
+    }

@@ -1,0 +1,162 @@
+"""The routes that are live now: loaded at the start, loaded again on change, swapped all at once.
+
+A new set is built beside the live one, in a thread; a set that can't be built changes nothing and its
+problems are kept to be shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from watchfiles import Change, awatch
+
+from router.batching import BatchingRouter
+from router.decision import Decision
+from router.encoder import Encoder
+from router.errors import RouterError
+from router.router import Router
+from service.errors import NotReady, RoutesRejected
+from service.routes import Route, RouteTable, load_table
+from service.settings import Settings
+
+log = logging.getLogger("pointsman.routes")
+
+_RETRY = 2.0  # seconds until a folder that can't be watched is tried again
+
+
+@dataclass(frozen=True)
+class RouteSet:
+    """A table and the router that was fitted on its examples."""
+
+    table: RouteTable
+    router: Router
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the fit says about the examples."""
+        return tuple(warning.message for warning in self.router.report.warnings)
+
+
+class LiveRoutes:
+    """Decides with the live set. Start it, use it and stop it in one event loop."""
+
+    def __init__(self, settings: Settings, observe: Callable[[float], object] = lambda _: None) -> None:
+        self._settings = settings
+        self._observe = observe  # gets the seconds of every decision
+        self._live: RouteSet | None = None
+        self._batching: BatchingRouter | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._reloading = asyncio.Lock()
+        self.problems: tuple[str, ...] = ()  # of the last set that could not be built
+
+    @property
+    def live(self) -> RouteSet | None:
+        """The set that decides now; None until the first is built."""
+        return self._live
+
+    async def start(self) -> None:
+        """Check the routes, then fit the router and watch the files in tasks of our own.
+
+        Raises:
+            RoutesRejected: the files can't be used, so there is nothing to start with.
+        """
+        await asyncio.to_thread(self._load_table)
+        self._tasks = [
+            asyncio.create_task(self._reload_quietly(), name="first routes"),
+            asyncio.create_task(self._watch(), name="watch routes"),
+        ]
+
+    async def stop(self) -> None:
+        """End the tasks and refuse further decisions."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._batching is not None:
+            await self._batching.aclose()
+
+    async def reload(self) -> RouteSet:
+        """Build a new set and make it live.
+
+        Raises:
+            RoutesRejected: it can't be built; the live one stays.
+        """
+        async with self._reloading:
+            try:
+                built = await asyncio.to_thread(self._build, self._live)
+            except RoutesRejected as exc:
+                self.problems = tuple(exc.problems)
+                raise
+            if self._batching is None:
+                self._batching = BatchingRouter(built.router)
+            else:
+                self._batching.swap(built.router)
+            self._live, self.problems = built, ()
+            log.info("%d routes are live: %s", len(built.table.routes), ", ".join(built.table.routes))
+            for warning in built.warnings:
+                log.warning("%s", warning)
+            return built
+
+    async def decide(self, messages: Sequence[dict[str, Any]]) -> tuple[Decision, Route]:
+        """The decision on a conversation and the route that it takes.
+
+        Raises:
+            NotReady: the first set is still being built, or could not be.
+        """
+        began = time.perf_counter()
+        while True:
+            live, batching = self._live, self._batching
+            if live is None or batching is None:
+                reason = f": {self.problems[0]}" if self.problems else ""
+                raise NotReady(f"the router is not fitted yet{reason}")
+            decision = await batching.decide(messages)
+            if self._live is live:  # else the decision may be of the old set: ask the new one
+                self._observe(time.perf_counter() - began)
+                return decision, live.table.route(decision.intent)
+
+    def _load_table(self) -> RouteTable:
+        return load_table(self._settings.router.routes, self._settings.prompts, self._settings.limits)
+
+    def _build(self, live: RouteSet | None) -> RouteSet:
+        table = self._load_table()
+        try:
+            if live is not None and live.table.examples.digest == table.examples.digest:
+                router = live.router
+            else:  # an encoder of its own, because the live router's is in use
+                encoder = Encoder.load(self._settings.router.encoder)
+                router = Router.fit_or_load(table.examples, encoder, self._settings.state / "router")
+            for route in table.all():
+                route.chain.warm()
+        except (RouterError, OSError) as exc:
+            raise RoutesRejected([f"{self._settings.router.routes}: {exc}"]) from exc
+        return RouteSet(table, router)
+
+    async def _reload_quietly(self) -> None:
+        try:
+            await self.reload()
+        except RoutesRejected as exc:
+            for problem in exc.problems:
+                log.error("routes not loaded: %s", problem)
+        except Exception as exc:
+            self.problems = (f"the routes can't be loaded: {type(exc).__name__}",)
+            log.exception("routes not loaded")
+
+    async def _watch(self) -> None:
+        routes, prompts = self._settings.router.routes, self._settings.prompts
+
+        def ours(_: Change, name: str) -> bool:
+            path = Path(name)
+            return path == routes or (path.parent == prompts and path.suffix == ".yaml")
+
+        while True:
+            try:
+                async for _ in awatch(routes.parent, prompts, watch_filter=ours, recursive=False):
+                    await self._reload_quietly()
+            except OSError as exc:
+                log.warning("the routes can't be watched: %s; trying again", exc)
+            await asyncio.sleep(_RETRY)

@@ -1,0 +1,96 @@
+"""What Prometheus sees. One registry of our own; every number is defined here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from service.record import Record
+
+_TOKEN_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_ROUTER_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
+
+
+class Metrics:
+    """The counters of one gateway."""
+
+    content_type = CONTENT_TYPE_LATEST
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "pointsman_requests",
+            "Requests answered, by what was decided and the HTTP status.",
+            ("intent", "chain", "adapter", "status"),
+            registry=self.registry,
+        )
+        self._first_token = Histogram(
+            "pointsman_time_to_first_token_seconds",
+            "From the request's arrival to the first byte of a streamed answer.",
+            ("chain", "adapter"),
+            buckets=_TOKEN_SECONDS,
+            registry=self.registry,
+        )
+        self._duration = Histogram(
+            "pointsman_request_seconds",
+            "From the request's arrival to the last byte of the answer.",
+            ("chain", "adapter"),
+            buckets=_TOKEN_SECONDS,
+            registry=self.registry,
+        )
+        self.router_seconds = Histogram(
+            "pointsman_router_seconds",
+            "Time to decide on an intent, waiting for a batch included.",
+            buckets=_ROUTER_SECONDS,
+            registry=self.registry,
+        )
+        self._tokens = Counter(
+            "pointsman_tokens",
+            "Tokens as the engine counted them, where it did.",
+            ("kind", "adapter"),
+            registry=self.registry,
+        )
+        self.in_flight = Gauge(
+            "pointsman_requests_in_flight", "Requests that are being answered.", registry=self.registry
+        )
+
+    def watch(
+        self, queue: Callable[[], int], running: Callable[[], int], restarts: Callable[[], int]
+    ) -> None:
+        """Read the queue, the slots in use and the engine's restarts when Prometheus asks."""
+        for name, text, read in (
+            ("pointsman_queue_waiting", "Requests that wait for a slot of the engine.", queue),
+            ("pointsman_queue_running", "Requests that hold a slot of the engine.", running),
+        ):
+            Gauge(name, text, registry=self.registry).set_function(read)
+        self.registry.register(_Restarts(restarts))
+
+    def count(self, record: Record) -> None:
+        """Count one finished request."""
+        chain, adapter = record.chain or "-", record.adapter or "-"
+        self._requests.labels(record.intent or "-", chain, adapter, str(record.status)).inc()
+        self._duration.labels(chain, adapter).observe(record.seconds)
+        if record.streamed and record.first_byte is not None:
+            self._first_token.labels(chain, adapter).observe(record.first_byte)
+        for kind, tokens in (("prompt", record.prompt_tokens), ("completion", record.completion_tokens)):
+            if tokens:
+                self._tokens.labels(kind, adapter).inc(tokens)
+
+    def exposition(self) -> bytes:
+        """The text that Prometheus reads."""
+        return generate_latest(self.registry)
+
+
+class _Restarts(Collector):
+    def __init__(self, read: Callable[[], int]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[Metric]:
+        yield CounterMetricFamily(
+            "pointsman_engine_restarts", "Times the engine came up again after it went down.", self._read()
+        )

@@ -1,0 +1,249 @@
+"""routes.yaml → the table that says, for each intent, which prompt, chain, adapter and tools serve it.
+
+Everything that the file names is looked up when it is read, so a route in the table can be run. All that is
+wrong, in the file and in the prompts, comes in one report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, field_validator
+
+from chains.errors import ChainError
+from chains.events import Chain, Limits
+from chains.registry import chain_by_name
+from chains.tools import tool_by_name
+from pointsman.artefact import ALIAS
+from pointsman.document import Document, DocumentError, Location, Problem, lines_of, parse, read
+from prompts.errors import PromptError
+from prompts.library import PromptLibrary
+from prompts.template import PromptTemplate
+from router.examples import RoutingExamples
+from service.errors import RoutesRejected
+from service.settings import LimitSettings, Positive, Seconds
+
+FALLBACK = "fallback"  # what the log and the headers call the intent of an abstention
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Unit = Annotated[float, Field(ge=0, le=1)]
+
+
+class SamplingDocument(Document):
+    """Defaults for what the client leaves out; names and meaning are OpenAI's and vLLM's."""
+
+    temperature: Annotated[float, Field(ge=0)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    top_k: int | None = None
+    min_p: Unit | None = None
+    max_tokens: Positive | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    repetition_penalty: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] | None = None
+
+
+class LimitsDocument(Document):
+    """Bounds of one run that differ from the settings'."""
+
+    steps: Positive | None = None
+    seconds: Seconds | None = None
+    tool_seconds: Seconds | None = None
+    tool_characters: Positive | None = None
+
+
+class TrackDocument(Document):
+    """How a conversation is answered."""
+
+    prompt: str | None = None  # name or name@version; None: the conversation as it is
+    variables: dict[str, Any] = Field(default_factory=dict)  # of the prompt
+    chain: str = "direct"
+    adapter: str | None = None  # an alias; None: the base
+    tools: tuple[str, ...] = ()
+    sampling: SamplingDocument = SamplingDocument()
+    limits: LimitsDocument = LimitsDocument()
+
+    @field_validator("adapter")
+    @classmethod
+    def _is_alias(cls, adapter: str | None) -> str | None:
+        if adapter is not None and not ALIAS.fullmatch(adapter):
+            raise ValueError("an adapter is named by its alias: lower-case letters, digits, - and _")
+        return adapter
+
+
+class RouteDocument(TrackDocument):
+    """One intent and how it is answered."""
+
+    intent: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")  # goes into headers
+    description: str = ""
+    examples: tuple[Text, ...] = Field(min_length=1)
+
+    @field_validator("intent")
+    @classmethod
+    def _not_fallback(cls, intent: str) -> str:
+        if intent == FALLBACK:
+            raise ValueError(f"{FALLBACK!r} is what an abstention is called")
+        return intent
+
+
+class RoutesDocument(Document):
+    """routes.yaml."""
+
+    version: Literal[1]
+    fallback: TrackDocument
+    out_of_scope: tuple[Text, ...] = ()
+    routes: tuple[RouteDocument, ...] = Field(min_length=2)
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route that can be run."""
+
+    intent: str  # FALLBACK for the one that abstentions take
+    description: str
+    prompt: PromptTemplate | None
+    variables: Mapping[str, Any]
+    chain_name: str
+    chain: Chain
+    adapter: str | None  # alias; None: the base
+    tools: tuple[str, ...]
+    sampling: Mapping[str, Any]
+    limits: Limits
+
+
+@dataclass(frozen=True)
+class RouteTable:
+    """All routes of one file, and the examples that the router is fitted on."""
+
+    routes: Mapping[str, Route]
+    fallback: Route
+    examples: RoutingExamples = field(repr=False)
+
+    def route(self, intent: str | None) -> Route:
+        """The route of ``intent``; None abstained."""
+        return self.fallback if intent is None else self.routes[intent]
+
+    def all(self) -> tuple[Route, ...]:
+        """Every route, the fallback last."""
+        return (*self.routes.values(), self.fallback)
+
+
+def load_table(path: Path, prompts: Path, limits: LimitSettings) -> RouteTable:
+    """The table in ``path`` over the templates in the folder ``prompts``; blocks.
+
+    Raises:
+        RoutesRejected: with everything that is wrong in the file and in the folder.
+    """
+    broken: list[DocumentError] = []
+    library: PromptLibrary | None = None
+    try:
+        library = PromptLibrary.load(prompts)
+    except DocumentError as exc:
+        broken.append(exc)
+    try:
+        text = read(path)
+        document = parse(RoutesDocument, text, path)
+        problems = _problems(document, text, library)
+        if problems:
+            raise DocumentError(path, problems)
+    except DocumentError as exc:
+        broken.append(exc)
+    if broken or library is None:
+        raise RoutesRejected([line for error in broken for line in _lines(error)])
+    return _table(document, library, limits)
+
+
+def _table(document: RoutesDocument, library: PromptLibrary, limits: LimitSettings) -> RouteTable:
+    def made(intent: str, description: str, track: TrackDocument) -> Route:
+        bounds = {**limits.model_dump(), **track.limits.model_dump(exclude_none=True)}
+        return Route(
+            intent=intent,
+            description=description,
+            prompt=library.get(track.prompt) if track.prompt is not None else None,
+            variables=track.variables,
+            chain_name=track.chain,
+            chain=chain_by_name(track.chain),
+            adapter=track.adapter,
+            tools=track.tools,
+            sampling=track.sampling.model_dump(exclude_none=True),
+            limits=Limits(**bounds),
+        )
+
+    return RouteTable(
+        routes={route.intent: made(route.intent, route.description, route) for route in document.routes},
+        fallback=made(FALLBACK, "requests that belong to no other route", document.fallback),
+        examples=RoutingExamples(
+            {route.intent: route.examples for route in document.routes}, document.out_of_scope
+        ),
+    )
+
+
+def _problems(document: RoutesDocument, text: str, library: PromptLibrary | None) -> list[Problem]:
+    lines = lines_of(text)
+    problems: list[Problem] = []
+
+    def report(place: Location, message: str) -> None:
+        shown = next((place[:n] for n in range(len(place), 0, -1) if place[:n] in lines), ())
+        problems.append(Problem(lines.get(shown), ".".join(map(str, place)), message))
+
+    tracks: list[tuple[Location, TrackDocument]] = [(("fallback",), document.fallback)]
+    seen: set[str] = set()
+    for index, route in enumerate(document.routes):
+        tracks.append((("routes", index), route))
+        if route.intent in seen:
+            report(("routes", index, "intent"), f"the intent {route.intent!r} is given twice")
+        seen.add(route.intent)
+    for place, track in tracks:
+        if library is not None:
+            for key, message in _prompt_problems(track, library):
+                report((*place, key), message)
+        for inside, message in _chain_problems(track):
+            report((*place, *inside), message)
+    return problems
+
+
+def _prompt_problems(track: TrackDocument, library: PromptLibrary) -> Iterable[tuple[str, str]]:
+    if track.prompt is None:
+        if track.variables:
+            yield "variables", "there is no prompt that could use them"
+        return
+    try:
+        template = library.get(track.prompt)
+        template.render([], track.variables)
+    except PromptError as exc:
+        yield "prompt", str(exc)
+
+
+def _chain_problems(track: TrackDocument) -> Iterable[tuple[Location, str]]:
+    try:
+        chain_by_name(track.chain)
+    except ChainError as exc:
+        yield ("chain",), str(exc)
+    for index, name in enumerate(track.tools):
+        try:
+            tool_by_name(name)
+        except ChainError as exc:
+            yield ("tools", index), str(exc)
+
+
+def _lines(error: DocumentError) -> list[str]:
+    """Each problem as ``file:line: field: message``; a library's files keep their own names."""
+    nested = getattr(error, "errors", None)
+    if nested:
+        return [line for one in nested for line in _lines(one)]
+    return [
+        ": ".join(
+            part
+            for part in (
+                f"{error.path}:{problem.line}" if problem.line else str(error.path),
+                problem.field,
+                problem.message,
+            )
+            if part
+        )
+        for problem in error.problems
+    ]

@@ -1,0 +1,209 @@
+"""A small server that answers as vLLM does, and misbehaves where a test tells it to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+BASE = "pointsman-demo"
+
+
+def say(body: dict[str, Any]) -> str:
+    """The default answer: what the user said last, and which model says it."""
+    last = body["messages"][-1]["content"] if "messages" in body else body["prompt"]
+    return f"{body['model']} heard {last}"
+
+
+@dataclass
+class FakeVLLM:
+    """State and faults of the fake; ``app`` serves it."""
+
+    answer: Callable[[dict[str, Any]], str] = say
+    models: set[str] = field(default_factory=lambda: {BASE})
+    requests: list[dict[str, Any]] = field(default_factory=list)  # bodies of generations
+    loads: list[dict[str, Any]] = field(default_factory=list)  # bodies of loads
+    sent: list[bytes] = field(default_factory=list)  # every body that was answered
+    refuse: tuple[int, str] | None = None  # status and message for every generation
+    error_event: tuple[int, str] | None = None  # code and message as the first event of a stream
+    break_after: int | None = None  # chunks, after which the connection breaks
+    cut: int = 0  # bytes of the chunk at the break that still get through
+    gate: asyncio.Event | None = None  # generations wait for it after their first chunk
+    active: int = 0  # generations under way
+    aborted: int = 0  # generations whose client went away
+
+    @property
+    def app(self) -> Starlette:
+        """The server."""
+        return Starlette(
+            routes=[
+                Route("/health", lambda _: Response()),
+                Route("/v1/models", self._models),
+                Route("/v1/chat/completions", self._generate, methods=["POST"]),
+                Route("/v1/completions", self._generate, methods=["POST"]),
+                Route("/v1/load_lora_adapter", self._load, methods=["POST"]),
+                Route("/v1/unload_lora_adapter", self._unload, methods=["POST"]),
+            ]
+        )
+
+    def _models(self, _: Request) -> Response:
+        data = [{"id": name, "object": "model", "created": 0, "owned_by": "vllm"} for name in self.models]
+        return JSONResponse({"object": "list", "data": data})
+
+    async def _load(self, request: Request) -> Response:
+        body = await request.json()
+        self.loads.append(body)
+        self.models.add(body["lora_name"])
+        return Response(f"Success: LoRA adapter '{body['lora_name']}' added successfully.")
+
+    async def _unload(self, request: Request) -> Response:
+        body = await request.json()
+        if body["lora_name"] not in self.models:
+            return _error(404, f"The lora adapter '{body['lora_name']}' cannot be found.")
+        self.models.discard(body["lora_name"])
+        return Response(f"Success: LoRA adapter '{body['lora_name']}' removed successfully.")
+
+    async def _generate(self, request: Request) -> Response:
+        body = await request.json()
+        self.requests.append(body)
+        if self.refuse is not None:
+            return _error(*self.refuse)
+        if body["model"] not in self.models:
+            return _error(404, f"The model `{body['model']}` does not exist.")
+        chat = request.url.path.endswith("/chat/completions")
+        if body.get("stream"):
+            return _Stream(self._stream(body, chat), self)
+        async with _Counted(self):
+            await self._wait(request)
+        data = json.dumps(_whole(body, self.answer(body), chat)).encode()
+        self.sent.append(data)
+        return Response(data, media_type="application/json")
+
+    async def _wait(self, request: Request) -> None:
+        if self.gate is None:
+            return
+        waiting = asyncio.ensure_future(self.gate.wait())
+        try:
+            while not waiting.done():
+                if await request.is_disconnected():
+                    self.aborted += 1
+                    return
+                await asyncio.wait({waiting}, timeout=0.02)
+        finally:
+            waiting.cancel()
+
+    async def _stream(self, body: dict[str, Any], chat: bool) -> AsyncGenerator[bytes, None]:
+        if self.error_event is not None:
+            code, message = self.error_event
+            error = {"message": message, "type": "BadRequestError", "param": None, "code": code}
+            yield _sse({"error": error})
+            yield b"data: [DONE]\n\n"
+            return
+        words = self.answer(body).split(" ")
+        pieces = [word if index == 0 else f" {word}" for index, word in enumerate(words)]
+        for index, chunk in enumerate(_chunks(body, pieces, chat)):
+            if self.break_after is not None and index >= self.break_after:
+                yield chunk[: self.cut]
+                raise ConnectionResetError
+            yield chunk
+            if index == 0 and self.gate is not None:
+                await self.gate.wait()
+
+
+class _Counted:
+    def __init__(self, fake: FakeVLLM) -> None:
+        self._fake = fake
+
+    async def __aenter__(self) -> None:
+        self._fake.active += 1
+
+    async def __aexit__(self, *_: object) -> None:
+        self._fake.active -= 1
+
+
+class _Stream(StreamingResponse):
+    """Streams, counts, keeps what it sent, and breaks off the connection on ConnectionResetError."""
+
+    def __init__(self, content: AsyncGenerator[bytes, None], fake: FakeVLLM) -> None:
+        super().__init__(content, media_type="text/event-stream")
+        self._pieces = content
+        self._fake = fake
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with _Counted(self._fake):
+            sending = asyncio.ensure_future(self._send_all(send))
+            leaving = asyncio.ensure_future(_left(receive))
+            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            leaving.cancel()
+            if not sending.done():
+                self._fake.aborted += 1
+                sending.cancel()
+                await asyncio.wait({sending})
+                return
+            sending.result()
+
+    async def _send_all(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        sent = b""
+        async for piece in self._pieces:
+            sent += piece
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        self._fake.sent.append(sent)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _whole(body: dict[str, Any], text: str, chat: bool) -> dict[str, Any]:
+    choice: dict[str, Any] = {"index": 0, "logprobs": None, "finish_reason": "stop"}
+    if chat:
+        choice["message"] = {"role": "assistant", "content": text, "tool_calls": []}
+    else:
+        choice["text"] = text
+    return {**_head(body, chat, stream=False), "choices": [choice], "usage": _usage(text)}
+
+
+def _chunks(body: dict[str, Any], pieces: list[str], chat: bool) -> list[bytes]:
+    head = _head(body, chat, stream=True)
+    found = []
+    if chat:
+        found.append({"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None})
+        found += [{"index": 0, "delta": {"content": piece}, "finish_reason": None} for piece in pieces]
+        found.append({"index": 0, "delta": {}, "finish_reason": "stop"})
+    else:
+        found += [{"index": 0, "text": piece, "finish_reason": None} for piece in pieces]
+        found.append({"index": 0, "text": "", "finish_reason": "stop"})
+    events = [_sse({**head, "choices": [choice]}) for choice in found]
+    if (body.get("stream_options") or {}).get("include_usage"):
+        events.append(_sse({**head, "choices": [], "usage": _usage("".join(pieces))}))
+    return [*events, b"data: [DONE]\n\n"]
+
+
+def _head(body: dict[str, Any], chat: bool, *, stream: bool) -> dict[str, Any]:
+    kind = ("chat.completion.chunk" if stream else "chat.completion") if chat else "text_completion"
+    return {"id": "chatcmpl-1" if chat else "cmpl-1", "object": kind, "created": 1, "model": body["model"]}
+
+
+def _usage(text: str) -> dict[str, int]:
+    words = len(text.split(" "))
+    return {"prompt_tokens": 3, "completion_tokens": words, "total_tokens": 3 + words}
+
+
+def _sse(value: dict[str, Any]) -> bytes:
+    return b"data: " + json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
+
+
+def _error(status: int, message: str) -> Response:
+    error = {"message": message, "type": "BadRequestError", "param": None, "code": status}
+    return JSONResponse({"error": error}, status)
