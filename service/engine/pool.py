@@ -1,0 +1,187 @@
+"""The engine as the rest of the service sees it: one child or several URLs, up or not."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Literal
+
+from service.engine.client import EngineClient
+from service.engine.process import EngineProcess
+from service.engine.watch import keep_running, watch
+from service.errors import EngineRefused, EngineUnavailable
+from service.settings import EngineSettings
+
+log = logging.getLogger("pointsman.engine")
+
+State = Literal["starting", "ready", "restarting", "failed", "stopped"]
+CHAT = "/v1/chat/completions"
+_RETRY_STARTING = 10  # seconds
+
+
+class EnginePool:
+    """The servers that are up. A call goes to the one with the fewest calls."""
+
+    def __init__(self, *, process: EngineProcess | None = None, outside: Sequence[EngineClient] = ()) -> None:
+        self._process = process
+        self._outside = tuple(outside)
+        self._up: list[EngineClient] = []
+        self._calls: Counter[EngineClient] = Counter()
+        self._on_up: list[Callable[[EngineClient], Awaitable[None]]] = []
+        self._on_down: list[Callable[[EngineClient], None]] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self.state: State = "stopped"
+        self.detail = "not started"
+        self.restarts = 0  # how often a server that was up went away
+
+    @classmethod
+    def from_settings(cls, settings: EngineSettings, state: Path) -> EnginePool:
+        """A pool of the settings' URLs, or of a child whose log goes to the folder ``state``."""
+        if settings.urls:
+            return cls(outside=[EngineClient(url) for url in settings.urls])
+        return cls(process=EngineProcess(settings, state))
+
+    async def start(self) -> None:
+        """Begin to start or to watch the servers; returns at once."""
+        self.state, self.detail = "starting", "the engine is being started"
+        if self._process is not None:
+            self._tasks = [asyncio.create_task(keep_running(self._process, self), name="engine")]
+        else:
+            self._tasks = [
+                asyncio.create_task(watch(client, self), name=f"engine {client.url}")
+                for client in self._outside
+            ]
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
+
+    async def stop(self) -> None:
+        """End the child; returns when none of its processes is left."""
+        self.state, self.detail = "stopped", "the gateway is stopping"
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def on_up(self, callback: Callable[[EngineClient], Awaitable[None]]) -> None:
+        """Have ``callback`` awaited with every server that came up, before it counts as ready."""
+        self._on_up.append(callback)
+
+    def on_down(self, callback: Callable[[EngineClient], None]) -> None:
+        """Have ``callback`` called when a server went away, with all that it had loaded."""
+        self._on_down.append(callback)
+
+    def clients(self) -> tuple[EngineClient, ...]:
+        """Every server that is up."""
+        return tuple(self._up)
+
+    def client(self) -> EngineClient:
+        """The server with the fewest calls.
+
+        Raises:
+            EngineUnavailable: none is up.
+        """
+        if not self._up:
+            raise EngineUnavailable(f"the engine is {self._condition()}", _RETRY_STARTING)
+        return min(self._up, key=lambda client: self._calls[client])
+
+    def bind(self, model: str) -> BoundEngine:
+        """Chat completions on ``model``: the base's name, or an adapter's ``alias@version``."""
+        return BoundEngine(self, model)
+
+    async def complete(self, path: str, body: Mapping[str, Any]) -> bytes:
+        """:meth:`EngineClient.complete` on the least busy server."""
+        client = self.client()
+        self._calls[client] += 1
+        try:
+            return await client.complete(path, body)
+        except EngineRefused as exc:
+            raise _lost_model(exc) from exc
+        finally:
+            self._calls[client] -= 1
+
+    async def stream(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
+        """:meth:`EngineClient.stream` on the least busy server."""
+        client = self.client()
+        self._calls[client] += 1
+        try:
+            async with aclosing(client.stream(path, body)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        except EngineRefused as exc:
+            raise _lost_model(exc) from exc
+        finally:
+            self._calls[client] -= 1
+
+    # what :class:`service.engine.watch.Listener` asks for
+
+    async def prepare(self, client: EngineClient) -> None:
+        """Run the callbacks of :meth:`on_up`."""
+        self.detail = "loading adapters"
+        for callback in self._on_up:
+            await callback(client)
+
+    def up(self, client: EngineClient) -> None:
+        """Count the server in."""
+        self._up.append(client)
+        self.state, self.detail = "ready", ""
+        log.info("the engine is ready at %s", client.url)
+
+    def down(self, client: EngineClient, reason: str) -> None:
+        """Count the server out."""
+        del self._calls[client]
+        for callback in self._on_down:
+            callback(client)
+        was_up = client in self._up
+        if was_up:
+            self._up.remove(client)
+        if self.state == "stopped":
+            return
+        self.restarts += was_up
+        if not self._up:
+            self.state, self.detail = "restarting", reason or self.detail
+
+    def failed(self, reason: str) -> None:
+        """Remember why no server could be started; it goes on being tried."""
+        self.state, self.detail = "failed", reason
+
+    def progress(self, detail: str) -> None:
+        """Show how far the start is."""
+        if not self._up:
+            self.detail = detail
+
+    def _condition(self) -> str:
+        # not the detail: it quotes the log
+        return {"failed": "down", "ready": "starting"}.get(self.state, self.state)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("the watch over the engine broke", exc_info=error)
+            self.state, self.detail = "failed", f"the watch over the engine broke: {error}"
+
+
+class BoundEngine:
+    """One model's chat completions: what a chain talks to."""
+
+    def __init__(self, pool: EnginePool, model: str) -> None:
+        self._pool = pool
+        self._model = model
+
+    async def complete(self, body: Mapping[str, Any]) -> bytes:
+        """The whole answer as JSON."""
+        return await self._pool.complete(CHAT, {**body, "model": self._model})
+
+    def stream(self, body: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
+        """The answer as server-sent events."""
+        return self._pool.stream(CHAT, {**body, "model": self._model, "stream": True})
+
+
+def _lost_model(exc: EngineRefused) -> EngineRefused | EngineUnavailable:
+    """A model that the service knows and the engine does not: it was restarted behind our back."""
+    if exc.status == HTTPStatus.NOT_FOUND:
+        log.error("the engine lost a model: %s", exc)
+        return EngineUnavailable("the engine is being restored")
+    return exc

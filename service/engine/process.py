@@ -1,0 +1,187 @@
+"""vLLM as a child: started, watched, killed whole. :mod:`service.engine.watch` decides to start it again.
+
+vLLM is several processes. The death of any of them is the death of the engine, and is seen at once: the
+children are waited for by file descriptor, not asked over HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+import secrets
+import signal
+import socket
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import psutil
+
+from service.engine.client import EngineClient
+from service.engine.command import command, environment
+from service.settings import EngineSettings
+
+log = logging.getLogger("pointsman.engine")
+
+_GUARDIAN = Path(__file__).with_name("guardian.py")
+_TITLE = "VLLM::"  # how vLLM's engine and worker processes call themselves
+_POLL_SECONDS = 0.2
+_HEALTH_SECONDS = 5.0
+_HUNG_SECONDS = 60.0  # without any answer from /health
+_NOISE = re.compile(r"^(\([^)]*\) )?((DEBUG|INFO|WARNING|ERROR) \S+ \S+ (\[[^\]]*\] ?)?)?")
+
+Command = Callable[[EngineSettings, int], Sequence[str]]
+
+
+class EngineFailed(Exception):
+    """The child could not be started; says why."""
+
+
+class EngineProcess:
+    """At most one running vLLM; ``start`` after ``kill`` makes the next."""
+
+    def __init__(self, settings: EngineSettings, state: Path, make_command: Command = command) -> None:
+        self.log_path = state / "engine.log"
+        self._settings = settings
+        self._make_command = make_command
+        self._key = secrets.token_urlsafe(24)
+        self._guardian: asyncio.subprocess.Process | None = None
+        self._client: EngineClient | None = None
+        self._log_start = 0  # where in the log this start began
+
+    async def start(self) -> EngineClient:
+        """Start vLLM and wait until it answers.
+
+        Raises:
+            EngineFailed: it ended or did not answer in time; nothing of it is left.
+        """
+        port = self._settings.port or _free_port()
+        out = self._open_log()
+        try:
+            self._guardian = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", str(_GUARDIAN)),
+                *self._make_command(self._settings, port),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=out,
+                stderr=out,
+                env=environment(self._settings, os.environ, self._key),
+                start_new_session=True,
+            )
+        finally:
+            os.close(out)
+        self._client = EngineClient(f"http://127.0.0.1:{port}", self._key)
+        try:
+            await self._wait_until_healthy(self._guardian, self._client)
+        except BaseException:
+            await self.kill()
+            raise
+        return self._client
+
+    async def died(self) -> str:
+        """Wait until the engine is dead or hangs; which process it was, as a sentence's end."""
+        assert self._guardian is not None
+        assert self._client is not None
+        deaths = [asyncio.create_task(_named(self._guardian.wait(), "its API server ended"))]
+        for process in psutil.Process(self._guardian.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+                title = " ".join(process.cmdline())
+                if title.startswith(_TITLE):
+                    name = title.split()[0].removeprefix(_TITLE)
+                    deaths.append(asyncio.create_task(_named(_exit_of(process.pid), f"its {name} ended")))
+        deaths.append(asyncio.create_task(_named(self._hung(self._client), "it does not answer")))
+        try:
+            done, _ = await asyncio.wait(deaths, return_when=asyncio.FIRST_COMPLETED)
+            return next(iter(done)).result()
+        finally:
+            for task in deaths:
+                task.cancel()
+            await asyncio.gather(*deaths, return_exceptions=True)
+
+    async def kill(self) -> None:
+        """End every process of the child; returns when they are gone."""
+        guardian, client = self._guardian, self._client
+        self._guardian = self._client = None
+        if guardian is not None:
+            group = guardian.pid
+            if guardian.stdin is not None:
+                guardian.stdin.close()  # the guardian ends the group and itself
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(3.0):
+                    await guardian.wait()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
+            await guardian.wait()
+        if client is not None:
+            await client.aclose()
+
+    def _open_log(self) -> int:
+        """A descriptor at the log's end; only this user may read it, because it can quote prompts."""
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        out = os.open(self.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._log_start = os.lseek(out, 0, os.SEEK_END)
+        return out
+
+    def last_line(self) -> str:
+        """The last thing that this start wrote to the log, without its prefix."""
+        lines = self._lines()
+        return lines[-1] if lines else ""
+
+    def _reason(self) -> str:
+        """The last line of the log that names an error."""
+        lines = self._lines()
+        errors = [line for line in lines if re.search(r"\w*(Error|Exception): ", line)]
+        return (errors or lines or ["it wrote nothing"])[-1]
+
+    def _lines(self) -> list[str]:
+        with contextlib.suppress(OSError), self.log_path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(self._log_start, size - 16_384))
+            text = file.read().decode(errors="replace")
+            lines = [_NOISE.sub("", line.strip()) for line in re.split(r"[\r\n]+", text)]
+            return [line for line in lines if line]
+        return []
+
+    async def _wait_until_healthy(self, guardian: asyncio.subprocess.Process, client: EngineClient) -> None:
+        seconds = self._settings.start_timeout_seconds
+        deadline = time.monotonic() + seconds
+        while not await client.healthy():
+            if guardian.returncode is not None:
+                raise EngineFailed(f"vLLM ended while starting: {self._reason()} (see {self.log_path})")
+            if time.monotonic() > deadline:
+                raise EngineFailed(f"vLLM was not ready after {seconds:g} s (see {self.log_path})")
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def _hung(self, client: EngineClient) -> None:
+        """Return when nothing was heard for too long."""
+        heard = time.monotonic()
+        while time.monotonic() - heard < _HUNG_SECONDS:
+            await asyncio.sleep(_HEALTH_SECONDS)
+            if await client.healthy():
+                heard = time.monotonic()
+
+
+async def _named(waiting: Awaitable[object], name: str) -> str:
+    await waiting
+    return name
+
+
+async def _exit_of(pid: int) -> None:
+    """Wait for the end of a process that is not our child."""
+    descriptor = os.pidfd_open(pid)
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(descriptor, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
