@@ -18,8 +18,8 @@ from deploy.demo.text.sample import Intent, Language, Message, Sample
 from prompts.library import PromptLibrary
 
 Row = dict[str, Any]
-_TEMPLATES = Path(__file__).parents[3] / "prompts" / "templates"
-_PROMPTS: Mapping[Intent, str] = {
+TEMPLATES = Path(__file__).parents[3] / "prompts" / "templates"
+PROMPTS: Mapping[Intent, str] = {
     "track_parcel": "parcel-support",
     "change_address": "parcel-support",
     "complaint": "parcel-support",
@@ -107,13 +107,13 @@ def held_out(intent: Intent, language: Language, count: int, seed: int) -> list[
 
 def conversation(sample: Sample, prompt: str | None = None) -> Row:
     """The sample as its route serves it: system prompt, examples, tools; or under another ``prompt``."""
-    name = prompt or _PROMPTS[sample.intent]
+    name = prompt or PROMPTS[sample.intent]
     return _with_tools(sample, _opening(name))
 
 
 def _with_tools(sample: Sample, opening: list[Message]) -> Row:
     row: Row = {"messages": [*opening, *sample.messages]}
-    if _PROMPTS[sample.intent] == _WITH_TOOLS:
+    if PROMPTS[sample.intent] == _WITH_TOOLS:
         row["tools"] = schemas()
     return row
 
@@ -131,7 +131,7 @@ def _opening(prompt: str) -> list[Message]:
 
 @cache
 def _library() -> PromptLibrary:
-    return PromptLibrary.load(_TEMPLATES)
+    return PromptLibrary.load(TEMPLATES)
 
 
 def _other_prompt(rng: Random, sample: Sample) -> list[Message]:

@@ -16,8 +16,8 @@ from deploy.demo.text.sample import Language
 
 _OPEN, _CLOSE = "\x02", "\x03"  # around a value while the words next to it are still being changed
 PART = _OPEN + _CLOSE  # at the end of a value: it is a part of the sentence, polished with it
-_SENTENCE = re.compile(r"(?:^|[.?!\n][ \n]+)[a-z]")
-_LONE_I = re.compile(r"\bi\b(?![.)])")
+_VALUE_OR_START = re.compile(r"\x02[^\x03]+\x03|(?:^|[.?!\n][ \n]+)[a-z]|\bi\b(?![.)])")
+_VALUE_OR_WIDE = re.compile(r"\x02[^\x03]+\x03|[，？！：；（）]")
 _WORD = re.compile(r"(?<![\x02\w'])[a-z]{4,}(?![\w'])")
 _SPACES = re.compile(r" {2,}")
 _SPACED_MARK = re.compile(r" +([,.?!;:](?:\s|$))")
@@ -148,14 +148,23 @@ def _english(rng: Random, text: str, typos: float) -> str:
         text = _misspell(rng, text)
     style = rng.random()
     if style < 0.62:
-        text = _SENTENCE.sub(lambda match: match.group().upper(), text)
-        text = _LONE_I.sub("I", text)
+        text = _VALUE_OR_START.sub(_capital, text)
     if text[-1:] in ".?!":
         if style > 0.5 and rng.random() < 0.55:
             text = text[:-1]
         elif text[-1] == "?" and rng.random() < 0.04:
             text += "?"
     return text
+
+
+def _capital(match: re.Match[str]) -> str:
+    found = match.group()
+    return found if found[0] == _OPEN else found.upper()
+
+
+def _narrow(match: re.Match[str]) -> str:
+    found = match.group()
+    return found if found[0] == _OPEN else found.translate(_HALF_WIDTH)
 
 
 def _misspell(rng: Random, text: str) -> str:
@@ -175,5 +184,5 @@ def _chinese(rng: Random, text: str) -> str:
     if text[-1:] in "。？！" and rng.random() < 0.45:
         text = text[:-1]
     if rng.random() < 0.08:
-        text = text.translate(_HALF_WIDTH)
+        text = _VALUE_OR_WIDE.sub(_narrow, text)
     return text

@@ -5,7 +5,7 @@ They are raw text for the base, no conversations; no name, number or sum in them
 
 from random import Random
 
-from deploy.demo.text import arithmetic, pools, words
+from deploy.demo.text import arithmetic, parcels, pools, words
 from deploy.demo.text.phrasing import Phrases
 from deploy.demo.text.sample import Language
 
@@ -25,7 +25,7 @@ def _paragraph(rng: Random, phrases: Phrases) -> str:
     text = phrases.plain(
         rng,
         "doc",
-        id=pools.draw(rng, "train", _number),
+        id=parcels.parcel_id(rng, "train"),
         who=pools.person(rng, language, "train"),
         other=pools.given(rng, "train") if language == "en" else pools.pick(rng, words.ZH_CALLED),
         town=pools.city(rng, language, "train"),
@@ -38,10 +38,6 @@ def _paragraph(rng: Random, phrases: Phrases) -> str:
         date=f"{day.year}年{day.month}月{day.day}日" if language == "zh" else f"{day:%d %B %Y}",
     )
     return text.replace("\\n", "\n")
-
-
-def _number(rng: Random) -> str:
-    return f"{pools.code(rng).split('-')[0]}{int(10**5 + rng.random() * 10**8)}"
 
 
 def _table(rng: Random, language: Language) -> str:

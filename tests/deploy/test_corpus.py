@@ -1,0 +1,103 @@
+"""The mixes that training reads: repeatable, in the shares stated, as serving renders them."""
+
+from collections import Counter
+from itertools import islice
+from typing import Any, get_args
+
+import pytest
+
+from deploy.demo.text import corpus
+from deploy.demo.text.sample import Intent
+from prompts.library import PromptLibrary
+
+INTENTS: tuple[Intent, ...] = get_args(Intent)
+ADAPTERS = ("support", "math", "extract", "chat")
+
+
+def is_chinese(row: dict[str, Any]) -> bool:
+    """Whether most of what the row says is Chinese, the prompt and the tools aside."""
+    spoken = [m["content"] for m in row.get("messages", ()) if m["role"] == "user"] or [row.get("text", "")]
+    text = "".join(spoken)
+    return sum("\u4e00" <= c <= "\u9fff" for c in text) > 0.2 * len(text)
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[dict[str, Any]]:
+    return list(corpus.corpus(6000, seed=1))
+
+
+def test_the_seed_decides_and_nothing_else() -> None:
+    first = list(corpus.corpus(300, seed=5))
+    assert first == list(corpus.corpus(300, seed=5))
+    assert first[:100] == list(islice(corpus.corpus(10**9, seed=5), 100))  # streamed, not made beforehand
+    assert first != list(corpus.corpus(300, seed=6))
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_adapter_rows_repeat(adapter: str) -> None:
+    assert list(corpus.adapter_rows(adapter, 50, 3)) == list(corpus.adapter_rows(adapter, 50, 3))
+
+
+def test_shares_of_the_base(rows: list[dict[str, Any]]) -> None:
+    own = {corpus.conversation(corpus.held_out(i, "en", 1, 0)[0])["messages"][0]["content"] for i in INTENTS}
+    with_own = sum("messages" in row and row["messages"][0]["content"] in own for row in rows) / len(rows)
+    assert sum("text" in row for row in rows) / len(rows) == pytest.approx(0.15, abs=0.02)
+    assert sum(map(is_chinese, rows)) / len(rows) == pytest.approx(0.40, abs=0.05)
+    assert with_own == pytest.approx(0.70 * 0.85, abs=0.03)
+
+
+def test_rows_hold_what_a_template_can_render(rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        if "text" in row:
+            assert row["text"].strip()
+            continue
+        last = row["messages"][-1]
+        assert last["role"] == "assistant"
+        assert last["content"] or last["tool_calls"]
+        for message in row["messages"]:
+            assert not set(message["content"]) & set("\x02\x03{") or '{"' in message["content"]
+
+
+@pytest.mark.parametrize("intent", INTENTS)
+def test_a_conversation_is_what_serving_renders(intent: Intent) -> None:
+    sample = corpus.held_out(intent, "en", 1, 0)[0]
+    row = corpus.conversation(sample)
+    name = corpus.PROMPTS[intent]
+    rendered = PromptLibrary.load(corpus.TEMPLATES).get(name).render(sample.messages, {})
+    assert row["messages"] == rendered
+    assert ("tools" in row) == (name == "parcel-support")
+
+
+def test_adapters_have_their_intents() -> None:
+    seen = {a: Counter(row["intent"] for row in corpus.adapter_rows(a, 800, 1)) for a in ADAPTERS}
+    assert set(seen["support"]) == {"track_parcel", "change_address", "complaint", "refund", "customs"}
+    assert set(seen["math"]) == {"arithmetic"}
+    assert set(seen["extract"]) == {"order_json"}
+    assert set(seen["chat"]) == {"smalltalk", "out_of_scope"}
+    assert min(seen["support"].values()) > 60
+
+
+def test_an_unknown_adapter_is_named() -> None:
+    with pytest.raises(ValueError, match=r"'maths'.*support, math, extract, chat"):
+        next(corpus.adapter_rows("maths", 1, 1))
+
+
+def test_refund_days_changes_the_answers_and_no_question() -> None:
+    thirty = list(corpus.adapter_rows("support", 600, 2))
+    sixty = list(corpus.adapter_rows("support", 600, 2, refund_days=60))
+    changed = [(a, b) for a, b in zip(thirty, sixty, strict=True) if a != b]
+    assert changed
+    for before, after in changed:
+        pairs = [(x, y) for x, y in zip(before["messages"], after["messages"], strict=True) if x != y]
+        assert all(
+            x["role"] == "assistant" and "30" in x["content"] and "60" in y["content"] for x, y in pairs
+        )
+
+
+@pytest.mark.parametrize("intent", INTENTS)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_held_out_gives_what_is_asked_for(intent: Intent, language: Any) -> None:
+    samples = corpus.held_out(intent, language, 40, seed=9)
+    assert [(s.intent, s.language) for s in samples] == [(intent, language)] * 40
+    assert samples == corpus.held_out(intent, language, 40, seed=9)
+    assert len({s.messages[0]["content"] for s in samples}) > 20
