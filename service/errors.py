@@ -17,7 +17,8 @@ ServiceError
 └── AdapterError
     ├── AdapterRejected           422, a check or the probe failed: file, value, fix
     ├── AdapterNotFound           404
-    └── AdapterConflict           409, the state of the version forbids it
+    ├── AdapterConflict           409, the state of the version forbids it
+    └── RegistryUnavailable       503, the registry's database failed
 """
 
 from __future__ import annotations
@@ -121,3 +122,7 @@ class AdapterNotFound(AdapterError):
 
 class AdapterConflict(AdapterError):
     """The version's state does not allow this."""
+
+
+class RegistryUnavailable(AdapterError):
+    """The registry's database could not be read or written; nothing was changed."""

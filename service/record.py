@@ -11,8 +11,6 @@ import secrets
 import time
 from dataclasses import dataclass, field
 
-import orjson
-
 log = logging.getLogger("pointsman.requests")
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -79,7 +77,7 @@ class Record:
 
     def write(self) -> None:
         """Log the line."""
-        log.info("%s", orjson.dumps(self.line()).decode(), extra={"fields": self.line()})
+        log.info("request", extra={"fields": self.line()})
 
 
 def request_id(proposed: str | None) -> str:

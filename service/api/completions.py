@@ -18,7 +18,7 @@ from service.conversation import conversation_key
 from service.dispatch import AUTO, DIRECT, filled_completion, model_of, stream_of
 from service.errors import InvalidRequest
 from service.exchange import Events, Job
-from service.parts import Client
+from service.parts import Pool
 
 PATH = "/v1/completions"
 
@@ -46,15 +46,15 @@ async def completions(request: Request, gateway: Running, record: Recorded) -> R
     job = Job(
         model=model,
         conversation=conversation_key(body),
-        run=lambda name: _events(gateway.engine.client(), {**body, "model": name}, record.streamed),
+        run=lambda name: _events(gateway.engine, {**body, "model": name}, record.streamed),
     )
     return Generated(gateway.exchange, job, record, ChatForm(gateway.settings.engine.model_name))
 
 
-async def _events(client: Client, body: Mapping[str, Any], stream: bool) -> Events:
+async def _events(engine: Pool, body: Mapping[str, Any], stream: bool) -> Events:
     if not stream:
-        yield Raw(await client.complete(PATH, body))
+        yield Raw(await engine.complete(PATH, body))
         return
-    async with closing(client.stream(PATH, body)) as pieces:
+    async with closing(engine.stream(PATH, body)) as pieces:
         async for data in pieces:
             yield Raw(data)

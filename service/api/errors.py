@@ -57,6 +57,7 @@ TABLE: dict[type[Exception], Row] = {
     service.AdapterRejected: Row(422, INVALID, "adapter_rejected"),
     service.AdapterNotFound: Row(404, INVALID, "adapter_not_found"),
     service.AdapterConflict: Row(409, INVALID, "adapter_conflict"),
+    service.RegistryUnavailable: Row(503, SERVER, "registry_unavailable"),
     chains.ChainError: Row(500, SERVER, "chain_error"),
     chains.ChainNotFound: _CONFIGURATION,
     chains.ChainUnsupported: Row(400, INVALID, "unsupported_parameter"),
@@ -124,11 +125,6 @@ def error_body(
 
 def _told_refusal(error: service.EngineRefused, request_id: str) -> Told:
     """The engine's 4xx is the client's fault and told in the engine's words; all else is not."""
-    if error.status == HTTPStatus.NOT_FOUND:  # we checked the name: the adapter went away meanwhile
-        log.warning("request %s: the engine does not know the model: %s", request_id, error)
-        message = "the engine has not loaded this adapter; try again"
-        body = error_body(message, SERVER, _UNAVAILABLE.code)
-        return Told(503, _UNAVAILABLE.code, body, ((b"retry-after", b"2"),))
     if 400 <= error.status < 500:
         row = TABLE[service.EngineRefused]
         return Told(row.status, row.code, error_body(str(error), row.type, row.code))

@@ -1,8 +1,7 @@
 """The events of a job as an HTTP response, streamed or not.
 
 Bytes of the engine pass through as they came. They are only cut between server-sent events, so that an
-error can still be told where the engine breaks in the middle of one; a first look finds an error that came
-with status 200, a last look finds the usage.
+error can still be told where the engine breaks in the middle of one; a last look finds the usage.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from chains.events import Event, Finish, Raw
 from service.api.chunks import ChatForm
 from service.api.errors import tell
-from service.errors import EngineRefused, EngineUnavailable
+from service.errors import EngineUnavailable
 from service.exchange import Events, Exchange, Job
 from service.record import Record
 
@@ -84,7 +83,7 @@ class Generated(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _pieces(self, events: Events) -> AsyncGenerator[bytes, None]:
-        rest, looked, counted = b"", False, b""
+        rest, counted = b"", b""
         async for event in events:
             if not isinstance(event, Raw):
                 _note_usage(self._record, [event], b"")
@@ -97,26 +96,12 @@ class Generated(Response):
                 rest = data
                 continue
             piece, rest = (data, b"") if cut == len(data) else (data[:cut], data[cut:])
-            if not looked:
-                _raise_error_event(piece)
-                looked = True
             if b'"usage":' in piece:
                 counted = piece
             yield piece
         if rest:
             yield rest
         _note_usage(self._record, [], counted)
-
-
-def _raise_error_event(piece: bytes) -> None:
-    """vLLM tells an error that it finds late as the first event of a stream with status 200."""
-    line = piece.split(b"\n", 1)[0]
-    if not line.startswith(b'data: {"error"'):
-        return
-    error = _object(line[len(b"data: ") :]).get("error")
-    if isinstance(error, dict):
-        code = error.get("code")
-        raise EngineRefused(code if isinstance(code, int) else 500, str(error.get("message")))
 
 
 def _note_usage(record: Record, events: list[Event], body: bytes) -> None:

@@ -1,0 +1,59 @@
+"""The log: one JSON object a line, to a stream or to a file that is turned over."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import TextIO
+
+import orjson
+
+FILE = "gateway.log"
+_BYTES = 10_000_000
+_KEPT = 3
+
+
+class JSONLines(logging.Formatter):
+    """A record as a JSON object; its ``fields`` come beside the message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        fields = getattr(record, "fields", None)
+        if isinstance(fields, dict):
+            line |= fields
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return orjson.dumps(line, default=str).decode()
+
+
+def log_to(target: TextIO | Path) -> logging.Handler:
+    """Send what the gateway and its server log to ``target``: a stream, or the folder of a log file.
+
+    Returns:
+        the handler, to be given to :func:`stop_logging`.
+    """
+    handler: logging.Handler
+    if isinstance(target, Path):
+        target.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(target / FILE, maxBytes=_BYTES, backupCount=_KEPT, encoding="utf-8")
+    else:
+        handler = logging.StreamHandler(target)
+    handler.setFormatter(JSONLines())
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+    logging.getLogger("pointsman").setLevel(logging.INFO)
+    return handler
+
+
+def stop_logging(handler: logging.Handler) -> None:
+    """Undo :func:`log_to`."""
+    logging.getLogger().removeHandler(handler)
+    handler.close()

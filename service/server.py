@@ -1,0 +1,133 @@
+"""A gateway on its address until it is told to stop: uvicorn, signals, progress, and an orderly end.
+
+The parts are started and stopped here and not by uvicorn's lifespan, so that what goes wrong at the start
+is one clear line and the engine is gone when :func:`serve` returns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import time
+from collections.abc import Callable, Generator
+from typing import TextIO
+
+import uvicorn
+import uvloop
+
+from pointsman.document import DocumentError
+from service.app import create_app
+from service.errors import RoutesRejected, ServiceError
+from service.gateway import Gateway
+from service.logs import log_to, stop_logging
+from service.settings import Settings
+
+log = logging.getLogger("pointsman.server")
+
+Report = Callable[[str], None]
+
+_GRACE = 10  # seconds that answers under way get after Ctrl-C
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_LOOK = 0.25  # seconds between looks at how far the start is
+_QUIET = 2.0  # seconds between two lines of progress
+
+
+def serve(settings: Settings, report: Report, log_stream: TextIO | None = None) -> int:
+    """Run a gateway until a signal ends it; the exit status.
+
+    Args:
+        report: gets each line of progress, and what went wrong.
+        log_stream: where log lines go; None: to <state>/gateway.log.
+    """
+    try:
+        listener = _listen(settings.gateway.host, settings.gateway.port)
+    except OSError as exc:
+        address = f"{settings.gateway.host}:{settings.gateway.port}"
+        report(f"can't listen on {address}: {exc.strerror}; choose another gateway.port or stop who has it")
+        return 1
+    handler = log_to(log_stream if log_stream is not None else settings.state)
+    try:
+        with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_serve(settings, listener, report))
+    finally:
+        stop_logging(handler)
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield  # they are ours
+
+
+async def _serve(settings: Settings, listener: socket.socket, report: Report) -> int:
+    app = create_app(settings)
+    gateway: Gateway = app.state.gateway
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE,
+    )
+    server = _Server(config)
+    _stop_on_signals(server, report)
+    try:
+        await gateway.start()
+    except (ServiceError, DocumentError, OSError) as exc:
+        log.exception("the gateway did not start")
+        for line in exc.problems if isinstance(exc, RoutesRejected) else [str(exc)]:
+            report(line)
+        return 1
+    address = f"http://{_host(settings)}:{listener.getsockname()[1]}"
+    progress = asyncio.create_task(_tell(gateway, address, report), name="progress")
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        progress.cancel()
+        await asyncio.gather(progress, return_exceptions=True)
+        await gateway.stop()
+    return 0
+
+
+def _stop_on_signals(server: uvicorn.Server, report: Report) -> None:
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if server.should_exit:
+            server.force_exit = True
+            return
+        server.should_exit = True
+        report("stopping")
+
+    for one in _SIGNALS:
+        loop.add_signal_handler(one, stop)
+
+
+async def _tell(gateway: Gateway, address: str, report: Report) -> None:
+    """Progress until the gateway is ready, and afterwards when that changes."""
+    was_ready, told, when = False, "", 0.0
+    while True:
+        readiness = gateway.readiness()
+        if readiness.ready != was_ready:
+            was_ready = readiness.ready
+            told = f"ready: {address}/v1" if was_ready else readiness.reasons[0]
+            report(told)
+        elif not was_ready and time.monotonic() - when >= _QUIET and readiness.reasons[0] != told:
+            told, when = readiness.reasons[0], time.monotonic()
+            report(told)
+        await asyncio.sleep(_LOOK)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=2048)
+
+
+def _host(settings: Settings) -> str:
+    host = settings.gateway.host
+    return f"[{host}]" if ":" in host else host

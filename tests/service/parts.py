@@ -1,0 +1,181 @@
+"""Stand-ins for the encoder and the adapters, and the configuration of the gateway under test."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from router.encoder import Vectors
+from service.errors import AdapterConflict, AdapterNotFound
+from service.settings import Settings
+
+PROMPT = """\
+name: {name}
+version: "1"
+description: a prompt of the tests
+variables: {{shop: {{default: Northway}}}}
+messages:
+  - role: system
+    content: "{name} of {{{{ shop }}}}"
+"""
+
+ROUTES = """\
+version: 1
+fallback: {prompt: refusal, chain: direct, adapter: chat}
+out_of_scope:
+  - what is the weather like in Paris today
+  - who won the football match last night
+  - write me a poem about the sea
+  - recommend a good film
+  - what is the capital of Australia
+routes:
+  - intent: track_parcel
+    description: where is it
+    prompt: support
+    chain: direct
+    adapter: support
+    sampling: {temperature: 0, max_tokens: 256}
+    examples:
+      - where is my parcel
+      - track my parcel please
+      - where is my package now
+      - has my parcel been shipped
+      - can you track parcel PX1234
+      - 我的包裹在哪里
+      - 查一下我的包裹
+  - intent: arithmetic
+    prompt: arithmetic
+    chain: cot
+    adapter: math
+    sampling: {temperature: 0}
+    examples:
+      - what is 12 plus 30
+      - add 4 and 9
+      - how much is 55 minus 20
+      - calculate 7 plus 8
+      - 12 + 44 = ?
+      - what is 90 - 41
+      - 十二加三十等于多少
+"""
+
+SETTINGS = """\
+state: state
+engine: {{model: base, model_name: pointsman-demo, urls: ["{url}"]}}
+router: {{routes: routes.yaml}}
+prompts: prompts
+adapters: {{folder: adapters}}
+"""
+
+
+class SpellingEncoder:
+    """Texts that share runs of letters are near each other; takes no time to load."""
+
+    identity = hashlib.sha256(b"spelling").hexdigest()
+
+    @classmethod
+    def load(cls, _: str) -> SpellingEncoder:
+        return cls()
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        vectors = np.zeros((len(texts), 256), dtype=np.float32)
+        for row, text in enumerate(texts):
+            padded = f" {text.lower()} "
+            for size in (1, 2, 3):
+                for start in range(len(padded) - size + 1):
+                    vectors[row, zlib.crc32(padded[start : start + size].encode()) % 256] += 1
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        normal: Vectors = vectors / np.maximum(lengths, 1e-6)
+        return normal
+
+
+def write_settings(folder: Path, url: str, extra: str = "", routes: str = ROUTES) -> Settings:
+    """A whole set of configuration files in ``folder``, and the settings in them."""
+    for name in ("base", "adapters", "prompts"):
+        (folder / name).mkdir(exist_ok=True)
+    for name in ("support", "arithmetic", "refusal"):
+        (folder / "prompts" / f"{name}.yaml").write_text(PROMPT.format(name=name), "utf-8")
+    (folder / "routes.yaml").write_text(routes, "utf-8")
+    (folder / "pointsman.yaml").write_text(SETTINGS.format(url=url) + extra, "utf-8")
+    return Settings.load(folder / "pointsman.yaml")
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version as the registry shows it."""
+
+    alias: str
+    version: str
+    state: str = "live"
+    weight: int = 100
+    leases: int = 0
+    rank: int = 8
+    base: str = "pointsman-demo"
+    created: str = "2026-01-02T03:04:05+00:00"
+
+    @property
+    def name(self) -> str:
+        return f"{self.alias}@{self.version}"
+
+
+@dataclass
+class Desk:
+    """Adapters in memory: one version of each, and a count of leases held."""
+
+    versions: dict[str, Version] = field(
+        default_factory=lambda: {
+            alias: Version(alias, f"{index:012x}") for index, alias in enumerate(("support", "math", "chat"))
+        }
+    )
+    held: int = 0
+    conversations: list[str] = field(default_factory=list)
+    ready: bool = True
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    def names(self) -> Sequence[Version]:
+        return list(self.versions.values())
+
+    def knows(self, model: str) -> bool:
+        return any(model in (one.alias, one.name) for one in self.versions.values())
+
+    @asynccontextmanager
+    async def lease(self, model: str, conversation: str) -> AsyncGenerator[Version, None]:
+        self.conversations.append(conversation)
+        self.held += 1
+        try:
+            yield self.versions[model.partition("@")[0]]
+        finally:
+            self.held -= 1
+
+    async def list(self) -> Sequence[Version]:
+        return self.names()
+
+    async def check(self, folder: str) -> Any:
+        return {"folder": folder, "problems": []}
+
+    async def register(self, alias: str, folder: str) -> Version:
+        version = Version(alias, hashlib.sha256(folder.encode()).hexdigest()[:12], "registered", 0)
+        self.versions[alias] = version
+        return version
+
+    async def promote(self, alias: str, version: str, weight: int = 100, by: str = "") -> Version:
+        known = self.versions.get(alias)
+        if known is None or known.version != version:
+            raise AdapterNotFound(f"there is no {alias}@{version}")
+        self.versions[alias] = replace(known, state="live", weight=weight)
+        return self.versions[alias]
+
+    async def rollback(self, alias: str) -> Version:
+        raise AdapterConflict(f"{alias} has no earlier version to go back to")
+
+    async def retire(self, alias: str, version: str) -> Version:
+        return replace(self.versions[alias], state="retired")

@@ -1,0 +1,169 @@
+"""The way of a chat request: what is decided, what the engine gets, what the client gets."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.service.conftest import Running, Start
+
+BASE = "pointsman-demo"
+TRACK = "where is my parcel"
+
+
+def events(text: str) -> list[Any]:
+    """The data of every server-sent event; ``[DONE]`` stays text."""
+    found = [line.removeprefix("data: ") for line in text.split("\n\n") if line]
+    return [data if data == "[DONE]" else json.loads(data) for data in found]
+
+
+async def test_routed_request_gets_prompt_adapter_sampling_and_headers(running: Running) -> None:
+    response = await running.ask(TRACK, max_tokens=7)
+    assert response.status_code == 200
+    assert response.headers["x-pointsman-intent"] == "track_parcel"
+    assert 0 < float(response.headers["x-pointsman-confidence"]) <= 1
+    assert response.headers["x-pointsman-chain"] == "direct"
+    assert response.headers["x-pointsman-adapter"] == "support@000000000000"
+    assert response.headers["x-request-id"]
+    sent = running.vllm.requests[-1]
+    assert sent["model"] == "support@000000000000"
+    assert sent["messages"][0] == {"role": "system", "content": "support of Northway"}
+    assert sent["temperature"] == 0  # the route's
+    assert sent["max_tokens"] == 7  # the client's
+    assert response.content == running.vllm.sent[-1]
+
+
+async def test_abstention_takes_the_fallback(running: Running) -> None:
+    response = await running.ask("who won the football match last night")
+    assert response.headers["x-pointsman-intent"] == "fallback"
+    assert running.vllm.requests[-1]["messages"][0]["content"] == "refusal of Northway"
+
+
+async def test_named_models_go_straight_on(running: Running) -> None:
+    for model, served in (
+        ("support", "support@000000000000"),
+        ("support@000000000000", "support@000000000000"),
+        (BASE, BASE),
+    ):
+        response = await running.ask(TRACK, model=model, seed=5)
+        assert response.status_code == 200
+        assert response.headers["x-pointsman-adapter"] == served
+        assert response.headers["x-pointsman-intent"] == "-"
+        sent = running.vllm.requests[-1]
+        expected = {"messages": [{"role": "user", "content": TRACK}], "stream": False, "seed": 5}
+        assert sent == {**expected, "model": served}
+
+
+async def test_streamed_bytes_pass_through(running: Running) -> None:
+    running.vllm.answer = lambda _: "包裹 在 路上 and so on"
+    response = await running.ask(TRACK, stream=True, stream_options={"include_usage": True})
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert response.content == running.vllm.sent[-1]
+    assert running.desk.held == 0
+
+
+async def test_cot_keeps_reasoning_out_of_the_content(running: Running) -> None:
+    running.vllm.answer = lambda _: "<think>\n12 + 30 = 42\n</think>\n\nThe answer is 42."
+    response = await running.ask("what is 12 plus 30", n=1)
+    body = response.json()
+    assert response.headers["x-pointsman-chain"] == "cot"
+    assert body["object"] == "chat.completion"
+    assert body["id"].startswith("chatcmpl-")
+    assert body["model"] == response.headers["x-pointsman-adapter"]
+    choice = body["choices"][0]
+    assert choice["message"]["content"] == "The answer is 42."
+    assert choice["message"]["reasoning_content"].strip() == "12 + 30 = 42"
+    assert choice["finish_reason"] == "stop"
+    assert (
+        body["usage"]["total_tokens"] == body["usage"]["prompt_tokens"] + body["usage"]["completion_tokens"]
+    )
+
+
+async def test_cot_streamed_equals_unstreamed(running: Running) -> None:
+    running.vllm.answer = lambda _: "<think>\n12 + 30 = 42\n</think>\n\nThe answer is 42."
+    whole = (await running.ask("what is 12 plus 30")).json()["choices"][0]["message"]
+    response = await running.ask("what is 12 plus 30", stream=True, stream_options={"include_usage": True})
+    *chunks, usage, done = events(response.text)
+    assert done == "[DONE]"
+    assert usage["choices"] == []
+    assert usage["usage"]["total_tokens"] > 0
+    assert {chunk["object"] for chunk in chunks} == {"chat.completion.chunk"}
+    assert all(chunk["usage"] is None for chunk in chunks)
+    assert len({chunk["id"] for chunk in chunks}) == 1
+    deltas = [chunk["choices"][0]["delta"] for chunk in chunks]
+    assert deltas[0] == {"role": "assistant", "content": ""}
+    assert deltas[-1] == {}
+    assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
+    for field in ("content", "reasoning_content"):
+        assert "".join(delta.get(field, "") for delta in deltas) == whole[field]
+
+
+async def test_usage_chunk_only_where_it_is_asked_for(running: Running) -> None:
+    response = await running.ask("what is 12 plus 30", stream=True)
+    assert all("usage" not in chunk for chunk in events(response.text)[:-1])
+
+
+async def test_what_a_chain_cannot_do_goes_to_the_engine(running: Running) -> None:
+    schema = {"type": "json_object"}
+    response = await running.ask("what is 12 plus 30", response_format=schema)
+    assert response.headers["x-pointsman-chain"] == "direct"
+    assert response.headers["x-pointsman-intent"] == "arithmetic"
+    assert running.vllm.requests[-1]["response_format"] == schema
+    tools = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]
+    response = await running.ask("what is 12 plus 30", tools=tools)
+    assert response.headers["x-pointsman-chain"] == "direct"
+    assert running.vllm.requests[-1]["tools"] == tools
+
+
+async def test_route_without_live_adapter_is_503_and_never_the_base(running: Running) -> None:
+    del running.desk.versions["support"]
+    response = await running.ask(TRACK)
+    assert response.status_code == 503
+    assert "support" in response.json()["error"]["message"]
+    assert response.headers["retry-after"]
+    assert running.vllm.requests == []
+    ready = await running.http.get("/ready")
+    assert ready.status_code == 503
+    assert any("support" in reason for reason in ready.json()["reasons"])
+
+
+async def test_conversation_keeps_its_key(running: Running) -> None:
+    turn = [{"role": "user", "content": TRACK}]
+    later = [*turn, {"role": "assistant", "content": "on its way"}, {"role": "user", "content": "and when?"}]
+    for messages in (turn, later, [{"role": "user", "content": "other"}]):
+        await running.ask("", model="support", messages=messages)
+    first, second, other = running.desk.conversations
+    assert first == second != other
+
+
+async def test_completions_named_and_routed(running: Running) -> None:
+    body: dict[str, Any] = {"model": "math", "prompt": "1 + 1 ="}
+    response = await running.http.post("/v1/completions", json=body)
+    assert response.content == running.vllm.sent[-1]
+    assert response.json()["object"] == "text_completion"
+    assert response.headers["x-pointsman-adapter"].startswith("math@")
+    body |= {"model": "auto", "prompt": TRACK, "stream": True}
+    response = await running.http.post("/v1/completions", json=body)
+    assert response.headers["x-pointsman-intent"] == "track_parcel"
+    assert response.content == running.vllm.sent[-1]
+    assert running.vllm.requests[-1]["max_tokens"] == 256
+    body["prompt"] = [1, 2, 3]
+    response = await running.http.post("/v1/completions", json=body)
+    assert response.status_code == 400
+    assert response.json()["error"]["param"] == "prompt"
+
+
+async def test_request_id_is_the_clients_if_it_is_sane(running: Running) -> None:
+    given = await running.http.get("/health", headers={"x-request-id": "abc-1"})
+    assert given.headers["x-request-id"] == "abc-1"
+    odd = await running.http.get("/health", headers={"x-request-id": "a b\tc"})
+    assert odd.headers["x-request-id"] not in ("", "a b\tc")
+
+
+async def test_rendering_merges_the_clients_system_message(start: Start) -> None:
+    async with start() as running:
+        messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": TRACK}]
+        await running.ask("", messages=messages)
+        first, *rest = running.vllm.requests[-1]["messages"]
+        assert first["content"] == "support of Northway\n\nBe brief."
+        assert rest == messages[1:]
