@@ -11,6 +11,18 @@ from deploy.demo.text.sample import Intent
 from prompts.library import PromptLibrary
 
 INTENTS: tuple[Intent, ...] = get_args(Intent)
+TOOLS = ["track_parcel", "change_address", "open_complaint"]
+SERVED: dict[Intent, tuple[str, list[str]]] = {
+    "track_parcel": ("parcel-support", TOOLS),
+    "change_address": ("parcel-support", TOOLS),
+    "complaint": ("parcel-support", TOOLS),
+    "refund": ("parcel-policy", []),
+    "customs": ("parcel-policy", []),
+    "arithmetic": ("arithmetic", []),
+    "order_json": ("order-json", []),
+    "smalltalk": ("smalltalk", []),
+    "out_of_scope": ("refusal", []),
+}
 ADAPTERS = ("support", "math", "extract", "chat")
 
 
@@ -62,10 +74,10 @@ def test_rows_hold_what_a_template_can_render(rows: list[dict[str, Any]]) -> Non
 def test_a_conversation_is_what_serving_renders(intent: Intent) -> None:
     sample = corpus.held_out(intent, "en", 1, 0)[0]
     row = corpus.conversation(sample)
-    name = corpus.PROMPTS[intent]
+    name, tools = SERVED[intent]
     rendered = PromptLibrary.load(corpus.TEMPLATES).get(name).render(sample.messages, {})
     assert row["messages"] == rendered
-    assert ("tools" in row) == (name == "parcel-support")
+    assert [tool["function"]["name"] for tool in row.get("tools", [])] == tools
 
 
 def test_adapters_have_their_intents() -> None:

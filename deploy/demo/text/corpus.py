@@ -6,10 +6,13 @@ exactly as serving renders them; ``adapter_rows`` adds ``intent`` and ``language
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from random import Random
 from typing import Any
+
+import yaml
 
 from chains.tools import tool_schema
 from deploy.demo import tools
@@ -19,19 +22,7 @@ from prompts.library import PromptLibrary
 
 Row = dict[str, Any]
 TEMPLATES = Path(__file__).parents[3] / "prompts" / "templates"
-PROMPTS: Mapping[Intent, str] = {
-    "track_parcel": "parcel-support",
-    "change_address": "parcel-support",
-    "complaint": "parcel-support",
-    "refund": "parcel-policy",
-    "customs": "parcel-policy",
-    "arithmetic": "arithmetic",
-    "order_json": "order-json",
-    "smalltalk": "smalltalk",
-    "out_of_scope": "refusal",
-}
-_TOOLS = (tools.track_parcel, tools.change_address, tools.open_complaint)
-_WITH_TOOLS = "parcel-support"
+ROUTES = Path(__file__).parents[1] / "routes.yaml"
 _CHINESE = 0.4
 _PROSE, _GENERIC = 0.15, 0.15  # the rest of the base's mix are tasks, in these shares:
 _TASKS: tuple[tuple[float, str], ...] = (
@@ -107,21 +98,36 @@ def held_out(intent: Intent, language: Language, count: int, seed: int) -> list[
 
 def conversation(sample: Sample, prompt: str | None = None) -> Row:
     """The sample as its route serves it: system prompt, examples, tools; or under another ``prompt``."""
-    name = prompt or PROMPTS[sample.intent]
-    return _with_tools(sample, _opening(name))
+    return _with_tools(sample, _opening(prompt or served(sample.intent).prompt))
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a route puts around a conversation."""
+
+    prompt: str  # the template's name
+    tools: tuple[str, ...]
+
+
+@cache
+def served(intent: Intent) -> Served:
+    """The route of ``intent`` in the demo's ``routes.yaml``; the fallback for what belongs to none."""
+    document = yaml.safe_load(ROUTES.read_text(encoding="utf-8"))
+    found = [route for route in document["routes"] if route["intent"] == intent]
+    route = found[0] if found else document["fallback"]
+    return Served(route["prompt"], tuple(route.get("tools", ())))
+
+
+@cache
+def _schema(tool: str) -> dict[str, Any]:
+    return tool_schema(getattr(tools, tool))
 
 
 def _with_tools(sample: Sample, opening: list[Message]) -> Row:
     row: Row = {"messages": [*opening, *sample.messages]}
-    if PROMPTS[sample.intent] == _WITH_TOOLS:
-        row["tools"] = schemas()
+    if names := served(sample.intent).tools:
+        row["tools"] = [_schema(name) for name in names]
     return row
-
-
-@cache
-def schemas() -> list[dict[str, Any]]:
-    """The desk's tools in OpenAI's form, in the order of the routes."""
-    return [tool_schema(tool) for tool in _TOOLS]
 
 
 @cache

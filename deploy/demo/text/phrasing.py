@@ -126,7 +126,10 @@ class Phrases:
             out.append(part)
         elif isinstance(part, tuple):
             for each in part:
-                self._expand(rng, each, values, out)
+                if isinstance(each, str):
+                    out.append(each)
+                else:
+                    self._expand(rng, each, values, out)
         elif isinstance(part, _Choice):
             self._expand(rng, part.options[int(rng.random() * part.count)], values, out)
         elif part.name in values:
