@@ -23,6 +23,7 @@ _CONNECT_SECONDS = 5.0
 _PROBE_SECONDS = 5.0
 _ERROR_EVENT = b'data: {"error":'
 _DONE = b"data: [DONE]"
+_TAIL = 32  # bytes of what was seen that are looked at again: more than either of them
 _MESSAGE_CHARACTERS = 2_000
 _ENGINE_DEAD = re.compile(r"EngineCore|EngineDead|engine.{0,20}(dead|died|shut)", re.IGNORECASE)
 
@@ -34,6 +35,7 @@ class EngineClient:
         self, url: str, key: str | None = None, *, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
         self.url = url.rstrip("/").removesuffix("/v1")
+        self.calls = 0  # generations under way
         self._http = httpx.AsyncClient(
             base_url=self.url,
             headers={"accept-encoding": "identity"} | ({"authorization": f"Bearer {key}"} if key else {}),
@@ -57,7 +59,11 @@ class EngineClient:
             EngineUnavailable: no connection, a broken one, or the engine failed.
             EngineRefused: the engine's 4xx.
         """
-        return await self._send("POST", path, body)
+        self.calls += 1
+        try:
+            return await self._send("POST", path, body)
+        finally:
+            self.calls -= 1
 
     async def stream(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
         """The answer's server-sent events as they arrive, cut anywhere, ``data: [DONE]`` included.
@@ -68,27 +74,23 @@ class EngineClient:
             EngineUnavailable: as in :meth:`complete`, and for a stream that breaks before its end.
             EngineRefused: the engine's 4xx, before the first byte or as an error event.
         """
-        request = self._http.build_request("POST", path, content=_dump(body), headers=_JSON)
+        self.calls += 1
         try:
-            response = await self._http.send(request, stream=True)
-        except (httpx.HTTPError, httpx.StreamError) as exc:
-            raise _broken(exc) from exc
-        try:
-            if response.is_error:
-                raise _refusal(response.status_code, await response.aread())
-            tail = b""
-            async for chunk in response.aiter_raw():
-                seen = tail + chunk
-                at = seen.find(_ERROR_EVENT)
-                if at >= 0 and (at == 0 or seen[at - 1 : at] == b"\n"):
-                    event = seen[at:] + b"".join([rest async for rest in response.aiter_raw()])
-                    raise _refusal_in(event)
-                tail = seen[-32:]
-                yield chunk
+            async with self._http.stream("POST", path, content=_dump(body), headers=_JSON) as response:
+                if response.is_error:
+                    raise _refusal(response.status_code, await response.aread())
+                tail = b""
+                async for chunk in response.aiter_raw():
+                    seen = tail + chunk
+                    at = seen.find(_ERROR_EVENT)
+                    if at >= 0 and (at == 0 or seen[at - 1 : at] == b"\n"):
+                        raise _refusal_in(seen[at:])
+                    tail = seen[-_TAIL:]
+                    yield chunk
         except (httpx.HTTPError, httpx.StreamError) as exc:
             raise _broken(exc) from exc
         finally:
-            await response.aclose()
+            self.calls -= 1
         if not tail.rstrip().endswith(_DONE):
             raise EngineUnavailable("the engine ended the answer in the middle")
 

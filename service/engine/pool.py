@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
-from http import HTTPStatus
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from service.engine.client import EngineClient
 from service.engine.process import EngineProcess
 from service.engine.watch import keep_running, watch
-from service.errors import EngineRefused, EngineUnavailable
+from service.errors import EngineUnavailable
 from service.settings import EngineSettings
 
 log = logging.getLogger("pointsman.engine")
@@ -25,13 +22,12 @@ _RETRY_STARTING = 10  # seconds
 
 
 class EnginePool:
-    """The servers that are up. A call goes to the one with the fewest calls."""
+    """The servers that are up. A call goes to the one that has the fewest."""
 
     def __init__(self, *, process: EngineProcess | None = None, outside: Sequence[EngineClient] = ()) -> None:
         self._process = process
         self._outside = tuple(outside)
         self._up: list[EngineClient] = []
-        self._calls: Counter[EngineClient] = Counter()
         self._on_up: list[Callable[[EngineClient], Awaitable[None]]] = []
         self._on_down: list[Callable[[EngineClient], None]] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -86,35 +82,11 @@ class EnginePool:
         """
         if not self._up:
             raise EngineUnavailable(f"the engine is {self._condition()}", _RETRY_STARTING)
-        return min(self._up, key=lambda client: self._calls[client])
+        return min(self._up, key=lambda client: client.calls)
 
     def bind(self, model: str) -> BoundEngine:
         """Chat completions on ``model``: the base's name, or an adapter's ``alias@version``."""
         return BoundEngine(self, model)
-
-    async def complete(self, path: str, body: Mapping[str, Any]) -> bytes:
-        """:meth:`EngineClient.complete` on the least busy server."""
-        client = self.client()
-        self._calls[client] += 1
-        try:
-            return await client.complete(path, body)
-        except EngineRefused as exc:
-            raise _lost_model(exc) from exc
-        finally:
-            self._calls[client] -= 1
-
-    async def stream(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
-        """:meth:`EngineClient.stream` on the least busy server."""
-        client = self.client()
-        self._calls[client] += 1
-        try:
-            async with aclosing(client.stream(path, body)) as chunks:
-                async for chunk in chunks:
-                    yield chunk
-        except EngineRefused as exc:
-            raise _lost_model(exc) from exc
-        finally:
-            self._calls[client] -= 1
 
     # what :class:`service.engine.watch.Listener` asks for
 
@@ -132,7 +104,6 @@ class EnginePool:
 
     def down(self, client: EngineClient, reason: str) -> None:
         """Count the server out."""
-        del self._calls[client]
         for callback in self._on_down:
             callback(client)
         was_up = client in self._up
@@ -172,16 +143,8 @@ class BoundEngine:
 
     async def complete(self, body: Mapping[str, Any]) -> bytes:
         """The whole answer as JSON."""
-        return await self._pool.complete(CHAT, {**body, "model": self._model})
+        return await self._pool.client().complete(CHAT, {**body, "model": self._model})
 
-    def stream(self, body: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
+    def stream(self, body: Mapping[str, Any]) -> AsyncIterator[bytes]:
         """The answer as server-sent events."""
-        return self._pool.stream(CHAT, {**body, "model": self._model, "stream": True})
-
-
-def _lost_model(exc: EngineRefused) -> EngineRefused | EngineUnavailable:
-    """A model that the service knows and the engine does not: it was restarted behind our back."""
-    if exc.status == HTTPStatus.NOT_FOUND:
-        log.error("the engine lost a model: %s", exc)
-        return EngineUnavailable("the engine is being restored")
-    return exc
+        return self._pool.client().stream(CHAT, {**body, "model": self._model, "stream": True})

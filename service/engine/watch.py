@@ -13,7 +13,7 @@ from typing import Protocol
 
 from service.engine.client import EngineClient
 from service.engine.process import EngineFailed, EngineProcess
-from service.errors import EngineUnavailable
+from service.errors import EngineError
 
 log = logging.getLogger("pointsman.engine")
 
@@ -74,7 +74,10 @@ async def _one_life(process: EngineProcess, listener: Listener) -> str:
     try:
         await asyncio.wait({death, preparing}, return_when=asyncio.FIRST_COMPLETED)
         if not death.done():
-            preparing.result()
+            try:
+                preparing.result()
+            except EngineError as exc:
+                return f"it could not be prepared: {exc}"
             listener.up(client)
             was_up = True
         return await death
@@ -101,7 +104,7 @@ async def watch(client: EngineClient, listener: Listener) -> None:
             if healthy and not is_up:
                 try:
                     await listener.prepare(client)
-                except EngineUnavailable as exc:
+                except EngineError as exc:
                     log.warning("%s: %s", client.url, exc)
                 else:
                     listener.up(client)

@@ -1,0 +1,209 @@
+"""The adapters as the rest of the service sees them."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import logging
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from service.adapters.base import ServedBase
+from service.adapters.checks import Checked, check, check_alias
+from service.adapters.leases import Lease, Leases
+from service.adapters.lifecycle import Lifecycle
+from service.adapters.reconcile import Reconciler
+from service.adapters.registry import Registry
+from service.adapters.slots import Slots
+from service.adapters.store import Store
+from service.adapters.versions import Record, VersionInfo, Versions
+from service.engine import EnginePool
+from service.errors import AdapterError, AdapterRejected, EngineUnavailable
+from service.settings import Settings
+
+log = logging.getLogger("pointsman.adapters")
+
+T = TypeVar("T")
+
+
+class Adapters:
+    """Versions of adapters: which there are, which answer, and every change of that.
+
+    A change that has begun is finished even if who asked for it goes away.
+    """
+
+    def __init__(self, settings: Settings, pool: EnginePool) -> None:
+        self._settings = settings
+        self._base = ServedBase(settings.engine, settings.state)
+        self._registry = Registry(settings.database_url)
+        self._store = Store(settings.state / "adapters")
+        self._versions = Versions(settings.engine.model_name)
+        self._leases = Leases()
+        self._slots = Slots(
+            settings.engine, base=self._base, versions=self._versions, leases=self._leases, store=self._store
+        )
+        self._lifecycle = Lifecycle(
+            versions=self._versions,
+            registry=self._registry,
+            slots=self._slots,
+            leases=self._leases,
+            store=self._store,
+            drain_seconds=settings.gateway.request_timeout_seconds,
+        )
+        self._reconciler = Reconciler(
+            versions=self._versions,
+            slots=self._slots,
+            leases=self._leases,
+            lifecycle=self._lifecycle,
+            preload=settings.adapters.preload,
+            register=self._enter,
+        )
+        self._changes: set[asyncio.Task[Any]] = set()
+        self._reconciling: asyncio.Task[None] | None = None
+        pool.on_up(self._reconciler.bring_up)
+        pool.on_down(self._slots.lost)
+
+    async def start(self) -> None:
+        """Read the registry; the engine is brought in line when it comes up.
+
+        Raises:
+            RegistryUnavailable
+        """
+        await asyncio.to_thread(self._registry.create)
+        for record in await asyncio.to_thread(self._registry.versions):
+            self._versions.put(record)
+        for alias, live in (await asyncio.to_thread(self._registry.live)).items():
+            self._versions.set_live(alias, live)
+        self._reconciling = asyncio.create_task(self._reconciler.run(), name="reconcile adapters")
+
+    async def stop(self) -> None:
+        """Finish what was begun and close the registry."""
+        if self._reconciling is not None:
+            self._reconciling.cancel()
+            await asyncio.gather(self._reconciling, return_exceptions=True)
+        await asyncio.gather(*self._changes, return_exceptions=True)
+        await self._lifecycle.stop()
+        await asyncio.to_thread(self._registry.close)
+
+    @property
+    def ready(self) -> bool:
+        """Whether every alias that has a live version has it loaded, and the preloaded ones have one."""
+        return self._reconciler.ready
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why not, as far as it is known."""
+        return self._reconciler.problems
+
+    async def check(self, folder: str) -> Checked:
+        """Look at an artefact below the adapters folder; changes nothing.
+
+        Raises:
+            AdapterRejected: with every problem.
+            AdapterConflict: the base can't be read, so there is nothing to compare with.
+        """
+        base = await self._base.read()
+        root, rank = self._settings.adapters.folder, self._settings.engine.max_lora_rank
+        return await asyncio.to_thread(check, root, folder, base, rank)
+
+    async def register(self, alias: str, folder: str) -> VersionInfo:
+        """Check an artefact and enter it as a version of ``alias``; a second time changes nothing.
+
+        Raises:
+            AdapterRejected: with every problem.
+        """
+        return await self._owned(self._enter(alias, folder))
+
+    async def promote(self, alias: str, version: str, weight: int = 100, by: str = "") -> VersionInfo:
+        """Let a version answer ``weight`` percent of the conversations; see :meth:`Lifecycle.promote`.
+
+        Raises:
+            AdapterNotFound
+            AdapterConflict: it is retired, or can't be a canary.
+            AdapterRejected: the engine refuses it, or it has no effect.
+            EngineUnavailable: it can't be loaded now.
+        """
+        return self._versions.info(await self._owned(self._lifecycle.promote(alias, version, weight, by)))
+
+    async def rollback(self, alias: str) -> VersionInfo:
+        """Undo the last promotion; the version that is live again.
+
+        Raises:
+            AdapterConflict: there is none to go back to, or it is retired.
+        """
+        return self._versions.info(await self._owned(self._lifecycle.rollback(alias)))
+
+    async def retire(self, alias: str, version: str) -> VersionInfo:
+        """Take a version out of service once nobody uses it.
+
+        Raises:
+            AdapterNotFound
+            AdapterConflict: it is live.
+        """
+        return self._versions.info(await self._owned(self._lifecycle.retire(alias, version)))
+
+    async def list(self) -> builtins.list[VersionInfo]:
+        """Every version, retired ones too."""
+        return [self._versions.info(entry) for entry in self._versions]
+
+    def names(self) -> builtins.list[VersionInfo]:
+        """Every version that may be used."""
+        return [self._versions.info(entry) for entry in self._versions if not entry.record.retired]
+
+    def knows(self, model: str) -> bool:
+        """Whether ``model`` is an alias with a live version or an ``alias@version`` that may be used."""
+        return self._versions.knows(model)
+
+    @asynccontextmanager
+    async def lease(self, model: str, conversation: str) -> AsyncGenerator[Lease, None]:
+        """The version that answers ``conversation``, loaded, and kept loaded until the exit.
+
+        Raises:
+            ModelNotFound
+            EngineUnavailable: it is not loaded and can't be now.
+        """
+        entry = self._versions.pick(model, conversation)
+        with self._leases.hold(entry) as lease:
+            if not self._slots.holds(entry):
+                try:
+                    await self._slots.load(entry)
+                except AdapterError as exc:
+                    log.error("%s can't be loaded: %s", entry.name, exc)
+                    raise EngineUnavailable(f"the adapter {entry.name} can't be loaded") from exc
+            yield lease
+
+    async def _enter(self, alias: str, folder: str) -> VersionInfo:
+        check_alias(alias, self._settings.engine.model_name)
+        found = await self.check(folder)
+        async with self._lifecycle.lock(alias):
+            name, source = f"{alias}@{found.version}", self._settings.adapters.folder / found.folder
+            await asyncio.to_thread(self._store.add, name, found.version, source)
+            record = self._record(alias, found)
+            known = next((entry.record for entry in self._versions if entry.name == name), None)
+            if known is None or known.retired:
+                await asyncio.to_thread(self._registry.put, record)
+                return self._versions.info(self._versions.put(record))
+            return self._versions.info(self._versions.get(alias, found.version))
+
+    @staticmethod
+    def _record(alias: str, found: Checked) -> Record:
+        if found.manifest.base is None:
+            raise AdapterRejected([f"{found.folder}/manifest.json: base is null"])
+        return Record(
+            alias=alias,
+            version=found.version,
+            rank=found.rank,
+            folder=found.folder,
+            base_weights=found.manifest.base.weights,
+            created=datetime.now(UTC),
+            metrics=found.manifest.metrics,
+        )
+
+    async def _owned(self, change: Coroutine[Any, Any, T]) -> T:
+        """Run to the end what must not be left half done when a request is cancelled."""
+        task = asyncio.create_task(change)
+        self._changes.add(task)
+        task.add_done_callback(self._changes.discard)
+        return await asyncio.shield(task)

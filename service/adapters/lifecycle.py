@@ -1,0 +1,151 @@
+"""Changes of who is live: promote, roll back, retire. In the database and in memory, or in neither."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import datetime
+
+from service.adapters.leases import Leases
+from service.adapters.registry import Registry
+from service.adapters.slots import Slots
+from service.adapters.store import Store
+from service.adapters.versions import Entry, Live, Versions
+from service.errors import AdapterConflict, EngineUnavailable, InvalidRequest
+
+log = logging.getLogger("pointsman.adapters")
+
+
+class Lifecycle:
+    """One change at a time for each alias; requests go on meanwhile."""
+
+    def __init__(
+        self,
+        *,
+        versions: Versions,
+        registry: Registry,
+        slots: Slots,
+        leases: Leases,
+        store: Store,
+        drain_seconds: float,
+    ) -> None:
+        self._versions = versions
+        self._registry = registry
+        self._slots = slots
+        self._leases = leases
+        self._store = store
+        self._drain_seconds = drain_seconds
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._drains: set[asyncio.Task[None]] = set()
+
+    async def stop(self) -> None:
+        """End the tasks that wait for versions to drain."""
+        for task in self._drains:
+            task.cancel()
+        await asyncio.gather(*self._drains, return_exceptions=True)
+
+    def lock(self, alias: str) -> asyncio.Lock:
+        """Held while anything about ``alias`` changes."""
+        return self._locks[alias]
+
+    async def promote(self, alias: str, version: str, weight: int, by: str) -> Entry:
+        """Load and prove a version, then let it answer ``weight`` percent of the conversations.
+
+        100 makes it the only one; less makes it the canary beside the one that is live.
+        """
+        if not 0 <= weight <= 100:
+            raise InvalidRequest(f"weight is {weight}; it is a percentage, 0 to 100", "weight")
+        async with self._locks[alias]:
+            entry = self._versions.get(alias, version)
+            before = self._versions.live(alias)
+            after = _after(entry, before, weight)
+            if after != before:
+                await self._switch(
+                    alias, before, after, lambda: self._registry.switch(alias, before, after, by)
+                )
+            return entry
+
+    async def rollback(self, alias: str) -> Entry:
+        """Make live again who was before the last promotion; returns the primary."""
+        async with self._locks[alias]:
+            before = self._versions.live(alias)
+            after = await asyncio.to_thread(self._registry.before_last, alias)
+            if before is None or after is None:
+                raise AdapterConflict(f"there is no earlier version of {alias!r} to go back to")
+            await self._switch(alias, before, after, lambda: self._registry.undo(alias, before, after))
+            return self._versions.get(alias, after.primary)
+
+    async def retire(self, alias: str, version: str) -> Entry:
+        """Take a version out of service: no new requests, unloaded once the last one is done."""
+        async with self._locks[alias]:
+            entry = self._versions.get(alias, version)
+            await asyncio.to_thread(self._registry.retire, entry.record)
+            entry.record = replace(entry.record, retired=True)
+            entry.draining = True
+        if entry.leases:
+            task = asyncio.create_task(self._drain(entry), name=f"drain {entry.name}")
+            self._drains.add(task)
+            task.add_done_callback(self._drains.discard)
+        else:
+            await self.take_out(entry)
+        return entry
+
+    async def take_out(self, entry: Entry) -> bool:
+        """Unload a retired version that nobody uses any more; whether it is out."""
+        try:
+            if not entry.record.retired or not await self._slots.unload(entry):
+                return False
+        except EngineUnavailable:
+            pass  # what the engine had loaded went with it
+        entry.draining = False
+        await asyncio.to_thread(self._store.remove, entry.name)
+        return True
+
+    async def _switch(
+        self, alias: str, before: Live | None, after: Live, write: Callable[[], datetime]
+    ) -> None:
+        entries = [self._versions.get(alias, version) for version in after.versions]
+        for entry in entries:
+            if entry.record.retired:
+                raise AdapterConflict(f"{entry.name} is retired; register it again first")
+        idle = [entry for entry in entries if not entry.loaded_on]
+        try:
+            with ExitStack() as held:
+                for entry in entries:
+                    held.enter_context(self._leases.hold(entry))
+                    await self._slots.load(entry)
+                since = await asyncio.to_thread(write)
+        except BaseException:
+            for entry in idle:
+                await self._slots.unload(entry)
+            raise
+        self._versions.set_live(alias, after, since)
+        log.info("%s: live is %s, before %s", alias, after, before)
+
+    async def _drain(self, entry: Entry) -> None:
+        if await self._leases.until(lambda: not entry.leases, self._drain_seconds):
+            await self.take_out(entry)
+        else:
+            log.error(
+                "%s is retired and still used by %d requests after %g s; it stays loaded until they end",
+                entry.name,
+                entry.leases,
+                self._drain_seconds,
+            )
+
+
+def _after(entry: Entry, before: Live | None, weight: int) -> Live:
+    version = entry.record.version
+    if weight == 100:
+        return Live(version)
+    if before is None:
+        raise AdapterConflict(
+            f"{entry.record.alias!r} has no live version that {entry.name} could be a canary of; use weight 100"
+        )
+    if version == before.primary:
+        raise AdapterConflict(f"{entry.name} is the live version; a canary must be another one")
+    return Live(before.primary, version, weight)

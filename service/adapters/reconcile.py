@@ -1,0 +1,102 @@
+"""Makes the engine agree with the registry: whenever a server came up, and every half minute."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+
+from service.adapters.leases import Leases
+from service.adapters.lifecycle import Lifecycle
+from service.adapters.slots import Slots
+from service.adapters.versions import VersionInfo, Versions
+from service.engine import EngineClient
+from service.errors import ServiceError
+
+log = logging.getLogger("pointsman.adapters")
+
+_PERIOD_SECONDS = 30.0
+
+
+class Reconciler:
+    """Loads what should be loaded, live versions first, and puts the preloaded ones into the registry."""
+
+    def __init__(
+        self,
+        *,
+        versions: Versions,
+        slots: Slots,
+        leases: Leases,
+        lifecycle: Lifecycle,
+        preload: Mapping[str, str],
+        register: Callable[[str, str], Awaitable[VersionInfo]],
+    ) -> None:
+        self._versions = versions
+        self._slots = slots
+        self._leases = leases
+        self._lifecycle = lifecycle
+        self._preload = preload
+        self._register = register
+        self._preloaded = False
+        self.problems: tuple[str, ...] = ()  # of the last time
+
+    @property
+    def ready(self) -> bool:
+        """Whether every live version is loaded, or as many as fit."""
+        if not self._slots.up or not self._preloaded:
+            return False
+        return self._slots.full or all(map(self._slots.holds, self._versions.live_entries()))
+
+    async def bring_up(self, client: EngineClient) -> None:
+        """Prepare a server that came up.
+
+        Raises:
+            EngineError: it went down again.
+        """
+        problems = await self._slots.prepare(client, self._versions.live_entries())
+        problems += await self._preload_all()
+        self.problems = tuple(problems)
+
+    async def run(self) -> None:
+        """Compare and correct until cancelled."""
+        while True:
+            await asyncio.sleep(_PERIOD_SECONDS)
+            try:
+                await self.correct()
+            except ServiceError as exc:
+                log.warning("adapters not reconciled: %s", exc)
+            except Exception:
+                log.exception("adapters not reconciled")
+
+    async def correct(self) -> None:
+        """Load live versions that are missing, unload retired ones that nobody uses any more."""
+        if not self._slots.up:
+            return
+        await self._slots.compare()
+        problems = []
+        for entry in self._versions.live_entries():
+            if not self._slots.holds(entry) and not self._slots.full:
+                try:
+                    with self._leases.hold(entry):
+                        await self._slots.load(entry)
+                except ServiceError as exc:
+                    log.error("not loaded: %s", exc)
+                    problems.append(str(exc))
+        for entry in self._versions:
+            if entry.record.retired and entry.draining and not entry.leases:
+                await self._lifecycle.take_out(entry)
+        self.problems = (*problems, *await self._preload_all())
+
+    async def _preload_all(self) -> list[str]:
+        """Register and promote what the settings name for aliases that have no live version."""
+        problems = []
+        for alias, folder in self._preload.items():
+            if self._versions.live(alias) is None:
+                try:
+                    info = await self._register(alias, folder)
+                    await self._lifecycle.promote(alias, info.version, 100, by="preload")
+                except ServiceError as exc:
+                    log.error("%s: not preloaded: %s", alias, exc)
+                    problems.append(f"{alias}: not preloaded: {exc}")
+        self._preloaded = not problems
+        return problems
