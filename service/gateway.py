@@ -16,7 +16,7 @@ from service.keys import Keys, RateLimit, admin_digest
 from service.live import LiveRoutes
 from service.metrics import Metrics
 from service.parts import AdapterDesk, Pool
-from service.routes import FALLBACK
+from service.routes import FALLBACK, Route
 from service.settings import Settings
 
 log = logging.getLogger("pointsman.gateway")
@@ -111,8 +111,8 @@ class Gateway:
         return Readiness(tuple(reasons))
 
 
-def explain(decision: Decision) -> dict[str, object]:
-    """A decision as ``POST /v1/route`` shows it."""
+def explain(decision: Decision, taken: Route) -> dict[str, object]:
+    """A decision and the route that it takes, as ``POST /v1/route`` shows them."""
     return {
         "intent": decision.intent,
         "confidence": decision.confidence,
@@ -124,4 +124,13 @@ def explain(decision: Decision) -> dict[str, object]:
             for text, intent, similarity in decision.nearest
         ],
         "text": decision.text,
+        "route": {
+            "intent": taken.intent,
+            "description": taken.description,
+            "prompt": str(taken.prompt) if taken.prompt is not None else None,
+            "chain": taken.chain_name,
+            "adapter": taken.adapter,
+            "tools": taken.tools,
+            "sampling": taken.sampling,
+        },
     }

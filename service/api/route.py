@@ -16,24 +16,13 @@ router = APIRouter(dependencies=[Depends(client_only)])
 
 
 @router.post("/v1/route")
-async def route(request: Request, gateway: Running, record: Recorded) -> dict[str, Any]:
+async def route(request: Request, gateway: Running, record: Recorded) -> dict[str, object]:
     """Explain the decision on ``messages``, or on one text given as ``text`` or ``input``."""
     body = await json_object(request)
     decision, taken = await gateway.routes.decide(_messages(body, gateway))
     record.intent, record.confidence = taken.intent, decision.confidence
     record.abstained = decision.abstained
-    return {
-        **explain(decision),
-        "route": {
-            "intent": taken.intent,
-            "description": taken.description,
-            "prompt": str(taken.prompt) if taken.prompt is not None else None,
-            "chain": taken.chain_name,
-            "adapter": taken.adapter,
-            "tools": taken.tools,
-            "sampling": taken.sampling,
-        },
-    }
+    return explain(decision, taken)
 
 
 def _messages(body: dict[str, Any], gateway: Gateway) -> list[Message]:
