@@ -1,0 +1,102 @@
+"""The admin API as the ``adapters`` commands use it, and the way of an artefact to the gateway."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pointsman.artefact import version_of
+from pointsman.cli.gateway import GatewayError, admin_key, call
+from service.settings import Settings
+
+
+class NothingToPromote(GatewayError):
+    """Every version of the alias is live already, or there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where the gateway is and where its admin key may be found."""
+
+    url: str
+    key_file: Path | None
+    config: Path
+
+    def versions(self) -> list[dict[str, Any]]:
+        """Every version in the registry."""
+        found: list[dict[str, Any]] = self._ask("GET", "")["data"]
+        return found
+
+    def check(self, folder: str) -> Any:
+        """All checks on ``folder``, named as seen from the adapters folder."""
+        return self._ask("POST", "/check", {"folder": folder})
+
+    def register(self, alias: str, folder: str) -> dict[str, Any]:
+        """Enter ``folder`` in the registry."""
+        return self._version("", {"alias": alias, "folder": folder})
+
+    def promote(self, alias: str, version: str, weight: int) -> dict[str, Any]:
+        """Load, probe and give it requests."""
+        return self._version(f"/{alias}/promote", {"version": version, "weight": weight})
+
+    def rollback(self, alias: str) -> dict[str, Any]:
+        """Go back to what was live before."""
+        return self._version(f"/{alias}/rollback", {})
+
+    def retire(self, alias: str, version: str) -> dict[str, Any]:
+        """Take out of service."""
+        return self._version(f"/{alias}/retire", {"version": version})
+
+    def newest(self, alias: str) -> str:
+        """The version of ``alias`` that was registered last.
+
+        Raises:
+            NothingToPromote: there is none, or it is live already.
+        """
+        versions = [version for version in self.versions() if version["alias"] == alias]
+        if not versions:
+            raise NothingToPromote(f"{alias} has no version: pointsman adapters register FOLDER")
+        last = max(versions, key=lambda version: str(version["created"]))
+        if last["state"] == "live":
+            raise NothingToPromote(f"{last['name']}, the newest version of {alias}, is live already")
+        return str(last["version"])
+
+    def _version(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        version: dict[str, Any] = self._ask("POST", path, body)
+        return version
+
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        key = admin_key(self.key_file, self.config)
+        return call(self.url, method, f"/admin/adapters{path}", key=key, body=body)
+
+
+@contextmanager
+def placed(folder: Path, config: Path) -> Iterator[str]:
+    """The artefact in ``folder`` as the gateway names it: seen from its adapters folder.
+
+    One that lies elsewhere is copied there for as long as the block runs; the gateway keeps a copy of its
+    own of what it registers.
+
+    Raises:
+        DocumentError: ``config`` can't be read.
+        ArtefactError: ``folder`` holds no artefact.
+        OSError: it can't be copied.
+    """
+    home = Settings.load(config).adapters.folder
+    source = folder.resolve()
+    if not folder.exists() and (home / folder).is_dir():  # named as in the settings' preload
+        yield str(folder)
+    elif source.is_relative_to(home):
+        yield str(source.relative_to(home))
+    else:
+        name = f"{source.parent.name}.{version_of(source)}.{secrets.token_hex(4)}"
+        try:
+            shutil.copytree(source, home / name, symlinks=True)
+            yield name
+        finally:
+            shutil.rmtree(home / name, ignore_errors=True)

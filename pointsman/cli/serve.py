@@ -1,0 +1,116 @@
+"""``pointsman serve``: the engine and the gateway of one configuration, until Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pointsman.cli.options import DEFAULT_URL, DEMO_CONFIG, ConfigOption
+from pointsman.cli.terminal import REFUSED, Progress, err, fail, out, reported
+
+if TYPE_CHECKING:
+    from service.settings import Settings
+
+READY = "ready: "  # how the line begins that service.server reports when requests are answered
+ADMIN_KEY_FILE = "admin.key"
+MEMORY_GIB = 4.0  # vLLM with the demo's base and the gateway with its encoder; a larger base needs more
+PortOption = Annotated[
+    int | None,
+    typer.Option("--port", min=0, max=65535, show_default=False, help="Another port; 0: a free one."),
+]
+
+
+def serve(config: ConfigOption = DEMO_CONFIG, port: PortOption = None) -> None:
+    """Start vLLM with its adapters and the gateway, say when they are ready, and stop both on Ctrl-C.
+
+    What would go wrong later is looked at first: settings, routes and prompts, the port, compilers, memory.
+
+    Examples:
+
+    - `pointsman serve` serves the demo on 127.0.0.1:8000
+    - `pointsman serve --port 8080`
+    - `pointsman serve --config deploy/examples/qwen3-8b.yaml`
+    """
+    settings, example = _checked(config, port)
+    from service.server import serve as run
+
+    welcomed = False
+    with Progress() as progress:
+
+        def report(line: str) -> None:
+            nonlocal welcomed
+            if not line.startswith(READY):
+                progress(line)
+                return
+            progress.stop()
+            if welcomed:  # the engine came back
+                err().print(line, markup=False)
+            else:
+                _welcome(settings, config, line.removeprefix(READY), example)
+                welcomed = True
+
+        report("starting the gateway")
+        status = run(settings, report)
+    if status:
+        fail(progress.last, status)
+
+
+def _checked(config: Path, port: int | None) -> tuple[Settings, str]:
+    """The settings with ``port`` in them and a request to try; all that is wrong is said at once."""
+    from pointsman.cli import preflight
+    from pointsman.document import DocumentError
+    from service.errors import RoutesRejected
+    from service.routes import load_table
+    from service.settings import Settings
+
+    with reported(DocumentError, RoutesRejected, status=REFUSED):
+        settings = Settings.load(config)
+        table = load_table(settings.router.routes, settings.prompts, settings.limits)
+    if port is not None:
+        gateway = settings.gateway.model_copy(update={"port": port})
+        settings = settings.model_copy(update={"gateway": gateway})
+    problems = [*preflight.port_problems(settings.gateway.host, settings.gateway.port)]
+    if not settings.engine.urls:
+        problems += [*preflight.engine_problems(), *preflight.memory_problems(MEMORY_GIB)]
+    if problems:
+        fail("\n".join(problems), REFUSED)
+    return settings, next(iter(table.examples.intents.values()))[0]
+
+
+def _welcome(settings: Settings, config: Path, url: str, example: str) -> None:
+    """What to try, now that requests are answered."""
+    body = {"model": "auto", "messages": [{"role": "user", "content": example}]}
+    key = "  -H 'authorization: Bearer YOUR-KEY'" if settings.gateway.api_keys else ""
+    gateway = url.removesuffix("/v1")
+    where = "" if gateway == DEFAULT_URL else f" --url {gateway}"
+    served = "" if config == DEMO_CONFIG else f" --config {config}"
+    lines = (
+        f"curl {url}/chat/completions -H 'content-type: application/json'{key} \\",
+        f"  -d {shlex.quote(json.dumps(body, ensure_ascii=False))}",
+        "",
+        f"{_command()} route {shlex.quote(example)}{where}",
+        f"{_command()} adapters list{where}{served}",
+    )
+    out().print(f"[bold green]ready[/] at {url}; in another terminal, try\n")
+    for line in lines:
+        out().print(f"  {line}", markup=False, soft_wrap=True)
+    admin = "its digest is in the settings" if settings.gateway.admin_key else settings.state / ADMIN_KEY_FILE
+    out().print(
+        f"\nadmin key: {admin}",
+        f"logs: {settings.state}",
+        "Ctrl-C stops everything",
+        sep="\n",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _command() -> str:
+    """How this command was called, short enough to type again."""
+    called = Path(sys.argv[0]).absolute()
+    return str(called.relative_to(Path.cwd()) if called.is_relative_to(Path.cwd()) else called)

@@ -1,0 +1,99 @@
+"""What the commands say to a person: results on stdout, progress and errors on stderr.
+
+An expected error is one clear message and a status, never a traceback.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import TaskID
+
+FAILED = 1  # the command could not do what was asked
+REFUSED = 2  # it was asked wrongly, or a thing it needs is missing; nothing was begun
+INTERRUPTED = 130  # Ctrl-C
+
+
+def out() -> Console:
+    """Where results go; made anew so that a redirected stdout is seen."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def err() -> Console:
+    """Where progress and errors go."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def fail(message: str, status: int = FAILED) -> NoReturn:
+    """Print ``message`` on stderr and end the command with ``status``."""
+    err().print("[bold red]error:[/] ", end="")
+    err().print(message, markup=False, soft_wrap=True)
+    raise typer.Exit(status)
+
+
+@contextmanager
+def reported(*kinds: type[Exception], status: int = FAILED) -> Iterator[None]:
+    """Within it an exception of ``kinds`` ends the command with its message and ``status``."""
+    try:
+        yield
+    except kinds as exc:
+        fail(str(exc), status)
+
+
+class Progress:
+    """Says how far something is: a spinner with the seconds on a terminal, plain lines in a log.
+
+    ``with Progress() as report: report("loading the model")``
+    """
+
+    def __init__(self) -> None:
+        from rich.progress import Progress as Bars
+        from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        self._console = err()
+        self._began = time.monotonic()
+        self._bars = Bars(
+            SpinnerColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False),
+            console=self._console,
+            transient=True,
+        )
+        self._task: TaskID | None = None
+        self.last = ""  # line that was said
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def __call__(self, line: str) -> None:
+        """Say what is being done now."""
+        self.last = line
+        if not self._console.is_terminal:
+            seconds = time.monotonic() - self._began
+            self._console.print(f"[{seconds:5.1f} s] {line}", markup=False, soft_wrap=True)
+        elif self._task is None:
+            self._task = self._bars.add_task(line, total=None)
+            self._bars.start()
+        else:
+            self._bars.update(self._task, description=line)
+
+    def stop(self) -> None:
+        """Take the spinner away, for instance before other output."""
+        if self._task is not None:
+            self._bars.stop()
+            self._bars.remove_task(self._task)
+            self._task = None

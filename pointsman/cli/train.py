@@ -1,0 +1,55 @@
+"""``pointsman train``: one stage of training, from a recipe to an artefact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pointsman.cli.terminal import INTERRUPTED, err, out, reported
+
+RecipeArgument = Annotated[
+    Path, typer.Argument(metavar="RECIPE", help="A recipe, for example of deploy/demo.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Another value than the recipe's; may be repeated."),
+]
+
+
+def train(
+    recipe: RecipeArgument,
+    overrides: SetOption = None,
+    runs: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the run's folder is made.")] = Path(
+        "runs"
+    ),
+) -> None:
+    """Train what a recipe says; everything about the run is in `runs/NAME`, the result in its `artefact`.
+
+    Killed and started again, a run goes on from its last checkpoint.
+
+    Examples:
+
+    - `pointsman train deploy/demo/recipes/base.yaml`
+    - `pointsman train deploy/demo/recipes/support.yaml --set name=support-2 --set seed=2`
+    - `pointsman adapters register support runs/support-2/artefact --promote` then serves it
+    """
+    err().print("loading the training libraries", style="dim")
+    from pointsman.artefact import ArtefactError
+    from pointsman.document import DocumentError
+    from training.errors import TrainingError
+    from training.run import train as run
+
+    try:
+        with reported(DocumentError, TrainingError, ArtefactError):
+            artefact = run(recipe, overrides=overrides or [], runs=runs, report=_line)
+    except KeyboardInterrupt:
+        err().print("stopped; the same command goes on from the last checkpoint")
+        raise typer.Exit(INTERRUPTED) from None
+    out().print(str(artefact), markup=False, soft_wrap=True)
+
+
+def _line(text: str) -> None:
+    """Plain lines: training draws its own bar."""
+    err().print(text, markup=False, soft_wrap=True)

@@ -1,0 +1,205 @@
+"""The adapters commands: what they ask of the gateway, where the key comes from, what they say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pointsman import artefact
+from tests.pointsman.canned import Canned, canned
+from tests.pointsman.conftest import Run
+from tests.pointsman.test_artefact import CONFIG_BYTES, MANIFEST, WEIGHTS_BYTES
+
+
+def version(digits: str, state: str = "registered", **more: Any) -> dict[str, Any]:
+    """A version as the gateway shows it."""
+    return {
+        "alias": "support",
+        "version": digits * 12,
+        "name": f"support@{digits * 12}",
+        "state": state,
+        "weight": 100 if state == "live" else 0,
+        "leases": 0,
+        "rank": 8,
+        "base": "demo",
+        "folder": "support",
+        "created": "2026-11-23T22:00:00Z",
+        "live_since": None,
+        "metrics": {},
+        **more,
+    }
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Path:
+    """An artefact where training leaves it, outside the adapters folder."""
+    folder = tmp_path / "runs" / "support" / "artefact"
+    folder.mkdir(parents=True)
+    (folder / artefact.WEIGHTS).write_bytes(WEIGHTS_BYTES)
+    (folder / artefact.CONFIG).write_bytes(CONFIG_BYTES)
+    artefact.write_manifest(folder, MANIFEST)
+    return folder
+
+
+def test_list_shows_every_version(run: Run, config: Path) -> None:
+    versions = [version("a", "live", leases=3), version("b")]
+    with canned({"GET /admin/adapters": {"data": versions}}) as gateway:
+        table = run("adapters", "list", "--url", gateway.url, "--config", config).stdout
+        as_json = run("adapters", "list", "--url", gateway.url, "--config", config, "--json").stdout
+    assert json.loads(as_json) == versions
+    live, registered = (line for line in table.splitlines() if "support" in line)
+    assert [cell.strip() for cell in live.split("│")[1:-1]] == [
+        *("support", "a" * 12, "live", "100 %", "3", "8", "support", "2026-11-23 22:00")
+    ]
+    assert "registered" in registered
+    assert gateway.keys == ["Bearer the-key"] * 2
+
+
+def test_the_key_comes_from_the_option_then_the_environment_then_the_state(
+    run: Run, config: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.key"
+    other.write_text("of-the-option\n", encoding="utf-8")
+    at = ("--config", config)
+    with canned({"GET /admin/adapters": {"data": []}}) as gateway:
+        words = ("adapters", "list", "--url", gateway.url, *at)
+        run(*words)
+        run(*words, env={"POINTSMAN_ADMIN_KEY": "of-the-environment"})
+        run(*words, "--admin-key-file", other, env={"POINTSMAN_ADMIN_KEY": "of-the-environment"})
+    assert gateway.keys == ["Bearer the-key", "Bearer of-the-environment", "Bearer of-the-option"]
+
+
+def test_no_key_is_one_clear_line(run: Run, config: Path) -> None:
+    (config.parent / "state" / "admin.key").unlink()
+    ended = run("adapters", "list", "--config", config)
+    assert ended.exit_code == 1
+    assert ended.stderr.startswith(
+        f"error: no admin key in {config.parent / 'state' / 'admin.key'} (No such file"
+    )
+
+
+def test_no_gateway_is_one_clear_line(run: Run, config: Path) -> None:
+    ended = run("adapters", "list", "--url", "http://127.0.0.1:9", "--config", config)
+    assert ended.exit_code == 1
+    assert ended.stderr.startswith("error: nothing answers at http://127.0.0.1:9 (")
+    assert ended.stderr.endswith("is the gateway running? make up\n")
+
+
+@pytest.mark.parametrize("url", ["nonsense", "ftp://127.0.0.1", "http://[", "http://127.0.0.1:99999"])
+def test_a_url_that_is_none_is_one_clear_line(run: Run, config: Path, url: str) -> None:
+    ended = run("adapters", "list", "--url", url, "--config", config)
+    assert ended.exit_code == 1
+    assert len(ended.stderr.splitlines()) == 1
+    assert ended.exception is None or isinstance(ended.exception, SystemExit)
+
+
+def test_a_refusal_of_the_gateway_is_shown_as_it_is(run: Run, config: Path) -> None:
+    error = {"message": "support has no earlier version", "type": "conflict", "code": 409}
+    with canned({"POST /admin/adapters/support/rollback": {"error": error}}) as gateway:
+        ended = run("adapters", "rollback", "support", "--url", gateway.url, "--config", config)
+    assert ended.exit_code == 1
+    assert "error: support has no earlier version" in ended.stderr
+
+
+def test_promote_takes_the_version_that_was_registered_last(run: Run, config: Path) -> None:
+    versions = [
+        version("a", "live"),
+        version("c", created="2026-11-23T22:02:00Z"),
+        version("b", created="2026-11-23T22:01:00Z"),
+        version("d", alias="other", created="2026-11-23T22:03:00Z"),
+    ]
+    path = "POST /admin/adapters/support/promote"
+    with canned(
+        {"GET /admin/adapters": {"data": versions}, path: version("c", "live", weight=10)}
+    ) as gateway:
+        words = ("adapters", "promote", "support", "--url", gateway.url, "--config", config)
+        ended = run(*words, "--weight", "10")
+    assert gateway.asked[-1] == (path, {"version": "c" * 12, "weight": 10})
+    assert ended.stdout == "support@cccccccccccc is live, 10 % of conversations\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "digits"),
+    [(["support", "a" * 12], "a"), (["support@" + "b" * 12], "b"), (["support", "support@" + "c" * 12], "c")],
+)
+def test_a_version_may_be_named_with_its_alias(run: Run, config: Path, words: list[str], digits: str) -> None:
+    path = "POST /admin/adapters/support/retire"
+    with canned({path: version(digits, "retired")}) as gateway:
+        ended = run("adapters", "retire", *words, "--url", gateway.url, "--config", config)
+    assert gateway.asked == [(path, {"version": digits * 12})]
+    assert ended.stdout == f"support@{digits * 12} is retired\n"
+
+
+def test_a_version_of_another_alias_and_none_at_all_are_refused_here(run: Run, config: Path) -> None:
+    for words, message in (
+        (("support", "math@" + "a" * 12), "is a version of math, not of support"),
+        (("support",), "which version of support?"),
+    ):
+        ended = run("adapters", "retire", *words, "--config", config)
+        assert ended.exit_code == 2
+        assert message in ended.stderr
+
+
+def test_register_brings_the_artefact_to_the_gateway_and_takes_the_copy_away(
+    run: Run, config: Path, trained: Path
+) -> None:
+    home = config.parent / "adapters"
+    seen: list[tuple[str, list[str]]] = []
+
+    def answer(body: dict[str, Any]) -> dict[str, Any]:
+        seen.append((body["alias"], sorted(path.name for path in (home / body["folder"]).iterdir())))
+        return version("a")
+
+    promoted = version("a", "live")
+    answers = {"POST /admin/adapters": answer, "POST /admin/adapters/support/promote": promoted}
+    with canned(answers) as gateway:
+        words = ("adapters", "register", trained, "--url", gateway.url, "--config", config)
+        ended = run(*words, "--promote")
+    assert ended.stdout == "support@aaaaaaaaaaaa is live, 100 % of conversations\n"
+    assert seen == [("support", sorted([artefact.WEIGHTS, artefact.CONFIG, artefact.MANIFEST]))]
+    assert list(home.iterdir()) == []
+
+
+def test_an_artefact_in_the_adapters_folder_is_named_as_it_is(run: Run, config: Path, trained: Path) -> None:
+    inside = trained.rename(config.parent / "adapters" / "new")
+    with canned({"POST /admin/adapters": version("a")}) as gateway:
+        run("adapters", "register", inside, "--alias", "desk", "--url", gateway.url, "--config", config)
+        run("adapters", "register", inside, "--url", gateway.url, "--config", config)
+    assert [body for _, body in gateway.asked] == [
+        {"alias": "desk", "folder": "new"},
+        {"alias": "support", "folder": "new"},
+    ]
+
+
+def test_a_refused_artefact_leaves_no_copy(run: Run, config: Path, trained: Path) -> None:
+    (trained / "extra.pkl").write_bytes(b"")
+    with canned({}) as gateway:
+        ended = run("adapters", "register", trained, "--url", gateway.url, "--config", config)
+    assert ended.exit_code == 1
+    assert "error: nothing at POST /admin/adapters" in ended.stderr
+    assert list((config.parent / "adapters").iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["check", "register"])
+def test_a_folder_that_is_no_artefact_is_one_clear_line(
+    run: Run, config: Path, tmp_path: Path, command: str
+) -> None:
+    ended = run("adapters", command, tmp_path / "none", "--config", config)
+    assert ended.exit_code == 1
+    assert f"{artefact.WEIGHTS}: no such file; an adapter artefact needs" in ended.stderr
+
+
+def test_check_asks_the_gateway(run: Run, config: Path, trained: Path) -> None:
+    with canned({"POST /admin/adapters/check": {}}) as gateway:
+        ended = run("adapters", "check", trained, "--url", gateway.url, "--config", config)
+    assert ended.stdout == f"{trained}: version {artefact.version_of(trained)}; every check passed\n"
+    assert isinstance(gateway, Canned)
+
+
+def test_check_offline_says_what_is_wrong_without_a_gateway(run: Run, config: Path, trained: Path) -> None:
+    ended = run("adapters", "check", trained, "--offline", "--config", config)
+    assert ended.exit_code == 1
+    assert "holds no safetensors file, so it is no base model" in ended.stderr

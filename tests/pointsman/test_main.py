@@ -1,0 +1,84 @@
+"""The command as a whole: it starts light, explains itself, and never shows a traceback."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from pointsman.cli import main, route
+from tests.pointsman.conftest import Run
+
+HEAVY = (
+    "torch",
+    "transformers",
+    "pydantic",
+    "yaml",
+    "numpy",
+    "httpx",
+    "fastapi",
+    "sqlalchemy",
+    "openai",
+    "asyncio",
+)
+COMMANDS = [
+    ["serve"],
+    ["check"],
+    ["route"],
+    ["train"],
+    ["data", "preview"],
+    ["adapters", "list"],
+    ["adapters", "check"],
+    ["adapters", "register"],
+    ["adapters", "promote"],
+    ["adapters", "rollback"],
+    ["adapters", "retire"],
+    ["eval", "demo"],
+    ["eval", "router"],
+]
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = f"import sys, pointsman.cli.main; print([m for m in {HEAVY} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_teaches_by_example(run: Run, words: list[str]) -> None:
+    shown = run(*words, "--help")
+    assert shown.exit_code == 0
+    assert f"pointsman {' '.join(words)}" in shown.output.split("Example", 1)[1]
+
+
+@pytest.mark.parametrize("words", [[], ["adapters"], ["eval"]])
+def test_a_group_alone_lists_its_commands(run: Run, words: list[str]) -> None:
+    shown = run(*words)
+    for command in COMMANDS:
+        if command[: len(words)] == words:
+            assert command[len(words)] in shown.output
+
+
+def test_version(run: Run) -> None:
+    assert run("--version").output == "pointsman 0.1.0\n"
+
+
+def test_an_unexpected_error_is_one_line_and_its_traceback_is_on_request(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("lost")
+
+    monkeypatch.setattr(route, "_ask", broken)
+    monkeypatch.setattr(sys, "argv", ["pointsman", "route", "hello"])
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 70
+    assert capsys.readouterr().err.splitlines() == [
+        "error: KeyError: 'lost'",
+        "this is a fault in Pointsman; POINTSMAN_TRACEBACK=1 shows where",
+    ]
+    monkeypatch.setenv("POINTSMAN_TRACEBACK", "1")
+    with pytest.raises(KeyError):
+        main.main()

@@ -1,0 +1,103 @@
+"""What `pointsman serve` looks at before anything starts; the rest of it is tested on the real demo."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pointsman.cli import preflight
+from tests.pointsman.conftest import SETTINGS, Run
+
+NOT_STARTED = 2
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that this process listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield int(listener.getsockname()[1])
+
+
+@pytest.fixture
+def child(config: Path) -> Path:
+    """The settings with an engine that would be started here."""
+    config.write_text(SETTINGS.replace(', urls: ["http://127.0.0.1:9"]', ""), encoding="utf-8")
+    return config
+
+
+def test_a_port_in_use_is_named_with_its_holder_and_a_free_one(run: Run, config: Path, taken: int) -> None:
+    ended = run("serve", "--config", config, "--port", taken)
+    assert ended.exit_code == NOT_STARTED
+    assert ended.stderr.startswith(f"error: port {taken} on 127.0.0.1 is in use by ")
+    assert f"(process {os.getpid()})" in ended.stderr
+    other = int(ended.stderr.split("--port ")[1].split()[0])
+    assert other > taken
+    assert list(preflight.port_problems("127.0.0.1", other)) == []
+    assert f"make up PORT={other}" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_what_a_child_engine_needs_is_said_at_once(
+    run: Run, child: Path, taken: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(preflight, "available_memory", lambda: 3 * preflight.GIB)
+    ended = run("serve", "--config", child, "--port", taken)
+    assert ended.exit_code == NOT_STARTED
+    port, compiler, memory = ended.stderr.splitlines()
+    assert "is in use" in port
+    assert compiler.startswith("no gcc and no g++ on PATH")
+    assert memory.startswith(
+        "4 GiB of memory are needed for the engine and the gateway, 3.0 GiB are available"
+    )
+
+
+def test_an_engine_that_others_run_needs_no_compiler(
+    run: Run, config: Path, taken: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "gcc" not in run("serve", "--config", config, "--port", taken).stderr
+
+
+def test_settings_and_routes_are_read_before_the_port_is_touched(run: Run, config: Path) -> None:
+    config.write_text(SETTINGS.replace("state: state", "stat: state"), encoding="utf-8")
+    ended = run("serve", "--config", config)
+    assert ended.exit_code == NOT_STARTED
+    assert f"{config}:2: stat: unknown key; did you mean 'state'?" in ended.stderr
+    config.write_text(SETTINGS, encoding="utf-8")
+    routes = config.parent / "routes.yaml"
+    routes.write_text(routes.read_text("utf-8").replace("chain: react", "chain: raect"), encoding="utf-8")
+    ended = run("serve", "--config", config)
+    assert ended.exit_code == NOT_STARTED
+    assert "raect" in ended.stderr
+    assert str(routes) in ended.stderr
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_a_free_port_is_no_problem(host: str) -> None:
+    assert list(preflight.port_problems(host, 0)) == []
+
+
+def test_an_address_that_is_not_ours_is_one_sentence() -> None:
+    (problem,) = preflight.port_problems("192.0.2.1", 8000)
+    assert problem.startswith("can't listen on 192.0.2.1, port 8000: ")
+
+
+def test_memory_is_what_the_container_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """5 GiB allowed, 4 in use, 1 of those file cache that can be dropped: 2 are left."""
+    gib = preflight.GIB
+    for name, text in (
+        ("memory.max", str(5 * gib)),
+        ("memory.current", str(4 * gib)),
+        ("memory.stat", f"anon {3 * gib}\ninactive_file {gib}\n"),
+    ):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    whole = preflight.available_memory()
+    monkeypatch.setattr(preflight, "CGROUP", tmp_path)
+    assert preflight.available_memory() == min(2 * gib, whole)
+    (tmp_path / "memory.max").write_text("max\n", encoding="utf-8")
+    assert preflight.available_memory() > 2 * gib or whole <= 2 * gib
