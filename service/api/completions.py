@@ -53,8 +53,8 @@ async def completions(request: Request, gateway: Running, record: Recorded) -> R
 
 async def _events(engine: Pool, body: Mapping[str, Any], stream: bool) -> Events:
     if not stream:
-        yield Raw(await engine.complete(PATH, body))
+        yield Raw(await engine.client().complete(PATH, body))
         return
-    async with closing(engine.stream(PATH, body)) as pieces:
+    async with closing(engine.client().stream(PATH, body)) as pieces:
         async for data in pieces:
             yield Raw(data)

@@ -1,0 +1,213 @@
+"""What clients get wrong: each in OpenAI's error form with the right status, and nothing is lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from service.keys import digest
+from tests.service.conftest import Running, Start
+
+USER = {"role": "user", "content": "where is my parcel"}
+
+
+def check_error(response: httpx.Response, status: int) -> dict[str, Any]:
+    """OpenAI's error object, after a look at its form."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["x-request-id"]
+    error: dict[str, Any] = response.json()["error"]
+    assert {"message", "type", "param", "code"} <= set(error)
+    assert error["message"]
+    assert "Traceback" not in response.text
+    return error
+
+
+BODIES: list[tuple[bytes, int, str]] = [
+    (b"", 400, "empty"),
+    (b"hello", 400, "not JSON"),
+    (b'{"model": "auto", "messages": [', 400, "not JSON"),
+    (b"[1, 2]", 400, "object"),
+    (b"null", 400, "object"),
+    (b'{"model": "auto", "messages": [{"role": "user", "content": "\xff\xfe"}]}', 400, "UTF-8"),
+    (b'{"model": "auto", "messages": [{"role": "user", "content": "\\ud800"}]}', 400, "not JSON"),
+    (b'{"model": "auto", "n": NaN}', 400, "not JSON"),
+    (b"[" * 100_000, 400, "not JSON"),
+]
+
+
+@pytest.mark.parametrize(("body", "status", "says"), BODIES, ids=range(len(BODIES)))
+async def test_bytes_that_are_no_request(running: Running, body: bytes, status: int, says: str) -> None:
+    for path in ("/v1/chat/completions", "/v1/completions", "/v1/route"):
+        error = check_error(await running.http.post(path, content=body), status)
+        assert says in error["message"]
+
+
+REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
+    ({"messages": [USER]}, 400, "model"),
+    ({"model": None, "messages": [USER]}, 400, "model"),
+    ({"model": 5, "messages": [USER]}, 400, "model"),
+    ({"model": "gpt-4o", "messages": [USER]}, 404, "model"),
+    ({"model": "support@ffffffffffff", "messages": [USER]}, 404, "model"),
+    ({"model": "../../etc/passwd", "messages": [USER]}, 404, "model"),
+    ({"model": "auto"}, 400, "messages"),
+    ({"model": "auto", "messages": []}, 400, "messages"),
+    ({"model": "auto", "messages": "hello"}, 400, "messages"),
+    ({"model": "auto", "messages": [USER] * 1_000}, 400, "messages"),
+    ({"model": "auto", "messages": ["hello"]}, 400, "messages[0]"),
+    ({"model": "auto", "messages": [{"content": "hello"}]}, 400, "messages[0].role"),
+    ({"model": "auto", "messages": [USER, {"role": "robot", "content": "x"}]}, 400, "messages[1].role"),
+    ({"model": "auto", "messages": [{"role": ["user"], "content": "x"}]}, 400, "messages[0].role"),
+    ({"model": "auto", "messages": [{"role": "user"}]}, 400, "messages[0].content"),
+    ({"model": "auto", "messages": [{"role": "user", "content": 5}]}, 400, "messages[0].content"),
+    ({"model": "auto", "messages": [{"role": "user", "content": ["x"]}]}, 400, "messages[0].content[0]"),
+    (
+        {"model": "auto", "messages": [{"role": "user", "content": [{"type": "text"}]}]},
+        400,
+        "messages[0].content[0].text",
+    ),
+    (
+        {"model": "auto", "messages": [{"role": "assistant", "tool_calls": [{"function": {}}]}, USER]},
+        400,
+        "messages[0].tool_calls[0].function",
+    ),
+    (
+        {
+            "model": "auto",
+            "messages": [
+                {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{"}}]}
+            ],
+        },
+        400,
+        "messages[0].tool_calls[0].function.arguments",
+    ),
+    ({"model": "auto", "messages": [USER], "stream": "yes"}, 400, "stream"),
+    ({"model": "auto", "messages": [USER], "stream_options": {}}, 400, "stream_options"),
+    ({"model": "auto", "messages": [USER], "stream": True, "stream_options": 1}, 400, "stream_options"),
+]
+
+
+@pytest.mark.parametrize(("body", "status", "parameter"), REQUESTS, ids=range(len(REQUESTS)))
+async def test_requests_that_cannot_be_served(
+    running: Running, body: dict[str, Any], status: int, parameter: str | None
+) -> None:
+    error = check_error(await running.http.post("/v1/chat/completions", json=body), status)
+    assert error["param"] == parameter
+    assert running.vllm.requests == []
+
+
+FINE: list[list[dict[str, Any]]] = [
+    [
+        {
+            "role": "user",
+            "content": [{"type": "text", "text": "where is"}, {"type": "text", "text": "my parcel"}],
+        }
+    ],
+    [{"role": "user", "content": ""}],
+    [{"role": "user", "content": []}],
+    [{"role": "system", "content": "Be brief."}],
+    [
+        USER,
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {"id": "call_0", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
+            ],
+        },
+        {"role": "tool", "tool_call_id": "call_0", "content": "{}"},
+    ],
+    [{"role": "user", "content": "\x00\u202e" + "很长" * 20_000}],
+]
+
+
+@pytest.mark.parametrize("messages", FINE, ids=range(len(FINE)))
+async def test_odd_conversations_are_served(running: Running, messages: list[dict[str, Any]]) -> None:
+    running.vllm.answer = lambda _: "fine"
+    for model in ("auto", "support", "pointsman-demo"):
+        body = {"model": model, "messages": messages}
+        response = await running.http.post("/v1/chat/completions", json=body)
+        assert response.status_code == 200, response.text
+    assert (await running.http.post("/v1/route", json={"messages": messages})).status_code == 200
+
+
+async def test_body_over_the_limit(running: Running) -> None:
+    large = b'{"model": "auto", "messages": "' + b"x" * 10_000_000 + b'"}'
+    error = check_error(await running.http.post("/v1/chat/completions", content=large), 413)
+    assert "4194304" in error["message"]
+
+    async def pieces() -> Any:
+        for start in range(0, len(large), 65_536):
+            yield large[start : start + 65_536]
+
+    check_error(await running.http.post("/v1/chat/completions", content=pieces()), 413)
+    assert (await running.ask("where is my parcel")).status_code == 200
+
+
+async def test_the_engines_refusal_is_a_400_in_its_words(running: Running) -> None:
+    words = "This model's maximum context length is 2048 tokens."
+    running.vllm.refuse = (400, words)
+    for stream in (False, True):
+        error = check_error(await running.ask("where is my parcel", max_tokens=10**9, stream=stream), 400)
+        assert error["message"] == words
+    running.vllm.refuse = None
+    running.vllm.error_event = (400, words)  # status 200, and an error as the first event
+    error = check_error(await running.ask("where is my parcel", stream=True), 400)
+    assert error["message"] == words
+    assert running.desk.held == 0
+
+
+async def test_unknown_paths_and_methods(running: Running) -> None:
+    for path in ("/", "/v1", "/v1/chat", "/v1/models/", "/docs", "/openapi.json"):
+        check_error(await running.http.get(path), 404)
+    check_error(await running.http.get("/v1/models/nothing"), 404)
+    response = await running.http.get("/v1/chat/completions")
+    check_error(response, 405)
+    assert response.headers["allow"] == "POST"
+    options = await running.http.options("/v1/chat/completions")
+    assert options.status_code == 204
+    assert options.headers["allow"] == "POST"
+    head = await running.http.head("/v1/models")
+    assert head.status_code == 200
+    assert head.content == b""
+
+
+async def test_what_nobody_foresaw_is_a_500_without_its_cause(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise KeyError("a secret of ours")
+
+    monkeypatch.setattr(running.gateway.routes, "decide", broken)
+    response = await running.ask("where is my parcel")
+    error = check_error(response, 500)
+    assert "secret" not in response.text
+    assert response.headers["x-request-id"] in error["message"]
+
+
+async def test_keys(start: Start) -> None:
+    key = "pm-test-key"
+    async with start(f"gateway: {{api_keys: [{'a' * 64}, {digest(key)}]}}\n") as running:
+        for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": key}, running.admin):
+            response = await running.http.post("/v1/chat/completions", content=b"x", headers=headers)
+            check_error(response, 401)
+            assert response.headers["www-authenticate"] == "Bearer"
+            check_error(await running.http.get("/v1/models", headers=headers), 401)
+        mine = {"authorization": f"Bearer {key}"}
+        assert (await running.http.get("/v1/models", headers=mine)).status_code == 200
+        check_error(await running.http.get("/admin/adapters", headers=mine), 403)
+        check_error(await running.http.get("/admin/adapters"), 401)
+        assert (await running.http.get("/admin/adapters", headers=running.admin)).status_code == 200
+        assert (await running.http.get("/health")).status_code == 200
+        assert (running.folder / "state" / "admin.key").stat().st_mode & 0o777 == 0o600
+
+
+async def test_rate_limit(start: Start) -> None:
+    async with start("gateway: {rate_limit_per_minute: 2}\n") as running:
+        for _ in range(2):
+            assert (await running.http.get("/v1/models")).status_code == 200
+        response = await running.http.get("/v1/models")
+        check_error(response, 429)
+        assert 0 < int(response.headers["retry-after"]) <= 30

@@ -1,0 +1,159 @@
+"""Routes and prompts change under the running gateway; a set that is broken changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from pointsman.document import DocumentError
+from service.errors import RoutesRejected
+from service.routes import load_table
+from service.settings import LimitSettings, Settings
+from tests.service.conftest import Running, Start, until
+from tests.service.parts import PROMPT, ROUTES, write_settings
+
+TRACK = "where is my parcel"
+
+BROKEN = (
+    ROUTES.replace("prompt: support", "prompt: suport")
+    .replace("chain: cot", "chain: cott")
+    .replace("adapter: math", "adapter: Math")
+    .replace("sampling: {temperature: 0}", "sampling: {temprature: 0}\n    tools: [no_such_tool]")
+)
+
+
+async def test_reload_on_request(running: Running) -> None:
+    (running.folder / "routes.yaml").write_text(ROUTES.replace("adapter: support", "adapter: chat"), "utf-8")
+    response = await running.http.post("/admin/routes/reload", headers=running.admin)
+    assert response.status_code == 200
+    assert response.json()["routes"] == ["track_parcel", "arithmetic"]
+    assert (await running.ask(TRACK)).headers["x-pointsman-adapter"].startswith("chat@")
+
+
+async def test_broken_set_keeps_the_old_one_and_says_what_is_wrong(running: Running) -> None:
+    (running.folder / "routes.yaml").write_text(BROKEN, "utf-8")
+    (running.folder / "prompts" / "refusal.yaml").write_text("name: refusal\n", "utf-8")
+    response = await running.http.post("/admin/routes/reload", headers=running.admin)
+    assert response.status_code == 422
+    problems = response.json()["error"]["problems"]
+    assert any("routes.yaml" in problem and "temprature" in problem for problem in problems)
+    assert any("refusal.yaml" in problem for problem in problems)
+    assert (await running.ask(TRACK)).status_code == 200
+    ready = await running.http.get("/ready")
+    assert ready.status_code == 200
+    assert ready.json()["routes"]["problems"] == problems
+    write_settings(running.folder, running.pool.clients()[0].url)
+    response = await running.http.post("/admin/routes/reload", headers=running.admin)
+    assert response.status_code == 200
+    assert (await running.http.get("/ready")).json()["routes"]["problems"] == []
+
+
+async def test_a_changed_file_is_loaded_without_being_asked(running: Running) -> None:
+    await asyncio.sleep(0.3)  # the watch begins
+    path = running.folder / "prompts" / "support.yaml"
+    path.write_text(PROMPT.format(name="support").replace('"support of', '"now of'), "utf-8")
+    before = running.gateway.routes.live
+    await until(lambda: running.gateway.routes.live is not before)
+    await running.ask(TRACK)
+    assert running.vllm.requests[-1]["messages"][0]["content"] == "now of Northway"
+
+
+async def test_requests_succeed_while_sets_change(start: Start) -> None:
+    other = ROUTES.replace("intent: track_parcel", "intent: find_parcel")
+    async with start() as running:
+        done = asyncio.Event()
+        intents = set()
+
+        async def keep_asking() -> None:
+            while not done.is_set():
+                response = await running.ask(TRACK)
+                assert response.status_code == 200, response.text
+                intents.add(response.headers["x-pointsman-intent"])
+
+        asking = asyncio.create_task(keep_asking())
+        for routes in (other, ROUTES, other):
+            (running.folder / "routes.yaml").write_text(routes, "utf-8")
+            response = await running.http.post("/admin/routes/reload", headers=running.admin)
+            assert response.status_code == 200
+        await running.ask(TRACK)
+        done.set()
+        await asking
+        assert (await running.ask(TRACK)).headers["x-pointsman-intent"] == "find_parcel"
+        assert intents == {"track_parcel", "find_parcel"}
+
+
+def settings_in(tmp_path: Path) -> Settings:
+
+    return write_settings(tmp_path, "http://127.0.0.1:1")
+
+
+def problems_of(settings: Settings, text: str) -> list[str]:
+    settings.router.routes.write_text(text, "utf-8")
+    with pytest.raises(RoutesRejected) as caught:
+        load_table(settings.router.routes, settings.prompts, LimitSettings())
+    return caught.value.problems
+
+
+def test_cross_checks_name_their_lines(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    text = (
+        ROUTES.replace("prompt: support", "prompt: suport")
+        .replace("chain: cot", "chain: cott\n    tools: [no_such_tool]")
+        .replace("intent: arithmetic", "intent: track_parcel")
+        .replace("prompt: refusal", "prompt: refusal, variables: {shopp: x}")
+    )
+    problems = problems_of(settings, text)
+    for line, words in (
+        (2, "shopp"),
+        (12, "did you mean 'support'"),
+        (24, "given twice"),
+        (26, "no chain 'cott'"),
+        (27, "no tool 'no_such_tool'"),
+    ):
+        assert any(f"routes.yaml:{line}:" in p and words in p for p in problems), (line, words, problems)
+    assert len(problems) == 5
+
+
+def test_unknown_keys_come_all_at_once(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    problems = problems_of(settings, BROKEN + "extra: 1\n")
+    text = "\n".join(problems)
+    assert all(word in text for word in ("temprature", "extra", "Math"))
+
+
+def test_settings_report_everything_at_once(tmp_path: Path) -> None:
+
+    (tmp_path / "pointsman.yaml").write_text(
+        "gateway: {host: 0.0.0.0, prot: 1}\n"
+        "engine: {model: nowhere, model_name: auto, max_lora_rank: 0}\n"
+        "router: {routes: none.yaml}\n"
+        "prompts: nowhere\n"
+        "adapters: {folder: ., preload: {Bad: x}}\n"
+        "statee: x\n",
+        "utf-8",
+    )
+    with pytest.raises(DocumentError) as caught:
+        Settings.load(tmp_path / "pointsman.yaml")
+    found = {(problem.line, problem.field) for problem in caught.value.problems}
+    assert found == {
+        (1, "gateway.api_keys"),
+        (1, "gateway.prot"),
+        (2, "engine.model"),
+        (2, "engine.model_name"),
+        (2, "engine.max_lora_rank"),
+        (3, "router.routes"),
+        (4, "prompts"),
+        (5, "adapters.preload"),
+        (5, "adapters.preload.Bad"),
+        (6, "statee"),
+    }
+
+
+def test_settings_make_paths_absolute(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    assert settings.engine.folder is not None
+    for path in (settings.state, settings.prompts, settings.router.routes, settings.engine.folder):
+        assert path.is_absolute()
+        assert path.parent == tmp_path
