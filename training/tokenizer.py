@@ -33,8 +33,10 @@ WORDS = (
 )
 
 
-def train(texts: Iterable[str], *, vocab_size: int, chat_template: str, context: int) -> PreTrainedTokenizerFast:
-    """A tokenizer of ``vocab_size`` tokens learned from ``texts``; ``context`` is the base's length in tokens.
+def train(
+    texts: Iterable[str], *, vocab_size: int, chat_template: str, context: int
+) -> PreTrainedTokenizerFast:
+    """A tokenizer of ``vocab_size`` tokens learned from ``texts``; ``context``: the base's, in tokens.
 
     The result depends on the texts alone: the same texts give the same ``tokenizer.json``.
     """

@@ -1,0 +1,108 @@
+"""The base model of a run: loaded, or made from nothing; and saved as a folder that vLLM serves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from training.errors import BaseError
+from training.recipe import Architecture
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
+    """The tokenizer of the base ``name`` (folder or hub id), with its chat template."""
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError) as exc:
+        raise BaseError(_not_loaded(name, exc)) from exc
+    if tokenizer.chat_template is None:
+        raise BaseError(f"{name}: its tokenizer has no chat template, so conversations can't be rendered")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(name: str) -> PreTrainedModel:
+    """The base ``name`` (folder or hub id) in float32."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    try:
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            name, dtype=torch.float32, attn_implementation="sdpa"
+        )
+    except (OSError, ValueError) as exc:
+        raise BaseError(_not_loaded(name, exc)) from exc
+    return model
+
+
+def new_model(plan: Architecture, tokenizer: PreTrainedTokenizerBase, seed: int) -> PreTrainedModel:
+    """A Llama of this shape with weights drawn by ``seed``; its embedding is its output layer too."""
+    from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, set_seed
+
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=plan.hidden_size,
+        num_hidden_layers=plan.layers,
+        num_attention_heads=plan.heads,
+        num_key_value_heads=plan.kv_heads,
+        intermediate_size=plan.intermediate_size,
+        max_position_embeddings=plan.context,
+        rope_theta=plan.rope_theta,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        attn_implementation="sdpa",
+    )
+    set_seed(seed)
+    model: Any = LlamaForCausalLM(config)
+    stops = sorted({int(tokenizer.eos_token_id), int(tokenizer.pad_token_id)})
+    model.generation_config = GenerationConfig(eos_token_id=stops, pad_token_id=tokenizer.pad_token_id)
+    return model
+
+
+def round_to_served(model: Any) -> None:
+    """Round every trained weight to bfloat16, in place: what is evaluated is then what is saved."""
+    import torch
+
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.to(torch.bfloat16).to(parameter.dtype)
+
+
+def save(model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write weights (bfloat16), config, tokenizer and template to ``folder``; same model, same bytes."""
+    import torch
+
+    weights = {
+        name: tensor.detach().to("cpu", torch.bfloat16).contiguous()
+        for name, tensor in model.state_dict().items()
+        if not (model.config.tie_word_embeddings and name == "lm_head.weight")
+    }
+    model.config.dtype = torch.bfloat16
+    model.config.save_pretrained(folder)
+    model.generation_config.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    from safetensors.torch import save_file
+
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "model.safetensors").chmod(0o644)
+
+
+def rewrite_json(path: Path, changes: dict[str, Any]) -> None:
+    """Write the JSON file again with ``changes``, keys sorted."""
+    content = json.loads(path.read_text(encoding="utf-8")) | changes
+    path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _not_loaded(name: str, cause: Exception) -> str:
+    reason = str(cause).splitlines()[0]
+    kind = "folder" if Path(name).is_dir() else "hub id, as there is no such folder"
+    return f"base {name!r} (taken for a {kind}) can't be loaded: {reason}"

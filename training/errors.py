@@ -1,0 +1,70 @@
+"""What can go wrong in training, as one tree::
+
+    TrainingError
+    ├── SourceError      a data source can't be used: no such file, no such generator, an empty one
+    ├── BadRows          rows that don't fit their format; names file, line, field and fix of each
+    ├── BaseError        the base can't be loaded, or is not the one that an adapter was trained on
+    ├── NothingToLearn   no token would be trained, or none that ends a turn
+    ├── LossNotFinite    the loss became NaN or infinite
+    └── RunConflict      the run folder holds another run, or one that is still running
+
+A recipe that can't be read is a :class:`pointsman.document.DocumentError`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SHOWN = 10  # bad rows that a message lists; all are counted
+
+
+class TrainingError(Exception):
+    """Base of all errors of this room; its text says what was found and what to do."""
+
+
+class SourceError(TrainingError):
+    """A data source that can't be used."""
+
+
+class BaseError(TrainingError):
+    """A base that can't be loaded, or another one than an adapter needs."""
+
+
+class NothingToLearn(TrainingError):
+    """Training would change nothing, or would never teach the model to stop."""
+
+
+class LossNotFinite(TrainingError):
+    """The loss is NaN or infinite."""
+
+
+class RunConflict(TrainingError):
+    """The run folder can't be used for this recipe, or not now."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """One row that does not fit its format."""
+
+    where: str  # "file.jsonl:12", or "module:function row 3"
+    field: str  # dotted path inside the row, "" for the whole row
+    problem: str  # what was found and what would be right
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.field + ': ' if self.field else ''}{self.problem}"
+
+
+class BadRows(TrainingError):
+    """Rows that don't fit their format."""
+
+    def __init__(self, rows: list[BadRow]) -> None:
+        self.rows = rows
+        super().__init__(rows)  # the argument, not the text: an error crosses processes by its arguments
+
+    def __str__(self) -> str:
+        count = len(self.rows)
+        lines = [f"{count} bad row{'s' if count > 1 else ''}"]
+        lines += [f"  {row}" for row in self.rows[:SHOWN]]
+        if count > SHOWN:
+            lines.append(f"  ... and {count - SHOWN} more")
+        return "\n".join(lines)

@@ -1,0 +1,177 @@
+"""The forms that rows come in, each turned into one: a text, or a conversation in OpenAI's form.
+
+alpaca and sharegpt are read as the public files of LLaMA-Factory and BELLE write them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+ROLES = ("system", "developer", "user", "assistant", "tool")
+SHAREGPT_ROLES = {
+    "human": "user",
+    "user": "user",
+    "gpt": "assistant",
+    "assistant": "assistant",
+    "system": "system",
+    "function_call": "assistant",
+    "observation": "tool",
+    "tool": "tool",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One thing to learn from: a ``text``, or ``messages`` with the ``tools`` they may call."""
+
+    text: str | None = None
+    messages: tuple[dict[str, Any], ...] = ()
+    tools: tuple[dict[str, Any], ...] = ()
+
+    def canonical(self) -> bytes:
+        """The row's bytes, the same for the same content; what data hashes are made of."""
+        content = self.text if self.text is not None else [self.messages, self.tools]
+        return json.dumps(content, ensure_ascii=False, sort_keys=True).encode()
+
+
+class FieldError(ValueError):
+    """A field that does not fit; ``args`` are its dotted path and what is wrong with it."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(field, problem)
+        self.field, self.problem = field, problem
+
+
+def text(raw: dict[str, Any]) -> Row:
+    """``{"text": ...}``."""
+    return Row(text=_text(raw, "text"))
+
+
+def messages(raw: dict[str, Any]) -> Row:
+    """``{"messages": [...], "tools": [...]}``; also ``{"text": ...}``, so that a generator may mix both."""
+    if "messages" not in raw and "text" in raw:
+        return text(raw)
+    turns = tuple(_message(turn, f"messages.{i}") for i, turn in enumerate(_list(raw, "messages")))
+    if not turns:
+        raise FieldError("messages", "is empty; give at least one message")
+    tools = raw.get("tools") or []
+    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+        raise FieldError("tools", "must be a list of tools in OpenAI's form")
+    return Row(messages=turns, tools=tuple(tools))
+
+
+def alpaca(raw: dict[str, Any]) -> Row:
+    """``{"instruction", "input", "output"}``, with ``system`` and ``history`` (pairs) where given."""
+    turns: list[dict[str, Any]] = []
+    if raw.get("system"):
+        turns.append({"role": "system", "content": _text(raw, "system")})
+    for i, pair in enumerate(raw.get("history") or []):
+        if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(part, str) for part in pair):
+            raise FieldError(f"history.{i}", "must be a pair of texts, [question, answer]")
+        turns += [{"role": "user", "content": pair[0]}, {"role": "assistant", "content": pair[1]}]
+    question = _text(raw, "instruction")
+    if raw.get("input"):
+        question += "\n" + _text(raw, "input")
+    turns += [
+        {"role": "user", "content": question},
+        {"role": "assistant", "content": _text(raw, "output")},
+    ]
+    return Row(messages=tuple(turns))
+
+
+def sharegpt(raw: dict[str, Any]) -> Row:
+    """``{"conversations": [{"from", "value"}], "tools": "<JSON text>"}``."""
+    turns: list[dict[str, Any]] = []
+    if raw.get("system"):
+        turns.append({"role": "system", "content": _text(raw, "system")})
+    for i, turn in enumerate(_list(raw, "conversations")):
+        at = f"conversations.{i}"
+        speaker = turn.get("from") if isinstance(turn, dict) else None
+        if speaker not in SHAREGPT_ROLES:
+            raise FieldError(f"{at}.from", f"must be one of {', '.join(SHAREGPT_ROLES)}, found {speaker!r}")
+        value = _text(turn, "value", at)
+        if speaker == "function_call":
+            turns.append({"role": "assistant", "content": "", "tool_calls": _calls(value, f"{at}.value")})
+        else:
+            turns.append({"role": SHAREGPT_ROLES[speaker], "content": value})
+    if not turns:
+        raise FieldError("conversations", "is empty; give at least one turn")
+    tools = raw.get("tools") or []
+    if isinstance(tools, str):
+        tools = _json(tools, "tools") if tools.strip() else []
+    if not isinstance(tools, list):
+        raise FieldError("tools", "must be a list of tools, or the JSON text of one")
+    return Row(messages=tuple(turns), tools=tuple(tools))
+
+
+READERS: dict[str, Callable[[dict[str, Any]], Row]] = {
+    "text": text,
+    "messages": messages,
+    "alpaca": alpaca,
+    "sharegpt": sharegpt,
+}
+
+
+def _message(turn: Any, at: str) -> dict[str, Any]:
+    if not isinstance(turn, dict):
+        raise FieldError(at, f"must be a message, found {turn!r}")
+    role = turn.get("role")
+    if role not in ROLES:
+        raise FieldError(f"{at}.role", f"must be one of {', '.join(ROLES)}, found {role!r}")
+    content, calls = turn.get("content"), turn.get("tool_calls")
+    if not isinstance(content, str | list) and not (content is None and calls):
+        raise FieldError(f"{at}.content", f"must be a text, found {content!r}")
+    if not calls:
+        return turn
+    if not isinstance(calls, list):
+        raise FieldError(f"{at}.tool_calls", "must be a list of calls in OpenAI's form")
+    return {**turn, "tool_calls": [_call(call, f"{at}.tool_calls.{i}") for i, call in enumerate(calls)]}
+
+
+def _call(call: Any, at: str) -> dict[str, Any]:
+    """The call with its arguments as an object: the JSON text that OpenAI sends is parsed."""
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+        raise FieldError(
+            f"{at}.function.name", 'must name the tool: {"type": "function", "function": {"name": ...'
+        )
+    arguments = function.get("arguments", {})
+    if isinstance(arguments, str):
+        arguments = _json(arguments, f"{at}.function.arguments")
+    if not isinstance(arguments, dict):
+        raise FieldError(f"{at}.function.arguments", f"must be a JSON object, found {arguments!r}")
+    return {**call, "function": {**function, "arguments": arguments}}
+
+
+def _calls(value: str, at: str) -> list[dict[str, Any]]:
+    parsed = _json(value, at)
+    return [
+        _call({"type": "function", "function": call}, at)
+        for call in (parsed if isinstance(parsed, list) else [parsed])
+    ]
+
+
+def _json(value: str, at: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError as exc:
+        raise FieldError(at, f"is not JSON: {exc}") from exc
+
+
+def _text(raw: dict[str, Any], key: str, at: str = "") -> str:
+    value = raw.get(key)
+    if not isinstance(value, str):
+        found = f"found {value!r}" if key in raw else f"the row has {', '.join(raw) or 'no fields'}"
+        raise FieldError(f"{at}.{key}" if at else key, f"must be a text; {found}")
+    return value
+
+
+def _list(raw: dict[str, Any], key: str) -> list[Any]:
+    value = raw.get(key)
+    if not isinstance(value, list):
+        found = f"found {value!r}" if key in raw else f"the row has {', '.join(raw) or 'no fields'}"
+        raise FieldError(key, f"must be a list; {found}")
+    return value

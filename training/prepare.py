@@ -1,0 +1,247 @@
+"""From a recipe to token rows, training and validation, on all the machine's cores.
+
+The parts of the sources are read, rendered and tokenised in worker processes; what comes out depends on
+the recipe alone, not on how many there are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training import render, sources
+from training.errors import BadRow, BadRows, NothingToLearn
+from training.formats import Row
+from training.recipe import CptRecipe, Recipe
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+T = TypeVar("T")
+R = TypeVar("R")
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRows:
+    """Token sequences of different length, end to end."""
+
+    ids: NDArray[np.int32]  # all tokens, (N,)
+    loss_mask: NDArray[np.bool_]  # (N,): True = trained on
+    lengths: NDArray[np.int64]  # tokens of each row, (rows,), summing to N
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """Where each row begins, (rows,)."""
+        return np.cumsum(self.lengths) - self.lengths
+
+    def take(self, rows: NDArray[np.int64]) -> TokenRows:
+        """The rows numbered ``rows``, in that order."""
+        lengths = self.lengths[rows]
+        ends = np.cumsum(lengths)
+        within = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)
+        at = np.repeat(self.starts[rows], lengths) + within
+        return TokenRows(self.ids[at], self.loss_mask[at], lengths)
+
+    @staticmethod
+    def join(parts: Sequence[TokenRows]) -> TokenRows:
+        """All rows of ``parts``, in order."""
+        return TokenRows(
+            np.concatenate([part.ids for part in parts]),
+            np.concatenate([part.loss_mask for part in parts]),
+            np.concatenate([part.lengths for part in parts]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a run learns from."""
+
+    train: TokenRows
+    validation: TokenRows
+    hashes: dict[str, str]  # source → sha256 of its rows
+    dropped: dict[str, int]  # why → rows
+
+
+def sample_texts(recipe: CptRecipe, chat_template: str, rows: int) -> Iterator[str]:
+    """Rendered rows to learn a tokenizer from: ``rows`` of them, from each source by its share."""
+    shares = [max(1.0, getattr(source, "rows", rows) * source.weight) for source in recipe.data.sources]
+    wanted: list[sources.Part] = []
+    for source, share in zip(recipe.data.sources, shares, strict=True):
+        left = max(1, round(rows * share / sum(shares)))
+        for part in sources.parts(source, recipe.seed):
+            if left > 0:
+                wanted.append(part)
+                left -= part.rows or left
+    with _workers(len(wanted)) as run:
+        for texts in run(partial(_texts, chat_template=chat_template), wanted):
+            yield from texts[: max(1, round(rows / len(wanted)))]
+
+
+def prepare(recipe: Recipe, tokenizer_folder: Path, report: Report) -> Prepared:
+    """The recipe's rows as tokens, shuffled, the last ``validation_rows`` of them kept for evaluation.
+
+    Raises:
+        SourceError, BadRows: the data can't be used.
+        NothingToLearn: no row is left, no token is trained, or no end of turn is.
+    """
+    parts = [part for source in recipe.data.sources for part in sources.parts(source, recipe.seed)]
+    encode = partial(
+        _encode, folder=str(tokenizer_folder), stage=recipe.stage, max_tokens=recipe.data.max_tokens
+    )
+    encoded: list[TokenRows] = []
+    digests: dict[str, list[str]] = {}
+    dropped: dict[str, int] = {}
+    weights: list[NDArray[np.float64]] = []
+    ends_trained = 0
+    with _workers(len(parts)) as run:
+        for part, result in zip(parts, run(encode, parts), strict=True):
+            encoded.append(result.rows)
+            digests.setdefault(part.source.label, []).append(result.digest)
+            weights.append(np.full(len(result.rows), part.source.weight))
+            ends_trained += result.ends_trained
+            for why, count in result.dropped.items():
+                dropped[why] = dropped.get(why, 0) + count
+            if len(parts) > 1 and len(encoded) % max(1, len(parts) // 5) == 0:
+                report(f"read {len(encoded)} of {len(parts)} parts of the data")
+    rows = TokenRows.join(encoded)
+    _refuse_unlearnable(rows, ends_trained, dropped, recipe)
+    rng = np.random.default_rng(recipe.seed)
+    order = rng.permutation(len(rows))
+    kept = min(recipe.data.validation_rows, len(rows) // 2)
+    train = _repeat(order[kept:], np.concatenate(weights), rng)
+    hashes = {
+        label: parts[0] if len(parts) == 1 else hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        for label, parts in digests.items()
+    }
+    return Prepared(rows.take(train), rows.take(order[:kept]), hashes, dropped)
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    rows: TokenRows
+    digest: str
+    dropped: dict[str, int]
+    ends_trained: int  # trained end-of-turn tokens
+
+
+def _texts(part: sources.Part, chat_template: str) -> list[str]:
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    template: Any = PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer(models.BPE()), chat_template=chat_template
+    )
+    return [render.text(template, row) for row in sources.read(part)]
+
+
+_tokenizers: dict[str, Any] = {}  # of this worker process
+
+
+def _tokenizer(folder: str) -> PreTrainedTokenizerBase:
+    if folder not in _tokenizers:
+        from transformers import AutoTokenizer
+
+        _tokenizers[folder] = AutoTokenizer.from_pretrained(folder)
+    return _tokenizers[folder]
+
+
+def _encode(part: sources.Part, folder: str, stage: render.Stage, max_tokens: int) -> _Encoded:
+    tokenizer = _tokenizer(folder)
+    rows = sources.read(part)
+    if stage == "sft":
+        _refuse_text(rows, part)
+    all_ids: list[int] = []
+    all_masks: list[int] = []
+    lengths: list[int] = []
+    dropped: dict[str, int] = {}
+    for row in rows:
+        ids, mask = render.tokens(tokenizer, row, stage)
+        if stage == "sft" and len(ids) > max_tokens:
+            why = f"longer than max_tokens ({max_tokens})"
+        elif not any(mask):
+            why = "no token to learn"
+        else:
+            all_ids += ids
+            all_masks += mask
+            lengths.append(len(ids))
+            continue
+        dropped[why] = dropped.get(why, 0) + 1
+    tokens = np.array(all_ids, dtype=np.int32)
+    mask_array = np.array(all_masks, dtype=np.bool_)
+    ends = int(((tokens == tokenizer.eos_token_id) & mask_array).sum())
+    encoded = TokenRows(tokens, mask_array, np.array(lengths, dtype=np.int64))
+    return _Encoded(encoded, sources.digest(rows), dropped, ends)
+
+
+def _refuse_text(rows: list[Row], part: sources.Part) -> None:
+    bad = [
+        BadRow(
+            f"{part.source.label} row {part.start + i}",
+            "text",
+            "sft learns what an assistant says, and a "
+            "text has no turns; give messages, or learn it with stage: cpt",
+        )
+        for i, row in enumerate(rows, 1)
+        if row.text is not None
+    ]
+    if bad:
+        raise BadRows(bad)
+
+
+def _refuse_unlearnable(rows: TokenRows, ends_trained: int, dropped: dict[str, int], recipe: Recipe) -> None:
+    why = "; ".join(f"{count} rows: {reason}" for reason, count in dropped.items())
+    if not rows.loss_mask.any():
+        hint = (
+            "does the base's chat template mark assistant turns with {% generation %}?"
+            if "no token to learn" in dropped
+            else "raise data.max_tokens, or give shorter rows"
+        )
+        raise NothingToLearn(f"no token would be trained ({why or 'no rows'}); {hint}")
+    if recipe.stage == "sft" and not ends_trained:
+        raise NothingToLearn(
+            "the end of an assistant's turn is never trained, so answers would not stop: the chat template "
+            "must close {% generation %} after its end-of-turn token, not before"
+        )
+    if len(rows) < 2:
+        raise NothingToLearn(
+            f"only one row is left ({why or 'one given'}); one more is needed to evaluate on"
+        )
+
+
+def _repeat(
+    rows: NDArray[np.int64], weights: NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """``rows`` with each as often as its weight says, the fraction by chance, shuffled where any repeats."""
+    row_weights = weights[rows]
+    if (row_weights == 1.0).all():
+        return rows
+    times = np.floor(row_weights + rng.random(len(rows))).astype(np.int64)
+    return rng.permutation(np.repeat(rows, times))
+
+
+@contextmanager
+def _workers(parts: int) -> Iterator[Callable[[Callable[[T], R], Iterable[T]], Iterator[R]]]:
+    """An ordered map over worker processes, or in this one where there is one part or one core."""
+    count = min(parts, len(os.sched_getaffinity(0)))
+    if count < 2:
+        yield map
+        return
+    # A fresh server forks the workers: this process may hold threads, and those do not survive a fork.
+    context: Any = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["training.prepare", "transformers"])
+    with context.Pool(count) as pool:
+        yield pool.imap

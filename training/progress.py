@@ -1,0 +1,101 @@
+"""What a run says while it trains: metrics.jsonl, and a bar on a terminal or plain lines in a log."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from transformers import TrainerCallback
+
+from training.errors import LossNotFinite
+from training.runfolder import COMPLETE, RunFolder
+
+LINE_SECONDS = 10.0  # at most one plain line in this time
+NAMES = {
+    "loss": "loss",
+    "eval_loss": "eval_loss",
+    "learning_rate": "learning_rate",
+    "grad_norm": "grad_norm",
+    "mean_token_accuracy": "token_accuracy",
+    "eval_mean_token_accuracy": "eval_token_accuracy",
+}
+
+
+class RunProgress(TrainerCallback):  # type: ignore[misc]
+    """Writes the metrics, shows where the run is, and stops it when the loss is no number."""
+
+    def __init__(self, folder: RunFolder, tokens_per_epoch: int, report: Callable[[str], None]) -> None:
+        self.folder, self.tokens_per_epoch, self.report = folder, tokens_per_epoch, report
+        self._bar: Progress | None = None
+        self._last = (0.0, 0.0)  # time and epoch of the last log
+        self._printed = 0.0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Start the bar, at the step that a resumed run goes on from."""
+        self._last = (time.monotonic(), float(state.epoch or 0.0))
+        if sys.stderr.isatty():
+            self._bar = Progress(
+                TextColumn("step"),
+                MofNCompleteColumn(),
+                BarColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[at]}"),
+            )
+            self._bar.add_task("train", total=state.max_steps, completed=state.global_step, at="")
+            self._bar.start()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Move the bar."""
+        if self._bar:
+            self._bar.update(self._bar.task_ids[0], completed=state.global_step)
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
+    ) -> None:
+        """Keep the numbers; a loss that is none stops the run."""
+        line: dict[str, float] = {"step": state.global_step, "epoch": round(float(state.epoch or 0.0), 4)}
+        line |= {NAMES[name]: float(value) for name, value in (logs or {}).items() if name in NAMES}
+        loss = line.get("loss", line.get("eval_loss"))
+        if loss is None:
+            return  # the trainer's closing summary
+        if not math.isfinite(loss):
+            raise LossNotFinite(
+                f"the loss is {loss} at step {state.global_step}; a lower learning_rate (now "
+                f"{args.learning_rate:g}), a longer warmup, or precision: fp32 usually helps. Broken rows "
+                "can be looked at with `pointsman data preview`"
+            )
+        if "loss" in line:
+            now, epoch = time.monotonic(), float(state.epoch or 0.0)
+            seconds = max(now - self._last[0], 1e-9)
+            line["tokens_per_second"] = round((epoch - self._last[1]) * self.tokens_per_epoch / seconds, 1)
+            self._last = (now, epoch)
+        with self.folder.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        self._show(line, state.max_steps)
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Mark the checkpoint as whole: the trainer calls this after its last file."""
+        (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+
+    def close(self) -> None:
+        """End the bar, however the run ended."""
+        if self._bar:
+            self._bar.stop()
+            self._bar = None
+
+    def _show(self, line: dict[str, float], steps: int) -> None:
+        key = "loss" if "loss" in line else "eval_loss"
+        text = f"{key.replace('_', ' ')} {line[key]:.4f}"
+        if "tokens_per_second" in line:
+            text += f", {line['tokens_per_second']:,.0f} tokens/s"
+        if self._bar:
+            self._bar.update(self._bar.task_ids[0], at=text)
+        elif key == "eval_loss" or time.monotonic() - self._printed > LINE_SECONDS:
+            self._printed = time.monotonic()
+            self.report(f"step {line['step']:.0f} of {steps}: {text}")

@@ -1,0 +1,62 @@
+"""From a row to token ids and a loss mask (1 = trained on), by the very template that serving renders.
+
+In ``cpt`` all of a document is learned and ``<|endoftext|>`` closes it; in ``sft`` what the template marks
+with ``{% generation %}``: what an assistant writes, its end-of-turn included.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from training.formats import Row
+from training.tokenizer import END_OF_TEXT
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Stage = Literal["cpt", "sft"]
+
+
+def text(tokenizer: PreTrainedTokenizerBase, row: Row) -> str:
+    """The row as the model sees it."""
+    if row.text is not None:
+        return row.text
+    return str(
+        tokenizer.apply_chat_template(list(row.messages), tools=list(row.tools) or None, tokenize=False)
+    )
+
+
+def tokens(tokenizer: PreTrainedTokenizerBase, row: Row, stage: Stage) -> tuple[list[int], list[int]]:
+    """Token ids (T) and loss mask (T) of ``row``."""
+    if stage == "sft":
+        return _conversation(tokenizer, row)
+    if any(message.get("weight") == 0 for message in row.messages):
+        ids, mask = _all_but_unlearned(tokenizer, row)
+    else:
+        ids = list(tokenizer(text(tokenizer, row), add_special_tokens=False)["input_ids"])
+        mask = [1] * len(ids)
+    return [*ids, end_of_text(tokenizer)], [*mask, 1]
+
+
+def end_of_text(tokenizer: PreTrainedTokenizerBase) -> int:
+    """The token that closes a document; a tokenizer that has no <|endoftext|> closes it with its own end."""
+    return int(tokenizer.get_vocab().get(END_OF_TEXT, tokenizer.eos_token_id))
+
+
+def _conversation(tokenizer: PreTrainedTokenizerBase, row: Row) -> tuple[list[int], list[int]]:
+    out = tokenizer.apply_chat_template(
+        list(row.messages),
+        tools=list(row.tools) or None,
+        return_dict=True,
+        return_assistant_tokens_mask=True,
+    )
+    ids = list(out["input_ids"])
+    return ids, list(out["assistant_masks"]) or [0] * len(ids)
+
+
+def _all_but_unlearned(tokenizer: PreTrainedTokenizerBase, row: Row) -> tuple[list[int], list[int]]:
+    """All is learned but the turns of weight 0: an answer that must not be learned here either."""
+    ids, learned = _conversation(tokenizer, row)
+    weighed = tuple({k: v for k, v in message.items() if k != "weight"} for message in row.messages)
+    _, every_answer = _conversation(tokenizer, Row(messages=weighed, tools=row.tools))
+    return ids, [int(mask >= answer) for mask, answer in zip(learned, every_answer, strict=True)]

@@ -1,0 +1,163 @@
+"""The folder of one run: config, data hashes, metrics, curves, checkpoints and, at the end, the artefact.
+
+::
+
+    runs/<name>/
+      config.yaml      the recipe, every default filled in
+      data.json        sha256 of each source's rows
+      metrics.jsonl    one line a log step, one an evaluation
+      curves.png
+      tokenizer/       only where the recipe makes one
+      checkpoints/     checkpoint-<step>/, the last two; each is whole once it holds the file `complete`
+      artefact/        appears whole, when all is done
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pointsman import artefact
+from training.errors import RunConflict
+from training.recipe import Recipe
+
+COMPLETE = "complete"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Where one run keeps everything."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The recipe as it is trained."""
+        return self.path / "config.yaml"
+
+    @property
+    def metrics(self) -> Path:
+        """JSON lines."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def curves(self) -> Path:
+        """The metrics as a picture."""
+        return self.path / "curves.png"
+
+    @property
+    def tokenizer(self) -> Path:
+        """The tokenizer, where the recipe trains one."""
+        return self.path / "tokenizer"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The trainer's own folder."""
+        return self.path / "checkpoints"
+
+    @property
+    def artefact(self) -> Path:
+        """The result; exists only when the run is finished."""
+        return self.path / "artefact"
+
+    @property
+    def finished(self) -> bool:
+        """Is there a result?"""
+        return (self.artefact / artefact.MANIFEST).is_file()
+
+    def last_checkpoint(self) -> Path | None:
+        """The latest whole checkpoint. What a killed process left half-written is removed."""
+        whole: list[tuple[int, Path]] = []
+        for folder in self.checkpoints.glob("checkpoint-*"):
+            if (folder / COMPLETE).is_file():
+                whole.append((int(folder.name.rpartition("-")[2]), folder))
+            else:
+                shutil.rmtree(folder)
+        return max(whole)[1] if whole else None
+
+    def keep_metrics_until(self, step: int) -> None:
+        """Cut the metrics behind ``step``: the steps after a checkpoint are taken, and written, again."""
+        if not self.metrics.is_file():
+            return
+        lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
+        whole = [line for line in lines if line.endswith("\n")]
+        kept = "".join(line for line in whole if json.loads(line)["step"] <= step)
+        artefact.write_atomically(self.metrics, kept.encode())
+
+    def read_metrics(self) -> list[dict[str, float]]:
+        """The metrics so far, in order."""
+        if not self.metrics.is_file():
+            return []
+        return [json.loads(line) for line in self.metrics.read_text(encoding="utf-8").splitlines()]
+
+    def check_data(self, hashes: dict[str, str], resuming: bool) -> None:
+        """Remember the data's hashes, or compare with those that the run began with."""
+        path = self.path / "data.json"
+        if resuming and path.is_file():
+            before = json.loads(path.read_text(encoding="utf-8"))
+            changed = [source for source in hashes if before.get(source) != hashes[source]]
+            if changed:
+                raise RunConflict(
+                    f"{self.path} was begun with other rows of {', '.join(changed)}; a run can't change "
+                    "its data on the way. Remove the folder to begin again, or give the recipe another name"
+                )
+        artefact.write_atomically(path, json.dumps(hashes, indent=2, ensure_ascii=False).encode())
+
+
+@contextmanager
+def opened(recipe: Recipe, runs: Path) -> Iterator[RunFolder]:
+    """The folder of ``recipe``'s run, held for this process alone.
+
+    Raises:
+        RunConflict: another process trains in it, or it holds what another recipe has begun.
+    """
+    folder = RunFolder(runs / recipe.name)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    with (folder.path / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RunConflict(
+                f"{folder.path}: another process is training there; wait for it or stop it"
+            ) from None
+        config = recipe.model_dump(mode="json")
+        if folder.finished or folder.last_checkpoint():
+            _refuse_other_recipe(folder, config)
+        text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+        artefact.write_atomically(folder.config, text.encode())
+        yield folder
+
+
+def _refuse_other_recipe(folder: RunFolder, config: dict[str, Any]) -> None:
+    before = _flat(yaml.safe_load(folder.config.read_text(encoding="utf-8")))
+    now = _flat(config)
+    changed = [
+        f"{key}: {before.get(key)!r} then, {now.get(key)!r} now"
+        for key in sorted(before.keys() | now.keys())
+        if before.get(key) != now.get(key)
+    ]
+    if changed:
+        raise RunConflict(
+            f"{folder.path} holds a run of another recipe ({'; '.join(changed)}). Remove the folder to begin "
+            "again, or give this recipe another name (--set name=...)"
+        )
+
+
+def _flat(value: Any, at: str = "") -> dict[str, Any]:
+    if isinstance(value, dict) and value:
+        return {
+            k: v
+            for key, child in value.items()
+            for k, v in _flat(child, f"{at}.{key}" if at else key).items()
+        }
+    if isinstance(value, list) and value:
+        return {k: v for i, child in enumerate(value) for k, v in _flat(child, f"{at}.{i}").items()}
+    return {at: value}

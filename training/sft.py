@@ -1,0 +1,78 @@
+"""Supervised fine-tuning: a LoRA adapter learns what the assistant says, and nothing of what it is told.
+
+Fresh, or going on from an adapter of the same base.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pointsman import artefact
+from pointsman.artefact import ArtefactError, BaseIdentity
+from training import base, lora
+from training.errors import BaseError
+from training.prepare import Prepared, Report
+from training.recipe import SftRecipe
+from training.runfolder import RunFolder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+def tokenizer(recipe: SftRecipe, run: RunFolder, report: Report) -> Path | str:
+    """Where the run's tokenizer is: the base's."""
+    return recipe.base
+
+
+def model(recipe: SftRecipe, tokenizer: PreTrainedTokenizerBase) -> Any:
+    """The base with its adapter as training begins."""
+    plain = base.load_model(recipe.base)
+    if recipe.init_adapter is None:
+        return lora.add(plain, recipe.lora, recipe.seed)
+    return lora.resume(plain, recipe.init_adapter, recipe.lora)
+
+
+def datasets(recipe: SftRecipe, prepared: Prepared) -> tuple[Any, Any]:
+    """Training and validation rows, one conversation each."""
+    from training import trainer
+
+    return trainer.dataset(prepared.train), trainer.dataset(prepared.validation)
+
+
+def save(recipe: SftRecipe, model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write the adapter's files."""
+    lora.save(model, folder, recipe.base)
+
+
+def origin(recipe: SftRecipe) -> tuple[BaseIdentity | None, str | None]:
+    """The base's identity, and the version that this one goes on from.
+
+    Raises:
+        BaseError: the adapter to go on from was trained on another base.
+    """
+    identity = artefact.identify_base(Path(recipe.base)) if Path(recipe.base).is_dir() else None
+    if recipe.init_adapter is None:
+        return identity, None
+    try:
+        before = artefact.read_manifest(recipe.init_adapter)
+        version = artefact.version_of(recipe.init_adapter)
+    except ArtefactError as exc:
+        raise BaseError(f"init_adapter: {exc}") from exc
+    if before.base != identity:
+        raise BaseError(
+            f"init_adapter {recipe.init_adapter} was trained on another base than {recipe.base}: "
+            f"{_difference(before.base, identity)}"
+        )
+    return identity, f"{before.alias}@{version}"
+
+
+def _difference(then: BaseIdentity | None, now: BaseIdentity | None) -> str:
+    if then is None or now is None:
+        return "one of them has no recorded identity"
+    changed = [
+        f"{field} {getattr(then, field)[:12]} then, {getattr(now, field)[:12]} now"
+        for field in BaseIdentity.model_fields
+        if getattr(then, field) != getattr(now, field)
+    ]
+    return "; ".join(changed)

@@ -1,0 +1,139 @@
+"""From a recipe's sources to rows, in parts that may be read side by side.
+
+A generator's rows are cut into parts of fixed size, each with a seed of its own, so that the rows are the
+same however many processes make them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from training.errors import BadRow, BadRows, SourceError
+from training.formats import READERS, FieldError, Row
+from training.recipe import FileSource, GeneratorSource, Source
+
+PART_ROWS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows ``start`` to ``start + rows`` of a source."""
+
+    source: Source
+    seed: int  # the generator's
+    start: int
+    rows: int | None  # None: all there are, as in a file
+
+
+def parts(source: Source, seed: int) -> list[Part]:
+    """The parts of ``source`` in order; ``seed`` is the recipe's."""
+    if isinstance(source, FileSource):
+        return [Part(source, 0, 0, None)]
+    starts = range(0, source.rows, PART_ROWS)
+    return [
+        Part(source, _seed(seed, source.label, start), start, min(PART_ROWS, source.rows - start))
+        for start in starts
+    ]
+
+
+def read(part: Part) -> list[Row]:
+    """The rows of ``part``.
+
+    Raises:
+        SourceError: there is no such file or generator, or it gives nothing.
+        BadRows: all rows that don't fit their format.
+    """
+    source = part.source
+    reader = READERS[source.format if isinstance(source, FileSource) else "messages"]
+    raw_rows = _from_file(source) if isinstance(source, FileSource) else _from_generator(source, part)
+    rows: list[Row] = []
+    bad: list[BadRow] = []
+    for where, raw in raw_rows:
+        if isinstance(raw, BadRow):
+            bad.append(raw)
+            continue
+        try:
+            if not isinstance(raw, dict):
+                raise FieldError("", f"must be an object, found {raw!r}")
+            rows.append(reader(raw))
+        except FieldError as exc:
+            bad.append(BadRow(where, exc.field, exc.problem))
+    if bad:
+        raise BadRows(bad)
+    if not rows:
+        raise SourceError(f"{source.label} holds no rows")
+    return rows
+
+
+def digest(rows: list[Row]) -> str:
+    """Hex SHA-256 over the rows' content."""
+    whole = hashlib.sha256()
+    for row in rows:
+        whole.update(row.canonical() + b"\n")
+    return whole.hexdigest()
+
+
+def _seed(seed: int, label: str, start: int) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed} {label} {start}".encode()).digest()[:4])
+
+
+def _from_file(source: FileSource) -> Iterator[tuple[str, Any]]:
+    path = source.path
+    try:
+        content = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SourceError(f"{path}: no such file; paths are seen from {Path.cwd()}") from None
+    except (OSError, UnicodeDecodeError) as exc:
+        raise SourceError(f"{path}: can't be read as UTF-8 text: {exc}") from exc
+    if path.suffix == ".txt":
+        yield str(path), {"text": content}
+    elif path.suffix == ".json":
+        try:
+            rows = json.loads(content)
+        except ValueError as exc:
+            raise SourceError(f"{path}: not JSON: {exc}; one row a line is a .jsonl file") from exc
+        if not isinstance(rows, list):
+            raise SourceError(f"{path}: a .json file must hold a list of rows")
+        for number, row in enumerate(rows, 1):
+            yield f"{path} row {number}", row
+    else:
+        for number, line in enumerate(content.splitlines(), 1):
+            if line.strip():
+                where = f"{path}:{number}"
+                yield where, _parsed(where, line)
+
+
+def _parsed(where: str, line: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError as exc:
+        return BadRow(where, "", f"is not JSON: {exc}; a .jsonl file has one whole object a line")
+
+
+def _from_generator(source: GeneratorSource, part: Part) -> Iterator[tuple[str, Any]]:
+    generate = _resolve(source.generator)
+    try:
+        rows = generate(rows=part.rows, seed=part.seed, **source.arguments)
+    except TypeError as exc:
+        raise SourceError(f"{source.generator}: does not take these arguments: {exc}") from exc
+    for number, row in enumerate(rows, part.start + 1):
+        yield f"{source.label} row {number}", row
+
+
+def _resolve(name: str) -> Callable[..., Any]:
+    module_name, _, function_name = name.partition(":")
+    try:
+        function = getattr(importlib.import_module(module_name), function_name)
+    except ImportError as exc:
+        raise SourceError(f"{name}: can't be imported: {exc}") from exc
+    except AttributeError:
+        raise SourceError(f"{name}: {module_name} has no {function_name!r}") from None
+    if not callable(function):
+        raise SourceError(f"{name}: is not a function")
+    return function  # type: ignore[no-any-return]

@@ -1,0 +1,208 @@
+"""TRL's SFTTrainer, fed with rows that are tokens already: the one module that imports TRL.
+
+Where it departs from TRL's defaults: the rows come with their labels, so what is previewed is what is
+trained; packed rows are kept apart by their positions and a block-diagonal mask, which needs no
+FlashAttention and so holds on a CPU too; the order of the rows depends on seed and epoch alone, so a
+resumed run sees what the first would have seen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from datasets.table import InMemoryTable
+from numpy.typing import NDArray
+from torch.utils.data import Sampler
+from transformers import PrinterCallback, TrainerCallback
+from trl import SFTConfig, SFTTrainer
+from trl.data_utils import pack_dataset
+
+from training.prepare import TokenRows
+from training.recipe import Optimisation
+
+IGNORED = -100  # the label of a token that is not trained on
+WINDOW_BATCHES = 50  # batches that are filled from one shuffled window, sorted by length
+
+
+def dataset(rows: TokenRows) -> Any:
+    """``rows`` as a dataset of ``input_ids`` and ``labels``."""
+    import pyarrow as pa
+
+    offsets = np.concatenate([[0], np.cumsum(rows.lengths)]).astype(np.int64)
+    labels = np.where(rows.loss_mask, rows.ids, IGNORED).astype(np.int32)
+    columns = {
+        name: pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(values))
+        for name, values in (("input_ids", rows.ids), ("labels", labels))
+    }
+    return Dataset(InMemoryTable(pa.table(columns)))
+
+
+def packed(rows: TokenRows, block: int) -> Any:
+    """``rows`` laid into blocks of at most ``block`` tokens, longer ones cut; ``seq_lengths`` parts them."""
+    short = TokenRows(rows.ids, rows.loss_mask, _cut(rows.lengths, block))
+    return pack_dataset(dataset(short), block, "bfd")
+
+
+def collate(pad: int) -> Any:
+    """A function from rows to a batch: ``input_ids``, ``labels`` and ``position_ids``, each (B, T).
+
+    Positions start anew with every packed row, and that is how the attention knows them apart; no mask is
+    given, because padding stands behind everything that could look at it.
+    """
+
+    def batch(rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        longest = max(len(row["input_ids"]) for row in rows)
+        shape = (len(rows), -(-longest // 8) * 8)  # a multiple of 8 suits tensor cores
+        ids, labels = np.full(shape, pad, np.int64), np.full(shape, IGNORED, np.int64)
+        positions = np.tile(np.arange(shape[1]), (len(rows), 1))
+        for i, row in enumerate(rows):
+            length = len(row["input_ids"])
+            ids[i, :length], labels[i, :length] = row["input_ids"], row["labels"]
+            start = 0
+            for packed_length in row.get("seq_lengths", ()):
+                positions[i, start:] = np.arange(shape[1] - start)
+                start += int(packed_length)
+            if start:
+                positions[i, start:] = np.arange(shape[1] - start)
+        labels[positions == 0] = IGNORED  # the first token of a row follows nothing
+        return {
+            "input_ids": torch.from_numpy(ids),
+            "labels": torch.from_numpy(labels),
+            "position_ids": torch.from_numpy(positions),
+        }
+
+    return batch
+
+
+class LengthSampler(Sampler[int]):
+    """Rows in an order that seed and epoch decide, those of a batch about equally long."""
+
+    def __init__(self, lengths: NDArray[np.int64], batch: int, seed: int) -> None:
+        self.lengths, self.batch, self.seed, self.epoch = lengths, batch, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the trainer at the start of an epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        rng = np.random.default_rng((self.seed, self.epoch))
+        order = rng.permutation(len(self.lengths))
+        window = self.batch * WINDOW_BATCHES
+        batches: list[NDArray[np.int64]] = []
+        for start in range(0, len(order), window):
+            rows = order[start : start + window]
+            rows = rows[np.argsort(-self.lengths[rows], kind="stable")]
+            batches += [rows[i : i + self.batch] for i in range(0, len(rows), self.batch)]
+        # The longest batch first: a batch too large for the memory fails at once. Only full ones are
+        # shuffled, as a short one elsewhere than last would shift all that follow it.
+        full = [batch for batch in batches[1:] if len(batch) == self.batch]
+        short = [batch for batch in batches[1:] if len(batch) < self.batch]
+        rng.shuffle(full)
+        for chosen in [*batches[:1], *full, *short]:
+            yield from (int(row) for row in chosen)
+
+
+class _Trainer(SFTTrainer):  # type: ignore[misc]
+    """SFTTrainer with rows in our order."""
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+        lengths = np.asarray(self._row_lengths)
+        return LengthSampler(lengths, self.args.train_batch_size, self.args.seed)
+
+    _row_lengths: NDArray[np.int64]
+
+
+def build(
+    model: Any,
+    tokenizer: Any,
+    train: Any,
+    validation: Any,
+    plan: Optimisation,
+    *,
+    seed: int,
+    checkpoints: Path,
+    callbacks: Sequence[TrainerCallback],
+) -> Any:
+    """A trainer that is ready for ``train()`` and ``evaluate()``."""
+    gpu = torch.cuda.is_available()
+    bf16 = plan.precision == "bf16" or (plan.precision == "auto" and gpu)
+    arguments = SFTConfig(
+        output_dir=str(checkpoints),
+        num_train_epochs=plan.epochs,
+        max_steps=plan.steps or -1,
+        per_device_train_batch_size=plan.batch_rows,
+        per_device_eval_batch_size=plan.batch_rows,
+        gradient_accumulation_steps=plan.accumulate,
+        learning_rate=plan.learning_rate,
+        lr_scheduler_type=plan.schedule,
+        warmup_steps=plan.warmup,
+        weight_decay=plan.weight_decay,
+        max_grad_norm=plan.max_grad_norm,
+        adam_beta2=0.95,  # GPT-3's and Llama's: follows the gradients' size faster than Adam's 0.999
+        optim="adamw_torch_fused" if gpu else "adamw_torch",
+        bf16=bf16,
+        use_cpu=not gpu,
+        torch_compile=plan.compile,
+        gradient_checkpointing=False,
+        logging_steps=plan.log_every,
+        logging_nan_inf_filter=False,  # a NaN must be seen, not averaged away
+        eval_strategy="steps" if plan.evaluate_every else "no",
+        eval_steps=plan.evaluate_every,
+        save_strategy="steps",
+        save_steps=plan.save_every,
+        save_total_limit=2,  # the last, and the one before it while the last is being written
+        dataloader_num_workers=2 if gpu else 0,
+        dataloader_pin_memory=gpu,
+        seed=seed,
+        report_to=[],
+        disable_tqdm=True,
+        max_length=None,
+        dataset_kwargs={"skip_prepare_dataset": True},
+    )
+    trainer = _Trainer(
+        model=model,
+        args=arguments,
+        data_collator=collate(int(tokenizer.pad_token_id)),
+        train_dataset=train.with_format("numpy"),
+        eval_dataset=validation.with_format("numpy"),
+        processing_class=tokenizer,
+        callbacks=list(callbacks),
+    )
+    trainer._row_lengths = _lengths(train)
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def steps(trainer: Any) -> int:
+    """The steps that ``trainer.train()`` will take in all."""
+    if trainer.args.max_steps > 0:
+        return int(trainer.args.max_steps)
+    batches = -(-len(trainer.train_dataset) // trainer.args.train_batch_size)
+    per_epoch = max(1, -(-batches // trainer.args.gradient_accumulation_steps))
+    return int(math.ceil(per_epoch * float(trainer.args.num_train_epochs)))
+
+
+def _lengths(rows: Any) -> NDArray[np.int64]:
+    import pyarrow.compute as pc
+
+    lengths: NDArray[np.int64] = (
+        pc.list_value_length(rows.data.column("input_ids")).to_numpy().astype(np.int64)
+    )
+    return lengths
+
+
+def _cut(lengths: NDArray[np.int64], block: int) -> NDArray[np.int64]:
+    """The lengths after every row longer than ``block`` is cut into blocks and a rest."""
+    if (lengths <= block).all():
+        return lengths
+    pieces = [part for length in lengths for part in (*[block] * (length // block), length % block) if part]
+    return np.array(pieces, dtype=np.int64)
