@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-Answer = dict[str, Any] | Callable[[dict[str, Any]], dict[str, Any]]
+Answer = Mapping[str, Any] | Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @dataclass
 class Canned:
-    """Answers by ``"METHOD /path"``; the status is 200 unless the answer is an error of OpenAI's form."""
+    """Answers by ``"METHOD /path"``; the status is that of an error in OpenAI's form, ``_status``, or 200."""
 
-    answers: dict[str, Answer]
+    answers: Mapping[str, Answer]
     url: str = ""
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
@@ -25,7 +25,7 @@ class Canned:
 
 
 @contextmanager
-def canned(answers: dict[str, Answer]) -> Iterator[Canned]:
+def canned(answers: Mapping[str, Answer]) -> Iterator[Canned]:
     """Runs one on a free port of loopback."""
     gateway = Canned(answers)
 
@@ -40,7 +40,7 @@ def canned(answers: dict[str, Answer]) -> Iterator[Canned]:
             if callable(answer):
                 answer = answer(body)
             data = json.dumps(answer).encode()
-            self.send_response(answer["error"]["code"] if "error" in answer else 200)
+            self.send_response(answer.get("_status", answer["error"]["code"] if "error" in answer else 200))
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(data)))
             for key, value in gateway.headers.items():

@@ -1,0 +1,95 @@
+"""`pointsman route`, `check` and `eval router`: what is explained with a gateway and without one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pointsman.cli.options import DEMO_CONFIG
+from tests.pointsman.canned import canned
+from tests.pointsman.conftest import Run
+
+EXPLAINED = {
+    "intent": "refund",
+    "confidence": 0.91,
+    "abstained": False,
+    "threshold": 0.5,
+    "top": [{"intent": "refund", "confidence": 0.91}, {"intent": "customs", "confidence": 0.05}],
+    "nearest": [{"example": "my [money] back?", "intent": "refund", "similarity": 0.8}],
+    "text": "I want my money back",
+    "route": {
+        "intent": "refund",
+        "description": "",
+        "prompt": "parcel-policy@1",
+        "chain": "direct",
+        "adapter": "support",
+        "tools": [],
+        "sampling": {},
+    },
+}
+
+
+def test_the_gateway_explains_a_conversation(run: Run) -> None:
+    with canned({"POST /v1/route": EXPLAINED}) as gateway:
+        words = ("route", "where is it?", "I want my money back", "--url", gateway.url, "--api-key", "k")
+        shown = run(*words)
+        as_json = run(*words, "--json")
+    turns = [{"role": "user", "content": text} for text in ("where is it?", "I want my money back")]
+    assert gateway.asked == [("POST /v1/route", {"messages": turns})] * 2
+    assert gateway.keys == ["Bearer k"] * 2
+    assert json.loads(as_json.stdout) == EXPLAINED
+    assert "refund with confidence 0.91 (over 0.50)" in shown.stdout
+    assert "→ prompt parcel-policy@1, chain direct, adapter support" in shown.stdout
+    assert "my [money] back?" in shown.stdout
+
+
+def test_an_abstention_says_by_how_much(run: Run) -> None:
+    with canned(
+        {"POST /v1/route": {**EXPLAINED, "intent": None, "abstained": True, "confidence": 0.2}}
+    ) as gateway:
+        shown = run("route", "hm", "--url", gateway.url)
+    assert "abstained: the best intent has 0.20, 0.50 is needed" in shown.stdout
+
+
+def test_the_same_is_explained_without_a_gateway(run: Run, config: Path) -> None:
+    answer = json.loads(run("route", "--local", "--json", "我的包裹到哪里了？", "--config", config).stdout)
+    assert answer["intent"] == "track_parcel"
+    assert answer["route"]["adapter"] == "support"
+    assert answer.keys() == EXPLAINED.keys()
+
+
+def test_the_router_is_scored_on_its_examples_and_on_rows(run: Run, config: Path, tmp_path: Path) -> None:
+    assert "examples of 8 intents, cross-fitted" in run("eval", "router", "--config", config).stdout
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"text": "what is 2 plus 5?", "intent": "arithmetic"}\n', encoding="utf-8")
+    assert "rows in scope / out of scope" in run("eval", "router", rows, "--config", config).stdout
+    rows.write_text('{"text": 3}\n', encoding="utf-8")
+    ended = run("eval", "router", rows, "--config", config)
+    assert ended.exit_code == 1
+    assert f"{rows}:1" in ended.stderr
+
+
+def test_check_shows_the_tracks(run: Run, config: Path) -> None:
+    shown = run("check", config)
+    assert shown.exit_code == 0
+    assert "http://127.0.0.1:9 as demo: no problems" in shown.stdout
+    (line,) = (line for line in shown.stdout.splitlines() if line.startswith("│ arithmetic"))
+    assert [cell.strip() for cell in line.split("│")[1:-1]] == [
+        "arithmetic",
+        "arithmetic@1",
+        "cot",
+        "math",
+        "",
+    ]
+
+
+def test_check_reports_every_problem_of_the_settings(run: Run, config: Path) -> None:
+    config.write_text("engine: {modle: x}\nprompts: nowhere\n", encoding="utf-8")
+    ended = run("check", config)
+    assert ended.exit_code == 1
+    for problem in ("engine.modle: unknown key", "engine.model: is required", "prompts: no such folder"):
+        assert problem in ended.stderr
+
+
+def test_the_demos_settings_are_good(run: Run) -> None:
+    assert run("check", DEMO_CONFIG).exit_code == 0
