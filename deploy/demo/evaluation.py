@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from deploy.demo.cases.cases import load
 from deploy.demo.scoring import Answer, Call, faults
 from deploy.demo.text.corpus import held_out
 from deploy.demo.text.sample import Intent, Language, Message, Sample
@@ -62,10 +64,22 @@ class Score:
 
 
 def cases(
-    count: int, seed: int, languages: Iterable[Language] = LANGUAGES, intents: Iterable[Intent] = INTENTS
+    count: int,
+    seed: int,
+    languages: Iterable[Language] = LANGUAGES,
+    intents: Iterable[Intent] = INTENTS,
+    file: Path | None = None,
 ) -> list[Sample]:
-    """``count`` held-out cases of each intent in each language."""
+    """``count`` held-out cases of each intent in each language, or all that ``file`` has of them.
+
+    Raises:
+        ValueError: ``file`` has bad lines, each of which is named.
+        OSError: it can't be read.
+    """
     wanted = [(intent, language) for intent in intents for language in languages]
+    if file is not None:
+        given = load(file)
+        return [sample for key in wanted for sample in given if (sample.intent, sample.language) == key]
     return [sample for intent, language in wanted for sample in held_out(intent, language, count, seed)]
 
 

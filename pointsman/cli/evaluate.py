@@ -43,6 +43,10 @@ def demo(
         list[str] | None, typer.Option(metavar="NAME", help="Only this intent; may be repeated.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Another seed draws other cases.")] = 0,
+    cases_file: Annotated[
+        Path | None,
+        typer.Option("--cases", metavar="FILE.jsonl", help="Cases of a file in place of generated ones."),
+    ] = None,
     failures: Annotated[int, typer.Option(min=0, metavar="N", help="Show the first N failed cases.")] = 0,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="OUT", help="Write every case and the scores here.")
@@ -53,7 +57,10 @@ def demo(
 
     Names, numbers and ids of these cases were never trained on. The status is 1 if a bar is missed.
 
-    Example: `pointsman eval demo --count 20 --failures 5`
+    Examples:
+
+    - `pointsman eval demo --count 20 --failures 5`
+    - `pointsman eval demo --cases deploy/demo/cases/handwritten.jsonl`
     """
     import asyncio
 
@@ -65,7 +72,8 @@ def demo(
 
     languages = _chosen("language", [language] if language else None, evaluation.LANGUAGES)
     intents = _chosen("intent", intent, evaluation.INTENTS)
-    samples = evaluation.cases(count, seed, languages, intents)
+    with reported(ValueError, OSError):
+        samples = evaluation.cases(count, seed, languages, intents, cases_file)
     with reported(GatewayError):
         call(url, "GET", "/ready")
     columns = (TextColumn("asking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-Answer = Mapping[str, Any] | Callable[[dict[str, Any]], dict[str, Any]]
+Reply = Mapping[str, Any] | Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @dataclass
 class Canned:
     """Answers by ``"METHOD /path"``; the status is that of an error in OpenAI's form, ``_status``, or 200."""
 
-    answers: Mapping[str, Answer]
+    answers: Mapping[str, Reply]
     url: str = ""
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
@@ -25,7 +25,7 @@ class Canned:
 
 
 @contextmanager
-def canned(answers: Mapping[str, Answer]) -> Iterator[Canned]:
+def canned(answers: Mapping[str, Reply]) -> Iterator[Canned]:
     """Runs one on a free port of loopback."""
     gateway = Canned(answers)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pointsman import artefact
-from tests.pointsman.canned import Answer, Canned, canned
+from tests.pointsman.canned import Canned, Reply, canned
 from tests.pointsman.conftest import Run
 from tests.pointsman.test_artefact import CONFIG_BYTES, MANIFEST, WEIGHTS_BYTES
 
@@ -154,7 +154,7 @@ def test_register_brings_the_artefact_to_the_gateway_and_takes_the_copy_away(
         return version("a")
 
     promoted = version("a", "live")
-    answers: dict[str, Answer] = {
+    answers: dict[str, Reply] = {
         "POST /admin/adapters": answer,
         "POST /admin/adapters/support/promote": promoted,
     }

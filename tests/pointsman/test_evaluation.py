@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from deploy.demo import evaluation
+from deploy.demo.cases.cases import HANDWRITTEN
 from deploy.demo.scoring import Answer, Call, faults, stated_number
 from deploy.demo.text.sample import Expectation, Sample
-from tests.pointsman.canned import Answer, Canned, canned
+from tests.pointsman.canned import Canned, Reply, canned
 from tests.pointsman.conftest import Run
 
 TRACKED = Expectation("track_parcel", {"parcel_id": "PX123456"}, ("PX123456", "Berlin"))
@@ -71,6 +72,21 @@ def test_cases_are_held_out_and_asked_without_their_answer() -> None:
         assert asked == list(case.messages[: len(asked)])
 
 
+def test_cases_of_a_file_are_chosen_by_intent_and_language() -> None:
+    chosen = evaluation.cases(1, 0, ["zh"], ["customs", "refund"], HANDWRITTEN)
+    assert {(case.intent, case.language) for case in chosen} == {("customs", "zh"), ("refund", "zh")}
+    assert [case.intent for case in chosen] == sorted(case.intent for case in chosen)
+
+
+def test_a_file_of_cases_that_is_none_is_one_message(run: Run, tmp_path: Path) -> None:
+    bad = tmp_path / "cases.jsonl"
+    assert "No such file" in run("eval", "demo", "--cases", bad).stderr
+    bad.write_text('{"intent": "customs"}\n', encoding="utf-8")
+    ended = run("eval", "demo", "--cases", bad)
+    assert ended.exit_code == 1
+    assert f"{bad}:1: case.language: Field required" in ended.stderr
+
+
 @pytest.fixture
 def gateway() -> Iterator[Canned]:
     """One that knows every answer to the arithmetic of seed 0, and routes everything to arithmetic."""
@@ -93,7 +109,7 @@ def gateway() -> Iterator[Canned]:
             "pointsman": {"steps": []},
         }
 
-    answers: dict[str, Answer] = {"POST /v1/chat/completions": complete, "GET /ready": {"ready": True}}
+    answers: dict[str, Reply] = {"POST /v1/chat/completions": complete, "GET /ready": {"ready": True}}
     with canned(answers) as found:
         found.headers["x-pointsman-intent"] = "arithmetic"
         yield found
