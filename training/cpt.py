@@ -15,7 +15,7 @@ from training import base, prepare
 from training import tokenizer as bpe
 from training.errors import SourceError
 from training.prepare import Prepared, Report
-from training.recipe import CptRecipe
+from training.recipe import CptRecipe, TokenizerPlan
 from training.runfolder import RunFolder
 
 if TYPE_CHECKING:
@@ -29,16 +29,19 @@ def tokenizer(recipe: CptRecipe, run: RunFolder, report: Report) -> Path | str:
     if not (run.tokenizer / "tokenizer_config.json").is_file():
         plan = recipe.tokenizer
         report(f"training a tokenizer of {plan.vocab_size} tokens on {plan.sample_rows} rows")
-        try:
-            template = plan.chat_template.read_text(encoding="utf-8")
-        except OSError as exc:
-            raise SourceError(f"tokenizer.chat_template: {plan.chat_template}: {exc.strerror}") from exc
-        texts = prepare.sample_texts(recipe, template, plan.sample_rows)
-        trained = bpe.train(
-            texts, vocab_size=plan.vocab_size, chat_template=template, context=recipe.model.context
-        )
-        trained.save_pretrained(run.tokenizer)
+        train_tokenizer(recipe, plan, plan.sample_rows).save_pretrained(run.tokenizer)
     return run.tokenizer
+
+
+def train_tokenizer(recipe: CptRecipe, plan: TokenizerPlan, rows: int) -> PreTrainedTokenizerBase:
+    """The recipe's tokenizer, learned from ``rows`` of its rows."""
+    try:
+        template = plan.chat_template.read_text(encoding="utf-8")
+    except OSError as exc:
+        raise SourceError(f"tokenizer.chat_template: {plan.chat_template}: {exc.strerror}") from exc
+    texts = prepare.sample_texts(recipe, template, rows)
+    context = recipe.model.context if recipe.model else recipe.data.max_tokens
+    return bpe.train(texts, vocab_size=plan.vocab_size, chat_template=template, context=context)
 
 
 def model(recipe: CptRecipe, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:

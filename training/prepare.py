@@ -20,8 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training import render, sources
-from training.errors import BadRow, BadRows, NothingToLearn
-from training.formats import Row
+from training.errors import NothingToLearn
 from training.recipe import CptRecipe, Recipe
 
 if TYPE_CHECKING:
@@ -145,7 +144,7 @@ def _texts(part: sources.Part, chat_template: str) -> list[str]:
     template: Any = PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer(models.BPE()), chat_template=chat_template
     )
-    return [render.text(template, row) for row in sources.read(part)]
+    return [render.text(template, row) for row in sources.read(part, "cpt")]
 
 
 _tokenizers: dict[str, Any] = {}  # of this worker process
@@ -161,9 +160,7 @@ def _tokenizer(folder: str) -> PreTrainedTokenizerBase:
 
 def _encode(part: sources.Part, folder: str, stage: render.Stage, max_tokens: int) -> _Encoded:
     tokenizer = _tokenizer(folder)
-    rows = sources.read(part)
-    if stage == "sft":
-        _refuse_text(rows, part)
+    rows = sources.read(part, stage)
     all_ids: list[int] = []
     all_masks: list[int] = []
     lengths: list[int] = []
@@ -185,21 +182,6 @@ def _encode(part: sources.Part, folder: str, stage: render.Stage, max_tokens: in
     ends = int(((tokens == tokenizer.eos_token_id) & mask_array).sum())
     encoded = TokenRows(tokens, mask_array, np.array(lengths, dtype=np.int64))
     return _Encoded(encoded, sources.digest(rows), dropped, ends)
-
-
-def _refuse_text(rows: list[Row], part: sources.Part) -> None:
-    bad = [
-        BadRow(
-            f"{part.source.label} row {part.start + i}",
-            "text",
-            "sft learns what an assistant says, and a "
-            "text has no turns; give messages, or learn it with stage: cpt",
-        )
-        for i, row in enumerate(rows, 1)
-        if row.text is not None
-    ]
-    if bad:
-        raise BadRows(bad)
 
 
 def _refuse_unlearnable(rows: TokenRows, ends_trained: int, dropped: dict[str, int], recipe: Recipe) -> None:

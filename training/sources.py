@@ -12,13 +12,14 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from training.errors import BadRow, BadRows, SourceError
 from training.formats import READERS, FieldError, Row
 from training.recipe import FileSource, GeneratorSource, Source
 
 PART_ROWS = 5_000
+NO_TURNS = "sft learns what an assistant says, and a text has no turns; give messages, or use stage: cpt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,8 @@ def parts(source: Source, seed: int) -> list[Part]:
     ]
 
 
-def read(part: Part) -> list[Row]:
-    """The rows of ``part``.
+def read(part: Part, stage: Literal["cpt", "sft"]) -> list[Row]:
+    """The rows of ``part``, as ``stage`` can learn from them.
 
     Raises:
         SourceError: there is no such file or generator, or it gives nothing.
@@ -61,7 +62,10 @@ def read(part: Part) -> list[Row]:
         try:
             if not isinstance(raw, dict):
                 raise FieldError("", f"must be an object, found {raw!r}")
-            rows.append(reader(raw))
+            row = reader(raw)
+            if stage == "sft" and row.text is not None:
+                raise FieldError("text", NO_TURNS)
+            rows.append(row)
         except FieldError as exc:
             bad.append(BadRow(where, exc.field, exc.problem))
     if bad:

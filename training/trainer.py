@@ -188,7 +188,8 @@ def steps(trainer: Any) -> int:
         return int(trainer.args.max_steps)
     batches = -(-len(trainer.train_dataset) // trainer.args.train_batch_size)
     per_epoch = max(1, -(-batches // trainer.args.gradient_accumulation_steps))
-    return math.ceil(per_epoch * float(trainer.args.num_train_epochs))
+    epochs: float = trainer.args.num_train_epochs
+    return math.ceil(per_epoch * epochs)
 
 
 def _lengths(rows: Any) -> NDArray[np.int64]:

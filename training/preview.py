@@ -1,0 +1,84 @@
+"""Rows as training sees them, trained tokens marked: what is learned from is looked at, not guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from training import base, cpt, render, runfolder, sources
+from training import recipe as recipes
+from training.recipe import CptRecipe, Recipe
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+FEW_ROWS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Neighbouring tokens that are all trained on, or all only read."""
+
+    text: str
+    trained: bool
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewRow:
+    """One row of a source."""
+
+    source: str
+    number: int  # in its source, from 1
+    spans: tuple[Span, ...]
+    too_long: bool  # longer than max_tokens: dropped in sft, cut in cpt
+
+    @property
+    def tokens(self) -> int:
+        """The row's length."""
+        return sum(span.tokens for span in self.spans)
+
+    @property
+    def trained(self) -> int:
+        """How many of its tokens are trained on."""
+        return sum(span.tokens for span in self.spans if span.trained)
+
+
+def preview(
+    recipe_path: Path, rows: int, *, overrides: Sequence[str] = (), runs: Path = Path("runs")
+) -> Iterator[PreviewRow]:
+    """The first ``rows`` rows of each source of the recipe.
+
+    Where the recipe makes its own tokenizer and its run has not begun, one is trained on a few rows, so
+    that only the cut into tokens differs from the run's.
+
+    Raises:
+        DocumentError, SourceError, BadRows, BaseError: as ``training.run.train`` does.
+    """
+    recipe = recipes.load(recipe_path, overrides)
+    tokenizer = _tokenizer(recipe, rows, runs)
+    for source in recipe.data.sources:
+        first = sources.parts(source, recipe.seed)[0]
+        for number, row in enumerate(islice(sources.read(first, recipe.stage), rows), 1):
+            ids, mask = render.tokens(tokenizer, row, recipe.stage)
+            yield PreviewRow(
+                source.label, number, tuple(_spans(tokenizer, ids, mask)), len(ids) > recipe.data.max_tokens
+            )
+
+
+def _tokenizer(recipe: Recipe, rows: int, runs: Path) -> PreTrainedTokenizerBase:
+    if not isinstance(recipe, CptRecipe) or recipe.model is None or recipe.tokenizer is None:
+        return base.load_tokenizer(str(recipe.base))
+    made = runfolder.RunFolder(runs / recipe.name).tokenizer
+    if made.is_dir():
+        return base.load_tokenizer(str(made))
+    return cpt.train_tokenizer(recipe, recipe.tokenizer, max(rows, FEW_ROWS))
+
+
+def _spans(tokenizer: PreTrainedTokenizerBase, ids: list[int], mask: list[int]) -> Iterator[Span]:
+    for trained, group in groupby(zip(ids, mask, strict=True), key=lambda pair: bool(pair[1])):
+        tokens = [token for token, _ in group]
+        yield Span(tokenizer.decode(tokens), trained, len(tokens))
