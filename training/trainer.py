@@ -186,8 +186,8 @@ def steps(trainer: Any) -> int:
     """The steps that ``trainer.train()`` will take in all."""
     if trainer.args.max_steps > 0:
         return int(trainer.args.max_steps)
-    batches = -(-len(trainer.train_dataset) // trainer.args.train_batch_size)
-    per_epoch = max(1, -(-batches // trainer.args.gradient_accumulation_steps))
+    batches: int = -(-len(trainer.train_dataset) // trainer.args.train_batch_size)
+    per_epoch: int = max(1, -(-batches // trainer.args.gradient_accumulation_steps))
     epochs: float = trainer.args.num_train_epochs
     return math.ceil(per_epoch * epochs)
 
