@@ -96,14 +96,15 @@ class Lifecycle:
 
     async def take_out(self, entry: Entry) -> bool:
         """Unload a retired version that nobody uses any more; whether it is out."""
-        try:
-            if not entry.record.retired or not await self._slots.unload(entry):
-                return False
-        except EngineUnavailable:
-            pass  # what the engine had loaded went with it
-        entry.draining = False
-        await asyncio.to_thread(self._store.remove, entry.name)
-        return True
+        async with self._locks[entry.record.alias]:
+            try:
+                if not entry.record.retired or not await self._slots.unload(entry):
+                    return False
+            except EngineUnavailable:
+                pass  # what the engine had loaded went with it
+            entry.draining = False
+            await asyncio.to_thread(self._store.remove, entry.name)
+            return True
 
     async def _switch(
         self, alias: str, before: Live | None, after: Live, write: Callable[[], datetime]
@@ -144,7 +145,7 @@ def _after(entry: Entry, before: Live | None, weight: int) -> Live:
         return Live(version)
     if before is None:
         raise AdapterConflict(
-            f"{entry.record.alias!r} has no live version that {entry.name} could be a canary of; use weight 100"
+            f"{entry.record.alias!r} has no live version for {entry.name} to be a canary of; use weight 100"
         )
     if version == before.primary:
         raise AdapterConflict(f"{entry.name} is the live version; a canary must be another one")

@@ -1,4 +1,4 @@
-"""Proof that the engine applies an adapter: it must change what the model thinks of fixed texts.
+"""Proof that the engine applies an adapter: it must change how the model goes on after fixed texts.
 
 vLLM can accept an adapter of which no matrix meets a layer, and then answers with the base's weights.
 """
@@ -21,6 +21,7 @@ PROMPTS = (
     '{"name": "Anna", "items": [{"product": "mug", "quantity": 2}], "city": "Leeds"}',
     "47 + 25: 7 + 5 = 12, 40 + 20 = 60, so the answer is 72.",
 )
+_TOKENS = 20  # compared for each prompt; the most that vLLM gives
 LEAST_EFFECT = 1e-4  # natural log of a probability
 
 
@@ -39,7 +40,7 @@ async def prove(client: EngineClient, base: str, adapter: str) -> float:
         )
     except EngineRefused as exc:
         raise AdapterRejected([f"{adapter}: the engine could not answer the probe with it: {exc}"]) from exc
-    if not changed or len(changed) != len(first) or not all(map(_is_number, changed)):
+    if not all(values and all(map(_is_number, values.values())) for values in changed):
         raise AdapterRejected([f"{adapter}: the engine computes no numbers with it; train it again"])
     effect, noise = _largest_difference(first, changed), _largest_difference(first, second)
     if effect <= max(LEAST_EFFECT, noise):
@@ -53,21 +54,32 @@ async def prove(client: EngineClient, base: str, adapter: str) -> float:
     return effect
 
 
-async def _log_probabilities(client: EngineClient, model: str) -> list[float]:
-    """Of every token of every prompt but the first."""
-    body = {"model": model, "prompt": PROMPTS, "max_tokens": 1, "temperature": 0, "prompt_logprobs": 0}
+async def _log_probabilities(client: EngineClient, model: str) -> list[dict[str, object]]:
+    """For each prompt: the likeliest next tokens with their log-probabilities.
+
+    Not ``prompt_logprobs``, which would compare more tokens: vLLM's CPU build dies of it where an adapter
+    may change the output layer.
+    """
+    body = {
+        "model": model,
+        "prompt": PROMPTS,
+        "max_tokens": 1,
+        "temperature": 0,
+        "logprobs": _TOKENS,
+        "return_tokens_as_token_ids": True,  # texts need not be unique
+    }
     answer: Mapping[str, Any] = orjson.loads(await client.complete("/v1/completions", body))
-    return [
-        next(iter(token.values()))["logprob"]
-        for choice in sorted(answer["choices"], key=lambda choice: choice["index"])
-        for token in choice["prompt_logprobs"]
-        if token is not None
-    ]
+    choices = sorted(answer["choices"], key=lambda choice: int(choice["index"]))
+    return [dict(choice["logprobs"]["top_logprobs"][0]) for choice in choices]
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, float | int) and math.isfinite(value)
 
 
-def _largest_difference(one: list[float], other: list[float]) -> float:
-    return max((abs(a - b) for a, b in zip(one, other, strict=True)), default=0.0)
+def _largest_difference(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> float:
+    """Over all prompts and all tokens that both name; infinite where they name no token in common."""
+    return max(
+        max((abs(a[token] - b[token]) for token in a.keys() & b.keys()), default=math.inf)
+        for a, b in zip(one, other, strict=True)
+    )

@@ -80,11 +80,12 @@ class EngineClient:
                 if response.is_error:
                     raise _refusal(response.status_code, await response.aread())
                 tail = b""
-                async for chunk in response.aiter_raw():
+                chunks = response.aiter_raw()
+                async for chunk in chunks:
                     seen = tail + chunk
                     at = seen.find(_ERROR_EVENT)
                     if at >= 0 and (at == 0 or seen[at - 1 : at] == b"\n"):
-                        raise _refusal_in(seen[at:])
+                        raise _refusal_in(seen[at:] + b"".join([rest async for rest in chunks]))
                     tail = seen[-_TAIL:]
                     yield chunk
         except (httpx.HTTPError, httpx.StreamError) as exc:

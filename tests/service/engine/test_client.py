@@ -1,0 +1,171 @@
+"""What vLLM and the network do, as the service sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+
+import httpx
+import orjson
+import pytest
+
+from service.engine import EngineClient
+from service.errors import EngineRefused, EngineUnavailable
+from tests.service.conftest import until
+from tests.service.fake_vllm import BASE, FakeVLLM
+from tests.service.loopback import serving
+
+CHAT = "/v1/chat/completions"
+BODY = {"model": BASE, "messages": [{"role": "user", "content": "good morning"}]}
+
+
+@pytest.fixture
+async def vllm() -> FakeVLLM:
+    return FakeVLLM()
+
+
+@pytest.fixture
+async def client(vllm: FakeVLLM) -> AsyncGenerator[EngineClient, None]:
+    async with serving(vllm.app) as url:
+        found = EngineClient(url + "/v1/")
+        yield found
+        await found.aclose()
+
+
+class _Chunks(httpx.AsyncByteStream):
+    def __init__(self, chunks: list[bytes]) -> None:
+        self._chunks = chunks
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for chunk in self._chunks:
+            yield chunk
+
+
+def answering(*chunks: bytes, status: int = 200) -> EngineClient:
+    """A client of a server that always answers with these bytes, cut like this."""
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, stream=_Chunks(list(chunks))))
+    return EngineClient("http://engine", transport=transport)
+
+
+async def collect(client: EngineClient) -> bytes:
+    return b"".join([chunk async for chunk in client.stream(CHAT, {**BODY, "stream": True})])
+
+
+async def test_passes_answers_on_byte_for_byte(client: EngineClient, vllm: FakeVLLM) -> None:
+    whole = await client.complete(CHAT, BODY)
+    streamed = await collect(client)
+    assert [whole, streamed] == vllm.sent
+    assert b"heard good morning" in whole
+
+
+async def test_tells_the_engines_own_refusal(client: EngineClient, vllm: FakeVLLM) -> None:
+    vllm.refuse = (400, "max_tokens is too large: 9000")
+    with pytest.raises(EngineRefused, match="max_tokens is too large: 9000") as refused:
+        await client.complete(CHAT, BODY)
+    assert refused.value.status == 400
+    with pytest.raises(EngineRefused, match="max_tokens is too large"):
+        await collect(client)
+
+
+async def test_keeps_the_reason_of_a_failure_for_the_log(
+    client: EngineClient, vllm: FakeVLLM, caplog: pytest.LogCaptureFixture
+) -> None:
+    vllm.refuse = (500, "CUDA error in /opt/kernels/attention.cu")
+    with pytest.raises(EngineUnavailable) as failed:
+        await client.complete(CHAT, BODY)
+    assert "kernels" not in str(failed.value)
+    assert "CUDA error in /opt/kernels" in caplog.text
+
+
+async def test_leaves_tracebacks_out_of_messages() -> None:
+    error = {"error": {"message": "bad schema\nTraceback (most recent call last):\n  File 'x.py'"}}
+    with pytest.raises(EngineRefused) as refused:
+        await answering(orjson.dumps(error), status=400).complete(CHAT, BODY)
+    assert str(refused.value) == "bad schema"
+
+
+async def test_a_key_that_the_engine_refuses_is_not_the_clients_fault() -> None:
+    with pytest.raises(EngineUnavailable, match="key"):
+        await answering(b'{"error": "Unauthorized"}', status=401).complete(CHAT, BODY)
+
+
+async def test_nobody_at_the_address() -> None:
+    client = EngineClient("http://127.0.0.1:9")
+    with pytest.raises(EngineUnavailable, match="can't be reached"):
+        await client.complete(CHAT, BODY)
+    with pytest.raises(EngineUnavailable, match="can't be reached"):
+        await collect(client)
+    assert not await client.healthy()
+
+
+async def test_a_stream_that_breaks_gives_what_came_and_then_the_error(
+    client: EngineClient, vllm: FakeVLLM
+) -> None:
+    vllm.break_after = 2
+    got: list[bytes] = []
+
+    async def read() -> None:
+        async for chunk in client.stream(CHAT, {**BODY, "stream": True}):
+            got.append(chunk)
+
+    with pytest.raises(EngineUnavailable, match="broke"):
+        await read()
+    assert b'"content":""' in b"".join(got)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"), [(400, EngineRefused), (500, EngineUnavailable), (503, EngineUnavailable)]
+)
+async def test_an_error_event_is_an_error(
+    client: EngineClient, vllm: FakeVLLM, code: int, expected: type[Exception]
+) -> None:
+    vllm.error_event = (code, "something")
+    with pytest.raises(expected):
+        await collect(client)
+
+
+@pytest.mark.parametrize("cut", range(1, 40))
+async def test_an_error_event_is_found_wherever_it_is_cut(cut: int) -> None:
+    text = b'data: {"a":1}\n\ndata: {"error": {"message": "no", "code": 400}}\n\ndata: [DONE]\n\n'
+    with pytest.raises(EngineRefused, match="no"):
+        await collect(answering(text[:cut], text[cut:]))
+
+
+async def test_text_that_looks_like_an_error_event_is_text() -> None:
+    said = 'the stream says\ndata: {"error": 1}'
+    event = b"data: " + orjson.dumps({"choices": [{"delta": {"content": said}}]}) + b"\n\n"
+    whole = event + b"data: [DONE]\n\n"
+    assert await collect(answering(whole)) == whole
+
+
+async def test_a_stream_without_its_end_is_broken() -> None:
+    with pytest.raises(EngineUnavailable, match="in the middle"):
+        await collect(answering(b'data: {"choices": []}\n\n'))
+
+
+async def test_closing_a_stream_aborts_the_request(client: EngineClient, vllm: FakeVLLM) -> None:
+    vllm.gate = asyncio.Event()
+    async with aclosing(client.stream(CHAT, {**BODY, "stream": True})) as chunks:
+        await anext(chunks)
+        assert client.calls == 1
+    assert client.calls == 0
+    await until(lambda: vllm.aborted == 1)
+
+
+async def test_adapters_are_loaded_and_unloaded_by_name(client: EngineClient, vllm: FakeVLLM) -> None:
+    await client.load_adapter("chat@0123456789ab", "/some/where")
+    assert await client.models() == {BASE, "chat@0123456789ab"}
+    assert vllm.loads == [{"lora_name": "chat@0123456789ab", "lora_path": "/some/where"}]
+    await client.unload_adapter("chat@0123456789ab")
+    await client.unload_adapter("chat@0123456789ab")  # not there any more: fine
+    assert await client.models() == {BASE}
+
+
+async def test_a_500_for_a_load_is_about_the_adapter_unless_the_engine_died() -> None:
+    rank = orjson.dumps({"error": {"message": "LoRA rank 64 is greater than max_lora_rank 16.", "code": 500}})
+    with pytest.raises(EngineRefused, match="rank 64 is greater"):
+        await answering(rank, status=500).load_adapter("a@0123456789ab", "/x")
+    dead = orjson.dumps({"error": {"message": "EngineCore encountered an issue.", "code": 500}})
+    with pytest.raises(EngineUnavailable):
+        await answering(dead, status=500).load_adapter("a@0123456789ab", "/x")
