@@ -1,0 +1,1 @@
+"""The router: conversation → intent, confidence, abstention. Knows no prompt, no adapter and no HTTP."""

@@ -6,6 +6,7 @@ share of such examples is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,8 @@ from router.examples import OUT_OF_SCOPE
 Mask = NDArray[np.bool_]
 
 OUTSIDE_SHARE = 0.2  # of the requests in service that belong to no intent, reckoned with
-WRONG_COST = 1.0  # of a wrong route, where abstaining on a request that has a route costs 1
+WRONG_COST = 2.0  # of a wrong route, where abstaining on a request that has a route costs 1
+_ALIKE = 1.02  # costs within this factor of the least are no reason to prefer a threshold
 THRESHOLDS = np.linspace(0.2, 0.8, 61)  # that are tried
 
 
@@ -29,6 +31,16 @@ class Scores:
     signals: Floats  # (M, S)
     labels: Labels  # (M,)
     folds: Labels  # (M,)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Scores]) -> Scores:
+        """The rows of all ``parts``, in order."""
+        return cls(
+            np.concatenate([part.logits for part in parts]),
+            np.concatenate([part.signals for part in parts]),
+            np.concatenate([part.labels for part in parts]),
+            np.concatenate([part.folds for part in parts]),
+        )
 
     def where(self, chosen: Mask | Labels) -> Scores:
         """The ``chosen`` rows, by mask or by index."""
@@ -51,8 +63,9 @@ class Calibration:
 def calibrate(scores: Scores) -> Calibration:
     """Temperature, gate and threshold from ``scores``, in that order."""
     weight = _weights(scores.labels)
-    temperature = fit_temperature(scores.logits, scores.labels)
-    gate = Gate.fit(scores.signals, scores.labels != OUT_OF_SCOPE, weight)
+    inside = scores.labels != OUT_OF_SCOPE
+    temperature, _ = fit_temperature(scores.logits[inside, :-1], scores.labels[inside])
+    gate = Gate.fit(scores.signals, inside, weight)
     confidences = Calibration(temperature, gate, 0.0).confidences(scores.logits, scores.signals)
     return Calibration(temperature, gate, choose_threshold(confidences, scores.labels, weight))
 
@@ -70,7 +83,7 @@ def cross_calibrate(scores: Scores) -> tuple[Floats, Mask]:
 
 
 def choose_threshold(confidences: Floats, labels: Labels, weight: Floats) -> float:
-    """The threshold of least cost; the middle one where several are.
+    """The threshold of least cost; the middle of those that cost about as little, which few rows decide less.
 
     A wrong route costs ``WRONG_COST``, abstaining on a row in scope costs 1, both by ``weight`` ``(M,)``.
     """
@@ -79,7 +92,7 @@ def choose_threshold(confidences: Floats, labels: Labels, weight: Floats) -> flo
     routed = best[:, None] >= THRESHOLDS
     missed = ~routed & (labels != OUT_OF_SCOPE)[:, None]
     cost = weight @ ((routed & ~right[:, None]) * WRONG_COST + missed)
-    least = THRESHOLDS[cost <= cost.min() + 1e-9]
+    least = THRESHOLDS[cost <= cost.min() * _ALIKE + 1e-9]
     return float(least[len(least) // 2])
 
 

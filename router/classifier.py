@@ -110,21 +110,25 @@ def probabilities(logits: Floats, temperature: float) -> Floats:
     return np.asarray(softmax(logits[:, :-1] / temperature, axis=1))
 
 
-def fit_temperature(logits: Floats, labels: Labels) -> float:
-    """The temperature with the least negative log-likelihood on rows in scope that were not fitted on."""
+def fit_temperature(logits: Floats, classes: Labels) -> tuple[float, float]:
+    """The temperature of the least mean negative log-likelihood, and that loss.
+
+    ``logits`` ``(N, C)`` are of rows that were not fitted on. Rows whose class was not there to be learned
+    say nothing of the temperature and are left out.
+    """
     from scipy.optimize import minimize_scalar
     from scipy.special import log_softmax
 
-    known = logits[np.arange(len(labels)), labels] > NEVER  # its class was there to be learned
-    rows = np.flatnonzero((labels != OUT_OF_SCOPE) & known)
+    rows = np.flatnonzero(logits[np.arange(len(classes)), classes] > NEVER)
     if len(rows) == 0:
-        return 1.0
+        return 1.0, float(np.log(logits.shape[1]))
 
     def loss(log_temperature: float) -> float:
-        scores = log_softmax(logits[rows, :-1] / np.exp(log_temperature), axis=1)
-        return -float(scores[np.arange(len(rows)), labels[rows]].mean())
+        scores = log_softmax(logits[rows] / np.exp(log_temperature), axis=1)
+        return -float(scores[np.arange(len(rows)), classes[rows]].mean())
 
-    return float(np.exp(minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x))
+    found = minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded")
+    return float(np.exp(found.x)), float(found.fun)
 
 
 def _nearest(similarities: Dense) -> Floats:

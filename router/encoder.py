@@ -7,6 +7,7 @@ local cache first, and ``HF_HUB_OFFLINE=1`` keeps it there.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -107,7 +108,16 @@ def _identity(model: SentenceTransformer) -> str:
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.detach().contiguous().view(-1).view(torch.uint8).numpy().data)
-    tokenizer = getattr(model.tokenizer, "backend_tokenizer", None)
-    digest.update(tokenizer.to_str().encode() if tokenizer else repr(model.tokenizer).encode())
+    digest.update(_tokenizer_content(model.tokenizer).encode())
     digest.update(repr((sorted(model.prompts.items()), model.default_prompt_name)).encode())
+    digest.update(repr(model.max_seq_length).encode())
     return digest.hexdigest()
+
+
+def _tokenizer_content(tokenizer: Any) -> str:
+    """What it cuts texts into; without truncation and padding, which every call sets anew."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:  # a tokenizer in Python has its vocabulary only
+        return json.dumps(sorted(tokenizer.get_vocab().items()))
+    content = json.loads(backend.to_str())
+    return json.dumps(content | {"truncation": None, "padding": None}, sort_keys=True)

@@ -2,7 +2,8 @@
 
 The embedding knows meaning; the n-grams know spelling, so that typos, ids and scripts that the encoder never
 learned (Chinese with an English one) still tell intents apart. Both halves have length 1 and are weighted so
-that the dot product of two rows is ``(1 - share) · cos(embeddings) + share · cos(n-grams)``.
+that the dot product of two rows is ``(1 - share) · cos(embeddings) + share · cos(n-grams)``. Chinese has a
+share of its own: what an English encoder makes of it is mostly noise, what a multilingual one does is not.
 
 Departs from sklearn's ``char_wb`` in two ways. Chinese is cut into 1- to 3-grams across the whole run and
 other scripts into 2- to 5-grams inside a word, since a Chinese character says as much as a short word. An
@@ -32,9 +33,14 @@ _RUNS = re.compile(rf"[{_CJK}]+|[^\W{_CJK}]+|[^\w\s]")
 _DIGITS = re.compile(r"\d+")
 
 
+def fold(text: str) -> str:
+    """``text`` with every character in its plain form: no full-width letters, ligatures or circled digits."""
+    return unicodedata.normalize("NFKC", text)
+
+
 def grams(text: str) -> list[str]:
-    """The n-grams of ``text``: folded in case and width, every number read as the same one."""
-    folded = _DIGITS.sub("0", unicodedata.normalize("NFKC", text).casefold())
+    """The n-grams of a folded ``text``, regardless of case, every number read as the same one."""
+    folded = _DIGITS.sub("0", text.casefold())
     found: list[str] = []
     previous = ""
     for run in _RUNS.findall(folded):
@@ -50,6 +56,27 @@ def grams(text: str) -> list[str]:
 
 def _is_cjk(character: str) -> bool:
     return "\u3400" <= character <= "\u9fff" or "\uf900" <= character <= "\ufaff"
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """How much of a similarity the n-grams make up, 0 to 1."""
+
+    chinese: float
+    other: float
+
+    def of(self, texts: Sequence[str]) -> Dense:
+        """``(N, 1)``: a text in both gets the mean by its characters of Chinese and its other words."""
+        chinese = np.array([[chinese_part(text)] for text in texts], dtype=np.float32).reshape(-1, 1)
+        return np.asarray(self.other + (self.chinese - self.other) * chinese, dtype=np.float32)
+
+
+def chinese_part(text: str) -> float:
+    """Characters of Chinese in ``text`` by these and all other words; 0 to 1."""
+    runs = _RUNS.findall(text)
+    chinese = sum(len(run) for run in runs if _is_cjk(run[0]))
+    words = sum(1 for run in runs if run[0].isalnum() and not _is_cjk(run[0]))
+    return chinese / max(1, chinese + words)
 
 
 @dataclass(frozen=True)
@@ -95,9 +122,9 @@ class Spelling:
         return csr_matrix((weights[seen], (row[seen], place[seen])), shape=(rows, len(self.columns)))
 
 
-def join(embeddings: Vectors, spelling: Dense, share: float) -> Dense:
-    """``(N, H + R)`` rows: the embedding and the n-grams, the latter with ``share`` of the similarity."""
-    return np.hstack([embeddings * np.float32((1 - share) ** 0.5), spelling * np.float32(share**0.5)])
+def join(embeddings: Vectors, spelling: Dense, shares: Dense) -> Dense:
+    """``(N, H + R)`` rows: the embedding and the n-grams, the latter with ``shares`` ``(N, 1)``."""
+    return np.hstack([embeddings * np.sqrt(1 - shares), spelling * np.sqrt(shares)])
 
 
 def _count(texts: Sequence[str]) -> Any:

@@ -36,8 +36,6 @@ class FitReport:
     abstained_inside: float
     abstained_outside: float | None  # None without examples out of scope
     accuracy_by_intent: dict[str, float]
-    share: float  # of the n-grams in a similarity
-    strength: float  # of the logistic regression
     threshold: float
     warnings: tuple[FitWarning, ...]
 
@@ -59,8 +57,6 @@ def make_report(
     confidences: Floats,
     routed: NDArray[np.bool_],
     *,
-    share: float,
-    strength: float,
     threshold: float,
 ) -> FitReport:
     """The report from cross-fitted ``confidences`` ``(N, K)`` and whether each row is ``routed`` ``(N,)``."""
@@ -81,8 +77,6 @@ def make_report(
         abstained_inside=float((~routed[inside]).mean()),
         abstained_outside=float((~routed[~inside]).mean()) if (~inside).any() else None,
         accuracy_by_intent=by_intent,
-        share=share,
-        strength=strength,
         threshold=threshold,
         warnings=tuple(warnings),
     )

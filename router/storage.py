@@ -18,7 +18,7 @@ import numpy as np
 from router.calibration import Calibration
 from router.classifier import Gate, Linear
 from router.errors import ArtefactUnreadable
-from router.features import Spelling
+from router.features import Shares, Spelling
 from router.fitting import FittedModel
 from router.report import FitReport, FitWarning
 
@@ -52,7 +52,7 @@ def write_fitted(folder: Path, model: FittedModel, report: FitReport, encoder: s
         "arrays": hashlib.sha256(arrays).hexdigest(),
         "intents": model.intents,
         "texts": model.texts,
-        "share": model.share,
+        "shares": asdict(model.shares),
         "idf_unseen": model.spelling.idf_unseen,
         "temperature": model.calibration.temperature,
         "gate_bias": model.calibration.gate.bias,
@@ -103,7 +103,7 @@ def _fitted(manifest: dict[str, Any], arrays: dict[str, Any]) -> tuple[FittedMod
         labels=arrays["labels"],
         rows=arrays["rows"],
         spelling=spelling,
-        share=manifest["share"],
+        shares=Shares(**manifest["shares"]),
         linear=Linear(arrays["linear.weights"], arrays["linear.bias"]),
         calibration=Calibration(manifest["temperature"], gate, manifest["threshold"]),
     )

@@ -13,6 +13,7 @@ from router.conversation import Turn, is_acknowledgement, is_bare_id, is_ellipti
 from router.decision import Decision
 
 LEAVE = 0.8  # confidence at which even an elliptic turn or an answer leaves the track
+FAINT = 0.5  # of the threshold: a turn that reaches this may be decided together with the one before
 
 
 def stands_alone(turn: Turn, alone: Decision) -> bool:
@@ -49,4 +50,5 @@ def _step(track: Decision, turn: Turn, alone: Decision, joint: Decision) -> Deci
         return track
     if not alone.abstained and not is_acknowledgement(turn.text):
         return alone
-    return alone if joint.abstained else joint
+    faint = leans or alone.confidence >= FAINT * alone.threshold
+    return joint if faint and not joint.abstained else alone

@@ -1,0 +1,54 @@
+"""The carried encoder, and names that are no encoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from router.encoder import Encoder
+from router.errors import EncoderError
+
+
+def test_vectors_have_length_one_and_mean_something(encoder: Encoder) -> None:
+    vectors = encoder.encode(["where is my parcel", "has my package arrived", "a sonnet about spring"])
+    assert vectors.shape == (3, 384)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    similar = vectors @ vectors.T
+    assert similar[0, 1] > similar[0, 2] + 0.3
+
+
+def test_no_texts_no_vectors(encoder: Encoder) -> None:
+    assert encoder.encode([]).shape == (0, 384)
+
+
+def test_a_text_has_the_same_vector_in_any_batch(encoder: Encoder) -> None:
+    together = encoder.encode(["short", "a much longer text with many words in it", "中文"])
+    for text, vector in zip(
+        ("short", "a much longer text with many words in it", "中文"), together, strict=True
+    ):
+        np.testing.assert_allclose(encoder.encode([text])[0], vector, atol=1e-5)
+
+
+def test_the_identity_is_of_the_content(encoder: Encoder, tmp_path: Path) -> None:
+    encoder._model.save_pretrained(str(tmp_path))
+    copied = Encoder.load(str(tmp_path))
+    assert copied.identity == encoder.identity
+    with np.errstate(all="ignore"):
+        weight = next(copied._model.parameters())
+        weight.data[0, 0] += 1
+    assert Encoder(copied._model, "changed").identity != encoder.identity
+
+
+@pytest.mark.parametrize("name", ["absent/folder/here", "./no-such-folder"])
+def test_a_name_that_is_no_encoder_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(EncoderError, match=r"can't be loaded.*expected 'carried', a folder"):
+        Encoder.load(name)
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EncoderError, match="can't be loaded"):
+        Encoder.load(str(tmp_path))

@@ -1,0 +1,75 @@
+"""What a fit says of itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from router.examples import RoutingExamples
+from router.report import FitWarning
+from router.router import Router
+from tests.router.conftest import FRUIT, METAL, NONE, WATER, WordEncoder
+
+
+def warnings(intents: dict[str, list[str]], out_of_scope: list[str]) -> dict[str, list[FitWarning]]:
+    found: dict[str, list[FitWarning]] = {}
+    for warning in Router.fit(RoutingExamples(intents, out_of_scope), WordEncoder()).report.warnings:
+        found.setdefault(warning.kind, []).append(warning)
+    return found
+
+
+def test_clean_examples_give_no_warning_and_good_rates(small_router: Router) -> None:
+    report = small_router.report
+    assert report.warnings == ()
+    assert (report.examples, report.out_of_scope) == (18, 12)
+    assert report.accuracy >= 0.9
+    assert report.abstained_outside is not None
+    assert report.abstained_outside >= 0.8
+    assert set(report.accuracy_by_intent) == {"fruit", "metal", "water"}
+    assert str(report).startswith("18 examples of 3 intents, cross-fitted: ")
+
+
+def test_rates_are_of_held_out_examples() -> None:
+    """Random words can be learned by heart, and nothing can be known of one that was held out."""
+    noise = [[f"w{n}x{k} q{n * 7 % 13}y{k}" for n in range(8)] for k in range(3)]
+    report = Router.fit(
+        RoutingExamples({"a": noise[0], "b": noise[1], "c": [t[::-1] for t in noise[0]]}, NONE), WordEncoder()
+    ).report
+    assert report.accuracy < 0.9
+
+
+def test_an_intent_of_one_example_is_warned_about() -> None:
+    found = warnings({"fruit": FRUIT, "metal": METAL, "water": ["deep river"]}, NONE)
+    assert [w.intents for w in found["few"]] == [("water",)]
+    assert [w.intents for w in found["never_fires"]] == [("water",)]
+
+
+def test_the_same_example_under_two_intents_is_a_contradiction() -> None:
+    found = warnings(
+        {"fruit": [*FRUIT, "Apple  Pie"], "metal": [*METAL, "apple pie"], "water": WATER},
+        [*NONE, "deep river"],
+    )
+    assert [w.intents for w in found["contradiction"]] == [("fruit", "metal"), ("water", "out_of_scope")]
+    assert "'apple pie'" in found["contradiction"][0].message
+
+
+def test_two_intents_that_say_the_same_are_not_told_apart() -> None:
+    halves = FRUIT[::2] + [f"{text} now" for text in FRUIT[1::2]]
+    others = FRUIT[1::2] + [f"{text} now" for text in FRUIT[::2]]
+    found = warnings({"here": halves, "there": others, "water": WATER}, NONE)
+    assert ("here", "there") in [w.intents for w in found["not_told_apart"]]
+
+
+def test_no_example_out_of_scope_is_warned_about_and_still_abstains() -> None:
+    router = Router.fit(RoutingExamples({"fruit": FRUIT, "metal": METAL, "water": WATER}), WordEncoder())
+    assert [w.kind for w in router.report.warnings] == ["no_out_of_scope"]
+    assert router.report.abstained_outside is None
+    assert router.decide([{"role": "user", "content": "loud music"}]).abstained
+    assert router.decide([{"role": "user", "content": "red apple juice"}]).intent == "fruit"
+
+
+@pytest.mark.parametrize("out_of_scope", [[], NONE])
+def test_two_intents_of_one_example_can_be_fitted(out_of_scope: list[str]) -> None:
+    router = Router.fit(
+        RoutingExamples({"fruit": ["red apple"], "metal": ["iron bar"]}, out_of_scope), WordEncoder()
+    )
+    assert router.decide([{"role": "user", "content": "red apple"}]).top[0][0] == "fruit"

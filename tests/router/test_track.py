@@ -1,0 +1,91 @@
+"""A conversation stays on its track, and leaves it when the topic changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from router.conversation import Turn
+from router.decision import Decision
+from router.track import follow, join, stands_alone, texts_to_decide
+
+
+def decided(intent: str, confidence: float) -> Decision:
+    abstained = confidence < 0.5
+    chosen = None if abstained else intent
+    return Decision(chosen, confidence, abstained, ((intent, confidence),), 0.5, (), f"about {intent}")
+
+
+TRACK = decided("track", 0.9)
+REFUND = decided("refund", 0.95)
+WEAK_REFUND = decided("refund", 0.6)
+NOTHING = decided("refund", 0.1)
+
+FIRST = Turn("Where is my parcel PX482913?", answers=False)
+
+
+def after_track(turn: Turn, alone: Decision, joint: Decision = NOTHING) -> Decision:
+    """The decision on ``turn`` after a first turn that is clearly about tracking."""
+    return follow((FIRST, turn), {FIRST.text: TRACK, turn.text: alone, join(FIRST, turn): joint})
+
+
+@pytest.mark.parametrize(
+    "text", ["and where is the other one?", "那另一个呢", "what about that one then", "why?", "第二个呢？"]
+)
+def test_an_elliptic_turn_stays_unless_it_is_sure(text: str) -> None:
+    turn = Turn(text, answers=False)
+    assert after_track(turn, NOTHING) is TRACK
+    assert after_track(turn, WEAK_REFUND) is TRACK
+    assert after_track(turn, REFUND) is REFUND
+
+
+@pytest.mark.parametrize("text", ["thanks", "yes please", "PX482913", "谢谢", "好的"])
+def test_an_acknowledgement_or_an_id_stays_however_sure(text: str) -> None:
+    assert after_track(Turn(text, answers=False), REFUND) is TRACK
+
+
+def test_a_clear_change_of_topic_leaves() -> None:
+    turn = Turn("How long do I have to ask for my money back?", answers=False)
+    assert after_track(turn, WEAK_REFUND) is WEAK_REFUND
+
+
+def test_an_answer_to_a_question_stays_unless_it_is_sure() -> None:
+    text = "My cousin Anna Schmidt ordered it from a shop in Leeds"
+    assert after_track(Turn(text, answers=True), WEAK_REFUND) is TRACK
+    assert after_track(Turn(text, answers=True), NOTHING) is TRACK
+    assert after_track(Turn(text, answers=True), REFUND) is REFUND
+
+
+def test_a_long_turn_about_nothing_known_abstains() -> None:
+    turn = Turn("Please write me a poem about the sea in the style of Byron", answers=False)
+    assert after_track(turn, NOTHING) is NOTHING
+
+
+def test_a_turn_that_may_mean_something_is_decided_with_the_one_before() -> None:
+    turn = Turn("Somebody at the front desk of the hotel should have signed", answers=False)
+    faint = decided("refund", 0.3)
+    assert after_track(turn, faint, joint=TRACK) is TRACK
+    assert after_track(turn, faint, joint=NOTHING) is faint
+    assert after_track(turn, NOTHING, joint=TRACK) is NOTHING
+
+
+def test_two_weak_turns_are_decided_together() -> None:
+    first = Turn("I ordered something last week", answers=False)
+    turn = Turn("when will it come", answers=False)
+    decisions = {first.text: NOTHING, turn.text: NOTHING, join(first, turn): TRACK}
+    assert follow((first, turn), decisions) is TRACK
+
+
+def test_the_track_is_the_one_it_last_changed_to() -> None:
+    change = Turn("How long do I have to ask for my money back?", answers=False)
+    last = Turn("and for the other one?", answers=False)
+    turns = (FIRST, change, last)
+    decisions = dict.fromkeys(texts_to_decide(turns), NOTHING) | {FIRST.text: TRACK, change.text: REFUND}
+    assert follow(turns, decisions) is REFUND
+
+
+def test_a_turn_that_stands_alone_needs_no_other() -> None:
+    turn = Turn("How long do I have to ask for my money back?", answers=False)
+    assert stands_alone(turn, WEAK_REFUND)
+    assert after_track(turn, WEAK_REFUND) is WEAK_REFUND
+    assert not stands_alone(turn, NOTHING)
+    assert not stands_alone(Turn("thanks", answers=False), REFUND)
