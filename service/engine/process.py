@@ -14,6 +14,7 @@ import re
 import secrets
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -49,7 +50,7 @@ class EngineProcess:
         self._settings = settings
         self._make_command = make_command
         self._key = secrets.token_urlsafe(24)
-        self._guardian: asyncio.subprocess.Process | None = None
+        self._guardian: subprocess.Popen[bytes] | None = None
         self._client: EngineClient | None = None
         self._log_start = 0  # where in the log this start began
 
@@ -60,19 +61,7 @@ class EngineProcess:
             EngineFailed: it ended or did not answer in time; nothing of it is left.
         """
         port = self._settings.port or _free_port()
-        out = self._open_log()
-        try:
-            self._guardian = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", str(_GUARDIAN)),
-                *self._make_command(self._settings, port),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=out,
-                stderr=out,
-                env=environment(self._settings, os.environ, self._key),
-                start_new_session=True,
-            )
-        finally:
-            os.close(out)
+        self._guardian = self._spawn(port)
         self._client = EngineClient(f"http://127.0.0.1:{port}", self._key)
         try:
             await self._wait_until_healthy(self._guardian, self._client)
@@ -85,7 +74,7 @@ class EngineProcess:
         """Wait until the engine is dead or hangs; which process it was, as a sentence's end."""
         assert self._guardian is not None
         assert self._client is not None
-        deaths = [asyncio.create_task(_named(self._guardian.wait(), "its API server ended"))]
+        deaths = [asyncio.create_task(_named(_ended(self._guardian), "its API server ended"))]
         for process in psutil.Process(self._guardian.pid).children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
                 title = " ".join(process.cmdline())
@@ -111,12 +100,31 @@ class EngineProcess:
                 guardian.stdin.close()  # the guardian ends the group and itself
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(3.0):
-                    await guardian.wait()
+                    await _ended(guardian)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(group, signal.SIGKILL)
-            await guardian.wait()
+            await _ended(guardian)
         if client is not None:
             await client.aclose()
+
+    def _spawn(self, port: int) -> subprocess.Popen[bytes]:
+        """The guardian with vLLM under it.
+
+        Not by the loop: uvloop forks, and a fork waits for the threads of a BLAS at work (the router's fit)
+        for ever. subprocess uses vfork, which runs no such handlers.
+        """
+        out = self._open_log()
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-I", str(_GUARDIAN), *self._make_command(self._settings, port)],
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=out,
+                env=environment(self._settings, os.environ, self._key),
+                start_new_session=True,
+            )
+        finally:
+            os.close(out)
 
     def _open_log(self) -> int:
         """A descriptor at the log's end; only this user may read it, because it can quote prompts."""
@@ -145,11 +153,11 @@ class EngineProcess:
             return [line for line in lines if line]
         return []
 
-    async def _wait_until_healthy(self, guardian: asyncio.subprocess.Process, client: EngineClient) -> None:
+    async def _wait_until_healthy(self, guardian: subprocess.Popen[bytes], client: EngineClient) -> None:
         seconds = self._settings.start_timeout_seconds
         deadline = time.monotonic() + seconds
         while not await client.healthy():
-            if guardian.returncode is not None:
+            if guardian.poll() is not None:
                 raise EngineFailed(f"vLLM ended while starting: {self._reason()} (see {self.log_path})")
             if time.monotonic() > deadline:
                 raise EngineFailed(f"vLLM was not ready after {seconds:g} s (see {self.log_path})")
@@ -167,6 +175,12 @@ class EngineProcess:
 async def _named(waiting: Awaitable[object], name: str) -> str:
     await waiting
     return name
+
+
+async def _ended(child: subprocess.Popen[bytes]) -> None:
+    """Wait for the end of our child, and take its status."""
+    while child.poll() is None:
+        await _exit_of(child.pid)
 
 
 async def _exit_of(pid: int) -> None:

@@ -1,0 +1,93 @@
+"""A stand-in for vLLM that keeps adapters as vLLM does, and misbehaves where a test tells it to."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from service.engine import EngineClient
+
+BASE = "pointsman-demo"
+
+
+@dataclass
+class FakeEngine:
+    """One server; ``client()`` talks to it without a socket."""
+
+    loaded: dict[str, str] = field(default_factory=dict)  # name → digest of its weights
+    history: list[str] = field(default_factory=list)  # "load NAME" and "unload NAME"
+    without_effect: set[str] = field(default_factory=set)  # aliases
+    refuses: dict[str, str] = field(default_factory=dict)  # alias → message
+    keeps: set[str] = field(default_factory=set)  # names that can't be unloaded
+    loading: asyncio.Event | None = None  # loads wait for it
+    up: bool = True
+
+    def client(self) -> EngineClient:
+        """A new client, as after every start."""
+        return EngineClient("http://engine", transport=httpx.ASGITransport(self._app()))
+
+    def restart(self) -> None:
+        """Forget all adapters."""
+        self.loaded.clear()
+
+    def _app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/health", lambda _: Response(status_code=200 if self.up else 503)),
+                Route("/v1/models", self._models),
+                Route("/v1/load_lora_adapter", self._load, methods=["POST"]),
+                Route("/v1/unload_lora_adapter", self._unload, methods=["POST"]),
+                Route("/v1/completions", self._complete, methods=["POST"]),
+            ]
+        )
+
+    async def _models(self, _: Request) -> Response:
+        return JSONResponse({"data": [{"id": name} for name in (BASE, *self.loaded)]})
+
+    async def _load(self, request: Request) -> Response:
+        body = await request.json()
+        name, alias = body["lora_name"], body["lora_name"].split("@")[0]
+        if self.loading is not None:
+            await self.loading.wait()
+        if alias in self.refuses:
+            return _error(500, self.refuses[alias])
+        if name in self.loaded:
+            return _error(400, f"The lora adapter '{name}' has already been loaded.")
+        content = (Path(body["lora_path"]) / "adapter_model.safetensors").read_bytes()
+        self.loaded[name] = hashlib.sha256(content).hexdigest()
+        self.history.append(f"load {name}")
+        return Response("Success")
+
+    async def _unload(self, request: Request) -> Response:
+        name = (await request.json())["lora_name"]
+        if name in self.keeps:
+            return _error(500, "it stays")
+        if self.loaded.pop(name, None) is None:
+            return _error(404, f"The lora adapter '{name}' cannot be found.")
+        self.history.append(f"unload {name}")
+        return Response("Success")
+
+    async def _complete(self, request: Request) -> Response:
+        body = await request.json()
+        model = body["model"]
+        if model != BASE and model not in self.loaded:
+            return _error(404, f"The model `{model}` does not exist.")
+        no_effect = model == BASE or model.split("@")[0] in self.without_effect
+        shift = 0.0 if no_effect else int(self.loaded[model][:4], 16) / 65536 + 0.1
+        choices = [
+            {"index": index, "logprobs": {"top_logprobs": [{"token_id:1": -1.0 - shift, "token_id:2": -2.0}]}}
+            for index in range(len(body["prompt"]))
+        ]
+        return JSONResponse({"choices": choices})
+
+
+def _error(status: int, message: str) -> Response:
+    return JSONResponse({"error": {"message": message, "code": status}}, status)
