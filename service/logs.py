@@ -13,6 +13,7 @@ import orjson
 FILE = "gateway.log"
 _BYTES = 10_000_000
 _KEPT = 3
+_NOISY = ("torchao", "torch.utils._pytree", "bitsandbytes")  # warn about what nobody here asked for
 
 
 class JSONLines(logging.Formatter):
@@ -46,6 +47,8 @@ def log_to(target: TextIO | Path) -> logging.Handler:
     else:
         handler = logging.StreamHandler(target)
     handler.setFormatter(JSONLines())
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.ERROR)
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(logging.WARNING)

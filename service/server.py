@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 import time
@@ -18,7 +19,6 @@ from typing import TextIO
 import uvicorn
 import uvloop
 
-from pointsman.document import DocumentError
 from service.app import create_app
 from service.errors import RoutesRejected, ServiceError
 from service.gateway import Gateway
@@ -48,6 +48,7 @@ def serve(settings: Settings, report: Report, log_stream: TextIO | None = None) 
         address = f"{settings.gateway.host}:{settings.gateway.port}"
         report(f"can't listen on {address}: {exc.strerror}; choose another gateway.port or stop who has it")
         return 1
+    os.environ.setdefault("TQDM_DISABLE", "1")  # transformers draws bars on stderr while an encoder loads
     handler = log_to(log_stream if log_stream is not None else settings.state)
     try:
         with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -63,8 +64,15 @@ class _Server(uvicorn.Server):
 
 
 async def _serve(settings: Settings, listener: socket.socket, report: Report) -> int:
-    app = create_app(settings)
-    gateway: Gateway = app.state.gateway
+    try:
+        app = create_app(settings)
+        gateway: Gateway = app.state.gateway
+        await gateway.start()
+    except (ServiceError, OSError) as exc:
+        log.exception("the gateway did not start")
+        for line in exc.problems if isinstance(exc, RoutesRejected) else [str(exc)]:
+            report(line)
+        return 1
     config = uvicorn.Config(
         app,
         http="httptools",
@@ -76,13 +84,6 @@ async def _serve(settings: Settings, listener: socket.socket, report: Report) ->
     )
     server = _Server(config)
     _stop_on_signals(server, report)
-    try:
-        await gateway.start()
-    except (ServiceError, DocumentError, OSError) as exc:
-        log.exception("the gateway did not start")
-        for line in exc.problems if isinstance(exc, RoutesRejected) else [str(exc)]:
-            report(line)
-        return 1
     address = f"http://{_host(settings)}:{listener.getsockname()[1]}"
     progress = asyncio.create_task(_tell(gateway, address, report), name="progress")
     try:

@@ -136,6 +136,7 @@ class Desk:
     held: int = 0
     conversations: list[str] = field(default_factory=list)
     ready: bool = True
+    problems: tuple[str, ...] = ()
 
     async def start(self) -> None: ...
 

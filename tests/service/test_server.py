@@ -1,0 +1,119 @@
+"""The gateway as a process: it says how far it is, stops in order, and names what keeps it from starting."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import subprocess
+import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import orjson
+import pytest
+
+from tests.service.fake_vllm import FakeVLLM
+from tests.service.loopback import serving
+from tests.service.parts import ROUTES, write_settings
+
+ON_BASE = "\n".join(line for line in ROUTES.splitlines() if "adapter: " not in line or "fallback" in line)
+ON_BASE = ON_BASE.replace(", adapter: chat", "") + "\n"
+
+SCRIPT = """
+import sys
+from service import live
+from service.server import serve
+from service.settings import Settings
+from tests.service.parts import SpellingEncoder
+
+live.Encoder = SpellingEncoder
+sys.exit(serve(Settings.load(sys.argv[1]), lambda line: print(line, flush=True)))
+"""
+
+
+@asynccontextmanager
+async def started(folder: Path) -> AsyncGenerator[Process, None]:
+    """The gateway of ``folder`` in a process of its own, killed if it is still there at the end."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        SCRIPT,
+        str(folder / "pointsman.yaml"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def line_with(process: Process, words: str) -> str:
+    """The first line of progress that holds ``words``."""
+    assert process.stdout is not None
+    while line := (await process.stdout.readline()).decode():
+        if words in line:
+            return line.strip()
+    raise AssertionError(f"the gateway ended without saying {words!r}")
+
+
+async def test_from_start_to_an_orderly_stop(tmp_path: Path) -> None:
+    vllm = FakeVLLM(gate=asyncio.Event())
+    assert vllm.gate is not None
+    async with serving(vllm.app) as engine_url:
+        write_settings(tmp_path, engine_url, "gateway: {port: 0}\n", ON_BASE)
+        async with started(tmp_path) as process, httpx.AsyncClient(timeout=30) as http:
+            url = (await line_with(process, "ready: ")).removeprefix("ready: ")
+            body = {
+                "model": "auto",
+                "stream": True,
+                "messages": [{"role": "user", "content": "where is my parcel"}],
+            }
+            async with http.stream("POST", f"{url}/chat/completions", json=body) as response:
+                assert response.headers["x-pointsman-intent"] == "track_parcel"
+                process.send_signal(signal.SIGINT)
+                await line_with(process, "stopping")
+                vllm.gate.set()
+                text = (await response.aread()).decode()
+            assert text.endswith("data: [DONE]\n\n")  # what had begun was finished
+            assert await process.wait() == 0
+    lines = [orjson.loads(line) for line in (tmp_path / "state" / "gateway.log").read_bytes().splitlines()]
+    (request,) = [line for line in lines if line["logger"] == "pointsman.requests"]
+    assert request["status"] == 200
+    assert request["adapter"] == "pointsman-demo"
+
+
+async def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        write_settings(tmp_path, "http://127.0.0.1:1", f"gateway: {{port: {port}}}\n", ON_BASE)
+        async with started(tmp_path) as process:
+            said, stderr = await process.communicate()
+    assert process.returncode == 1
+    assert said.decode().count("\n") == 1
+    assert f"127.0.0.1:{port}" in said.decode()
+    assert stderr == b""
+
+
+@pytest.mark.parametrize(
+    ("extra", "routes", "says"),
+    [
+        ("", ON_BASE.replace("chain: cot", "chain: none"), "no chain 'none'"),
+        ("database: sqlite:////proc/nowhere/registry.db\n", ON_BASE, "/proc/nowhere"),
+    ],
+)
+async def test_what_keeps_it_from_starting_is_named(
+    tmp_path: Path, extra: str, routes: str, says: str
+) -> None:
+    write_settings(tmp_path, "http://127.0.0.1:1", "gateway: {port: 0}\n" + extra, routes)
+    async with started(tmp_path) as process:
+        said, stderr = await process.communicate()
+    assert process.returncode == 1
+    assert says in said.decode()
+    assert b"Traceback" not in said + stderr
