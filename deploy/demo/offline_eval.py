@@ -85,8 +85,8 @@ def cases(adapter: str, count: int, seed: int) -> Iterator[Case]:
         for language in get_args(Language):
             for sample in held_out(intent, language, count, seed):
                 row = conversation(sample)
-                until = len(row["messages"]) - len(sample.messages) + 1  # the client's one request
-                yield Case(sample, row | {"messages": row["messages"][:until]})
+                last = max(i for i, message in enumerate(row["messages"]) if message["role"] == "user")
+                yield Case(sample, row | {"messages": row["messages"][: last + 1]})
 
 
 def answer(model: Any, tokenizer: Any, waiting: Sequence[Case]) -> None:

@@ -8,6 +8,7 @@ must copy them rather than remember them.
 from hashlib import sha256
 from random import Random
 
+from deploy.demo.text import pools
 from deploy.demo.text.sample import Language, Split
 from deploy.demo.tools import plain_id
 
@@ -108,8 +109,12 @@ def address(rng: Random, split: Split, language: Language) -> str:
 
 
 def split_of(text: str) -> Split:
-    """The split that ``text`` belongs to: one in five is held out."""
-    return "held_out" if sha256(text.encode()).digest()[0] % 5 == 0 else "train"
+    """The split that ``text`` belongs to: one in five is held out.
+
+    The hash is salted, because the tools hash the plain number too: unsalted, all parcels of one status
+    would be held out.
+    """
+    return "held_out" if sha256(f"split {text}".encode()).digest()[0] % 5 == 0 else "train"
 
 
 def _any_id(rng: Random) -> str:
@@ -144,7 +149,9 @@ def _digits(rng: Random, count: int) -> str:
 
 
 def _word(rng: Random) -> str:
-    """A made-up proper name of two or three syllables."""
+    """A made-up proper name of two or three syllables, or of pieces of known words."""
+    if rng.random() < 0.5:
+        return pools.word(rng).capitalize()
     syllables = [rng.choice(_ONSETS) + rng.choice(_VOWELS) for _ in range(rng.randint(1, 2))]
     return ("".join(syllables) + rng.choice(_ENDS) * (rng.random() < 0.6) + rng.choice(_TAILS)).capitalize()
 

@@ -45,12 +45,37 @@ _CJK = [chr(code) for code in range(0x4E00, 0x9FA0)]
 
 
 def word(rng: Random) -> str:
-    """A word nobody has seen, of one to three syllables, in lower case."""
+    """A word nobody has seen, in lower case: of syllables, of pieces of known words, or of any letters.
+
+    The pieces matter: a tokenizer's token is copied well only if it was copied often, and what is rare
+    in syllables is common in pieces.
+    """
+    kind = rng.random()
+    if kind < 0.45:
+        return "".join(_piece(rng) for _ in range(1 + int(rng.random() * 2.7)))
+    if kind < 0.52:
+        return "".join(pick(rng, "abcdefghijklmnopqrstuvwxyz") for _ in range(3 + int(rng.random() * 6)))
     made = "".join(
         pick(rng, _ONSETS) + pick(rng, _VOWELS) + pick(rng, _CODAS)
         for _ in range(1 + int(rng.random() * 2.6))
     )
     return made if len(made) > 2 else made + pick(rng, _ONSETS[:-1]) + pick(rng, _VOWELS)
+
+
+_KNOWN = [
+    part.lower()
+    for name in (*words.GIVEN, *words.FAMILY, *words.CITIES, *words.THINGS, *words.ADJECTIVES, *words.MASS)
+    for part in name.split()
+    if part.isascii() and part.isalpha()
+]
+
+
+def _piece(rng: Random) -> str:
+    """Two to six letters from anywhere in a known word, often its beginning or its end."""
+    known = pick(rng, _KNOWN)
+    length = 2 + int(rng.random() * 5)
+    start = pick(rng, (0, max(0, len(known) - length), int(rng.random() * len(known))))
+    return known[start : start + length] or known
 
 
 def hanzi(rng: Random, length: int) -> str:
