@@ -57,6 +57,7 @@ def list_versions(
 
     Example: `pointsman adapters list --json`
     """
+    from rich import box
     from rich.table import Table
 
     from pointsman.cli.gateway import GatewayError
@@ -66,7 +67,9 @@ def list_versions(
     if as_json:
         typer.echo(json.dumps(versions, ensure_ascii=False, indent=2))
         return
-    table = Table("alias", "version", "state", "share", "in use", "rank", "folder", "registered")
+    table = Table(box=box.SIMPLE, padding=(0, 1))
+    for name in ("alias", "version", "state", "share", "in use", "rank", "registered"):
+        table.add_column(name, no_wrap=name == "version")
     for version in versions:
         live = version["state"] == "live"
         table.add_row(
@@ -76,7 +79,6 @@ def list_versions(
             f"{version['weight']} %" if live else "",
             str(version["leases"]),
             str(version["rank"]),
-            version["folder"],
             str(version["created"])[:16].replace("T", " "),
         )
     out().print(table if versions else "no adapter is registered: pointsman adapters register FOLDER")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FAILED = 1  # the command could not do what was asked
 REFUSED = 2  # it was asked wrongly, or a thing it needs is missing; nothing was begun
+QUIET = 10.0  # seconds between two plain lines on the same thing
 INTERRUPTED = 130  # Ctrl-C
 
 
@@ -71,6 +72,7 @@ class Progress:
             transient=True,
         )
         self._task: TaskID | None = None
+        self._thing, self._printed = "", 0.0  # of the last plain line
         self.last = ""  # line that was said
 
     def __enter__(self) -> Progress:
@@ -83,13 +85,19 @@ class Progress:
         """Say what is being done now."""
         self.last = line
         if not self._console.is_terminal:
-            seconds = time.monotonic() - self._began
-            self._console.print(f"[{seconds:5.1f} s] {line}", markup=False, soft_wrap=True)
+            self._print(line)
         elif self._task is None:
             self._task = self._bars.add_task(line, total=None)
             self._bars.start()
         else:
             self._bars.update(self._task, description=line)
+
+    def _print(self, line: str) -> None:
+        """A plain line; of those on one thing (the words before the colon) one in ``QUIET`` seconds."""
+        seconds, thing = time.monotonic() - self._began, line.partition(":")[0]
+        if thing != self._thing or seconds - self._printed >= QUIET:
+            self._thing, self._printed = thing, seconds
+            self._console.print(f"[{seconds:5.1f} s] {line}", markup=False, soft_wrap=True)
 
     def stop(self) -> None:
         """Take the spinner away, for instance before other output."""

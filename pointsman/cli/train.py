@@ -16,14 +16,13 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Another value than the recipe's; may be repeated."),
 ]
+RunsOption = Annotated[Path, typer.Option(metavar="FOLDER", help="Where the folders of runs are.")]
 
 
 def train(
     recipe: RecipeArgument,
     overrides: SetOption = None,
-    runs: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the run's folder is made.")] = Path(
-        "runs"
-    ),
+    runs: RunsOption = Path("runs"),
 ) -> None:
     """Train what a recipe says; everything about the run is in `runs/NAME`, the result in its `artefact`.
 
@@ -33,7 +32,7 @@ def train(
 
     - `pointsman train deploy/demo/recipes/base.yaml`
     - `pointsman train deploy/demo/recipes/support.yaml --set name=support-2 --set seed=2`
-    - `pointsman adapters register support runs/support-2/artefact --promote` then serves it
+    - `pointsman adapters register runs/support-2/artefact --promote` then serves it
     """
     err().print("loading the training libraries", style="dim")
     from pointsman.artefact import ArtefactError

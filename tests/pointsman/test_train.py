@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import training.preview
 import training.run
 from tests.pointsman.conftest import ROOT, Run
 from training.errors import BadRow, BadRows
+from training.preview import PreviewRow, Span
 
 RECIPE = ROOT / "deploy" / "demo" / "recipes" / "support.yaml"
 
@@ -38,6 +41,19 @@ def test_what_is_said_goes_to_stderr_and_the_artefact_to_stdout(
     ended = run("train", RECIPE, "--set", "seed=2", "--runs", tmp_path)
     assert ended.stdout == f"{tmp_path / 'support' / 'artefact'}\n"
     assert ended.stderr.endswith("step 1 of [2]\n")
+
+
+def test_preview_marks_what_is_trained(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def rows(path: Path, count: int, *, overrides: list[str], runs: Path) -> Iterator[PreviewRow]:
+        assert (path, count, overrides, runs) == (RECIPE, 2, ["seed=2"], Path("runs"))
+        yield PreviewRow("rows.jsonl", 1, (Span("asked [here]", False, 3), Span("told", True, 1)), False)
+        yield PreviewRow("rows.jsonl", 2, (Span("long", True, 1),), True)
+
+    monkeypatch.setattr(training.preview, "preview", rows)
+    shown = run("data", "preview", RECIPE, "--rows", "2", "--set", "seed=2").stdout
+    assert "rows.jsonl, row 1: 4 tokens, 1 trained\nasked [here][[told]]" in shown
+    assert "rows.jsonl, row 2: 1 tokens, 1 trained, too long\n[[long]]" in shown
+    assert shown.endswith("2 rows, 5 tokens, 2 of them trained (green; [[so]] without colours)\n")
 
 
 def test_an_error_of_training_is_its_message(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
