@@ -32,6 +32,7 @@ _GUARDIAN = Path(__file__).with_name("guardian.py")
 _TITLE = "VLLM::"  # how vLLM's engine and worker processes call themselves
 _POLL_SECONDS = 0.2
 _HEALTH_SECONDS = 5.0
+_KILL_SECONDS = 3.0
 _HUNG_SECONDS = 60.0  # without any answer from /health
 _NOISE = re.compile(r"^(\([^)]*\) )?((DEBUG|INFO|WARNING|ERROR) \S+ \S+ (\[[^\]]*\] ?)?)?")
 
@@ -99,10 +100,9 @@ class EngineProcess:
             if guardian.stdin is not None:
                 guardian.stdin.close()  # the guardian ends the group and itself
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(3.0):
+                async with asyncio.timeout(_KILL_SECONDS):
                     await _ended(guardian)
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(group, signal.SIGKILL)
+            await _empty(group)
             await _ended(guardian)
         if client is not None:
             await client.aclose()
@@ -193,6 +193,15 @@ async def _exit_of(pid: int) -> None:
     finally:
         loop.remove_reader(descriptor)
         os.close(descriptor)
+
+
+async def _empty(group: int) -> None:
+    """Kill what is left of a process group and wait until nothing is."""
+    deadline = time.monotonic() + _KILL_SECONDS
+    with contextlib.suppress(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.killpg(group, signal.SIGKILL)
+            await asyncio.sleep(0.01)
 
 
 def _free_port() -> int:
