@@ -196,12 +196,21 @@ async def _exit_of(pid: int) -> None:
 
 
 async def _empty(group: int) -> None:
-    """Kill what is left of a process group and wait until nothing is."""
+    """Kill what is left of a process group and wait until nothing of it runs."""
     deadline = time.monotonic() + _KILL_SECONDS
-    with contextlib.suppress(ProcessLookupError):
-        while time.monotonic() < deadline:
+    while time.monotonic() < deadline and _runs(group):
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(group, signal.SIGKILL)
-            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)
+
+
+def _runs(group: int) -> bool:
+    """Whether a process of the group is more than a zombie, for which nobody may ever ask."""
+    for pid in psutil.pids():
+        with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
+            if os.getpgid(pid) == group and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                return True
+    return False
 
 
 def _free_port() -> int:
