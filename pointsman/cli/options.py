@@ -15,7 +15,12 @@ DEMO_CONFIG = Path(pointsman.__file__).resolve().parent.parent / "deploy" / "dem
 ConfigOption = Annotated[
     Path,
     typer.Option(
-        "--config", "-c", metavar="FILE", show_default=False, help="The gateway's settings; else the demo's."
+        "--config",
+        "-c",
+        envvar="POINTSMAN_CONFIG",
+        metavar="FILE",
+        show_default=False,
+        help="The gateway's settings; else the demo's.",
     ),
 ]
 UrlOption = Annotated[

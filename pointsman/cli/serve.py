@@ -98,7 +98,7 @@ def _welcome(settings: Settings, config: Path, url: str, example: str) -> None:
     )
     out().print(f"[bold green]ready[/] at {url}; in another terminal, try\n")
     for line in lines:
-        out().print(f"  {line}", markup=False, soft_wrap=True)
+        out().print(f"  {line}".rstrip(), markup=False, soft_wrap=True)
     admin = "its digest is in the settings" if settings.gateway.admin_key else settings.state / ADMIN_KEY_FILE
     out().print(
         f"\nadmin key: {admin}",

@@ -26,7 +26,7 @@ adapters: {folder: adapters}
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     """``run("adapters", "list")`` as typed in a shell that sets nothing."""
-    for name in ("POINTSMAN_URL", "POINTSMAN_ADMIN_KEY", "POINTSMAN_API_KEY"):
+    for name in ("POINTSMAN_URL", "POINTSMAN_CONFIG", "POINTSMAN_ADMIN_KEY", "POINTSMAN_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "200")
     runner = CliRunner()

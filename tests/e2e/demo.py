@@ -1,0 +1,139 @@
+"""The real demo for tests: vLLM with the carried base and its adapters, and the gateway, started once.
+
+``pointsman serve`` runs as a user starts it, in a process of its own, with a state folder and an adapters
+folder of its own, so that a test may add to both. Use the fixture ``demo``; mark the test with ``e2e``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+HOME = ROOT / "deploy" / "demo"
+START_SECONDS = 240.0  # a cold start on a busy machine; a second one takes a quarter of it
+STOP_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A running demo."""
+
+    url: str
+    config: Path
+    process: subprocess.Popen[bytes]
+    output: Path  # what the command printed
+
+    @property
+    def state(self) -> Path:
+        """Its database, logs and admin key."""
+        return self.config.parent / "state"
+
+    @property
+    def adapters(self) -> Path:
+        """Its adapters folder, a copy of the demo's."""
+        return self.config.parent / "adapters"
+
+    @property
+    def admin(self) -> dict[str, str]:
+        """The header that lets the admin in."""
+        key = (self.state / "admin.key").read_text(encoding="utf-8").strip()
+        return {"authorization": f"Bearer {key}"}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a shell needs so that `pointsman` talks to this demo."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        ours = {"PATH": path, "POINTSMAN_URL": self.url, "POINTSMAN_CONFIG": str(self.config)}
+        return {**os.environ, **ours}
+
+    def ready(self) -> bool:
+        """Whether a request would succeed."""
+        try:
+            return httpx.get(f"{self.url}/ready", timeout=5, trust_env=False).is_success
+        except httpx.HTTPError:
+            return False
+
+    def wait_until_ready(self, seconds: float) -> None:
+        """Raises AssertionError with the last of its output if it isn't in time, or has ended."""
+        deadline = time.monotonic() + seconds
+        while not self.ready():
+            said = self.output.read_text(encoding="utf-8", errors="replace")[-4_000:]
+            assert self.process.poll() is None, f"the demo ended with {self.process.returncode}:\n{said}"
+            assert time.monotonic() < deadline, f"the demo was not ready after {seconds:g} s:\n{said}"
+            time.sleep(0.25)
+
+
+def demo_settings(folder: Path) -> Path:
+    """The demo's own settings with state and adapters in ``folder``."""
+    settings: dict[str, Any] = yaml.safe_load((HOME / "pointsman.yaml").read_text(encoding="utf-8"))
+    shutil.copytree(HOME / settings["adapters"]["folder"], folder / "adapters")
+    settings["state"] = "state"
+    settings["adapters"]["folder"] = "adapters"
+    settings["engine"]["model"] = str(HOME / settings["engine"]["model"])
+    settings["router"]["routes"] = str(HOME / settings["router"]["routes"])
+    settings["prompts"] = str((HOME / settings["prompts"]).resolve())
+    path = folder / "pointsman.yaml"
+    path.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    return path
+
+
+@contextmanager
+def running(folder: Path) -> Generator[Demo, None, None]:
+    """A demo of its own with its state in ``folder``; afterwards none of its processes is left."""
+    config, output = demo_settings(folder), folder / "output.txt"
+    port = _free_port()
+    words = [sys.executable, "-m", "pointsman.cli", "serve", "--config", str(config), "--port", str(port)]
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            words, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
+        )
+    demo = Demo(f"http://127.0.0.1:{port}", config, process, output)
+    try:
+        demo.wait_until_ready(START_SECONDS)
+        yield demo
+    finally:
+        stop(demo)
+
+
+def stop(demo: Demo) -> None:
+    """Ctrl-C; the command must end well and leave no process."""
+    if demo.process.poll() is None:
+        family = psutil.Process(demo.process.pid).children(recursive=True)
+        demo.process.send_signal(signal.SIGINT)
+        try:
+            status = demo.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(demo.process.pid, signal.SIGKILL)
+            raise
+        _, left = psutil.wait_procs(family, timeout=5)
+        assert not left, f"left behind: {left}"
+        assert status == 0, demo.output.read_text(encoding="utf-8", errors="replace")[-4_000:]
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Generator[Demo, None, None]:
+    """The demo, started once for the whole session."""
+    with running(tmp_path_factory.mktemp("demo")) as found:
+        yield found
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,161 @@
+"""Every command of the READMEs is run, as it stands, against the real demo.
+
+What is changed: the demo's address, the folder of runs, the training, which is cut to a few steps (``CUT``),
+and the count of evaluated cases. What is looked at and not run: ``make test`` (it would run itself) and what
+needs a GPU, whose configuration is loaded. ``make up`` is what the fixture ``demo`` does; here make is
+brought as far as the gateway, which finds its port in use.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from pointsman.cli.options import DEFAULT_URL
+from tests.e2e.demo import ROOT, Demo
+
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+TRAIN = "pointsman train deploy/demo/recipes/"
+CUT: Mapping[str, tuple[str, ...]] = {
+    "support-60-days.yaml": (
+        *("data.sources.0.rows=96", "data.validation_rows=16"),
+        *("train.steps=4", "train.batch_rows=4"),
+    ),
+    "base.yaml": (
+        *("data.sources.0.rows=300", "data.validation_rows=20", "data.max_tokens=128"),
+        *("model.hidden_size=64", "model.layers=1", "model.heads=1", "model.kv_heads=1"),
+        *("tokenizer.vocab_size=400", "tokenizer.sample_rows=200", "train.steps=2", "train.batch_rows=2"),
+    ),
+}
+SHOWN: Mapping[str, tuple[str, ...]] = {  # how a command begins → what its output must hold
+    "make test": ("pytest",),
+    "make up ACCEL=cuda": ("no problems",),
+    "make up": ("is in use by",),
+    "curl -i": ("200 OK", "x-pointsman-intent: track_parcel", "x-pointsman-chain: react", "PX482913"),
+    "pointsman route": ("complaint with confidence", "adapter support"),
+    "pointsman eval demo": ("task success",),
+    "pointsman check": ("no problems",),
+    "pointsman data preview": ("1 rows,",),
+    "pointsman train": ("artefact",),
+    "pointsman adapters register": ("support@",),
+    "pointsman adapters promote": ("is live, 100 %",),
+    "pointsman adapters list": ("live", "math"),
+    "pointsman adapters rollback": ("is live, 100 %",),
+    "source": (),
+}
+
+pytestmark = pytest.mark.e2e
+readmes = pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+
+
+def blocks(readme: str, language: str) -> list[str]:
+    """The fenced blocks of ``language``, in order."""
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    return [body for kind, body in FENCE.findall(text) if kind == language]
+
+
+def commands(readme: str) -> list[str]:
+    """Every command, in order; lines that go on are joined."""
+    return [
+        line
+        for block in blocks(readme, "bash")
+        for line in block.replace("\\\n", "").splitlines()
+        if line.strip()
+    ]
+
+
+@readmes
+@pytest.mark.timeout(600)
+def test_every_command_works(readme: str, demo: Demo, tmp_path: Path) -> None:
+    before = live(demo)
+    for command in commands(readme):
+        begin = next((begin for begin in SHOWN if command.startswith(begin)), None)
+        assert begin is not None, f"say in SHOWN what {command!r} must print"
+        status, output = run(command, demo, tmp_path)
+        for shown in SHOWN[begin]:
+            assert shown in output, f"{command}\n{output}"
+        assert status == 0, f"{command}\n{output}"
+        if begin == "pointsman adapters promote":
+            assert live(demo) != before
+    assert live(demo) == before  # rolled back
+
+
+@readmes
+def test_every_python_block_works(readme: str, demo: Demo) -> None:
+    found = blocks(readme, "python")
+    assert found
+    for block in found:
+        code = block.replace(DEFAULT_URL, demo.url)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("62") >= 2  # the whole answer, and the streamed one
+
+
+@readmes
+def test_the_configuration_shown_is_that_of_the_file(readme: str) -> None:
+    (shown,) = (yaml.safe_load(block) for block in blocks(readme, "yaml"))
+    whole: dict[str, Any] = yaml.safe_load((ROOT / "deploy/examples/qwen3-8b.yaml").read_text("utf-8"))
+    assert shown["engine"].items() <= whole["engine"].items()
+
+
+def test_both_languages_show_the_same_commands() -> None:
+    english, chinese = (
+        [command.split(" ")[:2] for command in commands(name)] for name in ("README.md", "README.zh-CN.md")
+    )
+    assert english == chinese
+
+
+def test_the_files_that_are_linked_exist() -> None:
+    for name in ("README.md", "README.zh-CN.md"):
+        for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / name).read_text(encoding="utf-8")):
+            assert (ROOT / target).exists(), f"{name}: {target}"
+
+
+def run(command: str, demo: Demo, folder: Path) -> tuple[int, str]:
+    """Status and output of one command, changed as the docstring of this module says."""
+    if command == "make up":
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            status, output = shell(f"make up PORT={taken.getsockname()[1]}", demo)
+        return int(status == 0), output
+    if command == "make test":
+        command = "make --dry-run test"
+    elif command.startswith("make up ACCEL=cuda CONFIG="):
+        command = f"pointsman check {command.rpartition('=')[2]}"
+    elif command.startswith(TRAIN):
+        sets = " ".join(f"--set {given}" for given in CUT[command.removeprefix(TRAIN)])
+        command = f"{command} {sets} --runs {shlex.quote(str(folder / 'runs'))}"
+    elif command.startswith("pointsman eval demo"):
+        status, output = shell(command.replace("--count 20", "--count 1"), demo)
+        return (0 if status == 0 or "below the bar" in output else status), output
+    return shell(command.replace(" runs/", f" {folder}/runs/").replace(DEFAULT_URL, demo.url), demo)
+
+
+def shell(command: str, demo: Demo) -> tuple[int, str]:
+    """Status and output of a line of bash."""
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=ROOT,
+        env=demo.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def live(demo: Demo) -> str:
+    """The version of ``support`` that is live."""
+    versions = httpx.get(f"{demo.url}/admin/adapters", headers=demo.admin).json()["data"]
+    (name,) = (v["name"] for v in versions if v["alias"] == "support" and v["state"] == "live")
+    return str(name)
