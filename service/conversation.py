@@ -37,6 +37,27 @@ def messages_of(body: Mapping[str, Any], most: int) -> list[Message]:
     return messages
 
 
+def check_choices(body: Mapping[str, Any], most: int) -> None:
+    """Bound the answers that one request may ask for; each takes a place in the engine.
+
+    Raises:
+        InvalidRequest: more than ``most``.
+    """
+    prompt = body.get("prompt")
+    many = isinstance(prompt, list) and not all(isinstance(token, int) for token in prompt)
+    prompts = len(prompt) if many and isinstance(prompt, list) else 1
+    for name in ("n", "best_of"):
+        choices = body.get(name)
+        if isinstance(choices, int) and choices * prompts > most:
+            raise InvalidRequest(
+                f"{name} is {choices} for {prompts} prompt{'s' if prompts > 1 else ''}; one request gets "
+                f"at most {most} answers",
+                name,
+            )
+    if prompts > most:
+        raise InvalidRequest(f"prompt holds {prompts} prompts; at most {most} are taken", "prompt")
+
+
 def conversation_key(body: Mapping[str, Any]) -> str:
     """The same for every turn of one conversation: a hash of its messages up to the first of the user.
 

@@ -13,9 +13,10 @@ from typing import Any, Protocol
 from chains.events import Chain, ChainRequest, Limits
 from chains.registry import chain_by_name
 from router.decision import Decision
-from service.conversation import Message, messages_of
+from service.conversation import Message, check_choices, messages_of
 from service.errors import InvalidRequest, ModelNotFound, NotReady
 from service.routes import FALLBACK, Route
+from service.settings import GatewaySettings
 
 AUTO = "auto"
 DIRECT = "direct"
@@ -65,12 +66,14 @@ class Plan:
 class Dispatch:
     """Turns the body of a request into a plan."""
 
-    def __init__(self, base: str, models: Models, routes: Decider, limits: Limits, max_messages: int) -> None:
+    def __init__(
+        self, base: str, models: Models, routes: Decider, limits: Limits, bounds: GatewaySettings
+    ) -> None:
         self._base = base
         self._models = models
         self._routes = routes
         self._limits = limits
-        self._max_messages = max_messages
+        self._bounds = bounds
 
     async def chat(self, body: Mapping[str, Any]) -> Plan:
         """The plan for a chat completion.
@@ -82,7 +85,8 @@ class Dispatch:
             PromptError: the conversation does not fit the route's prompt.
         """
         model = model_of(body)
-        messages = messages_of(body, self._max_messages)
+        messages = messages_of(body, self._bounds.max_messages)
+        check_choices(body, self._bounds.max_choices)
         stream = stream_of(body)
         parameters = {k: v for k, v in body.items() if k not in ("model", "messages", "stream")}
         if model != AUTO:

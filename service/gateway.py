@@ -55,7 +55,7 @@ class Gateway:
             self.adapters,
             self.routes,
             Limits(**settings.limits.model_dump()),
-            settings.gateway.max_messages,
+            settings.gateway,
         )
         self.exchange = Exchange(
             base, self.admission, self.adapters, settings.gateway.request_timeout_seconds

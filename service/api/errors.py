@@ -7,6 +7,7 @@ stands in the log under the request's id and nowhere else.
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -21,6 +22,8 @@ from router import errors as router
 from service import errors as service
 
 log = logging.getLogger("pointsman.errors")
+
+_PARAMETER = re.compile(r"(?:\(parameter=|'loc': 'body\.)([\w.]+)")  # as vLLM's messages name it
 
 INVALID = "invalid_request_error"
 SERVER = "server_error"
@@ -127,7 +130,9 @@ def _told_refusal(error: service.EngineRefused, request_id: str) -> Told:
     """The engine's 4xx is the client's fault and told in the engine's words; all else is not."""
     if 400 <= error.status < 500:
         row = TABLE[service.EngineRefused]
-        return Told(row.status, row.code, error_body(str(error), row.type, row.code))
+        named = _PARAMETER.search(str(error))
+        parameter = named[1] if named else None
+        return Told(row.status, row.code, error_body(str(error), row.type, row.code, parameter))
     log.error("request %s: the engine answered %d: %s", request_id, error.status, error)
     message = f"the engine failed on this request; the log says more under the request {request_id}"
     return Told(502, "engine_error", error_body(message, SERVER, "engine_error"))

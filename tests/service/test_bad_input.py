@@ -83,6 +83,7 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
         400,
         "messages[0].tool_calls[0].function.arguments",
     ),
+    ({"model": "support", "messages": [USER], "n": 10_000}, 400, "n"),
     ({"model": "auto", "messages": [USER], "stream": "yes"}, 400, "stream"),
     ({"model": "auto", "messages": [USER], "stream_options": {}}, 400, "stream_options"),
     ({"model": "auto", "messages": [USER], "stream": True, "stream_options": 1}, 400, "stream_options"),
@@ -147,16 +148,30 @@ async def test_body_over_the_limit(running: Running) -> None:
 
 
 async def test_the_engines_refusal_is_a_400_in_its_words(running: Running) -> None:
-    words = "This model's maximum context length is 2048 tokens."
+    words = "max_tokens=1000000000 cannot be greater than max_model_len=2048. (parameter=max_tokens, value=1)"
     running.vllm.refuse = (400, words)
     for stream in (False, True):
         error = check_error(await running.ask("where is my parcel", max_tokens=10**9, stream=stream), 400)
-        assert error["message"] == words
+        assert (error["message"], error["param"]) == (words, "max_tokens")
     running.vllm.refuse = None
     running.vllm.error_event = (400, words)  # status 200, and an error as the first event
     error = check_error(await running.ask("where is my parcel", stream=True), 400)
     assert error["message"] == words
     assert running.desk.held == 0
+
+
+async def test_completions_are_bounded(running: Running) -> None:
+    for body, parameter in (
+        ({"prompt": ["a"] * 1_000}, "prompt"),
+        ({"prompt": [[1, 2]] * 100, "n": 2}, "n"),
+        ({"prompt": "a", "best_of": 1_000}, "best_of"),
+        ({}, "prompt"),
+    ):
+        response = await running.http.post("/v1/completions", json={"model": "support", **body})
+        assert check_error(response, 400)["param"] == parameter
+    assert running.vllm.requests == []
+    tokens = {"model": "support", "prompt": [7] * 1_000}  # one prompt of a thousand tokens
+    assert (await running.http.post("/v1/completions", json=tokens)).status_code == 200
 
 
 async def test_unknown_paths_and_methods(running: Running) -> None:
