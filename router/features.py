@@ -30,6 +30,7 @@ DIRECTIONS = 512  # at most, kept of the n-grams
 _BUCKETS = 1 << 20  # of the hashed n-grams; only those seen in the examples are kept
 _CJK = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _RUNS = re.compile(rf"[{_CJK}]+|[^\W{_CJK}]+|[^\w\s]")
+_ID = re.compile(r"(?<![a-z0-9])#?[a-z]{1,4}-?\d{3,}[a-z0-9]*(?![a-z0-9])")
 _DIGITS = re.compile(r"\d+")
 
 
@@ -39,8 +40,8 @@ def fold(text: str) -> str:
 
 
 def grams(text: str) -> list[str]:
-    """The n-grams of a folded ``text``, regardless of case, every number read as the same one."""
-    folded = _DIGITS.sub("0", text.casefold())
+    """The n-grams of a folded ``text``, regardless of case; all ids are read as one id, all numbers as one."""
+    folded = _DIGITS.sub("0", _ID.sub("id0", text.casefold()))
     found: list[str] = []
     previous = ""
     for run in _RUNS.findall(folded):

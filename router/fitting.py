@@ -22,7 +22,7 @@ from router.folds import folds_of
 from router.report import FitReport, make_report
 
 FIRST_SHARES = Shares(chinese=0.75, other=0.45)  # where the choice of shares begins
-SHARES = (0.15, 0.3, 0.45, 0.6, 0.75, 0.9)  # tried in turn, for Chinese and for other scripts
+SHARES = (0.15, 0.45, 0.75, 0.9)  # tried in turn, for Chinese and for other scripts
 STRENGTHS = (10.0, 30.0, 100.0)  # of the logistic regression; tried in turn
 _CHOICE_ROWS = 3_000  # at most, that shares and strength are chosen on
 _FEWEST_OUTSIDE = 10  # examples out of scope that the gate can be fitted on

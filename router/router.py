@@ -28,7 +28,7 @@ NEAREST = 3  # examples that a decision lists
 
 
 class Router:
-    """A fitted model and its encoder. Immutable; calls must not overlap where the encoder's must not."""
+    """A fitted model and its encoder. Immutable; any thread may ask it."""
 
     def __init__(self, model: FittedModel, report: FitReport, encoder: TextEncoder, fingerprint: str) -> None:
         self.model = model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,15 @@ def test_vectors_have_length_one_and_mean_something(encoder: Encoder) -> None:
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     similar = vectors @ vectors.T
     assert similar[0, 1] > similar[0, 2] + 0.3
+
+
+def test_many_texts_keep_their_order_and_threads_do_not_meet(encoder: Encoder) -> None:
+    texts = [f"parcel number {n} " + "is late " * (n % 7) for n in range(80)]
+    alone = encoder.encode(texts)
+    np.testing.assert_allclose(alone[[3, 50]], encoder.encode([texts[3], texts[50]]), atol=1e-5)
+    with ThreadPoolExecutor(3) as pool:
+        for together in pool.map(encoder.encode, [texts] * 3):
+            np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
 def test_no_texts_no_vectors(encoder: Encoder) -> None:
