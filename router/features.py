@@ -40,7 +40,7 @@ def fold(text: str) -> str:
 
 
 def grams(text: str) -> list[str]:
-    """The n-grams of a folded ``text``, regardless of case; all ids are read as one id, all numbers as one."""
+    """The n-grams of a folded ``text``, regardless of case; ids are read as one id, numbers as one number."""
     folded = _DIGITS.sub("0", _ID.sub("id0", text.casefold()))
     found: list[str] = []
     previous = ""
