@@ -62,10 +62,18 @@ class Demo:
         ours = {"PATH": path, "POINTSMAN_URL": self.url, "POINTSMAN_CONFIG": str(self.config)}
         return {**os.environ, **ours}
 
+    @property
+    def said(self) -> str:
+        """What the command has printed so far."""
+        return self.output.read_text(encoding="utf-8", errors="replace")
+
     def ready(self) -> bool:
-        """Whether a request would succeed."""
+        """Whether a request would succeed, and the user was told so."""
         try:
-            return httpx.get(f"{self.url}/ready", timeout=5, trust_env=False).is_success
+            return (
+                "Ctrl-C" in self.said
+                and httpx.get(f"{self.url}/ready", timeout=5, trust_env=False).is_success
+            )
         except httpx.HTTPError:
             return False
 
@@ -73,8 +81,8 @@ class Demo:
         """Raises AssertionError with the last of its output if it isn't in time, or has ended."""
         deadline = time.monotonic() + seconds
         while not self.ready():
-            said = self.output.read_text(encoding="utf-8", errors="replace")[-4_000:]
-            assert self.process.poll() is None, f"the demo ended with {self.process.returncode}:\n{said}"
+            ended, said = self.process.poll(), self.said[-4_000:]
+            assert ended is None, f"the demo ended with {ended}:\n{said}"
             assert time.monotonic() < deadline, f"the demo was not ready after {seconds:g} s:\n{said}"
             time.sleep(0.25)
 
@@ -123,7 +131,7 @@ def stop(demo: Demo) -> None:
             raise
         _, left = psutil.wait_procs(family, timeout=5)
         assert not left, f"left behind: {left}"
-        assert status == 0, demo.output.read_text(encoding="utf-8", errors="replace")[-4_000:]
+        assert status == 0, demo.said[-4_000:]
 
 
 @pytest.fixture(scope="session")

@@ -13,12 +13,11 @@ pytestmark = pytest.mark.e2e
 
 
 def test_it_says_what_to_try_and_that_works(demo: Demo) -> None:
-    said = demo.output.read_text(encoding="utf-8")
-    command = said.split("try\n\n")[1].split("\n\n")[0].strip()
+    command = demo.said.split("try\n\n")[1].split("\n\n")[0].strip()
     assert command.startswith(f"curl {demo.url}/v1/chat/completions")
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert "PX482913" in done.stdout
-    assert f"admin key: {demo.state / 'admin.key'}" in said
+    assert f"admin key: {demo.state / 'admin.key'}" in demo.said
 
 
 def test_every_route_of_the_demo_can_be_taken(demo: Demo) -> None:
