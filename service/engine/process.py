@@ -34,7 +34,8 @@ _POLL_SECONDS = 0.2
 _HEALTH_SECONDS = 5.0
 _KILL_SECONDS = 3.0
 _HUNG_SECONDS = 60.0  # without any answer from /health
-_NOISE = re.compile(r"^(\([^)]*\) )?((DEBUG|INFO|WARNING|ERROR) \S+ \S+ (\[[^\]]*\] ?)?)?")
+_PREFIX = re.compile(r"^(\([^)]*\) )?((DEBUG|INFO|WARNING|ERROR) \S+ \S+ (\[[^\]]*\] ?)?)?")
+_INFO = re.compile(r"^\([^)]*\) INFO \S+ \S+ \[[^\]]*\] (?!Route: )([A-Z].*)")
 
 Command = Callable[[EngineSettings, int], Sequence[str]]
 
@@ -134,13 +135,13 @@ class EngineProcess:
         return out
 
     def last_line(self) -> str:
-        """The last thing that this start wrote to the log, without its prefix."""
-        lines = self._lines()
-        return lines[-1] if lines else ""
+        """The last thing that vLLM said since this start, warnings and its libraries' noise left out."""
+        said = [match[1] for line in self._lines() if (match := _INFO.match(line))]
+        return said[-1] if said else "importing"
 
     def _reason(self) -> str:
         """The last line of the log that names an error."""
-        lines = self._lines()
+        lines = [_PREFIX.sub("", line) for line in self._lines()]
         errors = [line for line in lines if re.search(r"\w*(Error|Exception): ", line)]
         return (errors or lines or ["it wrote nothing"])[-1]
 
@@ -149,8 +150,7 @@ class EngineProcess:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(self._log_start, size - 16_384))
             text = file.read().decode(errors="replace")
-            lines = [_NOISE.sub("", line.strip()) for line in re.split(r"[\r\n]+", text)]
-            return [line for line in lines if line]
+            return [line.strip() for line in re.split(r"[\r\n]+", text) if line.strip()]
         return []
 
     async def _wait_until_healthy(self, guardian: subprocess.Popen[bytes], client: EngineClient) -> None:
