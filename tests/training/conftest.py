@@ -1,0 +1,86 @@
+"""A base of two small layers with random weights, and recipes that train on it in about a second."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from tests.training.rows import CONVERSATIONS, TEMPLATE, spoken, write_rows
+from training import base as bases
+from training import tokenizer as bpe
+from training.recipe import Architecture
+
+Recipe = Callable[..., Path]
+SHAPE = Architecture(hidden_size=32, layers=2, heads=2, kv_heads=2, intermediate_size=64, context=512)
+
+
+@pytest.fixture(autouse=True)
+def _cpu_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exact comparisons want the same arithmetic on every machine, and no fork server for tiny files."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+
+
+def make_base(folder: Path, template: str = TEMPLATE, seed: int = 0) -> Path:
+    """A base folder as ``pointsman train`` makes it, but for the training."""
+    tokenizer = bpe.train(spoken(), vocab_size=420, chat_template=template, context=SHAPE.context)
+    folder.mkdir(parents=True)
+    bases.save(bases.new_model(SHAPE, tokenizer, seed), tokenizer, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_base(tmp_path_factory.mktemp("tiny") / "base")
+
+
+@pytest.fixture
+def tokenizer(base: Path) -> Any:
+    return bases.load_tokenizer(str(base))
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, base: Path) -> Recipe:
+    """``recipe(rows=[...], **{"train.steps": 4})`` writes a recipe of sft and gives its path."""
+
+    def write(rows: list[dict[str, Any]] = CONVERSATIONS, name: str = "tiny", **changes: Any) -> Path:
+        path = tmp_path / f"{name}.yaml"
+        content: dict[str, Any] = {
+            "stage": "sft",
+            "name": name,
+            "alias": "tiny",
+            "base": str(base),
+            "lora": {"rank": 4, "alpha": 8},
+            "data": {
+                "sources": [
+                    {"path": str(write_rows(tmp_path / f"{name}.jsonl", rows)), "format": "messages"}
+                ],
+                "validation_rows": 6,
+                "max_tokens": 256,
+            },
+            "train": {
+                "steps": 4,
+                "batch_rows": 4,
+                "learning_rate": 0.01,
+                "log_every": 2,
+                "precision": "fp32",
+            },
+        }
+        for key, value in changes.items():
+            place = content
+            *parents, last = key.split(".")
+            for parent in parents:
+                place = place[parent]
+            place[last] = value
+            if value is None:
+                del place[last]
+        path.write_text(yaml.safe_dump(content), encoding="utf-8")
+        return path
+
+    return write

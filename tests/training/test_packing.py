@@ -1,0 +1,103 @@
+"""Rows that share a block learn as if they were alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from training import base as bases
+from training import trainer
+from training.prepare import TokenRows
+from training.recipe import Optimisation
+
+BLOCK = 64
+
+
+@pytest.fixture
+def model(base: Path) -> Any:
+    """The tiny model with its weights made larger, so that what a token can see matters to its loss."""
+    loaded: Any = bases.load_model(str(base))
+    with torch.no_grad():
+        for parameter in loaded.parameters():
+            if parameter.dim() > 1:
+                parameter.mul_(8)
+    return loaded
+
+
+def rows(lengths: list[int], seed: int = 0) -> TokenRows:
+    """Random tokens and masks."""
+    rng = np.random.default_rng(seed)
+    total = sum(lengths)
+    return TokenRows(
+        rng.integers(10, 260, total, dtype=np.int32), rng.random(total) < 0.7, np.array(lengths, np.int64)
+    )
+
+
+def alone(model: Any, ids: np.ndarray[Any, Any], mask: np.ndarray[Any, Any]) -> tuple[float, int]:
+    """Summed loss of one row and its trained tokens, written out with torch's own cross entropy."""
+    tokens = torch.from_numpy(ids.astype(np.int64))
+    with torch.no_grad():
+        logits = model(input_ids=tokens[None]).logits[0]
+    losses = torch.nn.functional.cross_entropy(logits[:-1], tokens[1:], reduction="none")
+    trained = torch.from_numpy(mask[1:].copy())
+    return float(losses[trained].double().sum()), int(trained.sum())
+
+
+def separately(model: Any, given: TokenRows) -> tuple[float, int]:
+    sums = [
+        alone(model, given.ids[start : start + length], given.loss_mask[start : start + length])
+        for start, length in zip(given.starts, given.lengths, strict=True)
+    ]
+    return sum(loss for loss, _ in sums), sum(count for _, count in sums)
+
+
+def build(model: Any, tokenizer: Any, given: Any, checkpoints: Path) -> Any:
+    plan = Optimisation(learning_rate=0.1, batch_rows=3, precision="fp32")
+    return trainer.build(model, tokenizer, given, given, plan, seed=0, checkpoints=checkpoints, callbacks=[])
+
+
+def test_packed_loss_is_the_sum_of_separate_losses(model: Any, tokenizer: Any, tmp_path: Path) -> None:
+    given = rows([5, 40, 2, 17, 30, 9, 64, 12, 33, 1])
+    packed = trainer.packed(given, BLOCK)
+    assert len(packed) < len(given)
+    training = build(model, tokenizer, packed, tmp_path)
+    total, count = separately(model, given)
+    batch = training.data_collator(list(training.train_dataset))
+    assert int((batch["labels"] != trainer.IGNORED).sum()) == count
+    with torch.no_grad():
+        loss = float(training.compute_loss(model, dict(batch), num_items_in_batch=torch.tensor(count)))
+        assert loss == pytest.approx(total / count, abs=1e-5)
+        # And it would show: with positions that run on through a block, its rows see each other.
+        batch["position_ids"] = torch.arange(batch["input_ids"].shape[1]).expand_as(batch["input_ids"])
+        leaking = float(training.compute_loss(model, dict(batch), num_items_in_batch=torch.tensor(count)))
+    assert abs(leaking - loss) > 1e-2
+
+
+def test_rows_padded_beside_each_other_learn_as_alone(model: Any, tokenizer: Any, tmp_path: Path) -> None:
+    given = rows([5, 40, 2, 17], seed=1)
+    training = build(model, tokenizer, trainer.dataset(given), tmp_path)
+    total, count = separately(model, given)
+    batch = training.data_collator(list(training.train_dataset))
+    with torch.no_grad():
+        loss = float(training.compute_loss(model, dict(batch), num_items_in_batch=torch.tensor(count)))
+    assert loss == pytest.approx(total / count, abs=1e-5)
+
+
+def test_evaluation_keeps_packed_rows_apart_too(model: Any, tokenizer: Any, tmp_path: Path) -> None:
+    given = rows([20, 40, 4], seed=2)  # one block
+    training = build(model, tokenizer, trainer.packed(given, BLOCK), tmp_path)
+    total, count = separately(model, given)
+    assert training.evaluate()["eval_loss"] == pytest.approx(total / count, abs=1e-5)
+
+
+def test_a_row_longer_than_a_block_is_cut_and_nothing_is_lost() -> None:
+    given = rows([3 * BLOCK + 5, 7])
+    packed = trainer.packed(given, BLOCK)
+    assert sorted(token for block in packed["input_ids"] for token in block) == sorted(given.ids.tolist())
+    assert max(len(block) for block in packed["input_ids"]) == BLOCK
+    lengths = sorted(int(length) for block in packed["seq_lengths"] for length in block)
+    assert lengths == [5, 7, BLOCK, BLOCK, BLOCK]
