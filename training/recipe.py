@@ -216,6 +216,10 @@ def _override(raw: dict[str, Any], given: str) -> Problem | None:
     parts = key.split(".")
     if not separator or not all(parts):
         return Problem(None, "", f"--set {given}: must be key=value, such as train.steps=20")
+    try:
+        chosen = yaml.safe_load(value)
+    except yaml.YAMLError as exc:
+        return Problem(None, "", f"--set {given}: the value is not YAML: {getattr(exc, 'problem', exc)}")
     node: Any = raw
     for part in parts[:-1]:
         if isinstance(node, dict):
@@ -225,9 +229,9 @@ def _override(raw: dict[str, Any], given: str) -> Problem | None:
         else:
             return _no_such(given, part, node)
     if isinstance(node, dict):
-        node[parts[-1]] = yaml.safe_load(value)
+        node[parts[-1]] = chosen
     elif isinstance(node, list) and parts[-1].isdigit() and int(parts[-1]) < len(node):
-        node[int(parts[-1])] = yaml.safe_load(value)
+        node[int(parts[-1])] = chosen
     else:
         return _no_such(given, parts[-1], node)
     return None
