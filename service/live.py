@@ -127,8 +127,9 @@ class LiveRoutes:
         try:
             if live is not None and live.table.examples.digest == table.examples.digest:
                 router = live.router
-            else:  # an encoder of its own, because the live router's is in use
-                encoder = Encoder.load(self._settings.router.encoder)
+            else:
+                name = self._settings.router.encoder
+                encoder = Encoder.load(name) if live is None else live.router.encoder
                 router = Router.fit_or_load(table.examples, encoder, self._settings.state / "router")
             for route in table.all():
                 route.chain.warm()

@@ -13,7 +13,7 @@ import orjson
 FILE = "gateway.log"
 _BYTES = 10_000_000
 _KEPT = 3
-_NOISY = ("torchao", "torch.utils._pytree", "bitsandbytes")  # warn about what nobody here asked for
+_NOISY = ("torchao", "bitsandbytes")  # warn about what nobody here asked for
 
 
 class JSONLines(logging.Formatter):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import socket
 import time
@@ -48,7 +47,6 @@ def serve(settings: Settings, report: Report, log_stream: TextIO | None = None) 
         address = f"{settings.gateway.host}:{settings.gateway.port}"
         report(f"can't listen on {address}: {exc.strerror}; choose another gateway.port or stop who has it")
         return 1
-    os.environ.setdefault("TQDM_DISABLE", "1")  # transformers draws bars on stderr while an encoder loads
     handler = log_to(log_stream if log_stream is not None else settings.state)
     try:
         with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

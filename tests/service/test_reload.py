@@ -11,7 +11,7 @@ from pointsman.document import DocumentError
 from service.errors import RoutesRejected
 from service.routes import load_table
 from service.settings import LimitSettings, Settings
-from tests.service.conftest import Running, Start, until
+from tests.service.conftest import Running, Start
 from tests.service.parts import PROMPT, ROUTES, write_settings
 
 TRACK = "where is my parcel"
@@ -51,11 +51,11 @@ async def test_broken_set_keeps_the_old_one_and_says_what_is_wrong(running: Runn
 
 
 async def test_a_changed_file_is_loaded_without_being_asked(running: Running) -> None:
-    await asyncio.sleep(0.3)  # the watch begins
     path = running.folder / "prompts" / "support.yaml"
-    path.write_text(PROMPT.format(name="support").replace('"support of', '"now of'), "utf-8")
     before = running.gateway.routes.live
-    await until(lambda: running.gateway.routes.live is not before)
+    while running.gateway.routes.live is before:  # the watch may begin after the first change
+        path.write_text(PROMPT.format(name="support").replace('"support of', '"now of'), "utf-8")
+        await asyncio.sleep(0.3)
     await running.ask(TRACK)
     assert running.vllm.requests[-1]["messages"][0]["content"] == "now of Northway"
 
