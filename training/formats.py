@@ -68,7 +68,7 @@ def alpaca(raw: dict[str, Any]) -> Row:
     turns: list[dict[str, Any]] = []
     if raw.get("system"):
         turns.append({"role": "system", "content": _text(raw, "system")})
-    for i, pair in enumerate(raw.get("history") or []):
+    for i, pair in enumerate(_list(raw, "history") if raw.get("history") else []):
         if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(part, str) for part in pair):
             raise FieldError(f"history.{i}", "must be a pair of texts, [question, answer]")
         turns += [{"role": "user", "content": pair[0]}, {"role": "assistant", "content": pair[1]}]
@@ -124,6 +124,13 @@ def _message(turn: Any, at: str) -> dict[str, Any]:
     content, calls = turn.get("content"), turn.get("tool_calls")
     if not isinstance(content, str | list) and not (content is None and calls):
         raise FieldError(f"{at}.content", f"must be a text, found {content!r}")
+    for i, part in enumerate(content if isinstance(content, list) else ()):
+        if not isinstance(part.get("text") if isinstance(part, dict) else part, str):
+            raise FieldError(
+                f"{at}.content.{i}", f'must be a text, or {{"type": "text", "text": ...}}; found {part!r}'
+            )
+    if turn.get("weight") not in (None, 0, 1):
+        raise FieldError(f"{at}.weight", f"must be 0 (not learned) or 1, found {turn['weight']!r}")
     if not calls:
         return turn
     if not isinstance(calls, list):
