@@ -124,10 +124,13 @@ def _from_generator(source: GeneratorSource, part: Part) -> Iterator[tuple[str, 
     generate = _resolve(source.generator)
     try:
         rows = generate(rows=part.rows, seed=part.seed, **source.arguments)
-    except TypeError as exc:
+    except (TypeError, ValueError) as exc:
         raise SourceError(f"{source.generator}: does not take these arguments: {exc}") from exc
-    for number, row in enumerate(rows, part.start + 1):
-        yield f"{source.label} row {number}", row
+    try:
+        for number, row in enumerate(rows, part.start + 1):
+            yield f"{source.label} row {number}", row
+    except ValueError as exc:  # how a function refuses the value of an argument, here at its first row
+        raise SourceError(f"{source.label}: {exc}") from exc
 
 
 def _resolve(name: str) -> Callable[..., Any]:
