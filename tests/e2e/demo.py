@@ -6,6 +6,7 @@ folder of its own, so that a test may add to both. Use the fixture ``demo``; mar
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
@@ -28,6 +29,7 @@ ROOT = Path(__file__).parents[2]
 HOME = ROOT / "deploy" / "demo"
 START_SECONDS = 240.0  # a cold start on a busy machine; a second one takes a quarter of it
 STOP_SECONDS = 30.0
+PR_SET_PDEATHSIG = 1  # of prctl
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,13 @@ def running(folder: Path) -> Generator[Demo, None, None]:
     words = [sys.executable, "-m", "pointsman.cli", "serve", "--config", str(config), "--port", str(port)]
     with output.open("wb") as file:
         process = subprocess.Popen(
-            words, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
+            words,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+            preexec_fn=_stop_with_parent,
         )
     demo = Demo(f"http://127.0.0.1:{port}", config, process, output)
     try:
@@ -139,6 +147,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Generator[Demo, None, None
     """The demo, started once for the whole session."""
     with running(tmp_path_factory.mktemp("demo")) as found:
         yield found
+
+
+def _stop_with_parent() -> None:
+    """A test run that is killed takes the demo with it (Linux)."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
 
 
 def _free_port() -> int:
