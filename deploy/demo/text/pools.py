@@ -135,6 +135,10 @@ def city(rng: Random, language: Language, split: Split) -> str:
 def _city(rng: Random) -> str:
     if rng.random() < 0.6:
         return pick(rng, words.CITIES)
+    if rng.random() < 0.4:  # names of several words, of which no part may be lost
+        first = pick(rng, words.TOWN_BEGINNINGS)
+        second = word(rng).capitalize() if rng.random() < 0.7 else pick(rng, words.CITIES).split()[-1]
+        return f"{first} {second}"
     ending = pick(
         rng, ["", "", "ton", "ford", "burg", "ham", "by", "ville", "stad", "haven", " Bay", " Hill"]
     )
@@ -144,7 +148,8 @@ def _city(rng: Random) -> str:
 def _zh_city(rng: Random) -> str:
     if rng.random() < 0.65:
         return pick(rng, words.ZH_CITIES)
-    return hanzi(rng, 1) + pick(rng, "州阳安江城山海口门宁") if rng.random() < 0.8 else hanzi(rng, 2)
+    length = pick(rng, (1, 1, 1, 2, 2, 3))
+    return hanzi(rng, length) + pick(rng, "州阳安江城山海口门宁岛") if rng.random() < 0.8 else hanzi(rng, length + 1)
 
 
 def product(rng: Random, language: Language, split: Split) -> str:

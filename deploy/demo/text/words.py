@@ -36,6 +36,10 @@ Haddad Okafor Mensah Adeyemi Tanaka Sato Suzuki Kim Park Lee Nguyen Tran Chen Wa
 Huang Lin Wu Zhou Miller King Scott Young Allen Hayes Brooks Foster Gray Long Ross Powell Stone Fox
 Marsh Lane Frost Day Nash
 """)
+TOWN_BEGINNINGS = _words("""
+The San Santa Saint New Old Port Fort Mount Great Little North South East West Upper Lower Los Las
+La El Le Bad Buenos Rio Puerto Cape Lake Long Grand Hong Kuala Tel Ho Sao Den Novi Nizhny Royal
+""")
 CITIES = _words("""
 London Paris Berlin Madrid Rome Vienna Prague Warsaw Lisbon Dublin Oslo Stockholm Copenhagen
 Helsinki Brussels Amsterdam Rotterdam Hamburg Munich Cologne Frankfurt Leipzig Dresden Bremen Zurich
