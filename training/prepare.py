@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training import render, sources
-from training.errors import NothingToLearn
+from training.errors import BadRow, BadRows, NothingToLearn
 from training.recipe import CptRecipe, Recipe
 
 if TYPE_CHECKING:
@@ -85,16 +85,22 @@ def sample_texts(recipe: CptRecipe, chat_template: str, rows: int) -> Iterator[s
             if left > 0:
                 wanted.append(part)
                 left -= part.rows or left
+    bad: list[BadRow] = []
     with _workers(len(wanted)) as run:
         for texts in run(partial(_texts, chat_template=chat_template), wanted):
-            yield from texts[: max(1, round(rows / len(wanted)))]
+            if isinstance(texts, BadRows):
+                bad += texts.rows
+            else:
+                yield from texts[: max(1, round(rows / len(wanted)))]
+    if bad:
+        raise BadRows(bad)
 
 
 def prepare(recipe: Recipe, tokenizer_folder: Path, report: Report) -> Prepared:
     """The recipe's rows as tokens, shuffled, the last ``validation_rows`` of them kept for evaluation.
 
     Raises:
-        SourceError, BadRows: the data can't be used.
+        SourceError, BadRows: the data can't be used; BadRows has those of all sources.
         NothingToLearn: no row is left, no token is trained, or no end of turn is.
     """
     parts = [part for source in recipe.data.sources for part in sources.parts(source, recipe.seed)]
@@ -105,9 +111,13 @@ def prepare(recipe: Recipe, tokenizer_folder: Path, report: Report) -> Prepared:
     digests: dict[str, list[str]] = {}
     dropped: dict[str, int] = {}
     weights: list[NDArray[np.float64]] = []
+    bad: list[BadRow] = []
     ends_trained = 0
     with _workers(len(parts)) as run:
         for part, result in zip(parts, run(encode, parts), strict=True):
+            if isinstance(result, BadRows):
+                bad += result.rows
+                continue
             encoded.append(result.rows)
             digests.setdefault(part.source.label, []).append(result.digest)
             weights.append(np.full(len(result.rows), part.source.weight))
@@ -116,6 +126,8 @@ def prepare(recipe: Recipe, tokenizer_folder: Path, report: Report) -> Prepared:
                 dropped[why] = dropped.get(why, 0) + count
             if len(parts) > 1 and len(encoded) % max(1, len(parts) // 5) == 0:
                 report(f"read {len(encoded)} of {len(parts)} parts of the data")
+    if bad:
+        raise BadRows(bad)
     rows = TokenRows.join(encoded)
     _refuse_unlearnable(rows, ends_trained, dropped, recipe)
     rng = np.random.default_rng(recipe.seed)
@@ -137,14 +149,18 @@ class _Encoded:
     ends_trained: int  # trained end-of-turn tokens
 
 
-def _texts(part: sources.Part, chat_template: str) -> list[str]:
+def _texts(part: sources.Part, chat_template: str) -> list[str] | BadRows:
     from tokenizers import Tokenizer, models
     from transformers import PreTrainedTokenizerFast
 
     template: Any = PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer(models.BPE()), chat_template=chat_template
     )
-    return [render.text(template, row) for row in sources.read(part, "cpt")]
+    try:
+        rows = sources.read(part, "cpt")
+    except BadRows as exc:
+        return exc
+    return [render.text(template, row) for row in rows]
 
 
 _tokenizers: dict[str, Any] = {}  # of this worker process
@@ -158,9 +174,12 @@ def _tokenizer(folder: str) -> PreTrainedTokenizerBase:
     return _tokenizers[folder]
 
 
-def _encode(part: sources.Part, folder: str, stage: render.Stage, max_tokens: int) -> _Encoded:
+def _encode(part: sources.Part, folder: str, stage: render.Stage, max_tokens: int) -> _Encoded | BadRows:
     tokenizer = _tokenizer(folder)
-    rows = sources.read(part, stage)
+    try:
+        rows = sources.read(part, stage)
+    except BadRows as exc:
+        return exc
     all_ids: list[int] = []
     all_masks: list[int] = []
     lengths: list[int] = []

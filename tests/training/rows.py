@@ -10,7 +10,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "deploy" / "demo" / "recipes"
 TEMPLATE = (ROOT / "deploy" / "demo" / "chat_template.jinja").read_text(encoding="utf-8")
-WORDS = "red green blue parcel street river seven eleven early late".split()
+WORDS = ["red", "green", "blue", "parcel", "street", "river", "seven", "eleven", "early", "late"]
 
 
 def said(question: str, answer: str, **more: Any) -> dict[str, Any]:

@@ -1,0 +1,119 @@
+"""A recipe that is wrong says all that is wrong with it; the demo's are right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pointsman import artefact
+from pointsman.document import DocumentError
+from tests.training.conftest import Recipe
+from tests.training.rows import RECIPES, ROOT
+from training import recipe as recipes
+from training.recipe import CptRecipe, GeneratorSource, SftRecipe
+
+MAX_ADAPTER_BYTES = 1_500_000
+
+
+def problems(path: Path, *overrides: str) -> list[str]:
+    with pytest.raises(DocumentError) as caught:
+        recipes.load(path, overrides)
+    return [f"{p.line} {p.field}: {p.message}" for p in caught.value.problems]
+
+
+def test_every_problem_is_reported_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text(
+        "stage: sft\n"
+        "name: Tiny One\n"
+        "alias: tiny\n"
+        "bases: here\n"
+        "data:\n"
+        "  sources:\n"
+        "    - {generator: no-colon, rows: 0}\n"
+        "    - {path: rows.jsonl, format: csv}\n"
+        "train: {learning_rat: 0.1, steps: 0}\n",
+        encoding="utf-8",
+    )
+    found = "\n".join(problems(path))
+    assert "2 name: " in found
+    assert "4 bases: unknown key; did you mean 'base'?" in found
+    assert "1 base: is required" in found
+    assert "7 data.sources.0" in found
+    assert "8 data.sources.1" in found
+    assert "9 train.learning_rat: unknown key; did you mean 'learning_rate'?" in found
+    assert "9 train.steps: " in found
+
+
+def test_a_stage_that_there_is_not_names_those_that_there_are(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text("stage: sftt\nname: x\n", encoding="utf-8")
+    assert problems(path) == ["None stage: must be one of cpt, sft, found 'sftt'"]
+    path.write_text("name: x\n", encoding="utf-8")
+    assert problems(path) == ["None stage: must be one of cpt, sft"]
+
+
+def test_cpt_starts_from_one_thing(tmp_path: Path) -> None:
+    text = (RECIPES / "base.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "r.yaml"
+    path.write_text(text.replace("stage: cpt", "stage: cpt\nbase: here"), encoding="utf-8")
+    assert "give either base (to go on from one) or model (to make one)" in problems(path)[0]
+
+
+def test_overrides_change_values_deep_inside(recipe: Recipe) -> None:
+    path = recipe()
+    changed = recipes.load(path, ["train.steps=9", "data.sources.0.weight=0.5", "seed=3"])
+    assert (changed.train.steps, changed.data.sources[0].weight, changed.seed) == (9, 0.5, 3)
+    assert recipes.load(path).train.steps == 4
+
+
+def test_overrides_that_fit_nothing_are_refused_together(recipe: Recipe) -> None:
+    found = problems(recipe(), "train.steps", "data.sources.4.rows=1", "name.x=1")
+    assert [line.partition(": ")[2].partition(":")[0] for line in found] == [
+        "--set train.steps",
+        "--set data.sources.4.rows=1",
+        "--set name.x=1",
+    ]
+    assert "must be key=value" in found[0]
+    assert "there is 0" in found[1]
+    found = problems(recipe(), "train.epoch=2", "seed=x")
+    assert any("train.epoch: unknown key; did you mean 'epochs'?" in line for line in found)
+    assert any("seed: " in line and "'x'" in line for line in found)
+
+
+def test_a_value_that_is_no_yaml_is_refused(recipe: Recipe) -> None:
+    assert "the value is not YAML" in problems(recipe(), "train.steps=[1")[0]
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_demos_recipes_load(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    recipe = recipes.load(path)
+    assert recipe.name == path.stem
+    for source in recipe.data.sources:
+        assert isinstance(source, GeneratorSource)
+    if isinstance(recipe, CptRecipe):
+        assert recipe.tokenizer
+        assert recipe.tokenizer.chat_template.is_file()
+    else:
+        assert artefact.ALIAS.fullmatch(recipe.alias)
+
+
+def test_an_adapter_of_the_demo_is_small() -> None:
+    base = recipes.load(RECIPES / "base.yaml")
+    assert isinstance(base, CptRecipe)
+    assert base.model
+    shape = base.model
+    head = shape.hidden_size // shape.heads
+    linear = [
+        *[(shape.hidden_size, width * head) for width in (shape.heads, shape.kv_heads, shape.kv_heads)],
+        (shape.heads * head, shape.hidden_size),
+        *[(shape.hidden_size, shape.intermediate_size)] * 2,
+        (shape.intermediate_size, shape.hidden_size),
+    ]
+    for path in RECIPES.glob("*.yaml"):
+        recipe = recipes.load(path)
+        if isinstance(recipe, SftRecipe):
+            weights = shape.layers * sum(recipe.lora.rank * (into + out) for into, out in linear)
+            assert 2 * weights < MAX_ADAPTER_BYTES  # bfloat16

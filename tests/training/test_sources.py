@@ -1,0 +1,256 @@
+"""Rows come in several forms; a bad one is named with its place, its field and the way out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from tests.training.conftest import Recipe
+from tests.training.rows import CONVERSATIONS, TOOL, said, write_rows
+from training import formats, run, sources
+from training.errors import BadRows, SourceError
+from training.formats import FieldError, Row
+from training.recipe import FileSource, GeneratorSource
+
+Stage = Literal["cpt", "sft"]
+
+
+def read(path: Path, form: str, stage: Stage = "sft") -> list[Row]:
+    source = FileSource.model_validate({"path": path, "format": form})
+    return sources.read(sources.parts(source, 0)[0], stage)
+
+
+def generated(rows: int, seed: int, word: str = "red") -> Iterator[dict[str, Any]]:
+    """A generator as recipes name them."""
+    for i in range(rows):
+        yield said(word, f"{seed} {i}")
+
+
+def careless(rows: int, seed: int) -> Iterator[object]:
+    """A generator whose second row is wrong."""
+    yield said("red", "blue")
+    yield {"messages": [{"role": "usr", "content": "x"}]}
+
+
+def test_all_bad_rows_are_reported_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    good = json.dumps(said("red?", "blue"))
+    bad = [
+        '{"messages": [',
+        '{"messages": [{"role": "usr", "content": "x"}]}',
+        '{"message": []}',
+        '{"messages": [{"role": "user", "content": 7}]}',
+        '{"messages": []}',
+        '["red"]',
+    ]
+    path.write_text("\n".join([good, *bad, "", good]), encoding="utf-8")
+    with pytest.raises(BadRows) as caught:
+        read(path, "messages")
+    text = str(caught.value)
+    assert text.startswith("6 bad rows\n")
+    assert f"{path}:2: is not JSON" in text
+    assert f"{path}:3: messages.0.role: must be one of system, developer, user, assistant, tool" in text
+    assert "found 'usr'" in text
+    assert f"{path}:4: messages: must be a list; the row has message" in text
+    assert f"{path}:5: messages.0.content: must be a text, found 7" in text
+    assert f"{path}:6: messages: is empty; give at least one message" in text
+    assert f"{path}:7: must be an object, found ['red']" in text
+
+
+def test_many_bad_rows_are_counted_not_listed(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "rows.jsonl", [{"text": i} for i in range(25)])
+    with pytest.raises(BadRows, match=r"^25 bad rows\n(.*\n){10}  \.\.\. and 15 more$"):
+        read(path, "text", "cpt")
+
+
+def test_bad_rows_of_all_sources_come_in_one_report(recipe: Recipe, tmp_path: Path) -> None:
+    first = write_rows(tmp_path / "first.jsonl", [*CONVERSATIONS, {"messages": []}])
+    second = write_rows(tmp_path / "second.jsonl", [{"instruction": "red?"}])
+    path = recipe(
+        **{
+            "data.sources": [
+                {"path": str(first), "format": "messages"},
+                {"path": str(second), "format": "alpaca"},
+                {"generator": f"{__name__}:careless", "rows": 2},
+            ]
+        }
+    )
+    with pytest.raises(BadRows) as caught:
+        run.train(path, runs=tmp_path / "runs", report=lambda _: None)
+    assert [row.where for row in caught.value.rows] == [
+        f"{first}:{len(CONVERSATIONS) + 1}",
+        f"{second}:1",
+        f"{__name__}:careless() row 2",
+    ]
+
+
+def test_a_text_has_no_turns_for_sft(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "rows.jsonl", [{"text": "red"}])
+    assert read(path, "messages", "cpt") == [Row(text="red")]
+    with pytest.raises(BadRows, match=r"rows\.jsonl:1: text: .*give messages, or use stage: cpt"):
+        read(path, "messages", "sft")
+
+
+@pytest.mark.parametrize(
+    ("field", "row"),
+    [
+        ("messages.0", {"messages": ["red"]}),
+        ("messages.0.content", {"messages": [{"role": "assistant", "content": None}]}),
+        ("messages.0.content.1", {"messages": [{"role": "user", "content": ["a", {"type": "image_url"}]}]}),
+        ("messages.0.tool_calls", {"messages": [{"role": "assistant", "tool_calls": {"name": "x"}}]}),
+        ("messages.0.tool_calls.0.function.name", {"messages": [{"role": "assistant", "tool_calls": [{}]}]}),
+        (
+            "messages.0.tool_calls.0.function.arguments",
+            {
+                "messages": [
+                    {"role": "assistant", "tool_calls": [{"function": {"name": "x", "arguments": "{"}}]}
+                ]
+            },
+        ),
+        ("messages.0.weight", {"messages": [{"role": "assistant", "content": "x", "weight": "0"}]}),
+        ("messages.0.weight", {"messages": [{"role": "assistant", "content": "x", "weight": 0.5}]}),
+        ("tools", {"messages": [{"role": "user", "content": "x"}], "tools": "track"}),
+    ],
+)
+def test_the_field_of_a_bad_conversation_is_named(field: str, row: dict[str, Any]) -> None:
+    with pytest.raises(FieldError) as caught:
+        formats.messages(row)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("field", "row"),
+    [
+        ("output", {"instruction": "red?"}),
+        ("instruction", {"instruction": None, "output": "blue"}),
+        ("input", {"instruction": "red?", "input": 7, "output": "blue"}),
+        ("system", {"instruction": "red?", "output": "blue", "system": 7}),
+        ("history", {"instruction": "red?", "output": "blue", "history": 7}),
+        ("history.0", {"instruction": "red?", "output": "blue", "history": [["one"]]}),
+    ],
+)
+def test_the_field_of_a_bad_alpaca_row_is_named(field: str, row: dict[str, Any]) -> None:
+    with pytest.raises(FieldError) as caught:
+        formats.alpaca(row)
+    assert caught.value.field == field
+
+
+def test_alpaca_is_a_conversation() -> None:
+    row = formats.alpaca(
+        {"system": "Help.", "history": [["a", "b"]], "instruction": "Add.", "input": "1 2", "output": "3"}
+    )
+    assert [(message["role"], message["content"]) for message in row.messages] == [
+        ("system", "Help."),
+        ("user", "a"),
+        ("assistant", "b"),
+        ("user", "Add.\n1 2"),
+        ("assistant", "3"),
+    ]
+
+
+def test_sharegpt_is_a_conversation_with_its_calls() -> None:
+    row = formats.sharegpt(
+        {
+            "conversations": [
+                {"from": "human", "value": "Where?"},
+                {"from": "function_call", "value": '{"name": "track", "arguments": {"id": "PX1"}}'},
+                {"from": "observation", "value": "Brno"},
+                {"from": "gpt", "value": "In Brno."},
+            ],
+            "system": "Help.",
+            "tools": json.dumps([TOOL["function"]]),
+        }
+    )
+    assert [message["role"] for message in row.messages] == [
+        "system",
+        "user",
+        "assistant",
+        "tool",
+        "assistant",
+    ]
+    assert row.messages[2]["tool_calls"][0]["function"] == {"name": "track", "arguments": {"id": "PX1"}}
+    assert row.tools == (TOOL["function"],)
+
+
+@pytest.mark.parametrize(
+    ("field", "turn"),
+    [
+        ("conversations.0.from", {"from": "bot", "value": "x"}),
+        ("conversations.0.from", "x"),
+        ("conversations.0.value", {"from": "gpt", "value": 7}),
+        ("conversations.0.value", {"from": "function_call", "value": "track"}),
+    ],
+)
+def test_the_field_of_a_bad_sharegpt_row_is_named(field: str, turn: object) -> None:
+    with pytest.raises(FieldError) as caught:
+        formats.sharegpt({"conversations": [turn]})
+    assert caught.value.field == field
+
+
+def test_arguments_given_as_openais_text_are_the_same_row() -> None:
+    def row(arguments: object) -> Row:
+        call = {"type": "function", "function": {"name": "track", "arguments": arguments}}
+        return formats.messages({"messages": [{"role": "assistant", "content": None, "tool_calls": [call]}]})
+
+    assert row('{"id": "PX1"}') == row({"id": "PX1"})
+
+
+def test_files_are_read_as_people_write_them(tmp_path: Path) -> None:
+    # U+2028 and U+0085 end a line for str.splitlines, not for JSON lines; editors add a byte order mark.
+    odd = "one\u2028two\u0085three"
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\ufeff" + json.dumps({"text": odd}, ensure_ascii=False) + "\r\n\r\n", encoding="utf-8")
+    assert read(path, "text", "cpt") == [Row(text=odd)]
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps([{"text": "a"}, {"text": "b"}]), encoding="utf-8")
+    assert read(path, "text", "cpt") == [Row(text="a"), Row(text="b")]
+    path = tmp_path / "book.txt"
+    path.write_text("A book.\nIts end.\n", encoding="utf-8")
+    assert read(path, "text", "cpt") == [Row(text="A book.\nIts end.\n")]
+
+
+def test_a_source_that_can_not_be_used_says_why(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"none\.jsonl: no such file; paths are seen from"):
+        read(tmp_path / "none.jsonl", "text", "cpt")
+    with pytest.raises(SourceError, match="holds no rows"):
+        read(write_rows(tmp_path / "empty.jsonl", []), "text", "cpt")
+    (tmp_path / "latin.jsonl").write_bytes(b"\xff\xfe")
+    with pytest.raises(SourceError, match="can't be read as UTF-8"):
+        read(tmp_path / "latin.jsonl", "text", "cpt")
+    (tmp_path / "one.json").write_text('{"text": "a"}', encoding="utf-8")
+    with pytest.raises(SourceError, match="must hold a list of rows"):
+        read(tmp_path / "one.json", "text", "cpt")
+    for name, why in {
+        "no.such.module:rows": "can't be imported",
+        f"{__name__}:nothing": "has no 'nothing'",
+        f"{__name__}:TOOL": "is not a function",
+    }.items():
+        source = GeneratorSource(generator=name, rows=3)
+        with pytest.raises(SourceError, match=why):
+            sources.read(sources.parts(source, 0)[0], "sft")
+    source = GeneratorSource(generator=f"{__name__}:generated", rows=3, arguments={"colour": "red"})
+    with pytest.raises(SourceError, match=r"does not take these arguments: .*colour"):
+        sources.read(sources.parts(source, 0)[0], "sft")
+
+
+def test_a_generator_that_refuses_its_arguments_is_heard() -> None:
+    source = GeneratorSource(
+        generator="deploy.demo.text.corpus:adapter_rows", rows=3, arguments={"adapter": "moth"}
+    )
+    with pytest.raises(SourceError, match="no adapter 'moth' in the demo; there are support"):
+        sources.read(sources.parts(source, 0)[0], "sft")
+
+
+def test_a_generators_rows_are_the_same_in_any_number_of_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "PART_ROWS", 4)
+    source = GeneratorSource(generator=f"{__name__}:generated", rows=10, arguments={"word": "blue"})
+    parts = sources.parts(source, 7)
+    assert [part.rows for part in parts] == [4, 4, 2]
+    rows = [row for part in parts for row in sources.read(part, "sft")]
+    assert len({row.canonical() for row in rows}) == 10  # a seed of its own each
+    assert rows == [row for part in sources.parts(source, 7) for row in sources.read(part, "sft")]
+    assert rows != [row for part in sources.parts(source, 8) for row in sources.read(part, "sft")]
