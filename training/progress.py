@@ -51,9 +51,11 @@ class RunProgress(TrainerCallback):  # type: ignore[misc]
             self._bar.start()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Move the bar."""
+        """Move the bar; leave the last step's evaluation to the closing one, of the weights as served."""
         if self._bar:
             self._bar.update(self._bar.task_ids[0], completed=state.global_step)
+        if state.global_step >= state.max_steps:
+            control.should_evaluate = False
 
     def on_log(
         self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
