@@ -56,6 +56,8 @@ class RunProgress(TrainerCallback):  # type: ignore[misc]
             self._bar.update(self._bar.task_ids[0], completed=state.global_step)
         if state.global_step >= state.max_steps:
             control.should_evaluate = False
+        if control.should_save:
+            control.should_log = True  # so no checkpoint keeps a loss that is none, or half a line of metrics
 
     def on_log(
         self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
@@ -66,12 +68,13 @@ class RunProgress(TrainerCallback):  # type: ignore[misc]
         loss = line.get("loss", line.get("eval_loss"))
         if loss is None:
             return  # the trainer's closing summary
-        if not math.isfinite(loss):
-            raise LossNotFinite(
-                f"the loss is {loss} at step {state.global_step}; a lower learning_rate (now "
-                f"{args.learning_rate:g}), a longer warmup, or precision: fp32 usually helps. Broken rows "
-                "can be looked at with `pointsman data preview`"
-            )
+        for name, value in (("loss", loss), ("gradient's length", line.get("grad_norm", 0.0))):
+            if not math.isfinite(value):
+                raise LossNotFinite(
+                    f"the {name} is {value} at step {state.global_step}; a lower learning_rate (now "
+                    f"{args.learning_rate:g}), a longer warmup, or precision: fp32 usually helps. Broken "
+                    "rows can be looked at with `pointsman data preview`"
+                )
         if "loss" in line:
             now, epoch = time.monotonic(), float(state.epoch or 0.0)
             seconds = max(now - self._last[0], 1e-9)
