@@ -83,13 +83,13 @@ def _train(recipe: Recipe, run: RunFolder, report: Report) -> Path:
     else:
         run.metrics.unlink(missing_ok=True)
     try:
-        outcome = training.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        training.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         base.round_to_served(model)
         evaluation = training.evaluate()
     finally:
         watcher.close()
     metrics = {
-        "train_loss": round(float(outcome.training_loss), 6),
+        "train_loss": round(_mean_loss(run.read_metrics()), 6),
         "eval_loss": round(float(evaluation["eval_loss"]), 6),
         "eval_token_accuracy": round(float(evaluation["eval_mean_token_accuracy"]), 6),
         "steps": float(steps),
@@ -105,6 +105,16 @@ def _train(recipe: Recipe, run: RunFolder, report: Report) -> Path:
     _place(run, manifest, lambda folder: stage.save(recipe, model, tokenizer, folder))
     report(f"{recipe.name}: evaluation loss {metrics['eval_loss']:.4f}; the artefact is {run.artefact}")
     return run.artefact
+
+
+def _mean_loss(metrics: list[dict[str, float]]) -> float:
+    """Of all steps; the trainer's own begins anew with every resumption."""
+    total = last = 0.0
+    for line in metrics:
+        if "loss" in line:
+            total += line["loss"] * (line["step"] - last)
+            last = line["step"]
+    return total / last
 
 
 def _place(run: RunFolder, manifest: artefact.Manifest, save: Callable[[Path], None]) -> None:
