@@ -6,11 +6,24 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pointsman import artefact
+from pointsman.artefact import ArtefactError, BaseIdentity
 from training.errors import BaseError
 from training.recipe import Architecture
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+def identify(name: str) -> BaseIdentity | None:
+    """The identity of the base ``name``; None for a hub id."""
+    folder = Path(name)
+    if not folder.is_dir():
+        return None
+    try:
+        return artefact.identify_base(folder)
+    except ArtefactError as exc:
+        raise BaseError(f"base {exc}") from exc
 
 
 def load_tokenizer(name: str) -> PreTrainedTokenizerBase:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pointsman import artefact
 from pointsman.artefact import BaseIdentity
 from training import base, prepare
 from training import tokenizer as bpe
@@ -66,6 +65,4 @@ def save(recipe: CptRecipe, model: Any, tokenizer: PreTrainedTokenizerBase, fold
 
 def origin(recipe: CptRecipe) -> tuple[BaseIdentity | None, str | None]:
     """The base that this one comes from, if any; it has no parent version."""
-    if recipe.base is None or not Path(recipe.base).is_dir():
-        return None, None
-    return artefact.identify_base(Path(recipe.base)), None
+    return base.identify(recipe.base) if recipe.base else None, None

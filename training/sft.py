@@ -51,7 +51,7 @@ def origin(recipe: SftRecipe) -> tuple[BaseIdentity | None, str | None]:
     Raises:
         BaseError: the adapter to go on from was trained on another base.
     """
-    identity = artefact.identify_base(Path(recipe.base)) if Path(recipe.base).is_dir() else None
+    identity = base.identify(recipe.base)
     if recipe.init_adapter is None:
         return identity, None
     try:
