@@ -134,6 +134,8 @@ def prepare(recipe: Recipe, tokenizer_folder: Path, report: Report) -> Prepared:
     order = rng.permutation(len(rows))
     kept = min(recipe.data.validation_rows, len(rows) // 2)
     train = _repeat(order[kept:], np.concatenate(weights), rng)
+    if not len(train):
+        raise NothingToLearn("the weights of the sources leave no row to train on; raise one")
     hashes = {
         label: parts[0] if len(parts) == 1 else hashlib.sha256("\n".join(parts).encode()).hexdigest()
         for label, parts in digests.items()
