@@ -58,6 +58,7 @@ def serve(config: ConfigOption = DEMO_CONFIG, port: PortOption = None) -> None:
         status = run(settings, report)
     if status:
         fail(progress.last, status)
+    err().print("stopped; nothing is left running")
 
 
 def _checked(config: Path, port: int | None) -> tuple[Settings, str]:
@@ -88,7 +89,7 @@ def _welcome(settings: Settings, config: Path, url: str, example: str) -> None:
     key = "  -H 'authorization: Bearer YOUR-KEY'" if settings.gateway.api_keys else ""
     gateway = url.removesuffix("/v1")
     where = "" if gateway == DEFAULT_URL else f" --url {gateway}"
-    served = "" if config == DEMO_CONFIG else f" --config {config}"
+    served = "" if config.resolve() == DEMO_CONFIG else f" --config {config}"
     lines = (
         f"curl {url}/chat/completions -H 'content-type: application/json'{key} \\",
         f"  -d {shlex.quote(json.dumps(body, ensure_ascii=False))}",

@@ -61,14 +61,17 @@ class Progress:
     def __init__(self) -> None:
         from rich.progress import Progress as Bars
         from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.table import Column
 
+        rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")
         self._console = err()
         self._began = time.monotonic()
         self._bars = Bars(
             SpinnerColumn(),
             TimeElapsedColumn(),
-            TextColumn("{task.description}", markup=False),
+            TextColumn("{task.description}", markup=False, table_column=rest),
             console=self._console,
+            expand=True,
             transient=True,
         )
         self._task: TaskID | None = None
