@@ -55,7 +55,7 @@ class BadRow:
 
 
 class BadRows(TrainingError):
-    """Rows that don't fit their format."""
+    """Rows that don't fit their format, or the base's chat template."""
 
     def __init__(self, rows: list[BadRow]) -> None:
         self.rows = rows

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
@@ -30,6 +30,7 @@ class Row:
     text: str | None = None
     messages: tuple[dict[str, Any], ...] = ()
     tools: tuple[dict[str, Any], ...] = ()
+    where: str = field(default="", compare=False)  # as in errors.BadRow
 
     def canonical(self) -> bytes:
         """The row's bytes, the same for the same content; what data hashes are made of."""

@@ -159,10 +159,9 @@ def _texts(part: sources.Part, chat_template: str) -> list[str] | BadRows:
         tokenizer_object=Tokenizer(models.BPE()), chat_template=chat_template
     )
     try:
-        rows = sources.read(part, "cpt")
+        return [render.text(template, row) for row in sources.read(part, "cpt")]
     except BadRows as exc:
         return exc
-    return [render.text(template, row) for row in rows]
 
 
 _tokenizers: dict[str, Any] = {}  # of this worker process
@@ -186,8 +185,13 @@ def _encode(part: sources.Part, folder: str, stage: render.Stage, max_tokens: in
     all_masks: list[int] = []
     lengths: list[int] = []
     dropped: dict[str, int] = {}
+    bad: list[BadRow] = []
     for row in rows:
-        ids, mask = render.tokens(tokenizer, row, stage)
+        try:
+            ids, mask = render.tokens(tokenizer, row, stage)
+        except BadRows as exc:
+            bad += exc.rows
+            continue
         if stage == "sft" and len(ids) > max_tokens:
             why = f"longer than max_tokens ({max_tokens})"
         elif not any(mask):
@@ -198,6 +202,8 @@ def _encode(part: sources.Part, folder: str, stage: render.Stage, max_tokens: in
             lengths.append(len(ids))
             continue
         dropped[why] = dropped.get(why, 0) + 1
+    if bad:
+        return BadRows(bad)
     tokens = np.array(all_ids, dtype=np.int32)
     mask_array = np.array(all_masks, dtype=np.bool_)
     ends = int(((tokens == tokenizer.eos_token_id) & mask_array).sum())

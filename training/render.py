@@ -6,8 +6,11 @@ with ``{% generation %}``: what an assistant writes, its end-of-turn included.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from jinja2 import TemplateError
+
+from training.errors import BadRow, BadRows
 from training.formats import Row
 from training.tokenizer import END_OF_TEXT
 
@@ -18,16 +21,22 @@ Stage = Literal["cpt", "sft"]
 
 
 def text(tokenizer: PreTrainedTokenizerBase, row: Row) -> str:
-    """The row as the model sees it."""
+    """The row as the model sees it.
+
+    Raises:
+        BadRows: the chat template can't render it.
+    """
     if row.text is not None:
         return row.text
-    return str(
-        tokenizer.apply_chat_template(list(row.messages), tools=list(row.tools) or None, tokenize=False)
-    )
+    return str(_rendered(tokenizer, row, tokenize=False))
 
 
 def tokens(tokenizer: PreTrainedTokenizerBase, row: Row, stage: Stage) -> tuple[list[int], list[int]]:
-    """Token ids (T) and loss mask (T) of ``row``."""
+    """Token ids (T) and loss mask (T) of ``row``.
+
+    Raises:
+        BadRows: the chat template can't render it.
+    """
     if stage == "sft":
         return _conversation(tokenizer, row)
     if any(message.get("weight") == 0 for message in row.messages):
@@ -44,14 +53,17 @@ def end_of_text(tokenizer: PreTrainedTokenizerBase) -> int:
 
 
 def _conversation(tokenizer: PreTrainedTokenizerBase, row: Row) -> tuple[list[int], list[int]]:
-    out = tokenizer.apply_chat_template(
-        list(row.messages),
-        tools=list(row.tools) or None,
-        return_dict=True,
-        return_assistant_tokens_mask=True,
-    )
+    out = _rendered(tokenizer, row, return_dict=True, return_assistant_tokens_mask=True)
     ids = list(out["input_ids"])
     return ids, list(out["assistant_masks"]) or [0] * len(ids)
+
+
+def _rendered(tokenizer: PreTrainedTokenizerBase, row: Row, **how: bool) -> Any:
+    try:
+        return tokenizer.apply_chat_template(list(row.messages), tools=list(row.tools) or None, **how)
+    except TemplateError as exc:
+        problem = f"the base's chat template can't render it: {exc}"
+        raise BadRows([BadRow(row.where, "messages", problem)]) from exc
 
 
 def _all_but_unlearned(tokenizer: PreTrainedTokenizerBase, row: Row) -> tuple[list[int], list[int]]:

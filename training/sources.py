@@ -10,7 +10,7 @@ import hashlib
 import importlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -62,7 +62,7 @@ def read(part: Part, stage: Literal["cpt", "sft"]) -> list[Row]:
         try:
             if not isinstance(raw, dict):
                 raise FieldError("", f"must be an object, found {raw!r}")
-            row = reader(raw)
+            row = replace(reader(raw), where=where)
             if stage == "sft" and row.text is not None:
                 raise FieldError("text", NO_TURNS)
             rows.append(row)
