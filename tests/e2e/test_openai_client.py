@@ -1,0 +1,207 @@
+"""The demo as an application meets it: the openai client, unchanged, on requests nobody generated."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import httpx
+import pytest
+from openai import APIStatusError, AsyncOpenAI, OpenAI
+
+from tests.e2e.demo import Demo
+
+pytestmark = pytest.mark.e2e
+PARCEL = "Hello! Could you tell me where my package PX482913 is right now?"
+
+
+@pytest.fixture(scope="module")
+def client(demo: Demo) -> OpenAI:
+    return OpenAI(base_url=f"{demo.url}/v1", api_key="none", max_retries=0)
+
+
+def ask(client: OpenAI, text: str, model: str = "auto") -> Any:
+    return client.chat.completions.create(model=model, messages=[{"role": "user", "content": text}])
+
+
+@pytest.mark.parametrize(
+    ("text", "intent", "chain", "held"),
+    [
+        (PARCEL, "track_parcel", "react", "PX482913"),
+        ("请帮我查一下快递 PX482913 现在到哪里了", "track_parcel", "react", "PX482913"),
+        ("What is 57 + 26?", "arithmetic", "cot", "83"),
+        ("请问 91 减 34 是多少？", "arithmetic", "cot", "57"),
+        ("How long do I have to ask for a refund?", "refund", "direct", "30 days"),
+        ("Good morning, who are you?", "smalltalk", "direct", "Pointsman"),
+        ("Who will win the elections in France?", "fallback", "direct", "can't help"),
+    ],
+)
+def test_each_request_takes_its_track(client: OpenAI, text: str, intent: str, chain: str, held: str) -> None:
+    raw = client.chat.completions.with_raw_response.create(
+        model="auto", messages=[{"role": "user", "content": text}]
+    )
+    assert raw.headers["x-pointsman-intent"] == intent
+    assert raw.headers["x-pointsman-chain"] == chain
+    assert "@" in raw.headers["x-pointsman-adapter"]
+    assert held in (raw.parse().choices[0].message.content or "")
+
+
+@pytest.mark.parametrize("text", [PARCEL, "What is 57 + 26?", "Thank you so much!"])
+async def test_streamed_and_whole_answers_are_equal(demo: Demo, text: str) -> None:
+    async with AsyncOpenAI(base_url=f"{demo.url}/v1", api_key="none", max_retries=0) as client:
+        whole = await client.chat.completions.create(
+            model="auto", messages=[{"role": "user", "content": text}]
+        )
+        stream = await client.chat.completions.create(
+            model="auto",
+            messages=[{"role": "user", "content": text}],
+            stream=True,
+            stream_options={"include_usage": True},
+        )
+        chunks = [chunk async for chunk in stream]
+    content = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+    assert content == whole.choices[0].message.content
+    usage = chunks[-1].usage
+    assert usage is not None
+    assert whole.usage is not None
+    assert usage.total_tokens == whole.usage.total_tokens
+    assert [c.choices[0].finish_reason for c in chunks if c.choices][-1] == whole.choices[0].finish_reason
+
+
+def test_reasoning_is_kept_out_of_content(client: OpenAI) -> None:
+    message = ask(client, "What is 57 + 26?").choices[0].message
+    assert message.content == "57 + 26 = 83"
+    assert "ones: 7 + 6 = 13" in message.reasoning_content
+
+
+def test_a_follow_up_stays_on_its_track(client: OpenAI) -> None:
+    first: Any = {"role": "user", "content": PARCEL}
+    said: Any = {"role": "assistant", "content": ask(client, PARCEL).choices[0].message.content}
+    raw = client.chat.completions.with_raw_response.create(
+        model="auto",
+        messages=[first, said, {"role": "user", "content": "and where is the other one, QT104477?"}],
+    )
+    assert raw.headers["x-pointsman-intent"] == "track_parcel"
+    assert "QT104477" in (raw.parse().choices[0].message.content or "")
+
+
+def test_models_are_listed_with_version_base_and_rank_and_can_be_named(client: OpenAI) -> None:
+    models = {model.id: model for model in client.models.list()}
+    assert {"auto", "pointsman-demo", "support", "math", "extract", "chat"} <= models.keys()
+    support: Any = models["support"]
+    assert support.base == "pointsman-demo"
+    assert support.rank == 8
+    for name in ("support", f"support@{support.version}", "pointsman-demo"):
+        answer = ask(client, "Can I get a refund?", name)
+        assert answer.model == (
+            "pointsman-demo" if name == "pointsman-demo" else f"support@{support.version}"
+        )
+
+
+def test_the_clients_own_tools_come_back_as_its_calls(client: OpenAI) -> None:
+    tool = {
+        "type": "function",
+        "function": {
+            "name": "track_parcel",
+            "description": "Find where a parcel is: its status, its city and the day it is expected.",
+            "parameters": {
+                "type": "object",
+                "properties": {"parcel_id": {"type": "string"}},
+                "required": ["parcel_id"],
+            },
+        },
+    }
+    asked: Any = {"model": "auto", "messages": [{"role": "user", "content": PARCEL}], "tools": [tool]}
+    message: Any = client.chat.completions.create(**asked).choices[0].message
+    (call,) = message.tool_calls
+    assert call.type == "function"
+    assert call.function.name == "track_parcel"
+    assert json.loads(call.function.arguments) == {"parcel_id": "PX482913"}
+
+
+def test_a_decision_is_explained_without_generating(demo: Demo) -> None:
+    answer = httpx.post(f"{demo.url}/v1/route", json={"input": PARCEL}).json()
+    assert answer["intent"] == "track_parcel"
+    assert answer["abstained"] is False
+    assert answer["top"][0]["intent"] == "track_parcel"
+    assert answer["top"][0]["confidence"] >= answer["top"][1]["confidence"]
+
+
+def test_completions_pass_through(client: OpenAI) -> None:
+    answer = client.completions.create(model="pointsman-demo", prompt="A parcel", max_tokens=5)
+    assert answer.usage is not None
+    assert answer.usage.completion_tokens == 5
+
+
+def test_metrics_count_what_was_asked(demo: Demo, client: OpenAI) -> None:
+    def count() -> float:
+        return sum(
+            float(line.rpartition(" ")[2])
+            for line in httpx.get(f"{demo.url}/metrics").text.splitlines()
+            if line.startswith("pointsman_requests_total{")
+            and {'chain="cot"', 'intent="arithmetic"', 'status="200"'} <= set(re.split("[{,}]", line))
+            and 'adapter="math@' in line
+        )
+
+    before = count()
+    ask(client, "What is 57 + 26?")
+    assert count() == before + 1
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{", 400),
+        (b'{"model": "auto", "messages": [{"role": "user", "content": "\xff"}]}', 400),
+        (b"[]", 400),
+        (b" " * 10_000_000, 413),
+        (
+            json.dumps({"model": "auto", "messages": [{"role": "user", "content": "hi"}] * 1_000}).encode(),
+            400,
+        ),
+        (b'{"model": "auto", "messages": []}', 400),
+        (b'{"model": "auto", "messages": "hi"}', 400),
+        (b'{"model": "nothing", "messages": [{"role": "user", "content": "hi"}]}', 404),
+        (b'{"model": "support@000000000000", "messages": [{"role": "user", "content": "hi"}]}', 404),
+        (b'{"model": "auto", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 99999}', 400),
+        (b'{"model": "auto", "messages": [{"role": "user", "content": "hi"}], "temperature": "warm"}', 400),
+    ],
+)
+def test_bad_input_is_told_in_openais_form(demo: Demo, body: bytes, status: int) -> None:
+    answer = httpx.post(
+        f"{demo.url}/v1/chat/completions", content=body, headers={"content-type": "application/json"}
+    )
+    assert answer.status_code == status, answer.text
+    error = answer.json()["error"]
+    assert error["message"]
+    assert error["type"]
+    assert "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [{"role": "user", "content": [{"type": "text", "text": PARCEL}]}],
+        [{"role": "system", "content": "Be brief."}],
+        [{"role": "user", "content": ""}],
+        [{"role": "developer", "content": "Be brief."}, {"role": "user", "content": PARCEL}],
+        [
+            {"role": "user", "content": PARCEL},
+            {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [
+                    {"id": "1", "type": "function", "function": {"name": "track_parcel", "arguments": "{}"}}
+                ],
+            },
+            {"role": "tool", "tool_call_id": "1", "content": "late"},
+        ],
+    ],
+)
+def test_odd_but_right_conversations_are_answered(client: OpenAI, messages: list[Any]) -> None:
+    try:
+        answer = client.chat.completions.create(model="auto", messages=messages)
+    except APIStatusError as exc:
+        pytest.fail(f"{exc.status_code}: {exc.message}")
+    assert answer.choices[0].finish_reason in {"stop", "length"}
