@@ -185,6 +185,7 @@ def _encode(part: sources.Part, folder: str, stage: render.Stage, max_tokens: in
     all_masks: list[int] = []
     lengths: list[int] = []
     dropped: dict[str, int] = {}
+    render.refuse_ignored_weights(tokenizer, rows)
     bad: list[BadRow] = []
     for row in rows:
         try:

@@ -6,11 +6,12 @@ with ``{% generation %}``: what an assistant writes, its end-of-turn included.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from jinja2 import TemplateError
 
-from training.errors import BadRow, BadRows
+from training.errors import BadRow, BadRows, BaseError
 from training.formats import Row
 from training.tokenizer import END_OF_TEXT
 
@@ -39,7 +40,7 @@ def tokens(tokenizer: PreTrainedTokenizerBase, row: Row, stage: Stage) -> tuple[
     """
     if stage == "sft":
         return _conversation(tokenizer, row)
-    if any(message.get("weight") == 0 for message in row.messages):
+    if _holds_unlearned(row):
         ids, mask = _all_but_unlearned(tokenizer, row)
     else:
         ids = list(tokenizer(text(tokenizer, row), add_special_tokens=False)["input_ids"])
@@ -47,9 +48,33 @@ def tokens(tokenizer: PreTrainedTokenizerBase, row: Row, stage: Stage) -> tuple[
     return [*ids, end_of_text(tokenizer)], [*mask, 1]
 
 
+def refuse_ignored_weights(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row]) -> None:
+    """Make sure that answers of weight 0, where ``rows`` hold any, are kept out of the loss mask.
+
+    Raises:
+        BaseError: the chat template learns them as any other.
+    """
+    row = next((row for row in rows if _holds_unlearned(row)), None)
+    if row is None:
+        return
+    asked, answered = {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}
+    _, learned = _conversation(tokenizer, Row(messages=(asked, answered)))
+    _, unlearned = _conversation(tokenizer, Row(messages=(asked, {**answered, "weight": 0})))
+    if any(unlearned) or not any(learned):
+        raise BaseError(
+            f'{row.where}: holds an answer of "weight": 0, which is not to be learned, but the base\'s chat '
+            "template does not look at weights. Take such rows out, or give the base a template that marks "
+            "{% generation %} by weight, as deploy/demo/chat_template.jinja does"
+        )
+
+
 def end_of_text(tokenizer: PreTrainedTokenizerBase) -> int:
     """The token that closes a document; a tokenizer that has no <|endoftext|> closes it with its own end."""
     return int(tokenizer.get_vocab().get(END_OF_TEXT, tokenizer.eos_token_id))
+
+
+def _holds_unlearned(row: Row) -> bool:
+    return any(message.get("weight") == 0 for message in row.messages)
 
 
 def _conversation(tokenizer: PreTrainedTokenizerBase, row: Row) -> tuple[list[int], list[int]]:
