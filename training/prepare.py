@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from training import render, sources
 from training.errors import BadRow, BadRows, NothingToLearn
 from training.recipe import CptRecipe, Recipe
+from training.token_rows import TokenRows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -29,40 +30,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 Report = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class TokenRows:
-    """Token sequences of different length, end to end."""
-
-    ids: NDArray[np.int32]  # all tokens, (N,)
-    loss_mask: NDArray[np.bool_]  # (N,): True = trained on
-    lengths: NDArray[np.int64]  # tokens of each row, (rows,), summing to N
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    @property
-    def starts(self) -> NDArray[np.int64]:
-        """Where each row begins, (rows,)."""
-        return np.cumsum(self.lengths) - self.lengths
-
-    def take(self, rows: NDArray[np.int64]) -> TokenRows:
-        """The rows numbered ``rows``, in that order."""
-        lengths = self.lengths[rows]
-        ends = np.cumsum(lengths)
-        within = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)
-        at = np.repeat(self.starts[rows], lengths) + within
-        return TokenRows(self.ids[at], self.loss_mask[at], lengths)
-
-    @staticmethod
-    def join(parts: Sequence[TokenRows]) -> TokenRows:
-        """All rows of ``parts``, in order."""
-        return TokenRows(
-            np.concatenate([part.ids for part in parts]),
-            np.concatenate([part.loss_mask for part in parts]),
-            np.concatenate([part.lengths for part in parts]),
-        )
 
 
 @dataclass(frozen=True, slots=True)

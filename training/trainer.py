@@ -23,8 +23,8 @@ from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 from trl.data_utils import pack_dataset
 
-from training.prepare import TokenRows
 from training.recipe import Optimisation
+from training.token_rows import TokenRows
 
 IGNORED = -100  # the label of a token that is not trained on
 WINDOW_BATCHES = 50  # batches that are filled from one shuffled window, sorted by length

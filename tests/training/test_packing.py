@@ -11,8 +11,8 @@ import torch
 
 from training import base as bases
 from training import trainer
-from training.prepare import TokenRows
 from training.recipe import Optimisation
+from training.token_rows import TokenRows
 
 BLOCK = 64
 

@@ -1,0 +1,43 @@
+"""Token sequences with their loss mask, as arrays that a million rows fit in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRows:
+    """Token sequences of different length, end to end."""
+
+    ids: NDArray[np.int32]  # all tokens, (N,)
+    loss_mask: NDArray[np.bool_]  # (N,): True = trained on
+    lengths: NDArray[np.int64]  # tokens of each row, (rows,), summing to N
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """Where each row begins, (rows,)."""
+        return np.cumsum(self.lengths) - self.lengths
+
+    def take(self, rows: NDArray[np.int64]) -> TokenRows:
+        """The rows numbered ``rows``, in that order."""
+        lengths = self.lengths[rows]
+        ends = np.cumsum(lengths)
+        within = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)
+        at = np.repeat(self.starts[rows], lengths) + within
+        return TokenRows(self.ids[at], self.loss_mask[at], lengths)
+
+    @staticmethod
+    def join(parts: Sequence[TokenRows]) -> TokenRows:
+        """All rows of ``parts``, in order."""
+        return TokenRows(
+            np.concatenate([part.ids for part in parts]),
+            np.concatenate([part.loss_mask for part in parts]),
+            np.concatenate([part.lengths for part in parts]),
+        )
