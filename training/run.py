@@ -140,12 +140,13 @@ def _say_data(prepared: Prepared, report: Report) -> None:
 def _quiet() -> None:
     """Keep the libraries' notes to developers out of a user's terminal; their errors still come through."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")  # said once, so that no worker warns of a fork
-    for name in ("transformers", "torchao", "datasets", "trl", "peft", "bitsandbytes"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="peft|torch|transformers|trl|accelerate")
     import datasets
+    import torch  # noqa: F401  (sets the level of its own logger as it is imported)
     from transformers.utils import logging as transformers_logging
 
+    for name in ("torch", "torchao", "transformers", "datasets", "trl", "peft", "bitsandbytes"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="peft|torch|transformers|trl|accelerate")
     datasets.disable_progress_bars()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
