@@ -78,17 +78,9 @@ def parse(model: type[D], text: str, path: Path | str = "<text>") -> D:
     """The same as :func:`load` for text already read; ``path`` names it in errors."""
     lines: dict[Location, int] = {}
     problems: list[Problem] = []
+    data = _data(text, path, lines, problems)
     try:
-        data = _data(text, lines, problems)
-    except yaml.MarkedYAMLError as exc:
-        line = exc.problem_mark.line + 1 if exc.problem_mark else None
-        raise DocumentError(path, [Problem(line, "", f"not YAML: {exc.problem}")]) from exc
-    except yaml.YAMLError as exc:  # e.g. control characters; carries no mark
-        raise DocumentError(path, [Problem(None, "", f"not YAML: {exc}")]) from exc
-    except RecursionError:
-        raise DocumentError(path, [Problem(None, "", "not YAML: nested too deep")]) from None
-    try:
-        value = model.model_validate(data)
+        value = model.model_validate({} if data is None else data)
     except ValidationError as exc:
         problems += [_problem(model, dict(error), lines) for error in exc.errors(include_url=False)]
         raise DocumentError(path, problems) from exc
@@ -97,19 +89,39 @@ def parse(model: type[D], text: str, path: Path | str = "<text>") -> D:
     return value
 
 
+def plain(text: str, path: Path | str = "<text>") -> Any:
+    """YAML ``text`` as dicts, lists and scalars, for a look before it is known which model it fits.
+
+    Raises:
+        DocumentError: it is not YAML. A key that is given twice is left to :func:`parse`.
+    """
+    return _data(text, path, {}, [])
+
+
 def lines_of(text: str) -> dict[Location, int]:
-    """The 1-based line of every place in YAML ``text`` that :func:`parse` accepted.
+    """The 1-based line of every place in YAML ``text``.
 
     For checks across fields, which are made after parsing and still want to name the line.
+
+    Raises:
+        DocumentError: it is not YAML.
     """
     lines: dict[Location, int] = {}
-    _data(text, lines, [])
+    _data(text, "<text>", lines, [])
     return lines
 
 
-def _data(text: str, lines: dict[Location, int], problems: list[Problem]) -> Any:
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
-    return {} if node is None else _plain(node, (), lines, problems)
+def _data(text: str, path: Path | str, lines: dict[Location, int], problems: list[Problem]) -> Any:
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        return None if node is None else _plain(node, (), lines, problems)
+    except yaml.MarkedYAMLError as exc:
+        line = exc.problem_mark.line + 1 if exc.problem_mark else None
+        raise DocumentError(path, [Problem(line, "", f"not YAML: {exc.problem}")]) from exc
+    except yaml.YAMLError as exc:  # e.g. control characters; carries no mark
+        raise DocumentError(path, [Problem(None, "", f"not YAML: {exc}")]) from exc
+    except RecursionError:
+        raise DocumentError(path, [Problem(None, "", "not YAML: nested too deep")]) from None
 
 
 def _plain(node: yaml.Node, at: Location, lines: dict[Location, int], problems: list[Problem]) -> Any:

@@ -11,11 +11,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Field, ValidationInfo, field_validator
 
 from pointsman.artefact import ALIAS
-from pointsman.document import Document, DocumentError, Location, Problem, lines_of, parse, read
+from pointsman.document import Document, DocumentError, Location, Problem, lines_of, parse, plain, read
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # sha256 of a key, in hex
 Port = Annotated[int, Field(ge=0, le=65535)]  # 0: one that is free
@@ -195,8 +194,8 @@ def _folder_or_id(here: Path, name: str) -> str:
 def _missing(text: str, here: Path) -> list[Problem]:
     """A problem for each file and folder that isn't there, whatever else is wrong in ``text``."""
     try:
-        data, lines = yaml.safe_load(text), lines_of(text)
-    except yaml.YAMLError:
+        data, lines = plain(text), lines_of(text)
+    except DocumentError:
         return []
     problems = []
     for place, name, kind in _paths(data if isinstance(data, Mapping) else {}, here):

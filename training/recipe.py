@@ -173,7 +173,6 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     model = STAGES.get(_stage(text))
     if model is None:
         # An unreadable document says so itself; one without a stage gets that as its one problem.
-        document.parse(Document, "", path)
         raw = _mapping(text, path)
         found = f", found {raw['stage']!r}" if "stage" in raw else ""
         raise DocumentError(path, [Problem(None, "stage", f"must be one of {', '.join(STAGES)}{found}")])
@@ -193,18 +192,14 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 
 def _stage(text: str) -> str:
     try:
-        raw = yaml.safe_load(text)
-    except yaml.YAMLError:
+        raw = document.plain(text)
+    except DocumentError:
         return ""
     return str(raw.get("stage")) if isinstance(raw, dict) else ""
 
 
 def _mapping(text: str, path: Path) -> dict[str, Any]:
-    try:
-        raw = yaml.safe_load(text)
-    except yaml.YAMLError:
-        document.parse(Document, text, path)  # raises with the place of the mistake
-        raise
+    raw = document.plain(text, path)
     if not isinstance(raw, dict):
         raise DocumentError(path, [Problem(1, "", "a recipe is a mapping; start with `stage: sft`")])
     return raw
@@ -217,9 +212,9 @@ def _override(raw: dict[str, Any], given: str) -> Problem | None:
     if not separator or not all(parts):
         return Problem(None, "", f"--set {given}: must be key=value, such as train.steps=20")
     try:
-        chosen = yaml.safe_load(value)
-    except yaml.YAMLError as exc:
-        return Problem(None, "", f"--set {given}: the value is not YAML: {getattr(exc, 'problem', exc)}")
+        chosen = document.plain(value)
+    except DocumentError as exc:
+        return Problem(None, "", f"--set {given}: the value is {exc.problems[0].message}")
     node: Any = raw
     for part in parts[:-1]:
         if isinstance(node, dict):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, ValidationError, field_validator
 
-from pointsman.document import Document, DocumentError, lines_of, load, parse
+from pointsman.document import Document, DocumentError, lines_of, load, parse, plain
 
 
 class Engine(Document):
@@ -136,6 +136,13 @@ def test_a_missing_file_a_folder_and_bytes_that_are_no_utf8_are_problems_too(tmp
             load(Config, path)
         assert [problem.message for problem in caught.value.problems] == [message]
         assert str(caught.value).startswith(str(path))
+
+
+def test_plain_reads_without_a_model() -> None:
+    assert plain("a: [1, x]\nb:") == {"a": [1, "x"], "b": None}
+    assert plain("") is None
+    with pytest.raises(DocumentError, match=r"recipe.yaml:1: not YAML: month must be in 1..12"):
+        plain("2026-13-77", "recipe.yaml")
 
 
 def test_lines_of_names_every_place() -> None:
