@@ -79,11 +79,11 @@ def _train(recipe: Recipe, run: RunFolder, report: Report) -> Path:
     if checkpoint:
         done = int(checkpoint.name.rpartition("-")[2])
         report(f"{run.path} was stopped before it was finished; going on after step {done}")
-        run.keep_metrics_until(done)
+        run.keep_metrics_until(done, last=steps)
     else:
         run.metrics.unlink(missing_ok=True)
     try:
-        training.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        trainer.train(training, checkpoint)
         base.round_to_served(model)
         evaluation = training.evaluate()
     finally:

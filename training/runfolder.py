@@ -83,14 +83,21 @@ class RunFolder:
                 shutil.rmtree(folder)
         return max(whole)[1] if whole else None
 
-    def keep_metrics_until(self, step: int) -> None:
-        """Cut the metrics behind ``step``: the steps after a checkpoint are taken, and written, again."""
+    def keep_metrics_until(self, step: int, last: int) -> None:
+        """Cut the metrics behind ``step``: what follows a checkpoint is done, and written, again.
+
+        So is the closing evaluation, that of the ``last`` step.
+        """
         if not self.metrics.is_file():
             return
         lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
-        whole = [line for line in lines if line.endswith("\n")]
-        kept = "".join(line for line in whole if json.loads(line)["step"] <= step)
-        artefact.write_atomically(self.metrics, kept.encode())
+        whole = [(line, json.loads(line)) for line in lines if line.endswith("\n")]
+        kept = [
+            line
+            for line, metrics in whole
+            if metrics["step"] <= step and not ("eval_loss" in metrics and metrics["step"] == last)
+        ]
+        artefact.write_atomically(self.metrics, "".join(kept).encode())
 
     def read_metrics(self) -> list[dict[str, float]]:
         """The metrics so far, in order."""

@@ -19,7 +19,7 @@ from datasets import Dataset
 from datasets.table import InMemoryTable
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
-from transformers import PrinterCallback, TrainerCallback
+from transformers import PrinterCallback, TrainerCallback, TrainerState
 from trl import SFTConfig, SFTTrainer
 from trl.data_utils import pack_dataset
 
@@ -180,6 +180,17 @@ def build(
     trainer._row_lengths = _lengths(train)
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def train(trainer: Any, checkpoint: Path | None) -> None:
+    """Take all steps, or those that are left after ``checkpoint``."""
+    if checkpoint is None:
+        trainer.train()
+    elif int(checkpoint.name.rpartition("-")[2]) < steps(trainer):
+        trainer.train(resume_from_checkpoint=str(checkpoint))
+    else:  # the library would take one step more
+        trainer._load_from_checkpoint(str(checkpoint))
+        trainer.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
 
 
 def steps(trainer: Any) -> int:
