@@ -144,7 +144,7 @@ def _quiet() -> None:
     import torch  # noqa: F401  (sets the level of its own logger as it is imported)
     from transformers.utils import logging as transformers_logging
 
-    for name in ("torch", "torchao", "transformers", "datasets", "trl", "peft", "bitsandbytes"):
+    for name in ("torch", "torchao", "transformers", "datasets", "trl", "peft", "bitsandbytes", "matplotlib"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="peft|torch|transformers|trl|accelerate")
     datasets.disable_progress_bars()

@@ -1,0 +1,105 @@
+"""What would teach nothing, or teach the wrong thing, stops before a model is loaded."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.training.conftest import Recipe, make_base
+from tests.training.rows import CONVERSATIONS, TEMPLATE, TOOL_USE, said
+from training import base as bases
+from training import run
+from training.errors import BadRows, BaseError, NothingToLearn, TrainingError
+
+MARKED = "{%- generation -%}{{- answer(message) -}}{%- endgeneration -%}"
+
+
+@pytest.fixture(autouse=True)
+def _no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(name: str) -> None:
+        pytest.fail(f"the model {name} was loaded")
+
+    monkeypatch.setattr(bases, "load_model", load)
+
+
+def refused(recipe: Path, runs: Path, kind: type[TrainingError] = NothingToLearn) -> str:
+    with pytest.raises(kind) as caught:
+        run.train(recipe, runs=runs, report=lambda _: None)
+    assert not list(runs.glob("*/artefact"))
+    return str(caught.value)
+
+
+def with_template(folder: Path, template: str) -> str:
+    assert template != TEMPLATE
+    return str(make_base(folder, template))
+
+
+def test_a_template_that_marks_no_answer(recipe: Recipe, tmp_path: Path) -> None:
+    base = with_template(tmp_path / "base", TEMPLATE.replace(MARKED, "{{- answer(message) -}}"))
+    text = refused(recipe(base=base), tmp_path)
+    assert "no token would be trained (46 rows: no token to learn)" in text
+    assert "{% generation %}" in text
+
+
+def test_a_template_that_leaves_the_end_of_turn_out(recipe: Recipe, tmp_path: Path) -> None:
+    unended = TEMPLATE.replace('{{- "<|im_end|>" -}}\n{%- endmacro', "{%- endmacro")
+    base = with_template(tmp_path / "base", unended.replace(MARKED, MARKED + '{{- "<|im_end|>" -}}'))
+    assert "the end of an assistant's turn is never trained" in refused(recipe(base=base), tmp_path)
+
+
+def test_a_template_that_does_not_know_weights(recipe: Recipe, tmp_path: Path) -> None:
+    base = with_template(tmp_path / "base", TEMPLATE.replace("message.weight == 0", "false"))
+    rows = [
+        *CONVERSATIONS,
+        {"messages": [*said("a", "b", weight=0)["messages"], *said("c", "d")["messages"]]},
+    ]
+    text = refused(recipe(rows, base=base), tmp_path, BaseError)
+    assert text.startswith(f'{tmp_path / "tiny.jsonl"}:47: holds an answer of "weight": 0')
+
+
+def test_a_template_that_can_not_render_a_row(recipe: Recipe, tmp_path: Path) -> None:
+    strict = (
+        "{%- for m in messages if m.role == 'tool' -%}{{ raise_exception('no tools here') }}{%- endfor -%}"
+    )
+    base = with_template(tmp_path / "base", strict + TEMPLATE)
+    text = refused(recipe([*CONVERSATIONS, TOOL_USE, TOOL_USE], base=base), tmp_path, BadRows)
+    assert text.startswith("2 bad rows\n")
+    assert "tiny.jsonl:47: messages: the base's chat template can't render it: no tools here" in text
+
+
+def test_answers_that_are_all_of_weight_0(recipe: Recipe, tmp_path: Path) -> None:
+    rows = [said("red?", "blue", weight=0)] * 5
+    assert "no token would be trained (5 rows: no token to learn)" in refused(recipe(rows), tmp_path)
+
+
+def test_rows_that_are_all_too_long(recipe: Recipe, tmp_path: Path) -> None:
+    text = refused(recipe(**{"data.max_tokens": 16}), tmp_path)
+    assert "46 rows: longer than max_tokens (16)" in text
+    assert "raise data.max_tokens" in text
+
+
+def test_a_single_row(recipe: Recipe, tmp_path: Path) -> None:
+    assert "one more is needed to evaluate on" in refused(recipe(CONVERSATIONS[:1]), tmp_path)
+
+
+def test_weights_of_sources_that_leave_nothing(recipe: Recipe, tmp_path: Path) -> None:
+    path = recipe()
+    with pytest.raises(NothingToLearn, match="weight"):
+        run.train(path, overrides=["data.sources.0.weight=1e-9"], runs=tmp_path, report=lambda _: None)
+
+
+def test_a_base_that_is_not_there(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    text = refused(recipe(base=str(tmp_path / "none")), tmp_path, BaseError)
+    assert (
+        f"base '{tmp_path / 'none'}' (taken for a hub id, as there is no such folder) can't be loaded" in text
+    )
+
+
+def test_a_base_without_a_chat_template(recipe: Recipe, base: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    shutil.copytree(base, bare)
+    (bare / "chat_template.jinja").unlink()
+    assert "no chat template" in refused(recipe(base=str(bare)), tmp_path, BaseError)
