@@ -152,6 +152,8 @@ class LiveRoutes:
 
         def ours(_: Change, name: str) -> bool:
             path = Path(name)
+            if path.parent == routes.parent and path.suffix == ".jsonl":  # example files
+                return True
             return path == routes or (path.parent == prompts and path.suffix == ".yaml")
 
         while True:

@@ -6,7 +6,7 @@ wrong, in the file and in the prompts, comes in one report.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,6 +22,8 @@ from pointsman.document import Document, DocumentError, Location, Problem, lines
 from prompts.errors import PromptError
 from prompts.library import PromptLibrary
 from prompts.template import PromptTemplate
+from router.errors import RowsError
+from router.evaluation import Row, read_rows
 from router.examples import RoutingExamples
 from service.errors import RoutesRejected
 from service.settings import LimitSettings, Positive, Seconds
@@ -96,6 +98,7 @@ class RoutesDocument(Document):
     version: Literal[1]
     fallback: TrackDocument
     out_of_scope: tuple[Text, ...] = ()
+    example_files: tuple[str, ...] = ()  # JSONL beside this file: {"text", "intent"}, null is out of scope
     routes: tuple[RouteDocument, ...] = Field(min_length=2)
 
 
@@ -147,17 +150,20 @@ def load_table(path: Path, prompts: Path, limits: LimitSettings) -> RouteTable:
     try:
         text = read(path)
         document = parse(RoutesDocument, text, path)
-        problems = _problems(document, text, library)
+        more, problems = _example_rows(document, path.parent)
+        problems += _problems(document, text, library)
         if problems:
             raise DocumentError(path, problems)
     except DocumentError as exc:
         broken.append(exc)
     if broken or library is None:
         raise RoutesRejected([line for error in broken for line in _lines(error)])
-    return _table(document, library, limits)
+    return _table(document, more, library, limits)
 
 
-def _table(document: RoutesDocument, library: PromptLibrary, limits: LimitSettings) -> RouteTable:
+def _table(
+    document: RoutesDocument, more: Sequence[Row], library: PromptLibrary, limits: LimitSettings
+) -> RouteTable:
     def made(intent: str, description: str, track: TrackDocument) -> Route:
         bounds = {**limits.model_dump(), **track.limits.model_dump(exclude_none=True)}
         return Route(
@@ -177,9 +183,34 @@ def _table(document: RoutesDocument, library: PromptLibrary, limits: LimitSettin
         routes={route.intent: made(route.intent, route.description, route) for route in document.routes},
         fallback=made(FALLBACK, "requests that belong to no other route", document.fallback),
         examples=RoutingExamples(
-            {route.intent: route.examples for route in document.routes}, document.out_of_scope
+            {
+                route.intent: (*route.examples, *(row.text for row in more if row.intent == route.intent))
+                for route in document.routes
+            },
+            (*document.out_of_scope, *(row.text for row in more if row.intent is None)),
         ),
     )
+
+
+def _example_rows(document: RoutesDocument, folder: Path) -> tuple[list[Row], list[Problem]]:
+    """The rows of ``example_files``, and what is wrong with them."""
+    rows: list[Row] = []
+    problems: list[Problem] = []
+    known = {None, *(route.intent for route in document.routes)}
+    for index, name in enumerate(document.example_files):
+        place = f"example_files.{index}"
+        try:
+            found = read_rows(folder / name)
+        except RowsError as exc:
+            problems.append(Problem(None, place, str(exc)))
+            continue
+        strange = sorted({str(row.intent) for row in found if row.intent not in known})
+        if strange:
+            problems.append(
+                Problem(None, place, f"{name} names intents without a route: {', '.join(strange)}")
+            )
+        rows += found
+    return rows, problems
 
 
 def _problems(document: RoutesDocument, text: str, library: PromptLibrary | None) -> list[Problem]:

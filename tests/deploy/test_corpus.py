@@ -1,15 +1,18 @@
 """The mixes that training reads: repeatable, in the shares stated, as serving renders them."""
 
+import json
 from collections import Counter
 from itertools import islice
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
-from deploy.demo.text import corpus
+from deploy.demo.text import corpus, routing
 from deploy.demo.text.sample import Intent
 from prompts.library import PromptLibrary
 
+ROOT = Path(__file__).parents[2]
 INTENTS: tuple[Intent, ...] = get_args(Intent)
 TOOLS = ["track_parcel", "change_address", "open_complaint"]
 SERVED: dict[Intent, tuple[str, list[str]]] = {
@@ -113,3 +116,8 @@ def test_held_out_gives_what_is_asked_for(intent: Intent, language: Any) -> None
     assert [(s.intent, s.language) for s in samples] == [(intent, language)] * 40
     assert samples == corpus.held_out(intent, language, 40, seed=9)
     assert len({s.messages[0]["content"] for s in samples}) > 20
+
+
+def test_the_routers_examples_are_what_the_generator_draws() -> None:
+    lines = (ROOT / "deploy" / "demo" / "examples.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == list(routing.examples())

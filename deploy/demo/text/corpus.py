@@ -17,7 +17,7 @@ import yaml
 from chains.tools import tool_schema
 from deploy.demo import tools
 from deploy.demo.text import arithmetic, extraction, generic, policy, prose, refusal, smalltalk, support
-from deploy.demo.text.sample import Intent, Language, Message, Sample
+from deploy.demo.text.sample import Intent, Language, Message, Sample, Split
 from prompts.library import PromptLibrary
 
 Row = dict[str, Any]
@@ -84,6 +84,11 @@ def adapter_rows(adapter: str, rows: int, seed: int, refund_days: int = 30) -> I
 def held_out(intent: Intent, language: Language, count: int, seed: int) -> list[Sample]:
     """``count`` cases for evaluation, with names, numbers and ids that training never draws."""
     rng = Random(f"held out {intent} {language} {seed}")
+    return [draw(rng, intent, language, "held_out") for _ in range(count)]
+
+
+def draw(rng: Random, intent: Intent, language: Language, split: Split) -> Sample:
+    """One sample of ``intent``."""
     makers: dict[str, Callable[..., Sample]] = {
         "arithmetic": arithmetic.sample,
         "order_json": extraction.sample,
@@ -92,8 +97,7 @@ def held_out(intent: Intent, language: Language, count: int, seed: int) -> list[
         "refund": partial(policy.sample, intent=intent),
         "customs": partial(policy.sample, intent=intent),
     }
-    make = makers.get(intent, partial(support.sample, intent=intent))
-    return [make(rng, language, "held_out") for _ in range(count)]
+    return makers.get(intent, partial(support.sample, intent=intent))(rng, language, split)
 
 
 def conversation(sample: Sample, prompt: str | None = None) -> Row:

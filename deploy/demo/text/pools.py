@@ -149,7 +149,11 @@ def _zh_city(rng: Random) -> str:
     if rng.random() < 0.65:
         return pick(rng, words.ZH_CITIES)
     length = pick(rng, (1, 1, 1, 2, 2, 3))
-    return hanzi(rng, length) + pick(rng, "州阳安江城山海口门宁岛") if rng.random() < 0.8 else hanzi(rng, length + 1)
+    return (
+        hanzi(rng, length) + pick(rng, "州阳安江城山海口门宁岛")
+        if rng.random() < 0.8
+        else hanzi(rng, length + 1)
+    )
 
 
 def product(rng: Random, language: Language, split: Split) -> str:
