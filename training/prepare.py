@@ -219,6 +219,6 @@ def _workers(parts: int) -> Iterator[Callable[[Callable[[T], R], Iterable[T]], I
         return
     # A fresh server forks the workers: this process may hold threads, and those do not survive a fork.
     context: Any = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["training.prepare", "transformers"])
+    context.set_forkserver_preload(["training.prepare", "transformers.models.auto.tokenization_auto"])
     with context.Pool(count) as pool:
         yield pool.imap
