@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,14 @@ SHAPE = Architecture(hidden_size=32, layers=2, heads=2, kv_heads=2, intermediate
 
 
 @pytest.fixture(autouse=True)
-def _cpu_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exact comparisons want the same arithmetic on every machine, and no fork server for tiny files."""
+def _one_cpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Exact comparisons want the same arithmetic on every machine; tiny ones no threads and no workers."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def make_base(folder: Path, template: str = TEMPLATE, seed: int = 0) -> Path:
