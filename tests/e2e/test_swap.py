@@ -28,7 +28,7 @@ QUESTIONS = (
     "My parcel came broken, can I get my money back?",
     "Who pays the shipping back?",
 )
-STREAMS = 6  # at once
+STREAMS = 3  # at once; more would leave the training little of two cores
 BACK_SECONDS = 150.0  # an engine's restart; a minute on a quiet machine, and tests assert no time
 
 
