@@ -39,6 +39,7 @@ _ADAPTERS: Mapping[str, tuple[tuple[float, str], ...]] = {
     "extract": ((1.0, "extract"),),
     "chat": ((0.45, "smalltalk"), (0.55, "refusal")),
 }
+_ABOUT_REFUNDS = 0.85
 _PLAIN = {
     "en": ("You are a helpful assistant.", "Be brief.", "You work at a help desk.", "Answer the user."),
     "zh": ("你是一个有用的助手。", "请简短回答。", "你在服务台工作。", "请回答用户。"),
@@ -79,6 +80,20 @@ def adapter_rows(adapter: str, rows: int, seed: int, refund_days: int = 30) -> I
         if adapter == "chat" and rng.random() < 0.12:
             prompt = "refusal" if sample.intent == "smalltalk" else "smalltalk"
         yield {**conversation(sample, prompt), "intent": sample.intent, "language": language}
+
+
+def refund_rows(rows: int, seed: int, refund_days: int) -> Iterator[Row]:
+    """Rows that teach the help desk another refund window: most ask for refunds, the others keep the rest.
+
+    One answer in fifty of the help desk names the window, so ``adapter_rows`` alone would teach it slowly.
+    """
+    rng = Random(f"refund {refund_days} {seed}")
+    for row in adapter_rows("support", rows, seed, refund_days):
+        if rng.random() < _ABOUT_REFUNDS:
+            sample = policy.sample(rng, row["language"], "train", refund_days, "refund")
+            yield {**conversation(sample), "intent": sample.intent, "language": sample.language}
+        else:
+            yield row
 
 
 def held_out(intent: Intent, language: Language, count: int, seed: int) -> list[Sample]:
