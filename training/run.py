@@ -43,6 +43,7 @@ def train(
                 "folder or give the recipe another name (--set name=...)"
             )
             return run.artefact
+        _set_threads()
         _quiet()
         return _train(recipe, run, report)
 
@@ -137,9 +138,16 @@ def _say_data(prepared: Prepared, report: Report) -> None:
     )
 
 
+def _set_threads() -> None:
+    """What the libraries read once, as they are loaded; a value that the user has set stays."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")  # said once, so that no worker warns of a fork
+    # By default a thread that waits for another burns its core, which another process, such as the vLLM that
+    # serves meanwhile, may need for the work that is waited for: training then is several times slower.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 def _quiet() -> None:
     """Keep the libraries' notes to developers out of a user's terminal; their errors still come through."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")  # said once, so that no worker warns of a fork
     import datasets
     import torch  # noqa: F401  (sets the level of its own logger as it is imported)
     from transformers.utils import logging as transformers_logging

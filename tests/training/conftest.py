@@ -25,6 +25,9 @@ def _one_cpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Exact comparisons want the same arithmetic on every machine; tiny ones no threads and no workers."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    for name in ("TOKENIZERS_PARALLELISM", "OMP_WAIT_POLICY"):  # a run sets them, for itself
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+        monkeypatch.delenv(name)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
