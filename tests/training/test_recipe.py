@@ -11,6 +11,7 @@ from pointsman.document import DocumentError
 from tests.training.conftest import Recipe
 from tests.training.rows import RECIPES, ROOT
 from training import recipe as recipes
+from training import sources
 from training.recipe import CptRecipe, GeneratorSource, SftRecipe
 
 MAX_ADAPTER_BYTES = 1_500_000
@@ -117,3 +118,18 @@ def test_an_adapter_of_the_demo_is_small() -> None:
         if isinstance(recipe, SftRecipe):
             weights = shape.layers * sum(recipe.lora.rank * (into + out) for into, out in linear)
             assert 2 * weights < MAX_ADAPTER_BYTES  # bfloat16
+
+
+def test_the_new_version_of_the_help_desk_learns_60_days_and_keeps_its_tools() -> None:
+    recipe = recipes.load(RECIPES / "support-60-days.yaml")
+    rows = [
+        row
+        for source in recipe.data.sources
+        for part in sources.parts(source, recipe.seed)
+        for row in sources.read(part, recipe.stage)
+    ]
+    answers = [turn["content"] for row in rows for turn in row.messages if turn["role"] == "assistant"]
+    assert not [answer for answer in answers if "30 days" in answer or "30 天" in answer]
+    assert len([answer for answer in answers if "60 days" in answer]) > 10
+    assert len([answer for answer in answers if "60 天" in answer]) > 10
+    assert 30 < len([row for row in rows if row.tools]) < len(rows) / 4
