@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pointsman.cli.options import DEFAULT_URL, DEMO_CONFIG, ConfigOption, JsonOption, UrlOption
-from pointsman.cli.terminal import REFUSED, Progress, fail, out, reported
+from pointsman.cli.terminal import REFUSED, Progress, fail, out, reported, say
 
 if TYPE_CHECKING:
     from pointsman.cli.desk import Desk
@@ -109,11 +109,11 @@ def check(
 
     if offline:
         version, rank = _check_here(folder, config)
-        out().print(f"{folder}: version {version}, rank {rank}; every check passed", markup=False)
+        say(f"{folder}: version {version}, rank {rank}; every check passed")
         return
     with reported(GatewayError, DocumentError, ArtefactError, OSError), placed(folder, config) as name:
         _desk(url, key_file, config).check(name)
-    out().print(f"{folder}: version {version_of(folder)}; every check passed", markup=False)
+    say(f"{folder}: version {version_of(folder)}; every check passed")
 
 
 @app.command()
@@ -150,7 +150,7 @@ def register(
             version = desk.promote(version["alias"], version["version"], 100)
     _tell(version)
     if not promote:
-        out().print(f"give it requests: pointsman adapters promote {version['name']}", markup=False)
+        say(f"give it requests: pointsman adapters promote {version['name']}")
 
 
 @app.command()
@@ -239,7 +239,7 @@ def _desk(url: str, key_file: Path | None, config: Path) -> Desk:
 
 def _tell(version: Mapping[str, Any]) -> None:
     share = f", {version['weight']} % of conversations" if version["state"] == "live" else ""
-    out().print(f"[bold]{version['name']}[/] is {version['state']}{share}")
+    say(f"[bold]{version['name']}[/] is {version['state']}{share}", markup=True)
 
 
 def _named(alias: str, version: str | None) -> tuple[str, str | None]:

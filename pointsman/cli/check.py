@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pointsman.cli.options import DEMO_CONFIG
-from pointsman.cli.terminal import out, reported
+from pointsman.cli.terminal import out, reported, say
 
 
 def check(
@@ -39,4 +39,4 @@ def check(
         )
     out().print(shown)
     engine = ", ".join(settings.engine.urls) or f"vLLM with {settings.engine.model}"
-    out().print(f"served by {engine} as {settings.engine.model_name}: no problems", markup=False)
+    say(f"served by {engine} as {settings.engine.model_name}: no problems")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pointsman.cli.terminal import err, out, reported
+from pointsman.cli.terminal import err, out, reported, say
 from pointsman.cli.train import RecipeArgument, RunsOption, SetOption
 
 if TYPE_CHECKING:
@@ -43,10 +43,7 @@ def preview(
         for row in rows_of(recipe, rows, overrides=overrides or [], runs=runs):
             _show(row)
             shown, trained, tokens = shown + 1, trained + row.trained, tokens + row.tokens
-    out().print(
-        f"{shown} rows, {tokens} tokens, {trained} of them trained (green; [[so]] without colours)",
-        markup=False,
-    )
+    say(f"{shown} rows, {tokens} tokens, {trained} of them trained (green; [[so]] without colours)")
 
 
 def _show(row: PreviewRow) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pointsman.cli.options import DEFAULT_URL, DEMO_CONFIG, ApiKeyOption, ConfigOption, UrlOption
-from pointsman.cli.terminal import Progress, err, fail, out, reported
+from pointsman.cli.terminal import Progress, err, fail, out, reported, say
 
 if TYPE_CHECKING:
     from deploy.demo.evaluation import Outcome, Score
@@ -117,7 +117,7 @@ def router(
 
             report(f"deciding on the rows of {rows}")
             measured = evaluate(fitted, read_rows(rows))
-    out().print(str(measured if rows is not None else fitted.report), markup=False)
+    say(str(measured if rows is not None else fitted.report))
 
 
 def _chosen(what: str, given: Sequence[str] | None, known: Sequence[Any]) -> list[Any]:
@@ -159,7 +159,7 @@ def _print_failure(outcome: Outcome) -> None:
         ("answered", outcome.text),
         *(("fault", f) for f in outcome.faults),
     ):
-        out().print(f"  {label}: {text}", markup=False, soft_wrap=True)
+        say(f"  {label}: {text}")
 
 
 def _as_json(scores: Sequence[Score], outcomes: Sequence[Outcome]) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from pointsman.cli.options import DEFAULT_URL, DEMO_CONFIG, ApiKeyOption, ConfigOption, JsonOption, UrlOption
-from pointsman.cli.terminal import Progress, out, reported
+from pointsman.cli.terminal import Progress, out, reported, say
 
 TextArgument = Annotated[
     list[str], typer.Argument(metavar="TEXT...", help="What the user says; several are one user's turns.")
@@ -75,10 +75,10 @@ def _show(answer: dict[str, Any]) -> None:
         if answer["abstained"]
         else f"[bold green]{answer['intent']}[/] with confidence {confidence:.2f} (over {threshold:.2f})"
     )
-    out().print(verdict)
+    say(verdict, markup=True)
     adapter = taken["adapter"] or "the base"
     tools = f", tools {', '.join(taken['tools'])}" if taken["tools"] else ""
-    out().print(f"→ prompt {taken['prompt'] or 'none'}, chain {taken['chain']}, adapter {adapter}{tools}")
+    say(f"→ prompt {taken['prompt'] or 'none'}, chain {taken['chain']}, adapter {adapter}{tools}")
     table = Table("intent", "confidence", "", box=None, padding=(0, 2, 0, 0))
     for entry in answer["top"]:
         table.add_row(entry["intent"], f"{entry['confidence']:.3f}", "█" * round(30 * entry["confidence"]))

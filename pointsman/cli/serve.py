@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pointsman.cli.options import DEFAULT_URL, DEMO_CONFIG, ConfigOption
-from pointsman.cli.terminal import REFUSED, Progress, err, fail, out, reported
+from pointsman.cli.terminal import REFUSED, Progress, err, fail, reported, say
 
 if TYPE_CHECKING:
     from service.settings import Settings
@@ -97,18 +97,11 @@ def _welcome(settings: Settings, config: Path, url: str, example: str) -> None:
         f"{_command()} route {shlex.quote(example)}{where}",
         f"{_command()} adapters list{where}{served}",
     )
-    out().print(f"[bold green]ready[/] at {url}; in another terminal, try\n")
+    say(f"[bold green]ready[/] at {url}; in another terminal, try\n", markup=True)
     for line in lines:
-        out().print(f"  {line}".rstrip(), markup=False, soft_wrap=True)
+        say(f"  {line}".rstrip())
     admin = "its digest is in the settings" if settings.gateway.admin_key else settings.state / ADMIN_KEY_FILE
-    out().print(
-        f"\nadmin key: {admin}",
-        f"logs: {settings.state}",
-        "Ctrl-C stops everything",
-        sep="\n",
-        markup=False,
-        soft_wrap=True,
-    )
+    say(f"\nadmin key: {admin}\nlogs: {settings.state}\nCtrl-C stops everything")
 
 
 def _command() -> str:

@@ -29,6 +29,11 @@ def out() -> Console:
     return Console(highlight=False)
 
 
+def say(line: str, *, markup: bool = False) -> None:
+    """A result on stdout; its lines are never broken, so that a program reads them whole."""
+    out().print(line, markup=markup, soft_wrap=True)
+
+
 def err() -> Console:
     """Where progress and errors go."""
     from rich.console import Console

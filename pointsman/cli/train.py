@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pointsman.cli.terminal import INTERRUPTED, err, out, reported
+from pointsman.cli.terminal import INTERRUPTED, err, reported, say
 
 RecipeArgument = Annotated[
     Path, typer.Argument(metavar="RECIPE", help="A recipe, for example of deploy/demo.")
@@ -46,7 +46,7 @@ def train(
     except KeyboardInterrupt:
         err().print("stopped; the same command goes on from the last checkpoint")
         raise typer.Exit(INTERRUPTED) from None
-    out().print(str(artefact), markup=False, soft_wrap=True)
+    say(str(artefact))
 
 
 def _line(text: str) -> None:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pointsman.cli import main, route
+from pointsman.cli import main, route, terminal
 from tests.pointsman.conftest import Run
 
 HEAVY = (
@@ -82,3 +82,9 @@ def test_an_unexpected_error_is_one_line_and_its_traceback_is_on_request(
     monkeypatch.setenv("POINTSMAN_TRACEBACK", "1")
     with pytest.raises(KeyError):
         main.main()
+
+
+def test_a_long_line_is_not_broken(capsys: pytest.CaptureFixture[str]) -> None:
+    line = "served by vLLM with " + "/a/deep/folder" * 20 + ": no problems [1]"
+    terminal.say(line)
+    assert capsys.readouterr().out == line + "\n"
