@@ -63,7 +63,7 @@ def sample_texts(recipe: CptRecipe, chat_template: str, rows: int) -> Iterator[s
         raise BadRows(bad)
 
 
-def prepare(recipe: Recipe, tokenizer_folder: Path, report: Report) -> Prepared:
+def prepare(recipe: Recipe, tokenizer_folder: Path | str, report: Report) -> Prepared:
     """The recipe's rows as tokens, shuffled, the last ``validation_rows`` of them kept for evaluation.
 
     Raises:

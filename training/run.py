@@ -7,19 +7,13 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
-import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from pointsman import artefact
-from training import cpt, curves, prepare, provenance, runfolder, sft
+from training import cpt, runfolder, sft, supervised
 from training import recipe as recipes
-from training.prepare import Prepared, Report
-from training.recipe import Recipe
-from training.runfolder import RunFolder
+from training.prepare import Report
 
 RUNS = Path("runs")
 
@@ -45,97 +39,8 @@ def train(
             return run.artefact
         _set_threads()
         _quiet()
-        return _train(recipe, run, report)
-
-
-def _train(recipe: Recipe, run: RunFolder, report: Report) -> Path:
-    from training import base, progress, trainer
-
-    stage: Any = cpt if recipe.stage == "cpt" else sft
-    began = time.monotonic()
-    identity, parent = stage.origin(recipe)
-    report(f"{recipe.name}: preparing the data")
-    tokenizer_folder = stage.tokenizer(recipe, run, report)
-    tokenizer = base.load_tokenizer(str(tokenizer_folder))
-    prepared = prepare.prepare(recipe, tokenizer_folder, report)
-    checkpoint = run.last_checkpoint()
-    run.check_data(prepared.hashes, resuming=checkpoint is not None)
-    _say_data(prepared, report)
-
-    model = stage.model(recipe, tokenizer)
-    train_rows, validation_rows = stage.datasets(recipe, prepared)
-    watcher = progress.RunProgress(run, int(prepared.train.lengths.sum()), report)
-    training = trainer.build(
-        model,
-        tokenizer,
-        train_rows,
-        validation_rows,
-        recipe.train,
-        seed=recipe.seed,
-        checkpoints=run.checkpoints,
-        callbacks=[watcher],
-    )
-    steps = trainer.steps(training)
-    report(f"{recipe.name}: {steps} steps of {recipe.train.batch_rows * recipe.train.accumulate} sequences")
-    if checkpoint:
-        done = int(checkpoint.name.rpartition("-")[2])
-        report(f"{run.path} was stopped before it was finished; going on after step {done}")
-        run.keep_metrics_until(done, last=steps)
-    else:
-        run.metrics.unlink(missing_ok=True)
-    try:
-        trainer.train(training, checkpoint)
-        base.round_to_served(model)
-        evaluation = training.evaluate()
-    finally:
-        watcher.close()
-    metrics = {
-        "train_loss": round(_mean_loss(run.read_metrics()), 6),
-        "eval_loss": round(float(evaluation["eval_loss"]), 6),
-        "eval_token_accuracy": round(float(evaluation["eval_mean_token_accuracy"]), 6),
-        "steps": float(steps),
-        "train_rows": float(len(prepared.train)),
-        "trained_tokens": float(prepared.train.loss_mask.sum()),
-        "dropped_rows": float(sum(prepared.dropped.values())),
-        "seconds": round(time.monotonic() - began, 1),
-    }
-    curves.draw(run.read_metrics(), recipe.name, run.curves)
-    manifest = provenance.manifest(
-        recipe, base=identity, data=prepared.hashes, metrics=metrics, parent=parent
-    )
-    _place(run, manifest, lambda folder: stage.save(recipe, model, tokenizer, folder))
-    report(f"{recipe.name}: evaluation loss {metrics['eval_loss']:.4f}; the artefact is {run.artefact}")
-    return run.artefact
-
-
-def _mean_loss(metrics: list[dict[str, float]]) -> float:
-    """Of all steps; the trainer's own begins anew with every resumption."""
-    total = last = 0.0
-    for line in metrics:
-        if "loss" in line:
-            total += line["loss"] * (line["step"] - last)
-            last = line["step"]
-    return total / last
-
-
-def _place(run: RunFolder, manifest: artefact.Manifest, save: Callable[[Path], None]) -> None:
-    """Write the artefact beside its place and move it there in one step."""
-    growing = run.path / "artefact.growing"
-    shutil.rmtree(growing, ignore_errors=True)
-    growing.mkdir()
-    save(growing)
-    artefact.write_manifest(growing, manifest)
-    growing.rename(run.artefact)
-
-
-def _say_data(prepared: Prepared, report: Report) -> None:
-    for reason, count in prepared.dropped.items():
-        report(f"dropped {count} rows: {reason}")
-    tokens, trained = int(prepared.train.lengths.sum()), int(prepared.train.loss_mask.sum())
-    report(
-        f"{len(prepared.train):,} rows to train on ({tokens:,} tokens, {trained:,} of them trained), "
-        f"{len(prepared.validation):,} to evaluate on"
-    )
+        stage: supervised.Stage = cpt if recipe.stage == "cpt" else sft
+        return supervised.train(stage, recipe, run, report)
 
 
 def _set_threads() -> None:

@@ -117,7 +117,7 @@ def running(folder: Path) -> Generator[Demo, None, None]:
             stdout=file,
             stderr=file,
             start_new_session=True,
-            preexec_fn=_stop_with_parent,  # noqa: PLW1509 - calls one function of libc  # noqa: PLW1509  no thread of the tests runs yet
+            preexec_fn=_stop_with_parent,  # noqa: PLW1509  no thread of the tests runs yet
         )
     demo = Demo(f"http://127.0.0.1:{port}", config, process, output)
     try:

@@ -1,0 +1,31 @@
+"""Recipes: everything that decides what a training run gives, as one strict YAML document."""
+
+from training.recipe.cpt import Architecture, CptRecipe, TokenizerPlan
+from training.recipe.loading import STAGES, Recipe, load
+from training.recipe.parts import (
+    Data,
+    FileSource,
+    GeneratorSource,
+    Lora,
+    Optimisation,
+    Source,
+    StageRecipe,
+)
+from training.recipe.sft import SftRecipe
+
+__all__ = [
+    "STAGES",
+    "Architecture",
+    "CptRecipe",
+    "Data",
+    "FileSource",
+    "GeneratorSource",
+    "Lora",
+    "Optimisation",
+    "Recipe",
+    "SftRecipe",
+    "Source",
+    "StageRecipe",
+    "TokenizerPlan",
+    "load",
+]

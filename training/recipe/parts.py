@@ -1,0 +1,102 @@
+"""What the recipes of all stages are made of: data, optimisation, the low-rank update.
+
+A recipe is everything that decides what a training run gives. Paths in it are seen from the folder that the
+command runs in, as a base's may as well be a hub id.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from pointsman import artefact
+from pointsman.document import Document
+
+Name = Annotated[str, StringConstraints(pattern=f"^{artefact.ALIAS.pattern}$")]
+
+
+class FileSource(Document):
+    """Rows from a file."""
+
+    path: Path = Field(description="a .jsonl file (one row a line), a .json file (a list), or a .txt file")
+    format: Literal["text", "messages", "alpaca", "sharegpt"] = Field(description="the form of its rows")
+    weight: float = Field(
+        default=1.0, gt=0, description="times that each row is seen in an epoch; 0.5 takes every second row"
+    )
+
+    @property
+    def label(self) -> str:
+        """The source's name in reports and in the manifest."""
+        return str(self.path)
+
+
+class GeneratorSource(Document):
+    """Rows that a function writes, called as ``function(rows=..., seed=..., **arguments)``."""
+
+    generator: str = Field(pattern=r"^[\w.]+:\w+$", description="import string, package.module:function")
+    rows: int = Field(gt=0, description="rows to take from it")
+    arguments: dict[str, Any] = Field(default_factory=dict, description="more arguments of the function")
+    weight: float = Field(default=1.0, gt=0, description="as for a file")
+
+    @property
+    def label(self) -> str:
+        """The source's name in reports and in the manifest."""
+        given = ", ".join(f"{key}={value}" for key, value in self.arguments.items())
+        return f"{self.generator}({given})"
+
+
+Source = FileSource | GeneratorSource
+
+
+class Data(Document):
+    """What is learned from, and how it is cut."""
+
+    sources: list[Source] = Field(
+        min_length=1, description="mixed by their weights; replay is one more source"
+    )
+    validation_rows: int = Field(default=200, ge=1, description="rows kept out of training and evaluated on")
+    max_tokens: int = Field(default=1024, ge=16, description="longest training sequence, in tokens")
+
+
+class Optimisation(Document):
+    """How the weights are changed. A step is one change of the weights."""
+
+    epochs: float = Field(default=1.0, gt=0, description="passes over the data")
+    steps: int | None = Field(default=None, gt=0, description="steps to take, in place of epochs")
+    batch_rows: int = Field(default=16, gt=0, description="sequences that go through the model at once")
+    accumulate: int = Field(default=1, gt=0, description="batches added up before a step")
+    learning_rate: float = Field(gt=0, description="the highest, after warm-up")
+    schedule: Literal["cosine", "linear", "constant"] = Field(
+        default="cosine", description="how the learning rate falls after warm-up, to zero at the last step"
+    )
+    warmup: float = Field(default=0.03, ge=0, lt=1, description="share of the steps in which the rate rises")
+    weight_decay: float = Field(default=0.0, ge=0, description="AdamW's")
+    max_grad_norm: float = Field(default=1.0, gt=0, description="longer gradients are cut to this length")
+    precision: Literal["auto", "bf16", "fp32"] = Field(
+        default="auto", description="arithmetic; auto is bf16 on a GPU and fp32 on a CPU. Weights stay fp32"
+    )
+    compile: bool = Field(default=False, description="torch.compile: slower to start, faster on a GPU")
+    log_every: int = Field(default=10, gt=0, description="steps between two lines of metrics")
+    evaluate_every: int | None = Field(default=None, gt=0, description="steps; the end is always evaluated")
+    save_every: int = Field(default=200, gt=0, description="steps between two checkpoints")
+
+
+class Lora(Document):
+    """The low-rank update that an adapter is."""
+
+    rank: int = Field(
+        default=8, gt=0, description="inner width of the update; vLLM serves 8, 16, 32, 64, ..."
+    )
+    alpha: int = Field(default=16, gt=0, description="the update is scaled by alpha / rank; usually 2 × rank")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="share of the update's input left out")
+
+
+class StageRecipe(Document):
+    """What every stage's recipe has."""
+
+    name: Name = Field(description="the run's folder is runs/<name>")
+    seed: int = Field(default=0, ge=0, description="decides the data, their order and the first weights")
+    data: Data
+    train: Optimisation
