@@ -134,7 +134,7 @@ def build(
 ) -> Any:
     """A trainer that is ready for ``train()`` and ``evaluate()``."""
     gpu = torch.cuda.is_available()
-    bf16 = plan.precision == "bf16" or (plan.precision == "auto" and gpu)
+    bf16 = plan.precision == "bf16" or (plan.precision == "auto" and (gpu or _cpu_multiplies_bf16()))
     arguments = SFTConfig(
         output_dir=str(checkpoints),
         num_train_epochs=plan.epochs,
@@ -201,6 +201,11 @@ def steps(trainer: Any) -> int:
     per_epoch: int = max(1, -(-batches // trainer.args.gradient_accumulation_steps))
     epochs: float = trainer.args.num_train_epochs
     return math.ceil(per_epoch * epochs)
+
+
+def _cpu_multiplies_bf16() -> bool:
+    """Whether this CPU has AMX: its bf16 products are several times as fast as fp32's; others' are slower."""
+    return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
 
 
 def _lengths(rows: Any) -> NDArray[np.int64]:

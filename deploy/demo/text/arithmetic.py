@@ -8,9 +8,11 @@ whatever their order.
 from random import Random
 
 from deploy.demo.text import columns, pools, words
+from deploy.demo.text.messages import message
 from deploy.demo.text.phrasing import Phrases
 from deploy.demo.text.sample import Expectation, Language, Message, Sample, Split
 
+_WHOLE = 0.5  # of the questions are whole messages, the rest recombined pieces
 _SIGNS = {"add": "+", "subtract": "-", "multiply": "×", "three": "+"}
 
 
@@ -25,7 +27,11 @@ def sample(rng: Random, language: Language, split: Split) -> Sample:
     """One question and its worked answer; held-out ones are two-digit sums and differences."""
     kind, numbers = _held_out(rng) if split == "held_out" else draw_train(rng)
     phrases = Phrases.load("arithmetic", language)
-    question = (_story if rng.random() < 0.27 else _bare)(rng, phrases, kind, numbers)
+    if rng.random() < _WHOLE:
+        rule = "subtract_bare" if kind == "subtract" and numbers[0] <= numbers[1] else kind
+        question = message(rng, "arithmetic", language, rule, **_written(rng, language, numbers))
+    else:
+        question = (_story if rng.random() < 0.27 else _bare)(rng, phrases, kind, numbers)
     lines, result = work(kind, numbers, language)
     answer = lines[-1]
     content = _reasoned(lines)
@@ -47,7 +53,10 @@ def _going_on(
     if rng.random() < 0.5 or result < 0 or is_held_out(result, _SIGNS[kind], b):
         second = sample(rng, language, "train").messages
         return (*before, *second[-2:]) if len(second) == 2 else tuple(second)
-    question = Phrases.load("arithmetic", language).say(rng, f"follow_{kind}", typos=0.03, b=str(b))
+    if rng.random() < _WHOLE:
+        question = message(rng, "arithmetic", language, f"next_{kind}", b=str(b))
+    else:
+        question = Phrases.load("arithmetic", language).say(rng, f"follow_{kind}", typos=0.03, b=str(b))
     lines, _ = work(kind, (result, b), language)
     return (
         *before,

@@ -11,9 +11,11 @@ from datetime import date
 from random import Random
 
 from deploy.demo.text import columns, pools
+from deploy.demo.text.messages import message
 from deploy.demo.text.phrasing import Phrases, polish
 from deploy.demo.text.sample import Expectation, Language, Message, Sample, Split
 
+_WHOLE = 0.5  # of the e-mails, and of the instructions, are whole ones, the rest recombined pieces
 _MONTHS = (
     "January",
     "February",
@@ -75,12 +77,17 @@ def sample(rng: Random, language: Language, split: Split) -> Sample:
         "number": str(1 + int(rng.random() * 190)),
         "post": str(10000 + int(rng.random() * 89999)),
     }
-    text = phrases.raw(rng, "mail_text", **values).replace("\\n", "\n")
+    if rng.random() < _WHOLE:
+        text = message(rng, "order", language, "mail" if rng.random() < 0.7 else "mail_short", **values)
+    else:
+        text = polish(rng, phrases.raw(rng, "mail_text", **values).replace("\\n", "\n"), language)
     stated = shown_date in text
-    text = polish(rng, text, language)
     if rng.random() < 0.55:
         joint = pools.pick(rng, ["\n", "\n\n", "\n\n", " "])
-        text = phrases.say(rng, "instruction", typos=0.03) + joint + text
+        if rng.random() < _WHOLE:
+            text = message(rng, "order", language, "instruction") + joint + text
+        else:
+            text = phrases.say(rng, "instruction", typos=0.03) + joint + text
     answer = {
         "customer": name,
         "items": [

@@ -21,7 +21,7 @@ _VALUE_OR_WIDE = re.compile(r"\x02[^\x03]+\x03|[，？！：；（）]")
 _WORD = re.compile(r"(?<![\x02\w'])[a-z]{4,}(?![\w'])")
 _SPACES = re.compile(r" {2,}")
 _SPACED_MARK = re.compile(r" +([,.?!;:](?:\s|$))")
-_VALUE = re.compile(r"\x02[^\x03]*\x03")
+VALUE = re.compile(r"\x02[^\x03]*\x03")  # a value as ``raw`` marks it
 _SYNTAX = re.compile(r"[\[\]|]|\{[a-z_0-9]+\}")
 _HALF_WIDTH = str.maketrans("，？！：；（）", ",?!:;()")
 
@@ -119,7 +119,7 @@ class Phrases:
 
     def plain(self, rng: Random, rule: str, **values: str) -> str:
         """One expansion as it is written in the file, with no change of case or marks."""
-        return self.raw(rng, rule, **values).replace(_OPEN, "").replace(_CLOSE, "").strip()
+        return unmarked(self.raw(rng, rule, **values)).strip()
 
     def _expand(self, rng: Random, part: _Part, values: Mapping[str, str], out: list[str]) -> None:
         if isinstance(part, str):
@@ -143,12 +143,36 @@ def polish(rng: Random, text: str, language: Language, typos: float = 0.0) -> st
     """Make a typed message of an expansion: case, end mark, spacing and now and then a slip."""
     text = _SPACED_MARK.sub(r"\1", _SPACES.sub(" ", text)).strip()
     text = _english(rng, text, typos) if language == "en" else _chinese(rng, text)
+    return unmarked(text)
+
+
+def unmarked(text: str) -> str:
+    """``text`` without the marks around its values."""
     return text.replace(_OPEN, "").replace(_CLOSE, "")
+
+
+def narrow(text: str) -> str:
+    """``text`` with the half-width marks that many keyboards give, outside of its values."""
+    return _VALUE_OR_WIDE.sub(_narrow, text)
+
+
+def misspell(rng: Random, text: str) -> str:
+    """``text`` with a slip in one of its words, outside of its values: a letter lost, doubled or swapped."""
+    values = [match.span() for match in VALUE.finditer(text)]
+    found = [match for match in _WORD.finditer(text) if not any(a < match.start() < b for a, b in values)]
+    if not found:
+        return text
+    word = found[int(rng.random() * len(found))]
+    at = word.start() + 1 + int(rng.random() * (len(word.group()) - 2))
+    kind = rng.random()
+    if kind < 0.4:
+        return text[:at] + text[at + 1] + text[at] + text[at + 2 :]
+    return text[:at] + text[at + 1 :] if kind < 0.75 else text[:at] + text[at] + text[at:]
 
 
 def _english(rng: Random, text: str, typos: float) -> str:
     if typos and rng.random() < typos:
-        text = _misspell(rng, text)
+        text = misspell(rng, text)
     style = rng.random()
     if style < 0.62:
         text = _VALUE_OR_START.sub(_capital, text)
@@ -170,22 +194,9 @@ def _narrow(match: re.Match[str]) -> str:
     return found if found[0] == _OPEN else found.translate(_HALF_WIDTH)
 
 
-def _misspell(rng: Random, text: str) -> str:
-    values = [match.span() for match in _VALUE.finditer(text)]
-    found = [match for match in _WORD.finditer(text) if not any(a < match.start() < b for a, b in values)]
-    if not found:
-        return text
-    word = found[int(rng.random() * len(found))]
-    at = word.start() + 1 + int(rng.random() * (len(word.group()) - 2))
-    kind = rng.random()
-    if kind < 0.4:
-        return text[:at] + text[at + 1] + text[at] + text[at + 2 :]
-    return text[:at] + text[at + 1 :] if kind < 0.75 else text[:at] + text[at] + text[at:]
-
-
 def _chinese(rng: Random, text: str) -> str:
     if text[-1:] in "。？！" and rng.random() < 0.45:
         text = text[:-1]
     if rng.random() < 0.08:
-        text = _VALUE_OR_WIDE.sub(_narrow, text)
+        text = narrow(text)
     return text

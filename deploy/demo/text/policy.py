@@ -7,9 +7,11 @@ later version of the adapter answers visibly otherwise.
 from random import Random
 from typing import Final
 
+from deploy.demo.text.messages import message
 from deploy.demo.text.phrasing import PART, Phrases
 from deploy.demo.text.sample import Expectation, Intent, Language, Message, Sample, Split
 
+_WHOLE = 0.6  # of the questions are whole messages, the rest recombined pieces
 INTENTS: Final[tuple[Intent, ...]] = ("refund", "customs")
 STATED: dict[str, dict[Language, tuple[str, ...]]] = {  # what an answer must hold, by fact
     "refund_window": {"en": ("{refund_days} days",), "zh": ("{refund_days} 天",)},
@@ -46,7 +48,9 @@ def sample(
     messages += _exchange(rng, language, fact, refund_days)
     if 0.08 <= kind < 0.12:
         phrases = Phrases.load("policy", language)
-        messages.append({"role": "user", "content": phrases.say(rng, "thanks")})
+        whole = rng.random() < _WHOLE
+        thanks = message(rng, "policy", language, "thanks") if whole else phrases.say(rng, "thanks")
+        messages.append({"role": "user", "content": thanks})
         messages.append({"role": "assistant", "content": phrases.plain(rng, "answer_thanks")})
         return Sample(wanted, language, tuple(messages))
     contains = tuple(part.format(refund_days=refund_days) for part in STATED[fact][language])
@@ -55,6 +59,9 @@ def sample(
 
 def _exchange(rng: Random, language: Language, fact: str, refund_days: int) -> list[Message]:
     phrases = Phrases.load("policy", language)
-    question = phrases.say(rng, "ask", typos=0.04, question=phrases.raw(rng, fact) + PART)
+    if rng.random() < _WHOLE:
+        question = message(rng, "policy", language, fact)
+    else:
+        question = phrases.say(rng, "ask", typos=0.04, question=phrases.raw(rng, fact) + PART)
     answer = phrases.plain(rng, f"answer_{fact}", refund_days=str(refund_days))
     return [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]

@@ -3,9 +3,11 @@
 from random import Random
 
 from deploy.demo.text import pools
+from deploy.demo.text.messages import message
 from deploy.demo.text.phrasing import Phrases
 from deploy.demo.text.sample import Expectation, Language, Message, Sample, Split
 
+_WHOLE = 0.55  # of what is said are whole messages, the rest recombined pieces
 TOPICS = (
     "greet how who robot can thanks bye praise joke age where bored happy like sorry ok".split(" ")  # noqa: SIM905
 )
@@ -20,12 +22,13 @@ def sample(rng: Random, language: Language, split: Split) -> Sample:
     for _ in range(turns):
         topic = pools.pick(rng, TOPICS)
         answer = phrases.plain(rng, f"answer_{topic}")
-        question = phrases.say(
-            rng,
-            topic,
-            typos=0.05,
-            who=pools.person(rng, language, split) if rng.random() < 0.5 else pools.given(rng, split),
-            town=pools.city(rng, language, split),
-        )
+        values = {
+            "who": pools.person(rng, language, split) if rng.random() < 0.5 else pools.given(rng, split),
+            "town": pools.city(rng, language, split),
+        }
+        if rng.random() < _WHOLE:
+            question = message(rng, "smalltalk", language, topic, **values)
+        else:
+            question = phrases.say(rng, topic, typos=0.05, **values)
         messages += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
     return Sample("smalltalk", language, tuple(messages), Expectation(contains=(answer,)))

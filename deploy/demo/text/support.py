@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from deploy.demo import tools
 from deploy.demo.text import parcels
+from deploy.demo.text.messages import message
 from deploy.demo.text.phrasing import PART, Phrases
 from deploy.demo.text.sample import Expectation, Intent, Language, Message, Sample, Split
 
@@ -30,6 +31,7 @@ _CHINESE_CITIES = dict(
         strict=True,
     )
 )
+_WHOLE = 0.55  # of what users say are whole messages, the rest recombined pieces
 _DOUBLED = re.compile("([，。？！,?!])[，。,.]")
 _TOOLS: dict[str, Callable[..., dict[str, Any]]] = {
     "track_parcel": tools.track_parcel,
@@ -146,14 +148,23 @@ class _Desk:
 
     def user(self, rule: str, reason: str = "", *, numbered: bool = True, **values: str) -> None:
         """The user says ``rule``, about ``reason`` and about a parcel with or without its number."""
+        rng = self.rng
+        if rule.startswith("redirect"):
+            values["old"] = self._address()
+        if rng.random() < _WHOLE:
+            whole = _whole_rule(rule, reason, numbered)
+            text = message(rng, "support", self.language, whole, **values)
+        else:
+            text = self._recombined(rule, reason, numbered, values)
+        self.messages.append({"role": "user", "content": text})
+
+    def _recombined(self, rule: str, reason: str, numbered: bool, values: dict[str, str]) -> str:
         phrases, rng = self.phrases, self.rng
         if self.language == "zh" and rng.random() < 0.3:
             values |= {name: f" {values[name]} " for name in ("id", "id2") if name in values}
         if rule.endswith("_apart"):
             numbered = False
         values["br"] = "\n"
-        if rule.startswith("redirect"):
-            values["old"] = self._address()
         if "id" in values or not numbered:
             values["np"] = phrases.raw(rng, "np" if numbered else "np0", **values) + PART
         if reason:
@@ -165,7 +176,7 @@ class _Desk:
             text = _DOUBLED.sub(r"\1", text).rstrip("，, ")
         if self.language == "en" and rng.random() < 0.02:
             text = _shout(text, values)
-        self.messages.append({"role": "user", "content": text})
+        return text
 
     def say(self, rule: str, **values: str) -> None:
         answer = self.phrases.plain(self.rng, rule, **values)
@@ -284,6 +295,22 @@ class _Desk:
         while second == first:
             second = self.phrases.plain(self.rng, "goods")
         return first, second
+
+
+def _whole_rule(rule: str, reason: str, numbered: bool) -> str:
+    """The rule of the whole messages that says what ``rule`` of the pieces says."""
+    rule = rule.removesuffix("_apart").removesuffix("_terse")
+    if rule == "where":
+        return "redirect_no_address" if numbered else "redirect_bare"
+    if rule == "complain_what":
+        return "complain_no_reason" if numbered else "complain_bare"
+    if rule == "give_reason":
+        return f"{reason}_reason"
+    if rule == "and_other":
+        return "next_track"
+    if reason and rule.startswith("complain"):  # complain, complain_no_id or complain_it
+        return reason + rule.removeprefix("complain")
+    return rule if numbered else f"{rule}_no_id" if rule in ("track", "redirect") else rule
 
 
 def _shout(text: str, values: dict[str, str]) -> str:
