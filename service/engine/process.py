@@ -34,6 +34,7 @@ _POLL_SECONDS = 0.2
 _HEALTH_SECONDS = 5.0
 _KILL_SECONDS = 3.0
 _HUNG_SECONDS = 60.0  # without any answer from /health
+_LOG_BYTES = 16 << 20  # a log over this is put aside at the next start
 _PREFIX = re.compile(r"^(\([^)]*\) )?((DEBUG|INFO|WARNING|ERROR) \S+ \S+ (\[[^\]]*\] ?)?)?")
 _INFO = re.compile(r"^\([^)]*\) INFO \S+ \S+ \[[^\]]*\] (?!Route: )([A-Z].*)")
 
@@ -130,6 +131,9 @@ class EngineProcess:
     def _open_log(self) -> int:
         """A descriptor at the log's end; only this user may read it, because it can quote prompts."""
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            if self.log_path.stat().st_size > _LOG_BYTES:
+                self.log_path.replace(self.log_path.with_suffix(".log.1"))
         out = os.open(self.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._log_start = os.lseek(out, 0, os.SEEK_END)
         return out

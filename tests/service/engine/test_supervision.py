@@ -151,6 +151,18 @@ async def test_the_log_is_for_this_user_only(pool: EnginePool, tmp_path: Path) -
     assert (tmp_path / "engine.log").stat().st_mode & 0o077 == 0
 
 
+async def test_a_log_that_grew_large_is_put_aside_at_the_next_start(tmp_path: Path) -> None:
+    grown = tmp_path / "engine.log"
+    with grown.open("wb") as file:
+        file.truncate(32 << 20)
+    pool = make_pool(tmp_path)
+    await pool.start()
+    await until(lambda: pool.state == "ready")
+    await pool.stop()
+    assert (tmp_path / "engine.log.1").stat().st_size == 32 << 20
+    assert grown.stat().st_size < 1 << 20
+
+
 async def test_stopping_in_the_middle_of_a_start_leaves_nothing(tmp_path: Path) -> None:
     pool = make_pool(tmp_path)
     await pool.start()
