@@ -36,6 +36,7 @@ def manifest(
         metrics=metrics,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         parent=parent,
+        method=getattr(recipe, "method", "full" if recipe.stage == "cpt" else "lora"),
     )
 
 

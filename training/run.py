@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from training import cpt, runfolder, sft, supervised
+from training import cpt, faults, runfolder, sft, supervised
 from training import recipe as recipes
 from training.prepare import Report
 
@@ -30,7 +30,7 @@ def train(
         TrainingError: see the tree in :mod:`training.errors`.
     """
     recipe = recipes.load(recipe_path, overrides)
-    with runfolder.opened(recipe, runs) as run:
+    with runfolder.opened(recipe, runs) as run, faults.named(run.path):
         if run.finished:
             report(
                 f"{run.path} is finished: its artefact is {run.artefact}. To train it again, remove the "
@@ -38,7 +38,7 @@ def train(
             )
             return run.artefact
         _set_threads()
-        _quiet()
+        quieten()
         stage: supervised.Stage = cpt if recipe.stage == "cpt" else sft
         return supervised.train(stage, recipe, run, report)
 
@@ -51,7 +51,7 @@ def _set_threads() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def _quiet() -> None:
+def quieten() -> None:
     """Keep the libraries' notes to developers out of a user's terminal; their errors still come through."""
     import datasets
     import torch  # noqa: F401  (sets the level of its own logger as it is imported)

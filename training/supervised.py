@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pointsman import artefact
-from training import curves, prepare, provenance
+from training import curves, estimate, prepare, provenance
 from training.prepare import Prepared, Report
 from training.recipe import Recipe
 from training.runfolder import RunFolder
@@ -43,6 +43,7 @@ def train(stage: Stage, recipe: Recipe, run: RunFolder, report: Report) -> Path:
     _say_data(prepared, report)
 
     model = stage.model(recipe, tokenizer)
+    report(f"{recipe.name}: {estimate.of(model, recipe)}")
     train_rows, validation_rows = stage.datasets(recipe, prepared)
     watcher = progress.RunProgress(run, int(prepared.train.lengths.sum()), report)
     training = trainer.build(
@@ -54,6 +55,8 @@ def train(stage: Stage, recipe: Recipe, run: RunFolder, report: Report) -> Path:
         seed=recipe.seed,
         checkpoints=run.checkpoints,
         callbacks=[watcher],
+        lora_plus=recipe.lora_plus,
+        paged=recipe.paged,
     )
     steps = trainer.steps(training)
     report(f"{recipe.name}: {steps} steps of {recipe.train.batch_rows * recipe.train.accumulate} sequences")

@@ -2,6 +2,16 @@
 
 from training.recipe.cpt import Architecture, CptRecipe, TokenizerPlan
 from training.recipe.loading import STAGES, Recipe, load
+from training.recipe.methods import (
+    Freeze,
+    Method,
+    Prefix,
+    PromptTuning,
+    PTuning,
+    PTuningV2,
+    Qlora,
+    SftLora,
+)
 from training.recipe.parts import (
     Data,
     FileSource,
@@ -19,10 +29,18 @@ __all__ = [
     "CptRecipe",
     "Data",
     "FileSource",
+    "Freeze",
     "GeneratorSource",
     "Lora",
+    "Method",
     "Optimisation",
+    "PTuning",
+    "PTuningV2",
+    "Prefix",
+    "PromptTuning",
+    "Qlora",
     "Recipe",
+    "SftLora",
     "SftRecipe",
     "Source",
     "StageRecipe",

@@ -101,3 +101,13 @@ class StageRecipe(Document):
     seed: int = Field(default=0, ge=0, description="decides the data, their order and the first weights")
     data: Data
     train: Optimisation
+
+    @property
+    def lora_plus(self) -> float:
+        """How many times as fast as A the matrix B of an adapter learns (LoRA+)."""
+        return 1.0
+
+    @property
+    def paged(self) -> bool:
+        """Whether the optimiser's state may move to the CPU where a GPU's memory is short."""
+        return False

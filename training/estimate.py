@@ -1,0 +1,87 @@
+"""What a run will need, before it begins: weights that learn, and memory. An estimate, no promise.
+
+AdamW keeps two float32 numbers for each weight that learns. Activations are those that a Llama's layer keeps
+for the way back, counted by hand: 8 vectors of the hidden size and 4 of the inner size for each token.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from training.recipe import StageRecipe
+
+_FLOAT = 4  # bytes
+_HIDDEN, _INNER = 8, 4  # vectors that a layer keeps of a token
+_ROUND = 8  # a batch's length is filled up to a multiple of it
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Counts of weights, and bytes."""
+
+    parameters: int
+    trainable: int
+    weights: int
+    gradients: int
+    optimiser: int
+    activations: int  # of the longest batch
+
+    @property
+    def memory(self) -> int:
+        """Bytes in all."""
+        return self.weights + self.gradients + self.optimiser + self.activations
+
+    def __str__(self) -> str:
+        parts = ", ".join(
+            f"{name} {_size(getattr(self, name))}"
+            for name in ("weights", "gradients", "optimiser", "activations")
+        )
+        return (
+            f"{_count(self.trainable)} of {_count(self.parameters)} weights learn; "
+            f"about {_size(self.memory)} of memory at most ({parts})"
+        )
+
+
+def of(model: Any, recipe: StageRecipe) -> Estimate:
+    """The estimate for training ``model``, of which the weights that learn are marked, by ``recipe``."""
+    parameters = list(model.parameters())
+    trainable = sum(weight.numel() for weight in parameters if weight.requires_grad)
+    shape = model.config.get_text_config()
+    tokens = recipe.train.batch_rows * -(-recipe.data.max_tokens // _ROUND) * _ROUND
+    kept = shape.num_hidden_layers * (_HIDDEN * shape.hidden_size + _INNER * shape.intermediate_size)
+    return Estimate(
+        parameters=sum(_numel(weight) for weight in parameters),
+        trainable=trainable,
+        weights=sum(weight.numel() * weight.element_size() for weight in parameters),
+        gradients=_FLOAT * trainable,
+        optimiser=2 * _FLOAT * trainable,
+        activations=_FLOAT * tokens * kept,
+    )
+
+
+def duration(seconds: float) -> str:
+    """In the unit that suits it."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _numel(weight: Any) -> int:
+    """Numbers in ``weight``; a 4-bit one holds two in a byte."""
+    return int(weight.numel()) * (2 if type(weight).__name__ == "Params4bit" else 1)
+
+
+def _count(number: int) -> str:
+    for unit, name in ((10**9, " billion"), (10**6, " million")):
+        if number >= unit:
+            return f"{number / unit:.3g}{name}"
+    return f"{number:,}"
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
