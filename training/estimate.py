@@ -12,6 +12,7 @@ from typing import Any
 from training.recipe import StageRecipe
 
 _FLOAT = 4  # bytes
+_NF4 = 0.5 + 1 / 64 + 1 / 256 / 16  # bytes: half of one, and scales for 64 weights and for 256 of those
 _HIDDEN, _INNER = 8, 4  # vectors that a layer keeps of a token
 _ROUND = 8  # a batch's length is filled up to a multiple of it
 
@@ -45,19 +46,36 @@ class Estimate:
 
 def of(model: Any, recipe: StageRecipe) -> Estimate:
     """The estimate for training ``model``, of which the weights that learn are marked, by ``recipe``."""
-    parameters = list(model.parameters())
-    trainable = sum(weight.numel() for weight in parameters if weight.requires_grad)
+    in_4_bits = recipe.quantised
+    parameters = dict(model.named_parameters())
+    trainable = sum(weight.numel() for weight in parameters.values() if weight.requires_grad)
     shape = model.config.get_text_config()
     tokens = recipe.train.batch_rows * -(-recipe.data.max_tokens // _ROUND) * _ROUND
     kept = shape.num_hidden_layers * (_HIDDEN * shape.hidden_size + _INNER * shape.intermediate_size)
     return Estimate(
-        parameters=sum(_numel(weight) for weight in parameters),
+        parameters=sum(_numbers(weight) for weight in parameters.values()),
         trainable=trainable,
-        weights=sum(weight.numel() * weight.element_size() for weight in parameters),
+        weights=round(
+            sum(
+                _numbers(weight) * (_NF4 if in_4_bits and _is_linear(name, weight) else weight.element_size())
+                for name, weight in parameters.items()
+            )
+        ),
         gradients=_FLOAT * trainable,
         optimiser=2 * _FLOAT * trainable,
         activations=_FLOAT * tokens * kept,
     )
+
+
+def _numbers(weight: Any) -> int:
+    """In ``weight``; one of 4 bits holds two in a byte."""
+    return int(weight.numel()) * (2 if type(weight).__name__ == "Params4bit" else 1)
+
+
+def _is_linear(name: str, weight: Any) -> bool:
+    """Whether ``weight`` is one of those that a base of 4 bits has in 4 bits."""
+    frozen = weight.ndim == 2 and not weight.requires_grad
+    return frozen and not any(part in name for part in ("embed_tokens", "lm_head"))
 
 
 def duration(seconds: float) -> str:
@@ -65,11 +83,6 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def _numel(weight: Any) -> int:
-    """Numbers in ``weight``; a 4-bit one holds two in a byte."""
-    return int(weight.numel()) * (2 if type(weight).__name__ == "Params4bit" else 1)
 
 
 def _count(number: int) -> str:

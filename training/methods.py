@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training import base, freeze, lora, virtual_tokens
+from training import base, freeze, lora, nf4, virtual_tokens
 from training.recipe import SftRecipe
 
 if TYPE_CHECKING:
@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 
 BASES = ("full", "freeze")  # methods whose result is a base
 PISSA_START = "pissa_start"  # folder in the artefact: where pissa began, which its end is seen from
+
+
+def plain_base(recipe: SftRecipe) -> Any:
+    """The base that the method learns on: in 4 bits for qlora."""
+    if recipe.qlora:
+        return nf4.load(recipe.base, recipe.qlora, bf16=recipe.train.precision != "fp32")
+    return base.load_model(recipe.base)
 
 
 def prepared(recipe: SftRecipe, plain: PreTrainedModel) -> Any:
@@ -54,7 +61,7 @@ def save(recipe: SftRecipe, model: Any, tokenizer: PreTrainedTokenizerBase, fold
         if recipe.method == "pissa":
             start = folder / PISSA_START
             start.mkdir()
-            lora.write(lora.matrices(prepared(recipe, base.load_model(recipe.base))), start, recipe.base)
+            lora.write(lora.matrices(prepared(recipe, plain_base(recipe))), start, recipe.base)
     else:
         virtual_tokens.save(model, folder, recipe.base)
 
@@ -67,4 +74,4 @@ def load(recipe: SftRecipe, folder: Path) -> Any:
     """
     if recipe.method in BASES:
         return base.load_model(str(folder)).eval()
-    return lora.load(base.load_model(recipe.base), folder)
+    return lora.load(plain_base(recipe), folder)

@@ -11,7 +11,10 @@ from pathlib import Path
 from pointsman.artefact import BaseIdentity, Manifest
 from training.recipe import Recipe
 
-LIBRARIES = ("torch", "transformers", "trl", "peft", "tokenizers", "datasets", "accelerate", "numpy")
+LIBRARIES = (
+    *("torch", "transformers", "trl", "peft", "bitsandbytes"),
+    *("tokenizers", "datasets", "accelerate", "numpy"),
+)
 
 
 def manifest(

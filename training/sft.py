@@ -27,7 +27,7 @@ def tokenizer(recipe: SftRecipe, run: RunFolder, report: Report) -> Path | str:
 
 def model(recipe: SftRecipe, tokenizer: PreTrainedTokenizerBase) -> Any:
     """The base as training begins, with the method's weights ready to learn."""
-    return methods.prepared(recipe, base.load_model(recipe.base))
+    return methods.prepared(recipe, methods.plain_base(recipe))
 
 
 def datasets(recipe: SftRecipe, prepared: Prepared) -> tuple[Any, Any]:

@@ -205,6 +205,9 @@ def build(
         processing_class=tokenizer,
         callbacks=list(callbacks),
     )
+    for weight in model.parameters():  # TRL has made an adapter on a 4-bit base bfloat16
+        if weight.requires_grad:
+            weight.data = weight.data.float()
     trainer._row_lengths = _lengths(train)
     trainer.lora_plus = lora_plus
     trainer.remove_callback(PrinterCallback)

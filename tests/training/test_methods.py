@@ -32,6 +32,7 @@ METHODS: dict[str, dict[str, Any]] = {
     },
     "dora": {"lora": {"rank": 4}},
     "pissa": {"lora": {"rank": 4}},
+    "qlora": {"lora": {"rank": 4}},
     "full": {},
     "freeze": {"freeze": {"learn_last": 1}},
     "prefix": {"prefix": {"tokens": 3, "hidden_size": 8}},

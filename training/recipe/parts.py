@@ -108,6 +108,11 @@ class StageRecipe(Document):
         return 1.0
 
     @property
+    def quantised(self) -> bool:
+        """Whether the base is in 4 bits while an adapter learns."""
+        return False
+
+    @property
     def paged(self) -> bool:
         """Whether the optimiser's state may move to the CPU where a GPU's memory is short."""
         return False
