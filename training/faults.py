@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from training.errors import DiskFull, OutOfMemory
 
 _MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
@@ -23,7 +25,7 @@ def named(run: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (MemoryError, RuntimeError, OSError) as exc:
+    except (MemoryError, RuntimeError, OSError, SafetensorError) as exc:
         text = str(exc)
         if isinstance(exc, MemoryError) or any(sign in text for sign in _MEMORY):
             raise OutOfMemory(

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from transformers import TrainerCallback
 
 from training.errors import LossNotFinite
+from training.estimate import duration
 from training.runfolder import COMPLETE, RunFolder
 
 LINE_SECONDS = 10.0  # at most one plain line in this time
@@ -34,11 +35,13 @@ class RunProgress(TrainerCallback):  # type: ignore[misc]
         self.folder, self.tokens_per_epoch, self.report = folder, tokens_per_epoch, report
         self._bar: Progress | None = None
         self._last = (0.0, 0.0)  # time and epoch of the last log
+        self._began = (0.0, 0)  # time and step of the beginning
         self._printed = 0.0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Start the bar, at the step that a resumed run goes on from."""
         self._last = (time.monotonic(), float(state.epoch or 0.0))
+        self._began = (time.monotonic(), state.global_step)
         if sys.stderr.isatty():
             self._bar = Progress(
                 TextColumn("step"),
@@ -103,4 +106,12 @@ class RunProgress(TrainerCallback):  # type: ignore[misc]
             self._bar.update(self._bar.task_ids[0], at=text)
         elif key == "eval_loss" or time.monotonic() - self._printed > LINE_SECONDS:
             self._printed = time.monotonic()
-            self.report(f"step {line['step']:.0f} of {steps}: {text}")
+            self.report(f"step {line['step']:.0f} of {steps}: {text}{self._left(int(line['step']), steps)}")
+
+    def _left(self, step: int, steps: int) -> str:
+        """How long it will go on, at the speed since it began."""
+        began, first = self._began
+        if not first < step < steps:
+            return ""
+        left = (time.monotonic() - began) / (step - first) * (steps - step)
+        return f", about {duration(left)} left"
