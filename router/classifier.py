@@ -99,18 +99,18 @@ class Gate:
 
 def signals(logits: Floats, near: Near) -> Floats:
     """``(N, 4)``: what tells texts in scope from others."""
-    from scipy.special import logsumexp
-
-    energy = logsumexp(logits[:, :-1], axis=1)
+    inside = logits[:, :-1]
+    highest = inside.max(axis=1)
+    energy = highest + np.log(np.exp(inside - highest[:, None]).sum(axis=1))
     margin = np.minimum(energy - logits[:, -1], -NEVER / 2)
     return np.column_stack([energy, margin, near.inside(), near.outside()]).astype(np.float64)
 
 
 def probabilities(logits: Floats, temperature: float) -> Floats:
     """``(N, K)`` over the intents alone."""
-    from scipy.special import softmax
-
-    return np.asarray(softmax(logits[:, :-1] / temperature, axis=1))
+    scaled = logits[:, :-1] / temperature
+    chances = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(chances / chances.sum(axis=1, keepdims=True))
 
 
 def fit_temperature(logits: Floats, classes: Labels) -> tuple[float, float]:

@@ -61,6 +61,7 @@ class Encoder:
         self._session = open_session(model, name, weights, folder, threads)
         path = "torch" if self._session is None else PATH
         self._identity = hashlib.sha256(f"{weights} {path}".encode()).hexdigest()
+        self._dimension = model.get_embedding_dimension() or 0
         self._lock = threading.Lock()  # torch's tokenizers may not be used by two threads at once
 
     @classmethod
@@ -97,7 +98,7 @@ class Encoder:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """``(N, H)`` float32 vectors of length 1."""
-        vectors = np.zeros((len(texts), self._model.get_embedding_dimension() or 0), dtype=np.float32)
+        vectors = np.zeros((len(texts), self._dimension), dtype=np.float32)
         by_length = sorted(range(len(texts)), key=lambda place: len(texts[place]))
         for start in range(0, len(texts), _BATCH):
             if start:

@@ -66,7 +66,7 @@ class Neighbours:
             if start == end:
                 continue
             row, slot = np.nonzero(candidates == intent)
-            similar = rows[row] @ self.rows[start:end].T
+            similar = (self.rows[start:end] @ rows[row].T).T
             kept = min(NEAREST, int(end - start))
             top = np.argpartition(similar, -kept, axis=1)[:, -kept:]
             similarities[row, slot, :kept] = np.take_along_axis(similar, top, axis=1)
