@@ -14,14 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training import render, sources
 from training.errors import BadRow, BadRows, NothingToLearn
-from training.recipe import CptRecipe, Recipe
+from training.recipe import CptRecipe, Data
 from training.token_rows import TokenRows
 
 if TYPE_CHECKING:
@@ -30,6 +30,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 Report = Callable[[str], None]
+
+
+class Plan(Protocol):
+    """What decides the token rows: a supervised recipe, or the part of another that text is mixed in by."""
+
+    @property
+    def data(self) -> Data: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def stage(self) -> render.Stage: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +74,7 @@ def sample_texts(recipe: CptRecipe, chat_template: str, rows: int) -> Iterator[s
         raise BadRows(bad)
 
 
-def prepare(recipe: Recipe, tokenizer_folder: Path | str, report: Report) -> Prepared:
+def prepare(recipe: Plan, tokenizer_folder: Path | str, report: Report) -> Prepared:
     """The recipe's rows as tokens, shuffled, the last ``validation_rows`` of them kept for evaluation.
 
     Raises:
@@ -100,7 +111,7 @@ def prepare(recipe: Recipe, tokenizer_folder: Path | str, report: Report) -> Pre
     rng = np.random.default_rng(recipe.seed)
     order = rng.permutation(len(rows))
     kept = min(recipe.data.validation_rows, len(rows) // 2)
-    train = _repeat(order[kept:], np.concatenate(weights), rng)
+    train = repeat(order[kept:], np.concatenate(weights), rng)
     if not len(train):
         raise NothingToLearn("the weights of the sources leave no row to train on; raise one")
     hashes = {
@@ -179,7 +190,7 @@ def _encode(part: sources.Part, folder: str, stage: render.Stage, max_tokens: in
     return _Encoded(encoded, sources.digest(rows), dropped, ends)
 
 
-def _refuse_unlearnable(rows: TokenRows, ends_trained: int, dropped: dict[str, int], recipe: Recipe) -> None:
+def _refuse_unlearnable(rows: TokenRows, ends_trained: int, dropped: dict[str, int], recipe: Plan) -> None:
     why = "; ".join(f"{count} rows: {reason}" for reason, count in dropped.items())
     if not rows.loss_mask.any():
         hint = (
@@ -199,10 +210,16 @@ def _refuse_unlearnable(rows: TokenRows, ends_trained: int, dropped: dict[str, i
         )
 
 
-def _repeat(
+def repeat(
     rows: NDArray[np.int64], weights: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """``rows`` with each as often as its weight says, the fraction by chance, shuffled where any repeats."""
+    """``rows`` with each as often as its weight says, the fraction by chance, shuffled where any repeats.
+
+    Args:
+        rows: numbers of rows.
+        weights: of all rows, by number.
+        rng: decides the fractions and the order.
+    """
     row_weights = weights[rows]
     if (row_weights == 1.0).all():
         return rows

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from training import base, cpt, render, runfolder, sources
 from training import recipe as recipes
-from training.recipe import CptRecipe, Recipe
+from training.online import prompts
+from training.recipe import CptRecipe, GrpoRecipe, PpoRecipe, Recipe
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -60,6 +61,9 @@ def preview(
     """
     recipe = recipes.load(recipe_path, overrides)
     tokenizer = _tokenizer(recipe, rows, runs)
+    if isinstance(recipe, PpoRecipe | GrpoRecipe):
+        yield from _prompts(recipe, tokenizer, rows)
+        return
     for source in recipe.data.sources:
         first = sources.parts(source, recipe.seed)[0]
         for number, row in enumerate(islice(sources.read(first, recipe.stage), rows), 1):
@@ -67,6 +71,17 @@ def preview(
             yield PreviewRow(
                 source.label, number, tuple(_spans(tokenizer, ids, mask)), len(ids) > recipe.data.max_tokens
             )
+
+
+def _prompts(
+    recipe: PpoRecipe | GrpoRecipe, tokenizer: PreTrainedTokenizerBase, rows: int
+) -> Iterator[PreviewRow]:
+    """Prompts up to where the answer begins: no token of theirs is trained on, those of the answers are."""
+    for source in recipe.data.sources:
+        for number, (where, raw) in enumerate(islice(prompts.rows(source, recipe.seed), rows), 1):
+            ids = list(prompts.rendered(tokenizer, prompts.read(raw, source), where).ids)
+            spans = tuple(_spans(tokenizer, ids, [0] * len(ids)))
+            yield PreviewRow(source.label, number, spans, len(ids) > recipe.data.max_tokens)
 
 
 def _tokenizer(recipe: Recipe, rows: int, runs: Path) -> PreTrainedTokenizerBase:

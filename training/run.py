@@ -39,6 +39,14 @@ def train(
             return run.artefact
         _set_threads()
         _quiet()
+        if recipe.stage == "ppo":
+            from training.ppo import stage as ppo
+
+            return ppo.train(recipe, run, report)
+        if recipe.stage == "grpo":
+            from training import grpo
+
+            return grpo.train(recipe, run, report)
         stage: supervised.Stage = cpt if recipe.stage == "cpt" else sft
         return supervised.train(stage, recipe, run, report)
 

@@ -13,7 +13,7 @@ from pointsman.artefact import ArtefactError, BaseIdentity
 from training import base, lora
 from training.errors import BaseError
 from training.prepare import Prepared, Report
-from training.recipe import SftRecipe
+from training.recipe import OnlineRecipe, SftRecipe
 from training.runfolder import RunFolder
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def save(recipe: SftRecipe, model: Any, tokenizer: PreTrainedTokenizerBase, fold
     lora.save(model, folder, recipe.base)
 
 
-def origin(recipe: SftRecipe) -> tuple[BaseIdentity | None, str | None]:
+def origin(recipe: SftRecipe | OnlineRecipe) -> tuple[BaseIdentity | None, str | None]:
     """The base's identity, and the version that this one goes on from.
 
     Raises:

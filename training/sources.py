@@ -52,7 +52,7 @@ def read(part: Part, stage: Literal["cpt", "sft"]) -> list[Row]:
     """
     source = part.source
     reader = READERS[source.format if isinstance(source, FileSource) else "messages"]
-    raw_rows = _from_file(source) if isinstance(source, FileSource) else _from_generator(source, part)
+    raw_rows = from_file(source.path) if isinstance(source, FileSource) else from_generator(source, part)
     rows: list[Row] = []
     bad: list[BadRow] = []
     for where, raw in raw_rows:
@@ -87,8 +87,12 @@ def _seed(seed: int, label: str, start: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed} {label} {start}".encode()).digest()[:4])
 
 
-def _from_file(source: FileSource) -> Iterator[tuple[str, Any]]:
-    path = source.path
+def from_file(path: Path) -> Iterator[tuple[str, Any]]:
+    """Where each row of a file stands, and what it holds: any JSON, or a BadRow where it is none.
+
+    Raises:
+        SourceError: there is no such file, or it can't be read.
+    """
     try:
         content = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -120,8 +124,13 @@ def _parsed(where: str, line: str) -> Any:
         return BadRow(where, "", f"is not JSON: {exc}; a .jsonl file has one whole object a line")
 
 
-def _from_generator(source: GeneratorSource, part: Part) -> Iterator[tuple[str, Any]]:
-    generate = _resolve(source.generator)
+def from_generator(source: GeneratorSource, part: Part) -> Iterator[tuple[str, Any]]:
+    """Where each row of the generator's ``part`` stands, and what it holds.
+
+    Raises:
+        SourceError: there is no such generator, or it refuses its arguments.
+    """
+    generate = resolve(source.generator)
     try:
         rows = generate(rows=part.rows, seed=part.seed, **source.arguments)
     except (TypeError, ValueError) as exc:
@@ -133,7 +142,12 @@ def _from_generator(source: GeneratorSource, part: Part) -> Iterator[tuple[str, 
         raise SourceError(f"{source.label}: {exc}") from exc
 
 
-def _resolve(name: str) -> Callable[..., Any]:
+def resolve(name: str) -> Callable[..., Any]:
+    """The function that an import string, ``package.module:function``, names.
+
+    Raises:
+        SourceError: there is none.
+    """
     module_name, _, function_name = name.partition(":")
     try:
         function = getattr(importlib.import_module(module_name), function_name)

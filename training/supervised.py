@@ -14,8 +14,13 @@ from typing import Any, Protocol
 from pointsman import artefact
 from training import curves, prepare, provenance
 from training.prepare import Prepared, Report
-from training.recipe import Recipe
+from training.recipe import SupervisedRecipe
 from training.runfolder import RunFolder
+
+PANELS = (
+    curves.Panel("nats per token", {"loss": "-", "eval_loss": "o--"}, logarithmic=True, height=3),
+    curves.Panel("learning rate", {"learning_rate": "-"}),
+)
 
 
 class Stage(Protocol):
@@ -28,7 +33,7 @@ class Stage(Protocol):
     def origin(self, recipe: Any) -> tuple[artefact.BaseIdentity | None, str | None]: ...
 
 
-def train(stage: Stage, recipe: Recipe, run: RunFolder, report: Report) -> Path:
+def train(stage: Stage, recipe: SupervisedRecipe, run: RunFolder, report: Report) -> Path:
     """Train and return the artefact's folder; goes on from the run's last checkpoint, if it has one."""
     from training import base, progress, trainer
 
@@ -79,11 +84,11 @@ def train(stage: Stage, recipe: Recipe, run: RunFolder, report: Report) -> Path:
         "dropped_rows": float(sum(prepared.dropped.values())),
         "seconds": round(time.monotonic() - began, 1),
     }
-    curves.draw(run.read_metrics(), recipe.name, run.curves)
+    curves.draw(run.read_metrics(), recipe.name, run.curves, PANELS)
     manifest = provenance.manifest(
         recipe, base=identity, data=prepared.hashes, metrics=metrics, parent=parent
     )
-    _place(run, manifest, lambda folder: stage.save(recipe, model, tokenizer, folder))
+    place(run, manifest, lambda folder: stage.save(recipe, model, tokenizer, folder))
     report(f"{recipe.name}: evaluation loss {metrics['eval_loss']:.4f}; the artefact is {run.artefact}")
     return run.artefact
 
@@ -98,7 +103,7 @@ def _mean_loss(metrics: list[dict[str, float]]) -> float:
     return total / last
 
 
-def _place(run: RunFolder, manifest: artefact.Manifest, save: Callable[[Path], None]) -> None:
+def place(run: RunFolder, manifest: artefact.Manifest, save: Callable[[Path], None]) -> None:
     """Write the artefact beside its place and move it there in one step."""
     growing = run.path / "artefact.growing"
     shutil.rmtree(growing, ignore_errors=True)

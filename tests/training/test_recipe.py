@@ -50,9 +50,9 @@ def test_every_problem_is_reported_with_its_line(tmp_path: Path) -> None:
 def test_a_stage_that_there_is_not_names_those_that_there_are(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
     path.write_text("stage: sftt\nname: x\n", encoding="utf-8")
-    assert problems(path) == ["None stage: must be one of cpt, sft, found 'sftt'"]
+    assert problems(path) == [f"None stage: must be one of {', '.join(recipes.STAGES)}, found 'sftt'"]
     path.write_text("name: x\n", encoding="utf-8")
-    assert problems(path) == ["None stage: must be one of cpt, sft"]
+    assert problems(path) == [f"None stage: must be one of {', '.join(recipes.STAGES)}"]
 
 
 def test_cpt_starts_from_one_thing(tmp_path: Path) -> None:
