@@ -159,7 +159,9 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
                 )
         line = {"step": state.global_step} | {name: round(float(value), 6) for name, value in found.items()}
         self._session.run.add_metrics(line)
-        self._session.bar.say(state.global_step, f"reward {line['reward']:.4f}, loss {line['loss']:.4f}")
+        # a step on answers of the step before (iterations) has no reward of its own
+        rewarded = f"reward {line['reward']:.4f}, " if "reward" in line else ""
+        self._session.bar.say(state.global_step, f"{rewarded}loss {line['loss']:.4f}")
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Mark the checkpoint as whole: the trainer calls this after its last file."""

@@ -65,7 +65,11 @@ def _quiet() -> None:
     import torch  # noqa: F401  (sets the level of its own logger as it is imported)
     from transformers.utils import logging as transformers_logging
 
-    for name in ("torch", "torchao", "transformers", "datasets", "trl", "peft", "bitsandbytes", "matplotlib"):
+    os.environ.setdefault("VLLM_CONFIGURE_LOGGING", "0")  # TRL imports it where it is installed
+    for name in (
+        *("torch", "torchao", "transformers", "datasets", "trl", "peft", "bitsandbytes", "matplotlib"),
+        "vllm",
+    ):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="peft|torch|transformers|trl|accelerate")
     datasets.disable_progress_bars()

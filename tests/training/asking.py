@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
+from safetensors.torch import load_file, save_file
 
+from tests.training.conftest import make_base
 from tests.training.rows import WORDS, write_rows
 
 Messages = Sequence[Mapping[str, Any]]
@@ -62,8 +64,23 @@ STAGES: dict[str, dict[str, Any]] = {
 }
 
 
+def make_speaker(folder: Path) -> Path:
+    """A base whose embeddings are large, so that an adapter can turn its choice of words by much."""
+    make_base(folder)
+    path = folder / "model.safetensors"
+    weights = load_file(path)
+    weights["model.embed_tokens.weight"] *= 12
+    save_file(weights, path, metadata={"format": "pt"})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def speaker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_speaker(tmp_path_factory.mktemp("speaker") / "base")
+
+
 @pytest.fixture
-def online(tmp_path: Path, base: Path) -> Online:
+def online(tmp_path: Path, speaker: Path) -> Online:
     """``online("ppo", **{"train.steps": 4})`` writes a recipe and gives its path."""
 
     def write(
@@ -73,7 +90,7 @@ def online(tmp_path: Path, base: Path) -> Online:
             "stage": "grpo" if kind == "rloo" else kind,
             "name": name,
             "alias": "tiny",
-            "base": str(base),
+            "base": str(speaker),
             "lora": {"rank": 4, "alpha": 8},
             "data": {
                 "sources": [

@@ -12,7 +12,8 @@ from safetensors.torch import load_file
 
 from pointsman import artefact
 from tests.training.asking import STAGES, Online
-from tests.training.asking import online as online  # a fixture
+from tests.training.asking import online as online  # fixtures
+from tests.training.asking import speaker as speaker
 from tests.training.test_resume import untimed
 from tests.training.test_run import metrics, quiet
 from training import base as bases
@@ -21,30 +22,40 @@ from training import run
 
 @pytest.mark.parametrize("kind", STAGES)
 def test_a_run_leaves_an_adapter_and_what_it_cost(
-    online: Online, base: Path, tmp_path: Path, kind: str
+    online: Online, speaker: Path, tmp_path: Path, kind: str
 ) -> None:
     said: list[str] = []
-    path = online(kind, **{"train.steps": 10, "train.evaluate_every": 6, "train.learning_rate": 0.02})
+    changes = {
+        "train.steps": 12,
+        "train.evaluate_every": 6,
+        "train.learning_rate": 0.03,
+        "train.batch_rows": 32,
+        "data.validation_rows": 16,
+        "sampling.unstopped_penalty": 0.0,  # in 8 tokens hardly an answer ends
+        **({"train.rollout_rows": 32, "train.minibatch_rows": 16} if kind == "ppo" else {"train.accumulate": 1}),
+    }
+    path = online(kind, **changes)
     made = run.train(path, runs=tmp_path, report=said.append)
     manifest = artefact.read_manifest(made)
     assert (manifest.alias, manifest.stage, manifest.parent) == ("tiny", "ppo" if kind == "ppo" else "grpo", None)
-    assert manifest.base == artefact.identify_base(base)
+    assert manifest.base == artefact.identify_base(speaker)
     assert list(manifest.data) == [str(tmp_path / "tiny.jsonl")]
     state = load_file(made / artefact.WEIGHTS)
     assert all("lora_" in name for name in state)  # no value head, no reference
     assert {tensor.dtype for tensor in state.values()} == {torch.bfloat16}
-    PeftModel.from_pretrained(bases.load_model(str(base)), str(made))
+    PeftModel.from_pretrained(bases.load_model(str(speaker)), str(made))
 
     lines = metrics(tmp_path / "tiny")
     evaluated = [line for line in lines if "eval_reward" in line]
-    assert [line["step"] for line in evaluated] == [0, 6, 10]
+    assert [line["step"] for line in evaluated] == [0, 6, 12]
     assert evaluated[0]["eval_kl"] == pytest.approx(0, abs=1e-6)  # it begins as its reference
     assert evaluated[-1]["eval_kl"] > 0.01
     assert manifest.metrics["eval_reward"] == evaluated[-1]["eval_reward"]
     assert manifest.metrics["eval_reward_before"] == evaluated[0]["eval_reward"]
     learned = [line["reward"] for line in lines if "reward" in line]
-    assert len(learned) == 10
-    assert sum(learned[5:]) > sum(learned[:5])
+    assert len(learned) == 12
+    error = evaluated[0]["eval_reward_error"] + evaluated[-1]["eval_reward_error"]
+    assert evaluated[-1]["eval_reward"] > evaluated[0]["eval_reward"] + 2 * error
     assert (tmp_path / "tiny" / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert "before" in said[-1]
 
