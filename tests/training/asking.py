@@ -93,9 +93,7 @@ def online(tmp_path: Path, speaker: Path) -> Online:
             "base": str(speaker),
             "lora": {"rank": 4, "alpha": 8},
             "data": {
-                "sources": [
-                    {"path": str(write_rows(tmp_path / f"{name}.jsonl", rows)), "format": "prompt"}
-                ],
+                "sources": [{"path": str(write_rows(tmp_path / f"{name}.jsonl", rows)), "format": "prompt"}],
                 "validation_rows": 6,
             },
             "rewards": [{"rule": "tests.training.asking:vowels"}],

@@ -61,9 +61,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(online: Online, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("kind", ["grpo", "rloo"])
-def test_groups_go_on_too(
-    online: Online, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
+def test_groups_go_on_too(online: Online, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     path = online(kind, QUESTIONS[:10], **GROUPS)  # 2 prompts a step, so epochs are short
     whole = run.train(path, runs=tmp_path / "whole", report=quiet)
     trainer = {"grpo": grpo._Grpo, "rloo": grpo._Rloo}[kind]

@@ -32,12 +32,20 @@ def test_a_run_leaves_an_adapter_and_what_it_cost(
         "train.batch_rows": 32,
         "data.validation_rows": 16,
         "sampling.unstopped_penalty": 0.0,  # in 8 tokens hardly an answer ends
-        **({"train.rollout_rows": 32, "train.minibatch_rows": 16} if kind == "ppo" else {"train.accumulate": 1}),
+        **(
+            {"train.rollout_rows": 32, "train.minibatch_rows": 16}
+            if kind == "ppo"
+            else {"train.accumulate": 1}
+        ),
     }
     path = online(kind, **changes)
     made = run.train(path, runs=tmp_path, report=said.append)
     manifest = artefact.read_manifest(made)
-    assert (manifest.alias, manifest.stage, manifest.parent) == ("tiny", "ppo" if kind == "ppo" else "grpo", None)
+    assert (manifest.alias, manifest.stage, manifest.parent) == (
+        "tiny",
+        "ppo" if kind == "ppo" else "grpo",
+        None,
+    )
     assert manifest.base == artefact.identify_base(speaker)
     assert list(manifest.data) == [str(tmp_path / "tiny.jsonl")]
     state = load_file(made / artefact.WEIGHTS)
