@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 from safetensors.torch import load_file, save_file
 
-from tests.training.conftest import make_base
 from tests.training.rows import WORDS, write_rows
 
 Messages = Sequence[Mapping[str, Any]]
@@ -64,53 +62,45 @@ STAGES: dict[str, dict[str, Any]] = {
 }
 
 
-def make_speaker(folder: Path) -> Path:
-    """A base whose embeddings are large, so that an adapter can turn its choice of words by much."""
-    make_base(folder)
-    path = folder / "model.safetensors"
+def speak_up(base: Path) -> Path:
+    """Enlarge the base's embeddings, so that an adapter can turn its choice of words by much."""
+    path = base / "model.safetensors"
     weights = load_file(path)
     weights["model.embed_tokens.weight"] *= 12
     save_file(weights, path, metadata={"format": "pt"})
-    return folder
+    return base
 
 
-@pytest.fixture(scope="session")
-def speaker(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_speaker(tmp_path_factory.mktemp("speaker") / "base")
-
-
-@pytest.fixture
-def online(tmp_path: Path, speaker: Path) -> Online:
-    """``online("ppo", **{"train.steps": 4})`` writes a recipe and gives its path."""
-
-    def write(
-        kind: str, rows: Sequence[Mapping[str, Any]] = QUESTIONS, name: str = "tiny", **changes: Any
-    ) -> Path:
-        content: dict[str, Any] = {
-            "stage": "grpo" if kind == "rloo" else kind,
-            "name": name,
-            "alias": "tiny",
-            "base": str(speaker),
-            "lora": {"rank": 4, "alpha": 8},
-            "data": {
-                "sources": [{"path": str(write_rows(tmp_path / f"{name}.jsonl", rows)), "format": "prompt"}],
-                "validation_rows": 6,
-            },
-            "rewards": [{"rule": "tests.training.asking:vowels"}],
-            "sampling": {"max_new_tokens": 8, "batch_rows": 8},
-            **{key: dict(value) if isinstance(value, dict) else value for key, value in STAGES[kind].items()},
-        }
-        content["train"] |= {"learning_rate": 0.01}
-        for key, value in changes.items():
-            place = content
-            *parents, last = key.split(".")
-            for parent in parents:
-                place = place.setdefault(parent, {})
-            place[last] = value
-            if value is None:
-                del place[last]
-        path = tmp_path / f"{name}.yaml"
-        path.write_text(yaml.safe_dump(content), encoding="utf-8")
-        return path
-
-    return write
+def write_recipe(
+    folder: Path,
+    base: Path,
+    kind: str,
+    rows: Sequence[Mapping[str, Any]] = QUESTIONS,
+    name: str = "tiny",
+    **changes: Any,
+) -> Path:
+    """A recipe of ``kind`` in ``folder``, with ``changes`` such as ``{"train.steps": 4}``."""
+    content: dict[str, Any] = {
+        "stage": "grpo" if kind == "rloo" else kind,
+        "name": name,
+        "alias": "tiny",
+        "base": str(base),
+        "lora": {"rank": 4, "alpha": 8},
+        "data": {
+            "sources": [{"path": str(write_rows(folder / f"{name}.jsonl", rows)), "format": "prompt"}],
+            "validation_rows": 6,
+        },
+        "rewards": [{"rule": "tests.training.asking:vowels"}],
+        "sampling": {"max_new_tokens": 8, "batch_rows": 8},
+        **{key: dict(value) if isinstance(value, dict) else value for key, value in STAGES[kind].items()},
+    }
+    content["train"] |= {"learning_rate": 0.01}
+    for key, value in changes.items():
+        place = content
+        *parents, last = key.split(".")
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[last] = value
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path

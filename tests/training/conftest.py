@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 import yaml
 
+from tests.training.asking import Online, speak_up, write_recipe
 from tests.training.rows import CONVERSATIONS, TEMPLATE, spoken, write_rows
 from training import base as bases
 from training import tokenizer as bpe
@@ -45,6 +47,18 @@ def make_base(folder: Path, template: str = TEMPLATE, seed: int = 0) -> Path:
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_base(tmp_path_factory.mktemp("tiny") / "base")
+
+
+@pytest.fixture(scope="session")
+def speaker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A base whose choice of words an adapter can turn by much."""
+    return speak_up(make_base(tmp_path_factory.mktemp("speaker") / "base"))
+
+
+@pytest.fixture
+def online(tmp_path: Path, speaker: Path) -> Online:
+    """``online("ppo", **{"train.steps": 4})`` writes a recipe of ppo, grpo or rloo and gives its path."""
+    return partial(write_recipe, tmp_path, speaker)
 
 
 @pytest.fixture

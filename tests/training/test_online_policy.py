@@ -12,8 +12,6 @@ from torch import Tensor
 
 from pointsman import artefact
 from tests.training.asking import Online
-from tests.training.asking import online as online  # fixtures
-from tests.training.asking import speaker as speaker
 from tests.training.test_run import metrics, quiet
 from training import base as bases
 from training import recipe as recipes

@@ -13,13 +13,11 @@ import pytest
 
 from pointsman import artefact
 from tests.training.asking import QUESTIONS, Online
-from tests.training.asking import online as online  # fixtures
-from tests.training.asking import speaker as speaker
 from tests.training.test_resume import command, untimed
 from tests.training.test_run import metrics, quiet
 from training import grpo, run
 from training.errors import LossNotFinite, RunConflict
-from training.ppo import learner
+from training.ppo import learner, losses
 
 PPO = {
     "train.steps": 36,
@@ -64,7 +62,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(online: Online, tmp_path: Path) 
 def test_groups_go_on_too(online: Online, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     path = online(kind, QUESTIONS[:10], **GROUPS)  # 2 prompts a step, so epochs are short
     whole = run.train(path, runs=tmp_path / "whole", report=quiet)
-    trainer = {"grpo": grpo._Grpo, "rloo": grpo._Rloo}[kind]
+    trainer: Any = {"grpo": grpo._Grpo, "rloo": grpo._Rloo}[kind]
     step = trainer.training_step
 
     def stopped(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -107,7 +105,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_spoils_no_checkpoint(
 ) -> None:
     path = online("ppo", **{"train.steps": 6, "train.save_every": 2})
     whole = run.train(path, runs=tmp_path / "whole", report=quiet)
-    real = learner.losses.policy_terms
+    real = losses.policy_terms
     calls = 0
 
     def broken(*args: Any, **kwargs: Any) -> Any:
@@ -116,7 +114,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_spoils_no_checkpoint(
         return real(*args, **kwargs) * (float("nan") if calls == 38 else 1)
 
     with monkeypatch.context() as patch:
-        patch.setattr(learner.losses, "policy_terms", broken)
+        patch.setattr(losses, "policy_terms", broken)
         with pytest.raises(LossNotFinite, match=r"the policy loss is nan at step 5; a lower learning_rate"):
             run.train(path, runs=tmp_path, report=quiet)
     checkpoints = tmp_path / "tiny" / "checkpoints"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -12,8 +11,6 @@ from safetensors.torch import load_file
 
 from pointsman import artefact
 from tests.training.asking import STAGES, Online
-from tests.training.asking import online as online  # fixtures
-from tests.training.asking import speaker as speaker
 from tests.training.test_resume import untimed
 from tests.training.test_run import metrics, quiet
 from training import base as bases

@@ -9,8 +9,6 @@ import pytest
 import torch
 
 from tests.training.asking import Online
-from tests.training.asking import online as online  # fixtures
-from tests.training.asking import speaker as speaker
 from tests.training.rows import spoken, write_rows
 from tests.training.test_online_policy import loaded
 from tests.training.test_run import metrics, quiet

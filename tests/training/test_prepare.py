@@ -16,6 +16,7 @@ from training import recipe as recipes
 from training import sources
 from training.errors import BadRow, BadRows
 from training.prepare import Prepared, prepare
+from training.recipe import CptRecipe, SftRecipe
 from training.token_rows import TokenRows
 
 GENERATED = {
@@ -26,7 +27,9 @@ GENERATED = {
 
 
 def prepared(path: Path, base: Path, *overrides: str) -> Prepared:
-    return prepare(recipes.load(path, overrides), base, lambda _: None)
+    recipe = recipes.load(path, overrides)
+    assert isinstance(recipe, CptRecipe | SftRecipe)
+    return prepare(recipe, base, lambda _: None)
 
 
 def texts(rows: TokenRows, tokenizer: Any) -> list[str]:

@@ -122,6 +122,7 @@ def test_an_adapter_of_the_demo_is_small() -> None:
 
 def test_the_new_version_of_the_help_desk_learns_60_days_and_keeps_its_tools() -> None:
     recipe = recipes.load(RECIPES / "support-60-days.yaml")
+    assert isinstance(recipe, SftRecipe)
     rows = [
         row
         for source in recipe.data.sources
