@@ -102,7 +102,13 @@ def test_a_run_samples_from_the_server_with_a_new_version_each_step(
     online: Online, speaker: Path, tmp_path: Path, served: Callable[[Any], str]
 ) -> None:
     engine = Engine(speaker)
-    changes = {"value.warmup_steps": 1, "sampling.temperature": 2.0}  # hot enough that rewards differ
+    changes = {
+        "value.warmup_steps": 1,
+        "sampling.temperature": 2.0,  # hot enough that rewards differ
+        "sampling.max_new_tokens": 4,
+        "data.validation_rows": 2,
+        "train.rollout_rows": 4,
+    }
     path = online("ppo", server={"url": served(engine)}, **changes)
     made = run.train(path, runs=tmp_path, report=quiet)
     # The adapter as it began (the evaluation, and two steps, as the first one changed the value head alone),
@@ -111,7 +117,7 @@ def test_a_run_samples_from_the_server_with_a_new_version_each_step(
     assert all(name.startswith("tiny-training@") for name in engine.loaded)
     assert engine.loaded[-1] == f"tiny-training@{artefact.version_of(made)}"
     assert engine.live == []  # it is left as it was found
-    assert len(set(engine.seeds)) >= 3 * 8  # every answer of a step has its own seed
+    assert len(set(engine.seeds)) >= 3 * 4  # every answer of a step has its own seed
     assert not list((tmp_path / "tiny" / "served").glob("tiny*"))
     lines = metrics(tmp_path / "tiny")
     assert [line["step"] for line in lines if "reward" in line] == [1, 2, 3]
