@@ -1,6 +1,7 @@
 """Recipes: everything that decides what a training run gives, as one strict YAML document."""
 
 from training.recipe.cpt import Architecture, CptRecipe, TokenizerPlan
+from training.recipe.dpo import DpoRecipe
 from training.recipe.loading import STAGES, Recipe, load
 from training.recipe.parts import (
     Data,
@@ -11,6 +12,7 @@ from training.recipe.parts import (
     Source,
     StageRecipe,
 )
+from training.recipe.rm import RmRecipe
 from training.recipe.sft import SftRecipe
 
 __all__ = [
@@ -18,11 +20,13 @@ __all__ = [
     "Architecture",
     "CptRecipe",
     "Data",
+    "DpoRecipe",
     "FileSource",
     "GeneratorSource",
     "Lora",
     "Optimisation",
     "Recipe",
+    "RmRecipe",
     "SftRecipe",
     "Source",
     "StageRecipe",

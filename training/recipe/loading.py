@@ -12,10 +12,17 @@ import yaml
 from pointsman import document
 from pointsman.document import DocumentError, Problem
 from training.recipe.cpt import CptRecipe
+from training.recipe.dpo import DpoRecipe
+from training.recipe.rm import RmRecipe
 from training.recipe.sft import SftRecipe
 
-Recipe = CptRecipe | SftRecipe
-STAGES: dict[str, type[CptRecipe] | type[SftRecipe]] = {"cpt": CptRecipe, "sft": SftRecipe}
+Recipe = CptRecipe | SftRecipe | RmRecipe | DpoRecipe
+STAGES: dict[str, type[Recipe]] = {
+    "cpt": CptRecipe,
+    "sft": SftRecipe,
+    "rm": RmRecipe,
+    "dpo": DpoRecipe,
+}
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:
