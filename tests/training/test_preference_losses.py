@@ -185,7 +185,7 @@ def test_a_loss_on_pairs_is_its_papers(
         "hinge": lambda: hinge_loss(delta, beta),
         "robust": lambda: robust_loss(delta, beta, smoothing),
         "simpo": lambda: simpo_loss(means[0] - means[1], beta, options.get("gamma", 1.0), smoothing),
-        "orpo": lambda: odds_loss(*means, beta),
+        "orpo": lambda: odds_loss(means[0], means[1], beta),
     }[loss]()
     own = -np.concatenate(logps[0]).mean()  # the chosen answers' own loss
     expected += own * (1.0 if loss == "orpo" else options.get("sft_weight", 0.0))
