@@ -21,6 +21,24 @@ NAMES = {
     "grad_norm": "grad_norm",
     "mean_token_accuracy": "token_accuracy",
     "eval_mean_token_accuracy": "eval_token_accuracy",
+} | {
+    prefix + name: prefix + ours  # of preferences, in training and on held-out rows
+    for prefix in ("", "eval_")
+    for name, ours in {
+        "accuracy": "accuracy",
+        "margin": "margin",
+        "mean_reward": "mean_reward",
+        "rewards/accuracies": "accuracy",
+        "rewards/margins": "margin",
+        "rewards/chosen": "chosen_reward",
+        "rewards/rejected": "rejected_reward",
+        "logps/chosen": "chosen_logp",
+        "logps/rejected": "rejected_logp",
+        "token_logps/chosen": "chosen_token_logp",
+        "token_logps/rejected": "rejected_token_logp",
+        "kl": "kl",
+        "nll_loss": "sft_loss",
+    }.items()
 }
 
 

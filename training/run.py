@@ -11,11 +11,17 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from training import cpt, runfolder, sft, supervised
+from training import cpt, dpo, likelihood, preference, reward, rm, runfolder, sft, supervised
 from training import recipe as recipes
 from training.prepare import Report
 
 RUNS = Path("runs")
+_PARTS: dict[str, tuple[supervised.Stage, supervised.Learning]] = {
+    "cpt": (cpt, likelihood),
+    "sft": (sft, likelihood),
+    "rm": (rm, reward),
+    "dpo": (dpo, preference),
+}
 
 
 def train(
@@ -47,8 +53,7 @@ def train(
             from training import grpo
 
             return grpo.train(recipe, run, report)
-        stage: supervised.Stage = cpt if recipe.stage == "cpt" else sft
-        return supervised.train(stage, recipe, run, report)
+        return supervised.train(*_PARTS[recipe.stage], recipe, run, report)
 
 
 def _set_threads() -> None:

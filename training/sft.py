@@ -15,6 +15,7 @@ from training.errors import BaseError
 from training.prepare import Prepared, Report
 from training.recipe import OnlineRecipe, SftRecipe
 from training.runfolder import RunFolder
+from training.token_rows import TokenRows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -33,7 +34,7 @@ def model(recipe: SftRecipe, tokenizer: PreTrainedTokenizerBase) -> Any:
     return lora.resume(plain, recipe.init_adapter, recipe.lora)
 
 
-def datasets(recipe: SftRecipe, prepared: Prepared) -> tuple[Any, Any]:
+def datasets(recipe: SftRecipe, prepared: Prepared[TokenRows]) -> tuple[Any, Any]:
     """Training and validation rows, one conversation each."""
     from training import trainer
 

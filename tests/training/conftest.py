@@ -70,7 +70,12 @@ def tokenizer(base: Path) -> Any:
 def recipe(tmp_path: Path, base: Path) -> Recipe:
     """``recipe(rows=[...], **{"train.steps": 4})`` writes a recipe of sft and gives its path."""
 
-    def write(rows: list[dict[str, Any]] = CONVERSATIONS, name: str = "tiny", **changes: Any) -> Path:
+    def write(
+        rows: list[dict[str, Any]] = CONVERSATIONS,
+        name: str = "tiny",
+        form: str = "messages",
+        **changes: Any,
+    ) -> Path:
         path = tmp_path / f"{name}.yaml"
         content: dict[str, Any] = {
             "stage": "sft",
@@ -79,9 +84,7 @@ def recipe(tmp_path: Path, base: Path) -> Recipe:
             "base": str(base),
             "lora": {"rank": 4, "alpha": 8},
             "data": {
-                "sources": [
-                    {"path": str(write_rows(tmp_path / f"{name}.jsonl", rows)), "format": "messages"}
-                ],
+                "sources": [{"path": str(write_rows(tmp_path / f"{name}.jsonl", rows)), "format": form}],
                 "validation_rows": 6,
                 "max_tokens": 256,
             },

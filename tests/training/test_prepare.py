@@ -16,7 +16,6 @@ from training import recipe as recipes
 from training import sources
 from training.errors import BadRow, BadRows
 from training.prepare import Prepared, prepare
-from training.recipe import CptRecipe, SftRecipe
 from training.token_rows import TokenRows
 
 GENERATED = {
@@ -26,9 +25,9 @@ GENERATED = {
 }
 
 
-def prepared(path: Path, base: Path, *overrides: str) -> Prepared:
+def prepared(path: Path, base: Path, *overrides: str) -> Prepared[TokenRows]:
     recipe = recipes.load(path, overrides)
-    assert isinstance(recipe, CptRecipe | SftRecipe)
+    assert isinstance(recipe, recipes.SftRecipe)
     return prepare(recipe, base, lambda _: None)
 
 

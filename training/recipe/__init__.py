@@ -1,6 +1,7 @@
 """Recipes: everything that decides what a training run gives, as one strict YAML document."""
 
 from training.recipe.cpt import Architecture, CptRecipe, TokenizerPlan
+from training.recipe.dpo import DpoRecipe
 from training.recipe.grpo import GrpoRecipe
 from training.recipe.loading import STAGES, Recipe, SupervisedRecipe, load
 from training.recipe.online import (
@@ -23,6 +24,7 @@ from training.recipe.parts import (
     StageRecipe,
 )
 from training.recipe.ppo import Kl, PpoOptimisation, PpoRecipe, Pretraining, ValueHead
+from training.recipe.rm import RmRecipe
 from training.recipe.sft import SftRecipe
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "Architecture",
     "CptRecipe",
     "Data",
+    "DpoRecipe",
     "FileSource",
     "GeneratorSource",
     "GrpoRecipe",
@@ -45,6 +48,7 @@ __all__ = [
     "PromptSource",
     "Prompts",
     "Recipe",
+    "RmRecipe",
     "RuleReward",
     "Sampling",
     "Server",

@@ -12,15 +12,19 @@ import yaml
 from pointsman import document
 from pointsman.document import DocumentError, Problem
 from training.recipe.cpt import CptRecipe
+from training.recipe.dpo import DpoRecipe
 from training.recipe.grpo import GrpoRecipe
 from training.recipe.ppo import PpoRecipe
+from training.recipe.rm import RmRecipe
 from training.recipe.sft import SftRecipe
 
-SupervisedRecipe = CptRecipe | SftRecipe
+SupervisedRecipe = CptRecipe | SftRecipe | RmRecipe | DpoRecipe
 Recipe = SupervisedRecipe | PpoRecipe | GrpoRecipe
 STAGES: dict[str, type[Recipe]] = {
     "cpt": CptRecipe,
     "sft": SftRecipe,
+    "rm": RmRecipe,
+    "dpo": DpoRecipe,
     "ppo": PpoRecipe,
     "grpo": GrpoRecipe,
 }
