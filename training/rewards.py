@@ -18,7 +18,7 @@ from training import sources
 from training.errors import RewardError, SourceError
 from training.recipe import ModelReward, RuleReward
 
-Message = Mapping[str, Any]
+Message = dict[str, Any]
 Conversation = Sequence[Message]
 Columns = Mapping[str, Sequence[Any]]
 
@@ -147,6 +147,6 @@ def _model(folder: Path) -> RewardModel:
         raise RewardError(
             f"rewards: {folder}: no such folder; `pointsman train` with a recipe of stage rm makes one"
         )
-    kind: Any = sources.resolve("training.reward_model:RewardModel")  # loads torch, which rules do not need
-    trained: RewardModel = kind.load(folder)
-    return trained
+    from training import reward_model  # loads torch, which rules do not need
+
+    return reward_model.RewardModel.load(folder)
