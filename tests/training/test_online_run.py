@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from tests.training.asking import STAGES, Online
 from tests.training.test_resume import untimed
 from tests.training.test_run import metrics, quiet
 from training import base as bases
-from training import run
+from training import reward_model, run
 
 
 @pytest.mark.parametrize("kind", STAGES)
@@ -74,3 +75,19 @@ def test_the_same_seed_gives_the_same_bytes(online: Online, tmp_path: Path, kind
     assert untimed(metrics(tmp_path / "a" / "tiny")) == untimed(metrics(tmp_path / "b" / "tiny"))
     other = run.train(path, overrides=["seed=1"], runs=tmp_path / "c", report=quiet)
     assert artefact.version_of(other) != artefact.version_of(first)
+
+
+def test_a_trained_reward_model_is_listened_to(
+    online: Online, base: Path, speaker: Path, tmp_path: Path
+) -> None:
+    """Its base, and so its tokenizer, may be another than the policy's."""
+    tokenizer: Any = bases.load_tokenizer(str(base))
+    (tmp_path / "judge").mkdir()
+    reward_model.save(reward_model.new(str(base), tokenizer.pad_token_id, 0), tokenizer, tmp_path / "judge")
+    rewards = [{"model": str(tmp_path / "judge")}, {"rule": "tests.training.asking:vowels"}]
+    run.train(online("ppo", rewards=rewards, **{"train.steps": 1}), runs=tmp_path, report=quiet)
+    first = metrics(tmp_path / "tiny")[0]
+    assert first["eval_reward_model"] != 0
+    cut = 1 - first["eval_stopped"]
+    expected = first["eval_reward_model"] + first["eval_reward_vowels"] - cut
+    assert first["eval_reward"] == pytest.approx(expected, abs=1e-5)
