@@ -6,6 +6,8 @@
     ├── BaseError        the base can't be loaded, or is not the one that an adapter was trained on
     ├── NothingToLearn   no token would be trained, or none that ends a turn
     ├── LossNotFinite    the loss became NaN or infinite
+    ├── RewardError      a reward can't be had: no such function or model, or not one number an answer
+    ├── RolloutError     the server that samples answers can't be reached, or gives none
     └── RunConflict      the run folder holds another run, or one that is still running
 
 A recipe that can't be read is a :class:`pointsman.document.DocumentError`.
@@ -36,6 +38,14 @@ class NothingToLearn(TrainingError):
 
 class LossNotFinite(TrainingError):
     """The loss is NaN or infinite."""
+
+
+class RewardError(TrainingError):
+    """A reward function or model that can't be used, or gives something else than one number an answer."""
+
+
+class RolloutError(TrainingError):
+    """A server that should sample answers and does not."""
 
 
 class RunConflict(TrainingError):

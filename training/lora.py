@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +17,20 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
+REFERENCE = "ref"  # TRL's name for the adapter that training began with
+
+
 def add(model: PreTrainedModel, plan: Lora, seed: int) -> PeftModel:
     """A fresh adapter of this shape on every linear layer of ``model``."""
+    return _add(model, plan, seed, task_type="CAUSAL_LM")
+
+
+def add_scoring(model: PreTrainedModel, plan: Lora, seed: int) -> PeftModel:
+    """A fresh adapter on every linear layer of a scoring ``model``, whose head learns as a whole."""
+    return _add(model, plan, seed, task_type="SEQ_CLS", modules_to_save=["score"])
+
+
+def _add(model: PreTrainedModel, plan: Lora, seed: int, **task: Any) -> PeftModel:
     from peft import LoraConfig, get_peft_model
     from transformers import set_seed
 
@@ -26,7 +40,7 @@ def add(model: PreTrainedModel, plan: Lora, seed: int) -> PeftModel:
         lora_alpha=plan.alpha,
         lora_dropout=plan.dropout,
         target_modules="all-linear",
-        task_type="CAUSAL_LM",
+        **task,
     )
     return get_peft_model(model, config)
 
@@ -52,6 +66,38 @@ def resume(model: PreTrainedModel, folder: Path, plan: Lora) -> PeftModel:
             f"{plan.rank} and alpha {plan.alpha}; set lora to the adapter's, or leave init_adapter out"
         )
     return adapted
+
+
+def settle(model: Any) -> None:
+    """Merge the adapter, if ``model`` has one, into its base, and round all to bfloat16, in place."""
+    import torch
+    from peft import PeftModel
+
+    if isinstance(model, PeftModel):
+        model.merge_adapter()
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(torch.bfloat16).to(parameter.dtype)
+
+
+def unwrapped(model: Any) -> Any:
+    """The base of a ``model`` that has an adapter, with what was merged into it; any other as it is."""
+    from peft import PeftModel
+
+    return model.unload() if isinstance(model, PeftModel) else model
+
+
+@contextmanager
+def reference(model: Any) -> Iterator[None]:
+    """``model`` as it was when training began: with its reference adapter, or with none."""
+    if REFERENCE not in model.peft_config:
+        with model.disable_adapter():
+            yield
+        return
+    model.set_adapter(REFERENCE)
+    try:
+        yield
+    finally:
+        model.set_adapter("default")
 
 
 def save(model: Any, folder: Path, base: str) -> None:

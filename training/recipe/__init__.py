@@ -1,7 +1,19 @@
 """Recipes: everything that decides what a training run gives, as one strict YAML document."""
 
 from training.recipe.cpt import Architecture, CptRecipe, TokenizerPlan
-from training.recipe.loading import STAGES, Recipe, load
+from training.recipe.dpo import DpoRecipe
+from training.recipe.grpo import GrpoRecipe
+from training.recipe.loading import STAGES, Recipe, SupervisedRecipe, load
+from training.recipe.online import (
+    ModelReward,
+    OnlineRecipe,
+    PromptFile,
+    Prompts,
+    PromptSource,
+    RuleReward,
+    Sampling,
+    Server,
+)
 from training.recipe.parts import (
     Data,
     FileSource,
@@ -11,6 +23,8 @@ from training.recipe.parts import (
     Source,
     StageRecipe,
 )
+from training.recipe.ppo import Kl, PpoOptimisation, PpoRecipe, Pretraining, ValueHead
+from training.recipe.rm import RmRecipe
 from training.recipe.sft import SftRecipe
 
 __all__ = [
@@ -18,14 +32,31 @@ __all__ = [
     "Architecture",
     "CptRecipe",
     "Data",
+    "DpoRecipe",
     "FileSource",
     "GeneratorSource",
+    "GrpoRecipe",
+    "Kl",
     "Lora",
+    "ModelReward",
+    "OnlineRecipe",
     "Optimisation",
+    "PpoOptimisation",
+    "PpoRecipe",
+    "Pretraining",
+    "PromptFile",
+    "PromptSource",
+    "Prompts",
     "Recipe",
+    "RmRecipe",
+    "RuleReward",
+    "Sampling",
+    "Server",
     "SftRecipe",
     "Source",
     "StageRecipe",
+    "SupervisedRecipe",
     "TokenizerPlan",
+    "ValueHead",
     "load",
 ]
