@@ -4,8 +4,8 @@ Where they depart from TRL's: prompt and answers are split by tokens before, so 
 the rows come in our order; held-out metrics are means over rows, not over batches. A fresh adapter's
 reference is the base with the adapter switched off; that of an adapter to go on from is a frozen copy of it.
 
-ORPO is SimPO's trainer with ORPO's odds ratio: TRL's own also learns the prompts by heart, and the paper's
-loss (eq. 6) and LLaMA-Factory's are on the answers.
+IPO is on means over tokens, as its authors confirmed to TRL. ORPO is SimPO's trainer with ORPO's odds ratio:
+TRL's own also learns the prompts by heart; the paper's loss (eq. 6) and LLaMA-Factory's are on the answers.
 """
 
 from __future__ import annotations
