@@ -4,8 +4,8 @@ Where they depart from TRL's: prompt and answers are split by tokens before, so 
 the rows come in our order; held-out metrics are means over rows, not over batches. A fresh adapter's
 reference is the base with the adapter switched off; that of an adapter to go on from is a frozen copy of it.
 
-ORPO is SimPO's trainer with ORPO's odds ratio: TRL's own also learns the prompts by heart, and the paper's
-loss (eq. 6) and LLaMA-Factory's are on the answers.
+IPO is on means over tokens, as its authors confirmed to TRL. ORPO is SimPO's trainer with ORPO's odds ratio:
+TRL's own also learns the prompts by heart; the paper's loss (eq. 6) and LLaMA-Factory's are on the answers.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from datasets import Dataset
 from datasets.table import InMemoryTable
+from numpy.typing import NDArray
 from transformers import PrinterCallback, TrainerCallback
 from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
 from trl.experimental.cpo import CPOConfig, CPOTrainer
@@ -30,9 +31,10 @@ from training.prepare import Report
 from training.recipe import DpoRecipe
 from training.recipe.dpo import REFERENCE_FREE, Loss
 from training.token_rows import TokenRows
-from training.trainer import IGNORED, Ordered, RowMeans, list_column, settings
+from training.trainer import IGNORED, Ordered, RowMeans, list_column, list_lengths, settings
 
 SIMPO_GAMMA = 1.0
+_ANSWERS = ("completion_ids", "chosen_ids", "rejected_ids", "chosen_input_ids", "rejected_input_ids")
 
 
 def dataset(loss: Loss, rows: PairRows | LabelledRows) -> Any:
@@ -228,13 +230,10 @@ def _kind(recipe: DpoRecipe, common: dict[str, Any]) -> tuple[type[Any], Any]:
     )
 
 
-def _lengths(rows: Any) -> Any:
+def _lengths(rows: Any) -> NDArray[np.int64]:
     """Tokens of each row with its longest answer, (rows,)."""
-    if "chosen_input_ids" in rows.column_names:
-        parts = [rows["chosen_input_ids"], rows["rejected_input_ids"]]
-        return np.array([max(map(len, answers)) for answers in zip(*parts, strict=True)])
-    answers = [
-        rows[name] for name in ("completion_ids", "chosen_ids", "rejected_ids") if name in rows.column_names
-    ]
-    longest = [max(map(len, row)) for row in zip(*answers, strict=True)]
-    return np.array([len(prompt) + more for prompt, more in zip(rows["prompt_ids"], longest, strict=True)])
+    columns = [name for name in _ANSWERS if name in rows.column_names]
+    longest = np.max([list_lengths(rows, name) for name in columns], axis=0)
+    prompt = list_lengths(rows, "prompt_ids") if "prompt_ids" in rows.column_names else 0
+    lengths: NDArray[np.int64] = longest + prompt
+    return lengths

@@ -19,7 +19,7 @@ from trl import RewardConfig, RewardTrainer
 
 from training.pair_rows import PairRows
 from training.recipe import RmRecipe
-from training.trainer import Ordered, RowMeans, list_column, settings
+from training.trainer import Ordered, RowMeans, list_column, list_lengths, settings
 
 
 def dataset(rows: PairRows, *, margins: bool) -> Any:
@@ -80,10 +80,7 @@ def build(
         processing_class=tokenizer,
         callbacks=list(callbacks),
     )
-    trainer.row_lengths = np.array([max(map(len, pair)) for pair in zip(*_ids(train), strict=True)])
+    lengths = [list_lengths(train, column) for column in ("chosen_ids", "rejected_ids")]
+    trainer.row_lengths = np.maximum(*lengths)
     trainer.remove_callback(PrinterCallback)
     return trainer
-
-
-def _ids(rows: Any) -> tuple[Any, Any]:
-    return rows["chosen_ids"], rows["rejected_ids"]

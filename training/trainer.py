@@ -211,7 +211,7 @@ def build(
         processing_class=tokenizer,
         callbacks=list(callbacks),
     )
-    trainer.row_lengths = _lengths(train)
+    trainer.row_lengths = list_lengths(train, "input_ids")
     trainer.remove_callback(PrinterCallback)
     return trainer
 
@@ -242,12 +242,11 @@ def _cpu_multiplies_bf16() -> bool:
     return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
 
 
-def _lengths(rows: Any) -> NDArray[np.int64]:
+def list_lengths(rows: Any, column: str) -> NDArray[np.int64]:
+    """The length of each list in a ``column`` of the dataset ``rows``, (rows,)."""
     import pyarrow.compute as pc
 
-    lengths: NDArray[np.int64] = (
-        pc.list_value_length(rows.data.column("input_ids")).to_numpy().astype(np.int64)
-    )
+    lengths: NDArray[np.int64] = pc.list_value_length(rows.data.column(column)).to_numpy().astype(np.int64)
     return lengths
 
 
