@@ -42,8 +42,8 @@ class Scores:
             np.concatenate([part.folds for part in parts]),
         )
 
-    def where(self, chosen: Mask | Labels) -> Scores:
-        """The ``chosen`` rows, by mask or by index."""
+    def where(self, chosen: Mask | Labels | slice) -> Scores:
+        """The ``chosen`` rows, by mask, index or slice."""
         return Scores(self.logits[chosen], self.signals[chosen], self.labels[chosen], self.folds[chosen])
 
 

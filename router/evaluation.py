@@ -21,6 +21,7 @@ from router.router import Router
 
 _BATCH = 64  # texts decided together where latency is not measured
 _TIMED = 200  # rows, at most, that are decided alone to measure latency
+_POINTS = 100  # at most, of the curve
 _BINS = 15  # of the calibration error
 
 
@@ -51,6 +52,11 @@ class Report:
     confusions: tuple[
         tuple[str | None, str | None, int], ...
     ]  # (intent, decided, count), most frequent first
+    outside_auprc: float | None  # average precision of telling rows out of scope by their low confidence
+    outside_fpr95: (
+        float | None
+    )  # rows in scope taken for out of scope where 95 % of those out of it are found
+    curve: tuple[tuple[float, float], ...]  # (coverage, accuracy of what is routed) as the threshold falls
 
     def __str__(self) -> str:
         lines = [
@@ -59,7 +65,9 @@ class Report:
             ("accuracy in scope, abstention wrong", _percent(self.routed_right)),
             ("macro F1", _percent(self.macro_f1)),
             ("out of scope abstained", _percent(self.outside_abstained)),
-            ("out of scope AUROC", "-" if self.outside_auroc is None else f"{self.outside_auroc:.4f}"),
+            ("out of scope AUROC", _fraction(self.outside_auroc)),
+            ("out of scope AUPRC", _fraction(self.outside_auprc)),
+            ("in scope lost, 95% of others found", _percent(self.outside_fpr95)),
             ("calibration error (ECE)", f"{self.calibration_error:.4f}"),
             ("coverage", _percent(self.coverage)),
             ("accuracy of what is routed", _percent(self.routed_accuracy)),
@@ -131,6 +139,9 @@ def evaluate(router: Router, rows: Sequence[Row]) -> Report:
         p50_ms=p50,
         p99_ms=p99,
         confusions=_confusions(truth, decided),
+        outside_auprc=_auprc(confidence, inside),
+        outside_fpr95=_fpr95(confidence, inside),
+        curve=_curve(confidence, right),
     )
 
 
@@ -187,6 +198,32 @@ def _auroc(confidence: NDArray[np.float64], inside: NDArray[np.bool_]) -> float 
     return float((ranks - within * (within + 1) / 2) / (within * without))
 
 
+def _auprc(confidence: NDArray[np.float64], inside: NDArray[np.bool_]) -> float | None:
+    """Average precision with rows out of scope as what is looked for; rows that tie count together."""
+    if inside.all():
+        return None
+    values, place = np.unique(confidence, return_inverse=True)
+    found = np.cumsum(np.bincount(place, ~inside, minlength=len(values)))
+    taken = np.cumsum(np.bincount(place, minlength=len(values)))
+    return float((np.diff(found, prepend=0) / found[-1] * found / taken).sum())
+
+
+def _fpr95(confidence: NDArray[np.float64], inside: NDArray[np.bool_]) -> float | None:
+    if inside.all():
+        return None
+    highest = np.sort(confidence[~inside])[int(np.ceil(0.95 * (~inside).sum())) - 1]
+    return float((confidence[inside] <= highest).mean())
+
+
+def _curve(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[tuple[float, float], ...]:
+    """At most ``_POINTS`` thresholds, the highest first."""
+    ordered = right[np.argsort(-confidence, kind="stable")]
+    size = len(ordered)
+    counts = np.unique(np.linspace(1, size, min(size, _POINTS)).round().astype(int))
+    accuracy = np.cumsum(ordered)[counts - 1] / counts
+    return tuple((float(count / size), float(rate)) for count, rate in zip(counts, accuracy, strict=True))
+
+
 def _calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
     """Expected calibration error over equal-width bins."""
     bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
@@ -207,3 +244,7 @@ def _confusions(
 
 def _percent(rate: float | None) -> str:
     return "-" if rate is None else f"{rate:.1%}"
+
+
+def _fraction(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"

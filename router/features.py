@@ -5,7 +5,7 @@ learned (Chinese with an English one) still tell intents apart. Both halves have
 that the dot product of two rows is ``(1 - share) · cos(embeddings) + share · cos(n-grams)``. Chinese has a
 share of its own: what an English encoder makes of it is mostly noise, what a multilingual one does is not.
 
-Departs from sklearn's ``char_wb`` in two ways. Chinese is cut into 1- to 3-grams across the whole run and
+Departs from sklearn's ``char_wb`` in two ways. Chinese is cut into 1- to 3-grams across the whole run, and
 other scripts into 2- to 5-grams inside a word, since a Chinese character says as much as a short word. An
 n-gram that no example has still counts in the length of a text, so that a text with little in common stays
 far from all.
@@ -15,8 +15,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+import zlib
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -25,10 +28,16 @@ from numpy.typing import NDArray
 from router.encoder import Vectors
 
 Dense = NDArray[np.float32]
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
-DIRECTIONS = 512  # at most, kept of the n-grams
+DIRECTIONS = 384  # at most, kept of the n-grams
+LANDMARKS = 1_000  # examples, at most, that the directions are found on
 _BUCKETS = 1 << 20  # of the hashed n-grams; only those seen in the examples are kept
+_RANK = 1e-5  # of the largest eigenvalue: smaller ones are noise
 _CJK = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_CHINESE = re.compile(f"[{_CJK}]")
 _RUNS = re.compile(rf"[{_CJK}]+|[^\W{_CJK}]+|[^\w\s]")
 _ID = re.compile(r"(?<![a-z0-9])#?[a-z]{1,4}-?\d{3,}[a-z0-9]*(?![a-z0-9])")
 _DIGITS = re.compile(r"\d+")
@@ -39,20 +48,33 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text)
 
 
-def grams(text: str) -> list[str]:
-    """The n-grams of a folded ``text``, regardless of case; ids are read as one id, numbers as one number."""
+def buckets(text: str) -> Indices:
+    """``(G,)`` hashed n-grams of a folded ``text``, regardless of case; a word also with the one before it.
+
+    Ids are read as one id, numbers as one number.
+    """
     folded = _DIGITS.sub("0", _ID.sub("id0", text.casefold()))
-    found: list[str] = []
+    found = array("q")
     previous = ""
     for run in _RUNS.findall(folded):
         if _is_cjk(run[0]):
-            found += [run[i : i + n] for n in (1, 2, 3) for i in range(len(run) - n + 1)]
+            found.extend([_hash(run[i : i + n]) for n in (1, 2, 3) for i in range(len(run) - n + 1)])
             continue
-        padded = f" {run} "
-        found += [padded[i : i + n] for n in (2, 3, 4, 5) for i in range(len(padded) - n + 1)]
-        found += [padded, f"{previous}{padded}"]
-        previous = padded
-    return found
+        found.extend(_buckets_of_word(run))
+        found.append(_hash(f"{previous} {run} "))
+        previous = f" {run} "
+    return np.frombuffer(found, dtype=np.int64) if found else np.zeros(0, dtype=np.int64)
+
+
+@lru_cache(maxsize=1 << 15)  # a word comes again and again
+def _buckets_of_word(word: str) -> array[int]:
+    padded = f" {word} "
+    grams = [padded[i : i + n] for n in (2, 3, 4, 5) for i in range(len(padded) - n + 1)]
+    return array("q", map(_hash, (*grams, padded)))
+
+
+def _hash(gram: str) -> int:
+    return zlib.crc32(gram.encode("utf-8", "surrogatepass")) % _BUCKETS
 
 
 def _is_cjk(character: str) -> bool:
@@ -74,6 +96,8 @@ class Shares:
 
 def chinese_part(text: str) -> float:
     """Characters of Chinese in ``text`` by these and all other words; 0 to 1."""
+    if not _CHINESE.search(text):
+        return 0.0
     runs = _RUNS.findall(text)
     chinese = sum(len(run) for run in runs if _is_cjk(run[0]))
     words = sum(1 for run in runs if run[0].isalnum() and not _is_cjk(run[0]))
@@ -85,42 +109,70 @@ class Spelling:
     """TF-IDF over the ``D`` n-grams that the examples have, rotated into their ``R`` main directions.
 
     The rotation (latent semantic analysis) makes rows dense, so that a fit over hundreds of intents takes
-    seconds; with fewer examples than ``DIRECTIONS`` it loses nothing.
+    seconds. It is found on ``LANDMARKS`` of the examples (Nyström), which costs the same for any number.
     """
 
-    columns: NDArray[np.int64]  # (D,) sorted buckets of the n-grams that are known
-    idf: NDArray[np.float64]  # (D,)
+    columns: Indices  # (D,) sorted buckets of the n-grams that are known
+    idf: Dense  # (D,)
     idf_unseen: float  # weight of an n-gram that no example has
     directions: Dense  # (D, R)
 
     @classmethod
-    def fit(cls, texts: Sequence[str]) -> Spelling:
-        from sklearn.utils.extmath import randomized_svd
-
-        counts = _count(texts)
-        rows_with = np.bincount(counts.indices, minlength=_BUCKETS)
+    def fit(cls, texts: Sequence[str]) -> tuple[Spelling, Dense]:
+        """The directions, and the rows of ``texts`` in them."""
+        rows, found, counts = _count(texts)
+        rows_with = np.bincount(found, minlength=_BUCKETS)
         columns = np.flatnonzero(rows_with)
-        idf = 1 + np.log((1 + len(texts)) / (1 + rows_with[columns]))
+        idf = (1 + np.log((1 + len(texts)) / (1 + rows_with[columns]))).astype(np.float32)
         unrotated = cls(columns, idf, 1 + float(np.log(1 + len(texts))), np.zeros((0, 0), np.float32))
-        rank = min(DIRECTIONS, len(texts), len(columns))
-        _, _, directions = randomized_svd(unrotated._weigh(counts), rank, n_iter=2, random_state=0)
-        return replace(unrotated, directions=np.ascontiguousarray(directions.T, dtype=np.float32))
+        weighted = unrotated._weigh(rows, found, counts, len(texts))
+        spelling = replace(unrotated, directions=_directions(weighted))
+        return spelling, np.asarray(weighted @ spelling.directions, dtype=np.float32)
 
     def transform(self, texts: Sequence[str]) -> Dense:
         """``(N, R)`` rows of length 1 at most: less by the share of n-grams that no example has."""
-        return np.asarray(self._weigh(_count(texts)) @ self.directions, dtype=np.float32)
+        return np.vstack([self._row(text) for text in texts])
 
-    def _weigh(self, counts: Any) -> Any:
+    def _row(self, text: str) -> Dense:
+        """``(R,)``, as :meth:`fit` makes it of many: a decision has no time for a sparse matrix."""
+        found, counts = np.unique(buckets(text), return_counts=True)
+        place, seen, weights = self._weights(found, counts)
+        length = np.sqrt(weights @ weights) or np.float32(1)
+        return np.asarray(weights[seen] / length @ self.directions[place[seen]])
+
+    def _weigh(self, rows: Indices, found: Indices, counts: Indices, size: int) -> Any:
+        """``(size, D)`` sparse TF-IDF, of which every row has length 1 before unknown n-grams are dropped."""
         from scipy.sparse import csr_matrix
 
-        place = np.searchsorted(self.columns, counts.indices)
+        place, seen, weights = self._weights(found, counts)
+        weights /= np.sqrt(np.bincount(rows, weights**2, minlength=size))[rows]
+        row_starts = np.concatenate([[0], np.cumsum(np.bincount(rows[seen], minlength=size))])
+        entries = (weights[seen], place[seen], row_starts)
+        return csr_matrix(entries, shape=(size, len(self.columns)))
+
+    def _weights(self, found: Indices, counts: Indices) -> tuple[Indices, Mask, Dense]:
+        """Column, whether it is known, and weight of each n-gram."""
+        place = np.searchsorted(self.columns, found)
         place[place == len(self.columns)] = 0
-        seen = self.columns[place] == counts.indices
-        weights = (1 + np.log(counts.data)) * np.where(seen, self.idf[place], self.idf_unseen)
-        rows = counts.shape[0]
-        row = np.repeat(np.arange(rows), np.diff(counts.indptr))
-        weights /= np.sqrt(np.bincount(row, weights**2, minlength=rows))[row]
-        return csr_matrix((weights[seen], (row[seen], place[seen])), shape=(rows, len(self.columns)))
+        seen = self.columns[place] == found
+        idf = np.where(seen, self.idf[place], np.float32(self.idf_unseen))
+        return place, seen, (1 + np.log(counts, dtype=np.float32)) * idf
+
+
+def _directions(weighted: Any) -> Dense:
+    """``(D, R)`` main directions of sparse rows ``(N, D)``, from the similarities between landmarks.
+
+    An eigenvector ``u`` of ``L Lᵀ`` of eigenvalue ``w`` gives the direction ``Lᵀ u / √w``.
+    """
+    from scipy.linalg import eigh
+
+    landmarks = weighted[:: -(-weighted.shape[0] // LANDMARKS)]
+    size = landmarks.shape[0]
+    similar = (landmarks @ landmarks.T).toarray()
+    values, vectors = eigh(similar, subset_by_index=(max(0, size - DIRECTIONS), size - 1))
+    kept = values > _RANK * values[-1]
+    scaled = (vectors[:, kept] / np.sqrt(values[kept])).astype(np.float32)
+    return np.ascontiguousarray(landmarks.T @ scaled, dtype=np.float32)
 
 
 def join(embeddings: Vectors, spelling: Dense, shares: Dense) -> Dense:
@@ -128,9 +180,9 @@ def join(embeddings: Vectors, spelling: Dense, shares: Dense) -> Dense:
     return np.hstack([embeddings * np.sqrt(1 - shares), spelling * np.sqrt(shares)])
 
 
-def _count(texts: Sequence[str]) -> Any:
-    """``(N, _BUCKETS)`` sparse counts of hashed n-grams."""
-    from sklearn.feature_extraction.text import HashingVectorizer
-
-    vectorizer = HashingVectorizer(analyzer=grams, n_features=_BUCKETS, norm=None, alternate_sign=False)
-    return vectorizer.transform(texts)
+def _count(texts: Sequence[str]) -> tuple[Indices, Indices, Indices]:
+    """Row, bucket and count of each different n-gram of each text, in that order."""
+    each = [buckets(text) for text in texts]
+    row = np.repeat(np.arange(len(each)), [len(found) for found in each])
+    keys, counts = np.unique(row * _BUCKETS + np.concatenate(each), return_counts=True)
+    return keys // _BUCKETS, keys % _BUCKETS, counts

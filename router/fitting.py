@@ -1,8 +1,8 @@
 """Examples → a fitted model and a report on it. Everything that is chosen is chosen by cross-fitting.
 
 The examples are cut into folds; each fold is scored by a model that never saw it nor anything nearly equal to
-it. On these scores the weight of the n-grams, the penalty, the temperature, the gate and the threshold are
-chosen, and the report counts each fold with a gate and a threshold chosen on the other folds.
+it. On these scores the weight of the n-grams, the temperature, the gate and the threshold are chosen, and the
+report counts each fold with a gate and a threshold chosen on the other folds.
 """
 
 from __future__ import annotations
@@ -19,12 +19,17 @@ from router.encoder import TextEncoder
 from router.examples import OUT_OF_SCOPE, RoutingExamples
 from router.features import Dense, Shares, Spelling, fold, join
 from router.folds import folds_of
+from router.nearest import Near, Neighbours
+from router.regression import Metric
 from router.report import FitReport, make_report
 
-FIRST_SHARES = Shares(chinese=0.75, other=0.45)  # where the choice of shares begins
-SHARES = (0.15, 0.45, 0.75, 0.9)  # tried in turn, for Chinese and for other scripts
-STRENGTHS = (10.0, 30.0, 100.0)  # of the logistic regression; tried in turn
-_CHOICE_ROWS = 3_000  # at most, that shares and strength are chosen on
+FIRST_SHARES = Shares(chinese=0.75, other=0.3)  # where the choice of shares begins
+SHARES = (0.15, 0.3, 0.5, 0.8)  # tried in turn, for Chinese and for other scripts
+_CHOICE_ROWS = 3_000  # at most, that shares are chosen on
+_CHOICE_FOLDS = 1  # that are held out in turn for that choice,
+_FEW = 1_000  # unless there are fewer examples than this: then all of them
+_MANY = 5_000  # examples, from which calibration holds out
+_HELD_OF_MANY = 3  # folds in turn, and not all
 _FEWEST_OUTSIDE = 10  # examples out of scope that the gate can be fitted on
 _HELD_OUT_GROUPS = 4  # of intents, that stand in for examples out of scope where too few are given
 
@@ -36,7 +41,7 @@ class FittedModel:
     intents: tuple[str, ...]
     texts: tuple[str, ...]  # (N,)
     labels: Labels  # (N,)
-    rows: Dense  # (N, D) of the examples
+    neighbours: Neighbours  # the examples' rows
     spelling: Spelling
     shares: Shares
     linear: Linear
@@ -47,25 +52,23 @@ class FittedModel:
         texts = [fold(text) for text in texts]
         return join(encoder.encode(texts), self.spelling.transform(texts), self.shares.of(texts))
 
-    def confidences(self, rows: Dense) -> tuple[Floats, Dense]:
-        """``(M, K)`` calibrated probabilities, and ``(M, N)`` similarities to the examples."""
-        similar = rows @ self.rows.T
+    def confidences(self, rows: Dense) -> tuple[Floats, Near]:
+        """``(M, K)`` calibrated probabilities, and the nearest examples."""
         logits = self.linear.logits(rows)
-        inside = self.labels != OUT_OF_SCOPE
-        found = signals(logits, similar[:, inside], similar[:, ~inside])
-        return self.calibration.confidences(logits, found), similar
+        near = self.neighbours.near(rows, logits[:, :-1])
+        return self.calibration.confidences(logits, signals(logits, near)), near
 
 
 def fit(examples: RoutingExamples, encoder: TextEncoder) -> tuple[FittedModel, FitReport]:
-    """Fit everything; seconds for ten intents of seventy examples. The same examples give the same model."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with sklearn
+    """Fit everything; the same examples give the same model."""
+    from threadpoolctl import threadpool_limits
 
     originals, given = examples.rows()
     texts = tuple(fold(text) for text in originals)
     embeddings = encoder.encode(texts)
     with threadpool_limits(1):  # many small products: more threads only wait for each other
-        spelling = Spelling.fit(texts)
-        corpus = _Corpus(texts, np.asarray(given, dtype=np.int64), embeddings, spelling.transform(texts))
+        spelling, spelled = Spelling.fit(texts)
+        corpus = _Corpus(texts, np.asarray(given, dtype=np.int64), embeddings, spelled)
         return _fit(examples, corpus, spelling)
 
 
@@ -89,30 +92,51 @@ class _Corpus:
         return _Corpus(texts, self.labels[kept], self.embeddings[kept], self.spelled[kept]), kept
 
 
-@dataclass(frozen=True)
 class _Problem:
     """Rows to fit a regression on, leaving some out."""
 
-    rows: Dense  # (N, D)
-    labels: Labels  # (N,)
-    folds: Labels  # (N,)
-    intents: int  # K
-    strength: float
+    def __init__(self, rows: Dense, labels: Labels, folds: Labels, intents: int) -> None:
+        self.rows = rows  # (N, D)
+        self.labels = labels  # (N,)
+        self.folds = folds  # (N,)
+        self.intents = intents  # K
+        self.metric = Metric.of(rows)  # knows no labels, so one does for all folds
+
+    def linear(self, kept: Mask) -> Linear:
+        """The regression on the ``kept`` ``(N,)`` rows."""
+        return Linear.fit(self.rows[kept], self.labels[kept], self.intents, self.metric)
 
     def score(self, held: Mask) -> Scores:
-        """The ``held`` ``(N,)`` rows, scored by a model of the others."""
-        kept, labels = self.rows[~held], self.labels[~held]
-        logits = Linear.fit(kept, labels, self.intents, self.strength).logits(self.rows[held])
-        similar = self.rows[held] @ kept.T
-        inside = labels != OUT_OF_SCOPE
-        found = signals(logits, similar[:, inside], similar[:, ~inside])
-        return Scores(logits, found, self.labels[held], self.folds[held])
+        """The ``held`` ``(N,)`` rows, scored by a model of the others; last an empty row, out of scope.
 
-    def cross_fit(self) -> Scores:
-        """Every row, in order, scored by a model without its fold."""
-        held = [self.folds == fold for fold in np.unique(self.folds)]
+        The empty row stands for texts that are like no example at all, of which examples rarely are.
+        """
+        rows = np.vstack([self.rows[held], np.zeros_like(self.rows[:1])])
+        labels, folds = np.append(self.labels[held], OUT_OF_SCOPE), self.folds[held]
+        logits = self.linear(~held).logits(rows)
+        neighbours = Neighbours.of(self.rows[~held], self.labels[~held], self.intents)
+        near = neighbours.near(rows, logits[:, :-1])
+        return Scores(logits, signals(logits, near), labels, np.append(folds, folds[0]))
+
+    def loss(self) -> float:
+        """Mean negative log-likelihood of rows held out, at the best temperature."""
+        classes = np.where(self.labels == OUT_OF_SCOPE, self.intents, self.labels)
+        folds = np.unique(self.folds)
+        tried = [self.folds == fold for fold in folds[: _CHOICE_FOLDS if len(classes) > _FEW else None]]
+        logits = [self.linear(~held).logits(self.rows[held]) for held in tried]
+        return fit_temperature(np.concatenate(logits), np.concatenate([classes[held] for held in tried]))[1]
+
+    def cross_fit(self) -> tuple[Scores, Scores]:
+        """Rows, each scored by a model without its fold, and the empty rows beside them.
+
+        All rows in order; of many rows those of some folds.
+        """
+        many = len(self.labels) > _MANY
+        held = [self.folds == fold for fold in np.unique(self.folds)[: _HELD_OF_MANY if many else None]]
+        scores = [self.score(mask) for mask in held]
         order = np.argsort(np.concatenate([np.flatnonzero(mask) for mask in held]))
-        return Scores.concatenate([self.score(mask) for mask in held]).where(order)
+        own = Scores.concatenate([each.where(slice(-1)) for each in scores]).where(order)
+        return own, Scores.concatenate([each.where(slice(-1, None)) for each in scores])
 
     def strangers(self) -> Scores:
         """Rows in scope, scored by a model that never saw their intent: stand-ins for texts out of scope."""
@@ -125,42 +149,42 @@ class _Problem:
 def _fit(examples: RoutingExamples, corpus: _Corpus, spelling: Spelling) -> tuple[FittedModel, FitReport]:
     intents, labels = len(examples.names), corpus.labels
     folds = folds_of(corpus.rows(FIRST_SHARES), labels)
-    shares, strength = _choose(corpus, folds, intents)
-    problem = _Problem(corpus.rows(shares), labels, folds, intents, strength)
-    scores = problem.cross_fit()
-    if np.count_nonzero(labels == OUT_OF_SCOPE) < _FEWEST_OUTSIDE:
-        scores = Scores.concatenate([scores, problem.strangers()])
+    if len(labels) > _MANY:  # all that are out of scope are in folds held out: they are few and the gate's
+        folds = np.where(labels == OUT_OF_SCOPE, folds % _HELD_OF_MANY, folds)
+    shares = _choose(corpus, folds, intents)
+    problem = _Problem(corpus.rows(shares), labels, folds, intents)
+    held, empty = problem.cross_fit()
+    strangers = [problem.strangers()] if np.count_nonzero(labels == OUT_OF_SCOPE) < _FEWEST_OUTSIDE else []
+    scores = Scores.concatenate([held, empty, *strangers])
     model = FittedModel(
         intents=examples.names,
         texts=examples.rows()[0],
         labels=labels,
-        rows=problem.rows,
+        neighbours=Neighbours.of(problem.rows, labels, intents),
         spelling=spelling,
         shares=shares,
-        linear=Linear.fit(problem.rows, labels, intents, strength),
+        linear=problem.linear(np.ones(len(labels), dtype=np.bool_)),
         calibration=calibrate(scores),
     )
     confidences, routed = cross_calibrate(scores)
-    own = slice(0, len(labels))  # without the strangers
     threshold = model.calibration.threshold
-    report = make_report(examples, labels, confidences[own], routed[own], threshold=threshold)
+    own = slice(len(held.labels))
+    report = make_report(examples, held.labels, confidences[own], routed[own], threshold=threshold)
     return model, report
 
 
-def _choose(corpus: _Corpus, folds: Labels, intents: int) -> tuple[Shares, float]:
-    """Shares and strength of the least cross-fitted loss, one after the other."""
+def _choose(corpus: _Corpus, folds: Labels, intents: int) -> Shares:
+    """The shares of the least cross-fitted loss, that of other scripts first."""
     corpus, kept = corpus.sample(_CHOICE_ROWS)
-    classes = np.where(corpus.labels == OUT_OF_SCOPE, intents, corpus.labels)
 
     @cache
-    def loss(shares: Shares, strength: float) -> float:
-        problem = _Problem(corpus.rows(shares), corpus.labels, folds[kept], intents, strength)
-        return fit_temperature(problem.cross_fit().logits, classes)[1]
+    def loss(shares: Shares) -> float:
+        return _Problem(corpus.rows(shares), corpus.labels, folds[kept], intents).loss()
 
-    shares, strength = FIRST_SHARES, STRENGTHS[1]
+    shares = FIRST_SHARES
     chinese = Shares(chinese=1, other=0).of(corpus.texts)
     if (chinese < 1).any():
-        shares = min((replace(shares, other=s) for s in SHARES), key=lambda each: loss(each, strength))
+        shares = min((replace(shares, other=s) for s in SHARES), key=loss)
     if (chinese > 0).any():
-        shares = min((replace(shares, chinese=s) for s in SHARES), key=lambda each: loss(each, strength))
-    return shares, min(STRENGTHS, key=lambda each: loss(shares, each))
+        shares = min((replace(shares, chinese=s) for s in SHARES), key=loss)
+    return shares

@@ -31,11 +31,12 @@ class FitReport:
     """Counted on the examples, each by a model and a threshold that never saw it. Rates are 0 to 1."""
 
     examples: int  # in scope
+    intents: int
     out_of_scope: int
     accuracy: float  # of the examples in scope; an abstention counts as wrong
     abstained_inside: float
     abstained_outside: float | None  # None without examples out of scope
-    accuracy_by_intent: dict[str, float]
+    accuracy_by_intent: dict[str, float]  # of those that had an example held out
     threshold: float
     warnings: tuple[FitWarning, ...]
 
@@ -44,7 +45,7 @@ class FitReport:
             "none given" if self.abstained_outside is None else f"{self.abstained_outside:.1%} abstained"
         )
         lines = [
-            f"{self.examples} examples of {len(self.accuracy_by_intent)} intents, cross-fitted: "
+            f"{self.examples} examples of {self.intents} intents, cross-fitted: "
             f"{self.accuracy:.1%} right, {self.abstained_inside:.1%} abstained; "
             f"{self.out_of_scope} out of scope: {outside}; threshold {self.threshold:.2f}"
         ]
@@ -59,11 +60,14 @@ def make_report(
     *,
     threshold: float,
 ) -> FitReport:
-    """The report from cross-fitted ``confidences`` ``(N, K)`` and whether each row is ``routed`` ``(N,)``."""
+    """The report from ``M`` examples held out: their ``labels`` ``(M,)``, cross-fitted ``confidences``
+    ``(M, K)`` and whether each is ``routed`` ``(M,)``.
+    """
     inside = labels != OUT_OF_SCOPE
     chosen = confidences.argmax(axis=1)
     right = routed & (chosen == labels)
-    by_intent = {name: float(right[labels == k].mean()) for k, name in enumerate(examples.names)}
+    held = set(np.unique(labels).tolist())
+    by_intent = {name: float(right[labels == k].mean()) for k, name in enumerate(examples.names) if k in held}
     warnings = [
         *_few(examples),
         *_contradictions(examples),
@@ -71,8 +75,9 @@ def make_report(
         *_not_told_apart(examples, labels, chosen),
     ]
     return FitReport(
-        examples=int(inside.sum()),
-        out_of_scope=int((~inside).sum()),
+        intents=len(examples.names),
+        examples=sum(map(len, examples.intents.values())),
+        out_of_scope=len(examples.out_of_scope),
         accuracy=float(right[inside].mean()),
         abstained_inside=float((~routed[inside]).mean()),
         abstained_outside=float((~routed[~inside]).mean()) if (~inside).any() else None,

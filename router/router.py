@@ -20,11 +20,11 @@ from router.encoder import TextEncoder
 from router.errors import ArtefactError, ArtefactMismatch
 from router.examples import OUT_OF_SCOPE, RoutingExamples
 from router.fitting import FittedModel, fit
+from router.memory import RememberingEncoder
 from router.report import FitReport
 from router.storage import read_fitted, write_fitted
 
 TOP = 5  # intents that a decision lists
-NEAREST = 3  # examples that a decision lists
 
 
 class Router:
@@ -37,13 +37,15 @@ class Router:
         self.fingerprint = fingerprint
 
     @classmethod
-    def fit(cls, examples: RoutingExamples, encoder: TextEncoder) -> Router:
+    def fit(cls, examples: RoutingExamples, encoder: TextEncoder, folder: Path | None = None) -> Router:
         """Learn the routes from examples. ``router.report`` says how well, with warnings.
+
+        In ``folder``, where one is given, the examples' vectors are kept for the next fit.
 
         Raises:
             EncoderError: the encoder fails.
         """
-        model, report = fit(examples, encoder)
+        model, report = fit(examples, encoder if folder is None else RememberingEncoder(encoder, folder))
         return cls(model, report, encoder, fingerprint(examples, encoder))
 
     @classmethod
@@ -70,7 +72,7 @@ class Router:
         except ArtefactError:
             router = None
         if router is None or router.fingerprint != fingerprint(examples, encoder):
-            router = cls.fit(examples, encoder)
+            router = cls.fit(examples, encoder, Path(folder))
             router.save(folder)
         return router
 
@@ -107,13 +109,12 @@ class Router:
         unique = list(dict.fromkeys(texts))
         if not unique:
             return {}
-        confidences, similar = self.model.confidences(self.model.transform(unique, self.encoder))
-        return {text: self._decision(text, confidences[i], similar[i]) for i, text in enumerate(unique)}
+        confidences, near = self.model.confidences(self.model.transform(unique, self.encoder))
+        return {text: self._decision(text, confidences[i], near.best(i)) for i, text in enumerate(unique)}
 
-    def _decision(self, text: str, confidences: Any, similar: Any) -> Decision:
+    def _decision(self, text: str, confidences: Any, nearest: list[tuple[int, float]]) -> Decision:
         model = self.model
         best = np.argsort(-confidences, kind="stable")[:TOP]
-        near = np.argsort(-similar, kind="stable")[:NEAREST]
         confidence = float(confidences[best[0]])
         abstained = confidence < model.calibration.threshold
         return Decision(
@@ -122,7 +123,7 @@ class Router:
             abstained=abstained,
             top=tuple((model.intents[k], float(confidences[k])) for k in best),
             threshold=model.calibration.threshold,
-            nearest=tuple((model.texts[n], self._intent_of(int(n)), float(similar[n])) for n in near),
+            nearest=tuple((model.texts[n], self._intent_of(n), similar) for n, similar in nearest),
             text=text,
         )
 

@@ -20,9 +20,10 @@ from router.classifier import Gate, Linear
 from router.errors import ArtefactUnreadable
 from router.features import Shares, Spelling
 from router.fitting import FittedModel
+from router.nearest import Neighbours
 from router.report import FitReport, FitWarning
 
-FORMAT = 1
+FORMAT = 2
 ARRAYS = "router.safetensors"
 MANIFEST = "router.json"
 
@@ -34,7 +35,7 @@ def write_fitted(folder: Path, model: FittedModel, report: FitReport, encoder: s
     arrays = save(
         {
             "labels": model.labels,
-            "rows": np.ascontiguousarray(model.rows),
+            "rows": np.ascontiguousarray(model.neighbours.rows),
             "spelling.columns": model.spelling.columns,
             "spelling.idf": model.spelling.idf,
             "spelling.directions": model.spelling.directions,
@@ -101,7 +102,7 @@ def _fitted(manifest: dict[str, Any], arrays: dict[str, Any]) -> tuple[FittedMod
         intents=tuple(manifest["intents"]),
         texts=tuple(manifest["texts"]),
         labels=arrays["labels"],
-        rows=arrays["rows"],
+        neighbours=Neighbours.of(arrays["rows"], arrays["labels"], len(manifest["intents"])),
         spelling=spelling,
         shares=Shares(**manifest["shares"]),
         linear=Linear(arrays["linear.weights"], arrays["linear.bias"]),

@@ -128,9 +128,9 @@ class LiveRoutes:
             if live is not None and live.table.examples.digest == table.examples.digest:
                 router = live.router
             else:
-                name = self._settings.router.encoder
-                encoder = Encoder.load(name) if live is None else live.router.encoder
-                router = Router.fit_or_load(table.examples, encoder, self._settings.state / "router")
+                name, folder = self._settings.router.encoder, self._settings.state / "router"
+                encoder = Encoder.load(name, folder) if live is None else live.router.encoder
+                router = Router.fit_or_load(table.examples, encoder, folder)
             for route in table.all():
                 route.chain.warm()
         except (RouterError, OSError) as exc:

@@ -16,6 +16,7 @@ from training.errors import SourceError
 from training.prepare import Prepared, Report
 from training.recipe import CptRecipe, TokenizerPlan
 from training.runfolder import RunFolder
+from training.token_rows import TokenRows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -50,7 +51,7 @@ def model(recipe: CptRecipe, tokenizer: PreTrainedTokenizerBase) -> PreTrainedMo
     return base.load_model(recipe.base or "")
 
 
-def datasets(recipe: CptRecipe, prepared: Prepared) -> tuple[Any, Any]:
+def datasets(recipe: CptRecipe, prepared: Prepared[TokenRows]) -> tuple[Any, Any]:
     """Training and validation rows, packed into blocks of ``max_tokens``."""
     from training import trainer
 

@@ -1,30 +1,42 @@
-"""The metrics of a run as one picture. The one module that imports matplotlib."""
+"""The metrics of a run as one picture, each stage's own. The one module that imports matplotlib."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pointsman.artefact import write_atomically
 
 
-def draw(metrics: list[dict[str, float]], title: str, path: Path) -> None:
-    """Loss, evaluation loss and learning rate over the steps, as a PNG."""
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Metrics that share an axis."""
+
+    unit: str  # what the axis says
+    lines: Mapping[str, str] = field(hash=False)  # a metric's name → how it is drawn, in matplotlib's style
+    logarithmic: bool = False
+    height: int = 1  # against the other panels'
+
+
+def draw(metrics: list[dict[str, float]], title: str, path: Path, panels: Sequence[Panel]) -> None:
+    """The panels' metrics over the steps, as a PNG."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 6), layout="constrained")
-    loss_axis, rate_axis = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-    for name, style in (("loss", "-"), ("eval_loss", "o--")):
-        points = [(line["step"], line[name]) for line in metrics if name in line]
-        if points:
-            loss_axis.plot(*zip(*points, strict=True), style, label=name.replace("_", " "))
-    rates = [(line["step"], line["learning_rate"]) for line in metrics if "learning_rate" in line]
-    if rates:
-        rate_axis.plot(*zip(*rates, strict=True))
-    loss_axis.set(title=title, ylabel="nats per token", yscale="log")
-    if loss_axis.get_legend_handles_labels()[0]:
-        loss_axis.legend()
-    rate_axis.set(xlabel="step", ylabel="learning rate")
+    heights = [panel.height for panel in panels]
+    figure = Figure(figsize=(8, 1.2 + 1.2 * sum(heights)), layout="constrained")
+    axes = figure.subplots(len(panels), 1, sharex=True, height_ratios=heights, squeeze=False)[:, 0]
+    for axis, panel in zip(axes, panels, strict=True):
+        for name, style in panel.lines.items():
+            points = [(line["step"], line[name]) for line in metrics if name in line]
+            if points:
+                axis.plot(*zip(*points, strict=True), style, label=name.replace("_", " "))
+        axis.set(ylabel=panel.unit, yscale="log" if panel.logarithmic else "linear")
+        if len(axis.get_legend_handles_labels()[0]) > 1:
+            axis.legend()
+    axes[0].set(title=title)
+    axes[-1].set(xlabel="step")
     with tempfile.TemporaryFile() as file:
         figure.savefig(file, format="png", dpi=110)
         file.seek(0)

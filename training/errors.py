@@ -9,6 +9,8 @@
     ├── OutOfMemory      the machine or its GPU has less memory than the run needs
     ├── DiskFull         a checkpoint, the metrics or the artefact could not be written
     ├── ConversionError  a result can't be converted so, or not as exactly as asked
+    ├── RewardError      a reward can't be had: no such function or model, or not one number an answer
+    ├── RolloutError     the server that samples answers can't be reached, or gives none
     └── RunConflict      the run folder holds another run, or one that is still running
 
 A recipe that can't be read is a :class:`pointsman.document.DocumentError`.
@@ -51,6 +53,14 @@ class DiskFull(TrainingError):
 
 class ConversionError(TrainingError):
     """A result that can't be converted in this way, or loses more than is allowed."""
+
+
+class RewardError(TrainingError):
+    """A reward function or model that can't be used, or gives something else than one number an answer."""
+
+
+class RolloutError(TrainingError):
+    """A server that should sample answers and does not."""
 
 
 class RunConflict(TrainingError):

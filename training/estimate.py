@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from training.recipe import StageRecipe
+from training.recipe import OnlineRecipe, Recipe
 
 _FLOAT = 4  # bytes
 _NF4 = 0.5 + 1 / 64 + 1 / 256 / 16  # bytes: half of one, and scales for 64 weights and for 256 of those
@@ -44,13 +44,13 @@ class Estimate:
         )
 
 
-def of(model: Any, recipe: StageRecipe) -> Estimate:
+def of(model: Any, recipe: Recipe) -> Estimate:
     """The estimate for training ``model``, of which the weights that learn are marked, by ``recipe``."""
-    in_4_bits = recipe.quantised
+    in_4_bits = getattr(recipe, "method", "") == "qlora"
     parameters = dict(model.named_parameters())
     trainable = sum(weight.numel() for weight in parameters.values() if weight.requires_grad)
     shape = model.config.get_text_config()
-    tokens = recipe.train.batch_rows * -(-recipe.data.max_tokens // _ROUND) * _ROUND
+    tokens = _answers(recipe) * recipe.train.batch_rows * -(-_longest(recipe) // _ROUND) * _ROUND
     kept = shape.num_hidden_layers * (_HIDDEN * shape.hidden_size + _INNER * shape.intermediate_size)
     return Estimate(
         parameters=sum(_numbers(weight) for weight in parameters.values()),
@@ -65,6 +65,17 @@ def of(model: Any, recipe: StageRecipe) -> Estimate:
         optimiser=2 * _FLOAT * trainable,
         activations=_FLOAT * tokens * kept,
     )
+
+
+def _longest(recipe: Recipe) -> int:
+    """Tokens of the longest sequence."""
+    longest = recipe.data.max_tokens
+    return longest + recipe.sampling.max_new_tokens if isinstance(recipe, OnlineRecipe) else longest
+
+
+def _answers(recipe: Recipe) -> int:
+    """Sequences of a row."""
+    return 2 if recipe.stage in ("rm", "dpo") else 1
 
 
 def _numbers(weight: Any) -> int:

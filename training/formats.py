@@ -48,14 +48,14 @@ class FieldError(ValueError):
 
 def text(raw: dict[str, Any]) -> Row:
     """``{"text": ...}``."""
-    return Row(text=_text(raw, "text"))
+    return Row(text=text_at(raw, "text"))
 
 
 def messages(raw: dict[str, Any]) -> Row:
     """``{"messages": [...], "tools": [...]}``; also ``{"text": ...}``, so that a generator may mix both."""
     if "messages" not in raw and "text" in raw:
         return text(raw)
-    turns = tuple(_message(turn, f"messages.{i}") for i, turn in enumerate(_list(raw, "messages")))
+    turns = tuple(message(turn, f"messages.{i}") for i, turn in enumerate(list_at(raw, "messages")))
     if not turns:
         raise FieldError("messages", "is empty; give at least one message")
     tools = raw.get("tools") or []
@@ -68,17 +68,17 @@ def alpaca(raw: dict[str, Any]) -> Row:
     """``{"instruction", "input", "output"}``, with ``system`` and ``history`` (pairs) where given."""
     turns: list[dict[str, Any]] = []
     if raw.get("system"):
-        turns.append({"role": "system", "content": _text(raw, "system")})
-    for i, pair in enumerate(_list(raw, "history") if raw.get("history") else []):
+        turns.append({"role": "system", "content": text_at(raw, "system")})
+    for i, pair in enumerate(list_at(raw, "history") if raw.get("history") else []):
         if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(part, str) for part in pair):
             raise FieldError(f"history.{i}", "must be a pair of texts, [question, answer]")
         turns += [{"role": "user", "content": pair[0]}, {"role": "assistant", "content": pair[1]}]
-    question = _text(raw, "instruction")
+    question = text_at(raw, "instruction")
     if raw.get("input"):
-        question += "\n" + _text(raw, "input")
+        question += "\n" + text_at(raw, "input")
     turns += [
         {"role": "user", "content": question},
-        {"role": "assistant", "content": _text(raw, "output")},
+        {"role": "assistant", "content": text_at(raw, "output")},
     ]
     return Row(messages=tuple(turns))
 
@@ -87,25 +87,34 @@ def sharegpt(raw: dict[str, Any]) -> Row:
     """``{"conversations": [{"from", "value"}], "tools": "<JSON text>"}``."""
     turns: list[dict[str, Any]] = []
     if raw.get("system"):
-        turns.append({"role": "system", "content": _text(raw, "system")})
-    for i, turn in enumerate(_list(raw, "conversations")):
-        at = f"conversations.{i}"
-        speaker = turn.get("from") if isinstance(turn, dict) else None
-        if speaker not in SHAREGPT_ROLES:
-            raise FieldError(f"{at}.from", f"must be one of {', '.join(SHAREGPT_ROLES)}, found {speaker!r}")
-        value = _text(turn, "value", at)
-        if speaker == "function_call":
-            turns.append({"role": "assistant", "content": "", "tool_calls": _calls(value, f"{at}.value")})
-        else:
-            turns.append({"role": SHAREGPT_ROLES[speaker], "content": value})
+        turns.append({"role": "system", "content": text_at(raw, "system")})
+    turns += [
+        sharegpt_turn(turn, f"conversations.{i}") for i, turn in enumerate(list_at(raw, "conversations"))
+    ]
     if not turns:
         raise FieldError("conversations", "is empty; give at least one turn")
+    return Row(messages=tuple(turns), tools=tools_of(raw))
+
+
+def sharegpt_turn(turn: Any, at: str) -> dict[str, Any]:
+    """One ``{"from", "value"}`` as a message; ``at`` is its dotted path."""
+    speaker = turn.get("from") if isinstance(turn, dict) else None
+    if speaker not in SHAREGPT_ROLES:
+        raise FieldError(f"{at}.from", f"must be one of {', '.join(SHAREGPT_ROLES)}, found {speaker!r}")
+    value = text_at(turn, "value", at)
+    if speaker == "function_call":
+        return {"role": "assistant", "content": "", "tool_calls": _calls(value, f"{at}.value")}
+    return {"role": SHAREGPT_ROLES[speaker], "content": value}
+
+
+def tools_of(raw: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    """The row's ``tools``: a list, or the JSON text of one."""
     tools = raw.get("tools") or []
     if isinstance(tools, str):
         tools = _json(tools, "tools") if tools.strip() else []
     if not isinstance(tools, list):
         raise FieldError("tools", "must be a list of tools, or the JSON text of one")
-    return Row(messages=tuple(turns), tools=tuple(tools))
+    return tuple(tools)
 
 
 READERS: dict[str, Callable[[dict[str, Any]], Row]] = {
@@ -116,7 +125,8 @@ READERS: dict[str, Callable[[dict[str, Any]], Row]] = {
 }
 
 
-def _message(turn: Any, at: str) -> dict[str, Any]:
+def message(turn: Any, at: str) -> dict[str, Any]:
+    """A message in OpenAI's form, checked, its calls' arguments parsed; ``at`` is its dotted path."""
     if not isinstance(turn, dict):
         raise FieldError(at, f"must be a message, found {turn!r}")
     role = turn.get("role")
@@ -169,7 +179,8 @@ def _json(value: str, at: str) -> Any:
         raise FieldError(at, f"is not JSON: {exc}") from exc
 
 
-def _text(raw: dict[str, Any], key: str, at: str = "") -> str:
+def text_at(raw: dict[str, Any], key: str, at: str = "") -> str:
+    """The text under ``key``; ``at`` is the dotted path of ``raw`` itself."""
     value = raw.get(key)
     if not isinstance(value, str):
         found = f"found {value!r}" if key in raw else f"the row has {', '.join(raw) or 'no fields'}"
@@ -177,7 +188,8 @@ def _text(raw: dict[str, Any], key: str, at: str = "") -> str:
     return value
 
 
-def _list(raw: dict[str, Any], key: str) -> list[Any]:
+def list_at(raw: dict[str, Any], key: str) -> list[Any]:
+    """The list under ``key``."""
     value = raw.get(key)
     if not isinstance(value, list):
         found = f"found {value!r}" if key in raw else f"the row has {', '.join(raw) or 'no fields'}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _PREFIX = "base_model.model."
+REFERENCE = "ref"  # TRL's name for the adapter that training began with
 
 
 def add(model: PreTrainedModel, plan: Lora, seed: int, **kind: Any) -> PeftModel:
@@ -23,12 +26,21 @@ def add(model: PreTrainedModel, plan: Lora, seed: int, **kind: Any) -> PeftModel
     Raises:
         BaseError: the base has none of the layers that it should be put on.
     """
+    return _add(model, plan, seed, task_type="CAUSAL_LM", **kind)
+
+
+def add_scoring(model: PreTrainedModel, plan: Lora, seed: int) -> PeftModel:
+    """A fresh adapter on every linear layer of a scoring ``model``, whose head learns as a whole."""
+    return _add(model, plan, seed, task_type="SEQ_CLS", modules_to_save=["score"])
+
+
+def _add(model: PreTrainedModel, plan: Lora, seed: int, **more: Any) -> PeftModel:
     from peft import LoraConfig, get_peft_model
     from transformers import set_seed
 
     set_seed(seed)
     config = {"r": plan.rank, "lora_alpha": plan.alpha, "lora_dropout": plan.dropout}
-    config |= {"target_modules": "all-linear", "task_type": "CAUSAL_LM"} | _refinements(plan) | kind
+    config |= {"target_modules": "all-linear"} | _refinements(plan) | more
     try:
         return get_peft_model(model, LoraConfig(**config))
     except ValueError as exc:
@@ -67,6 +79,38 @@ def resume(model: PreTrainedModel, folder: Path, plan: Lora) -> PeftModel:
             f"{plan.rank} and alpha {plan.alpha}; set lora to the adapter's, or leave init_adapter out"
         )
     return adapted
+
+
+def settle(model: Any) -> None:
+    """Merge the adapter, if ``model`` has one, into its base, and round all to bfloat16, in place."""
+    import torch
+    from peft import PeftModel
+
+    if isinstance(model, PeftModel):
+        model.merge_adapter()
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(torch.bfloat16).to(parameter.dtype)
+
+
+def unwrapped(model: Any) -> Any:
+    """The base of a ``model`` that has an adapter, with what was merged into it; any other as it is."""
+    from peft import PeftModel
+
+    return model.unload() if isinstance(model, PeftModel) else model
+
+
+@contextmanager
+def reference(model: Any) -> Iterator[None]:
+    """``model`` as it was when training began: with its reference adapter, or with none."""
+    if REFERENCE not in model.peft_config:
+        with model.disable_adapter():
+            yield
+        return
+    model.set_adapter(REFERENCE)
+    try:
+        yield
+    finally:
+        model.set_adapter("default")
 
 
 def save(model: Any, folder: Path, base: str) -> None:

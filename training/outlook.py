@@ -10,14 +10,18 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from training import base, estimate, methods, prepare
+from training import base, estimate, likelihood, lora, methods, preference, reward
 from training import recipe as recipes
 from training.convert.convert import route
 from training.estimate import Estimate, duration
+from training.online import prompts
 from training.prepare import Report
-from training.recipe import CptRecipe, Recipe, SftRecipe
+from training.recipe import CptRecipe, OnlineRecipe, Recipe, RmRecipe, SftRecipe
+from training.supervised import Learning
 
+LEARNING: dict[str, Learning] = {"cpt": likelihood, "sft": likelihood, "rm": reward, "dpo": preference}
 _SIDE = 1024  # of the matrices by which this machine's speed is measured
 
 
@@ -52,16 +56,20 @@ def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
         TrainingError: its base or its data are.
     """
     recipe = recipes.load(path, overrides)
-    model = _outline(recipe)
-    needed = estimate.of(model, recipe)
+    needed = estimate.of(_outline(recipe), recipe)
+    if isinstance(recipe, OnlineRecipe):  # how long answers will be, nobody knows
+        prompts.prepared(recipe.data, base.load_tokenizer(recipe.base), recipe.seed)
+        return Outlook(recipe, served(recipe), needed, None, recipe.train.steps, None)
     if recipe.base is None:
-        return Outlook(recipe, served(recipe), needed, None, None, None)
-    rows = prepare.prepare(recipe, recipe.base, report).train
+        return Outlook(recipe, served(recipe), needed, None, recipe.train.steps, None)
+    rows = LEARNING[recipe.stage].prepare(recipe, recipe.base, report).train
     at_once = recipe.train.batch_rows * recipe.train.accumulate
-    each = int(rows.lengths.sum()) / len(rows)
-    sequences = len(rows) * min(1.0, each / recipe.data.max_tokens) if recipe.stage == "cpt" else len(rows)
+    each = rows.tokens / len(rows)  # a row, or a block that is packed of several
+    sequences = float(len(rows))
+    if recipe.stage == "cpt":
+        sequences, each = rows.tokens / recipe.data.max_tokens, float(recipe.data.max_tokens)
     steps = recipe.train.steps or math.ceil(math.ceil(sequences / at_once) * recipe.train.epochs)
-    tokens = round(steps * at_once * each * len(rows) / sequences)
+    tokens = round(steps * at_once * each)
     passes = 4 * needed.parameters + 2 * needed.trainable  # forward, back to the inputs, to the weights
     return Outlook(recipe, served(recipe), needed, tokens, steps, tokens * passes / _speed())
 
@@ -70,6 +78,10 @@ def served(recipe: Recipe) -> str:
     """How the result of ``recipe`` will be served."""
     if isinstance(recipe, CptRecipe):
         return "a base of its own, by the settings' engine.model"
+    if isinstance(recipe, RmRecipe):
+        return "not at all: a reward model scores answers for ppo and grpo"
+    if not isinstance(recipe, SftRecipe):
+        return f"an adapter of rank {recipe.lora.rank}, as it is"
     rank = f" of rank {max([recipe.lora.rank, *recipe.lora.rank_pattern.values()])}" if recipe.lora else ""
     if recipe.method in ("lora", "qlora"):
         return f"an adapter{rank}, as it is"
@@ -79,14 +91,20 @@ def served(recipe: Recipe) -> str:
     return f"not as it is; {ways}"
 
 
-def _outline(recipe: Recipe) -> object:
+def _outline(recipe: Recipe) -> Any:
+    """The model without weights, those marked that learn."""
     if isinstance(recipe, SftRecipe):
         return methods.outline(recipe)
-    if recipe.base is not None:
-        return base.load_outline(recipe.base)
-    assert recipe.model
-    assert recipe.tokenizer
-    return base.outline_of(recipe.model, recipe.tokenizer.vocab_size)
+    if isinstance(recipe, CptRecipe):
+        if recipe.base is not None:
+            return base.load_outline(recipe.base)
+        assert recipe.model
+        assert recipe.tokenizer
+        return base.outline_of(recipe.model, recipe.tokenizer.vocab_size)
+    plain = base.load_outline(recipe.base)
+    if isinstance(recipe, RmRecipe) and recipe.method == "full":
+        return plain
+    return lora.add(plain, recipe.lora, recipe.seed)
 
 
 def _speed() -> float:

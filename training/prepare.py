@@ -14,14 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training import render, sources
 from training.errors import BadRow, BadRows, NothingToLearn
-from training.recipe import CptRecipe, Recipe
+from training.recipe import CptRecipe, Data
 from training.token_rows import TokenRows
 
 if TYPE_CHECKING:
@@ -32,14 +32,88 @@ R = TypeVar("R")
 Report = Callable[[str], None]
 
 
+class Plan(Protocol):
+    """What decides which rows there are: a stage's recipe, or the part of one that text is mixed in by."""
+
+    @property
+    def data(self) -> Data: ...
+    @property
+    def seed(self) -> int: ...
+
+
+class TokenPlan(Plan, Protocol):
+    """What decides token rows."""
+
+    @property
+    def stage(self) -> render.Stage: ...
+
+
+class Rows(Protocol):
+    """Rows of tokens, whatever a stage makes of them."""
+
+    @property
+    def tokens(self) -> int: ...
+    @property
+    def trained(self) -> int: ...  # tokens that are trained on
+    def __len__(self) -> int: ...
+    def take(self, rows: NDArray[np.int64]) -> Any: ...
+
+
+RowsT = TypeVar("RowsT", bound=Rows)
+
+
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Generic[RowsT]):
     """What a run learns from."""
 
-    train: TokenRows
-    validation: TokenRows
+    train: RowsT
+    validation: RowsT
     hashes: dict[str, str]  # source → sha256 of its rows
     dropped: dict[str, int]  # why → rows
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded(Generic[RowsT]):
+    """One part of a source as tokens."""
+
+    rows: RowsT
+    digest: str
+    dropped: dict[str, int]  # why → rows
+    ends_trained: int  # trained end-of-turn tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Collected(Generic[RowsT]):
+    """All parts of all sources as tokens, in order."""
+
+    parts: list[RowsT]
+    weights: NDArray[np.float64]  # of each row, its source's
+    hashes: dict[str, str]
+    dropped: dict[str, int]
+    ends_trained: int
+
+    @property
+    def why(self) -> str:
+        """What was dropped, in words."""
+        return "; ".join(f"{count} rows: {reason}" for reason, count in self.dropped.items())
+
+    def parted(self, rows: RowsT, recipe: Plan) -> Prepared[RowsT]:
+        """``rows`` (those of all parts) shuffled, the last ``validation_rows`` kept for evaluation.
+
+        Raises:
+            NothingToLearn: one row is left, or the sources' weights leave none.
+        """
+        if len(rows) < 2:
+            raise NothingToLearn(
+                f"only one row is left ({self.why or 'one given'}); one more is needed to evaluate on"
+            )
+        rng = np.random.default_rng(recipe.seed)
+        order = rng.permutation(len(rows))
+        kept = min(recipe.data.validation_rows, len(rows) // 2)
+        train = repeat(order[kept:], self.weights, rng)
+        if not len(train):
+            raise NothingToLearn("the weights of the sources leave no row to train on; raise one")
+        return Prepared(rows.take(train), rows.take(order[:kept]), self.hashes, self.dropped)
 
 
 def sample_texts(recipe: CptRecipe, chat_template: str, rows: int) -> Iterator[str]:
@@ -63,18 +137,32 @@ def sample_texts(recipe: CptRecipe, chat_template: str, rows: int) -> Iterator[s
         raise BadRows(bad)
 
 
-def prepare(recipe: Recipe, tokenizer_folder: Path | str, report: Report) -> Prepared:
+def prepare(recipe: TokenPlan, tokenizer_folder: Path | str, report: Report) -> Prepared[TokenRows]:
     """The recipe's rows as tokens, shuffled, the last ``validation_rows`` of them kept for evaluation.
 
     Raises:
         SourceError, BadRows: the data can't be used; BadRows has those of all sources.
         NothingToLearn: no row is left, no token is trained, or no end of turn is.
     """
-    parts = [part for source in recipe.data.sources for part in sources.parts(source, recipe.seed)]
     encode = partial(
         _encode, folder=str(tokenizer_folder), stage=recipe.stage, max_tokens=recipe.data.max_tokens
     )
-    encoded: list[TokenRows] = []
+    found = collect(recipe, encode, report)
+    rows = TokenRows.join(found.parts)
+    _refuse_unlearnable(rows, found, recipe)
+    return found.parted(rows, recipe)
+
+
+def collect(
+    recipe: Plan, encode: Callable[[sources.Part], Encoded[RowsT] | BadRows], report: Report
+) -> Collected[RowsT]:
+    """Every part of the recipe's sources by ``encode``, a function that worker processes can import.
+
+    Raises:
+        SourceError, BadRows: as ``prepare``.
+    """
+    parts = [part for source in recipe.data.sources for part in sources.parts(source, recipe.seed)]
+    encoded: list[RowsT] = []
     digests: dict[str, list[str]] = {}
     dropped: dict[str, int] = {}
     weights: list[NDArray[np.float64]] = []
@@ -95,27 +183,11 @@ def prepare(recipe: Recipe, tokenizer_folder: Path | str, report: Report) -> Pre
                 report(f"read {len(encoded)} of {len(parts)} parts of the data")
     if bad:
         raise BadRows(bad)
-    rows = TokenRows.join(encoded)
-    _refuse_unlearnable(rows, ends_trained, dropped, recipe)
-    rng = np.random.default_rng(recipe.seed)
-    order = rng.permutation(len(rows))
-    kept = min(recipe.data.validation_rows, len(rows) // 2)
-    train = _repeat(order[kept:], np.concatenate(weights), rng)
-    if not len(train):
-        raise NothingToLearn("the weights of the sources leave no row to train on; raise one")
     hashes = {
         label: parts[0] if len(parts) == 1 else hashlib.sha256("\n".join(parts).encode()).hexdigest()
         for label, parts in digests.items()
     }
-    return Prepared(rows.take(train), rows.take(order[:kept]), hashes, dropped)
-
-
-@dataclass(frozen=True, slots=True)
-class _Encoded:
-    rows: TokenRows
-    digest: str
-    dropped: dict[str, int]
-    ends_trained: int  # trained end-of-turn tokens
+    return Collected(encoded, np.concatenate(weights), hashes, dropped, ends_trained)
 
 
 def _texts(part: sources.Part, chat_template: str) -> list[str] | BadRows:
@@ -134,7 +206,8 @@ def _texts(part: sources.Part, chat_template: str) -> list[str] | BadRows:
 _tokenizers: dict[str, Any] = {}  # of this worker process
 
 
-def _tokenizer(folder: str) -> PreTrainedTokenizerBase:
+def worker_tokenizer(folder: str) -> PreTrainedTokenizerBase:
+    """The tokenizer in ``folder``, loaded once in a worker process."""
     if folder not in _tokenizers:
         from transformers import AutoTokenizer
 
@@ -142,8 +215,10 @@ def _tokenizer(folder: str) -> PreTrainedTokenizerBase:
     return _tokenizers[folder]
 
 
-def _encode(part: sources.Part, folder: str, stage: render.Stage, max_tokens: int) -> _Encoded | BadRows:
-    tokenizer = _tokenizer(folder)
+def _encode(
+    part: sources.Part, folder: str, stage: render.Stage, max_tokens: int
+) -> Encoded[TokenRows] | BadRows:
+    tokenizer = worker_tokenizer(folder)
     try:
         rows = sources.read(part, stage)
     except BadRows as exc:
@@ -176,33 +251,34 @@ def _encode(part: sources.Part, folder: str, stage: render.Stage, max_tokens: in
     mask_array = np.array(all_masks, dtype=np.bool_)
     ends = int(((tokens == tokenizer.eos_token_id) & mask_array).sum())
     encoded = TokenRows(tokens, mask_array, np.array(lengths, dtype=np.int64))
-    return _Encoded(encoded, sources.digest(rows), dropped, ends)
+    return Encoded(encoded, sources.digest(rows), dropped, ends)
 
 
-def _refuse_unlearnable(rows: TokenRows, ends_trained: int, dropped: dict[str, int], recipe: Recipe) -> None:
-    why = "; ".join(f"{count} rows: {reason}" for reason, count in dropped.items())
+def _refuse_unlearnable(rows: TokenRows, found: Collected[TokenRows], recipe: TokenPlan) -> None:
     if not rows.loss_mask.any():
         hint = (
             "does the base's chat template mark assistant turns with {% generation %}?"
-            if "no token to learn" in dropped
+            if "no token to learn" in found.dropped
             else "raise data.max_tokens, or give shorter rows"
         )
-        raise NothingToLearn(f"no token would be trained ({why or 'no rows'}); {hint}")
-    if recipe.stage == "sft" and not ends_trained:
+        raise NothingToLearn(f"no token would be trained ({found.why or 'no rows'}); {hint}")
+    if recipe.stage == "sft" and not found.ends_trained:
         raise NothingToLearn(
             "the end of an assistant's turn is never trained, so answers would not stop: the chat template "
             "must close {% generation %} after its end-of-turn token, not before"
         )
-    if len(rows) < 2:
-        raise NothingToLearn(
-            f"only one row is left ({why or 'one given'}); one more is needed to evaluate on"
-        )
 
 
-def _repeat(
+def repeat(
     rows: NDArray[np.int64], weights: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """``rows`` with each as often as its weight says, the fraction by chance, shuffled where any repeats."""
+    """``rows`` with each as often as its weight says, the fraction by chance, shuffled where any repeats.
+
+    Args:
+        rows: numbers of rows.
+        weights: of all rows, by number.
+        rng: decides the fractions and the order.
+    """
     row_weights = weights[rows]
     if (row_weights == 1.0).all():
         return rows

@@ -8,9 +8,10 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training import base, cpt, render, runfolder, sources
+from training import base, cpt, prepare_pairs, render, runfolder, sources, turns
 from training import recipe as recipes
-from training.recipe import CptRecipe, Recipe
+from training.online import prompts
+from training.recipe import CptRecipe, GrpoRecipe, PpoRecipe, Recipe, SftRecipe
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -34,7 +35,8 @@ class PreviewRow:
     source: str
     number: int  # in its source, from 1
     spans: tuple[Span, ...]
-    too_long: bool  # longer than max_tokens: dropped in sft, cut in cpt
+    too_long: bool  # longer than max_tokens: cut in cpt, dropped elsewhere
+    answer: str = ""  # chosen, rejected, good or bad, where the row is a preference
 
     @property
     def tokens(self) -> int:
@@ -60,13 +62,43 @@ def preview(
     """
     recipe = recipes.load(recipe_path, overrides)
     tokenizer = _tokenizer(recipe, rows, runs)
+    if isinstance(recipe, PpoRecipe | GrpoRecipe):
+        yield from _prompts(recipe, tokenizer, rows)
+        return
     for source in recipe.data.sources:
         first = sources.parts(source, recipe.seed)[0]
+        if not isinstance(recipe, CptRecipe | SftRecipe):
+            yield from _preferences(recipe, first, rows, tokenizer)
+            continue
         for number, row in enumerate(islice(sources.read(first, recipe.stage), rows), 1):
             ids, mask = render.tokens(tokenizer, row, recipe.stage)
             yield PreviewRow(
                 source.label, number, tuple(_spans(tokenizer, ids, mask)), len(ids) > recipe.data.max_tokens
             )
+
+
+def _prompts(
+    recipe: PpoRecipe | GrpoRecipe, tokenizer: PreTrainedTokenizerBase, rows: int
+) -> Iterator[PreviewRow]:
+    """Prompts up to where the answer begins: no token of theirs is trained on, those of the answers are."""
+    for source in recipe.data.sources:
+        for number, (where, raw) in enumerate(islice(prompts.rows(source, recipe.seed), rows), 1):
+            ids = list(prompts.rendered(tokenizer, prompts.read(raw, source), where).ids)
+            spans = tuple(_spans(tokenizer, ids, [0] * len(ids)))
+            yield PreviewRow(source.label, number, spans, len(ids) > recipe.data.max_tokens)
+
+
+def _preferences(
+    recipe: Recipe, part: sources.Part, rows: int, tokenizer: PreTrainedTokenizerBase
+) -> Iterator[PreviewRow]:
+    """Each answer with its prompt, as a row of its own."""
+    end = turns.end_of_turn(tokenizer)
+    for number, row in enumerate(islice(sources.preferences(part), rows), 1):
+        for answer in prepare_pairs.answers(row):
+            ids, asked = prepare_pairs.tokens(tokenizer, row, answer, end)
+            spans = _spans(tokenizer, ids, [int(at >= asked) for at in range(len(ids))])
+            too_long = len(ids) > recipe.data.max_tokens
+            yield PreviewRow(part.source.label, number, tuple(spans), too_long, answer)
 
 
 def _tokenizer(recipe: Recipe, rows: int, runs: Path) -> PreTrainedTokenizerBase:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import math
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from transformers import TrainerCallback
 
+from training.bar import Bar
 from training.errors import LossNotFinite
-from training.estimate import duration
 from training.runfolder import COMPLETE, RunFolder
 
-LINE_SECONDS = 10.0  # at most one plain line in this time
 NAMES = {
     "loss": "loss",
     "eval_loss": "eval_loss",
@@ -25,6 +21,24 @@ NAMES = {
     "grad_norm": "grad_norm",
     "mean_token_accuracy": "token_accuracy",
     "eval_mean_token_accuracy": "eval_token_accuracy",
+} | {
+    prefix + name: prefix + ours  # of preferences, in training and on held-out rows
+    for prefix in ("", "eval_")
+    for name, ours in {
+        "accuracy": "accuracy",
+        "margin": "margin",
+        "mean_reward": "mean_reward",
+        "rewards/accuracies": "accuracy",
+        "rewards/margins": "margin",
+        "rewards/chosen": "chosen_reward",
+        "rewards/rejected": "rejected_reward",
+        "logps/chosen": "chosen_logp",
+        "logps/rejected": "rejected_logp",
+        "token_logps/chosen": "chosen_token_logp",
+        "token_logps/rejected": "rejected_token_logp",
+        "kl": "kl",
+        "nll_loss": "sft_loss",
+    }.items()
 }
 
 
@@ -32,31 +46,18 @@ class RunProgress(TrainerCallback):  # type: ignore[misc]
     """Writes the metrics, shows where the run is, and stops it when the loss is no number."""
 
     def __init__(self, folder: RunFolder, tokens_per_epoch: int, report: Callable[[str], None]) -> None:
-        self.folder, self.tokens_per_epoch, self.report = folder, tokens_per_epoch, report
-        self._bar: Progress | None = None
+        self.folder, self.tokens_per_epoch = folder, tokens_per_epoch
+        self._bar = Bar(report)
         self._last = (0.0, 0.0)  # time and epoch of the last log
-        self._began = (0.0, 0)  # time and step of the beginning
-        self._printed = 0.0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Start the bar, at the step that a resumed run goes on from."""
         self._last = (time.monotonic(), float(state.epoch or 0.0))
-        self._began = (time.monotonic(), state.global_step)
-        if sys.stderr.isatty():
-            self._bar = Progress(
-                TextColumn("step"),
-                MofNCompleteColumn(),
-                BarColumn(),
-                TimeRemainingColumn(),
-                TextColumn("{task.fields[at]}"),
-            )
-            self._bar.add_task("train", total=state.max_steps, completed=state.global_step, at="")
-            self._bar.start()
+        self._bar.start(state.max_steps, state.global_step)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Move the bar; leave the last step's evaluation to the closing one, of the weights as served."""
-        if self._bar:
-            self._bar.update(self._bar.task_ids[0], completed=state.global_step)
+        self._bar.move(state.global_step)
         if state.global_step >= state.max_steps:
             control.should_evaluate = False
         if control.should_save:
@@ -83,9 +84,8 @@ class RunProgress(TrainerCallback):  # type: ignore[misc]
             seconds = max(now - self._last[0], 1e-9)
             line["tokens_per_second"] = round((epoch - self._last[1]) * self.tokens_per_epoch / seconds, 1)
             self._last = (now, epoch)
-        with self.folder.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-        self._show(line, state.max_steps)
+        self.folder.add_metrics(line)
+        self._show(line)
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Mark the checkpoint as whole: the trainer calls this after its last file."""
@@ -93,25 +93,11 @@ class RunProgress(TrainerCallback):  # type: ignore[misc]
 
     def close(self) -> None:
         """End the bar, however the run ended."""
-        if self._bar:
-            self._bar.stop()
-            self._bar = None
+        self._bar.close()
 
-    def _show(self, line: dict[str, float], steps: int) -> None:
+    def _show(self, line: dict[str, float]) -> None:
         key = "loss" if "loss" in line else "eval_loss"
         text = f"{key.replace('_', ' ')} {line[key]:.4f}"
         if "tokens_per_second" in line:
             text += f", {line['tokens_per_second']:,.0f} tokens/s"
-        if self._bar:
-            self._bar.update(self._bar.task_ids[0], at=text)
-        elif key == "eval_loss" or time.monotonic() - self._printed > LINE_SECONDS:
-            self._printed = time.monotonic()
-            self.report(f"step {line['step']:.0f} of {steps}: {text}{self._left(int(line['step']), steps)}")
-
-    def _left(self, step: int, steps: int) -> str:
-        """How long it will go on, at the speed since it began."""
-        began, first = self._began
-        if not first < step < steps:
-            return ""
-        left = (time.monotonic() - began) / (step - first) * (steps - step)
-        return f", about {duration(left)} left"
+        self._bar.say(int(line["step"]), text, always=key == "eval_loss")

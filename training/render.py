@@ -29,7 +29,7 @@ def text(tokenizer: PreTrainedTokenizerBase, row: Row) -> str:
     """
     if row.text is not None:
         return row.text
-    return str(_rendered(tokenizer, row, tokenize=False))
+    return str(rendered(tokenizer, row, tokenize=False))
 
 
 def tokens(tokenizer: PreTrainedTokenizerBase, row: Row, stage: Stage) -> tuple[list[int], list[int]]:
@@ -68,6 +68,19 @@ def refuse_ignored_weights(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Ro
         )
 
 
+def rendered(tokenizer: PreTrainedTokenizerBase, row: Row, **how: bool) -> Any:
+    """What ``apply_chat_template`` makes of the row, ``how`` being its own switches.
+
+    Raises:
+        BadRows: the chat template can't render it.
+    """
+    try:
+        return tokenizer.apply_chat_template(list(row.messages), tools=list(row.tools) or None, **how)
+    except TemplateError as exc:
+        problem = f"the base's chat template can't render it: {exc}"
+        raise BadRows([BadRow(row.where, "messages", problem)]) from exc
+
+
 def end_of_text(tokenizer: PreTrainedTokenizerBase) -> int:
     """The token that closes a document; a tokenizer that has no <|endoftext|> closes it with its own end."""
     return int(tokenizer.get_vocab().get(END_OF_TEXT, tokenizer.eos_token_id))
@@ -78,17 +91,9 @@ def _holds_unlearned(row: Row) -> bool:
 
 
 def _conversation(tokenizer: PreTrainedTokenizerBase, row: Row) -> tuple[list[int], list[int]]:
-    out = _rendered(tokenizer, row, return_dict=True, return_assistant_tokens_mask=True)
+    out = rendered(tokenizer, row, return_dict=True, return_assistant_tokens_mask=True)
     ids = list(out["input_ids"])
     return ids, list(out["assistant_masks"]) or [0] * len(ids)
-
-
-def _rendered(tokenizer: PreTrainedTokenizerBase, row: Row, **how: bool) -> Any:
-    try:
-        return tokenizer.apply_chat_template(list(row.messages), tools=list(row.tools) or None, **how)
-    except TemplateError as exc:
-        problem = f"the base's chat template can't render it: {exc}"
-        raise BadRows([BadRow(row.where, "messages", problem)]) from exc
 
 
 def _all_but_unlearned(tokenizer: PreTrainedTokenizerBase, row: Row) -> tuple[list[int], list[int]]:

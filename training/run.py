@@ -11,11 +11,17 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from training import cpt, faults, runfolder, sft, supervised
+from training import cpt, dpo, faults, likelihood, preference, reward, rm, runfolder, sft, supervised
 from training import recipe as recipes
 from training.prepare import Report
 
 RUNS = Path("runs")
+_PARTS: dict[str, tuple[supervised.Stage, supervised.Learning]] = {
+    "cpt": (cpt, likelihood),
+    "sft": (sft, likelihood),
+    "rm": (rm, reward),
+    "dpo": (dpo, preference),
+}
 
 
 def train(
@@ -39,8 +45,15 @@ def train(
             return run.artefact
         _set_threads()
         quieten()
-        stage: supervised.Stage = cpt if recipe.stage == "cpt" else sft
-        return supervised.train(stage, recipe, run, report)
+        if recipe.stage == "ppo":
+            from training.ppo import stage as ppo
+
+            return ppo.train(recipe, run, report)
+        if recipe.stage == "grpo":
+            from training import grpo
+
+            return grpo.train(recipe, run, report)
+        return supervised.train(*_PARTS[recipe.stage], recipe, run, report)
 
 
 def _set_threads() -> None:
@@ -57,7 +70,11 @@ def quieten() -> None:
     import torch  # noqa: F401  (sets the level of its own logger as it is imported)
     from transformers.utils import logging as transformers_logging
 
-    for name in ("torch", "torchao", "transformers", "datasets", "trl", "peft", "bitsandbytes", "matplotlib"):
+    os.environ.setdefault("VLLM_CONFIGURE_LOGGING", "0")  # TRL imports it where it is installed
+    for name in (
+        *("torch", "torchao", "transformers", "datasets", "trl", "peft", "bitsandbytes", "matplotlib"),
+        "vllm",
+    ):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="peft|torch|transformers|trl|accelerate")
     datasets.disable_progress_bars()

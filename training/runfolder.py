@@ -95,9 +95,14 @@ class RunFolder:
         kept = [
             line
             for line, metrics in whole
-            if metrics["step"] <= step and not ("eval_loss" in metrics and metrics["step"] == last)
+            if metrics["step"] <= step and not (_is_evaluation(metrics) and metrics["step"] == last)
         ]
         artefact.write_atomically(self.metrics, "".join(kept).encode())
+
+    def add_metrics(self, line: dict[str, float]) -> None:
+        """Write one line of metrics; it holds the ``step``."""
+        with self.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
 
     def read_metrics(self) -> list[dict[str, float]]:
         """The metrics so far, in order."""
@@ -117,6 +122,10 @@ class RunFolder:
                     "its data on the way. Remove the folder to begin again, or give the recipe another name"
                 )
         artefact.write_atomically(path, json.dumps(hashes, indent=2, ensure_ascii=False).encode())
+
+
+def _is_evaluation(metrics: dict[str, float]) -> bool:
+    return any(name.startswith("eval_") for name in metrics)
 
 
 @contextmanager

@@ -13,8 +13,9 @@ from pointsman.artefact import ArtefactError, BaseIdentity
 from training import base, methods
 from training.errors import BaseError
 from training.prepare import Prepared, Report
-from training.recipe import SftRecipe
+from training.recipe import OnlineRecipe, SftRecipe
 from training.runfolder import RunFolder
+from training.token_rows import TokenRows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -30,7 +31,7 @@ def model(recipe: SftRecipe, tokenizer: PreTrainedTokenizerBase) -> Any:
     return methods.prepared(recipe, methods.plain_base(recipe))
 
 
-def datasets(recipe: SftRecipe, prepared: Prepared) -> tuple[Any, Any]:
+def datasets(recipe: SftRecipe, prepared: Prepared[TokenRows]) -> tuple[Any, Any]:
     """Training and validation rows, one conversation each."""
     from training import trainer
 
@@ -42,7 +43,7 @@ def save(recipe: SftRecipe, model: Any, tokenizer: PreTrainedTokenizerBase, fold
     methods.save(recipe, model, tokenizer, folder)
 
 
-def origin(recipe: SftRecipe) -> tuple[BaseIdentity | None, str | None]:
+def origin(recipe: SftRecipe | OnlineRecipe) -> tuple[BaseIdentity | None, str | None]:
     """The base's identity, and the version that this one goes on from.
 
     Raises:

@@ -9,15 +9,18 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeVar
 
+from training import pairs
 from training.errors import BadRow, BadRows, SourceError
 from training.formats import READERS, FieldError, Row
+from training.pairs import Preference
 from training.recipe import FileSource, GeneratorSource, Source
 
+R = TypeVar("R")
 PART_ROWS = 5_000
 NO_TURNS = "sft learns what an assistant says, and a text has no turns; give messages, or use stage: cpt"
 
@@ -52,8 +55,31 @@ def read(part: Part, stage: Literal["cpt", "sft"]) -> list[Row]:
     """
     source = part.source
     reader = READERS[source.format if isinstance(source, FileSource) else "messages"]
-    raw_rows = _from_file(source) if isinstance(source, FileSource) else _from_generator(source, part)
-    rows: list[Row] = []
+
+    def learnable(raw: dict[str, Any]) -> Row:
+        row = reader(raw)
+        if stage == "sft" and row.text is not None:
+            raise FieldError("text", NO_TURNS)
+        return row
+
+    return read_as(part, learnable)
+
+
+def preferences(part: Part) -> list[Preference]:
+    """The rows of ``part`` as preferences; raises as :func:`read` does."""
+    source = part.source
+    return read_as(part, pairs.READERS[source.format] if isinstance(source, FileSource) else pairs.any_form)
+
+
+def read_as(part: Part, reader: Callable[[dict[str, Any]], R]) -> list[R]:
+    """The rows of ``part``, each by ``reader``, which gives a dataclass with a field ``where``.
+
+    Raises:
+        SourceError, BadRows: as :func:`read`.
+    """
+    source = part.source
+    raw_rows = from_file(source.path) if isinstance(source, FileSource) else from_generator(source, part)
+    rows: list[R] = []
     bad: list[BadRow] = []
     for where, raw in raw_rows:
         if isinstance(raw, BadRow):
@@ -62,10 +88,7 @@ def read(part: Part, stage: Literal["cpt", "sft"]) -> list[Row]:
         try:
             if not isinstance(raw, dict):
                 raise FieldError("", f"must be an object, found {raw!r}")
-            row = replace(reader(raw), where=where)
-            if stage == "sft" and row.text is not None:
-                raise FieldError("text", NO_TURNS)
-            rows.append(row)
+            rows.append(replace(reader(raw), where=where))  # type: ignore[type-var]
         except FieldError as exc:
             bad.append(BadRow(where, exc.field, exc.problem))
     if bad:
@@ -75,7 +98,13 @@ def read(part: Part, stage: Literal["cpt", "sft"]) -> list[Row]:
     return rows
 
 
-def digest(rows: list[Row]) -> str:
+class Canonical(Protocol):
+    """A row of any form."""
+
+    def canonical(self) -> bytes: ...
+
+
+def digest(rows: Sequence[Canonical]) -> str:
     """Hex SHA-256 over the rows' content."""
     whole = hashlib.sha256()
     for row in rows:
@@ -87,8 +116,12 @@ def _seed(seed: int, label: str, start: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed} {label} {start}".encode()).digest()[:4])
 
 
-def _from_file(source: FileSource) -> Iterator[tuple[str, Any]]:
-    path = source.path
+def from_file(path: Path) -> Iterator[tuple[str, Any]]:
+    """Where each row of a file stands, and what it holds: any JSON, or a BadRow where it is none.
+
+    Raises:
+        SourceError: there is no such file, or it can't be read.
+    """
     try:
         content = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -120,8 +153,13 @@ def _parsed(where: str, line: str) -> Any:
         return BadRow(where, "", f"is not JSON: {exc}; a .jsonl file has one whole object a line")
 
 
-def _from_generator(source: GeneratorSource, part: Part) -> Iterator[tuple[str, Any]]:
-    generate = _resolve(source.generator)
+def from_generator(source: GeneratorSource, part: Part) -> Iterator[tuple[str, Any]]:
+    """Where each row of the generator's ``part`` stands, and what it holds.
+
+    Raises:
+        SourceError: there is no such generator, or it refuses its arguments.
+    """
+    generate = resolve(source.generator)
     try:
         rows = generate(rows=part.rows, seed=part.seed, **source.arguments)
     except (TypeError, ValueError) as exc:
@@ -133,7 +171,12 @@ def _from_generator(source: GeneratorSource, part: Part) -> Iterator[tuple[str, 
         raise SourceError(f"{source.label}: {exc}") from exc
 
 
-def _resolve(name: str) -> Callable[..., Any]:
+def resolve(name: str) -> Callable[..., Any]:
+    """The function that an import string, ``package.module:function``, names.
+
+    Raises:
+        SourceError: there is none.
+    """
     module_name, _, function_name = name.partition(":")
     try:
         function = getattr(importlib.import_module(module_name), function_name)

@@ -1,20 +1,22 @@
-"""One supervised run: rows with a loss mask, TRL's trainer, an artefact. What cpt and sft share.
+"""One run on rows that say what is right: tokens, one of TRL's trainers, an artefact.
 
-A stage gives what is its own: where the tokenizer is, the model, its rows as datasets, what is saved.
+What cpt, sft, rm and dpo share. A stage gives what is its own: where the tokenizer is, the model, its rows as
+datasets, what is saved; and the way it learns gives the rest: what rows become, the trainer, what is
+measured and drawn.
 """
 
 from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from pointsman import artefact
-from training import curves, estimate, prepare, provenance
+from training import curves, estimate, provenance
 from training.prepare import Prepared, Report
-from training.recipe import Recipe
+from training.recipe import SupervisedRecipe
 from training.runfolder import RunFolder
 
 
@@ -23,12 +25,34 @@ class Stage(Protocol):
 
     def tokenizer(self, recipe: Any, run: RunFolder, report: Report) -> Path | str: ...
     def model(self, recipe: Any, tokenizer: Any) -> Any: ...
-    def datasets(self, recipe: Any, prepared: Prepared) -> tuple[Any, Any]: ...
+    def datasets(self, recipe: Any, prepared: Any) -> tuple[Any, Any]: ...
     def save(self, recipe: Any, model: Any, tokenizer: Any, folder: Path) -> None: ...
     def origin(self, recipe: Any) -> tuple[artefact.BaseIdentity | None, str | None]: ...
 
 
-def train(stage: Stage, recipe: Recipe, run: RunFolder, report: Report) -> Path:
+class Learning(Protocol):
+    """The way in which a stage learns, a module as well."""
+
+    @property
+    def PANELS(self) -> Sequence[curves.Panel]: ...
+    def prepare(self, recipe: Any, tokenizer_folder: Path | str, report: Report) -> Prepared[Any]: ...
+    def trainer(
+        self,
+        recipe: Any,
+        model: Any,
+        tokenizer: Any,
+        datasets: tuple[Any, Any],
+        *,
+        checkpoints: Path,
+        callbacks: Sequence[Any],
+        report: Report,
+    ) -> Any: ...
+    def evaluate(
+        self, recipe: Any, training: Any, prepared: Any, report: Report
+    ) -> dict[str, float]: ...  # of the weights as they are saved; with eval_loss
+
+
+def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFolder, report: Report) -> Path:
     """Train and return the artefact's folder; goes on from the run's last checkpoint, if it has one."""
     from training import base, progress, trainer
 
@@ -37,26 +61,22 @@ def train(stage: Stage, recipe: Recipe, run: RunFolder, report: Report) -> Path:
     report(f"{recipe.name}: preparing the data")
     tokenizer_folder = stage.tokenizer(recipe, run, report)
     tokenizer = base.load_tokenizer(str(tokenizer_folder))
-    prepared = prepare.prepare(recipe, tokenizer_folder, report)
+    prepared = learning.prepare(recipe, tokenizer_folder, report)
     checkpoint = run.last_checkpoint()
     run.check_data(prepared.hashes, resuming=checkpoint is not None)
     _say_data(prepared, report)
 
     model = stage.model(recipe, tokenizer)
     report(f"{recipe.name}: {estimate.of(model, recipe)}")
-    train_rows, validation_rows = stage.datasets(recipe, prepared)
-    watcher = progress.RunProgress(run, int(prepared.train.lengths.sum()), report)
-    training = trainer.build(
+    watcher = progress.RunProgress(run, prepared.train.tokens, report)
+    training = learning.trainer(
+        recipe,
         model,
         tokenizer,
-        train_rows,
-        validation_rows,
-        recipe.train,
-        seed=recipe.seed,
+        stage.datasets(recipe, prepared),
         checkpoints=run.checkpoints,
         callbacks=[watcher],
-        lora_plus=recipe.lora_plus,
-        paged=recipe.paged,
+        report=report,
     )
     steps = trainer.steps(training)
     report(f"{recipe.name}: {steps} steps of {recipe.train.batch_rows * recipe.train.accumulate} sequences")
@@ -68,25 +88,23 @@ def train(stage: Stage, recipe: Recipe, run: RunFolder, report: Report) -> Path:
         run.metrics.unlink(missing_ok=True)
     try:
         trainer.train(training, checkpoint)
-        base.round_to_served(model)
-        evaluation = training.evaluate()
+        evaluation = learning.evaluate(recipe, training, prepared, report)
     finally:
         watcher.close()
     metrics = {
         "train_loss": round(_mean_loss(run.read_metrics()), 6),
-        "eval_loss": round(float(evaluation["eval_loss"]), 6),
-        "eval_token_accuracy": round(float(evaluation["eval_mean_token_accuracy"]), 6),
+        **{name: round(value, 6) for name, value in evaluation.items()},
         "steps": float(steps),
         "train_rows": float(len(prepared.train)),
-        "trained_tokens": float(prepared.train.loss_mask.sum()),
+        "trained_tokens": float(prepared.train.trained),
         "dropped_rows": float(sum(prepared.dropped.values())),
         "seconds": round(time.monotonic() - began, 1),
     }
-    curves.draw(run.read_metrics(), recipe.name, run.curves)
+    curves.draw(run.read_metrics(), recipe.name, run.curves, learning.PANELS)
     manifest = provenance.manifest(
         recipe, base=identity, data=prepared.hashes, metrics=metrics, parent=parent
     )
-    _place(run, manifest, lambda folder: stage.save(recipe, model, tokenizer, folder))
+    place(run, manifest, lambda folder: stage.save(recipe, model, tokenizer, folder))
     report(f"{recipe.name}: evaluation loss {metrics['eval_loss']:.4f}; the artefact is {run.artefact}")
     return run.artefact
 
@@ -101,7 +119,7 @@ def _mean_loss(metrics: list[dict[str, float]]) -> float:
     return total / last
 
 
-def _place(run: RunFolder, manifest: artefact.Manifest, save: Callable[[Path], None]) -> None:
+def place(run: RunFolder, manifest: artefact.Manifest, save: Callable[[Path], None]) -> None:
     """Write the artefact beside its place and move it there in one step."""
     growing = run.path / "artefact.growing"
     shutil.rmtree(growing, ignore_errors=True)
@@ -111,11 +129,11 @@ def _place(run: RunFolder, manifest: artefact.Manifest, save: Callable[[Path], N
     growing.rename(run.artefact)
 
 
-def _say_data(prepared: Prepared, report: Report) -> None:
+def _say_data(prepared: Prepared[Any], report: Report) -> None:
     for reason, count in prepared.dropped.items():
         report(f"dropped {count} rows: {reason}")
-    tokens, trained = int(prepared.train.lengths.sum()), int(prepared.train.loss_mask.sum())
+    rows = prepared.train
     report(
-        f"{len(prepared.train):,} rows to train on ({tokens:,} tokens, {trained:,} of them trained), "
+        f"{len(rows):,} rows to train on ({rows.tokens:,} tokens, {rows.trained:,} of them trained), "
         f"{len(prepared.validation):,} to evaluate on"
     )

@@ -21,6 +21,16 @@ class TokenRows:
         return len(self.lengths)
 
     @property
+    def tokens(self) -> int:
+        """Tokens of all rows."""
+        return len(self.ids)
+
+    @property
+    def trained(self) -> int:
+        """Tokens that are trained on."""
+        return int(self.loss_mask.sum())
+
+    @property
     def starts(self) -> NDArray[np.int64]:
         """Where each row begins, (rows,)."""
         return np.cumsum(self.lengths) - self.lengths

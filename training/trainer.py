@@ -1,4 +1,4 @@
-"""TRL's SFTTrainer, fed with rows that are tokens already: the one module that imports TRL.
+"""TRL's SFTTrainer, fed with rows that are tokens already, and what TRL's trainers of all stages share.
 
 Where it departs from TRL's defaults: the rows come with their labels, so what is previewed is what is
 trained; packed rows are kept apart by their positions and a block-diagonal mask, which needs no
@@ -35,13 +35,17 @@ def dataset(rows: TokenRows) -> Any:
     """``rows`` as a dataset of ``input_ids`` and ``labels``."""
     import pyarrow as pa
 
-    offsets = np.concatenate([[0], np.cumsum(rows.lengths)]).astype(np.int64)
     labels = np.where(rows.loss_mask, rows.ids, IGNORED).astype(np.int32)
-    columns = {
-        name: pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(values))
-        for name, values in (("input_ids", rows.ids), ("labels", labels))
-    }
+    columns = {"input_ids": list_column(rows.ids, rows.lengths), "labels": list_column(labels, rows.lengths)}
     return Dataset(InMemoryTable(pa.table(columns)))
+
+
+def list_column(values: NDArray[Any], lengths: NDArray[np.int64]) -> Any:
+    """A column of lists: ``values`` (N,) end to end, cut into ``lengths`` (rows,)."""
+    import pyarrow as pa
+
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(values))
 
 
 def packed(rows: TokenRows, block: int) -> Any:
@@ -112,6 +116,35 @@ class LengthSampler(Sampler[int]):
             yield from (int(row) for row in chosen)
 
 
+class Ordered:
+    """A trainer that takes its rows in our order; put it before TRL's class."""
+
+    args: Any
+    row_lengths: NDArray[np.int64]  # tokens of each training row
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+        return LengthSampler(self.row_lengths, self.args.train_batch_size, self.args.seed)
+
+
+class RowMeans:
+    """A trainer whose held-out metrics are means over rows; TRL's are over batches, the last one shorter."""
+
+    answers = 1  # sequences of a batch that make up a row
+    _metrics: Any
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        before = {name: len(values) for name, values in self._metrics["eval"].items()}
+        found = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)  # type: ignore[misc]
+        if not model.training:
+            again = len(inputs["input_ids"]) // self.answers - 1
+            for name, values in self._metrics["eval"].items():
+                if len(values) > before.get(name, 0):
+                    values.extend(values[-1:] * again)
+        return found
+
+
 def quicken(optimizer: torch.optim.Optimizer, model: torch.nn.Module, times: float) -> None:
     """Let every matrix B of an adapter learn ``times`` as fast as the rest (LoRA+)."""
     quick = {id(weight) for name, weight in model.named_parameters() if ".lora_B." in name}
@@ -122,14 +155,9 @@ def quicken(optimizer: torch.optim.Optimizer, model: torch.nn.Module, times: flo
             optimizer.add_param_group({**group, "params": faster, "lr": group["lr"] * times})
 
 
-class _Trainer(SFTTrainer):  # type: ignore[misc]
-    """SFTTrainer with rows in our order."""
+class _Trainer(Ordered, SFTTrainer):  # type: ignore[misc]
+    """SFTTrainer with rows in our order, LoRA+, and checkpoints of virtual tokens."""
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
-        lengths = np.asarray(self._row_lengths)
-        return LengthSampler(lengths, self.args.train_batch_size, self.args.seed)
-
-    _row_lengths: NDArray[np.int64]
     lora_plus: float  # learning rate of an adapter's B over A's
 
     def create_optimizer(self, *args: Any, **kwargs: Any) -> Any:
@@ -147,6 +175,43 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]
             super()._load_from_checkpoint(resume_from_checkpoint, model)
 
 
+def settings(plan: Optimisation, *, seed: int, checkpoints: Path) -> dict[str, Any]:
+    """What TRL's configurations of all stages have in common, by their own names."""
+    gpu = torch.cuda.is_available()
+    bf16 = plan.precision == "bf16" or (plan.precision == "auto" and (gpu or _cpu_multiplies_bf16()))
+    return {
+        "output_dir": str(checkpoints),
+        "num_train_epochs": plan.epochs,
+        "max_steps": plan.steps or -1,
+        "per_device_train_batch_size": plan.batch_rows,
+        "per_device_eval_batch_size": plan.batch_rows,
+        "gradient_accumulation_steps": plan.accumulate,
+        "learning_rate": plan.learning_rate,
+        "lr_scheduler_type": plan.schedule,
+        "warmup_steps": plan.warmup,
+        "weight_decay": plan.weight_decay,
+        "max_grad_norm": plan.max_grad_norm,
+        "adam_beta2": 0.95,  # GPT-3's and Llama's: follows the gradients' size faster than Adam's 0.999
+        "optim": "adamw_torch_fused" if gpu else "adamw_torch",
+        "bf16": bf16,
+        "use_cpu": not gpu,
+        "torch_compile": plan.compile,
+        "gradient_checkpointing": False,
+        "logging_steps": plan.log_every,
+        "logging_nan_inf_filter": False,  # a NaN must be seen, not averaged away
+        "eval_strategy": "steps" if plan.evaluate_every else "no",
+        "eval_steps": plan.evaluate_every,
+        "save_strategy": "steps",
+        "save_steps": plan.save_every,
+        "save_total_limit": 2,  # the last, and the one before it while the last is being written
+        "dataloader_num_workers": 2 if gpu else 0,
+        "dataloader_pin_memory": gpu,
+        "seed": seed,
+        "report_to": [],
+        "disable_tqdm": True,
+    }
+
+
 def build(
     model: Any,
     tokenizer: Any,
@@ -161,38 +226,11 @@ def build(
     paged: bool = False,
 ) -> Any:
     """A trainer that is ready for ``train()`` and ``evaluate()``."""
-    gpu = torch.cuda.is_available()
-    bf16 = plan.precision == "bf16" or (plan.precision == "auto" and (gpu or _cpu_multiplies_bf16()))
+    common = settings(plan, seed=seed, checkpoints=checkpoints)
+    if paged and torch.cuda.is_available():
+        common["optim"] = "paged_adamw_32bit"
     arguments = SFTConfig(
-        output_dir=str(checkpoints),
-        num_train_epochs=plan.epochs,
-        max_steps=plan.steps or -1,
-        per_device_train_batch_size=plan.batch_rows,
-        per_device_eval_batch_size=plan.batch_rows,
-        gradient_accumulation_steps=plan.accumulate,
-        learning_rate=plan.learning_rate,
-        lr_scheduler_type=plan.schedule,
-        warmup_steps=plan.warmup,
-        weight_decay=plan.weight_decay,
-        max_grad_norm=plan.max_grad_norm,
-        adam_beta2=0.95,  # GPT-3's and Llama's: follows the gradients' size faster than Adam's 0.999
-        optim=("paged_adamw_32bit" if paged else "adamw_torch_fused") if gpu else "adamw_torch",
-        bf16=bf16,
-        use_cpu=not gpu,
-        torch_compile=plan.compile,
-        gradient_checkpointing=False,
-        logging_steps=plan.log_every,
-        logging_nan_inf_filter=False,  # a NaN must be seen, not averaged away
-        eval_strategy="steps" if plan.evaluate_every else "no",
-        eval_steps=plan.evaluate_every,
-        save_strategy="steps",
-        save_steps=plan.save_every,
-        save_total_limit=2,  # the last, and the one before it while the last is being written
-        dataloader_num_workers=2 if gpu else 0,
-        dataloader_pin_memory=gpu,
-        seed=seed,
-        report_to=[],
-        disable_tqdm=True,
+        **common,
         max_length=None,
         dataset_kwargs={"skip_prepare_dataset": True},
     )
@@ -208,8 +246,8 @@ def build(
     for weight in model.parameters():  # TRL has made an adapter on a 4-bit base bfloat16
         if weight.requires_grad:
             weight.data = weight.data.float()
-    trainer._row_lengths = _lengths(train)
     trainer.lora_plus = lora_plus
+    trainer.row_lengths = list_lengths(train, "input_ids")
     trainer.remove_callback(PrinterCallback)
     return trainer
 
@@ -240,12 +278,11 @@ def _cpu_multiplies_bf16() -> bool:
     return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
 
 
-def _lengths(rows: Any) -> NDArray[np.int64]:
+def list_lengths(rows: Any, column: str) -> NDArray[np.int64]:
+    """The length of each list in a ``column`` of the dataset ``rows``, (rows,)."""
     import pyarrow.compute as pc
 
-    lengths: NDArray[np.int64] = (
-        pc.list_value_length(rows.data.column("input_ids")).to_numpy().astype(np.int64)
-    )
+    lengths: NDArray[np.int64] = pc.list_value_length(rows.data.column(column)).to_numpy().astype(np.int64)
     return lengths
 
 

@@ -51,7 +51,8 @@ def _show(row: PreviewRow) -> None:
 
     console = out()
     note = ", too long" if row.too_long else ""
-    heading = f"{row.source}, row {row.number}: {row.tokens} tokens, {row.trained} trained{note}"
+    number = f"row {row.number}" + (f" {row.answer}" if row.answer else "")
+    heading = f"{row.source}, {number}: {row.tokens} tokens, {row.trained} trained{note}"
     console.print(heading, style="bold", markup=False, soft_wrap=True)
     text = Text()
     for span in row.spans:

@@ -103,11 +103,44 @@ def router(
         ),
     ] = None,
     config: ConfigOption = DEMO_CONFIG,
+    *,
+    train: Annotated[
+        Path | None,
+        typer.Option(metavar="A.jsonl", show_default=False, help="Fit on these rows, not on the routes."),
+    ] = None,
+    val: Annotated[
+        Path | None,
+        typer.Option(metavar="B.jsonl", show_default=False, help="Rows to report on beside the test."),
+    ] = None,
+    test: Annotated[
+        Path | None, typer.Option(metavar="C.jsonl", show_default=False, help="Rows to report on.")
+    ] = None,
+    encoder: Annotated[str, typer.Option(help="'carried', a folder or a hub id; for --train.")] = "carried",
+    shots: Annotated[
+        int | None, typer.Option(min=1, show_default=False, help="Fit on this many rows of each intent.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Draws of --shots to average over.")] = 1,
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="OUT", help="Write the numbers here, and the curve beside it as PNG."),
+    ] = None,
 ) -> None:
-    """Fit the router of a configuration here and say how well it tells the intents apart.
+    """Fit a router here and say how well it tells the intents apart.
 
-    Example: `pointsman eval router tests/router/held_out.jsonl`
+    Everything that is chosen is chosen by cross-fitting on the rows that it is fitted on.
+
+    Examples:
+
+    - `pointsman eval router tests/router/held_out.jsonl`
+    - `pointsman eval router --train train.jsonl --test test.jsonl --json router.json`
+    - `pointsman eval router --train train.jsonl --test test.jsonl --shots 10 --seeds 5`
     """
+    if train is not None or test is not None:
+        if train is None or test is None or rows is not None:
+            fail("give --train and --test together, and no ROWS.jsonl beside them")
+        splits = {"test": test} | ({} if val is None else {"val": val})
+        _train_and_test(train, splits, encoder, shots=shots, seeds=seeds, json_file=json_file)
+        return
     from pointsman.cli.local import LOCAL_ERRORS, local_router
 
     with reported(*LOCAL_ERRORS), Progress() as report:
@@ -118,6 +151,37 @@ def router(
             report(f"deciding on the rows of {rows}")
             measured = evaluate(fitted, read_rows(rows))
     say(str(measured if rows is not None else fitted.report))
+
+
+def _train_and_test(
+    train: Path,
+    files: dict[str, Path],
+    encoder: str,
+    *,
+    shots: int | None,
+    seeds: int,
+    json_file: Path | None,
+) -> None:
+    from router.encoder import Encoder
+    from router.errors import RouterError
+    from router.evaluation import read_rows
+    from router.trial import run_trials, write_trials
+
+    with reported(RouterError, OSError), Progress() as report:
+        splits = {split: read_rows(path) for split, path in files.items()}
+        fitted_on = read_rows(train)
+        report(f"loading the encoder ({encoder})")
+        loaded = Encoder.load(encoder)
+        trials = run_trials(fitted_on, splits, loaded, shots=shots, seeds=seeds, say=report)
+        if json_file is not None:
+            write_trials(json_file, trials)
+    for trial in trials:
+        say(f"{trial.split}, seed {trial.seed}, fitted on {trial.examples} rows in {trial.fit_s:.1f} s")
+        say(str(trial.report))
+    if seeds > 1:
+        for split in splits:
+            rates = [trial.report.accuracy for trial in trials if trial.split == split]
+            say(f"{split}: accuracy in scope {sum(rates) / len(rates):.1%} over {seeds} seeds")
 
 
 def _chosen(what: str, given: Sequence[str] | None, known: Sequence[Any]) -> list[Any]:

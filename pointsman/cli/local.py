@@ -26,6 +26,7 @@ def local_router(config: Path, report: Callable[[str], object]) -> tuple[RouteTa
     settings = Settings.load(config)
     table = load_table(settings.router.routes, settings.prompts, settings.limits)
     report(f"loading the encoder ({settings.router.encoder})")
-    encoder = Encoder.load(settings.router.encoder)
+    folder = settings.state / "router"
+    encoder = Encoder.load(settings.router.encoder, folder)
     report(f"fitting the router on {sum(map(len, table.examples.intents.values()))} examples")
-    return table, Router.fit_or_load(table.examples, encoder, settings.state / "router")
+    return table, Router.fit_or_load(table.examples, encoder, folder)

@@ -141,7 +141,7 @@ def test_talk_has_few_answers(task: ModuleType, language: Language) -> None:
 
 
 @pytest.mark.parametrize(
-    ("task", "least"), [(arithmetic, 0.97), (extraction, 0.99), (smalltalk, 0.35), (refusal, 0.8)]
+    ("task", "least"), [(arithmetic, 0.97), (extraction, 0.99), (smalltalk, 0.35), (refusal, 0.75)]
 )
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_there_are_many_ways_to_ask(task: ModuleType, language: Language, least: float) -> None:

@@ -80,7 +80,7 @@ class SpellingEncoder:
     identity = hashlib.sha256(b"spelling").hexdigest()
 
     @classmethod
-    def load(cls, _: str) -> SpellingEncoder:
+    def load(cls, _: str, __: Path) -> SpellingEncoder:
         return cls()
 
     def encode(self, texts: Sequence[str]) -> Vectors:

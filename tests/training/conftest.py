@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 import yaml
 
+from tests.training.asking import Online, speak_up, write_recipe
 from tests.training.rows import CONVERSATIONS, TEMPLATE, spoken, write_rows
 from training import base as bases
 from training import tokenizer as bpe
@@ -47,6 +49,18 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_base(tmp_path_factory.mktemp("tiny") / "base")
 
 
+@pytest.fixture(scope="session")
+def speaker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A base whose choice of words an adapter can turn by much."""
+    return speak_up(make_base(tmp_path_factory.mktemp("speaker") / "base"))
+
+
+@pytest.fixture
+def online(tmp_path: Path, speaker: Path) -> Online:
+    """``online("ppo", **{"train.steps": 4})`` writes a recipe of ppo, grpo or rloo and gives its path."""
+    return partial(write_recipe, tmp_path, speaker)
+
+
 @pytest.fixture
 def tokenizer(base: Path) -> Any:
     return bases.load_tokenizer(str(base))
@@ -56,7 +70,12 @@ def tokenizer(base: Path) -> Any:
 def recipe(tmp_path: Path, base: Path) -> Recipe:
     """``recipe(rows=[...], **{"train.steps": 4})`` writes a recipe of sft and gives its path."""
 
-    def write(rows: list[dict[str, Any]] = CONVERSATIONS, name: str = "tiny", **changes: Any) -> Path:
+    def write(
+        rows: list[dict[str, Any]] = CONVERSATIONS,
+        name: str = "tiny",
+        form: str = "messages",
+        **changes: Any,
+    ) -> Path:
         path = tmp_path / f"{name}.yaml"
         content: dict[str, Any] = {
             "stage": "sft",
@@ -65,9 +84,7 @@ def recipe(tmp_path: Path, base: Path) -> Recipe:
             "base": str(base),
             "lora": {"rank": 4, "alpha": 8},
             "data": {
-                "sources": [
-                    {"path": str(write_rows(tmp_path / f"{name}.jsonl", rows)), "format": "messages"}
-                ],
+                "sources": [{"path": str(write_rows(tmp_path / f"{name}.jsonl", rows)), "format": form}],
                 "validation_rows": 6,
                 "max_tokens": 256,
             },

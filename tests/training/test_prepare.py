@@ -25,8 +25,10 @@ GENERATED = {
 }
 
 
-def prepared(path: Path, base: Path, *overrides: str) -> Prepared:
-    return prepare(recipes.load(path, overrides), base, lambda _: None)
+def prepared(path: Path, base: Path, *overrides: str) -> Prepared[TokenRows]:
+    recipe = recipes.load(path, overrides)
+    assert isinstance(recipe, recipes.SftRecipe)
+    return prepare(recipe, base, lambda _: None)
 
 
 def texts(rows: TokenRows, tokenizer: Any) -> list[str]:

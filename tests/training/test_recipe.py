@@ -51,9 +51,9 @@ def test_every_problem_is_reported_with_its_line(tmp_path: Path) -> None:
 def test_a_stage_that_there_is_not_names_those_that_there_are(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
     path.write_text("stage: sftt\nname: x\n", encoding="utf-8")
-    assert problems(path) == ["None stage: must be one of cpt, sft, found 'sftt'"]
+    assert problems(path) == [f"None stage: must be one of {', '.join(recipes.STAGES)}, found 'sftt'"]
     path.write_text("name: x\n", encoding="utf-8")
-    assert problems(path) == ["None stage: must be one of cpt, sft"]
+    assert problems(path) == [f"None stage: must be one of {', '.join(recipes.STAGES)}"]
 
 
 def test_cpt_starts_from_one_thing(tmp_path: Path) -> None:
@@ -155,6 +155,7 @@ def test_an_adapter_of_the_demo_is_small() -> None:
 
 def test_the_new_version_of_the_help_desk_learns_60_days_and_keeps_its_tools() -> None:
     recipe = recipes.load(RECIPES / "support-60-days.yaml")
+    assert isinstance(recipe, SftRecipe)
     rows = [
         row
         for source in recipe.data.sources

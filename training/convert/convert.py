@@ -30,6 +30,7 @@ from training.convert.result import Result, opened
 from training.errors import ConversionError
 from training.prepare import Prepared, Report
 from training.recipe import SftRecipe
+from training.token_rows import TokenRows
 
 Target = Literal["lora", "base"]
 TARGETS: tuple[Target, ...] = ("lora", "base")
@@ -102,7 +103,7 @@ def route(recipe: SftRecipe, to: Target = "lora") -> str:
 
 
 def _to_lora(
-    source: Result, own: Any, rows: Prepared, *, options: Options, folder: Path, report: Report
+    source: Result, own: Any, rows: Prepared[TokenRows], *, options: Options, folder: Path, report: Report
 ) -> float | None:
     recipe, rank = source.recipe, options.rank or RANK
     if recipe.method == "pissa":
@@ -139,7 +140,7 @@ def _to_lora(
 
 
 def _to_base(
-    source: Result, own: Any, rows: Prepared, *, options: Options, folder: Path, report: Report
+    source: Result, own: Any, rows: Prepared[TokenRows], *, options: Options, folder: Path, report: Report
 ) -> float | None:
     base.save(source.merged_model(), base.load_tokenizer(source.recipe.base), folder)
     return None

@@ -14,6 +14,7 @@ from training import base, lora, methods, prepare
 from training.errors import ConversionError
 from training.prepare import Prepared, Report
 from training.recipe import SftRecipe
+from training.token_rows import TokenRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Result:
         """The base that it was trained on."""
         return base.load_model(self.recipe.base).eval()
 
-    def rows(self, report: Report) -> Prepared:
+    def rows(self, report: Report) -> Prepared[TokenRows]:
         """The run's rows.
 
         Raises:

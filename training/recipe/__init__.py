@@ -1,7 +1,9 @@
 """Recipes: everything that decides what a training run gives, as one strict YAML document."""
 
 from training.recipe.cpt import Architecture, CptRecipe, TokenizerPlan
-from training.recipe.loading import STAGES, Recipe, load
+from training.recipe.dpo import DpoRecipe
+from training.recipe.grpo import GrpoRecipe
+from training.recipe.loading import STAGES, Recipe, SupervisedRecipe, load
 from training.recipe.methods import (
     Freeze,
     Method,
@@ -12,6 +14,16 @@ from training.recipe.methods import (
     Qlora,
     SftLora,
 )
+from training.recipe.online import (
+    ModelReward,
+    OnlineRecipe,
+    PromptFile,
+    Prompts,
+    PromptSource,
+    RuleReward,
+    Sampling,
+    Server,
+)
 from training.recipe.parts import (
     Data,
     FileSource,
@@ -21,6 +33,8 @@ from training.recipe.parts import (
     Source,
     StageRecipe,
 )
+from training.recipe.ppo import Kl, PpoOptimisation, PpoRecipe, Pretraining, ValueHead
+from training.recipe.rm import RmRecipe
 from training.recipe.sft import SftRecipe
 
 __all__ = [
@@ -28,22 +42,39 @@ __all__ = [
     "Architecture",
     "CptRecipe",
     "Data",
+    "DpoRecipe",
     "FileSource",
     "Freeze",
     "GeneratorSource",
+    "GrpoRecipe",
+    "Kl",
     "Lora",
     "Method",
+    "ModelReward",
+    "OnlineRecipe",
     "Optimisation",
     "PTuning",
     "PTuningV2",
+    "PpoOptimisation",
+    "PpoRecipe",
     "Prefix",
+    "Pretraining",
+    "PromptFile",
+    "PromptSource",
     "PromptTuning",
+    "Prompts",
     "Qlora",
     "Recipe",
+    "RmRecipe",
+    "RuleReward",
+    "Sampling",
+    "Server",
     "SftLora",
     "SftRecipe",
     "Source",
     "StageRecipe",
+    "SupervisedRecipe",
     "TokenizerPlan",
+    "ValueHead",
     "load",
 ]

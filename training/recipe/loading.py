@@ -12,10 +12,22 @@ import yaml
 from pointsman import document
 from pointsman.document import DocumentError, Problem
 from training.recipe.cpt import CptRecipe
+from training.recipe.dpo import DpoRecipe
+from training.recipe.grpo import GrpoRecipe
+from training.recipe.ppo import PpoRecipe
+from training.recipe.rm import RmRecipe
 from training.recipe.sft import SftRecipe
 
-Recipe = CptRecipe | SftRecipe
-STAGES: dict[str, type[CptRecipe] | type[SftRecipe]] = {"cpt": CptRecipe, "sft": SftRecipe}
+SupervisedRecipe = CptRecipe | SftRecipe | RmRecipe | DpoRecipe
+Recipe = SupervisedRecipe | PpoRecipe | GrpoRecipe
+STAGES: dict[str, type[Recipe]] = {
+    "cpt": CptRecipe,
+    "sft": SftRecipe,
+    "rm": RmRecipe,
+    "dpo": DpoRecipe,
+    "ppo": PpoRecipe,
+    "grpo": GrpoRecipe,
+}
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:

@@ -7,9 +7,9 @@ command runs in, as a base's may as well be a hub id.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from pointsman import artefact
 from pointsman.document import Document
@@ -21,7 +21,9 @@ class FileSource(Document):
     """Rows from a file."""
 
     path: Path = Field(description="a .jsonl file (one row a line), a .json file (a list), or a .txt file")
-    format: Literal["text", "messages", "alpaca", "sharegpt"] = Field(description="the form of its rows")
+    format: Literal["text", "messages", "alpaca", "sharegpt", "pairs", "labels"] = Field(
+        description="the form of its rows; pairs and labels are preferences, alpaca and sharegpt may be"
+    )
     weight: float = Field(
         default=1.0, gt=0, description="times that each row is seen in an epoch; 0.5 takes every second row"
     )
@@ -97,6 +99,8 @@ class Lora(Document):
 class StageRecipe(Document):
     """What every stage's recipe has."""
 
+    formats: ClassVar[tuple[str, ...]] = ("text", "messages", "alpaca", "sharegpt")  # it can learn from
+
     name: Name = Field(description="the run's folder is runs/<name>")
     seed: int = Field(default=0, ge=0, description="decides the data, their order and the first weights")
     data: Data
@@ -108,11 +112,16 @@ class StageRecipe(Document):
         return 1.0
 
     @property
-    def quantised(self) -> bool:
-        """Whether the base is in 4 bits while an adapter learns."""
-        return False
-
-    @property
     def paged(self) -> bool:
         """Whether the optimiser's state may move to the CPU where a GPU's memory is short."""
         return False
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        for i, source in enumerate(self.data.sources):
+            if isinstance(source, FileSource) and source.format not in self.formats:
+                raise ValueError(
+                    f"data.sources.{i}.format: this stage reads {', '.join(self.formats)}, "
+                    f"found {source.format!r}"
+                )
+        return self

@@ -46,11 +46,6 @@ class SftRecipe(StageRecipe):
         return self.lora.plus if self.lora else 1.0
 
     @property
-    def quantised(self) -> bool:
-        """See :class:`StageRecipe`."""
-        return self.qlora is not None
-
-    @property
     def paged(self) -> bool:
         """See :class:`StageRecipe`."""
         return bool(self.qlora and self.qlora.paged)

@@ -1,0 +1,55 @@
+"""The nearest examples, counted by hand on unit vectors of the plane."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from router.features import Dense
+from router.nearest import Neighbours
+
+
+def at(*degrees: float) -> Dense:
+    angles = np.radians(degrees)
+    return np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
+
+
+# intent 0: 0°, 10°, 20°, 30°; intent 1: 90°; intent 2: 180°, 190°; intent 3: 350°; out of scope: 60°
+NEIGHBOURS = Neighbours.of(
+    at(0, 10, 20, 30, 90, 180, 190, 350, 60), np.array([0, 0, 0, 0, 1, 2, 2, 3, -1]), 4
+)
+LOGITS = np.array([[3.0, 2.0, 1.0, 0.0]])  # intent 3 is not looked at
+
+
+def test_the_nearest_of_the_likeliest_intents_are_found() -> None:
+    near = NEIGHBOURS.near(at(0), LOGITS)
+    best = near.best(0)
+    assert [example for example, _ in best] == [0, 1, 2]
+    np.testing.assert_allclose(
+        [similarity for _, similarity in best], np.cos(np.radians([0, 10, 20])), atol=1e-6
+    )
+    np.testing.assert_allclose(near.inside(), np.cos(np.radians([0, 10, 20])).mean(), atol=1e-6)
+    np.testing.assert_allclose(near.outside(), np.cos(np.radians(60)), atol=1e-6)
+
+
+def test_what_is_out_of_scope_is_listed_among_the_nearest() -> None:
+    assert NEIGHBOURS.near(at(75), LOGITS).best(0)[:2] == [
+        (4, NEIGHBOURS.near(at(75), LOGITS).best(0)[0][1]),
+        (8, NEIGHBOURS.near(at(75), LOGITS).best(0)[1][1]),
+    ]
+
+
+def test_rows_together_find_what_each_finds_alone() -> None:
+    rows, logits = at(5, 100, 200), np.array([[3.0, 2, 1, 0], [0, 3, 2, 1], [1, 0, 3, 2.0]])
+    together = NEIGHBOURS.near(rows, logits)
+    for place in range(3):
+        alone = NEIGHBOURS.near(rows[place : place + 1], logits[place : place + 1])
+        assert [n for n, _ in together.best(place)] == [n for n, _ in alone.best(0)]
+        np.testing.assert_allclose(together.inside()[place], alone.inside()[0], atol=1e-6)
+
+
+def test_none_out_of_scope_is_no_similarity() -> None:
+    inside_only = Neighbours.of(at(0, 90), np.array([0, 1]), 2)
+    near = inside_only.near(at(0), np.array([[1.0, 0.0]]))
+    assert near.outside().tolist() == [0]
+    np.testing.assert_allclose(near.inside(), 0.5, atol=1e-6)
+    assert [example for example, _ in near.best(0)] == [0, 1]

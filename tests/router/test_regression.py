@@ -1,0 +1,65 @@
+"""The regression, against the conditions that its optimum must meet."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from router import regression
+from router.regression import Metric, fit_logistic
+
+
+def sample(seed: int = 0) -> tuple[regression.Matrix, NDArray[np.int64]]:
+    """Three classes of 40 rows that overlap, in five dimensions, away from zero."""
+    random = np.random.default_rng(seed)
+    classes = np.repeat(np.arange(3), 40)
+    rows = random.normal(size=(120, 5)) * 0.2 + np.eye(5)[classes] * 0.3 + 1
+    return rows.astype(np.float32), classes
+
+
+def test_with_enough_steps_the_gradient_vanishes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(regression, "STEPS", 100)
+    rows, classes = sample()
+    weights, bias = fit_logistic(rows, classes, 3, 0.5, Metric.of(rows))
+    missed = softmax(rows @ weights + bias, axis=1) - np.eye(3)[classes]
+    np.testing.assert_allclose(missed.sum(axis=0), 0.5 * _centred_bias(rows, weights, bias), atol=0.02)
+    np.testing.assert_allclose((rows - rows.mean(axis=0)).T @ missed + 0.5 * weights, 0, atol=0.02)
+
+
+def _centred_bias(
+    rows: regression.Matrix, weights: regression.Matrix, bias: regression.Matrix
+) -> regression.Matrix:
+    """Minus the bias at the mean of the rows, where it is held small as the weights are."""
+    centred: regression.Matrix = -(bias + rows.mean(axis=0) @ weights)
+    return centred
+
+
+def test_every_step_goes_down_and_few_are_nearly_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, classes = sample()
+    losses = []
+    for steps in (0, 2, 8, 100):
+        monkeypatch.setattr(regression, "STEPS", steps)
+        weights, bias = fit_logistic(rows, classes, 3, 0.5, Metric.of(rows))
+        chances = softmax(rows @ weights + bias, axis=1)[np.arange(len(rows)), classes]
+        losses.append(float(-np.log(chances).sum() + 0.25 * (weights**2).sum()))
+    assert losses == sorted(losses, reverse=True)
+    assert losses[2] < losses[3] + 0.05 * (losses[0] - losses[3])
+
+
+def test_without_steps_the_nearest_centroid_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(regression, "STEPS", 0)
+    rows, classes = sample()
+    weights, bias = fit_logistic(rows, classes, 3, 0.5, Metric.of(rows))
+    means = np.stack([rows[classes == each].mean(axis=0) for each in range(3)])
+    distances = ((rows[:, None] - means) ** 2).sum(axis=2)
+    assert ((rows @ weights + bias).argmax(axis=1) == distances.argmin(axis=1)).all()
+
+
+def test_more_rows_than_a_chunk_give_the_same_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, classes = sample()
+    whole = fit_logistic(rows, classes, 3, 0.5, Metric.of(rows))
+    monkeypatch.setattr(regression, "_CHUNK", 7)
+    for found, expected in zip(fit_logistic(rows, classes, 3, 0.5, Metric.of(rows)), whole, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-3)

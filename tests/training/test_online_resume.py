@@ -1,0 +1,131 @@
+"""Killed and started again, ppo, grpo and rloo end as runs that nobody disturbed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pointsman import artefact
+from tests.training.asking import QUESTIONS, Online
+from tests.training.test_resume import command, untimed
+from tests.training.test_run import metrics, quiet
+from training import grpo, run
+from training.errors import LossNotFinite, RunConflict
+from training.ppo import learner, losses
+
+PPO = {
+    "train.steps": 36,
+    "train.save_every": 7,
+    "train.evaluate_every": 16,
+    "train.schedule": "linear",
+    "train.rollout_rows": 6,
+    "value.warmup_steps": 2,
+    "kl.target": 4.0,
+}
+GROUPS = {"train.steps": 14, "train.save_every": 4, "train.evaluate_every": 5, "iterations": 2}
+
+
+def test_a_killed_run_goes_on_and_ends_the_same(online: Online, tmp_path: Path) -> None:
+    path = online("ppo", **PPO)
+    runs = tmp_path / "killed"
+    process = command(path, runs)
+    waited_until = time.monotonic() + 240
+    while not (runs / "tiny" / "checkpoints" / "checkpoint-14" / "complete").exists():
+        assert process.poll() is None, process.stderr.read() if process.stderr else ""
+        assert time.monotonic() < waited_until
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    _, err = process.communicate()
+    assert process.returncode == -signal.SIGKILL
+
+    told: list[str] = []
+    resumed = run.train(path, runs=runs, report=told.append)
+    assert any("was stopped before it was finished; going on after step " in line for line in told)
+    whole = run.train(path, runs=tmp_path / "whole", report=quiet)
+    assert artefact.version_of(resumed) == artefact.version_of(whole)
+    assert untimed(metrics(runs / "tiny")) == untimed(metrics(tmp_path / "whole" / "tiny"))
+    numbers = untimed([artefact.read_manifest(folder).metrics for folder in (resumed, whole)])
+    assert numbers[0] == numbers[1]
+    coefficients = {line["kl_coefficient"] for line in metrics(runs / "tiny") if "kl_coefficient" in line}
+    assert len(coefficients) > 20  # the controller had something to remember
+    before = [line for line in err.splitlines() if not line.startswith("step ")]
+    assert before == ["loading the training libraries", *told[:2], "tiny: 36 steps"]
+
+
+@pytest.mark.parametrize("kind", ["grpo", "rloo"])
+def test_groups_go_on_too(online: Online, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    path = online(kind, QUESTIONS[:10], **GROUPS)  # 2 prompts a step, so epochs are short
+    whole = run.train(path, runs=tmp_path / "whole", report=quiet)
+    trainer: Any = {"grpo": grpo._Grpo, "rloo": grpo._Rloo}[kind]
+    step = trainer.training_step
+
+    def stopped(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.state.global_step == 10:
+            raise KeyboardInterrupt
+        return step(self, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "training_step", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            run.train(path, runs=tmp_path, report=quiet)
+    told: list[str] = []
+    resumed = run.train(path, runs=tmp_path, report=told.append)
+    assert f"{tmp_path / 'tiny'} was stopped before it was finished; going on after step 8" in told
+    assert untimed(metrics(tmp_path / "tiny")) == untimed(metrics(tmp_path / "whole" / "tiny"))
+    assert artefact.version_of(resumed) == artefact.version_of(whole)
+
+
+@pytest.mark.parametrize("kind", ["ppo", "grpo"])
+def test_a_run_killed_after_its_last_step_trains_no_further(
+    online: Online, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    path = online(kind)
+    made = run.train(path, runs=tmp_path, report=quiet)
+    version, lines = artefact.version_of(made), metrics(tmp_path / "tiny")
+    shutil.rmtree(made)
+
+    def step(*_: Any, **__: Any) -> None:
+        pytest.fail("one more step was trained")
+
+    monkeypatch.setattr(learner.Learner, "step", step)
+    monkeypatch.setattr(grpo._Grpo, "training_step", step)
+    again = run.train(path, runs=tmp_path, report=quiet)
+    assert artefact.version_of(again) == version
+    assert untimed(metrics(tmp_path / "tiny")) == untimed(lines)
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_spoils_no_checkpoint(
+    online: Online, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = online("ppo", **{"train.steps": 6, "train.save_every": 2})
+    whole = run.train(path, runs=tmp_path / "whole", report=quiet)
+    real = losses.policy_terms
+    calls = 0
+
+    def broken(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        return real(*args, **kwargs) * (float("nan") if calls == 38 else 1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(losses, "policy_terms", broken)
+        with pytest.raises(LossNotFinite, match=r"the policy loss is nan at step 5; a lower learning_rate"):
+            run.train(path, runs=tmp_path, report=quiet)
+    checkpoints = tmp_path / "tiny" / "checkpoints"
+    assert sorted(entry.name for entry in checkpoints.iterdir()) == ["checkpoint-2", "checkpoint-4"]
+    gone_on = run.train(path, runs=tmp_path, report=quiet)
+    assert artefact.version_of(gone_on) == artefact.version_of(whole)
+
+
+def test_what_a_run_began_with_must_still_be_there(online: Online, tmp_path: Path) -> None:
+    path = online("ppo")
+    shutil.rmtree(run.train(path, runs=tmp_path, report=quiet))
+    online("ppo", QUESTIONS[:30])  # other rows in the same file
+    with pytest.raises(RunConflict, match=r"was begun with other rows of .*tiny\.jsonl"):
+        run.train(path, runs=tmp_path, report=quiet)

@@ -1,0 +1,93 @@
+"""ppo, grpo and rloo from recipe to artefact: repeatable, on record, and they raise the reward."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file
+
+from pointsman import artefact
+from tests.training.asking import STAGES, Online
+from tests.training.test_resume import untimed
+from tests.training.test_run import metrics, quiet
+from training import base as bases
+from training import reward_model, run
+
+
+@pytest.mark.parametrize("kind", STAGES)
+def test_a_run_leaves_an_adapter_and_what_it_cost(
+    online: Online, speaker: Path, tmp_path: Path, kind: str
+) -> None:
+    said: list[str] = []
+    changes = {
+        "train.steps": 12,
+        "train.evaluate_every": 6,
+        "train.learning_rate": 0.03,
+        "train.batch_rows": 32,
+        "data.validation_rows": 16,
+        "sampling.unstopped_penalty": 0.0,  # in 8 tokens hardly an answer ends
+        **(
+            {"train.rollout_rows": 32, "train.minibatch_rows": 16}
+            if kind == "ppo"
+            else {"train.accumulate": 1}
+        ),
+    }
+    path = online(kind, **changes)
+    made = run.train(path, runs=tmp_path, report=said.append)
+    manifest = artefact.read_manifest(made)
+    assert (manifest.alias, manifest.stage, manifest.parent) == (
+        "tiny",
+        "ppo" if kind == "ppo" else "grpo",
+        None,
+    )
+    assert manifest.base == artefact.identify_base(speaker)
+    assert list(manifest.data) == [str(tmp_path / "tiny.jsonl")]
+    state = load_file(made / artefact.WEIGHTS)
+    assert all("lora_" in name for name in state)  # no value head, no reference
+    assert {tensor.dtype for tensor in state.values()} == {torch.bfloat16}
+    PeftModel.from_pretrained(bases.load_model(str(speaker)), str(made))
+
+    lines = metrics(tmp_path / "tiny")
+    evaluated = [line for line in lines if "eval_reward" in line]
+    assert [line["step"] for line in evaluated] == [0, 6, 12]
+    assert evaluated[0]["eval_kl"] == pytest.approx(0, abs=1e-6)  # it begins as its reference
+    assert evaluated[-1]["eval_kl"] > 0.01
+    assert manifest.metrics["eval_reward"] == evaluated[-1]["eval_reward"]
+    assert manifest.metrics["eval_reward_before"] == evaluated[0]["eval_reward"]
+    learned = [line["reward"] for line in lines if "reward" in line]
+    assert len(learned) == 12
+    error = evaluated[0]["eval_reward_error"] + evaluated[-1]["eval_reward_error"]
+    assert evaluated[-1]["eval_reward"] > evaluated[0]["eval_reward"] + 2 * error
+    assert (tmp_path / "tiny" / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert "before" in said[-1]
+
+
+@pytest.mark.parametrize("kind", STAGES)
+def test_the_same_seed_gives_the_same_bytes(online: Online, tmp_path: Path, kind: str) -> None:
+    path = online(kind)
+    first = run.train(path, runs=tmp_path / "a", report=quiet)
+    second = run.train(path, runs=tmp_path / "b", report=quiet)
+    assert artefact.version_of(first) == artefact.version_of(second)
+    assert untimed(metrics(tmp_path / "a" / "tiny")) == untimed(metrics(tmp_path / "b" / "tiny"))
+    other = run.train(path, overrides=["seed=1"], runs=tmp_path / "c", report=quiet)
+    assert artefact.version_of(other) != artefact.version_of(first)
+
+
+def test_a_trained_reward_model_is_listened_to(
+    online: Online, base: Path, speaker: Path, tmp_path: Path
+) -> None:
+    """Its base, and so its tokenizer, may be another than the policy's."""
+    tokenizer: Any = bases.load_tokenizer(str(base))
+    (tmp_path / "judge").mkdir()
+    reward_model.save(reward_model.new(str(base), tokenizer.pad_token_id, 0), tokenizer, tmp_path / "judge")
+    rewards = [{"model": str(tmp_path / "judge")}, {"rule": "tests.training.asking:vowels"}]
+    run.train(online("ppo", rewards=rewards, **{"train.steps": 1}), runs=tmp_path, report=quiet)
+    first = metrics(tmp_path / "tiny")[0]
+    assert first["eval_reward_model"] != 0
+    cut = 1 - first["eval_stopped"]
+    expected = first["eval_reward_model"] + first["eval_reward_vowels"] - cut
+    assert first["eval_reward"] == pytest.approx(expected, abs=1e-5)

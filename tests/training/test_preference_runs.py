@@ -1,0 +1,353 @@
+"""Reward models and preference-tuned adapters, from recipe to result."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from pointsman import artefact
+from pointsman.document import DocumentError
+from tests.training.conftest import Recipe
+from tests.training.preferences import LABELS, PAIRS, loaded, pair
+from tests.training.test_resume import command, untimed
+from tests.training.test_run import metrics, quiet
+from training import base as bases
+from training import logprobs, preference_trainer, prepare_pairs, reward_trainer, run
+from training import recipe as recipes
+from training.errors import BaseError, LossNotFinite
+from training.pair_rows import PairRows
+from training.reward_model import RewardModel
+
+Options = dict[str, Any]
+LOSSES: dict[str, Options] = {
+    "sigmoid": {"sft_weight": 0.5},
+    "ipo": {},
+    "hinge": {},
+    "robust": {"label_smoothing": 0.1},
+    "kto": {},
+    "orpo": {},
+    "simpo": {},
+}
+
+
+def dpo(recipe: Recipe, **changes: Any) -> Path:
+    return recipe(PAIRS, **{"form": "pairs", "stage": "dpo", **changes})
+
+
+def rm(recipe: Recipe, **changes: Any) -> Path:
+    return recipe(PAIRS, **{"form": "pairs", "stage": "rm", **changes})
+
+
+def conversation(row: dict[str, Any], answer: str) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": row["prompt"]}, {"role": "assistant", "content": row[answer]}]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_parts_good_answers_from_bad_ones(loss: str, recipe: Recipe, tmp_path: Path) -> None:
+    path = dpo(recipe, loss=loss, **LOSSES[loss], **{"train.steps": 3, "train.evaluate_every": 2})
+    made = run.train(path, runs=tmp_path / "a", report=quiet)
+    assert {entry.name for entry in made.iterdir()} == {artefact.WEIGHTS, artefact.CONFIG, artefact.MANIFEST}
+    assert all("lora_" in name for name in load_file(made / artefact.WEIGHTS))
+    manifest = artefact.read_manifest(made)
+    found = manifest.metrics
+    assert manifest.stage == "dpo"
+    gained = found["eval_chosen_logp"] - found["eval_chosen_logp_start"]
+    assert gained > found["eval_rejected_logp"] - found["eval_rejected_logp_start"]
+    lines = metrics(tmp_path / "a" / "tiny")
+    assert lines[-1]["eval_loss"] == pytest.approx(found["eval_loss"], abs=1e-6)
+    per = "token_logp" if loss in ("orpo", "simpo") else "logp"
+    for line in lines:
+        at = "eval_" if "eval_loss" in line else ""
+        expected = {f"{at}loss", f"{at}margin", f"{at}chosen_{per}", f"{at}rejected_{per}"}
+        assert expected <= line.keys()
+        assert loss == "kto" or f"{at}accuracy" in line
+    assert (tmp_path / "a" / "tiny" / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_same_seed_gives_the_same_bytes(recipe: Recipe, tmp_path: Path) -> None:
+    for path in (dpo(recipe, name="dpo"), dpo(recipe, name="kto", loss="kto"), rm(recipe, name="rm")):
+        first, second = (run.train(path, runs=tmp_path / where, report=quiet) for where in ("a", "b"))
+        weights = "model.safetensors" if path.stem == "rm" else artefact.WEIGHTS
+        assert (first / weights).read_bytes() == (second / weights).read_bytes()
+        numbers = [artefact.read_manifest(folder).metrics for folder in (first, second)]
+        assert untimed(numbers)[0] == untimed(numbers)[1]
+
+
+def test_log_probabilities_are_those_of_the_adapter_as_saved(
+    recipe: Recipe, base: Path, tokenizer: Any, tmp_path: Path
+) -> None:
+    made = run.train(dpo(recipe), runs=tmp_path, report=quiet)
+    found = artefact.read_manifest(made).metrics
+    held_out = prepare_pairs.pairs(loaded(dpo(recipe)), base, quiet).validation
+    adapted: Any = PeftModel.from_pretrained(bases.load_model(str(base)), str(made))
+    pad = tokenizer.pad_token_id
+    assert logprobs.answers(adapted, held_out.chosen, pad).mean() == pytest.approx(
+        found["eval_chosen_logp"], abs=1e-5
+    )
+    with adapted.disable_adapter():  # a fresh adapter's reference
+        start = logprobs.answers(adapted, held_out.rejected, pad)
+    assert start.mean() == pytest.approx(found["eval_rejected_logp_start"], abs=1e-5)
+    assert abs(found["eval_rejected_logp_start"] - found["eval_rejected_logp"]) > 0.01
+
+
+def test_an_adapter_to_go_on_from_is_the_reference(
+    recipe: Recipe, base: Path, tokenizer: Any, tmp_path: Path
+) -> None:
+    path = recipe(name="sft", **{"train.steps": 20, "train.learning_rate": 0.03})
+    first = run.train(path, runs=tmp_path, report=quiet)
+    path = dpo(recipe, name="second", init_adapter=str(first), **{"train.log_every": 1})
+    second = run.train(path, runs=tmp_path, report=quiet)
+    manifest = artefact.read_manifest(second)
+    assert manifest.parent == f"tiny@{artefact.version_of(first)}"
+    assert artefact.version_of(second) != artefact.version_of(first)
+    begun = metrics(tmp_path / "second")[0]
+    assert begun["margin"] == 0.0  # policy and reference are one ...
+    assert begun["loss"] == pytest.approx(np.log(2))
+
+    held_out = prepare_pairs.pairs(loaded(path), base, quiet).validation
+    adapted: Any = PeftModel.from_pretrained(bases.load_model(str(base)), str(first))
+    start = logprobs.answers(adapted, held_out.chosen, tokenizer.pad_token_id).mean()
+    assert manifest.metrics["eval_chosen_logp_start"] == pytest.approx(start, abs=1e-5)
+    with adapted.disable_adapter():
+        plain = logprobs.answers(adapted, held_out.chosen, tokenizer.pad_token_id).mean()
+    assert abs(plain - start) > 0.5  # the base would have been another reference
+
+
+RESUMED = {
+    "train.steps": 30,
+    "train.save_every": 7,
+    "train.log_every": 4,
+    "train.evaluate_every": 10,
+    "train.schedule": "constant",
+}
+
+
+def test_a_killed_run_with_a_reference_goes_on_and_ends_the_same(recipe: Recipe, tmp_path: Path) -> None:
+    """Its checkpoints hold two adapters, of which the library would load the wrong one."""
+    sft = recipe(name="sft", **{"train.steps": 10, "train.learning_rate": 0.03})
+    first = run.train(sft, runs=tmp_path, report=quiet)
+    path = dpo(recipe, init_adapter=str(first), **RESUMED)
+    runs = tmp_path / "killed"
+    process = command(path, runs)
+    waited_until = time.monotonic() + 240
+    while not (runs / "tiny" / "checkpoints" / "checkpoint-7" / "complete").exists():
+        assert process.poll() is None, process.stderr.read() if process.stderr else ""
+        assert time.monotonic() < waited_until
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not (runs / "tiny" / "artefact").exists()
+    told: list[str] = []
+    resumed = run.train(path, runs=runs, report=told.append)
+    assert any("was stopped before it was finished; going on after step " in line for line in told)
+    whole = run.train(path, runs=tmp_path / "whole", report=quiet)
+    assert artefact.version_of(resumed) == artefact.version_of(whole)
+    assert untimed(metrics(runs / "tiny")) == untimed(metrics(tmp_path / "whole" / "tiny"))
+    numbers = untimed([artefact.read_manifest(folder).metrics for folder in (resumed, whole)])
+    assert numbers[0] == numbers[1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (preference_trainer._ReferenceFree, {"stage": "dpo", "loss": "orpo"}),
+        (preference_trainer._Kto, {"stage": "dpo", "loss": "kto"}),
+        (reward_trainer._Trainer, {"stage": "rm"}),
+        (reward_trainer._Trainer, {"stage": "rm", "method": "full", "lora": None}),
+    ],
+)
+def test_a_stopped_run_goes_on_and_ends_the_same(
+    kind: type[Any], options: Options, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = recipe(PAIRS, form="pairs", **options, **{**RESUMED, "train.steps": 12, "train.save_every": 3})
+    whole = run.train(path, runs=tmp_path / "whole", report=quiet)
+    step = kind.training_step
+
+    def stopped(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.state.global_step == 8:
+            raise KeyboardInterrupt
+        return step(self, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, "training_step", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            run.train(path, runs=tmp_path, report=quiet)
+    resumed = run.train(path, runs=tmp_path, report=quiet)
+    weights = artefact.WEIGHTS if options["stage"] == "dpo" else "model.safetensors"
+    assert (resumed / weights).read_bytes() == (whole / weights).read_bytes()
+    assert untimed(metrics(tmp_path / "tiny")) == untimed(metrics(tmp_path / "whole" / "tiny"))
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_reward_model_scores_as_it_was_evaluated(
+    method: str, recipe: Recipe, base: Path, tmp_path: Path
+) -> None:
+    options = {"method": method, **({"lora": None} if method == "full" else {})}
+    path = rm(recipe, **options, **{"train.steps": 30})
+    lines: list[str] = []
+    made = run.train(path, runs=tmp_path, report=lines.append)
+    found = artefact.read_manifest(made).metrics
+    assert found["eval_accuracy"] == 1.0
+    assert any(line.startswith("tiny: held-out accuracy 1.000") for line in lines)
+    state = load_file(made / "model.safetensors")
+    assert {tensor.dtype for tensor in state.values()} == {torch.bfloat16}
+    assert not [name for name in state if "lora" in name or "modules_to_save" in name]
+
+    model = RewardModel.load(made)
+    chosen, rejected = (
+        model.score([conversation(row, which) for row in PAIRS]) for which in ("chosen", "rejected")
+    )
+    assert chosen.shape == (30,)
+    assert (chosen > rejected).all()
+    held_out = prepare_pairs.pairs(loaded(path), base, quiet).validation
+    scores = [
+        model.score_tokens([part.take(np.array([i])).ids.tolist() for i in range(len(part))])
+        for part in (held_out.chosen, held_out.rejected)
+    ]
+    assert (scores[0] - scores[1]).mean() == pytest.approx(found["eval_margin"], abs=1e-5)
+    assert np.concatenate(scores).std() == pytest.approx(found["eval_score_std"], abs=1e-5)
+
+
+def test_a_score_is_the_same_in_any_batch(recipe: Recipe, tmp_path: Path) -> None:
+    model = RewardModel.load(run.train(rm(recipe), runs=tmp_path, report=quiet))
+    said = [conversation(row, which) for row in PAIRS for which in ("chosen", "rejected")]
+    alone = [float(model.score([one])[0]) for one in said[:7]]
+    assert model.score(said)[:7] == pytest.approx(alone, abs=1e-5)
+    assert model.score([]).shape == (0,)
+
+
+def test_what_is_no_reward_model_is_refused(base: Path, recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(BaseError, match=r"holds no model\.safetensors; train one with stage: rm"):
+        RewardModel.load(tmp_path)
+    with pytest.raises(BaseError, match=r"gives 2 numbers, a reward model gives one"):
+        RewardModel.load(base)
+
+
+def test_margins_of_the_rows_count_if_wanted(recipe: Recipe, tmp_path: Path) -> None:
+    rows = [{**row, "margin": 1.0} for row in PAIRS]
+    losses = {}
+    for margins in (True, False):
+        path = recipe(rows, form="pairs", stage="rm", name=f"rm-{margins}".lower(), margins=margins, centre=0)
+        run.train(path, runs=tmp_path, report=quiet)
+        losses[margins] = metrics(tmp_path / path.stem)[0]["loss"]
+    assert losses[False] == pytest.approx(np.log(2), abs=0.02)  # scores begin around 0
+    assert losses[True] == pytest.approx(np.log(1 + np.e), abs=0.03)  # -log sigmoid(0 - 1)
+
+
+def test_a_falling_chosen_answer_is_told_once(recipe: Recipe, tmp_path: Path) -> None:
+    """Both answers share all but their end, so what pushes one down pushes the other down too."""
+    rows = [
+        pair(f"Where is {i}?", f"early late red {i} seven", f"early late red {i} eleven") for i in range(20)
+    ]
+    lines: list[str] = []
+    path = recipe(
+        rows,
+        form="pairs",
+        stage="dpo",
+        chosen_fall=0.01,
+        **{"train.learning_rate": 0.3, "train.steps": 12, "train.log_every": 1},
+    )
+    run.train(path, runs=tmp_path, report=lines.append)
+    warned = [line for line in lines if line.startswith("warning: ")]
+    assert len([line for line in warned if "warning: at step " in line]) == 1
+    assert "nats under its start (bound: 0.01)" in warned[0]
+    found = artefact.read_manifest(tmp_path / "tiny" / "artefact").metrics
+    assert found["eval_chosen_logp"] < found["eval_chosen_logp_start"]
+    assert "on held-out rows" in warned[-1]
+
+
+def test_labels_train_kto(recipe: Recipe, tmp_path: Path) -> None:
+    made = run.train(recipe(LABELS, form="labels", stage="dpo", loss="kto"), runs=tmp_path, report=quiet)
+    assert artefact.read_manifest(made).metrics["eval_margin"] > 0
+
+
+def test_a_loss_that_is_no_number_stops_the_run(recipe: Recipe, tmp_path: Path) -> None:
+    path = dpo(recipe, **{"train.learning_rate": 1e30, "train.max_grad_norm": 1e30, "train.log_every": 1})
+    with pytest.raises(LossNotFinite, match="the loss is nan at step"):
+        run.train(path, runs=tmp_path, report=quiet)
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (
+            {"loss": "ipo", "label_smoothing": 0.1},
+            "label_smoothing: belongs to the losses robust, simpo, not",
+        ),
+        ({"loss": "kto", "sft_weight": 1.0}, "sft_weight: belongs to the losses sigmoid, ipo, hinge"),
+        ({"loss": "robust"}, "label_smoothing: robust needs it"),
+        ({"lora": {"dropout": 0.1}}, r"lora\.dropout: must be 0"),
+        ({"loss": "kto", "train.batch_rows": 1}, r"train\.batch_rows: kto compares"),
+        ({"form": "labels"}, "rows with labels are for the loss kto, and sigmoid needs pairs"),
+        ({"form": "messages"}, r"data\.sources\.0\.format: this stage reads pairs, alpaca, sharegpt, labels"),
+        ({"loss": "dpo"}, "loss: .*found 'dpo'"),
+        ({"stage": "rm", "form": "labels"}, r"data\.sources\.0\.format: this stage reads pairs, alpaca"),
+        ({"stage": "rm", "method": "full"}, "lora: has no effect with method: full"),
+        ({"stage": "rm", "lora": {"dropout": 0.1}}, r"lora\.dropout: must be 0"),
+        (
+            {"stage": "sft", "form": "pairs"},
+            "this stage reads text, messages, alpaca, sharegpt, found 'pairs'",
+        ),
+    ],
+)
+def test_an_option_that_does_not_belong_is_a_problem_of_the_recipe(
+    options: Options, problem: str, recipe: Recipe
+) -> None:
+    with pytest.raises(DocumentError, match=problem):
+        recipes.load(dpo(recipe, **options))
+
+
+def test_a_recipe_as_written_out_can_be_trained_again(recipe: Recipe, tmp_path: Path) -> None:
+    run.train(dpo(recipe, loss="simpo"), runs=tmp_path, report=quiet)
+    written = tmp_path / "tiny" / "config.yaml"
+    assert recipes.load(written) == recipes.load(dpo(recipe, loss="simpo"))
+
+
+def test_pairs_are_taken_and_joined_whole(recipe: Recipe, base: Path) -> None:
+    rows = prepare_pairs.pairs(loaded(dpo(recipe)), base, quiet).train
+    order = np.arange(len(rows))[::-1]
+    back = PairRows.join([rows.take(order[:5]), rows.take(order[5:])]).take(order)
+    assert back.chosen.ids.tolist() == rows.chosen.ids.tolist()
+    assert back.rejected.lengths.tolist() == rows.rejected.lengths.tolist()
+
+
+SHAPE: Options = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "intermediate_size": 64,
+    "head_dim": 16,
+}
+
+
+@pytest.mark.parametrize("family", ["qwen2", "qwen3", "mistral", "gemma"])
+def test_every_family_of_bases_learns(
+    family: str, recipe: Recipe, base: Path, tokenizer: Any, tmp_path: Path
+) -> None:
+    other = tmp_path / family
+    shutil.copytree(base, other)
+    (other / "model.safetensors").unlink()
+    config = AutoConfig.for_model(
+        family, vocab_size=len(tokenizer), eos_token_id=1, pad_token_id=0, bos_token_id=None, **SHAPE
+    )
+    AutoModelForCausalLM.from_config(config).save_pretrained(other)
+    steps = {"train.steps": 2, "train.schedule": "constant"}
+    path = rm(recipe, name="rm", base=str(other), **steps)
+    found = artefact.read_manifest(run.train(path, runs=tmp_path, report=quiet)).metrics
+    assert found["eval_margin"] > 0
+    path = dpo(recipe, name="dpo", base=str(other), **steps)
+    found = artefact.read_manifest(run.train(path, runs=tmp_path, report=quiet)).metrics
+    gained = found["eval_chosen_logp"] - found["eval_chosen_logp_start"]
+    assert gained > found["eval_rejected_logp"] - found["eval_rejected_logp_start"]

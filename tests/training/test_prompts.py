@@ -1,0 +1,115 @@
+"""Prompts: read in every form, rendered as serving renders them, asked in an order that steps decide."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.training.asking import QUESTIONS, Online, question
+from tests.training.rows import CONVERSATIONS, TOOL, TOOL_USE, write_rows
+from training import preview
+from training.errors import BadRows, NothingToLearn, SourceError
+from training.online import prompts
+from training.recipe import GeneratorSource, PromptFile, Prompts
+
+
+def plan(path: Path, form: Any = "prompt", **more: Any) -> Prompts:
+    return Prompts(sources=[PromptFile(path=path, format=form)], **{"validation_rows": 2, **more})
+
+
+def one(tokenizer: Any, tmp_path: Path, row: dict[str, Any], form: str) -> prompts.Prompt:
+    path = write_rows(tmp_path / "rows.jsonl", [row] * 2)
+    return prompts.prepared(plan(path, form), tokenizer, 0).train[0]
+
+
+def test_a_prompt_ends_where_the_answer_begins(tokenizer: Any, tmp_path: Path) -> None:
+    made = one(tokenizer, tmp_path, question(3), "prompt")
+    whole = [*made.messages, {"role": "assistant", "content": "Seven."}]
+    ids = tokenizer.apply_chat_template(whole, return_dict=True)["input_ids"]
+    assert list(made.ids) == ids[: len(made.ids)]
+    assert tokenizer.decode(ids[len(made.ids) :]).startswith("Seven.")
+    assert made.columns == {"wanted": question(3)["wanted"]}
+
+
+def test_tools_are_rendered(tokenizer: Any, tmp_path: Path) -> None:
+    made = one(tokenizer, tmp_path, question(3) | {"tools": [TOOL]}, "prompt")
+    assert "Where a parcel is." in tokenizer.decode(made.ids)
+    assert made.tools == (TOOL,)
+
+
+@pytest.mark.parametrize(
+    ("form", "row", "answer"),
+    [
+        ("prompt", {"prompt": "Red?"}, None),
+        ("messages", CONVERSATIONS[0], CONVERSATIONS[0]["messages"][-1]["content"]),
+        ("messages", TOOL_USE, TOOL_USE["messages"][-1]["content"]),
+        ("alpaca", {"instruction": "Red?", "input": "", "output": "Blue."}, "Blue."),
+        (
+            "sharegpt",
+            {"conversations": [{"from": "human", "value": "Red?"}, {"from": "gpt", "value": "b"}]},
+            "b",
+        ),
+        ("sharegpt", {"conversations": [{"from": "human", "value": "Red?"}], "chosen": {}}, None),
+    ],
+)
+def test_every_form_gives_a_question(
+    tokenizer: Any, tmp_path: Path, form: str, row: dict[str, Any], answer: str | None
+) -> None:
+    made = one(tokenizer, tmp_path, row, form)
+    assert made.messages[-1]["role"] in ("user", "tool")
+    assert made.columns.get("answer") == answer
+
+
+def test_every_bad_row_is_named(tokenizer: Any, tmp_path: Path) -> None:
+    rows = [question(0), {"question": "a"}, {"prompt": [{"role": "human", "content": "a"}]}, [1]]
+    answered = {"prompt": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+    path = write_rows(tmp_path / "rows.jsonl", [*rows, answered])
+    path.write_text(path.read_text("utf-8") + "{\n", encoding="utf-8")
+    with pytest.raises(BadRows) as caught:
+        prompts.prepared(plan(path), tokenizer, 0)
+    text = str(caught.value)
+    assert text.startswith("5 bad rows\n")
+    assert f"{path}:2: prompt: must be a text or a list of messages, found None" in text
+    assert f"{path}:3: prompt.0.role: must be one of" in text
+    assert f"{path}:4: must be an object, found [1]" in text
+    assert f"{path}:5: prompt: ends with an assistant's message" in text
+    assert f"{path}:6: is not JSON" in text
+
+
+def test_long_prompts_are_dropped_and_counted(tokenizer: Any, tmp_path: Path) -> None:
+    long = {"prompt": "red " * 100}
+    path = write_rows(tmp_path / "rows.jsonl", [*QUESTIONS, long])
+    made = prompts.prepared(plan(path, max_tokens=40), tokenizer, 0)
+    assert made.dropped == {"prompt longer than max_tokens (40)": 1}
+    assert (len(made.train), len(made.validation)) == (38, 2)
+    with pytest.raises(NothingToLearn, match="0 prompts are left"):
+        prompts.prepared(plan(path, max_tokens=2), tokenizer, 0)
+
+
+def test_generators_weights_and_empty_sources(tokenizer: Any, tmp_path: Path) -> None:
+    source = GeneratorSource(generator="tests.training.asking:questions", rows=10, weight=2.0)
+    made = prompts.prepared(Prompts(sources=[source], validation_rows=4), tokenizer, 1)
+    assert sorted(Counter(prompt.ids for prompt in made.train).values())[0] >= 2
+    assert len(made.train) == 12
+    (tmp_path / "empty.jsonl").touch()
+    with pytest.raises(SourceError, match="holds no rows"):
+        prompts.prepared(plan(tmp_path / "empty.jsonl"), tokenizer, 0)
+
+
+def test_a_step_asks_the_same_whenever_it_comes() -> None:
+    rows = [prompts.Prompt((), (), {"n": n}) for n in range(5)]
+    asked = [prompt.columns["n"] for step in range(1, 6) for prompt in prompts.of_step(rows, 3, step, seed=2)]
+    for start in range(0, 15, 5):
+        assert sorted(asked[start : start + 5]) == [0, 1, 2, 3, 4]  # pass after pass
+    assert asked[:5] != asked[5:10]
+    assert [prompt.columns["n"] for prompt in prompts.of_step(rows, 3, 4, seed=2)] == asked[9:12]
+
+
+def test_a_preview_shows_the_prompts(online: Online) -> None:
+    rows = list(preview.preview(online("ppo"), 3))
+    assert [row.number for row in rows] == [1, 2, 3]
+    assert all(row.trained == 0 for row in rows)
+    assert "".join(span.text for span in rows[0].spans).endswith("<|im_start|>assistant\n")

@@ -1,0 +1,48 @@
+"""Direct preference optimisation and its kin: a LoRA adapter makes better answers likelier than worse ones.
+
+Fresh, with the plain base as the reference; or going on from an adapter, which is then the reference.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from training import base, lora, sft
+from training.pair_rows import LabelledRows, PairRows
+from training.prepare import Prepared, Report
+from training.recipe import DpoRecipe
+from training.runfolder import RunFolder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+origin = sft.origin
+
+
+def tokenizer(recipe: DpoRecipe, run: RunFolder, report: Report) -> Path | str:
+    """Where the run's tokenizer is: the base's."""
+    return recipe.base
+
+
+def model(recipe: DpoRecipe, tokenizer: PreTrainedTokenizerBase) -> Any:
+    """The base with its adapter as training begins."""
+    plain = base.load_model(recipe.base)
+    if recipe.init_adapter is None:
+        return lora.add(plain, recipe.lora, recipe.seed)
+    return lora.resume(plain, recipe.init_adapter, recipe.lora)
+
+
+def datasets(recipe: DpoRecipe, prepared: Prepared[PairRows] | Prepared[LabelledRows]) -> tuple[Any, Any]:
+    """Training and validation rows, in the columns that the loss's trainer reads."""
+    from training import preference_trainer
+
+    return (
+        preference_trainer.dataset(recipe.loss, prepared.train),
+        preference_trainer.dataset(recipe.loss, prepared.validation),
+    )
+
+
+def save(recipe: DpoRecipe, model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write the adapter's files."""
+    lora.save(model, folder, recipe.base)

@@ -1,0 +1,59 @@
+"""Learning by likelihood, as cpt and sft do: tokens with a loss mask, TRL's SFTTrainer, cross-entropy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from training.curves import Panel
+from training.prepare import Prepared, Report, prepare
+from training.recipe import CptRecipe, SftRecipe
+from training.token_rows import TokenRows
+
+PANELS = (
+    Panel("nats per token", {"loss": "-", "eval_loss": "o--"}, logarithmic=True, height=3),
+    Panel("learning rate", {"learning_rate": "-"}),
+)
+
+__all__ = ["PANELS", "evaluate", "prepare", "trainer"]
+
+
+def trainer(
+    recipe: CptRecipe | SftRecipe,
+    model: Any,
+    tokenizer: Any,
+    datasets: tuple[Any, Any],
+    *,
+    checkpoints: Path,
+    callbacks: Sequence[Any],
+    report: Report,
+) -> Any:
+    """The trainer of the rows in ``datasets``, training and validation."""
+    from training.trainer import build
+
+    return build(
+        model,
+        tokenizer,
+        *datasets,
+        recipe.train,
+        seed=recipe.seed,
+        checkpoints=checkpoints,
+        callbacks=callbacks,
+        lora_plus=recipe.lora_plus,
+        paged=recipe.paged,
+    )
+
+
+def evaluate(
+    recipe: CptRecipe | SftRecipe, training: Any, prepared: Prepared[TokenRows], report: Report
+) -> dict[str, float]:
+    """Held-out loss and token accuracy of the weights as they are served."""
+    from training import base
+
+    base.round_to_served(training.model)
+    evaluation = training.evaluate()
+    return {
+        "eval_loss": float(evaluation["eval_loss"]),
+        "eval_token_accuracy": float(evaluation["eval_mean_token_accuracy"]),
+    }

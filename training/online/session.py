@@ -1,0 +1,159 @@
+"""One run of a stage that learns from its own answers, from recipe to artefact; what ppo and grpo share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from training import base, curves, lora, provenance, rewards, sft, supervised
+from training.bar import Bar
+from training.curves import Panel
+from training.online import heldout, policy, prompts
+from training.online.answers import LocalSampler, Sampler
+from training.online.policy import Policy
+from training.online.prompts import PreparedPrompts
+from training.online.server import ServerSampler
+from training.prepare import Report
+from training.recipe import GrpoRecipe, PpoRecipe
+from training.rewards import Rewards
+from training.runfolder import RunFolder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+R = TypeVar("R", PpoRecipe, GrpoRecipe)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a stage learns with."""
+
+    run: RunFolder
+    tokenizer: PreTrainedTokenizerBase
+    prompts: PreparedPrompts
+    rewards: Rewards
+    policy: Policy
+    sampler: Sampler
+    bar: Bar
+    report: Report
+    measure: Callable[[Session, int], dict[str, float]]
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        """The metrics on the held-out prompts, which are written down as those of ``step``."""
+        return self.measure(self, step)
+
+
+class Stage(Protocol):
+    """A way to learn, made for one session."""
+
+    hashes: dict[str, str]  # of what it reads beside the prompts: source → sha256
+
+    @property
+    def panels(self) -> Sequence[Panel]:
+        """What its curves show."""
+
+    def learn(self, checkpoint: Path | None) -> None:
+        """Take all steps, or those behind ``checkpoint``."""
+
+
+def train(recipe: R, run: RunFolder, report: Report, stage: Callable[[R, Session], Stage]) -> Path:
+    """Train and return the artefact's folder; goes on from the run's last checkpoint, if it has one.
+
+    Raises:
+        TrainingError: see the tree in :mod:`training.errors`.
+    """
+    began = time.monotonic()
+    identity, parent = sft.origin(recipe)
+    scorers = rewards.load(recipe.rewards)
+    report(f"{recipe.name}: preparing the prompts")
+    tokenizer = base.load_tokenizer(recipe.base)
+    asked = prompts.prepared(recipe.data, tokenizer, recipe.seed)
+    for reason, count in asked.dropped.items():
+        report(f"dropped {count} rows: {reason}")
+    report(f"{len(asked.train):,} prompts to learn from, {len(asked.validation):,} to evaluate on")
+
+    model = policy.load(recipe, tokenizer, recipe.train.precision)
+    sampler = _sampler(recipe, run, model)
+    bar = Bar(report)
+    session = Session(run, tokenizer, asked, scorers, model, sampler, bar, report, partial(_evaluate, recipe))
+    learning = stage(recipe, session)
+    hashes = asked.hashes | learning.hashes
+    checkpoint = run.last_checkpoint()
+    run.check_data(hashes, resuming=checkpoint is not None)
+    steps = recipe.train.steps
+    report(f"{recipe.name}: {steps} steps")
+    try:
+        if checkpoint:
+            done = int(checkpoint.name.rpartition("-")[2])
+            report(f"{run.path} was stopped before it was finished; going on after step {done}")
+            run.keep_metrics_until(done, last=steps)
+            bar.start(steps, done)
+        else:
+            run.metrics.unlink(missing_ok=True)
+            bar.start(steps)
+            session.evaluate(0)
+        learning.learn(checkpoint)
+        base.round_to_served(model.model)
+        session.evaluate(steps)
+    finally:
+        bar.close()
+        if isinstance(sampler, ServerSampler):
+            sampler.close()
+    metrics = _summary(run.read_metrics()) | {
+        "steps": float(steps),
+        "train_prompts": float(len(asked.train)),
+        "dropped_rows": float(sum(asked.dropped.values())),
+        "seconds": round(time.monotonic() - began, 1),
+    }
+    curves.draw(run.read_metrics(), recipe.name, run.curves, learning.panels)
+    manifest = provenance.manifest(recipe, base=identity, data=hashes, metrics=metrics, parent=parent)
+    supervised.place(run, manifest, lambda folder: lora.save(model.model, folder, recipe.base))
+    report(
+        f"{recipe.name}: reward on held-out prompts {metrics['eval_reward_before']:.4f} before, "
+        f"{metrics['eval_reward']:.4f} after, KL {metrics['eval_kl']:.3f} nats an answer; the artefact is "
+        f"{run.artefact}"
+    )
+    return run.artefact
+
+
+def _evaluate(recipe: PpoRecipe | GrpoRecipe, session: Session, step: int) -> dict[str, float]:
+    line = heldout.evaluate(
+        session.policy,
+        session.sampler,
+        session.rewards,
+        session.prompts.validation,
+        tokenizer=session.tokenizer,
+        recipe=recipe,
+    )
+    session.run.add_metrics({"step": step} | {name: round(value, 6) for name, value in line.items()})
+    text = f"held-out reward {line['eval_reward']:.4f}, KL {line['eval_kl']:.3f} nats an answer"
+    session.bar.say(step, text, always=True)
+    return line
+
+
+def _sampler(recipe: PpoRecipe | GrpoRecipe, run: RunFolder, model: Policy) -> Sampler:
+    if isinstance(recipe, PpoRecipe) and recipe.server:
+        return ServerSampler(
+            recipe.server,
+            recipe.sampling,
+            model.stops,
+            recipe.alias,
+            run.path / "served",
+            lambda folder: lora.save(model.model, folder, recipe.base),
+        )
+    return LocalSampler(model.model, recipe.sampling, model.stops, model.pad)
+
+
+def _summary(metrics: list[dict[str, float]]) -> dict[str, float]:
+    """The closing evaluation, and the first one's reward beside it."""
+    evaluations = [line for line in metrics if "eval_reward" in line]
+    first, last = evaluations[0], evaluations[-1]
+    return {
+        **{name: value for name, value in last.items() if name.startswith("eval_")},
+        "eval_reward_before": first["eval_reward"],
+        "eval_reward_error_before": first["eval_reward_error"],
+    }

@@ -1,0 +1,59 @@
+"""Text that is mixed into the policy's learning (PPO-ptx), in batches that a seed decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training import prepare
+from training.prepare import Report
+from training.recipe import Data, Pretraining
+from training.token_rows import TokenRows
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Every token of the text is learned, as in cpt."""
+
+    data: Data
+    seed: int
+    stage: Literal["cpt"] = "cpt"
+
+
+@dataclass(frozen=True, slots=True)
+class TextBatches:
+    """Documents, each cut to ``max_tokens``."""
+
+    rows: TokenRows
+    batch_rows: int
+    max_tokens: int
+    pad: int
+    device: torch.device
+
+    def batch(self, seed: int) -> tuple[Tensor, Tensor]:
+        """See :class:`training.ppo.learner.Documents`; rows are drawn with replacement."""
+        drawn = np.random.default_rng(seed).integers(len(self.rows), size=self.batch_rows)
+        starts, lengths = self.rows.starts[drawn], np.minimum(self.rows.lengths[drawn], self.max_tokens)
+        ids = np.full((len(drawn), int(lengths.max())), self.pad, np.int64)
+        mask = np.zeros(ids.shape, np.bool_)
+        for row, (start, length) in enumerate(zip(starts, lengths, strict=True)):
+            ids[row, :length] = self.rows.ids[start : start + length]
+            mask[row, :length] = self.rows.loss_mask[start : start + length]
+        return torch.from_numpy(ids).to(self.device), torch.from_numpy(mask).to(self.device)
+
+
+def load(
+    plan: Pretraining, base: str, *, seed: int, pad: int, device: torch.device, report: Report
+) -> tuple[TextBatches, dict[str, str]]:
+    """The documents that a recipe names, and the hash of each source.
+
+    Raises:
+        SourceError, BadRows, NothingToLearn: as ``training.prepare.prepare`` does.
+    """
+    prepared = prepare.prepare(_Plan(plan.data, seed), base, report)
+    batches = TextBatches(prepared.train, plan.batch_rows, plan.data.max_tokens, pad, device)
+    return batches, prepared.hashes

@@ -1,0 +1,125 @@
+"""What the recipes of ppo and grpo share: prompts, rewards, and how answers are sampled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from pointsman.document import Document
+from training.recipe.parts import GeneratorSource, Lora, Name
+
+
+class PromptFile(Document):
+    """Prompts from a file."""
+
+    path: Path = Field(description="a .jsonl file (one row a line), or a .json file (a list)")
+    format: Literal["prompt", "messages", "alpaca", "sharegpt"] = Field(
+        description="prompt: rows of `prompt` (a text or messages) and columns for the rewards. In the "
+        "others the last answer is cut off, and rewards see it as the column `answer`"
+    )
+    weight: float = Field(default=1.0, gt=0, description="times that each row is seen in a pass")
+
+    @property
+    def label(self) -> str:
+        """The source's name in reports and in the manifest."""
+        return str(self.path)
+
+
+PromptSource = PromptFile | GeneratorSource
+
+
+class Prompts(Document):
+    """What is asked."""
+
+    sources: list[PromptSource] = Field(min_length=1, description="mixed by their weights")
+    validation_rows: int = Field(
+        default=64, ge=1, description="prompts kept out of training; the reward before and after is theirs"
+    )
+    max_tokens: int = Field(default=512, ge=1, description="longer prompts are dropped, and counted")
+
+
+class RuleReward(Document):
+    """A reward by a function ``(prompts, completions, **columns) -> one number each``, as TRL's are.
+
+    A prompt is its messages, a completion one assistant's message in a list; a column holds what the prompts'
+    rows say beside the prompt. ``None`` in place of a number: the rule has nothing to say.
+    """
+
+    rule: str = Field(pattern=r"^[\w.]+:\w+$", description="import string, package.module:function")
+    weight: float = Field(default=1.0, description="its share in the sum of rewards")
+
+    @property
+    def label(self) -> str:
+        """The reward's name in metrics."""
+        return self.rule.rpartition(":")[2]
+
+
+class ModelReward(Document):
+    """A reward by a model that stage ``rm`` has trained, with its own tokenizer."""
+
+    model: Path = Field(description="artefact folder of a run of stage rm")
+    weight: float = Field(default=1.0, description="its share in the sum of rewards")
+
+    @property
+    def label(self) -> str:
+        """The reward's name in metrics."""
+        return "model"
+
+
+class Server(Document):
+    """A vLLM server that samples the answers, started with the recipe's base, LoRA and run-time loading on.
+
+    It must see the run's folder under the same path, as it loads the adapter from there.
+    """
+
+    url: str = Field(pattern=r"^https?://", description="such as http://127.0.0.1:8001, without /v1")
+    timeout: float = Field(default=600.0, gt=0, description="seconds to wait for one batch of answers")
+
+
+class Sampling(Document):
+    """How answers come about. There is no top_p: PPO's ratios are of the distribution that is sampled."""
+
+    max_new_tokens: int = Field(default=256, gt=0, description="an answer that has not ended by then is cut")
+    temperature: float = Field(
+        default=1.0, gt=0, description="logits are divided by it, in all log-probs too"
+    )
+    unstopped_penalty: float = Field(
+        default=1.0,
+        ge=0,
+        description="taken from the reward of an answer that was cut; it learns as any other",
+    )
+    batch_rows: int = Field(default=32, gt=0, description="answers that are sampled at once")
+
+
+class OnlineRecipe(Document):
+    """A policy learns from rewards of its own answers; the result is an adapter."""
+
+    name: Name = Field(description="the run's folder is runs/<name>")
+    alias: Name = Field(description="the adapter's name where it is served")
+    base: str = Field(description="folder or hub id of the base")
+    init_adapter: Path | None = Field(
+        default=None, description="artefact folder of an adapter to go on from; it is then the reference"
+    )
+    seed: int = Field(default=0, ge=0, description="decides the prompts' order and the answers")
+    lora: Lora = Lora()
+    data: Prompts
+    rewards: list[RuleReward | ModelReward] = Field(min_length=1, description="added up by their weights")
+    sampling: Sampling = Sampling()
+
+    @model_validator(mode="after")
+    def _no_dropout(self) -> Self:
+        if self.lora.dropout:
+            raise ValueError(
+                "lora.dropout must be 0 here: the policy is compared with itself, and dropout would be "
+                "taken for change"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _rewards_have_names(self) -> Self:
+        names = [reward.label for reward in self.rewards]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"rewards: two are called {', '.join(twice)}; metrics tell them by name")
+        return self

@@ -1,0 +1,47 @@
+"""A reward model: the base with a scoring head, learning which of two answers people prefer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pointsman.artefact import BaseIdentity
+from training import base, lora, reward_model
+from training.pair_rows import PairRows
+from training.prepare import Prepared, Report
+from training.recipe import RmRecipe
+from training.runfolder import RunFolder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+def tokenizer(recipe: RmRecipe, run: RunFolder, report: Report) -> Path | str:
+    """Where the run's tokenizer is: the base's."""
+    return recipe.base
+
+
+def model(recipe: RmRecipe, tokenizer: PreTrainedTokenizerBase) -> Any:
+    """The base with its scoring head, all of it to be trained or a low-rank update and the head."""
+    plain = reward_model.new(recipe.base, int(tokenizer.pad_token_id), recipe.seed)
+    return plain if recipe.method == "full" else lora.add_scoring(plain, recipe.lora, recipe.seed)
+
+
+def datasets(recipe: RmRecipe, prepared: Prepared[PairRows]) -> tuple[Any, Any]:
+    """Training and validation pairs."""
+    from training import reward_trainer
+
+    return (
+        reward_trainer.dataset(prepared.train, margins=recipe.margins),
+        reward_trainer.dataset(prepared.validation, margins=recipe.margins),
+    )
+
+
+def save(recipe: RmRecipe, model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write the reward model's files, a low-rank update merged into the base."""
+    reward_model.save(lora.unwrapped(model), tokenizer, folder)
+
+
+def origin(recipe: RmRecipe) -> tuple[BaseIdentity | None, str | None]:
+    """The base's identity; a reward model goes on from no other."""
+    return base.identify(recipe.base), None
