@@ -73,7 +73,7 @@ def convert(result: Path, to: Target, out: Path, options: Options, report: Repor
         if options.max_kl is not None and found.kl > options.max_kl:
             raise ConversionError(
                 f"the converted model is {found.kl:.2e} nats per token away from {source.version}, over "
-                f"--max-kl {options.max_kl:g}; raise --rank{_or_steps(source.recipe)}, or use --to base"
+                f"--max-kl {options.max_kl:g}; {_advice(source.recipe)}"
             )
         _write_manifest(growing, source, to, found, error)
         growing.rename(out)
@@ -149,8 +149,10 @@ def _to_base(
 WAYS = {"lora": _to_lora, "base": _to_base}
 
 
-def _or_steps(recipe: SftRecipe) -> str:
-    return " or --steps" if recipe.lora is None and recipe.method not in methods.BASES else ""
+def _advice(recipe: SftRecipe) -> str:
+    if recipe.lora or recipe.method in methods.BASES:
+        return "raise --rank, or use --to base"
+    return "raise --rank or --steps"
 
 
 def _write_manifest(folder: Path, source: Result, to: Target, found: Fidelity, error: float | None) -> None:
