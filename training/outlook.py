@@ -12,16 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from training import base, estimate, likelihood, lora, methods, preference, reward
+from training import base, estimate, lora, methods
 from training import recipe as recipes
 from training.convert.convert import route
 from training.estimate import Estimate, duration
 from training.online import prompts
 from training.prepare import Report
 from training.recipe import CptRecipe, OnlineRecipe, Recipe, RmRecipe, SftRecipe
-from training.supervised import Learning
+from training.run import PARTS
 
-LEARNING: dict[str, Learning] = {"cpt": likelihood, "sft": likelihood, "rm": reward, "dpo": preference}
 _SIDE = 1024  # of the matrices by which this machine's speed is measured
 
 
@@ -62,7 +61,7 @@ def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
         return Outlook(recipe, served(recipe), needed, None, recipe.train.steps, None)
     if recipe.base is None:
         return Outlook(recipe, served(recipe), needed, None, recipe.train.steps, None)
-    rows = LEARNING[recipe.stage].prepare(recipe, recipe.base, report).train
+    rows = PARTS[recipe.stage][1].prepare(recipe, recipe.base, report).train
     at_once = recipe.train.batch_rows * recipe.train.accumulate
     each = rows.tokens / len(rows)  # a row, or a block that is packed of several
     sequences = float(len(rows))

@@ -16,7 +16,7 @@ from training import recipe as recipes
 from training.prepare import Report
 
 RUNS = Path("runs")
-_PARTS: dict[str, tuple[supervised.Stage, supervised.Learning]] = {
+PARTS: dict[str, tuple[supervised.Stage, supervised.Learning]] = {
     "cpt": (cpt, likelihood),
     "sft": (sft, likelihood),
     "rm": (rm, reward),
@@ -53,7 +53,7 @@ def train(
             from training import grpo
 
             return grpo.train(recipe, run, report)
-        return supervised.train(*_PARTS[recipe.stage], recipe, run, report)
+        return supervised.train(*PARTS[recipe.stage], recipe, run, report)
 
 
 def _set_threads() -> None:
