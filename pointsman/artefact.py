@@ -56,6 +56,10 @@ class Manifest(BaseModel):
     metrics: dict[str, float]
     created: str = Field(description="ISO 8601, UTC")
     parent: str | None = Field(default=None, description="alias@version this training went on from")
+    method: str = Field(default="lora", description="which weights learned; vLLM serves lora and qlora")
+    converted_from: str | None = Field(
+        default=None, description="the method that it was trained by, where it was converted since"
+    )
 
 
 def version_of(folder: Path) -> str:

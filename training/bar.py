@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from training.estimate import duration
+
 LINE_SECONDS = 10.0  # at most one plain line in this time
 
 
@@ -19,10 +21,12 @@ class Bar:
         self._bar: Progress | None = None
         self._steps = 0
         self._printed = 0.0
+        self._began = (0.0, 0)  # time and step of the beginning
 
     def start(self, steps: int, done: int = 0) -> None:
         """Begin at step ``done`` of ``steps``."""
         self._steps = steps
+        self._began = (time.monotonic(), done)
         if sys.stderr.isatty():
             self._bar = Progress(
                 TextColumn("step"),
@@ -45,7 +49,15 @@ class Bar:
             self._bar.update(self._bar.task_ids[0], at=text)
         elif always or time.monotonic() - self._printed > LINE_SECONDS:
             self._printed = time.monotonic()
-            self._report(f"step {step} of {self._steps}: {text}")
+            self._report(f"step {step} of {self._steps}: {text}{self._left(step)}")
+
+    def _left(self, step: int) -> str:
+        """How long it will go on, at the speed since it began."""
+        began, first = self._began
+        if not first < step < self._steps:
+            return ""
+        left = (time.monotonic() - began) / (step - first) * (self._steps - step)
+        return f", about {duration(left)} left"
 
     def close(self) -> None:
         """End it, however the run ended."""

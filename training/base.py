@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pointsman import artefact
 from pointsman.artefact import ArtefactError, BaseIdentity
+from training import virtual_tokens
 from training.errors import BaseError
 from training.recipe import Architecture
 
@@ -41,26 +42,39 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def load_model(name: str) -> PreTrainedModel:
-    """The base ``name`` (folder or hub id) in float32."""
+def load_model(name: str, **more: Any) -> PreTrainedModel:
+    """The base ``name`` (folder or hub id) in float32; ``more`` is for transformers' ``from_pretrained``."""
     import torch
     from transformers import AutoModelForCausalLM
 
     try:
         model: Any = AutoModelForCausalLM.from_pretrained(
-            name, dtype=torch.float32, attn_implementation="sdpa"
+            name, dtype=torch.float32, attn_implementation="sdpa", **more
         )
     except (OSError, ValueError) as exc:
         raise BaseError(_not_loaded(name, exc)) from exc
     return model
 
 
-def new_model(plan: Architecture, tokenizer: PreTrainedTokenizerBase, seed: int) -> PreTrainedModel:
-    """A Llama of this shape with weights drawn by ``seed``; its embedding is its output layer too."""
-    from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, set_seed
+def load_outline(name: str) -> PreTrainedModel:
+    """The base ``name`` without its weights: shapes that cost no memory."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
 
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
+    try:
+        config = AutoConfig.from_pretrained(name)
+    except (OSError, ValueError) as exc:
+        raise BaseError(_not_loaded(name, exc)) from exc
+    with torch.device("meta"):
+        model: Any = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    return model
+
+
+def _llama(plan: Architecture, vocab_size: int, **more: Any) -> Any:
+    from transformers import LlamaConfig
+
+    return LlamaConfig(
+        vocab_size=vocab_size,
         hidden_size=plan.hidden_size,
         num_hidden_layers=plan.layers,
         num_attention_heads=plan.heads,
@@ -70,9 +84,27 @@ def new_model(plan: Architecture, tokenizer: PreTrainedTokenizerBase, seed: int)
         rope_theta=plan.rope_theta,
         tie_word_embeddings=True,
         bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
         attn_implementation="sdpa",
+        **more,
+    )
+
+
+def outline_of(plan: Architecture, vocab_size: int) -> PreTrainedModel:
+    """A Llama of this shape without weights."""
+    import torch
+    from transformers import LlamaForCausalLM
+
+    with torch.device("meta"):
+        model: Any = LlamaForCausalLM(_llama(plan, vocab_size))
+    return model
+
+
+def new_model(plan: Architecture, tokenizer: PreTrainedTokenizerBase, seed: int) -> PreTrainedModel:
+    """A Llama of this shape with weights drawn by ``seed``; its embedding is its output layer too."""
+    from transformers import GenerationConfig, LlamaForCausalLM, set_seed
+
+    config = _llama(
+        plan, len(tokenizer), eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
     )
     set_seed(seed)
     model: Any = LlamaForCausalLM(config)
@@ -85,6 +117,7 @@ def round_to_served(model: Any) -> None:
     """Round every trained weight to bfloat16, in place: what is evaluated is then what is saved."""
     import torch
 
+    virtual_tokens.settle(model)
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.to(torch.bfloat16).to(parameter.dtype)

@@ -6,6 +6,9 @@
     ├── BaseError        the base can't be loaded, or is not the one that an adapter was trained on
     ├── NothingToLearn   no token would be trained, or none that ends a turn
     ├── LossNotFinite    the loss became NaN or infinite
+    ├── OutOfMemory      the machine or its GPU has less memory than the run needs
+    ├── DiskFull         a checkpoint, the metrics or the artefact could not be written
+    ├── ConversionError  a result can't be converted so, or not as exactly as asked
     ├── RewardError      a reward can't be had: no such function or model, or not one number an answer
     ├── RolloutError     the server that samples answers can't be reached, or gives none
     └── RunConflict      the run folder holds another run, or one that is still running
@@ -38,6 +41,18 @@ class NothingToLearn(TrainingError):
 
 class LossNotFinite(TrainingError):
     """The loss is NaN or infinite."""
+
+
+class OutOfMemory(TrainingError):
+    """Less memory than the run needs."""
+
+
+class DiskFull(TrainingError):
+    """No room for what the run writes; the last whole checkpoint stays."""
+
+
+class ConversionError(TrainingError):
+    """A result that can't be converted in this way, or loses more than is allowed."""
 
 
 class RewardError(TrainingError):

@@ -40,6 +40,8 @@ def trainer(
         seed=recipe.seed,
         checkpoints=checkpoints,
         callbacks=callbacks,
+        lora_plus=recipe.lora_plus,
+        paged=recipe.paged,
     )
 
 

@@ -10,19 +10,23 @@ from typing import TYPE_CHECKING, Any
 from pointsman import artefact
 from training.base import rewrite_json
 from training.errors import BaseError
-from training.recipe import Lora
+from training.recipe import Lora, SftLora
 
 if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel
 
-
+_PREFIX = "base_model.model."
 REFERENCE = "ref"  # TRL's name for the adapter that training began with
 
 
-def add(model: PreTrainedModel, plan: Lora, seed: int) -> PeftModel:
-    """A fresh adapter of this shape on every linear layer of ``model``."""
-    return _add(model, plan, seed, task_type="CAUSAL_LM")
+def add(model: PreTrainedModel, plan: Lora, seed: int, **kind: Any) -> PeftModel:
+    """A fresh adapter of this shape on ``model``; ``kind`` holds what else PEFT is told, as ``use_dora``.
+
+    Raises:
+        BaseError: the base has none of the layers that it should be put on.
+    """
+    return _add(model, plan, seed, task_type="CAUSAL_LM", **kind)
 
 
 def add_scoring(model: PreTrainedModel, plan: Lora, seed: int) -> PeftModel:
@@ -30,19 +34,28 @@ def add_scoring(model: PreTrainedModel, plan: Lora, seed: int) -> PeftModel:
     return _add(model, plan, seed, task_type="SEQ_CLS", modules_to_save=["score"])
 
 
-def _add(model: PreTrainedModel, plan: Lora, seed: int, **task: Any) -> PeftModel:
+def _add(model: PreTrainedModel, plan: Lora, seed: int, **more: Any) -> PeftModel:
     from peft import LoraConfig, get_peft_model
     from transformers import set_seed
 
     set_seed(seed)
-    config = LoraConfig(
-        r=plan.rank,
-        lora_alpha=plan.alpha,
-        lora_dropout=plan.dropout,
-        target_modules="all-linear",
-        **task,
-    )
-    return get_peft_model(model, config)
+    config = {"r": plan.rank, "lora_alpha": plan.alpha, "lora_dropout": plan.dropout}
+    config |= {"target_modules": "all-linear"} | _refinements(plan) | more
+    try:
+        return get_peft_model(model, LoraConfig(**config))
+    except ValueError as exc:
+        raise BaseError(f"lora can't be put on this base: {str(exc).splitlines()[0]}") from exc
+
+
+def _refinements(plan: Lora) -> dict[str, Any]:
+    if not isinstance(plan, SftLora):
+        return {}
+    return {
+        "target_modules": list(plan.targets) if plan.targets else "all-linear",
+        "use_rslora": plan.rslora,
+        "rank_pattern": dict(plan.rank_pattern),
+        "alpha_pattern": dict(plan.alpha_pattern),
+    }
 
 
 def resume(model: PreTrainedModel, folder: Path, plan: Lora) -> PeftModel:
@@ -110,7 +123,68 @@ def save(model: Any, folder: Path, base: str) -> None:
     weights = {name: state[name].detach().to("cpu", torch.bfloat16).contiguous() for name in sorted(state)}
     save_file(weights, folder / artefact.WEIGHTS, metadata={"format": "pt"})
     (folder / artefact.WEIGHTS).chmod(0o644)
-    config = model.peft_config["default"]
+    _write_config(model.peft_config["default"], folder, base)
+
+
+def matrices(model: Any) -> dict[str, tuple[Any, Any]]:
+    """A copy of the adapter: module → A (r, in) and B (out, r) times its scaling, so that ΔW = B A."""
+    found = {}
+    for name, module in model.get_base_model().named_modules():
+        if "default" in getattr(module, "lora_A", {}):
+            a, b = module.lora_A["default"].weight, module.lora_B["default"].weight
+            found[name] = (a.detach().clone(), b.detach() * module.scaling["default"])
+    return found
+
+
+def merged(model: Any) -> Any:
+    """The base with the adapter in its weights; ``model`` can't be used any more."""
+    return model.merge_and_unload()
+
+
+def load(model: PreTrainedModel, folder: Path) -> PeftModel:
+    """The adapter in ``folder``, of any of PEFT's kinds, on ``model``; not to be trained on."""
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(model, str(folder)).eval()
+
+
+def read(folder: Path) -> dict[str, tuple[Any, Any]]:
+    """The matrices in ``folder``, written by :func:`write`."""
+    from safetensors.torch import load_file
+
+    weights = load_file(folder / artefact.WEIGHTS)
+    names = {name.removeprefix(_PREFIX).rpartition(".lora_")[0] for name in weights}
+    return {
+        name: (weights[f"{_PREFIX}{name}.lora_A.weight"], weights[f"{_PREFIX}{name}.lora_B.weight"])
+        for name in sorted(names)
+    }
+
+
+def write(found: dict[str, tuple[Any, Any]], folder: Path, base: str) -> None:
+    """Write the update ΔW = B A of each module, all of one rank, as an adapter (float32)."""
+    import torch
+    from peft import LoraConfig
+    from safetensors.torch import save_file
+
+    (rank,) = {int(a.shape[0]) for a, _ in found.values()}
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=rank,
+        target_modules=sorted({name.rpartition(".")[2] for name in found}),
+        task_type="CAUSAL_LM",
+    )
+    weights = {}
+    for name, (a, b) in found.items():
+        for side, matrix in (("A", a), ("B", b)):
+            weights[f"{_PREFIX}{name}.lora_{side}.weight"] = (
+                matrix.detach().to("cpu", torch.float32).contiguous()
+            )
+    save_file(weights, folder / artefact.WEIGHTS, metadata={"format": "pt"})
+    (folder / artefact.WEIGHTS).chmod(0o644)
+    _write_config(config, folder, base)
+
+
+def _write_config(config: Any, folder: Path, base: str) -> None:
     config.save_pretrained(str(folder))
     # PEFT writes a set of layer names in any order and the path that this machine loaded the base from.
     rewrite_json(

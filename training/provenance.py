@@ -11,7 +11,10 @@ from pathlib import Path
 from pointsman.artefact import BaseIdentity, Manifest
 from training.recipe import Recipe
 
-LIBRARIES = ("torch", "transformers", "trl", "peft", "tokenizers", "datasets", "accelerate", "numpy")
+LIBRARIES = (
+    *("torch", "transformers", "trl", "peft", "bitsandbytes"),
+    *("tokenizers", "datasets", "accelerate", "numpy"),
+)
 
 
 def manifest(
@@ -36,6 +39,7 @@ def manifest(
         metrics=metrics,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         parent=parent,
+        method=getattr(recipe, "method", "full" if recipe.stage == "cpt" else "lora"),
     )
 
 

@@ -11,12 +11,12 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from training import cpt, dpo, likelihood, preference, reward, rm, runfolder, sft, supervised
+from training import cpt, dpo, faults, likelihood, preference, reward, rm, runfolder, sft, supervised
 from training import recipe as recipes
 from training.prepare import Report
 
 RUNS = Path("runs")
-_PARTS: dict[str, tuple[supervised.Stage, supervised.Learning]] = {
+PARTS: dict[str, tuple[supervised.Stage, supervised.Learning]] = {
     "cpt": (cpt, likelihood),
     "sft": (sft, likelihood),
     "rm": (rm, reward),
@@ -36,7 +36,7 @@ def train(
         TrainingError: see the tree in :mod:`training.errors`.
     """
     recipe = recipes.load(recipe_path, overrides)
-    with runfolder.opened(recipe, runs) as run:
+    with runfolder.opened(recipe, runs) as run, faults.named(run.path):
         if run.finished:
             report(
                 f"{run.path} is finished: its artefact is {run.artefact}. To train it again, remove the "
@@ -44,7 +44,7 @@ def train(
             )
             return run.artefact
         _set_threads()
-        _quiet()
+        quieten()
         if recipe.stage == "ppo":
             from training.ppo import stage as ppo
 
@@ -53,7 +53,7 @@ def train(
             from training import grpo
 
             return grpo.train(recipe, run, report)
-        return supervised.train(*_PARTS[recipe.stage], recipe, run, report)
+        return supervised.train(*PARTS[recipe.stage], recipe, run, report)
 
 
 def _set_threads() -> None:
@@ -64,7 +64,7 @@ def _set_threads() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def _quiet() -> None:
+def quieten() -> None:
     """Keep the libraries' notes to developers out of a user's terminal; their errors still come through."""
     import datasets
     import torch  # noqa: F401  (sets the level of its own logger as it is imported)

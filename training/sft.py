@@ -1,6 +1,6 @@
-"""Supervised fine-tuning: a LoRA adapter learns what the assistant says, and nothing of what it is told.
+"""Supervised fine-tuning: what the assistant says is learned, and nothing of what it is told.
 
-Fresh, or going on from an adapter of the same base.
+Which weights learn it is the method's matter; an adapter is fresh, or goes on from one of the same base.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pointsman import artefact
 from pointsman.artefact import ArtefactError, BaseIdentity
-from training import base, lora
+from training import base, methods
 from training.errors import BaseError
 from training.prepare import Prepared, Report
 from training.recipe import OnlineRecipe, SftRecipe
@@ -27,11 +27,8 @@ def tokenizer(recipe: SftRecipe, run: RunFolder, report: Report) -> Path | str:
 
 
 def model(recipe: SftRecipe, tokenizer: PreTrainedTokenizerBase) -> Any:
-    """The base with its adapter as training begins."""
-    plain = base.load_model(recipe.base)
-    if recipe.init_adapter is None:
-        return lora.add(plain, recipe.lora, recipe.seed)
-    return lora.resume(plain, recipe.init_adapter, recipe.lora)
+    """The base as training begins, with the method's weights ready to learn."""
+    return methods.prepared(recipe, methods.plain_base(recipe))
 
 
 def datasets(recipe: SftRecipe, prepared: Prepared[TokenRows]) -> tuple[Any, Any]:
@@ -42,8 +39,8 @@ def datasets(recipe: SftRecipe, prepared: Prepared[TokenRows]) -> tuple[Any, Any
 
 
 def save(recipe: SftRecipe, model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
-    """Write the adapter's files."""
-    lora.save(model, folder, recipe.base)
+    """Write the adapter's files, or the base's."""
+    methods.save(recipe, model, tokenizer, folder)
 
 
 def origin(recipe: SftRecipe | OnlineRecipe) -> tuple[BaseIdentity | None, str | None]:

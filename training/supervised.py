@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pointsman import artefact
-from training import curves, provenance
+from training import curves, estimate, provenance
 from training.prepare import Prepared, Report
 from training.recipe import SupervisedRecipe
 from training.runfolder import RunFolder
@@ -67,6 +67,7 @@ def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFo
     _say_data(prepared, report)
 
     model = stage.model(recipe, tokenizer)
+    report(f"{recipe.name}: {estimate.of(model, recipe)}")
     watcher = progress.RunProgress(run, prepared.train.tokens, report)
     training = learning.trainer(
         recipe,

@@ -23,6 +23,7 @@ from transformers import PrinterCallback, TrainerCallback, TrainerState
 from trl import SFTConfig, SFTTrainer
 from trl.data_utils import pack_dataset
 
+from training import virtual_tokens
 from training.recipe import Optimisation
 from training.token_rows import TokenRows
 
@@ -144,8 +145,34 @@ class RowMeans:
         return found
 
 
+def quicken(optimizer: torch.optim.Optimizer, model: torch.nn.Module, times: float) -> None:
+    """Let every matrix B of an adapter learn ``times`` as fast as the rest (LoRA+)."""
+    quick = {id(weight) for name, weight in model.named_parameters() if ".lora_B." in name}
+    for group in list(optimizer.param_groups):
+        faster = [weight for weight in group["params"] if id(weight) in quick]
+        if faster:
+            group["params"] = [weight for weight in group["params"] if id(weight) not in quick]
+            optimizer.add_param_group({**group, "params": faster, "lr": group["lr"] * times})
+
+
 class _Trainer(Ordered, SFTTrainer):  # type: ignore[misc]
-    """SFTTrainer with rows in our order."""
+    """SFTTrainer with rows in our order, LoRA+, and checkpoints of virtual tokens."""
+
+    lora_plus: float  # learning rate of an adapter's B over A's
+
+    def create_optimizer(self, *args: Any, **kwargs: Any) -> Any:
+        optimizer = super().create_optimizer(*args, **kwargs)
+        if self.lora_plus != 1.0:
+            quicken(optimizer, self.model, self.lora_plus)
+        return optimizer
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        super()._save(output_dir, state_dict)
+        virtual_tokens.save_checkpoint(self.model, Path(output_dir or self.args.output_dir))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        if not virtual_tokens.load_checkpoint(model or self.model, Path(resume_from_checkpoint)):
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
 
 
 def settings(plan: Optimisation, *, seed: int, checkpoints: Path) -> dict[str, Any]:
@@ -195,10 +222,15 @@ def build(
     seed: int,
     checkpoints: Path,
     callbacks: Sequence[TrainerCallback],
+    lora_plus: float = 1.0,
+    paged: bool = False,
 ) -> Any:
     """A trainer that is ready for ``train()`` and ``evaluate()``."""
+    common = settings(plan, seed=seed, checkpoints=checkpoints)
+    if paged and torch.cuda.is_available():
+        common["optim"] = "paged_adamw_32bit"
     arguments = SFTConfig(
-        **settings(plan, seed=seed, checkpoints=checkpoints),
+        **common,
         max_length=None,
         dataset_kwargs={"skip_prepare_dataset": True},
     )
@@ -211,6 +243,10 @@ def build(
         processing_class=tokenizer,
         callbacks=list(callbacks),
     )
+    for weight in model.parameters():  # TRL has made an adapter on a 4-bit base bfloat16
+        if weight.requires_grad:
+            weight.data = weight.data.float()
+    trainer.lora_plus = lora_plus
     trainer.row_lengths = list_lengths(train, "input_ids")
     trainer.remove_callback(PrinterCallback)
     return trainer

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from pointsman.cli import adapters, check, data, evaluate, route, serve, train
+from pointsman.cli import adapters, check, convert, data, evaluate, route, serve, train
 from pointsman.cli.terminal import err
 
 HELP = """
@@ -39,6 +39,7 @@ app.command("serve")(serve.serve)
 app.command("check")(check.check)
 app.command("route")(route.route)
 app.command("train")(train.train)
+app.command("convert")(convert.convert)
 app.add_typer(data.app, name="data")
 app.add_typer(adapters.app, name="adapters")
 app.add_typer(evaluate.app, name="eval")

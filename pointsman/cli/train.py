@@ -42,13 +42,13 @@ def train(
 
     try:
         with reported(DocumentError, TrainingError, ArtefactError):
-            artefact = run(recipe, overrides=overrides or [], runs=runs, report=_line)
+            artefact = run(recipe, overrides=overrides or [], runs=runs, report=line)
     except KeyboardInterrupt:
         err().print("stopped; the same command goes on from the last checkpoint")
         raise typer.Exit(INTERRUPTED) from None
     say(str(artefact))
 
 
-def _line(text: str) -> None:
+def line(text: str) -> None:
     """Plain lines: training draws its own bar."""
     err().print(text, markup=False, soft_wrap=True)

@@ -19,6 +19,7 @@ from service.errors import AdapterRejected
 _CODE = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".py", ".pyc", ".so"}
 _MATRIX = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.weight")
 _SHOWN = 3  # examples of a problem that many tensors have
+_SERVED = {"lora", "qlora"}  # methods whose artefact vLLM takes as it is
 _IDENTITY = {  # what differs → what to do
     "weights": "it was trained on another base; train it on the one that is served",
     "tokenizer": "it was trained with another tokenizer.json; train it with the base's",
@@ -81,13 +82,18 @@ def check(root: Path, folder: str, base: Base, max_rank: int) -> Checked:
     problems = [f"{shown}/{problem}" for problem in _file_problems(path, root.resolve())]
     if problems:  # nothing of it is read then
         raise AdapterRejected(problems)
-    config, problems = read_config(path, shown, max_rank)
     manifest = None
+    unread: list[str] = []
     try:
         manifest = read_manifest(path)
-        problems += [f"{shown}/manifest.json: {problem}" for problem in _identity_problems(manifest, base)]
     except (ArtefactError, OSError, ValueError) as exc:
-        problems.append(str(exc).replace(str(path), shown))
+        unread = [str(exc).replace(str(path), shown)]
+    if manifest is not None and manifest.method not in _SERVED:  # whatever else it holds is no LoRA
+        raise AdapterRejected([f"{shown}/manifest.json: {_unserved(manifest)}"])
+    config, problems = read_config(path, shown, max_rank)
+    problems += unread
+    if manifest is not None:
+        problems += [f"{shown}/manifest.json: {problem}" for problem in _identity_problems(manifest, base)]
     problems += [
         f"{shown}/{WEIGHTS}: {problem}" for problem in _weights_problems(path / WEIGHTS, config, base)
     ]
@@ -111,6 +117,14 @@ def _file_problems(folder: Path, root: Path) -> list[str]:
             elif name in files and not path.is_file():
                 problems.append(f"{relative}: is no regular file; remove it")
     return problems
+
+
+def _unserved(manifest: Manifest) -> str:
+    what = "a base of its own, not an adapter" if manifest.method in ("full", "freeze") else "no plain LoRA"
+    return (
+        f"method is {manifest.method}, whose result is {what}; `pointsman convert` makes one that is served, "
+        "and says what it costs"
+    )
 
 
 def _identity_problems(manifest: Manifest, base: Base) -> list[str]:

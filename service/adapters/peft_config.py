@@ -16,7 +16,7 @@ _PLAIN_INITS = {"gaussian", "eva", "orthogonal", "mica", "lora_ga"}  # leave the
 # key → (the values that mean "not used", what to do about any other)
 _UNSERVED: dict[str, tuple[tuple[object, ...], str]] = {
     "bias": (("none",), "train with bias: none"),
-    "use_dora": ((False, None), "DoRA is not served: merge it, or convert it to LoRA"),
+    "use_dora": ((False, None), "DoRA is not served: `pointsman convert` merges it, or makes a LoRA of it"),
     "modules_to_save": ((None, []), "whole modules are not served: train without modules_to_save"),
     "lora_bias": ((False, None), "train without lora_bias"),
     "fan_in_fan_out": ((False, None), "the base's layers are not transposed: set it to false"),
@@ -74,7 +74,9 @@ def _parse(data: dict[str, Any], max_rank: int) -> tuple[PeftConfig | None, list
         if key in data and data[key] not in unused
     ]
     if data.get("peft_type") != "LORA":
-        problems.append(f"peft_type is {_short(data.get('peft_type'))}; only LORA is served, convert it")
+        problems.append(
+            f"peft_type is {_short(data.get('peft_type'))}; only LORA is served: see `pointsman convert`"
+        )
     problems += _init_problems(data.get("init_lora_weights", True))
     alpha = data.get("lora_alpha")
     if not _is_positive(alpha):
@@ -105,7 +107,8 @@ def _init_problems(init: object) -> list[str]:
         return []
     return [
         f"init_lora_weights is {_short(init)}, which changed the base's own weights when training began; "
-        "convert it to a plain LoRA (PEFT: path_initial_model_for_weight_conversion)"
+        "`pointsman convert` makes a plain LoRA of a run's result, PEFT's "
+        "path_initial_model_for_weight_conversion of others"
     ]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import training.outlook
 import training.preview
 import training.run
 from tests.pointsman.conftest import ROOT, Run
@@ -26,6 +27,24 @@ def test_a_recipe_with_mistakes_is_refused_with_all_of_them(run: Run, tmp_path: 
     assert ended.exit_code == 1
     assert "train.epoch: unknown key" in ended.stderr
     assert "seed: " in ended.stderr
+
+
+def test_check_tells_a_recipe_from_settings(
+    run: Run, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Found:
+        lines = ("served: an adapter of rank 12, as it is", "3 weights [learn]")
+
+    def check(path: Path, overrides: list[str], report: object) -> Found:
+        assert (path, overrides, callable(report)) == (RECIPE, ["seed=2"], True)
+        return Found()
+
+    monkeypatch.setattr(training.outlook, "check", check)
+    ended = run("check", RECIPE, "--set", "seed=2")
+    assert ended.stdout == "\n".join([*Found.lines, f"{RECIPE}: no problems", ""])
+    ended = run("check", config, "--set", "seed=2")
+    assert ended.exit_code == 1
+    assert "--set is for recipes, and this is none" in ended.stderr
 
 
 def test_what_is_said_goes_to_stderr_and_the_artefact_to_stdout(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,6 +63,37 @@ def test_cpt_starts_from_one_thing(tmp_path: Path) -> None:
     assert "give either base (to go on from one) or model (to make one)" in problems(path)[0]
 
 
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"method": "full"}, "lora: belongs to the methods lora, dora, pissa, qlora, not to the method full"),
+        (
+            {"prefix": {"tokens": 4}},
+            "prefix: belongs to the method prefix, not to the method lora; remove it",
+        ),
+        ({"lora.hidden_size": 4}, "lora.hidden_size: unknown key"),
+        ({"method": "dora", "init_adapter": "x"}, "init_adapter: the method dora begins anew"),
+        (
+            {"method": "freeze", "lora": None},
+            "freeze: give one of learn_last, learn_first and learn, found none",
+        ),
+        ({"method": "lorra"}, "method: Input should be 'lora', 'dora'"),
+    ],
+)
+def test_options_that_do_not_belong_to_the_method_are_refused(
+    recipe: Recipe, changes: dict[str, Any], problem: str
+) -> None:
+    assert problem in problems(recipe(**changes))[0]
+
+
+def test_a_method_has_its_own_options_and_no_others(recipe: Recipe) -> None:
+    found = recipes.load(recipe(method="p_tuning", lora=None))
+    assert isinstance(found, SftRecipe)
+    assert found.p_tuning
+    assert (found.p_tuning.tokens, found.lora, found.prefix) == (20, None, None)
+    assert SftRecipe.model_validate(found.model_dump(mode="json")) == found  # as a run's config holds it
+
+
 def test_overrides_change_values_deep_inside(recipe: Recipe) -> None:
     path = recipe()
     changed = recipes.load(path, ["train.steps=9", "data.sources.0.weight=0.5", "seed=3"])
@@ -116,6 +148,7 @@ def test_an_adapter_of_the_demo_is_small() -> None:
     for path in RECIPES.glob("*.yaml"):
         recipe = recipes.load(path)
         if isinstance(recipe, SftRecipe):
+            assert recipe.lora
             weights = shape.layers * sum(recipe.lora.rank * (into + out) for into, out in linear)
             assert 2 * weights < MAX_ADAPTER_BYTES  # bfloat16
 

@@ -50,8 +50,10 @@ def command(recipe: Path, runs: Path) -> subprocess.Popen[str]:
     )
 
 
-def test_a_killed_run_goes_on_and_ends_the_same(recipe: Recipe, tmp_path: Path) -> None:
-    path = recipe(**STEPS)
+@pytest.mark.parametrize("method", ["lora", "prefix"])
+def test_a_killed_run_goes_on_and_ends_the_same(recipe: Recipe, tmp_path: Path, method: str) -> None:
+    steps = dict(STEPS) if method == "lora" else STEPS | {"lora.dropout": 0.0, "lora": None}
+    path = recipe(method=method, **steps)
     runs = tmp_path / "killed"
     process = command(path, runs)
     waited_until = time.monotonic() + 240
@@ -76,7 +78,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(recipe: Recipe, tmp_path: Path) 
 
     # What the process said before it died is what we say: no library's notes to its developers.
     before = [line for line in err.splitlines() if not line.startswith("step ")]
-    assert before == ["loading the training libraries", *told[:3]]
+    assert before == ["loading the training libraries", *told[:4]]
 
 
 @pytest.mark.parametrize("steps", [9, 10])  # within an epoch, and at its end

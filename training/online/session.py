@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from training import base, curves, lora, provenance, rewards, sft, supervised
+from training import base, curves, estimate, lora, provenance, rewards, sft, supervised
 from training.bar import Bar
 from training.curves import Panel
 from training.online import heldout, policy, prompts
@@ -77,6 +77,7 @@ def train(recipe: R, run: RunFolder, report: Report, stage: Callable[[R, Session
     report(f"{len(asked.train):,} prompts to learn from, {len(asked.validation):,} to evaluate on")
 
     model = policy.load(recipe, tokenizer, recipe.train.precision)
+    report(f"{recipe.name}: {estimate.of(model.model, recipe)}")
     sampler = _sampler(recipe, run, model)
     bar = Bar(report)
     session = Session(run, tokenizer, asked, scorers, model, sampler, bar, report, partial(_evaluate, recipe))

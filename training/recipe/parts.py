@@ -106,6 +106,16 @@ class StageRecipe(Document):
     data: Data
     train: Optimisation
 
+    @property
+    def lora_plus(self) -> float:
+        """How many times as fast as A the matrix B of an adapter learns (LoRA+)."""
+        return 1.0
+
+    @property
+    def paged(self) -> bool:
+        """Whether the optimiser's state may move to the CPU where a GPU's memory is short."""
+        return False
+
     @model_validator(mode="after")
     def _readable(self) -> Self:
         for i, source in enumerate(self.data.sources):

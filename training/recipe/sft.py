@@ -3,18 +3,77 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from training.recipe.parts import Lora, Name, StageRecipe
+from training.recipe.methods import (
+    SECTIONS,
+    Freeze,
+    Method,
+    Prefix,
+    PromptTuning,
+    PTuning,
+    PTuningV2,
+    Qlora,
+    SftLora,
+)
+from training.recipe.parts import Name, StageRecipe
 
 
 class SftRecipe(StageRecipe):
-    """Supervised fine-tuning: what the assistant says is learned, and the result is an adapter."""
+    """Supervised fine-tuning: what the assistant says is learned; the method says by which weights.
+
+    A method's options are never None, those of the others always are.
+    """
 
     stage: Literal["sft"]
     alias: Name = Field(description="the adapter's name where it is served")
     base: str = Field(description="folder or hub id of the base")
+    method: Method = Field(default="lora", description="which weights learn; vLLM serves lora and qlora")
     init_adapter: Path | None = Field(default=None, description="artefact folder of an adapter to go on from")
-    lora: Lora = Lora()
+    lora: SftLora | None = None
+    qlora: Qlora | None = None
+    freeze: Freeze | None = None
+    prefix: Prefix | None = None
+    p_tuning: PTuning | None = None
+    p_tuning_v2: PTuningV2 | None = None
+    prompt_tuning: PromptTuning | None = None
+
+    @property
+    def lora_plus(self) -> float:
+        """See :class:`StageRecipe`."""
+        return self.lora.plus if self.lora else 1.0
+
+    @property
+    def paged(self) -> bool:
+        """See :class:`StageRecipe`."""
+        return bool(self.qlora and self.qlora.paged)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _options_of_the_method(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        method = given.get("method", "lora")
+        own = [section for section, methods in SECTIONS.items() if method in methods]
+        return given | {section: {} for section in own if given.get(section) is None}
+
+    @model_validator(mode="after")
+    def _belongs(self) -> Self:
+        problems = [
+            f"{section}: belongs to {_listed(methods)}, not to the method {self.method}; remove it"
+            for section, methods in SECTIONS.items()
+            if getattr(self, section) is not None and self.method not in methods
+        ]
+        if self.init_adapter is not None and self.method not in ("lora", "qlora"):
+            problems.append(f"init_adapter: the method {self.method} begins anew; only lora and qlora go on")
+        if self.method == "pissa" and self.lora and (self.lora.rank_pattern or self.lora.alpha_pattern):
+            problems.append("lora: pissa takes no rank_pattern and no alpha_pattern")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+def _listed(methods: tuple[str, ...]) -> str:
+    return f"the method{'s' if len(methods) > 1 else ''} {', '.join(methods)}"

@@ -52,6 +52,17 @@ def test_a_good_artefact_passes(root: Path, base: Base, base_folder: Path) -> No
     assert check(root, str(folder), base, RANK) == found  # an absolute path inside is the same
 
 
+def test_a_method_that_is_not_served_names_the_way_there(root: Path, base: Base, base_folder: Path) -> None:
+    write_adapter(root / "support", base_folder, manifest={"method": "prefix"}, config={"r": 99})
+    (only,) = problems(root, base)
+    assert only.startswith("support/manifest.json: method is prefix, whose result is no plain LoRA")
+    assert "`pointsman convert`" in only
+    write_adapter(root / "support", base_folder, manifest={"method": "full"})
+    assert "is a base of its own, not an adapter" in problems(root, base)[0]
+    write_adapter(root / "support", base_folder, manifest={"method": "qlora"})
+    assert check(root, "support", base, 16).manifest.method == "qlora"
+
+
 @pytest.mark.parametrize("dtype", ["F16", "BF16", "F64"])
 def test_other_floating_types_pass(root: Path, base: Base, base_folder: Path, dtype: str) -> None:
     write_adapter(root / "support", base_folder)
@@ -79,7 +90,7 @@ def test_other_floating_types_pass(root: Path, base: Base, base_folder: Path, dt
         ({"lora_bias": True}, "lora_bias is true"),
         ({"modules_to_save": ["lm_head"]}, 'modules_to_save is ["lm_head"]'),
         ({"init_lora_weights": "pissa_niter_16"}, 'init_lora_weights is "pissa_niter_16"'),
-        ({"init_lora_weights": "olora"}, "convert it to a plain LoRA"),
+        ({"init_lora_weights": "olora"}, "`pointsman convert` makes a plain LoRA"),
         ({"layer_replication": [[0, 1]]}, "layer_replication is [[0, 1]]"),
         ({"trainable_token_indices": [1]}, "trainable_token_indices is [1]"),
         ({"target_parameters": ["mlp.experts"]}, "target_parameters is"),

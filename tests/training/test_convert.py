@@ -1,0 +1,132 @@
+"""Every method's result becomes what the gateway takes, at an error that is measured and bounded."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pointsman import artefact
+from service.adapters.base import read_base
+from service.adapters.checks import Checked, check
+from service.errors import AdapterRejected
+from service.settings import EngineSettings
+from tests.training.conftest import Recipe
+from tests.training.rows import CONVERSATIONS
+from tests.training.test_methods import METHODS
+from tests.training.test_run import quiet
+from training import run
+from training.convert import Options, convert
+from training.convert.fidelity import measure
+from training.convert.low_rank import between, of_changes
+from training.errors import ConversionError
+from training.token_rows import TokenRows
+
+Ways = dict[str, tuple[Options, float]]
+WAYS: Ways = {  # method → how it becomes a LoRA, and the error that is allowed, nats per token
+    "pissa": (Options(), 1e-6),  # exact
+    "qlora": (Options(), 1e-2),  # as it is, on the base as it was
+    "dora": (Options(rank=32), 1e-6),  # exact, as no layer has a higher rank
+    "freeze": (Options(rank=32), 1e-3),  # norms are lost
+    "prefix": (Options(rank=8, steps=12, learning_rate=0.01), 1.0),
+}
+
+
+def registered(adapters: Path, base: Path, tmp_path: Path) -> Checked:
+    """What the gateway's own checks say about the folder ``served``."""
+    settings = EngineSettings(model=str(base), model_name="demo")
+    return check(adapters, "served", read_base(settings, tmp_path / "state"), 64)
+
+
+@pytest.mark.parametrize("method", WAYS)
+def test_a_result_becomes_a_lora_that_the_gateway_takes(
+    recipe: Recipe, base: Path, tmp_path: Path, method: str
+) -> None:
+    options, allowed = WAYS[method]
+    changes: dict[str, Any] = {"lora": None} | METHODS[method] | {"train.batch_rows": 2}
+    made = run.train(recipe(method=method, **changes), runs=tmp_path, report=quiet)
+    adapters = tmp_path / "adapters"
+    shutil.copytree(made, adapters / "served")
+    if method == "qlora":
+        assert registered(adapters, base, tmp_path).manifest.method == "qlora"
+    else:
+        with pytest.raises(AdapterRejected, match=rf"method is {method}.*`pointsman convert`"):
+            registered(adapters, base, tmp_path)
+
+    shutil.rmtree(adapters / "served")
+    found = convert(made, "lora", adapters / "served", options, quiet)
+    assert found.kl < allowed
+    manifest = registered(adapters, base, tmp_path).manifest
+    assert (manifest.method, manifest.converted_from, manifest.base) == (
+        "lora",
+        method,
+        artefact.identify_base(base),
+    )
+    assert manifest.metrics["convert_kl"] == found.kl
+    assert ("convert_weight_error" in manifest.metrics) == (method not in ("prefix", "qlora"))
+
+    if method == "prefix":
+        with pytest.raises(ConversionError, match="prefix changes no weight of the base"):
+            convert(made, "base", tmp_path / "whole", options, quiet)
+        once = Options(rank=1, steps=1, max_kl=1e-9)
+        with pytest.raises(ConversionError, match=r"nats per token away from .*, over --max-kl 1e-09"):
+            convert(made, "lora", tmp_path / "refused", once, quiet)
+        assert not [path for path in tmp_path.iterdir() if path.name.startswith("refused")]
+        recipe(CONVERSATIONS[1:], method=method, **changes)  # other rows in the same file
+        with pytest.raises(ConversionError, match="holds other rows than"):
+            convert(made, "lora", tmp_path / "refused", options, quiet)
+    else:
+        whole = convert(made, "base", tmp_path / "whole", options, quiet)
+        assert whole.kl < max(allowed, 1e-4)  # rounded to bfloat16
+        assert artefact.read_manifest(tmp_path / "whole").method == "full"
+
+
+def test_the_difference_of_two_updates_keeps_all_of_it_in_twice_the_rank() -> None:
+    rng = torch.Generator().manual_seed(0)
+
+    def update() -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+        return {"m": (torch.randn(2, 7, generator=rng), torch.randn(9, 2, generator=rng))}
+
+    start, end = update(), update()
+    change = end["m"][1] @ end["m"][0] - start["m"][1] @ start["m"][0]
+    found = between(start, end, None)
+    a, b = found.matrices["m"]
+    assert (a.shape, b.shape, found.rank) == ((4, 7), (9, 4), 4)
+    assert torch.allclose((b @ a).float(), change, atol=1e-5)
+    assert found.error < 1e-6
+
+
+def test_what_a_rank_loses_is_what_the_singular_values_say() -> None:
+    change = torch.diag(torch.tensor([3.0, 4.0, 0.0]))
+    found = of_changes({"m": change}, rank=1)
+    a, b = found.matrices["m"]
+    assert torch.allclose((b @ a).float(), torch.diag(torch.tensor([0.0, 4.0, 0.0])), atol=1e-6)
+    assert found.error == pytest.approx(3 / 5)  # √(3² / (3² + 4²))
+    wide = of_changes({"m": change, "n": torch.ones(1, 5)}, rank=2)
+    assert [tuple(a.shape) for a, _ in wide.matrices.values()] == [(2, 3), (2, 5)]  # of one rank, by zeros
+
+
+def test_the_error_is_the_divergence_of_what_is_said_next() -> None:
+    """By hand: own (3/4, 1/4), converted (1/2, 1/2): KL = 3/4 ln 3/2 + 1/4 ln 1/2 = 0.1308."""
+
+    class Says(torch.nn.Module):
+        def __init__(self, *probabilities: float) -> None:
+            super().__init__()
+            self.logits = torch.tensor(probabilities).log()
+
+        def forward(self, input_ids: torch.Tensor) -> Any:
+            count = input_ids.shape[1] + 5  # five virtual tokens stand before the text
+            return type("Out", (), {"logits": self.logits.expand(1, count, -1)})
+
+    mask = np.array([False, True, False, True])
+    rows = TokenRows(np.array([1, 0, 1, 0], np.int32), mask, np.array([4]))
+    found = measure(Says(0.75, 0.25), Says(0.5, 0.5), rows)
+    assert found.tokens == 2
+    assert found.kl == pytest.approx(0.1308, abs=1e-4)
+    assert (found.own_loss, found.loss) == pytest.approx((0.2877, 0.6931), abs=1e-4)
+    assert found.top1 == 1.0
+    assert measure(Says(0.75, 0.25), Says(0.25, 0.75), rows).top1 == 0.0

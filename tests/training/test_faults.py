@@ -1,0 +1,72 @@
+"""Memory and disk that run out are one clear message, and no checkpoint is lost by it."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import SafetensorError
+
+from pointsman import artefact
+from tests.training.conftest import Recipe
+from tests.training.test_methods import METHODS
+from tests.training.test_resume import untimed
+from tests.training.test_run import metrics, quiet
+from training import faults, run, trainer
+from training.errors import DiskFull, OutOfMemory
+
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize(
+    ("raised", "named"),
+    [
+        (MemoryError(), OutOfMemory),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), OutOfMemory),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), OutOfMemory),
+        (FULL, DiskFull),
+        (RuntimeError("PytorchStreamWriter failed writing file data/0: file write failed"), DiskFull),
+        (
+            SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"),
+            DiskFull,
+        ),
+        (RuntimeError("shapes differ"), RuntimeError),
+        (FileNotFoundError(errno.ENOENT, "no such file"), FileNotFoundError),
+    ],
+)
+def test_what_runs_out_is_named(raised: Exception, named: type[Exception], tmp_path: Path) -> None:
+    with pytest.raises(named) as caught, faults.named(tmp_path):
+        raise raised
+    assert type(caught.value) is named
+
+
+@pytest.mark.parametrize("method", ["full", "prefix", "pissa"])
+def test_a_full_disk_leaves_the_last_checkpoint_and_the_run_goes_on(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    options: dict[str, Any] = {"lora": None} | METHODS[method] | {"train.batch_rows": 2}
+    path = recipe(method=method, **options, **{"train.steps": 7, "train.save_every": 2})
+    whole = run.train(path, runs=tmp_path / "whole", report=quiet)
+    save = trainer._Trainer._save
+
+    def fills(self: Any, output_dir: str, state_dict: Any = None) -> None:
+        save(self, output_dir, state_dict)
+        if output_dir.endswith("-6"):
+            raise FULL
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer._Trainer, "_save", fills)
+        with pytest.raises(DiskFull, match=r"tiny can't be written, the disk is full \(.*No space left"):
+            run.train(path, runs=tmp_path, report=quiet)
+    told: list[str] = []
+    resumed = run.train(path, runs=tmp_path, report=told.append)
+    assert any("going on after step 4" in line for line in told)
+    files = sorted(file.name for file in whole.glob("*.safetensors"))
+    assert [artefact.sha256_file(resumed / name) for name in files] == [
+        artefact.sha256_file(whole / name) for name in files
+    ]
+    assert untimed(metrics(tmp_path / "tiny")) == untimed(metrics(tmp_path / "whole" / "tiny"))

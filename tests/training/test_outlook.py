@@ -1,0 +1,86 @@
+"""What is known before a run begins: how its result is served, and what it needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pointsman.document import DocumentError
+from tests.training.conftest import Recipe
+from tests.training.rows import said
+from tests.training.test_methods import METHODS
+from tests.training.test_run import quiet
+from training import base as bases
+from training import estimate, methods, outlook
+from training import recipe as recipes
+from training.errors import BaseError, NothingToLearn
+from training.estimate import duration
+from training.recipe import SftRecipe
+
+SERVED = {
+    "lora": "an adapter of rank 4, as it is",
+    "qlora": "an adapter of rank 4, as it is",
+    "dora": "not as it is; `pointsman convert --to lora` gives a LoRA by singular values, --to base: merged",
+    "pissa": "not as it is; `pointsman convert --to lora` gives a LoRA, exact, --to base: merged",
+    "full": "not as it is; `pointsman convert --to lora` gives a LoRA by singular values, --to base: its",
+    "freeze": "not as it is; `pointsman convert --to lora` gives a LoRA by singular values, --to base: its",
+    "prefix": "not as it is; `pointsman convert --to lora` gives a LoRA by distillation",
+    "p_tuning": "not as it is; `pointsman convert --to lora` gives a LoRA by distillation",
+    "p_tuning_v2": "not as it is; `pointsman convert --to lora` gives a LoRA by distillation",
+    "prompt_tuning": "not as it is; `pointsman convert --to lora` gives a LoRA by distillation",
+}
+
+
+def loaded(path: Path) -> SftRecipe:
+    found = recipes.load(path)
+    assert isinstance(found, SftRecipe)
+    return found
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_is_counted_without_weights_is_what_learns(recipe: Recipe, base: Path, method: str) -> None:
+    plan = loaded(recipe(method=method, **{"lora": None} | METHODS[method]))
+    assert outlook.served(plan).startswith(SERVED[method])
+    before = estimate.of(methods.outline(plan), plan)
+    assert before == estimate.of(methods.prepared(plan, methods.plain_base(plan)), plan)
+    assert (before.trainable == before.parameters) == (method == "full")
+    assert before.optimiser == 8 * before.trainable
+
+
+def test_a_recipe_is_looked_at_with_its_data(recipe: Recipe) -> None:
+    found = outlook.check(recipe(**{"train.steps": None, "train.epochs": 2.0}), ["train.accumulate=3"], quiet)
+    assert found.steps == 8  # two epochs of 40 rows in steps of 12
+    assert found.tokens
+    assert found.seconds
+    assert [line.partition(" ")[0] for line in found.lines] == ["served:", "4,352", "8"]
+    with pytest.raises(NothingToLearn, match=r"longer than max_tokens \(16\)"):
+        outlook.check(recipe([said("red? " * 30, "green")] * 4, **{"data.max_tokens": 16}), [], quiet)
+    with pytest.raises(BaseError, match="can't be loaded"):
+        outlook.check(recipe(base="no/such/folder"), [], quiet)
+    with pytest.raises(DocumentError, match="belongs to the method prefix"):
+        outlook.check(recipe(prefix={"tokens": 3}), [], quiet)
+
+
+def test_the_activations_are_about_what_torch_keeps_for_the_way_back(recipe: Recipe, base: Path) -> None:
+    plan = loaded(recipe(method="full", lora=None, **{"train.batch_rows": 2, "data.max_tokens": 250}))
+    model: Any = bases.load_model(str(base))
+    fixed = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in fixed:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        held = model.model(input_ids=torch.zeros(2, 256, dtype=torch.long)).last_hidden_state
+    assert held.requires_grad
+    assert estimate.of(model, plan).activations == pytest.approx(sum(kept.values()), rel=0.5)
+
+
+def test_durations_are_said_in_the_unit_that_suits_them() -> None:
+    assert [duration(s) for s in (0.2, 89, 91, 5000, 9000)] == ["1 s", "89 s", "2 min", "83 min", "2.5 h"]

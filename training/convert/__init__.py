@@ -1,0 +1,5 @@
+"""Conversion: the result of any method becomes a LoRA or a base for vLLM, at a cost that is measured."""
+
+from training.convert.convert import TARGETS, Options, convert
+
+__all__ = ["TARGETS", "Options", "convert"]

@@ -1,0 +1,181 @@
+"""``pointsman convert``: the way from each method's result to what vLLM serves.
+
+========================  ==========================================  ==============================
+method                    to lora                                     to base
+========================  ==========================================  ==============================
+lora, qlora               as it is                                    merged into the base
+pissa                     exact, of twice the rank                    merged into the base
+dora                      truncated by singular values                merged into the base
+full, freeze              truncated by singular values                as it is
+prefix, prompt, p tuning  distilled                                   none
+========================  ==========================================  ==============================
+
+QLoRA's update is merged into the base as it was, never into its 4-bit form (PEFT #2321).
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pointsman import artefact
+from training import base, lora, methods, provenance
+from training.convert import low_rank
+from training.convert.distil import distil
+from training.convert.fidelity import Fidelity, measure
+from training.convert.result import Result, opened
+from training.errors import ConversionError
+from training.prepare import Prepared, Report
+from training.recipe import SftRecipe
+from training.token_rows import TokenRows
+
+Target = Literal["lora", "base"]
+TARGETS: tuple[Target, ...] = ("lora", "base")
+RANK = 16  # of a truncated or distilled LoRA, where none is given
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a conversion goes, where it can go in several ways."""
+
+    rank: int | None = None  # of the LoRA
+    steps: int = 300  # of distillation
+    learning_rate: float = 3e-3  # of distillation, the highest
+    max_kl: float | None = None  # nats per token
+
+
+def convert(result: Path, to: Target, out: Path, options: Options, report: Report) -> Fidelity:
+    """Convert the artefact in ``result`` and write the new one to ``out``; both are compared before.
+
+    Raises:
+        ArtefactError, ConversionError: it can't be converted so, or ``out`` exists.
+        ConversionError: the error is over ``options.max_kl``; nothing is written then.
+    """
+    source = opened(result)
+    if out.exists():
+        raise ConversionError(f"{out} exists; choose another folder, or remove it")
+    report(f"{source.version}: {route(source.recipe, to)}")
+    rows = source.rows(report)
+    growing = out.with_name(out.name + ".growing")
+    shutil.rmtree(growing, ignore_errors=True)
+    growing.mkdir(parents=True)
+    try:
+        own = source.model()
+        error = WAYS[to](source, own, rows, options=options, folder=growing, report=report)
+        served = (
+            base.load_model(str(growing)).eval() if to == "base" else lora.load(source.base_model(), growing)
+        )
+        found = measure(own, served, rows.validation)
+        report(f"measured: {found}")
+        if options.max_kl is not None and found.kl > options.max_kl:
+            raise ConversionError(
+                f"the converted model is {found.kl:.2e} nats per token away from {source.version}, over "
+                f"--max-kl {options.max_kl:g}; {_advice(source.recipe)}"
+            )
+        _write_manifest(growing, source, to, found, error)
+        growing.rename(out)
+    finally:
+        shutil.rmtree(growing, ignore_errors=True)
+    return found
+
+
+def route(recipe: SftRecipe, to: Target = "lora") -> str:
+    """How the result of ``recipe`` becomes ``to``, in words.
+
+    Raises:
+        ConversionError: there is no way.
+    """
+    method = recipe.method
+    if method in methods.BASES:
+        return "its weights are a base as they are" if to == "base" else "a LoRA by singular values"
+    if recipe.lora is None:
+        if to == "base":
+            raise ConversionError(
+                f"{method} changes no weight of the base, so there is no base to make; use --to lora"
+            )
+        return "a LoRA by distillation"
+    if to == "base":
+        return "merged into the base"
+    return {"pissa": "a LoRA, exact", "dora": "a LoRA by singular values"}.get(method, "a LoRA as it is")
+
+
+def _to_lora(
+    source: Result, own: Any, rows: Prepared[TokenRows], *, options: Options, folder: Path, report: Report
+) -> float | None:
+    recipe, rank = source.recipe, options.rank or RANK
+    if recipe.method == "pissa":
+        start = lora.read(source.folder / methods.PISSA_START)
+        found = low_rank.between(start, lora.matrices(own), options.rank)
+    elif recipe.method == "dora":
+        found = low_rank.of_models(source.base_model(), source.merged_model(), rank)
+    elif recipe.method in methods.BASES:
+        found = low_rank.of_models(source.base_model(), own, rank)
+    elif recipe.lora:
+        for name in (artefact.WEIGHTS, artefact.CONFIG):
+            shutil.copyfile(source.folder / name, folder / name)
+        return None
+    else:
+        student = distil(
+            own,
+            source.base_model(),
+            rows.train,
+            rank=rank,
+            steps=options.steps,
+            learning_rate=options.learning_rate,
+            seed=recipe.seed,
+            report=report,
+        )
+        lora.write(lora.matrices(student), folder, recipe.base)
+        return None
+    if not found.matrices:
+        raise ConversionError(f"{source.folder} changed no linear layer of its base, so a LoRA can't hold it")
+    if found.left_out:
+        report(f"{found.left_out:,} weights outside the linear layers changed too; a LoRA can't hold those")
+    report(f"rank {found.rank}: {found.error:.2e} of the change of the weights is lost")
+    lora.write(found.matrices, folder, recipe.base)
+    return found.error
+
+
+def _to_base(
+    source: Result, own: Any, rows: Prepared[TokenRows], *, options: Options, folder: Path, report: Report
+) -> float | None:
+    base.save(source.merged_model(), base.load_tokenizer(source.recipe.base), folder)
+    return None
+
+
+WAYS = {"lora": _to_lora, "base": _to_base}
+
+
+def _advice(recipe: SftRecipe) -> str:
+    if recipe.lora or recipe.method in methods.BASES:
+        return "raise --rank, or use --to base"
+    return "raise --rank or --steps"
+
+
+def _write_manifest(folder: Path, source: Result, to: Target, found: Fidelity, error: float | None) -> None:
+    measured = {
+        "convert_kl": found.kl,
+        "convert_top1": found.top1,
+        "convert_own_loss": found.own_loss,
+        "convert_loss": found.loss,
+        "convert_tokens": float(found.tokens),
+    }
+    if error is not None:
+        measured["convert_weight_error"] = error
+    artefact.write_manifest(
+        folder,
+        source.manifest.model_copy(
+            update={
+                "method": "full" if to == "base" else "lora",
+                "converted_from": source.recipe.method,
+                "parent": source.version,
+                "metrics": source.manifest.metrics | measured,
+                "code": provenance.code(),
+                "libraries": provenance.libraries(),
+                "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            }
+        ),
+    )

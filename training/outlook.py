@@ -1,0 +1,120 @@
+"""``pointsman check RECIPE``: whether a run can begin, what it will need, and how its result is served.
+
+Reads the data as the run will, so every bad row is found; the base's weights are not loaded.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from training import base, estimate, lora, methods
+from training import recipe as recipes
+from training.convert.convert import route
+from training.estimate import Estimate, duration
+from training.online import prompts
+from training.prepare import Report
+from training.recipe import CptRecipe, OnlineRecipe, Recipe, RmRecipe, SftRecipe
+from training.run import PARTS
+
+_SIDE = 1024  # of the matrices by which this machine's speed is measured
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is known of a run before it begins."""
+
+    recipe: Recipe
+    served: str  # how the result is served, in words
+    estimate: Estimate
+    tokens: int | None  # that the run reads; None where its tokenizer is yet to be made
+    steps: int | None
+    seconds: float | None  # at the speed of plain products of matrices on this machine's CPU, or GPU
+
+    @property
+    def lines(self) -> list[str]:
+        """All of it in words."""
+        found = [f"served: {self.served}", str(self.estimate)]
+        if self.tokens is not None and self.seconds is not None:
+            found.append(
+                f"{self.steps:,} steps over {self.tokens:,} tokens; {duration(self.seconds)} at the least, "
+                "at this machine's speed of plain products of matrices"
+            )
+        return found
+
+
+def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
+    """Look at the recipe in ``path`` and at its data.
+
+    Raises:
+        DocumentError: the recipe is wrong.
+        TrainingError: its base or its data are.
+    """
+    recipe = recipes.load(path, overrides)
+    needed = estimate.of(_outline(recipe), recipe)
+    if isinstance(recipe, OnlineRecipe):  # how long answers will be, nobody knows
+        prompts.prepared(recipe.data, base.load_tokenizer(recipe.base), recipe.seed)
+        return Outlook(recipe, served(recipe), needed, None, recipe.train.steps, None)
+    if recipe.base is None:
+        return Outlook(recipe, served(recipe), needed, None, recipe.train.steps, None)
+    rows = PARTS[recipe.stage][1].prepare(recipe, recipe.base, report).train
+    at_once = recipe.train.batch_rows * recipe.train.accumulate
+    each = rows.tokens / len(rows)  # a row, or a block that is packed of several
+    sequences = float(len(rows))
+    if recipe.stage == "cpt":
+        sequences, each = rows.tokens / recipe.data.max_tokens, float(recipe.data.max_tokens)
+    steps = recipe.train.steps or math.ceil(math.ceil(sequences / at_once) * recipe.train.epochs)
+    tokens = round(steps * at_once * each)
+    passes = 4 * needed.parameters + 2 * needed.trainable  # forward, back to the inputs, to the weights
+    return Outlook(recipe, served(recipe), needed, tokens, steps, tokens * passes / _speed())
+
+
+def served(recipe: Recipe) -> str:
+    """How the result of ``recipe`` will be served."""
+    if isinstance(recipe, CptRecipe):
+        return "a base of its own, by the settings' engine.model"
+    if isinstance(recipe, RmRecipe):
+        return "not at all: a reward model scores answers for ppo and grpo"
+    if not isinstance(recipe, SftRecipe):
+        return f"an adapter of rank {recipe.lora.rank}, as it is"
+    rank = f" of rank {max([recipe.lora.rank, *recipe.lora.rank_pattern.values()])}" if recipe.lora else ""
+    if recipe.method in ("lora", "qlora"):
+        return f"an adapter{rank}, as it is"
+    ways = f"`pointsman convert --to lora` gives {route(recipe, 'lora')}"
+    if recipe.method in methods.BASES or recipe.lora:
+        ways += f", --to base: {route(recipe, 'base')}"
+    return f"not as it is; {ways}"
+
+
+def _outline(recipe: Recipe) -> Any:
+    """The model without weights, those marked that learn."""
+    if isinstance(recipe, SftRecipe):
+        return methods.outline(recipe)
+    if isinstance(recipe, CptRecipe):
+        if recipe.base is not None:
+            return base.load_outline(recipe.base)
+        assert recipe.model
+        assert recipe.tokenizer
+        return base.outline_of(recipe.model, recipe.tokenizer.vocab_size)
+    plain = base.load_outline(recipe.base)
+    if isinstance(recipe, RmRecipe) and recipe.method == "full":
+        return plain
+    return lora.add(plain, recipe.lora, recipe.seed)
+
+
+def _speed() -> float:
+    """Floating-point operations per second of a product of matrices here: the best of three."""
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    matrix = torch.ones(_SIDE, _SIDE, device=device)
+    best = math.inf
+    for _ in range(3):
+        began = time.perf_counter()
+        float((matrix @ matrix)[0, 0])
+        best = min(best, time.perf_counter() - began)
+    return 2 * _SIDE**3 / best

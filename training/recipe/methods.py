@@ -1,0 +1,101 @@
+"""The methods of sft: which weights learn, and the options that each method has.
+
+The options stand under a key of their own, which is refused where the method has no use for it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from pointsman.document import Document
+from training.recipe.parts import Lora
+
+Method = Literal[
+    "lora", "dora", "pissa", "qlora", "full", "freeze", "prefix", "p_tuning", "p_tuning_v2", "prompt_tuning"
+]
+SECTIONS: dict[str, tuple[Method, ...]] = {  # key of options → the methods that have them
+    "lora": ("lora", "dora", "pissa", "qlora"),
+    "qlora": ("qlora",),
+    "freeze": ("freeze",),
+    "prefix": ("prefix",),
+    "p_tuning": ("p_tuning",),
+    "p_tuning_v2": ("p_tuning_v2",),
+    "prompt_tuning": ("prompt_tuning",),
+}
+
+
+class SftLora(Lora):
+    """A low-rank update with the refinements that sft has."""
+
+    targets: tuple[str, ...] | None = Field(
+        default=None, min_length=1, description="names of the linear layers it is put on, such as q_proj; all"
+    )
+    rslora: bool = Field(default=False, description="scale by alpha / √rank (rsLoRA, arXiv:2312.03732)")
+    plus: float = Field(
+        default=1.0, gt=0, description="B learns this many times as fast as A (LoRA+, arXiv:2402.12354: 16)"
+    )
+    rank_pattern: dict[str, int] = Field(
+        default_factory=dict, description="other ranks by module name or regular expression"
+    )
+    alpha_pattern: dict[str, int] = Field(default_factory=dict, description="other alphas, likewise")
+
+
+class Qlora(Document):
+    """A base of 4-bit normal floats under the adapter (arXiv:2305.14314)."""
+
+    double_quantisation: bool = Field(default=True, description="the scales are quantised too")
+    paged: bool = Field(
+        default=True, description="on a GPU the optimiser's state moves to the CPU where memory is short"
+    )
+
+
+class Freeze(Document):
+    """Some weights learn, all others stay as they are. One of the three is given."""
+
+    learn_last: int | None = Field(default=None, gt=0, description="the last n layers learn")
+    learn_first: int | None = Field(default=None, gt=0, description="the first n layers learn")
+    learn: str | None = Field(
+        default=None, description="weights whose name holds this regular expression learn"
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        given = [name for name in ("learn_last", "learn_first", "learn") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"give one of learn_last, learn_first and learn, found {' and '.join(given) or 'none'}"
+            )
+        return self
+
+
+class Virtual(Document):
+    """Tokens that nobody writes: learned vectors before the text."""
+
+    tokens: int = Field(default=20, gt=0, description="how many")
+
+
+class Prefix(Virtual):
+    """Keys and values for every layer, made by a small network (prefix tuning, arXiv:2101.00190)."""
+
+    hidden_size: int = Field(default=512, gt=0, description="inner width of that network")
+
+
+class PTuning(Virtual):
+    """Input embeddings, made by a small network (P-tuning, arXiv:2103.10385)."""
+
+    hidden_size: int = Field(default=128, gt=0, description="inner width of that network")
+    encoder: Literal["mlp", "lstm"] = Field(default="mlp", description="its kind")
+
+
+class PTuningV2(Virtual):
+    """Keys and values for every layer, learned as they are (P-tuning v2, arXiv:2110.07602)."""
+
+
+class PromptTuning(Virtual):
+    """Input embeddings, learned as they are (arXiv:2104.08691)."""
+
+    text: str | None = Field(
+        default=None, min_length=1, description="words to begin with; left out, tokens drawn by chance"
+    )
