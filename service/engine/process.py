@@ -77,8 +77,13 @@ class EngineProcess:
         """Wait until the engine is dead or hangs; which process it was, as a sentence's end."""
         assert self._guardian is not None
         assert self._client is not None
+        guardian = psutil.Process(self._guardian.pid)
         deaths = [asyncio.create_task(_named(_ended(self._guardian), "its API server ended"))]
-        for process in psutil.Process(self._guardian.pid).children(recursive=True):
+        deaths += [  # the guardian ends as well, but takes the time to clear up
+            asyncio.create_task(_named(_exit_of(process.pid), "its API server ended"))
+            for process in guardian.children()
+        ]
+        for process in guardian.children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
                 title = " ".join(process.cmdline())
                 if title.startswith(_TITLE):
@@ -188,8 +193,11 @@ async def _ended(child: subprocess.Popen[bytes]) -> None:
 
 
 async def _exit_of(pid: int) -> None:
-    """Wait for the end of a process that is not our child."""
-    descriptor = os.pidfd_open(pid)
+    """Wait for the end of a process that is not our child, or has ended already."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     loop.add_reader(descriptor, ended.set)
     try:
