@@ -122,7 +122,8 @@ class Encoder:
 
 def _quieten() -> None:
     """Keep the libraries' notes to developers, and their bars, off the terminal; errors still come."""
-    logging.getLogger("torch").setLevel(logging.ERROR)
+    for library in ("torch", "bitsandbytes"):
+        logging.getLogger(library).setLevel(logging.ERROR)
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
