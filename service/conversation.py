@@ -58,6 +58,19 @@ def check_choices(body: Mapping[str, Any], most: int) -> None:
         raise InvalidRequest(f"prompt holds {prompts} prompts; at most {most} are taken", "prompt")
 
 
+def check_stop(body: Mapping[str, Any]) -> None:
+    """Make sure of ``stop``, which chains look at before the engine does.
+
+    Raises:
+        InvalidRequest: neither a text nor a list of texts.
+    """
+    stop = body.get("stop")
+    texts = stop if isinstance(stop, list) else [] if stop is None else [stop]
+    for text in texts:
+        if not isinstance(text, str):
+            raise InvalidRequest(f"stop must be a text or a list of texts, found {_kind(text)}", "stop")
+
+
 def conversation_key(body: Mapping[str, Any]) -> str:
     """The same for every turn of one conversation: a hash of its messages up to the first of the user.
 

@@ -23,7 +23,7 @@ venv=$root/.venv
 stamp=$venv/.made-for-$accel
 
 [[ -f $lock ]] || fail "ACCEL=$accel is not known; use ACCEL=cpu or ACCEL=cuda"
-[[ $(uname -s) == Linux ]] || fail "vLLM's wheels are for Linux; this is $(uname -s): use the container or a Linux machine"
+[[ $(uname -s) == Linux ]] || fail "vLLM's wheels are for Linux; this is $(uname -s): use a Linux machine"
 
 python=""
 for candidate in python3 python3.12 python3.11; do

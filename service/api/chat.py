@@ -18,7 +18,7 @@ router = APIRouter(dependencies=[Depends(client_only)])
 
 @router.post("/v1/chat/completions")
 async def chat(request: Request, gateway: Running, record: Recorded) -> Response:
-    """Answer a conversation; the way of a request is told in docs."""
+    """Answer a conversation."""
     gateway.exchange.check()
     body = await json_object(request)
     record.streamed = body.get("stream") is True

@@ -27,6 +27,7 @@ COMMANDS = [
     ["check"],
     ["route"],
     ["train"],
+    ["convert"],
     ["data", "preview"],
     ["adapters", "list"],
     ["adapters", "check"],

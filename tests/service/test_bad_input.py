@@ -85,6 +85,8 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
     ),
     ({"model": "support", "messages": [USER], "n": 10_000}, 400, "n"),
     ({"model": "auto", "messages": [USER], "stream": "yes"}, 400, "stream"),
+    ({"model": "auto", "messages": [USER], "stop": 5}, 400, "stop"),
+    ({"model": "support", "messages": [USER], "stop": ["\n", 1]}, 400, "stop"),
     ({"model": "auto", "messages": [USER], "stream_options": {}}, 400, "stream_options"),
     ({"model": "auto", "messages": [USER], "stream": True, "stream_options": 1}, 400, "stream_options"),
 ]
