@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, get_args
@@ -10,12 +10,13 @@ from typing import Any, get_args
 import pytest
 
 from deploy.demo import tools
-from deploy.demo.cases.cases import load
+from deploy.demo.cases.cases import HANDWRITTEN, load
 from deploy.demo.text.policy import STATED
 from deploy.demo.text.sample import Intent, Language, Sample
 from deploy.demo.text.support import _CHINESE_CITIES
 
 CASES = load()
+STRANGERS = load(HANDWRITTEN.with_name("strangers.jsonl"))  # their writer had seen nothing of the demo's text
 TOOLS: dict[str, tuple[str, Callable[..., dict[str, Any]]]] = {
     "track_parcel": ("track_parcel", tools.track_parcel),
     "change_address": ("change_address", tools.change_address),
@@ -30,8 +31,8 @@ LESS = re.compile(
 )
 
 
-def of(*intents: str) -> list[Sample]:
-    return [case for case in CASES if case.intent in intents]
+def of(*intents: str, cases: Sequence[Sample] = CASES) -> list[Sample]:
+    return [case for case in cases if case.intent in intents]
 
 
 def said(case: Sample) -> str:
@@ -52,6 +53,12 @@ def test_every_intent_and_language_has_sixteen_different_cases() -> None:
     assert len({said(case) for case in CASES}) == len(CASES)
 
 
+def test_strangers_asked_twenty_of_each_and_nothing_twice() -> None:
+    counted = Counter((case.intent, case.language) for case in STRANGERS)
+    assert counted == {(i, lang): 20 for i in get_args(Intent) for lang in get_args(Language)}
+    assert len({said(case) for case in (*CASES, *STRANGERS)}) == len(CASES) + len(STRANGERS)
+
+
 def test_about_a_tenth_are_follow_ups() -> None:
     follow_ups = [case for case in CASES if len(case.messages) > 1]
     assert 0.08 <= len(follow_ups) / len(CASES) <= 0.12
@@ -59,7 +66,7 @@ def test_about_a_tenth_are_follow_ups() -> None:
         assert [message["role"] for message in case.messages] == ["user", "assistant", "user"]
 
 
-@pytest.mark.parametrize("case", of(*TOOLS), ids=said)
+@pytest.mark.parametrize("case", [*of(*TOOLS), *of(*TOOLS, cases=STRANGERS)], ids=said)
 def test_a_tool_case_expects_what_the_tool_gives(case: Sample) -> None:
     name, tool = TOOLS[case.intent]
     given = arguments(case)
@@ -88,7 +95,9 @@ def test_every_status_and_reason_occurs_in_both_languages() -> None:
         assert reasons == set(tools.REASONS)
 
 
-@pytest.mark.parametrize("case", of("refund", "customs"), ids=said)
+@pytest.mark.parametrize(
+    "case", [*of("refund", "customs"), *of("refund", "customs", cases=STRANGERS)], ids=said
+)
 def test_a_policy_case_expects_one_fact_of_its_intent(case: Sample) -> None:
     facts = [
         tuple(part.format(refund_days=30) for part in stated[case.language])
