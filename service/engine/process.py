@@ -99,9 +99,8 @@ class EngineProcess:
             await asyncio.gather(*deaths, return_exceptions=True)
 
     async def kill(self) -> None:
-        """End every process of the child; returns when they are gone."""
+        """End every process of the child; returns when they are gone. Cancelled, it can be called again."""
         guardian, client = self._guardian, self._client
-        self._guardian = self._client = None
         if guardian is not None:
             group = guardian.pid
             if guardian.stdin is not None:
@@ -113,6 +112,7 @@ class EngineProcess:
             await _ended(guardian)
         if client is not None:
             await client.aclose()
+        self._guardian = self._client = None
 
     def _spawn(self, port: int) -> subprocess.Popen[bytes]:
         """The guardian with vLLM under it.

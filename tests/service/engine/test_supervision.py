@@ -171,6 +171,22 @@ async def test_stopping_in_the_middle_of_a_start_leaves_nothing(tmp_path: Path) 
     assert processes(tmp_path) == []
 
 
+async def test_a_kill_that_is_cancelled_halfway_is_done_by_the_next(tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"environment": {"TEST_STATE": str(tmp_path)}})
+    process = EngineProcess(settings, tmp_path, words)
+    await process.start()
+    guardian = named(tmp_path, "guardian.py")
+    guardian.suspend()  # it can not end what is below it
+    halfway = asyncio.create_task(process.kill())
+    await asyncio.sleep(0)
+    halfway.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await halfway
+    assert len(processes(tmp_path)) == 3
+    await process.kill()
+    assert processes(tmp_path) == []
+
+
 GATEWAY = """
 import asyncio, sys
 from pathlib import Path
