@@ -196,7 +196,7 @@ def rollback(
     config: ConfigOption = DEMO_CONFIG,
     key_file: KeyFileOption = None,
 ) -> None:
-    """Go back to the version that was live before.
+    """Take the newest live version out of traffic, whatever its share, and go back to the one before it.
 
     Example: `pointsman adapters rollback support`
     """

@@ -16,7 +16,7 @@ from service.settings import Settings
 
 
 class NothingToPromote(GatewayError):
-    """Every version of the alias is live already, or there is none."""
+    """The newest version of the alias is live already, or there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +53,16 @@ class Desk:
         return self._version(f"/{alias}/retire", {"version": version})
 
     def newest(self, alias: str) -> str:
-        """The version of ``alias`` that was registered last.
+        """The version of ``alias`` that was registered last; a canary too.
 
         Raises:
-            NothingToPromote: there is none, or it is live already.
+            NothingToPromote: there is none, or it answers every conversation already.
         """
         versions = [version for version in self.versions() if version["alias"] == alias]
         if not versions:
             raise NothingToPromote(f"{alias} has no version: pointsman adapters register FOLDER")
         last = max(versions, key=lambda version: str(version["created"]))
-        if last["state"] == "live":
+        if last["state"] == "live" and last["weight"] == 100:
             raise NothingToPromote(f"{last['name']}, the newest version of {alias}, is live already")
         return str(last["version"])
 

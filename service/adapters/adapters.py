@@ -128,7 +128,7 @@ class Adapters:
         return self._versions.info(await self._owned(self._lifecycle.promote(alias, version, weight, by)))
 
     async def rollback(self, alias: str) -> VersionInfo:
-        """Undo the last promotion; the version that is live again.
+        """Go back to what was live before the newest live version; the version that is live again.
 
         Raises:
             AdapterConflict: there is none to go back to, or it is retired.

@@ -70,10 +70,10 @@ class Lifecycle:
             return entry
 
     async def rollback(self, alias: str) -> Entry:
-        """Make live again who was before the last promotion; returns the primary."""
+        """Take the newest live version out of traffic, whatever share it has; returns the primary."""
         async with self._locks[alias]:
             before = self._versions.live(alias)
-            after = await asyncio.to_thread(self._registry.before_last, alias)
+            after = await asyncio.to_thread(self._registry.way_back, alias)
             if before is None or after is None:
                 raise AdapterConflict(f"there is no earlier version of {alias!r} to go back to")
             await self._switch(alias, before, after, lambda: self._registry.undo(alias, before, after))

@@ -5,7 +5,7 @@ Everything blocks; the event loop calls it in threads. A method is one transacti
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -150,14 +150,13 @@ class Registry:
             session.add(promotion)
         return now
 
-    def before_last(self, alias: str) -> Live | None:
-        """Who was live before the last promotion that was not undone; None where there is no way back."""
+    def way_back(self, alias: str) -> Live | None:
+        """Who was live before the newest live version had any share; None where there is no way back."""
         with self._session() as session:
-            promotion = self._last(session, alias)
-            return Live(**promotion.before) if promotion is not None and promotion.before else None
+            return _before(self._steps(session, alias))
 
     def undo(self, alias: str, before: Live, after: Live) -> datetime:
-        """Put ``after`` in the place of ``before`` and mark the last promotion as undone; the time of it.
+        """Put ``after`` in the place of ``before`` and mark what led there as undone; the time of it.
 
         Raises:
             AdapterConflict: somebody else changed who is live.
@@ -165,10 +164,11 @@ class Registry:
         now = datetime.now(UTC)
         with self._session() as session:
             self._replace(session, alias, before, after, now)
-            promotion = self._last(session, alias)
-            if promotion is None or promotion.before != asdict(after):
+            steps = self._steps(session, alias)
+            if _before(steps) != after:
                 raise AdapterConflict(f"{alias!r} was promoted meanwhile; look and try again")
-            promotion.undone = now
+            for promotion in steps:
+                promotion.undone = now
         return now
 
     @staticmethod
@@ -182,9 +182,16 @@ class Registry:
                 session.get_one(_Version, (alias, version)).live_since = now
 
     @staticmethod
-    def _last(session: Session, alias: str) -> _Promotion | None:
+    def _steps(session: Session, alias: str) -> list[_Promotion]:
+        """The promotions by which the newest live version got its share, the last one first."""
         query = select(_Promotion).where(_Promotion.alias == alias, _Promotion.undone.is_(None))
-        return session.scalars(query.order_by(_Promotion.id.desc()).limit(1)).first()
+        steps: list[_Promotion] = []
+        for promotion in session.scalars(query.order_by(_Promotion.id.desc())):
+            steps.append(promotion)
+            newest = Live(**steps[0].after).versions[-1]
+            if promotion.before is None or newest not in Live(**promotion.before).versions:
+                break
+        return steps
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
@@ -221,6 +228,10 @@ def _record(row: _Version) -> Record:
         live_since=row.live_since,
         retired=row.retired,
     )
+
+
+def _before(steps: Sequence[_Promotion]) -> Live | None:
+    return Live(**steps[-1].before) if steps and steps[-1].before else None
 
 
 def _live(row: _Live) -> Live:

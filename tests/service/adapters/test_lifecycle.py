@@ -86,10 +86,22 @@ async def test_a_canary_gets_its_share_and_conversations_stay(world: World) -> N
     assert all(at_60[n] == second for n, version in at_30.items() if version == second)
     weights = {info.version: info.weight for info in world.adapters.names()}
     assert weights == {first: 40, second: 60}
-    await world.adapters.rollback("support")
-    assert await who() == at_30
     await world.adapters.promote("support", first)  # ends the canary
     assert set((await who()).values()) == {first}
+
+
+@pytest.mark.parametrize("shares", [(10,), (10, 50), (10, 50, 100), (100,)])
+async def test_one_rollback_takes_a_version_out_whatever_share_it_got(
+    world: World, shares: tuple[int, ...]
+) -> None:
+    first, second, third = [await world.register("support", seed) for seed in (1, 2, 3)]
+    await world.adapters.promote("support", first)
+    await world.adapters.promote("support", second)
+    for share in shares:
+        await world.adapters.promote("support", third, share)
+    assert (await world.adapters.rollback("support")).version == second
+    assert {info.version: info.weight for info in world.adapters.names() if info.weight} == {second: 100}
+    assert (await world.adapters.rollback("support")).version == first
 
 
 async def test_what_can_not_be_promoted(world: World) -> None:
