@@ -89,6 +89,11 @@ class EngineSettings(Document):
         """Where the base lies, None for a hub id; absolute once loaded."""
         return None if is_hub_id(self.model) else Path(self.model)
 
+    @property
+    def compiles(self) -> bool:
+        """Whether vLLM calls the machine's compilers when it starts and at its first requests."""
+        return self.environment.get("TORCH_COMPILE_DISABLE") != "1"
+
 
 class AdmissionSettings(Document):
     """How many requests the engine gets at once, and who waits how long."""

@@ -39,10 +39,7 @@ if [[ -z $python ]]; then
 fi
 "$python" -c 'import ensurepip, venv' 2>/dev/null ||
     fail "$python has no venv module: install it (Debian: apt-get install python3-venv)"
-for tool in gcc g++; do
-    command -v "$tool" >/dev/null ||
-        fail "$tool is missing and vLLM compiles with it: install it (Debian: apt-get install g++)"
-done
+command -v gcc >/dev/null || fail "gcc is missing, the compiler: install it (Debian: apt-get install gcc)"
 needed=$DISK_GIB_CPU
 [[ $accel == cuda ]] && needed=$DISK_GIB_CUDA
 free=$(df --output=avail --block-size=1G "$root" | tail -n 1 | tr -d ' ')

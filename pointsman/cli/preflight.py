@@ -36,15 +36,15 @@ def port_problems(host: str, port: int) -> Iterator[str]:
         yield f"can't listen on {host}, port {port}: {error.strerror or error}"
 
 
-def engine_problems() -> Iterator[str]:
+def engine_problems(*, compiles: bool) -> Iterator[str]:
     """Sentences for what vLLM as a child process would miss on this machine."""
     if find_spec("vllm") is None:
         yield "vLLM is not installed here: make env (make env ACCEL=cuda with an NVIDIA GPU)"
     missing = [name for name in COMPILERS if shutil.which(name) is None]
-    if missing:
+    if compiles and missing:
         yield (
-            f"no {' and no '.join(missing)} on PATH, and vLLM compiles its kernels when it starts: "
-            "install it (Debian: apt-get install g++)"
+            f"no {' and no '.join(missing)} on PATH, and vLLM compiles kernels with it: install it (Debian: "
+            'apt-get install g++), or set TORCH_COMPILE_DISABLE: "1" under engine.environment'
         )
 
 

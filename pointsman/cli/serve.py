@@ -77,7 +77,8 @@ def _checked(config: Path, port: int | None) -> tuple[Settings, str]:
         settings = settings.model_copy(update={"gateway": gateway})
     problems = [*preflight.port_problems(settings.gateway.host, settings.gateway.port)]
     if not settings.engine.urls:
-        problems += [*preflight.engine_problems(), *preflight.memory_problems(MEMORY_GIB)]
+        problems += preflight.engine_problems(compiles=settings.engine.compiles)
+        problems += preflight.memory_problems(MEMORY_GIB)
     if problems:
         fail("\n".join(problems), REFUSED)
     return settings, next(iter(table.examples.intents.values()))[0]

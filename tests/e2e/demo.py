@@ -105,14 +105,20 @@ def demo_settings(folder: Path) -> Path:
 
 @contextmanager
 def running(folder: Path) -> Generator[Demo, None, None]:
-    """A demo of its own with its state in ``folder``; afterwards none of its processes is left."""
+    """A demo of its own with its state in ``folder``; afterwards none of its processes is left.
+
+    Compilers fail and leave a trace: Python, make and gcc are all that the demo may need, and gcc only
+    for the environment.
+    """
     config, output = demo_settings(folder), folder / "output.txt"
+    compiled = _broken_compilers(folder / "bin")
     port = _free_port()
     words = [sys.executable, "-m", "pointsman.cli", "serve", "--config", str(config), "--port", str(port)]
     with output.open("wb") as file:
         process = subprocess.Popen(
             words,
             cwd=ROOT,
+            env={**os.environ, "PATH": f"{compiled.parent}{os.pathsep}{os.environ['PATH']}"},
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
@@ -123,8 +129,19 @@ def running(folder: Path) -> Generator[Demo, None, None]:
     try:
         demo.wait_until_ready(START_SECONDS)
         yield demo
+        assert not compiled.exists(), compiled.read_text(encoding="utf-8")
     finally:
         stop(demo)
+
+
+def _broken_compilers(folder: Path) -> Path:
+    """Fill ``folder`` with compilers that fail; the file in which they say how they were called."""
+    folder.mkdir()
+    for name in ("gcc", "g++", "cc", "c++"):
+        script = folder / name
+        script.write_text(f'#!/bin/sh\necho "$0 $*" >> {folder}/called\nexit 1\n', encoding="utf-8")
+        script.chmod(0o755)
+    return folder / "called"
 
 
 def stop(demo: Demo) -> None:

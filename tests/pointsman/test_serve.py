@@ -56,11 +56,17 @@ def test_what_a_child_engine_needs_is_said_at_once(
     )
 
 
-def test_an_engine_that_others_run_needs_no_compiler(
-    run: Run, config: Path, taken: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_no_compiler_is_asked_for_where_none_is_needed(
+    run: Run, child: Path, taken: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "gcc" not in run("serve", "--config", config, "--port", taken).stderr
+    assert "gcc" in run("serve", "--config", child, "--port", taken).stderr
+    uncompiled = 'model_name: demo, environment: {TORCH_COMPILE_DISABLE: "1"}'
+    for changed in (SETTINGS, child.read_text("utf-8").replace("model_name: demo", uncompiled)):
+        child.write_text(changed, encoding="utf-8")
+        refusal = run("serve", "--config", child, "--port", taken).stderr
+        assert "is in use" in refusal
+        assert "gcc" not in refusal
 
 
 def test_settings_and_routes_are_read_before_the_port_is_touched(run: Run, config: Path) -> None:
