@@ -1,9 +1,10 @@
 """Every command of the READMEs is run, as it stands, against the real demo.
 
 What is changed: the demo's address, the folder of runs, the training, which is cut to a few steps (``CUT``),
-and the count of evaluated cases. What is looked at and not run: ``make test`` (it would run itself) and what
-needs a GPU, whose configuration is loaded. ``make up`` is what the fixture ``demo`` does; here make is
-brought as far as the gateway, which finds its port in use.
+and the count of evaluated cases. What is looked at and not run: the suite and the checks (they would run
+themselves), the locks (the whole index would be resolved) and what needs a GPU, whose settings are loaded.
+``make up`` is what the fixture ``demo`` does; here make is brought as far as the gateway, which finds its
+port in use.
 """
 
 from __future__ import annotations
@@ -39,15 +40,20 @@ CUT: Mapping[str, tuple[str, ...]] = {
 }
 SHOWN: Mapping[str, tuple[str, ...]] = {  # how a command begins → what its output must hold
     "make test": ("pytest",),
+    "make check": ("ruff check", "mypy", "lint-imports"),
+    "make lock": ("make-locks.sh",),
+    "make help": ("make up", "make test"),
     "make up ACCEL=cuda": ("no problems",),
     "make up": ("is in use by",),
     "curl -i": ("200 OK", "x-pointsman-intent: track_parcel", "x-pointsman-chain: react", "PX482913"),
     "pointsman route": ("complaint with confidence", "adapter support"),
     "pointsman eval demo": ("task success",),
     "pointsman check": ("no problems",),
+    "pointsman convert": ("runs/help-desk",),
     "pointsman data preview": ("1 rows,",),
     "pointsman train": ("artefact",),
     "pointsman adapters register": ("support@",),
+    "pointsman adapters promote support --weight 10": ("is live, 10 %",),
     "pointsman adapters promote": ("is live, 100 %",),
     "pointsman adapters list": ("live", "math"),
     "pointsman adapters rollback": ("is live, 100 %",),
@@ -64,8 +70,14 @@ def blocks(readme: str, language: str) -> list[str]:
     return [body for kind, body in FENCE.findall(text) if kind == language]
 
 
+def inline(readme: str) -> list[str]:
+    """Every command that stands in a sentence."""
+    text = FENCE.sub("", (ROOT / readme).read_text(encoding="utf-8"))
+    return [code for code in re.findall(r"`([^`\n]+)`", text) if code.startswith(("make ", "pointsman "))]
+
+
 def commands(readme: str) -> list[str]:
-    """Every command, in order; lines that go on are joined."""
+    """Every command of the blocks, in order; lines that go on are joined."""
     return [
         line
         for block in blocks(readme, "bash")
@@ -78,7 +90,7 @@ def commands(readme: str) -> list[str]:
 @pytest.mark.timeout(600)
 def test_every_command_works(readme: str, demo: Demo, tmp_path: Path) -> None:
     before = live(demo)
-    for command in commands(readme):
+    for command in [*inline(readme), *commands(readme)]:
         begin = next((begin for begin in SHOWN if command.startswith(begin)), None)
         assert begin is not None, f"say in SHOWN what {command!r} must print"
         status, output = run(command, demo, tmp_path)
@@ -123,12 +135,12 @@ def test_the_files_that_are_linked_exist() -> None:
 
 def run(command: str, demo: Demo, folder: Path) -> tuple[int, str]:
     """Status and output of one command, changed as the docstring of this module says."""
-    if command == "make up":
+    if re.fullmatch("make up( PORT=8080)?", command):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             status, output = shell(f"make up PORT={taken.getsockname()[1]}", demo)
         return int(status == 0), output
-    if command == "make test":
-        command = "make --dry-run test"
+    if command in ("make test", "make check", "make lock"):
+        command = command.replace("make", "make --dry-run")
     elif command.startswith("make up ACCEL=cuda CONFIG="):
         command = f"pointsman check {command.rpartition('=')[2]}"
     elif command.startswith(TRAIN):
@@ -154,8 +166,7 @@ def shell(command: str, demo: Demo) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def live(demo: Demo) -> str:
-    """The version of ``support`` that is live."""
+def live(demo: Demo) -> set[str]:
+    """The versions of ``support`` that are live."""
     versions = httpx.get(f"{demo.url}/admin/adapters", headers=demo.admin).json()["data"]
-    (name,) = (v["name"] for v in versions if v["alias"] == "support" and v["state"] == "live")
-    return str(name)
+    return {str(v["name"]) for v in versions if v["alias"] == "support" and v["state"] == "live"}
