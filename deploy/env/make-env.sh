@@ -79,6 +79,7 @@ if [[ $accel == cpu ]]; then
     fi
 fi
 say "$(grep -cE '^[a-z0-9]' "$lock") packages of deploy/env/$accel.txt (the first time: some minutes, ${needed} GiB)"
+say "after the last download their byte code is made, which says nothing for half a minute to two"
 # Byte code is made here once: vLLM imports so much that a start without it takes half a minute longer.
 "${uv[@]}" --compile-bytecode --no-deps "${source[@]}" --requirement "$lock" ||
     fail "the packages could not be installed: see uv's message above"
