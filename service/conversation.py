@@ -27,7 +27,7 @@ def messages_of(body: Mapping[str, Any], most: int) -> list[Message]:
         raise InvalidRequest("messages is required: a list of messages", "messages")
     messages = body["messages"]
     if not isinstance(messages, list):
-        raise InvalidRequest(f"messages must be a list, found {_kind(messages)}", "messages")
+        raise InvalidRequest(f"messages must be a list, found {kind_of(messages)}", "messages")
     if not messages:
         raise InvalidRequest("messages must hold at least one message", "messages")
     if len(messages) > most:
@@ -35,40 +35,6 @@ def messages_of(body: Mapping[str, Any], most: int) -> list[Message]:
     for index, message in enumerate(messages):
         _check_message(message, f"messages[{index}]")
     return messages
-
-
-def check_choices(body: Mapping[str, Any], most: int) -> None:
-    """Bound the answers that one request may ask for; each takes a place in the engine.
-
-    Raises:
-        InvalidRequest: more than ``most``.
-    """
-    prompt = body.get("prompt")
-    many = isinstance(prompt, list) and not all(isinstance(token, int) for token in prompt)
-    prompts = len(prompt) if many and isinstance(prompt, list) else 1
-    for name in ("n", "best_of"):
-        choices = body.get(name)
-        if isinstance(choices, int) and choices * prompts > most:
-            raise InvalidRequest(
-                f"{name} is {choices} for {prompts} prompt{'s' if prompts > 1 else ''}; one request gets "
-                f"at most {most} answers",
-                name,
-            )
-    if prompts > most:
-        raise InvalidRequest(f"prompt holds {prompts} prompts; at most {most} are taken", "prompt")
-
-
-def check_stop(body: Mapping[str, Any]) -> None:
-    """Make sure of ``stop``, which chains look at before the engine does.
-
-    Raises:
-        InvalidRequest: neither a text nor a list of texts.
-    """
-    stop = body.get("stop")
-    texts = stop if isinstance(stop, list) else [] if stop is None else [stop]
-    for text in texts:
-        if not isinstance(text, str):
-            raise InvalidRequest(f"stop must be a text or a list of texts, found {_kind(text)}", "stop")
 
 
 def conversation_key(body: Mapping[str, Any]) -> str:
@@ -86,7 +52,7 @@ def conversation_key(body: Mapping[str, Any]) -> str:
 
 def _check_message(message: object, at: str) -> None:
     if not isinstance(message, dict):
-        raise InvalidRequest(f"{at} must be an object, found {_kind(message)}", at)
+        raise InvalidRequest(f"{at} must be an object, found {kind_of(message)}", at)
     role = message.get("role")
     if role not in ROLES:
         found = "it has none" if role is None else f"found {str(role)[:40]!r}"
@@ -99,8 +65,12 @@ def _check_message(message: object, at: str) -> None:
             raise InvalidRequest(f"{at}.content is required for the role {role!r}", f"{at}.content")
     elif not isinstance(content, str):
         raise InvalidRequest(
-            f"{at}.content must be text or a list of parts, found {_kind(content)}", f"{at}.content"
+            f"{at}.content must be text or a list of parts, found {kind_of(content)}", f"{at}.content"
         )
+    if message.get("name") is not None:
+        _check_text(message, "name", at)
+    if role == "tool" and message.get("tool_call_id") is not None:
+        _check_text(message, "tool_call_id", at)
     if message.get("tool_calls") is not None:
         _check_calls(message["tool_calls"], f"{at}.tool_calls")
 
@@ -112,13 +82,13 @@ def _check_parts(parts: Sequence[object], at: str) -> None:
             raise InvalidRequest(f"{place} must be an object with a type", place)
         if part["type"] == "text" and not isinstance(part.get("text"), str):
             raise InvalidRequest(
-                f"{place}.text must be text, found {_kind(part.get('text'))}", f"{place}.text"
+                f"{place}.text must be text, found {kind_of(part.get('text'))}", f"{place}.text"
             )
 
 
 def _check_calls(calls: object, at: str) -> None:
     if not isinstance(calls, list):
-        raise InvalidRequest(f"{at} must be a list, found {_kind(calls)}", at)
+        raise InvalidRequest(f"{at} must be a list, found {kind_of(calls)}", at)
     for index, call in enumerate(calls):
         place = f"{at}[{index}].function"
         function = call.get("function") if isinstance(call, dict) else None
@@ -127,7 +97,7 @@ def _check_calls(calls: object, at: str) -> None:
         arguments = function.get("arguments", "")
         if not isinstance(arguments, str):
             raise InvalidRequest(
-                f"{place}.arguments must be JSON as text, found {_kind(arguments)}", f"{place}.arguments"
+                f"{place}.arguments must be JSON as text, found {kind_of(arguments)}", f"{place}.arguments"
             )
         try:
             parsed = orjson.loads(arguments or "{}")
@@ -137,8 +107,19 @@ def _check_calls(calls: object, at: str) -> None:
             raise InvalidRequest(
                 f"{place}.arguments must be a JSON object, found {arguments[:40]!r}", f"{place}.arguments"
             )
+        _check_text(call, "id", f"{at}[{index}]")
+        if call.get("type") != "function":
+            kind = f"{at}[{index}].type"
+            raise InvalidRequest(f"{kind} must be 'function', found {str(call.get('type'))[:40]!r}", kind)
 
 
-def _kind(value: object) -> str:
+def _check_text(found: Mapping[str, Any], name: str, at: str) -> None:
+    if not isinstance(found.get(name), str):
+        place = f"{at}.{name}"
+        raise InvalidRequest(f"{place} must be text, found {kind_of(found.get(name))}", place)
+
+
+def kind_of(value: object) -> str:
+    """What ``value`` is, in the words of the errors."""
     names = {dict: "an object", list: "a list", str: "text", bool: "a boolean", type(None): "null"}
     return names.get(type(value), "a number")

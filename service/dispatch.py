@@ -13,8 +13,9 @@ from typing import Any, Protocol
 from chains.events import Chain, ChainRequest, Limits
 from chains.registry import chain_by_name
 from router.decision import Decision
-from service.conversation import Message, check_choices, check_stop, messages_of
+from service.conversation import Message, messages_of
 from service.errors import InvalidRequest, ModelNotFound, NotReady
+from service.options import check_options
 from service.routes import FALLBACK, Route
 from service.settings import GatewaySettings
 
@@ -86,8 +87,7 @@ class Dispatch:
         """
         model = model_of(body)
         messages = messages_of(body, self._bounds.max_messages)
-        check_choices(body, self._bounds.max_choices)
-        check_stop(body)
+        check_options(body, self._bounds.max_choices)
         stream = stream_of(body)
         parameters = {k: v for k, v in body.items() if k not in ("model", "messages", "stream")}
         if model != AUTO:

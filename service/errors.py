@@ -12,7 +12,8 @@ ServiceError
 ├── NotReady                      503, with Retry-After: what the request needs isn't there yet
 ├── EngineError
 │   ├── EngineUnavailable         503, with Retry-After
-│   └── EngineRefused             the engine's own 4xx, passed on in OpenAI's form
+│   └── EngineRefused             400 for the engine's own 4xx, 502 where it stumbled over the request
+├── ConfigurationRejected         settings and their routes can't be used: every problem; before any request
 ├── RoutesRejected                422, routes, prompts or examples that can't be used: every problem
 └── AdapterError
     ├── AdapterRejected           422, a check or the probe failed: file, value, fix
@@ -89,11 +90,21 @@ class EngineUnavailable(EngineError):
 
 
 class EngineRefused(EngineError):
-    """The engine answered with an error of its own."""
+    """The engine answered this request with an error of its own; ``parameter`` names the field at fault."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, parameter: str | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.parameter = parameter
+
+
+class ConfigurationRejected(ServiceError):
+    """Settings, or the routes and prompts that they name, can't be used; ``problems`` has a line for each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+        super().__init__("\n".join([count, *(f"  {problem}" for problem in problems)]))
+        self.problems = problems
 
 
 class RoutesRejected(ServiceError):

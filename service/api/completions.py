@@ -14,10 +14,11 @@ from chains.events import Raw
 from service.api.chunks import ChatForm
 from service.api.incoming import Recorded, Running, client_only, json_object
 from service.api.respond import Generated
-from service.conversation import check_choices, conversation_key
+from service.conversation import conversation_key
 from service.dispatch import AUTO, DIRECT, filled_completion, model_of, stream_of
 from service.errors import InvalidRequest
 from service.exchange import Events, Job
+from service.options import check_options
 from service.parts import Pool
 
 PATH = "/v1/completions"
@@ -34,7 +35,7 @@ async def completions(request: Request, gateway: Running, record: Recorded) -> R
     record.streamed = stream_of(body)
     if "prompt" not in body:
         raise InvalidRequest("prompt is required: text, or a list of texts or token ids", "prompt")
-    check_choices(body, gateway.settings.gateway.max_choices)
+    check_options(body, gateway.settings.gateway.max_choices)
     if model == AUTO:
         if not isinstance(body["prompt"], str):
             raise InvalidRequest("model 'auto' needs a prompt that is one text", "prompt")

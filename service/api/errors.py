@@ -7,7 +7,6 @@ stands in the log under the request's id and nowhere else.
 from __future__ import annotations
 
 import logging
-import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -22,8 +21,6 @@ from router import errors as router
 from service import errors as service
 
 log = logging.getLogger("pointsman.errors")
-
-_PARAMETER = re.compile(r"(?:\(parameter=|'loc': 'body\.)([\w.]+)")  # as vLLM's messages name it
 
 INVALID = "invalid_request_error"
 SERVER = "server_error"
@@ -55,6 +52,7 @@ TABLE: dict[type[Exception], Row] = {
     service.EngineError: Row(502, SERVER, "engine_error"),
     service.EngineUnavailable: Row(503, SERVER, "engine_unavailable"),
     service.EngineRefused: Row(400, INVALID, "engine_refused"),
+    service.ConfigurationRejected: _CONFIGURATION,
     service.RoutesRejected: Row(422, INVALID, "routes_rejected"),
     service.AdapterError: Row(400, INVALID, "adapter_error"),
     service.AdapterRejected: Row(422, INVALID, "adapter_rejected"),
@@ -130,11 +128,12 @@ def _told_refusal(error: service.EngineRefused, request_id: str) -> Told:
     """The engine's 4xx is the client's fault and told in the engine's words; all else is not."""
     if 400 <= error.status < 500:
         row = TABLE[service.EngineRefused]
-        named = _PARAMETER.search(str(error))
-        parameter = named[1] if named else None
-        return Told(row.status, row.code, error_body(str(error), row.type, row.code, parameter))
+        return Told(row.status, row.code, error_body(str(error), row.type, row.code, error.parameter))
     log.error("request %s: the engine answered %d: %s", request_id, error.status, error)
-    message = f"the engine failed on this request; the log says more under the request {request_id}"
+    message = (
+        "the engine stumbled over this request and lives on; leave out the options that it can do without, "
+        f"and see the log under the request {request_id}"
+    )
     return Told(502, "engine_error", error_body(message, SERVER, "engine_error"))
 
 

@@ -6,8 +6,6 @@ on a full engine is silent for long, and the gateway bounds every request as a w
 
 from __future__ import annotations
 
-import logging
-import re
 from collections.abc import AsyncGenerator, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -15,17 +13,14 @@ from typing import Any
 import httpx
 import orjson
 
+from service.engine.refusal import refusal, refusal_in
 from service.errors import EngineRefused, EngineUnavailable
-
-log = logging.getLogger("pointsman.engine")
 
 _CONNECT_SECONDS = 5.0
 _PROBE_SECONDS = 5.0
 _ERROR_EVENT = b'data: {"error":'
 _DONE = b"data: [DONE]"
 _TAIL = 32  # bytes of what was seen that are looked at again: more than either of them
-_MESSAGE_CHARACTERS = 2_000
-_ENGINE_DEAD = re.compile(r"EngineCore|EngineDead|engine.{0,20}(dead|died|shut)", re.IGNORECASE)
 
 
 class EngineClient:
@@ -57,7 +52,7 @@ class EngineClient:
 
         Raises:
             EngineUnavailable: no connection, a broken one, or the engine failed.
-            EngineRefused: the engine's 4xx.
+            EngineRefused: the engine's 4xx, or a 500 of an engine that lives on: it stumbled over ``body``.
         """
         self.calls += 1
         try:
@@ -72,20 +67,22 @@ class EngineClient:
 
         Raises:
             EngineUnavailable: as in :meth:`complete`, and for a stream that breaks before its end.
-            EngineRefused: the engine's 4xx, before the first byte or as an error event.
+            EngineRefused: as in :meth:`complete`, before the first byte or as an error event.
         """
         self.calls += 1
         try:
             async with self._http.stream("POST", path, content=_dump(body), headers=_JSON) as response:
                 if response.is_error:
-                    raise _refusal(response.status_code, await response.aread())
+                    status, reason = response.status_code, await response.aread()
+                    raise refusal(status, reason, strict=await self._is_well_after(status))
                 tail = b""
                 chunks = response.aiter_raw()
                 async for chunk in chunks:
                     seen = tail + chunk
                     at = seen.find(_ERROR_EVENT)
                     if at >= 0 and (at == 0 or seen[at - 1 : at] == b"\n"):
-                        raise _refusal_in(seen[at:] + b"".join([rest async for rest in chunks]))
+                        event = seen[at:] + b"".join([rest async for rest in chunks])
+                        raise refusal_in(event, strict=await self.healthy())
                     tail = seen[-_TAIL:]
                     yield chunk
         except (httpx.HTTPError, httpx.StreamError) as exc:
@@ -137,8 +134,14 @@ class EngineClient:
         except (httpx.HTTPError, httpx.StreamError) as exc:
             raise _broken(exc) from exc
         if response.is_error:
-            raise _refusal(response.status_code, response.content, strict=strict)
+            status = response.status_code
+            strict = strict or (method == "POST" and await self._is_well_after(status))
+            raise refusal(status, response.content, strict=strict)
         return response.content
+
+    async def _is_well_after(self, status: int) -> bool:
+        """Whether ``status`` is a 500 that was about the request: the engine still says that it lives."""
+        return status == HTTPStatus.INTERNAL_SERVER_ERROR and await self.healthy()
 
 
 _JSON = {"content-type": "application/json"}
@@ -154,40 +157,3 @@ def _broken(exc: Exception) -> EngineUnavailable:
         if isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout)
         else "the connection to the engine broke"
     )
-
-
-def _refusal_in(event: bytes) -> EngineUnavailable | EngineRefused:
-    """The error that an error event in the middle of a stream stands for."""
-    line = event.split(b"\n", 1)[0].removeprefix(b"data: ")
-    try:
-        status = int(orjson.loads(line)["error"]["code"])
-    except (ValueError, KeyError, TypeError):
-        status = int(HTTPStatus.INTERNAL_SERVER_ERROR)
-    return _refusal(status, line)
-
-
-def _refusal(status: int, body: bytes, *, strict: bool = False) -> EngineUnavailable | EngineRefused:
-    message = _message(body)
-    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        log.error("the engine does not accept our key: %s", message)
-        return EngineUnavailable("the engine does not accept the gateway's key")
-    if status < HTTPStatus.INTERNAL_SERVER_ERROR or (
-        strict and status == HTTPStatus.INTERNAL_SERVER_ERROR and not _ENGINE_DEAD.search(message)
-    ):
-        return EngineRefused(status, message)
-    log.error("the engine answered %d: %s", status, message)
-    return EngineUnavailable("the engine failed on this request")
-
-
-def _message(body: bytes) -> str:
-    """vLLM's message in one of the forms it uses, without a traceback."""
-    try:
-        data = orjson.loads(body)
-    except ValueError:
-        return "the engine gave no reason"
-    error = data.get("error", data) if isinstance(data, dict) else data
-    text = error
-    if isinstance(error, dict):
-        text = error.get("message") or error.get("detail") or "the engine gave no reason"
-    text = str(text).split("Traceback (most recent call last)", 1)[0].strip()
-    return text[:_MESSAGE_CHARACTERS] or "the engine gave no reason"

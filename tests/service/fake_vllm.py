@@ -33,8 +33,10 @@ class FakeVLLM:
     loads: list[dict[str, Any]] = field(default_factory=list)  # bodies of loads
     sent: list[bytes] = field(default_factory=list)  # every body that was answered
     refuse: tuple[int, str] | None = None  # status and message for every generation
+    healthy: bool = True  # what /health says
     error_event: tuple[int, str] | None = None  # code and message as the first event of a stream
     break_after: int | None = None  # chunks, after which the connection breaks
+    extra: dict[str, Any] = field(default_factory=dict)  # fields of every choice beyond OpenAI's
     cut: int = 0  # bytes of the chunk at the break that still get through
     gate: asyncio.Event | None = None  # generations wait for it after their first chunk
     active: int = 0  # generations under way
@@ -45,7 +47,7 @@ class FakeVLLM:
         """The server."""
         return Starlette(
             routes=[
-                Route("/health", lambda _: Response()),
+                Route("/health", lambda _: Response(status_code=200 if self.healthy else 503)),
                 Route("/v1/models", self._models),
                 Route("/v1/chat/completions", self._generate, methods=["POST"]),
                 Route("/v1/completions", self._generate, methods=["POST"]),
@@ -83,7 +85,8 @@ class FakeVLLM:
             return _Stream(self._stream(body, chat), self)
         async with _Counted(self):
             await self._wait(request)
-        data = json.dumps(_whole(body, self.answer(body), chat)).encode()
+        whole = _whole(body, self.answer(body), chat, self.extra)
+        data = json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()
         self.sent.append(data)
         return Response(data, media_type="application/json")
 
@@ -109,7 +112,7 @@ class FakeVLLM:
             return
         words = self.answer(body).split(" ")
         pieces = [word if index == 0 else f" {word}" for index, word in enumerate(words)]
-        for index, chunk in enumerate(_chunks(body, pieces, chat)):
+        for index, chunk in enumerate(_chunks(body, pieces, chat, self.extra)):
             if self.break_after is not None and index >= self.break_after:
                 yield chunk[: self.cut]
                 raise ConnectionResetError
@@ -165,16 +168,16 @@ async def _left(receive: Receive) -> None:
         pass
 
 
-def _whole(body: dict[str, Any], text: str, chat: bool) -> dict[str, Any]:
+def _whole(body: dict[str, Any], text: str, chat: bool, extra: dict[str, Any]) -> dict[str, Any]:
     choice: dict[str, Any] = {"index": 0, "logprobs": None, "finish_reason": "stop"}
     if chat:
         choice["message"] = {"role": "assistant", "content": text, "tool_calls": []}
     else:
         choice["text"] = text
-    return {**_head(body, chat, stream=False), "choices": [choice], "usage": _usage(text)}
+    return {**_head(body, chat, stream=False), "choices": [{**choice, **extra}], "usage": _usage(text)}
 
 
-def _chunks(body: dict[str, Any], pieces: list[str], chat: bool) -> list[bytes]:
+def _chunks(body: dict[str, Any], pieces: list[str], chat: bool, extra: dict[str, Any]) -> list[bytes]:
     head = _head(body, chat, stream=True)
     found = []
     if chat:
@@ -184,7 +187,7 @@ def _chunks(body: dict[str, Any], pieces: list[str], chat: bool) -> list[bytes]:
     else:
         found += [{"index": 0, "text": piece, "finish_reason": None} for piece in pieces]
         found.append({"index": 0, "text": "", "finish_reason": "stop"})
-    events = [_sse({**head, "choices": [choice]}) for choice in found]
+    events = [_sse({**head, "choices": [{**choice, **extra}]}) for choice in found]
     if (body.get("stream_options") or {}).get("include_usage"):
         events.append(_sse({**head, "choices": [], "usage": _usage("".join(pieces))}))
     return [*events, b"data: [DONE]\n\n"]

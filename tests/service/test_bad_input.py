@@ -87,7 +87,31 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
     ({"model": "auto", "messages": [USER], "stream": "yes"}, 400, "stream"),
     ({"model": "auto", "messages": [USER], "stop": 5}, 400, "stop"),
     ({"model": "support", "messages": [USER], "stop": ["\n", 1]}, 400, "stop"),
+    ({"model": "auto", "messages": [USER], "stop": ""}, 400, "stop"),
     ({"model": "auto", "messages": [USER], "stream_options": {}}, 400, "stream_options"),
+    ({"model": "support", "messages": [USER], "n": 0}, 400, "n"),
+    ({"model": "support", "messages": [USER], "n": "two"}, 400, "n"),
+    ({"model": "auto", "messages": [USER], "tools": "x"}, 400, "tools"),
+    ({"model": "auto", "messages": [USER], "tools": [5]}, 400, "tools[0]"),
+    ({"model": "auto", "messages": [USER], "tools": [{}]}, 400, "tools[0].function"),
+    ({"model": "auto", "messages": [USER], "tools": [{"function": {}}]}, 400, "tools[0].function.name"),
+    ({"model": "support", "messages": [USER], "guided_json": {}}, 400, "guided_json"),
+    *(
+        ({"model": model, "messages": [USER], "structured_outputs": wrong}, 400, "structured_outputs")
+        for model in ("auto", "support")
+        for wrong in ("x", 5, [], ["x"], True, {}, {"jsn": {}}, {"json": {}, "regex": "a"})
+    ),
+    ({"model": "auto", "messages": [{**USER, "name": 5}]}, 400, "messages[0].name"),
+    (
+        {"model": "auto", "messages": [{"role": "tool", "content": "x", "tool_call_id": 5}]},
+        400,
+        "messages[0].tool_call_id",
+    ),
+    (
+        {"model": "auto", "messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f"}}]}]},
+        400,
+        "messages[0].tool_calls[0].id",
+    ),
     ({"model": "auto", "messages": [USER], "stream": True, "stream_options": 1}, 400, "stream_options"),
 ]
 
@@ -150,16 +174,29 @@ async def test_body_over_the_limit(running: Running) -> None:
 
 
 async def test_the_engines_refusal_is_a_400_in_its_words(running: Running) -> None:
-    words = "max_tokens=1000000000 cannot be greater than max_model_len=2048. (parameter=max_tokens, value=1)"
+    said = "max_tokens=1000000000 cannot be greater than max_model_len=2048."
+    words = f"{said} (parameter=max_tokens, value=1)"
     running.vllm.refuse = (400, words)
     for stream in (False, True):
         error = check_error(await running.ask("where is my parcel", max_tokens=10**9, stream=stream), 400)
-        assert (error["message"], error["param"]) == (words, "max_tokens")
+        assert (error["message"], error["param"]) == (said, "max_tokens")
     running.vllm.refuse = None
     running.vllm.error_event = (400, words)  # status 200, and an error as the first event
     error = check_error(await running.ask("where is my parcel", stream=True), 400)
-    assert error["message"] == words
+    assert error["message"] == said
     assert running.desk.held == 0
+
+
+async def test_a_request_that_the_engine_stumbles_over_is_not_called_an_outage(running: Running) -> None:
+    running.vllm.refuse = (500, "'str' object has no attribute 'get'")
+    for stream in (False, True):
+        response = await running.ask("where is my parcel", stream=stream)
+        error = check_error(response, 502)
+        assert error["code"] == "engine_error"
+        assert "retry-after" not in response.headers
+        assert "attribute" not in response.text
+    running.vllm.refuse = None
+    assert (await running.ask("where is my parcel")).status_code == 200
 
 
 async def test_completions_are_bounded(running: Running) -> None:

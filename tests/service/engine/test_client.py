@@ -71,11 +71,27 @@ async def test_tells_the_engines_own_refusal(client: EngineClient, vllm: FakeVLL
 async def test_keeps_the_reason_of_a_failure_for_the_log(
     client: EngineClient, vllm: FakeVLLM, caplog: pytest.LogCaptureFixture
 ) -> None:
-    vllm.refuse = (500, "CUDA error in /opt/kernels/attention.cu")
+    vllm.refuse, vllm.healthy = (500, "CUDA error in /opt/kernels/attention.cu"), False
     with pytest.raises(EngineUnavailable) as failed:
         await client.complete(CHAT, BODY)
     assert "kernels" not in str(failed.value)
     assert "CUDA error in /opt/kernels" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"), [("'str' has no 'get'", EngineRefused), ("EngineCore died", EngineUnavailable)]
+)
+async def test_a_500_of_an_engine_that_lives_is_about_the_request(
+    client: EngineClient, vllm: FakeVLLM, message: str, expected: type[Exception]
+) -> None:
+    vllm.refuse = (500, message)
+    with pytest.raises(expected):
+        await client.complete(CHAT, BODY)
+    with pytest.raises(expected):
+        await collect(client)
+    vllm.refuse, vllm.error_event = None, (500, message)
+    with pytest.raises(expected):
+        await collect(client)
 
 
 async def test_leaves_tracebacks_out_of_messages() -> None:
@@ -120,7 +136,7 @@ async def test_a_stream_that_breaks_gives_what_came_and_then_the_error(
 async def test_an_error_event_is_an_error(
     client: EngineClient, vllm: FakeVLLM, code: int, expected: type[Exception]
 ) -> None:
-    vllm.error_event = (code, "something")
+    vllm.error_event, vllm.healthy = (code, "something"), False
     with pytest.raises(expected):
         await collect(client)
 

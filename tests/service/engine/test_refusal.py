@@ -1,0 +1,120 @@
+"""vLLM's errors in its own words, and what a client hears of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from service.engine.refusal import told
+
+ORDER = "'text', 'json_object' or 'json_schema'"
+
+
+def dump(*errors: dict[str, Any]) -> str:
+    """How vLLM tells pydantic's errors."""
+    lines = "".join(f"\n  {error}" for error in errors)
+    return f"{len(errors)} validation error{'s' if len(errors) > 1 else ''}:{lines}"
+
+
+def error(kind: str, field: str, value: str, **context: object) -> dict[str, Any]:
+    more = {"ctx": context} if context else {}
+    return {"type": kind, "loc": f"body.{field}", "msg": "Input should be valid", "input": value, **more}
+
+
+WORDS = [
+    (
+        dump(error("float_parsing", "temperature", "warm")),
+        "temperature must be a number, found 'warm'",
+        "temperature",
+    ),
+    (dump(error("int_from_float", "n", "3.7")), "n must be a whole number, found 3.7", "n"),
+    (
+        dump(error("int_parsing_size", "seed", "1e+30")),
+        "seed must be a whole number of 64 bits, found 1e+30",
+        "seed",
+    ),
+    (dump(error("bool_type", "echo", "None")), "echo must be true or false, found null", "echo"),
+    (
+        dump(error("list_type", "stop_token_ids", "<dict of 2 items>")),
+        "stop_token_ids must be a list, found an object",
+        "stop_token_ids",
+    ),
+    (
+        dump(error("string_type", "tools.0.function.name", "5")),
+        "tools[0].function.name must be text, found 5",
+        "tools[0].function.name",
+    ),
+    (
+        dump(error("greater_than_equal", "stream_interval", "-5", ge=1)),
+        "stream_interval must be at least 1, found -5",
+        "stream_interval",
+    ),
+    (
+        dump(error("missing", "response_format.json_schema.name", "<dict of 0 items>")),
+        "response_format.json_schema.name is required",
+        "response_format.json_schema.name",
+    ),
+    (  # one field, wrong in each of the forms that it may have
+        dump(
+            error("string_type", "structured_outputs.json", "5"),
+            error("dict_type", "structured_outputs.json", "5"),
+        ),
+        "structured_outputs.json must be text or an object, found 5",
+        "structured_outputs.json",
+    ),
+    (
+        dump(
+            error("literal_error", "response_format.type", "x", expected=ORDER),
+            error("literal_error", "response_format.type", "x", expected="'structural_tag'"),
+            error("missing", "response_format.structures", "<dict of 1 items>"),
+        ),
+        f"response_format.type must be {ORDER} or 'structural_tag', found 'x'",
+        "response_format.type",
+    ),
+    (  # two fields
+        dump(error("float_type", "top_p", "<list of 0 items>"), error("int_parsing", "seed", "x")),
+        "top_p must be a number, found a list of 0; seed must be a whole number, found 'x'",
+        "top_p",
+    ),
+    (
+        dump(
+            error("literal_error", "messages.0.ChatCompletionUserMessageParam.role", "x", expected="'user'")
+        ),
+        "messages[0] is not of OpenAI's form",
+        "messages[0]",
+    ),
+    (
+        "temperature must be in [0, 2], got 3.7. (parameter=temperature, value=3.7)",
+        "temperature must be in [0, 2], got 3.7.",
+        "temperature",
+    ),
+    ("min_p must be in [0, 1], got -5.0.", "min_p must be in [0, 1], got -5.0.", "min_p"),
+    (
+        "n must be 1 when using greedy sampling, got 2.",
+        "n must be 1 when using greedy sampling, got 2. Set temperature above 0, or ask n times",
+        "n",
+    ),
+    (
+        "Grammar error: Invalid type: banana",
+        "the format in response_format or structured_outputs can't be used: "
+        "Grammar error: Invalid type: banana",
+        "response_format",
+    ),
+    ("something new", "something new", None),
+]
+
+
+@pytest.mark.parametrize(("said", "words", "field"), WORDS, ids=range(len(WORDS)))
+def test_a_refusal_names_field_value_and_what_is_taken(said: str, words: str, field: str | None) -> None:
+    assert told(said) == (words, field)
+
+
+def test_the_field_that_vllm_names_is_kept() -> None:
+    assert told("Either prompt or prompt_embeds must be given", "prompt")[1] == "prompt"
+
+
+def test_a_dump_that_vllm_cut_is_told_as_far_as_it_goes() -> None:
+    whole = dump(error("float_type", "top_p", "x"), error("int_type", "seed", "y"))
+    assert told(whole[:-10])[0] == "top_p must be a number, found 'x'"
+    assert told("1 validation error:\n  {'type': 'x', 'lo...[truncated]")[1] is None
