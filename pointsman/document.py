@@ -51,6 +51,25 @@ class DocumentError(ValueError):
         return "\n".join(lines)
 
 
+def problem_lines(error: DocumentError) -> list[str]:
+    """Each problem as ``file:line: field: message``; an error that holds others gives theirs, by file."""
+    nested = getattr(error, "errors", None)
+    if nested:
+        return [line for one in nested for line in problem_lines(one)]
+    return [
+        ": ".join(
+            part
+            for part in (
+                f"{error.path}:{problem.line}" if problem.line else str(error.path),
+                problem.field,
+                problem.message,
+            )
+            if part
+        )
+        for problem in error.problems
+    ]
+
+
 def load(model: type[D], path: Path | str) -> D:
     """Read the YAML file ``path`` as a ``model``.
 

@@ -6,29 +6,36 @@ wrong, in the file and in the prompts, comes in one report.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, field_validator
 
-from chains.errors import ChainError
 from chains.events import Chain, Limits
 from chains.registry import chain_by_name
-from chains.tools import tool_by_name
 from pointsman.artefact import ALIAS
-from pointsman.document import Document, DocumentError, Location, Problem, lines_of, parse, read
-from prompts.errors import PromptError
+from pointsman.document import (
+    Document,
+    DocumentError,
+    Problem,
+    lines_of,
+    parse,
+    plain,
+    problem_lines,
+    read,
+)
 from prompts.library import PromptLibrary
 from prompts.template import PromptTemplate
-from router.errors import RowsError
-from router.evaluation import Row, read_rows
+from router.evaluation import Row
 from router.examples import RoutingExamples
+from service.crosschecks import cross_problems, example_rows
 from service.errors import RoutesRejected
 from service.settings import LimitSettings, Positive, Seconds
 
 FALLBACK = "fallback"  # what the log and the headers call the intent of an abstention
+COT = "cot"  # the chain whose adapters reason before they answer
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Unit = Annotated[float, Field(ge=0, le=1)]
@@ -130,13 +137,20 @@ class RouteTable:
         """The route of ``intent``; None abstained."""
         return self.fallback if intent is None else self.routes[intent]
 
+    def reasons(self, adapter: str | None) -> bool:
+        """Whether a route has ``adapter`` (alias or version; None: the base) reason before it answers."""
+        alias = None if adapter is None else adapter.partition("@")[0]
+        return any(route.chain_name == COT and route.adapter == alias for route in self.all())
+
     def all(self) -> tuple[Route, ...]:
         """Every route, the fallback last."""
         return (*self.routes.values(), self.fallback)
 
 
-def load_table(path: Path, prompts: Path, limits: LimitSettings) -> RouteTable:
+def load_table(path: Path, prompts: Path | None, limits: LimitSettings) -> RouteTable:
     """The table in ``path`` over the templates in the folder ``prompts``; blocks.
+
+    ``prompts`` is None where it is known not to exist: then only what else is wrong is told.
 
     Raises:
         RoutesRejected: with everything that is wrong in the file and in the folder.
@@ -144,21 +158,38 @@ def load_table(path: Path, prompts: Path, limits: LimitSettings) -> RouteTable:
     broken: list[DocumentError] = []
     library: PromptLibrary | None = None
     try:
-        library = PromptLibrary.load(prompts)
+        library = None if prompts is None else PromptLibrary.load(prompts)
     except DocumentError as exc:
         broken.append(exc)
+    document, more = None, list[Row]()
     try:
-        text = read(path)
-        document = parse(RoutesDocument, text, path)
-        more, problems = _example_rows(document, path.parent)
-        problems += _problems(document, text, library)
+        document, more, problems = _document(read(path), path, library)
         if problems:
             raise DocumentError(path, problems)
     except DocumentError as exc:
         broken.append(exc)
-    if broken or library is None:
-        raise RoutesRejected([line for error in broken for line in _lines(error)])
+    if broken or document is None or library is None:
+        raise RoutesRejected([line for error in broken for line in problem_lines(error)])
     return _table(document, more, library, limits)
+
+
+def _document(
+    text: str, path: Path, library: PromptLibrary | None
+) -> tuple[RoutesDocument | None, list[Row], list[Problem]]:
+    """What is in ``text``, the rows of its example files, and all problems, of its form and across it."""
+    document: RoutesDocument | None = None
+    problems: list[Problem] = []
+    try:
+        document = parse(RoutesDocument, text, path)
+    except DocumentError as exc:
+        problems = exc.problems
+    try:
+        found, lines = plain(text), lines_of(text)
+    except DocumentError:  # no YAML, which was told
+        return None, [], problems
+    data = found if isinstance(found, Mapping) else {}
+    rows, wrong = example_rows(data, path.parent)
+    return document, rows, [*problems, *wrong, *cross_problems(data, lines, library)]
 
 
 def _table(
@@ -190,91 +221,3 @@ def _table(
             (*document.out_of_scope, *(row.text for row in more if row.intent is None)),
         ),
     )
-
-
-def _example_rows(document: RoutesDocument, folder: Path) -> tuple[list[Row], list[Problem]]:
-    """The rows of ``example_files``, and what is wrong with them."""
-    rows: list[Row] = []
-    problems: list[Problem] = []
-    known = {None, *(route.intent for route in document.routes)}
-    for index, name in enumerate(document.example_files):
-        place = f"example_files.{index}"
-        try:
-            found = read_rows(folder / name)
-        except RowsError as exc:
-            problems.append(Problem(None, place, str(exc)))
-            continue
-        strange = sorted({str(row.intent) for row in found if row.intent not in known})
-        if strange:
-            problems.append(
-                Problem(None, place, f"{name} names intents without a route: {', '.join(strange)}")
-            )
-        rows += found
-    return rows, problems
-
-
-def _problems(document: RoutesDocument, text: str, library: PromptLibrary | None) -> list[Problem]:
-    lines = lines_of(text)
-    problems: list[Problem] = []
-
-    def report(place: Location, message: str) -> None:
-        shown = next((place[:n] for n in range(len(place), 0, -1) if place[:n] in lines), ())
-        problems.append(Problem(lines.get(shown), ".".join(map(str, place)), message))
-
-    tracks: list[tuple[Location, TrackDocument]] = [(("fallback",), document.fallback)]
-    seen: set[str] = set()
-    for index, route in enumerate(document.routes):
-        tracks.append((("routes", index), route))
-        if route.intent in seen:
-            report(("routes", index, "intent"), f"the intent {route.intent!r} is given twice")
-        seen.add(route.intent)
-    for place, track in tracks:
-        if library is not None:
-            for key, message in _prompt_problems(track, library):
-                report((*place, key), message)
-        for inside, message in _chain_problems(track):
-            report((*place, *inside), message)
-    return problems
-
-
-def _prompt_problems(track: TrackDocument, library: PromptLibrary) -> Iterable[tuple[str, str]]:
-    if track.prompt is None:
-        if track.variables:
-            yield "variables", "there is no prompt that could use them"
-        return
-    try:
-        template = library.get(track.prompt)
-        template.render([], track.variables)
-    except PromptError as exc:
-        yield "prompt", str(exc)
-
-
-def _chain_problems(track: TrackDocument) -> Iterable[tuple[Location, str]]:
-    try:
-        chain_by_name(track.chain)
-    except ChainError as exc:
-        yield ("chain",), str(exc)
-    for index, name in enumerate(track.tools):
-        try:
-            tool_by_name(name)
-        except ChainError as exc:
-            yield ("tools", index), str(exc)
-
-
-def _lines(error: DocumentError) -> list[str]:
-    """Each problem as ``file:line: field: message``; a library's files keep their own names."""
-    nested = getattr(error, "errors", None)
-    if nested:
-        return [line for one in nested for line in _lines(one)]
-    return [
-        ": ".join(
-            part
-            for part in (
-                f"{error.path}:{problem.line}" if problem.line else str(error.path),
-                problem.field,
-                problem.message,
-            )
-            if part
-        )
-        for problem in error.problems
-    ]

@@ -170,6 +170,24 @@ class Settings(Document):
             raise DocumentError(path, problems)
         return settings._resolved(path.parent)
 
+    @staticmethod
+    def routes_and_prompts(path: Path | str) -> tuple[Path | None, Path | None]:
+        """Where ``path`` says that routes and prompts are, whatever else is wrong; None: not there."""
+        path = Path(path).absolute()
+        try:
+            data = plain(read(path))
+        except DocumentError:
+            return None, None
+        router = data.get("router") if isinstance(data, Mapping) else None
+        routes = router.get("routes") if isinstance(router, Mapping) else None
+        prompts = data.get("prompts") if isinstance(data, Mapping) else None
+        file = _absolute(path.parent, routes) if isinstance(routes, str) else None
+        folder = _absolute(path.parent, prompts) if isinstance(prompts, str) else None
+        return (
+            file if file is not None and file.is_file() else None,
+            folder if folder is not None and folder.is_dir() else None,
+        )
+
     def _resolved(self, here: Path) -> Settings:
         engine = self.engine.model_copy(update={"model": _folder_or_id(here, self.engine.model)})
         encoder = _folder_or_id(here, self.router.encoder)

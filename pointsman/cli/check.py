@@ -64,14 +64,11 @@ def _check_recipe(path: Path, overrides: list[str]) -> None:
 
 
 def _check_settings(config: Path) -> None:
-    from pointsman.document import DocumentError
-    from service.errors import RoutesRejected
-    from service.routes import load_table
-    from service.settings import Settings
+    from service.configuration import load_configuration
+    from service.errors import ConfigurationRejected
 
-    with reported(DocumentError, RoutesRejected):
-        settings = Settings.load(config)
-        table = load_table(settings.router.routes, settings.prompts, settings.limits)
+    with reported(ConfigurationRejected):
+        settings, table = load_configuration(config)
     from rich.table import Table
 
     shown = Table("intent", "prompt", "chain", "adapter", "tools", title=str(config), title_justify="left")

@@ -5,26 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from pointsman.document import DocumentError
 from router.encoder import Encoder
 from router.errors import RouterError
 from router.router import Router
-from service.errors import RoutesRejected
-from service.routes import RouteTable, load_table
-from service.settings import Settings
+from service.configuration import load_configuration
+from service.errors import ConfigurationRejected
+from service.routes import RouteTable
 
-LOCAL_ERRORS = (DocumentError, RouterError, RoutesRejected)
+LOCAL_ERRORS = (ConfigurationRejected, RouterError)
 
 
 def local_router(config: Path, report: Callable[[str], object]) -> tuple[RouteTable, Router]:
     """The routes that ``config`` names and a router fitted on their examples.
 
     Raises:
-        DocumentError, RoutesRejected: a file can't be used.
+        ConfigurationRejected: a file can't be used.
         RouterError: the encoder can't be.
     """
-    settings = Settings.load(config)
-    table = load_table(settings.router.routes, settings.prompts, settings.limits)
+    settings, table = load_configuration(config)
     report(f"loading the encoder ({settings.router.encoder})")
     folder = settings.state / "router"
     encoder = Encoder.load(settings.router.encoder, folder)

@@ -64,14 +64,11 @@ def serve(config: ConfigOption = DEMO_CONFIG, port: PortOption = None) -> None:
 def _checked(config: Path, port: int | None) -> tuple[Settings, str]:
     """The settings with ``port`` in them and a request to try; all that is wrong is said at once."""
     from pointsman.cli import preflight
-    from pointsman.document import DocumentError
-    from service.errors import RoutesRejected
-    from service.routes import load_table
-    from service.settings import Settings
+    from service.configuration import load_configuration
+    from service.errors import ConfigurationRejected
 
-    with reported(DocumentError, RoutesRejected, status=REFUSED):
-        settings = Settings.load(config)
-        table = load_table(settings.router.routes, settings.prompts, settings.limits)
+    with reported(ConfigurationRejected, status=REFUSED):
+        settings, table = load_configuration(config)
     if port is not None:
         gateway = settings.gateway.model_copy(update={"port": port})
         settings = settings.model_copy(update={"gateway": gateway})

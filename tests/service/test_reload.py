@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pointsman.document import DocumentError
-from service.errors import RoutesRejected
+from service.configuration import load_configuration
+from service.errors import ConfigurationRejected, RoutesRejected
 from service.routes import load_table
 from service.settings import LimitSettings, Settings
 from tests.service.conftest import Running, Start
@@ -121,6 +122,43 @@ def test_unknown_keys_come_all_at_once(tmp_path: Path) -> None:
     problems = problems_of(settings, BROKEN + "extra: 1\n")
     text = "\n".join(problems)
     assert all(word in text for word in ("temprature", "extra", "Math"))
+
+
+def test_what_is_named_and_what_is_misspelt_come_in_one_report(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    (settings.prompts / "support.yaml").write_text("name: support\n", "utf-8")
+    text = (
+        ROUTES.replace("chain: cot", "chain: cott\n    tools: [no_such_tool]\n    stepz: 3")
+        .replace("intent: track_parcel", "intent: [x]")
+        .replace("prompt: refusal", "prompt: refusl")
+        + "example_files: [none.jsonl]\n"
+    )
+    problems = "\n".join(problems_of(settings, text))
+    for words in (
+        *("routes.0.intent: Input should be", "stepz: unknown key"),  # the form
+        *("no chain 'cott'", "no tool 'no_such_tool'", "none.jsonl"),  # what is named
+        "support.yaml",  # the prompts
+    ):
+        assert words in problems
+    (settings.prompts / "support.yaml").unlink()
+    assert "did you mean 'refusal'" in "\n".join(problems_of(settings, text))
+
+
+def test_settings_that_are_wrong_hide_nothing_of_the_routes(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    path = tmp_path / "pointsman.yaml"
+    assert load_configuration(path)[0] == settings
+    path.write_text(path.read_text("utf-8") + "statee: x\n", "utf-8")
+    settings.router.routes.write_text(ROUTES.replace("chain: cot", "chain: cott"), "utf-8")
+    (settings.prompts / "refusal.yaml").write_text("nam: x\n", "utf-8")
+    with pytest.raises(ConfigurationRejected) as caught:
+        load_configuration(path)
+    text = str(caught.value)
+    for place in (f"{path}:6: statee", f"{settings.router.routes}:26: routes.1.chain", "refusal.yaml:1: nam"):
+        assert place in text
+    path.write_text("engine: [", "utf-8")
+    with pytest.raises(ConfigurationRejected, match="not YAML"):
+        load_configuration(path)
 
 
 def test_settings_report_everything_at_once(tmp_path: Path) -> None:

@@ -1,0 +1,107 @@
+"""What is wrong in routes.yaml beyond its form: between its fields, and with what they name.
+
+Looked for in the plain data of the file, so that it is told beside what is wrong with the form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from chains.errors import ChainError
+from chains.registry import chain_by_name
+from chains.tools import tool_by_name
+from pointsman.document import Location, Problem
+from prompts.errors import PromptError
+from prompts.library import PromptLibrary
+from router.errors import RowsError
+from router.evaluation import Row, read_rows
+
+
+def example_rows(data: Mapping[str, Any], folder: Path) -> tuple[list[Row], list[Problem]]:
+    """The rows of ``example_files``, and what is wrong with them."""
+    rows: list[Row] = []
+    problems: list[Problem] = []
+    intents = (track.get("intent") for _, track in _tracks(data))
+    known = {None, *(intent for intent in intents if isinstance(intent, str))}
+    for index, name in enumerate(_texts(data.get("example_files"))):
+        place = f"example_files.{index}"
+        try:
+            found = read_rows(folder / name)
+        except RowsError as exc:
+            problems.append(Problem(None, place, str(exc)))
+            continue
+        strange = sorted({str(row.intent) for row in found if row.intent not in known})
+        if strange:
+            problems.append(
+                Problem(None, place, f"{name} names intents without a route: {', '.join(strange)}")
+            )
+        rows += found
+    return rows, problems
+
+
+def _tracks(data: Mapping[str, Any]) -> list[tuple[Location, Mapping[str, Any]]]:
+    """The fallback and the routes as they stand in the file, whatever is wrong in them."""
+    found: list[tuple[Location, Any]] = [(("fallback",), data.get("fallback"))]
+    routes = data.get("routes")
+    found += [(("routes", i), route) for i, route in enumerate(routes if isinstance(routes, list) else [])]
+    return [(place, track) for place, track in found if isinstance(track, Mapping)]
+
+
+def _texts(value: object) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def cross_problems(
+    data: Mapping[str, Any], lines: Mapping[Location, int], library: PromptLibrary | None
+) -> list[Problem]:
+    """What is wrong across fields and with what they name."""
+    problems: list[Problem] = []
+
+    def report(place: Location, message: str) -> None:
+        shown = next((place[:n] for n in range(len(place), 0, -1) if place[:n] in lines), ())
+        problems.append(Problem(lines.get(shown), ".".join(map(str, place)), message))
+
+    seen: set[str] = set()
+    for place, track in _tracks(data):
+        intent = track.get("intent")
+        if isinstance(intent, str):
+            if intent in seen:
+                report((*place, "intent"), f"the intent {intent!r} is given twice")
+            seen.add(intent)
+        if library is not None:
+            for key, message in _prompt_problems(track, library):
+                report((*place, key), message)
+        for inside, message in _chain_problems(track):
+            report((*place, *inside), message)
+    return problems
+
+
+def _prompt_problems(track: Mapping[str, Any], library: PromptLibrary) -> Iterable[tuple[str, str]]:
+    prompt, variables = track.get("prompt"), track.get("variables")
+    variables = dict(variables) if isinstance(variables, Mapping) else {}
+    if prompt is None and variables:
+        yield "variables", "there is no prompt that could use them"
+    if not isinstance(prompt, str) or not all(isinstance(name, str) for name in variables):
+        return
+    try:
+        library.get(prompt).render([], variables)
+    except PromptError as exc:
+        yield "prompt", str(exc)
+
+
+def _chain_problems(track: Mapping[str, Any]) -> Iterable[tuple[Location, str]]:
+    chain = track.get("chain")
+    if isinstance(chain, str):
+        try:
+            chain_by_name(chain)
+        except ChainError as exc:
+            yield ("chain",), str(exc)
+    tools = track.get("tools")
+    for index, name in enumerate(tools if isinstance(tools, list) else []):
+        if isinstance(name, str):
+            try:
+                tool_by_name(name)
+            except ChainError as exc:
+                yield ("tools", index), str(exc)
