@@ -253,14 +253,19 @@ def _named(alias: str, version: str | None) -> tuple[str, str | None]:
 
 def _check_here(folder: Path, config: Path) -> tuple[str, int]:
     """Version and rank of an artefact that passes every check for the base of ``config``."""
+    from pointsman.cli.desk import as_typed
     from pointsman.document import DocumentError
     from service.adapters.base import read_base
     from service.adapters.checks import check as examine
-    from service.errors import AdapterError
+    from service.errors import AdapterError, AdapterRejected
     from service.settings import Settings
 
     with reported(DocumentError, AdapterError):
         settings = Settings.load(config)
         base = read_base(settings.engine, settings.state)
-        checked = examine(folder.resolve().parent, folder.resolve().name, base, settings.engine.max_lora_rank)
+        here = folder.resolve()
+        try:
+            checked = examine(here.parent, here.name, base, settings.engine.max_lora_rank)
+        except AdapterRejected as exc:
+            raise AdapterRejected([as_typed(problem, here.name, folder) for problem in exc.problems]) from exc
     return checked.version, checked.rank

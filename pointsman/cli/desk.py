@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pointsman.artefact import version_of
-from pointsman.cli.gateway import GatewayError, admin_key, call
+from pointsman.cli.gateway import GatewayError, Refused, admin_key, call
 from service.settings import Settings
 
 
@@ -80,9 +81,10 @@ def placed(folder: Path, config: Path) -> Iterator[str]:
     """The artefact in ``folder`` as the gateway names it: seen from its adapters folder.
 
     One that lies elsewhere is copied there for as long as the block runs; the gateway keeps a copy of its
-    own of what it registers.
+    own of what it registers. What the gateway refuses in the copy is told of ``folder``.
 
     Raises:
+        Refused: as the block raises it, with ``folder`` where it names the copy.
         DocumentError: ``config`` can't be read.
         ArtefactError: ``folder`` holds no artefact.
         OSError: it can't be copied.
@@ -92,11 +94,28 @@ def placed(folder: Path, config: Path) -> Iterator[str]:
     if not folder.exists() and (home / folder).is_dir():  # named as in the settings' preload
         yield str(folder)
     elif source.is_relative_to(home):
-        yield str(source.relative_to(home))
+        name = str(source.relative_to(home))
+        with _told_of(folder, name):
+            yield name
     else:
         name = f"{source.parent.name}.{version_of(source)}.{secrets.token_hex(4)}"
         try:
             shutil.copytree(source, home / name, symlinks=True)
-            yield name
+            with _told_of(folder, name):
+                yield name
         finally:
             shutil.rmtree(home / name, ignore_errors=True)
+
+
+@contextmanager
+def _told_of(folder: Path, name: str) -> Iterator[None]:
+    """Within it what the gateway refuses about files of ``name`` is told of ``folder``, as it was typed."""
+    try:
+        yield
+    except Refused as exc:
+        raise Refused(exc.status, as_typed(str(exc), name, folder)) from exc
+
+
+def as_typed(text: str, name: str, folder: Path) -> str:
+    """``text`` with ``folder`` where it names a file of the adapter ``name``, by whatever path."""
+    return re.sub(rf"(?<![^\s'\"])(?:[^\s'\"]*/)?{re.escape(name)}(?=/)", lambda _: str(folder), text)

@@ -184,6 +184,28 @@ def test_a_refused_artefact_leaves_no_copy(run: Run, config: Path, trained: Path
     assert list((config.parent / "adapters").iterdir()) == []
 
 
+@pytest.mark.parametrize("place", ["elsewhere", "inside"])
+@pytest.mark.parametrize("command", ["check", "register"])
+def test_a_refusal_names_the_folder_as_it_was_typed(
+    run: Run, config: Path, trained: Path, command: str, place: str
+) -> None:
+    home = config.parent / "adapters"
+    typed = trained if place == "elsewhere" else trained.rename(home / "support")
+    typed = typed.parent / ".." / typed.parent.name / typed.name
+
+    def refuse(body: dict[str, Any]) -> dict[str, Any]:
+        name = body["folder"]
+        problems = f"{name}/adapter_config.json: r = 99; {home}/{name}/x.pkl: support code"
+        return {"error": {"message": problems, "type": "x", "code": 422}}
+
+    path = "POST /admin/adapters" + ("/check" if command == "check" else "")
+    with canned({path: refuse}) as gateway:
+        ended = run("adapters", command, typed, "--url", gateway.url, "--config", config)
+    assert ended.exit_code == 1
+    said = f"error: {typed}/adapter_config.json: r = 99; {typed}/x.pkl: support code"
+    assert said in ended.stderr.splitlines()
+
+
 @pytest.mark.parametrize("command", ["check", "register"])
 def test_a_folder_that_is_no_artefact_is_one_clear_line(
     run: Run, config: Path, tmp_path: Path, command: str
