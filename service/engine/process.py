@@ -36,7 +36,18 @@ _KILL_SECONDS = 3.0
 _HUNG_SECONDS = 60.0  # without any answer from /health
 _LOG_BYTES = 16 << 20  # a log over this is put aside at the next start
 _PREFIX = re.compile(r"^(\([^)]*\) )?((DEBUG|INFO|WARNING|ERROR) \S+ \S+ (\[[^\]]*\] ?)?)?")
-_INFO = re.compile(r"^\([^)]*\) INFO \S+ \S+ \[[^\]]*\] (?!Route: )([A-Z].*)")
+_STEPS = (  # of a start, as its log shows them, in words for who waits
+    (r"non-default args", "reading its configuration"),
+    (r"Resolved architecture: (\w+)", "preparing the engine for a {}"),
+    (r"Initializing a V1 LLM engine", "setting up the engine"),
+    (r"Starting to load model", "loading the base"),
+    (r"checkpoint shards: +(\d+)% Completed", "loading the base ({} %)"),
+    (r"Loading weights took", "the base is loaded"),
+    (r"torch\.compile", "compiling the base"),
+    (r"KV cache size: ([\d,]+) tokens", "making room for {} tokens"),
+    (r"Capturing .*graph", "capturing CUDA graphs"),
+    (r"Starting vLLM server", "opening its API"),
+)
 
 Command = Callable[[EngineSettings, int], Sequence[str]]
 
@@ -143,10 +154,13 @@ class EngineProcess:
         self._log_start = os.lseek(out, 0, os.SEEK_END)
         return out
 
-    def last_line(self) -> str:
-        """The last thing that vLLM said since this start, warnings and its libraries' noise left out."""
-        said = [match[1] for line in self._lines() if (match := _INFO.match(line))]
-        return said[-1] if said else "importing"
+    def step(self) -> str:
+        """How far this start is; what of vLLM's log says nothing to who waits is left out."""
+        for line in reversed(self._lines()):
+            for pattern, words in _STEPS:
+                if (match := re.search(pattern, line)) is not None:
+                    return words.format(*match.groups())
+        return "importing"
 
     def _reason(self) -> str:
         """The last line of the log that names an error."""

@@ -91,8 +91,8 @@ async def _tell_progress(process: EngineProcess, listener: Listener) -> None:
     began = time.monotonic()
     while True:
         await asyncio.sleep(_DETAIL_SECONDS)
-        line = await asyncio.to_thread(process.last_line)
-        listener.progress(f"vLLM starts ({time.monotonic() - began:.0f} s): {line[:100]}")
+        step = await asyncio.to_thread(process.step)
+        listener.progress(f"vLLM starts ({time.monotonic() - began:.0f} s): {step}")
 
 
 async def watch(client: EngineClient, listener: Listener) -> None:

@@ -218,3 +218,34 @@ async def test_a_gateway_that_is_killed_leaves_nothing(tmp_path: Path) -> None:
     await gateway.wait()
     async with asyncio.timeout(30):
         await until(lambda: not processes(tmp_path))
+
+
+def test_a_start_is_told_in_steps_and_not_in_vllms_words(tmp_path: Path) -> None:
+    process = EngineProcess(SETTINGS, tmp_path, words)
+    assert process.step() == "importing"
+    log = [
+        (
+            "(APIServer pid=7) INFO 11-25 19:06:00 [model.py:733] Resolved architecture: Qwen3ForCausalLM",
+            True,
+        ),
+        ("(APIServer pid=7) INFO 11-25 19:06:00 [kernel.py:467] Final IR op priority after setting", False),
+        ("(APIServer pid=7) WARNING 11-25 19:06:30 [vllm.py:725] Model Runner V2 requires Triton", False),
+        ("Loading safetensors checkpoint shards:  50% Completed | 1/2 [00:00<00:00, 10.26it/s]", True),
+        ("(EngineCore pid=8) INFO 11-25 19:06:32 [utils.py:347] Using LBHNC KV cache layout.", False),
+        ("(EngineCore pid=8) INFO 11-25 19:06:32 [kv.py:2] GPU KV cache size: 52,352 tokens, Maximum", True),
+        ("(APIServer pid=7) INFO 11-25 19:06:33 [launcher.py:195] Route: /v1/models, Methods: GET", False),
+    ]
+    told = []
+    with process.log_path.open("w", encoding="utf-8") as file:
+        for line, _ in log:
+            print(line, file=file, flush=True)
+            told.append(process.step())
+    new = [step for before, step in zip(["importing", *told], told, strict=False) if step != before]
+    assert new == [
+        "preparing the engine for a Qwen3ForCausalLM",
+        "loading the base (50 %)",
+        "making room for 52,352 tokens",
+    ]
+    assert [step != before for before, step in zip(["importing", *told], told, strict=False)] == [
+        is_new for _, is_new in log
+    ]
