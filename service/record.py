@@ -42,6 +42,10 @@ class Record:
         """Seconds since the arrival."""
         return time.perf_counter() - self.began
 
+    def count(self, prompt_tokens: int | None, completion_tokens: int | None) -> None:
+        """Note what the answer cost."""
+        self.prompt_tokens, self.completion_tokens = prompt_tokens, completion_tokens
+
     def headers(self) -> list[tuple[bytes, bytes]]:
         """The response headers that say what was decided; ``-`` where no intent was asked for."""
         found = [(b"x-request-id", self.id.encode())]

@@ -1,7 +1,8 @@
 """The events of a job as an HTTP response, streamed or not.
 
-Bytes of the engine pass through as they came. They are only cut between server-sent events, so that an
-error can still be told where the engine breaks in the middle of one; a last look finds the usage.
+Bytes of the engine pass through as they came, less the empty fields that are vLLM's own. They are only cut
+between server-sent events, so that an error can still be told where the engine breaks in the middle of one; a
+last look finds the usage.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 from chains.events import Event, Finish, Raw
 from service.api.chunks import ChatForm
 from service.api.errors import tell
+from service.api.extras import openai_form
 from service.errors import EngineUnavailable
 from service.exchange import Events, Exchange, Job
 from service.record import Record
@@ -54,7 +56,7 @@ class Generated(Response):
             found = [event async for event in events]
             self._form.model = self._record.adapter or self._form.model
             raw = [event.data for event in found if isinstance(event, Raw)]
-            body = b"".join(raw) if raw else self._form.completion(found)
+            body = openai_form(b"".join(raw)) if raw else self._form.completion(found)
             _note_usage(self._record, found, body)
         headers = [*_JSON, (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -98,24 +100,22 @@ class Generated(Response):
             piece, rest = (data, b"") if cut == len(data) else (data[:cut], data[cut:])
             if b'"usage":' in piece:
                 counted = piece
-            yield piece
+            yield openai_form(piece)
         if rest:
-            yield rest
+            yield openai_form(rest)
         _note_usage(self._record, [], counted)
 
 
 def _note_usage(record: Record, events: list[Event], body: bytes) -> None:
     for event in events:
         if isinstance(event, Finish):
-            record.prompt_tokens = event.usage.prompt_tokens
-            record.completion_tokens = event.usage.completion_tokens
+            record.count(event.usage.prompt_tokens, event.usage.completion_tokens)
     if b'"usage":' not in body:
         return
     for line in reversed(body.splitlines()):
         usage = _object(line.removeprefix(b"data: ")).get("usage")
         if isinstance(usage, dict):
-            record.prompt_tokens = usage.get("prompt_tokens")
-            record.completion_tokens = usage.get("completion_tokens")
+            record.count(usage.get("prompt_tokens"), usage.get("completion_tokens"))
             return
 
 
