@@ -1,19 +1,23 @@
 """Chain of thought: the model reasons inside ``<think>`` and answers after it.
 
-The reasoning is kept out of the content and given as events of its own, as it comes. Tokens that run out
-before the reasoning ends leave no content; the answer then says that it was cut (``length``). The client's
-``stop`` is about the answer, so it is applied to the content here and not by the engine.
+The reasoning is kept out of the content and given as events of its own, as it comes; where the client asks
+for more than one text (several choices, log-probabilities, its own tools), it is taken out of the engine's
+answer. Tokens that run out before the reasoning ends leave no content; the answer then says that it was cut
+(``length``). The client's ``stop`` is about the answer, so it is applied to the content here and not by the
+engine.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 
 from chains.answer import Answer, ask
 from chains.closing import Deadline
 from chains.events import ChainRequest, Content, Engine, Event, Finish, Reasoning
-from chains.parameters import sampling
-from chains.splitter import Part, Splitter
+from chains.parameters import beyond_text, calls_tools, sampling
+from chains.sift import sifted
+from chains.splitter import Kind, Part, Splitter
 from chains.stop import StopAt, stops_of
 
 
@@ -21,7 +25,15 @@ class Cot:
     """One call of the engine, its text split by the tags of reasoning."""
 
     async def run(self, request: ChainRequest, engine: Engine) -> AsyncGenerator[Event, None]:
-        """Reasoning and Content as they come, then Finish."""
+        """Reasoning and Content as they come, then Finish; or Raw, for what these can't say."""
+        if beyond_text(request.parameters) is not None:
+            kinds: tuple[Kind, ...] = ("reasoning",)
+            if calls_tools(request.parameters):
+                kinds = ("reasoning", "call")
+            async with aclosing(sifted("cot", request, engine, *kinds)) as answers:
+                async for raw in answers:
+                    yield raw
+            return
         parameters = sampling("cot", request.parameters)
         stop = StopAt(stops_of(parameters))
         cuts = parameters.pop("stop", None) is not None  # we cut: a whole answer would come too late

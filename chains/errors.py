@@ -32,11 +32,14 @@ class ChainNotFound(ChainError):
 
 
 class ChainUnsupported(ChainError):
-    """The chain can't honour ``parameter``; the client must leave it out or choose another chain."""
+    """The chain can't honour ``parameter``; the client must leave it out or name a model itself."""
 
     def __init__(self, chain: str, parameter: str, value: object = None) -> None:
         found = f" = {value!r}" if isinstance(value, int | float | str) else ""
-        super().__init__(f"the chain {chain!r} does not support the parameter {parameter!r}{found}")
+        super().__init__(
+            f"the chain {chain!r} does not support the parameter {parameter!r}{found}: leave it out, or name "
+            "an adapter in place of 'auto'"
+        )
         self.parameter = parameter
 
 

@@ -14,24 +14,41 @@ _ONLY: Mapping[str, tuple[object, ...]] = {  # the values that ask for nothing b
     "use_beam_search": (False,),
     "logprobs": (False,),
     "top_logprobs": (0,),
+    "logprob_token_ids": ([],),
     "prompt_logprobs": (0,),
     "echo": (False,),
     "return_token_ids": (False,),
+    "return_prompt_text": (False,),
     "tools": ([],),
     "tool_choice": ("none", "auto"),
     "functions": ([],),
     "function_call": ("none", "auto"),
     "response_format": ({"type": "text"},),
     "structured_outputs": (),
-    "guided_json": (),
-    "guided_regex": (),
-    "guided_choice": (),
-    "guided_grammar": (),
     "continue_final_message": (False,),
     "add_generation_prompt": (True,),
     "modalities": (["text"],),
     "audio": (),
 }
+
+
+def beyond_text(parameters: Mapping[str, Any]) -> str | None:
+    """The first of ``parameters`` that asks for more than one plain text; None: none does.
+
+    Tools that may not be called (``tool_choice: "none"``) ask for nothing.
+    """
+    for name, neutral in _ONLY.items():
+        value = parameters.get(name)
+        if name == "tools" and not calls_tools(parameters):
+            continue
+        if value is not None and value not in neutral:
+            return name
+    return None
+
+
+def calls_tools(parameters: Mapping[str, Any]) -> bool:
+    """Whether the client brings tools that the model may call."""
+    return bool(parameters.get("tools")) and parameters.get("tool_choice") != "none"
 
 
 def sampling(chain: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,8 +57,6 @@ def sampling(chain: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ChainUnsupported: names the first parameter that ``chain`` can't honour.
     """
-    for name, neutral in _ONLY.items():
-        value = parameters.get(name)
-        if value is not None and value not in neutral:
-            raise ChainUnsupported(chain, name, value)
+    if (name := beyond_text(parameters)) is not None:
+        raise ChainUnsupported(chain, name, parameters[name])
     return {name: value for name, value in parameters.items() if name not in _OWN and name not in _ONLY}

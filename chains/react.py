@@ -2,6 +2,8 @@
 
 LangChain runs the loop; what is bounded, shown and counted is decided here. A tool's failure goes to the
 model and never to the client. The words of all steps are the content, steps apart by a blank line.
+
+A client that brings tools of its own runs the loop itself: it gets one step, whose calls are its to make.
 """
 
 from __future__ import annotations
@@ -9,12 +11,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from chains.closing import Deadline
 from chains.errors import StepsExhausted
 from chains.events import ChainRequest, Content, Engine, Event, Finish, Message, Reasoning, Step
-from chains.parameters import sampling
+from chains.parameters import calls_tools, sampling
+from chains.sift import sifted
 from chains.splitter import Passages
 from chains.tools import tool_by_name
 
@@ -28,7 +32,12 @@ class React:
     """The engine and the server tools of the request, in turns, at most ``limits.steps`` of them."""
 
     async def run(self, request: ChainRequest, engine: Engine) -> AsyncGenerator[Event, None]:
-        """Reasoning, Content and Steps as they come, then Finish with the usage of all calls."""
+        """Reasoning, Content and Steps as they come, then Finish with the usage of all calls; or Raw."""
+        if calls_tools(request.parameters):
+            async with aclosing(sifted("react", request, engine, "reasoning", "call")) as answers:
+                async for raw in answers:
+                    yield raw
+            return
         parameters = sampling("react", request.parameters)
         tools = {name: tool_by_name(name) for name in request.tools}
         await asyncio.to_thread(self.warm)

@@ -16,7 +16,8 @@ from router.decision import Decision
 from service.conversation import Message, messages_of
 from service.errors import InvalidRequest, ModelNotFound, NotReady
 from service.options import check_options
-from service.routes import FALLBACK, Route
+from service.record import Record
+from service.routes import COT, FALLBACK, Route
 from service.settings import GatewaySettings
 
 AUTO = "auto"
@@ -45,6 +46,10 @@ class Models(Protocol):
 class Decider(Protocol):
     """Finds the route of a conversation."""
 
+    def reasons(self, adapter: str | None) -> bool:
+        """Whether a route has ``adapter`` (alias or version; None: the base) reason before it answers."""
+        ...
+
     async def decide(self, messages: Sequence[dict[str, Any]]) -> tuple[Decision, Route]: ...
 
 
@@ -59,9 +64,10 @@ class Plan:
     chain: Chain
     request: ChainRequest
 
-    def direct(self) -> Plan:
-        """The same without the chain: for what the chain can't do and the engine can."""
-        return Plan(self.model, self.intent, self.confidence, DIRECT, chain_by_name(DIRECT), self.request)
+    def note(self, record: Record) -> None:
+        """Write down what was decided."""
+        record.intent, record.confidence, record.chain = self.intent, self.confidence, self.chain_name
+        record.abstained = None if self.intent is None else self.intent == FALLBACK
 
 
 class Dispatch:
@@ -91,8 +97,10 @@ class Dispatch:
         stream = stream_of(body)
         parameters = {k: v for k, v in body.items() if k not in ("model", "messages", "stream")}
         if model != AUTO:
+            adapter = self.named(model)
             request = ChainRequest(messages, parameters, stream, limits=self._limits)
-            return Plan(self.named(model), None, None, DIRECT, chain_by_name(DIRECT), request)
+            chain = COT if self._routes.reasons(adapter) else DIRECT
+            return Plan(adapter, None, None, chain, chain_by_name(chain), request)
         decision, route = await self.decide(messages)
         request = ChainRequest(
             messages=self._rendered(route, messages),
@@ -101,8 +109,7 @@ class Dispatch:
             tools=route.tools,
             limits=route.limits,
         )
-        plan = Plan(route.adapter, route.intent, decision.confidence, route.chain_name, route.chain, request)
-        return plan.direct() if body.get("tools") else plan
+        return Plan(route.adapter, route.intent, decision.confidence, route.chain_name, route.chain, request)
 
     async def decide(self, messages: Sequence[Message]) -> tuple[Decision, Route]:
         """The decision on a conversation, and its route, whose adapter is live.
@@ -166,13 +173,13 @@ def stream_of(body: Mapping[str, Any]) -> bool:
 
 
 def _filled(parameters: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """``parameters`` with ``defaults`` for what the client left out."""
+    """``parameters`` with ``defaults`` for what the client left out.
+
+    A client that wants several answers wants them to differ: a temperature of 0 is no default for it.
+    """
     missing = {name: value for name, value in defaults.items() if parameters.get(name) is None}
+    if (parameters.get("n") or 1) > 1 and missing.get("temperature") == 0:
+        del missing["temperature"]
     if parameters.get("max_completion_tokens") is not None:
         missing.pop("max_tokens", None)
     return {**parameters, **missing}
-
-
-def filled_completion(body: Mapping[str, Any], route: Route) -> dict[str, Any]:
-    """The body of a plain completion with the route's sampling for what the client left out."""
-    return _filled(dict(body), route.sampling)

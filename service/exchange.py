@@ -7,10 +7,10 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 
-from chains.errors import ChainTimeout, ChainUnsupported
-from chains.events import Engine, Event
+from chains.errors import ChainTimeout
+from chains.events import Event
 from service.admission import Admission
-from service.dispatch import DIRECT, Models, Plan
+from service.dispatch import Models
 from service.record import Record
 
 Events = AsyncGenerator[Event, None]
@@ -64,24 +64,3 @@ class Exchange:
             if bound.expired():
                 raise ChainTimeout(self._seconds) from None
             raise
-
-
-async def chain_events(plan: Plan, engine: Engine, record: Record) -> Events:
-    """The plan's events; a routed request that its chain can't serve goes to the engine as it is."""
-    async with aclosing(plan.chain.run(plan.request, engine)) as events:
-        try:
-            first = await anext(events, None)
-        except ChainUnsupported:
-            if plan.intent is None:
-                raise
-        else:
-            if first is not None:
-                yield first
-            async for event in events:
-                yield event
-            return
-    record.chain = DIRECT
-    direct = plan.direct()
-    async with aclosing(direct.chain.run(direct.request, engine)) as events:
-        async for event in events:
-            yield event

@@ -50,6 +50,7 @@ class LiveRoutes:
         self._settings = settings
         self._observe = observe  # gets the seconds of every decision
         self._live: RouteSet | None = None
+        self._table: RouteTable | None = None  # the live one's, or the first while its router is fitted
         self._batching: BatchingRouter | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._reloading = asyncio.Lock()
@@ -66,7 +67,7 @@ class LiveRoutes:
         Raises:
             RoutesRejected: the files can't be used, so there is nothing to start with.
         """
-        await asyncio.to_thread(self._load_table)
+        self._table = await asyncio.to_thread(self._load_table)
         self._tasks = [
             asyncio.create_task(self._reload_quietly(), name="first routes"),
             asyncio.create_task(self._watch(), name="watch routes"),
@@ -96,11 +97,15 @@ class LiveRoutes:
                 self._batching = BatchingRouter(built.router)
             else:
                 self._batching.swap(built.router)
-            self._live, self.problems = built, ()
+            self._live, self._table, self.problems = built, built.table, ()
             log.info("%d routes are live: %s", len(built.table.routes), ", ".join(built.table.routes))
             for warning in built.warnings:
                 log.warning("%s", warning)
             return built
+
+    def reasons(self, adapter: str | None) -> bool:
+        """Whether a route has ``adapter`` (alias or version; None: the base) reason before it answers."""
+        return self._table is not None and self._table.reasons(adapter)
 
     async def decide(self, messages: Sequence[dict[str, Any]]) -> tuple[Decision, Route]:
         """The decision on a conversation and the route that it takes.

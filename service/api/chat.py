@@ -10,8 +10,7 @@ from service.api.chunks import ChatForm
 from service.api.incoming import Recorded, Running, client_only, json_object
 from service.api.respond import Generated
 from service.conversation import conversation_key
-from service.exchange import Job, chain_events
-from service.routes import FALLBACK
+from service.exchange import Job
 
 router = APIRouter(dependencies=[Depends(client_only)])
 
@@ -23,12 +22,11 @@ async def chat(request: Request, gateway: Running, record: Recorded) -> Response
     body = await json_object(request)
     record.streamed = body.get("stream") is True
     plan = await gateway.dispatch.chat(body)
-    record.intent, record.confidence, record.chain = plan.intent, plan.confidence, plan.chain_name
-    record.abstained = None if plan.intent is None else plan.intent == FALLBACK
+    plan.note(record)
     job = Job(
         model=plan.model,
         conversation=conversation_key(body),
-        run=lambda name: chain_events(plan, gateway.engine.bind(name), record),
+        run=lambda name: plan.chain.run(plan.request, gateway.engine.bind(name)),
     )
     options = body.get("stream_options") or {}
     form = ChatForm(

@@ -1,10 +1,9 @@
 import asyncio
-from typing import Any
 
 import pytest
 
 from chains.cot import Cot
-from chains.errors import ChainTimeout, ChainUnsupported, EngineAnswerError
+from chains.errors import ChainTimeout, EngineAnswerError
 from chains.events import Content, Finish, Limits, Reasoning, Usage
 from tests.chains.scripted import (
     Said,
@@ -90,25 +89,6 @@ async def test_sampling_goes_to_the_engine_and_nothing_else_does() -> None:
             "stream_options": {"include_usage": True},
         }
     ]
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("n", 2),
-        ("logprobs", True),
-        ("top_logprobs", 3),
-        ("tools", [{"type": "function"}]),
-        ("tool_choice", "required"),
-        ("response_format", {"type": "json_object"}),
-    ],
-)
-async def test_what_it_cannot_honour_is_refused_by_name(name: str, value: Any) -> None:
-    engine = ScriptedEngine([Said(["x"])])
-    with pytest.raises(ChainUnsupported, match=name) as caught:
-        await events_of(Cot(), asked(True, parameters={name: value}), engine)
-    assert caught.value.parameter == name
-    assert engine.bodies == []
 
 
 @pytest.mark.parametrize("stream", [True, False])
