@@ -1,62 +1,146 @@
-"""POST /v1/completions: the engine's, for an adapter or the base; ``auto`` routes on the prompt's text."""
+"""POST /v1/completions: the engine's own for an adapter or the base; for ``auto`` an answer to the prompt.
+
+A routed prompt is what a user says: adapters of routes have learnt conversations, and after the bare text of
+a question the likeliest next token of theirs is the end. So it takes its route whole, as a chat would.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import aclosing
 from typing import Any
 
+import orjson
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
 from chains.closing import closing
-from chains.events import Raw
-from service.api.chunks import ChatForm
+from chains.events import Finish, Raw
+from chains.sse import EventReader
+from service.api.chunks import DONE, ChatForm
 from service.api.incoming import Recorded, Running, client_only, json_object
 from service.api.respond import Generated
 from service.conversation import conversation_key
-from service.dispatch import AUTO, DIRECT, filled_completion, model_of, stream_of
+from service.dispatch import AUTO, DIRECT, Plan, model_of, stream_of
 from service.errors import InvalidRequest
 from service.exchange import Events, Job
+from service.gateway import Gateway
 from service.options import check_options
 from service.parts import Pool
+from service.record import Record
 
 PATH = "/v1/completions"
+_OF_TEXT = (  # options about the text that is continued; a conversation's answer has no place for them
+    *("suffix", "echo", "best_of", "logprobs", "logprob_token_ids", "prompt_logprobs"),
+    *("prompt_embeds", "return_token_ids", "tools"),
+)
 
 router = APIRouter(dependencies=[Depends(client_only)])
 
 
 @router.post(PATH)
 async def completions(request: Request, gateway: Running, record: Recorded) -> Response:
-    """Continue a prompt. A route gives its adapter and sampling; its prompt and chain are for chats."""
+    """Continue a prompt, or with ``auto`` answer it."""
     gateway.exchange.check()
     body = await json_object(request)
-    model: str | None = model_of(body)
+    model = model_of(body)
     record.streamed = stream_of(body)
     if "prompt" not in body:
         raise InvalidRequest("prompt is required: text, or a list of texts or token ids", "prompt")
     check_options(body, gateway.settings.gateway.max_choices)
     if model == AUTO:
-        if not isinstance(body["prompt"], str):
-            raise InvalidRequest("model 'auto' needs a prompt that is one text", "prompt")
-        decision, route = await gateway.dispatch.decide([{"role": "user", "content": body["prompt"]}])
-        record.intent, record.confidence = route.intent, decision.confidence
-        model, body = route.adapter, filled_completion(body, route)
-    else:
-        model = gateway.dispatch.named(str(model))
+        return await _answered(body, gateway, record)
     record.chain = DIRECT
     job = Job(
-        model=model,
+        model=gateway.dispatch.named(model),
         conversation=conversation_key(body),
-        run=lambda name: _events(gateway.engine, {**body, "model": name}, record.streamed),
+        run=lambda name: _continued(gateway.engine, {**body, "model": name}, record.streamed),
     )
     return Generated(gateway.exchange, job, record, ChatForm(gateway.settings.engine.model_name))
 
 
-async def _events(engine: Pool, body: Mapping[str, Any], stream: bool) -> Events:
+async def _continued(engine: Pool, body: Mapping[str, Any], stream: bool) -> Events:
     if not stream:
         yield Raw(await engine.client().complete(PATH, body))
         return
     async with closing(engine.client().stream(PATH, body)) as pieces:
         async for data in pieces:
             yield Raw(data)
+
+
+async def _answered(body: Mapping[str, Any], gateway: Gateway, record: Record) -> Response:
+    plan = await gateway.dispatch.chat(_as_chat(body))
+    plan.note(record)
+    options = body.get("stream_options") or {}
+    form = ChatForm(gateway.settings.engine.model_name, include_usage=options.get("include_usage") is True)
+    job = Job(
+        model=plan.model,
+        conversation=conversation_key(body),
+        run=lambda name: _as_text(plan, gateway, name, form, record),
+    )
+    return Generated(gateway.exchange, job, record, form)
+
+
+def _as_chat(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The chat request that a routed prompt is.
+
+    Raises:
+        InvalidRequest: the prompt is not one text, or an option is about the text and not about an answer.
+    """
+    if not isinstance(body["prompt"], str):
+        raise InvalidRequest("model 'auto' needs a prompt that is one text", "prompt")
+    for name in _OF_TEXT:
+        value = body.get(name)
+        if value is not None and value is not False:
+            raise InvalidRequest(
+                f"{name} can't be honoured with model 'auto', which answers the prompt as a chat would: "
+                "leave it out, or name an adapter or the base",
+                name,
+            )
+    rest = {key: value for key, value in body.items() if key not in ("prompt", *_OF_TEXT)}
+    return {**rest, "messages": [{"role": "user", "content": body["prompt"]}]}
+
+
+async def _as_text(plan: Plan, gateway: Gateway, name: str, form: ChatForm, record: Record) -> Events:
+    """The plan's events in the form of a text completion."""
+    form.model = name
+    async with aclosing(plan.chain.run(plan.request, gateway.engine.bind(name))) as events:
+        if not plan.request.stream:
+            found = [event async for event in events]
+            raw = b"".join(event.data for event in found if isinstance(event, Raw))
+            yield Raw(orjson.dumps(_text(orjson.loads(raw or form.completion(found)))))
+            return
+        reader = EventReader()
+        async for event in events:
+            if isinstance(event, Finish):
+                record.count(event.usage.prompt_tokens, event.usage.completion_tokens)
+            for piece in [event.data] if isinstance(event, Raw) else form.chunks(event):
+                for chunk in map(_text, reader.feed(piece)):
+                    if _says(chunk):
+                        yield Raw(b"data: " + orjson.dumps(chunk) + b"\n\n")
+    yield Raw(DONE)
+
+
+def _says(chunk: Mapping[str, Any]) -> bool:
+    """Whether there is anything in it: the reasoning of a chat, for one, leaves nothing."""
+    choices = chunk["choices"]
+    return not choices or any(choice["text"] or choice["finish_reason"] for choice in choices)
+
+
+def _text(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """A chat completion, or a chunk of one, as a text completion; what is no content is left out."""
+    choices = []
+    for choice in answer["choices"]:
+        said = choice.get("delta") or choice.get("message") or {}
+        choices.append(
+            {
+                "index": choice["index"],
+                "text": said.get("content") or "",
+                "logprobs": None,
+                "finish_reason": choice.get("finish_reason"),
+            }
+        )
+    kept = {key: answer[key] for key in ("created", "model", "system_fingerprint", "usage") if key in answer}
+    name = "cmpl-" + str(answer["id"]).removeprefix("chatcmpl-")
+    return {"id": name, "object": "text_completion", **kept, "choices": choices}

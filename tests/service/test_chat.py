@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from tests.service.conftest import Running, Start
+from tests.service.parts import ROUTES
 
 BASE = "pointsman-demo"
 TRACK = "where is my parcel"
@@ -103,16 +106,93 @@ async def test_usage_chunk_only_where_it_is_asked_for(running: Running) -> None:
     assert all("usage" not in chunk for chunk in events(response.text)[:-1])
 
 
-async def test_what_a_chain_cannot_do_goes_to_the_engine(running: Running) -> None:
-    schema = {"type": "json_object"}
-    response = await running.ask("what is 12 plus 30", response_format=schema)
-    assert response.headers["x-pointsman-chain"] == "direct"
-    assert response.headers["x-pointsman-intent"] == "arithmetic"
-    assert running.vllm.requests[-1]["response_format"] == schema
+THOUGHT = "<think>\n12 + 30 = 42\n</think>\n\nThe answer is 42."
+SUM = "what is 12 plus 30"
+
+
+async def test_options_beyond_one_text_keep_the_chain_and_the_reasoning_apart(running: Running) -> None:
+    running.vllm.answer = lambda _: THOUGHT
     tools = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]
-    response = await running.ask("what is 12 plus 30", tools=tools)
+    for option in (
+        {"n": 2},
+        {"logprobs": True},
+        {"echo": True},
+        {"tools": tools},
+        {"response_format": {"type": "json_object"}},
+    ):
+        response = await running.ask(SUM, **option)
+        assert response.headers["x-pointsman-chain"] == "cot"
+        assert response.headers["x-pointsman-intent"] == "arithmetic"
+        assert option.items() <= running.vllm.requests[-1].items()
+        message = response.json()["choices"][0]["message"]
+        assert message["content"] == "The answer is 42."
+        assert message["reasoning_content"] == "12 + 30 = 42"
+        streamed = await running.ask(SUM, stream=True, **option)
+        *chunks, done = events(streamed.text)
+        assert done == "[DONE]"
+        for field in ("content", "reasoning_content"):
+            deltas = [chunk["choices"][0]["delta"].get(field) or "" for chunk in chunks]
+            assert "".join(deltas) == message[field]
+
+
+async def test_several_answers_are_not_made_greedy_by_the_route(running: Running) -> None:
+    await running.ask(SUM, n=2)
+    assert "temperature" not in running.vllm.requests[-1]
+    await running.ask(SUM, n=2, temperature=0)
+    assert running.vllm.requests[-1]["temperature"] == 0
+    await running.ask(SUM, n=1)
+    assert running.vllm.requests[-1]["temperature"] == 0
+
+
+async def test_what_a_route_with_server_tools_cannot_do_is_refused_by_name(start: Start) -> None:
+    routes = ROUTES.replace("chain: direct\n    adapter: support", "chain: react\n    adapter: support")
+    async with start(routes=routes) as running:
+        for name, value in (("n", 2), ("logprobs", True), ("response_format", {"type": "json_object"})):
+            for stream in (False, True):
+                response = await running.ask(TRACK, stream=stream, **{name: value})
+                error = response.json()["error"]
+                assert (response.status_code, error["param"]) == (400, name)
+                assert "leave it out, or name an adapter" in error["message"]
+        assert running.vllm.requests == []
+
+
+async def test_an_adapter_that_a_route_lets_reason_does_so_when_it_is_named(running: Running) -> None:
+    running.vllm.answer = lambda _: THOUGHT
+    for model in ("math", "math@000000000001"):
+        response = await running.ask(SUM, model=model, top_k=3)
+        assert response.headers["x-pointsman-chain"] == "cot"
+        assert response.headers["x-pointsman-intent"] == "-"
+        message = response.json()["choices"][0]["message"]
+        assert (message["content"], message["reasoning_content"]) == ("The answer is 42.", "12 + 30 = 42")
+        sent = running.vllm.requests[-1]
+        assert sent["messages"] == [{"role": "user", "content": SUM}]  # its own prompt, not the route's
+        assert (sent["top_k"], sent.get("temperature")) == (3, None)
+    response = await running.ask(SUM, model="support")
     assert response.headers["x-pointsman-chain"] == "direct"
-    assert running.vllm.requests[-1]["tools"] == tools
+    assert response.json()["choices"][0]["message"]["content"] == THOUGHT
+
+
+async def test_what_vllm_adds_to_openais_form_is_left_out(running: Running) -> None:
+    added = {
+        "token_ids": None,
+        "stop_reason": 'a "b", c',
+        "routed_experts": None,
+    }
+    running.vllm.extra = added
+    said = ',"token_ids":null, said the user'
+    for stream in (False, True):
+        response = await running.ask(said, model="chat", stream=stream)
+        bodies = events(response.text)[:-1] if stream else [response.json()]
+        for body in bodies:
+            assert not added.keys() & body["choices"][0].keys()
+        choices = [body["choices"][0] for body in bodies]
+        text = "".join((choice.get("delta") or choice.get("message"))["content"] for choice in choices[:-1])
+        if not stream:
+            text = choices[0]["message"]["content"]
+        assert text.endswith(said)
+    running.vllm.extra = {"token_ids": [1, 2]}  # which somebody asked for
+    response = await running.ask(TRACK, model="chat", return_token_ids=True)
+    assert response.json()["choices"][0]["token_ids"] == [1, 2]
 
 
 async def test_route_without_live_adapter_is_503_and_never_the_base(running: Running) -> None:
@@ -136,21 +216,48 @@ async def test_conversation_keeps_its_key(running: Running) -> None:
     assert first == second != other
 
 
-async def test_completions_named_and_routed(running: Running) -> None:
+async def test_completions_of_a_named_model_are_the_engines(running: Running) -> None:
     body: dict[str, Any] = {"model": "math", "prompt": "1 + 1 ="}
     response = await running.http.post("/v1/completions", json=body)
     assert response.content == running.vllm.sent[-1]
     assert response.json()["object"] == "text_completion"
     assert response.headers["x-pointsman-adapter"].startswith("math@")
-    body |= {"model": "auto", "prompt": TRACK, "stream": True}
-    response = await running.http.post("/v1/completions", json=body)
-    assert response.headers["x-pointsman-intent"] == "track_parcel"
-    assert response.content == running.vllm.sent[-1]
-    assert running.vllm.requests[-1]["max_tokens"] == 256
-    body["prompt"] = [1, 2, 3]
+
+
+@pytest.mark.parametrize("text", [TRACK, SUM])
+async def test_a_routed_completion_is_the_answer_of_its_route(running: Running, text: str) -> None:
+    running.vllm.answer = lambda _: THOUGHT if text == SUM else "On its way, soon."
+    said = "The answer is 42." if text == SUM else "On its way, soon."
+    body: dict[str, Any] = {"model": "auto", "prompt": text, "stop": ["#"]}
+    whole = await running.http.post("/v1/completions", json=body)
+    assert whole.headers["x-pointsman-chain"] == ("cot" if text == SUM else "direct")
+    answer = whole.json()
+    assert answer["object"] == "text_completion"
+    assert answer["id"].startswith("cmpl-")
+    assert answer["model"] == whole.headers["x-pointsman-adapter"]
+    assert answer["choices"] == [{"index": 0, "text": said, "logprobs": None, "finish_reason": "stop"}]
+    assert answer["usage"]["total_tokens"] > 0
+    assert running.vllm.requests[-1]["messages"][0]["role"] == "system"  # the route's prompt
+    body |= {"stream": True, "stream_options": {"include_usage": True}}
+    *chunks, usage, done = events((await running.http.post("/v1/completions", json=body)).text)
+    assert done == "[DONE]"
+    assert "".join(chunk["choices"][0]["text"] for chunk in chunks) == said
+    assert {chunk["object"] for chunk in chunks} == {"text_completion"}
+    assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
+    assert usage["usage"]["total_tokens"] > 0
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"prompt": [1, 2, 3]}, {"echo": True}, {"suffix": "x"}, {"logprobs": 0}, {"best_of": 2}]
+)
+async def test_what_a_routed_completion_cannot_do_is_refused_by_name(
+    running: Running, wrong: dict[str, Any]
+) -> None:
+    body = {"model": "auto", "prompt": TRACK, **wrong}
     response = await running.http.post("/v1/completions", json=body)
     assert response.status_code == 400
-    assert response.json()["error"]["param"] == "prompt"
+    assert [response.json()["error"]["param"]] == list(wrong)
+    assert running.vllm.requests == []
 
 
 async def test_request_id_is_the_clients_if_it_is_sane(running: Running) -> None:
