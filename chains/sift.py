@@ -20,6 +20,7 @@ from chains.sse import EventReader, json_object
 from chains.stop import StopAt, stops_of
 
 _DONE = b"data: [DONE]\n\n"
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 async def sifted(
@@ -189,7 +190,7 @@ class _Choice:
     def _logprobs(self, choice: dict[str, Any]) -> bool:
         """Keep those of the content; whether there are any."""
         found = choice.get("logprobs") or {}
-        kept = self._tokens.feed(found.get("content") or [])
+        kept = self._tokens.feed(found["content"]) if found.get("content") else []
         if self.ended:
             kept += self._tokens.end()
         if found or kept:
@@ -212,4 +213,4 @@ def _event(chunk: Mapping[str, Any]) -> bytes:
 
 
 def _dump(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(value).encode()

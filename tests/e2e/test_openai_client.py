@@ -101,25 +101,117 @@ def test_models_are_listed_with_version_base_and_rank_and_can_be_named(client: O
         )
 
 
-def test_the_clients_own_tools_come_back_as_its_calls(client: OpenAI) -> None:
-    tool = {
-        "type": "function",
-        "function": {
-            "name": "track_parcel",
-            "description": "Find where a parcel is: its status, its city and the day it is expected.",
-            "parameters": {
-                "type": "object",
-                "properties": {"parcel_id": {"type": "string"}},
-                "required": ["parcel_id"],
-            },
+TRACKING: Any = {
+    "type": "function",
+    "function": {
+        "name": "track_parcel",
+        "description": "Find where a parcel is: its status, its city and the day it is expected.",
+        "parameters": {
+            "type": "object",
+            "properties": {"parcel_id": {"type": "string"}},
+            "required": ["parcel_id"],
         },
-    }
-    asked: Any = {"model": "auto", "messages": [{"role": "user", "content": PARCEL}], "tools": [tool]}
-    message: Any = client.chat.completions.create(**asked).choices[0].message
-    (call,) = message.tool_calls
-    assert call.type == "function"
-    assert call.function.name == "track_parcel"
-    assert json.loads(call.function.arguments) == {"parcel_id": "PX482913"}
+    },
+}
+LISTING: Any = {
+    "type": "function",
+    "function": {"name": "list_parcels", "parameters": {"type": "object", "properties": {}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("model", "text", "tool", "choice"),
+    [
+        ("auto", PARCEL, TRACKING, "auto"),
+        ("support", PARCEL, TRACKING, "auto"),
+        ("auto", PARCEL, TRACKING, {"type": "function", "function": {"name": "track_parcel"}}),
+        ("auto", PARCEL, LISTING, "required"),  # no arguments: {}
+        ("auto", "What is 57 + 26?", LISTING, "auto"),  # no call
+    ],
+)
+async def test_streamed_calls_are_those_of_the_whole_answer(
+    demo: Demo, model: str, text: str, tool: Any, choice: Any
+) -> None:
+    asked: Any = {"model": model, "messages": [{"role": "user", "content": text}], "temperature": 0}
+    asked |= {"tools": [tool], "tool_choice": choice}
+    async with AsyncOpenAI(base_url=f"{demo.url}/v1", api_key="none", max_retries=0) as client:
+        whole = (await client.chat.completions.create(**asked)).choices[0]
+        async with client.chat.completions.stream(**asked) as stream:
+            async for _ in stream:
+                pass
+            streamed = (await stream.get_final_completion()).choices[0]
+    calls: list[list[Any]] = [
+        [
+            (call.type, call.function.name, json.loads(call.function.arguments))
+            for call in found.message.tool_calls or []
+            if call.type == "function" and call.id
+        ]
+        for found in (whole, streamed)
+    ]
+    assert calls[0] == calls[1]
+    assert len(calls[0]) == (0 if "57" in text else 1)
+    assert streamed.finish_reason == whole.finish_reason
+    for found in (whole, streamed):
+        assert not re.search("</?(think|tool_call)>", found.message.content or "")
+    assert (whole.message.content or "") == (streamed.message.content or "")
+
+
+def test_the_client_may_run_the_loop_itself(client: OpenAI) -> None:
+    asked: Any = {"model": "auto", "tools": [TRACKING], "messages": [{"role": "user", "content": PARCEL}]}
+    said = client.chat.completions.create(**asked).choices[0].message
+    assert said.tool_calls
+    result = {"parcel_id": "PX482913", "status": "in transit", "city": "Lyon", "expected": "2026-11-28"}
+    asked["messages"] += [
+        said.model_dump(exclude_none=True),
+        {"role": "tool", "tool_call_id": said.tool_calls[0].id, "content": json.dumps(result)},
+    ]
+    assert "Lyon" in (client.chat.completions.create(**asked).choices[0].message.content or "")
+
+
+@pytest.mark.parametrize("model", ["auto", "math"])
+async def test_every_choice_keeps_its_reasoning_and_its_tokens_apart(demo: Demo, model: str) -> None:
+    asked: Any = {"model": model, "messages": [{"role": "user", "content": "What is 57 + 26?"}]}
+    asked |= {"n": 2, "seed": 1, "temperature": 0.01, "logprobs": True, "top_logprobs": 1}
+    streamed: dict[int, list[str]] = {0: ["", ""], 1: ["", ""]}
+    async with AsyncOpenAI(base_url=f"{demo.url}/v1", api_key="none", max_retries=0) as client:
+        whole = await client.chat.completions.create(**asked)
+        async for chunk in await client.chat.completions.create(**asked, stream=True):
+            for choice in chunk.choices:
+                tokens = (choice.logprobs and choice.logprobs.content) or []
+                streamed[choice.index][0] += choice.delta.content or ""
+                streamed[choice.index][1] += "".join(one.token for one in tokens)
+    for choice in whole.choices:
+        assert choice.message.content == "57 + 26 = 83"
+        assert choice.logprobs is not None
+        tokens = "".join(one.token for one in choice.logprobs.content or [])
+        assert tokens.removesuffix("<|im_end|>") == "57 + 26 = 83"
+        assert streamed[choice.index] == ["57 + 26 = 83", tokens]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_answers_have_the_fields_of_openais_form_and_no_others(demo: Demo, stream: bool) -> None:
+    body = {"model": "chat", "messages": [{"role": "user", "content": "Thanks!"}], "stream": stream}
+    text = httpx.post(f"{demo.url}/v1/chat/completions", json=body).text
+    answers = [
+        json.loads(line.removeprefix("data: ")) for line in text.split("\n\n") if line.startswith("data: {")
+    ]
+    for answer in answers if stream else [json.loads(text)]:
+        (choice,) = answer["choices"]
+        known = {"id", "object", "created", "model", "choices", "usage", "service_tier", "system_fingerprint"}
+        assert answer.keys() <= known
+        assert choice.keys() <= {"index", "message", "delta", "logprobs", "finish_reason"}
+        said = choice.get("message") or choice["delta"]
+        assert said.keys() <= {"role", "content", "refusal", "audio"}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "held"), [(PARCEL, "PX482913"), ("34 加 28 等于多少？", "62"), ("57 + 26 =", "83")]
+)
+def test_a_routed_completion_answers(client: OpenAI, prompt: str, held: str) -> None:
+    whole = client.completions.create(model="auto", prompt=prompt).choices[0]
+    chunks = list(client.completions.create(model="auto", prompt=prompt, stream=True))
+    assert held in whole.text
+    assert "".join(chunk.choices[0].text for chunk in chunks) == whole.text
 
 
 def test_a_decision_is_explained_without_generating(demo: Demo) -> None:

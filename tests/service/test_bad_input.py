@@ -45,6 +45,7 @@ async def test_bytes_that_are_no_request(running: Running, body: bytes, status: 
         assert says in error["message"]
 
 
+_NO_FORMATS: list[object] = ["x", 5, [], ["x"], True, {}, {"jsn": {}}, {"json": {}, "regex": "a"}]
 REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
     ({"messages": [USER]}, 400, "model"),
     ({"model": None, "messages": [USER]}, 400, "model"),
@@ -99,7 +100,7 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
     *(
         ({"model": model, "messages": [USER], "structured_outputs": wrong}, 400, "structured_outputs")
         for model in ("auto", "support")
-        for wrong in ("x", 5, [], ["x"], True, {}, {"jsn": {}}, {"json": {}, "regex": "a"})
+        for wrong in _NO_FORMATS
     ),
     ({"model": "auto", "messages": [{**USER, "name": 5}]}, 400, "messages[0].name"),
     (
