@@ -8,6 +8,10 @@ from typing import Any
 from chains.errors import ChainUnsupported
 
 _OWN = frozenset({"model", "messages", "stream", "stream_options"})
+_FORMATS: Mapping[str, tuple[object, ...]] = {
+    "response_format": ({"type": "text"},),
+    "structured_outputs": (),
+}
 _ONLY: Mapping[str, tuple[object, ...]] = {  # the values that ask for nothing beyond one text
     "n": (1,),
     "best_of": (1,),
@@ -23,8 +27,7 @@ _ONLY: Mapping[str, tuple[object, ...]] = {  # the values that ask for nothing b
     "tool_choice": ("none", "auto"),
     "functions": ([],),
     "function_call": ("none", "auto"),
-    "response_format": ({"type": "text"},),
-    "structured_outputs": (),
+    **_FORMATS,
     "continue_final_message": (False,),
     "add_generation_prompt": (True,),
     "modalities": (["text"],),
@@ -44,6 +47,12 @@ def beyond_text(parameters: Mapping[str, Any]) -> str | None:
         if value is not None and value not in neutral:
             return name
     return None
+
+
+def formats_of(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of ``parameters`` that ask for a form of the answer, JSON for instance."""
+    given = {name: parameters.get(name) for name in _FORMATS}
+    return {name: value for name, value in given.items() if value is not None and value not in _FORMATS[name]}
 
 
 def calls_tools(parameters: Mapping[str, Any]) -> bool:

@@ -276,6 +276,30 @@ async def test_what_it_cannot_honour_is_refused_by_name() -> None:
     assert engine.bodies == []
 
 
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_form_binds_the_answer_and_not_the_calls_before_it(stream: bool) -> None:
+    form = {"response_format": {"type": "json_object"}}
+    engine = ScriptedEngine([calls("Bonn", say="Hm."), Said(["It is 晴."]), Said(['{"sky": ', '"晴"}'])])
+    events = await events_of(React(), asking(stream, parameters={**form, "seed": 1}), engine)
+    assert content(events) == '{"sky": "晴"}'
+    assert [event.tool for event in events if isinstance(event, Step)] == ["weather"]
+    assert finish(events) == Finish("stop", Usage(30, 15))
+    first, second, last = engine.bodies
+    assert not form.keys() & (first.keys() | second.keys())
+    assert form.items() <= last.items()
+    assert "tools" not in last
+    asked_for, result = last["messages"][-2:]
+    assert asked_for["tool_calls"][0]["function"] == {"name": "weather", "arguments": '{"city": "Bonn"}'}
+    assert (result["role"], json.loads(result["content"])["sky"]) == ("tool", "晴")
+
+
+async def test_a_form_is_kept_where_the_steps_run_out() -> None:
+    engine = ScriptedEngine([calls("Bonn"), Said(["{}"])])
+    request = asking(False, parameters={"structured_outputs": {"json": {}}}, limits=Limits(steps=1))
+    events = await events_of(React(), request, engine)
+    assert (content(events), finish(events).reason) == ("{}", "length")
+
+
 async def test_runs_at_the_same_time_do_not_mix() -> None:
     chain = React()
 

@@ -147,7 +147,7 @@ async def test_several_answers_are_not_made_greedy_by_the_route(running: Running
 async def test_what_a_route_with_server_tools_cannot_do_is_refused_by_name(start: Start) -> None:
     routes = ROUTES.replace("chain: direct\n    adapter: support", "chain: react\n    adapter: support")
     async with start(routes=routes) as running:
-        for name, value in (("n", 2), ("logprobs", True), ("response_format", {"type": "json_object"})):
+        for name, value in (("n", 2), ("logprobs", True), ("echo", True)):
             for stream in (False, True):
                 response = await running.ask(TRACK, stream=stream, **{name: value})
                 error = response.json()["error"]
