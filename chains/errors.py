@@ -32,14 +32,11 @@ class ChainNotFound(ChainError):
 
 
 class ChainUnsupported(ChainError):
-    """The chain can't honour ``parameter``; the client must leave it out or name a model itself."""
+    """The chain can't honour ``parameter``; ``fix`` is what the client can do instead."""
 
-    def __init__(self, chain: str, parameter: str, value: object = None) -> None:
+    def __init__(self, chain: str, parameter: str, value: object = None, fix: str = "leave it out") -> None:
         found = f" = {value!r}" if isinstance(value, int | float | str) else ""
-        super().__init__(
-            f"the chain {chain!r} does not support the parameter {parameter!r}{found}: leave it out, or name "
-            "an adapter in place of 'auto'"
-        )
+        super().__init__(f"the chain {chain!r} does not support the parameter {parameter!r}{found}: {fix}")
         self.parameter = parameter
 
 

@@ -131,8 +131,8 @@ def _told_refusal(error: service.EngineRefused, request_id: str) -> Told:
         return Told(row.status, row.code, error_body(str(error), row.type, row.code, error.parameter))
     log.error("request %s: the engine answered %d: %s", request_id, error.status, error)
     message = (
-        "the engine stumbled over this request and lives on; leave out the options that it can do without, "
-        f"and see the log under the request {request_id}"
+        "the engine failed on this request and works on others: ask without its rarer options; the log "
+        f"says more under the request {request_id}"
     )
     return Told(502, "engine_error", error_body(message, SERVER, "engine_error"))
 

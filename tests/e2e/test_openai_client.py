@@ -123,7 +123,6 @@ LISTING: Any = {
     ("model", "text", "tool", "choice"),
     [
         ("auto", PARCEL, TRACKING, "auto"),
-        ("support", PARCEL, TRACKING, "auto"),
         ("auto", PARCEL, TRACKING, {"type": "function", "function": {"name": "track_parcel"}}),
         ("auto", PARCEL, LISTING, "required"),  # no arguments: {}
         ("auto", "What is 57 + 26?", LISTING, "auto"),  # no call
@@ -168,9 +167,8 @@ def test_the_client_may_run_the_loop_itself(client: OpenAI) -> None:
     assert "Lyon" in (client.chat.completions.create(**asked).choices[0].message.content or "")
 
 
-@pytest.mark.parametrize("model", ["auto", "math"])
-async def test_every_choice_keeps_its_reasoning_and_its_tokens_apart(demo: Demo, model: str) -> None:
-    asked: Any = {"model": model, "messages": [{"role": "user", "content": "What is 57 + 26?"}]}
+async def test_every_choice_keeps_its_reasoning_and_its_tokens_apart(demo: Demo) -> None:
+    asked: Any = {"model": "math", "messages": [{"role": "user", "content": "What is 7 + 2?"}]}
     asked |= {"n": 2, "seed": 1, "temperature": 0.01, "logprobs": True, "top_logprobs": 1}
     streamed: dict[int, list[str]] = {0: ["", ""], 1: ["", ""]}
     async with AsyncOpenAI(base_url=f"{demo.url}/v1", api_key="none", max_retries=0) as client:
@@ -181,11 +179,11 @@ async def test_every_choice_keeps_its_reasoning_and_its_tokens_apart(demo: Demo,
                 streamed[choice.index][0] += choice.delta.content or ""
                 streamed[choice.index][1] += "".join(one.token for one in tokens)
     for choice in whole.choices:
-        assert choice.message.content == "57 + 26 = 83"
+        assert choice.message.content == "7 + 2 = 9"
         assert choice.logprobs is not None
         tokens = "".join(one.token for one in choice.logprobs.content or [])
-        assert tokens.removesuffix("<|im_end|>") == "57 + 26 = 83"
-        assert streamed[choice.index] == ["57 + 26 = 83", tokens]
+        assert tokens.removesuffix("<|im_end|>") == "7 + 2 = 9"
+        assert streamed[choice.index] == ["7 + 2 = 9", tokens]
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -204,14 +202,11 @@ def test_answers_have_the_fields_of_openais_form_and_no_others(demo: Demo, strea
         assert said.keys() <= {"role", "content", "refusal", "audio"}
 
 
-@pytest.mark.parametrize(
-    ("prompt", "held"), [(PARCEL, "PX482913"), ("34 加 28 等于多少？", "62"), ("57 + 26 =", "83")]
-)
-def test_a_routed_completion_answers(client: OpenAI, prompt: str, held: str) -> None:
-    whole = client.completions.create(model="auto", prompt=prompt).choices[0]
-    chunks = list(client.completions.create(model="auto", prompt=prompt, stream=True))
-    assert held in whole.text
-    assert "".join(chunk.choices[0].text for chunk in chunks) == whole.text
+def test_a_routed_completion_answers(client: OpenAI) -> None:
+    whole = client.completions.create(model="auto", prompt=PARCEL)
+    assert "PX482913" in whole.choices[0].text
+    chunks = client.completions.create(model="auto", prompt="57 + 26 =", stream=True)
+    assert "".join(chunk.choices[0].text for chunk in chunks) == "57 + 26 = 83"
 
 
 def test_a_decision_is_explained_without_generating(demo: Demo) -> None:
