@@ -41,12 +41,14 @@ _AGREES = (
     r"yes|yep|yeah|yup|no|nope|ok|okay|sure|right|correct|exactly|fine|great|good|perfect|cool|alright|please"
     r"|thanks|thank|cheers|ty|thx|got it|do (?:it|that|so)|go ahead|sounds good|i see|not yet"
     r"|that's (?:right|all|it|fine)|that works|will do|of course|confirm(?:ed)?"
-    r"|是的?|对的?|好的?|可以|行|嗯+|多?谢谢?|感谢|没错|不是"
+    r"|是的?|对的?|好的?|可以|行|嗯|多?谢|感谢|没错|不是"
     r"|不用|不要|不对|没有|麻烦[你您]?了?|确认|明白|知道|收到|就这样|没问题|当然"
 )
 _BEFORE = r"so|very|then|那|非常|太|请|我"
 _AFTER = r"you|so|very|much|a lot|many|all|now|then|你|您|了|啊|吧|呀|哦"
-_ACKNOWLEDGEMENT = re.compile(rf"(?:(?:(?:{_BEFORE})\s*)?(?:{_AGREES})\s*(?:(?:{_AFTER})\s*)*)+")
+_ACKNOWLEDGEMENT = re.compile(  # each word can be read in one way only, or a long row of them takes for ever
+    rf"(?:(?:(?:{_BEFORE})\s*)?(?:{_AGREES})\s*(?:(?:{_AFTER})\s*)*+)+"
+)
 _OPENS_ELLIPSIS = re.compile(
     r"(?:and|also|what about|how about|but|or|then|so|same|again|plus|what if|why|how so|really|the)\b"
     r"|那|还有|再|另|这|它|他|她|第|也|然后|为什么|怎么|如果|可是|但",
