@@ -14,14 +14,14 @@ from router.examples import OUT_OF_SCOPE, RoutingExamples
 
 FEW = 5  # examples; an intent with fewer is warned about
 CONFUSED = 0.25  # share of an intent's examples going to one other, from which the two are not told apart
-_QUOTE = 60  # characters of an example in a warning
+QUOTE = 60  # characters of an example in a warning
 
 
 @dataclass(frozen=True, slots=True)
 class FitWarning:
     """One thing about the examples that will hurt in service."""
 
-    kind: Literal["few", "never_fires", "contradiction", "not_told_apart", "no_out_of_scope"]
+    kind: Literal["few", "never_fires", "contradiction", "not_told_apart", "no_out_of_scope", "rule"]
     intents: tuple[str, ...]
     message: str
 
@@ -108,7 +108,7 @@ def _contradictions(examples: RoutingExamples) -> list[FitWarning]:
         for text in texts:
             places[" ".join(text.casefold().split())][name] = None
     return [
-        FitWarning("contradiction", tuple(names), f"{text[:_QUOTE]!r} is an example of {' and '.join(names)}")
+        FitWarning("contradiction", tuple(names), f"{text[:QUOTE]!r} is an example of {' and '.join(names)}")
         for text, names in places.items()
         if len(names) > 1
     ]

@@ -18,15 +18,18 @@ FAINT = 0.5  # of the threshold: a turn that reaches this may be decided togethe
 
 def stands_alone(turn: Turn, alone: Decision) -> bool:
     """Whether the decision on ``turn`` holds whatever was said before it."""
-    if alone.abstained or is_acknowledgement(turn.text) or is_bare_id(turn.text):
+    if is_acknowledgement(turn.text) or is_bare_id(turn.text):
+        return False
+    if alone.rule is not None:
+        return True
+    if alone.abstained:
         return False
     return alone.confidence >= LEAVE or not (turn.answers or is_elliptic(turn.text))
 
 
-def texts_to_decide(turns: Sequence[Turn]) -> tuple[str, ...]:
-    """Every text whose decision :func:`follow` may ask for."""
-    joined = [join(before, turn) for before, turn in pairwise(turns)]
-    return tuple(turn.text for turn in turns) + tuple(joined)
+def joined(turns: Sequence[Turn]) -> tuple[str, ...]:
+    """Every text whose decision :func:`follow` may ask for beside those of the turns."""
+    return tuple(join(before, turn) for before, turn in pairwise(turns))
 
 
 def follow(turns: Sequence[Turn], decisions: Mapping[str, Decision]) -> Decision:
@@ -44,6 +47,8 @@ def join(before: Turn, turn: Turn) -> str:
 
 def _step(track: Decision, turn: Turn, alone: Decision, joint: Decision) -> Decision:
     if stands_alone(turn, alone):
+        return alone
+    if alone.rule is not None and track.abstained:
         return alone
     leans = turn.answers or is_elliptic(turn.text) or is_acknowledgement(turn.text) or is_bare_id(turn.text)
     if leans and not track.abstained:

@@ -15,7 +15,8 @@ from chains.registry import chain_by_name
 from router.decision import Decision
 from service.conversation import Message, check_choices, check_stop, messages_of
 from service.errors import InvalidRequest, ModelNotFound, NotReady
-from service.routes import FALLBACK, Route
+from service.routes import Route
+from service.routes_document import FALLBACK
 from service.settings import GatewaySettings
 
 AUTO = "auto"
@@ -95,7 +96,7 @@ class Dispatch:
             return Plan(self.named(model), None, None, DIRECT, chain_by_name(DIRECT), request)
         decision, route = await self.decide(messages)
         request = ChainRequest(
-            messages=self._rendered(route, messages),
+            messages=_rendered(route, messages, decision),
             parameters=_filled(parameters, route.sampling),
             stream=stream,
             tools=route.tools,
@@ -130,9 +131,6 @@ class Dispatch:
             )
         return model
 
-    def _rendered(self, route: Route, messages: list[Message]) -> list[Message]:
-        return messages if route.prompt is None else route.prompt.render(messages, route.variables)
-
 
 def model_of(body: Mapping[str, Any]) -> str:
     """The name that the client gives.
@@ -163,6 +161,13 @@ def stream_of(body: Mapping[str, Any]) -> bool:
     if options is not None and not stream:
         raise InvalidRequest("stream_options is only allowed where stream is true", "stream_options")
     return bool(stream)
+
+
+def _rendered(route: Route, messages: list[Message], decision: Decision) -> list[Message]:
+    """``messages`` under the route's prompt; a parameter that was found goes before a fixed variable."""
+    if route.prompt is None:
+        return messages
+    return route.prompt.render(messages, {**route.variables, **decision.parameters})
 
 
 def _filled(parameters: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

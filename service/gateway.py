@@ -16,7 +16,8 @@ from service.keys import Keys, RateLimit, admin_digest
 from service.live import LiveRoutes
 from service.metrics import Metrics
 from service.parts import AdapterDesk, Pool
-from service.routes import FALLBACK, Route
+from service.routes import Route
+from service.routes_document import FALLBACK
 from service.settings import Settings
 
 log = logging.getLogger("pointsman.gateway")
@@ -123,6 +124,10 @@ def explain(decision: Decision, taken: Route) -> dict[str, object]:
             {"example": text, "intent": intent, "similarity": similarity}
             for text, intent, similarity in decision.nearest
         ],
+        "rule": (
+            None if decision.rule is None else {"name": decision.rule.name, "matched": decision.rule.matched}
+        ),
+        "parameters": dict(decision.parameters),
         "text": decision.text,
         "route": {
             "intent": taken.intent,

@@ -9,97 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from pydantic import Field, StringConstraints, field_validator
+from typing import Any
 
 from chains.errors import ChainError
 from chains.events import Chain, Limits
 from chains.registry import chain_by_name
 from chains.tools import tool_by_name
-from pointsman.artefact import ALIAS
-from pointsman.document import Document, DocumentError, Location, Problem, lines_of, parse, read
-from prompts.errors import PromptError
+from pointsman.document import DocumentError, Location, Problem, lines_of, parse, read
+from prompts.errors import MissingVariables, PromptError, UnknownVariables
 from prompts.library import PromptLibrary
 from prompts.template import PromptTemplate
 from router.errors import RowsError
 from router.evaluation import Row, read_rows
 from router.examples import RoutingExamples
+from router.policy import Policy
 from service.errors import RoutesRejected
-from service.settings import LimitSettings, Positive, Seconds
-
-FALLBACK = "fallback"  # what the log and the headers call the intent of an abstention
-
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Unit = Annotated[float, Field(ge=0, le=1)]
-
-
-class SamplingDocument(Document):
-    """Defaults for what the client leaves out; names and meaning are OpenAI's and vLLM's."""
-
-    temperature: Annotated[float, Field(ge=0)] | None = None
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    top_k: int | None = None
-    min_p: Unit | None = None
-    max_tokens: Positive | None = None
-    presence_penalty: float | None = None
-    frequency_penalty: float | None = None
-    repetition_penalty: float | None = None
-    seed: int | None = None
-    stop: tuple[str, ...] | None = None
-
-
-class LimitsDocument(Document):
-    """Bounds of one run that differ from the settings'."""
-
-    steps: Positive | None = None
-    seconds: Seconds | None = None
-    tool_seconds: Seconds | None = None
-    tool_characters: Positive | None = None
-
-
-class TrackDocument(Document):
-    """How a conversation is answered."""
-
-    prompt: str | None = None  # name or name@version; None: the conversation as it is
-    variables: dict[str, Any] = Field(default_factory=dict)  # of the prompt
-    chain: str = "direct"
-    adapter: str | None = None  # an alias; None: the base
-    tools: tuple[str, ...] = ()
-    sampling: SamplingDocument = SamplingDocument()
-    limits: LimitsDocument = LimitsDocument()
-
-    @field_validator("adapter")
-    @classmethod
-    def _is_alias(cls, adapter: str | None) -> str | None:
-        if adapter is not None and not ALIAS.fullmatch(adapter):
-            raise ValueError("an adapter is named by its alias: lower-case letters, digits, - and _")
-        return adapter
-
-
-class RouteDocument(TrackDocument):
-    """One intent and how it is answered."""
-
-    intent: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")  # goes into headers
-    description: str = ""
-    examples: tuple[Text, ...] = Field(min_length=1)
-
-    @field_validator("intent")
-    @classmethod
-    def _not_fallback(cls, intent: str) -> str:
-        if intent == FALLBACK:
-            raise ValueError(f"{FALLBACK!r} is what an abstention is called")
-        return intent
-
-
-class RoutesDocument(Document):
-    """routes.yaml."""
-
-    version: Literal[1]
-    fallback: TrackDocument
-    out_of_scope: tuple[Text, ...] = ()
-    example_files: tuple[str, ...] = ()  # JSONL beside this file: {"text", "intent"}, null is out of scope
-    routes: tuple[RouteDocument, ...] = Field(min_length=2)
+from service.policy import policy_of, policy_problems
+from service.routes_document import FALLBACK, RoutesDocument, TrackDocument
+from service.settings import LimitSettings
 
 
 @dataclass(frozen=True)
@@ -120,11 +47,12 @@ class Route:
 
 @dataclass(frozen=True)
 class RouteTable:
-    """All routes of one file, and the examples that the router is fitted on."""
+    """All routes of one file, the examples that the router is fitted on, and the policy over it."""
 
     routes: Mapping[str, Route]
     fallback: Route
     examples: RoutingExamples = field(repr=False)
+    policy: Policy = field(repr=False)
 
     def route(self, intent: str | None) -> Route:
         """The route of ``intent``; None abstained."""
@@ -189,6 +117,7 @@ def _table(
             },
             (*document.out_of_scope, *(row.text for row in more if row.intent is None)),
         ),
+        policy=policy_of(document),
     )
 
 
@@ -228,25 +157,35 @@ def _problems(document: RoutesDocument, text: str, library: PromptLibrary | None
         if route.intent in seen:
             report(("routes", index, "intent"), f"the intent {route.intent!r} is given twice")
         seen.add(route.intent)
+    for place, message in policy_problems(document):
+        report(place, message)
     for place, track in tracks:
         if library is not None:
-            for key, message in _prompt_problems(track, library):
-                report((*place, key), message)
+            for inside, message in _prompt_problems(track, library):
+                report((*place, *inside), message)
         for inside, message in _chain_problems(track):
             report((*place, *inside), message)
     return problems
 
 
-def _prompt_problems(track: TrackDocument, library: PromptLibrary) -> Iterable[tuple[str, str]]:
+def _prompt_problems(track: TrackDocument, library: PromptLibrary) -> Iterable[tuple[Location, str]]:
     if track.prompt is None:
-        if track.variables:
-            yield "variables", "there is no prompt that could use them"
+        for key in ("variables", "parameters"):
+            if getattr(track, key):
+                yield (key,), "there is no prompt that could use them"
         return
     try:
         template = library.get(track.prompt)
+        for name in track.parameters:
+            if name not in template.variables:
+                yield ("parameters", name), str(UnknownVariables(str(template), [name], template.variables))
         template.render([], track.variables)
+    except MissingVariables as exc:
+        unsure = [name for name in exc.names if name in track.parameters]
+        hint = "; a parameter may not be found: give it a value under variables, used then" if unsure else ""
+        yield ("prompt",), f"{exc}{hint}"
     except PromptError as exc:
-        yield "prompt", str(exc)
+        yield ("prompt",), str(exc)
 
 
 def _chain_problems(track: TrackDocument) -> Iterable[tuple[Location, str]]:

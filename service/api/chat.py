@@ -11,7 +11,7 @@ from service.api.incoming import Recorded, Running, client_only, json_object
 from service.api.respond import Generated
 from service.conversation import conversation_key
 from service.exchange import Job, chain_events
-from service.routes import FALLBACK
+from service.routes_document import FALLBACK
 
 router = APIRouter(dependencies=[Depends(client_only)])
 
