@@ -20,6 +20,7 @@ from router.batching import BatchingRouter
 from router.decision import Decision
 from router.encoder import Encoder
 from router.errors import RouterError
+from router.report import messages
 from router.router import Router
 from service.errors import NotReady, RoutesRejected
 from service.routes import Route, RouteTable, load_table
@@ -131,8 +132,8 @@ class LiveRoutes:
                 route.chain.warm()
         except (RouterError, OSError) as exc:
             raise RoutesRejected([f"{self._settings.router.routes}: {exc}"]) from exc
-        found = (*table.policy.warnings(table.examples), *router.report.warnings)
-        return RouteSet(table, router.under(table.policy), tuple(warning.message for warning in found))
+        warnings = messages((*table.policy.warnings(table.examples), *router.report.warnings))
+        return RouteSet(table, router.under(table.policy), warnings)
 
     async def _reload_quietly(self) -> None:
         try:
