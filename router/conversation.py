@@ -12,28 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from router.orders import without_orders
+
 WINDOW = 6  # last user turns that are looked at
 HEAD = TAIL = 1_000  # characters of a longer text that are looked at, from its start and from its end
 _RAW = 4 * (HEAD + TAIL)  # characters that are cleaned before that cut
 
 _SPACE = re.compile(r"\s+")
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
-_ORDERS_TO_ROUTER = re.compile(
-    r"\b(?:ignore|disregard|forget|override|bypass)\s+(?:(?:all|any|every|of|your|the|these|those|previous|prior|above"
-    r"|earlier|other|system|routing|hidden)\s+)*(?:instructions?|routes?|routing|rules?|prompts?|thresholds?|classifier"
-    r"|guidelines)\b"
-    r"|\b(?:system|developer) prompt\b|\bjailbreak"
-    r"|\b(?:route|classify|label) (?:me|(?:this|the|my) (?:request|message|text|conversation)) (?:as|to)\b"
-    r"|\broute this (?:as|to)\b"
-    r"|\b(?:pick|choose|select|route|classify|label)\b.{0,60}\b(?:certainty|confidence|intent)\b"
-    r"|(?:选择|判定|归类|归为|当作|当成).{0,20}(?:路线|意图|把握)"
-    r"|把握.{0,20}(?:选择|判定|归类|归为|当作|当成)"
-    r"|\b(?:confidence|intent)\s*[=:]\s*\S|\bconfidence (?:of|is|at|to) (?:\d|one\b|max|full)"
-    r"|(?:忽略|无视|忘记|忘掉|绕过)(?:你|您|所有|全部|之前|以上|前面|上面|一切|的|系统|任何)*(?:指令|规则|路由|提示|设定)"
-    r"|系统提示词?|(?:置信度|意图)\s*(?:=|:|：|为|是|设)",
-    re.IGNORECASE,
-)
-
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _ID = re.compile(r"#?[a-z]{0,4}-?\d[a-z0-9]*(?:-[a-z0-9]+)*", re.IGNORECASE)
@@ -104,9 +89,7 @@ def content_text(content: object) -> str:
 def clean(text: str) -> str:
     """``text`` without control characters and orders to the router, cut to its first and last characters."""
     raw = _cut(text.strip(), _RAW // 2, _RAW // 2)
-    kept = "".join(character if _is_text(character) else " " for character in raw)
-    if _ORDERS_TO_ROUTER.search(kept):
-        kept = " ".join(s for s in _SENTENCE_END.split(kept) if not _ORDERS_TO_ROUTER.search(s))
+    kept = without_orders("".join(character if _is_text(character) else " " for character in raw))
     return _cut(_SPACE.sub(" ", kept).strip(), HEAD, TAIL)
 
 
