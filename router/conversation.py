@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from router.orders import without_orders
@@ -57,6 +58,7 @@ class Turn:
 
     text: str  # cleaned, at most HEAD + TAIL characters
     answers: bool  # the assistant's message before it asked for something
+    before: int = 0  # characters that all messages before it have
 
 
 def user_turns(messages: Sequence[Mapping[str, Any]]) -> tuple[Turn, ...]:
@@ -65,12 +67,13 @@ def user_turns(messages: Sequence[Mapping[str, Any]]) -> tuple[Turn, ...]:
     System, developer and tool messages, images and calls of tools are passed over.
     """
     turns: list[Turn] = []
+    said = [0, *accumulate(_size(message.get("content")) for message in messages)]
     for place in range(len(messages) - 1, -1, -1):
         if messages[place].get("role") != "user":
             continue
         text = clean(content_text(messages[place].get("content")))
         if any(character.isalnum() for character in text):  # a smile or "..." decides nothing
-            turns.append(Turn(text, _asked_before(messages, place)))
+            turns.append(Turn(text, _asked_before(messages, place), said[place]))
         if len(turns) == WINDOW:
             break
     return tuple(reversed(turns))
@@ -84,6 +87,10 @@ def content_text(content: object) -> str:
         return ""
     parts = (part.get("text") for part in content if isinstance(part, Mapping) and part.get("type") == "text")
     return "\n".join(part for part in parts if isinstance(part, str))
+
+
+def _size(content: object) -> int:
+    return len(content if isinstance(content, str) else content_text(content))
 
 
 def clean(text: str) -> str:

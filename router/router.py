@@ -107,7 +107,7 @@ class Router:
         joined = [text for turns in followed for text in track.joined(turns)]
         decisions |= self._classify(earlier, joined)
         return [
-            self._with_parameters(track.follow(turns, decisions), turns)
+            self._with_parameters(track.follow(turns, decisions, self.policy), turns)
             if self._follows(turns, decisions)
             else self._with_parameters(decisions[turns[-1].text], turns)
             if turns
@@ -120,7 +120,11 @@ class Router:
         return replace(decision, parameters=values) if values else decision
 
     def _follows(self, turns: tuple[Turn, ...], decisions: Mapping[str, Decision]) -> bool:
-        return len(turns) > 1 and not track.stands_alone(turns[-1], decisions[turns[-1].text])
+        """Whether earlier turns have a say: cheap to tell for the many conversations in which they don't."""
+        if len(turns) < 2:
+            return False
+        last, alone = turns[-1], decisions[turns[-1].text]
+        return not (track.stands_alone(last, alone) and self.policy.pays(last, alone))
 
     def _classify(self, texts: Sequence[str], joined: Sequence[str] = ()) -> dict[str, Decision]:
         """Decisions on the ``texts`` of turns, and on texts that were ``joined``, which no rule looks at."""
@@ -142,11 +146,17 @@ class Router:
         model = self.model
         best = np.argsort(-confidences, kind="stable")[:TOP]
         confidence = float(confidences[best[0]])
-        abstained = confidence < model.calibration.threshold
+        intent: str | None = model.intents[best[0]]
+        if confidence < model.calibration.threshold:
+            chances = (
+                dict(zip(model.intents, confidences.tolist(), strict=True)) if self.policy.parents else {}
+            )
+            common = self.policy.common_parent(chances, model.calibration.threshold)
+            intent, confidence = common or (None, confidence)
         return Decision(
-            intent=None if abstained else model.intents[best[0]],
+            intent=intent,
             confidence=confidence,
-            abstained=abstained,
+            abstained=intent is None,
             top=tuple((model.intents[k], float(confidences[k])) for k in best),
             threshold=model.calibration.threshold,
             nearest=tuple((model.texts[n], self._intent_of(n), similar) for n, similar in nearest),

@@ -131,6 +131,7 @@ def explain(decision: Decision, taken: Route) -> dict[str, object]:
         "text": decision.text,
         "route": {
             "intent": taken.intent,
+            "parent": taken.parent,
             "description": taken.description,
             "prompt": str(taken.prompt) if taken.prompt is not None else None,
             "chain": taken.chain_name,

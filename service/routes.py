@@ -34,6 +34,7 @@ class Route:
     """A route that can be run."""
 
     intent: str  # FALLBACK for the one that abstentions take
+    parent: str | None
     description: str
     prompt: PromptTemplate | None
     variables: Mapping[str, Any]
@@ -79,7 +80,7 @@ def load_table(path: Path, prompts: Path, limits: LimitSettings) -> RouteTable:
         text = read(path)
         document = parse(RoutesDocument, text, path)
         more, problems = _example_rows(document, path.parent)
-        problems += _problems(document, text, library)
+        problems += _problems(document, more, text, library)
         if problems:
             raise DocumentError(path, problems)
     except DocumentError as exc:
@@ -92,10 +93,11 @@ def load_table(path: Path, prompts: Path, limits: LimitSettings) -> RouteTable:
 def _table(
     document: RoutesDocument, more: Sequence[Row], library: PromptLibrary, limits: LimitSettings
 ) -> RouteTable:
-    def made(intent: str, description: str, track: TrackDocument) -> Route:
+    def made(intent: str, description: str, track: TrackDocument, parent: str | None = None) -> Route:
         bounds = {**limits.model_dump(), **track.limits.model_dump(exclude_none=True)}
         return Route(
             intent=intent,
+            parent=parent,
             description=description,
             prompt=library.get(track.prompt) if track.prompt is not None else None,
             variables=track.variables,
@@ -107,14 +109,18 @@ def _table(
             limits=Limits(**bounds),
         )
 
+    examples = {
+        route.intent: (*route.examples, *(row.text for row in more if row.intent == route.intent))
+        for route in document.routes
+    }
     return RouteTable(
-        routes={route.intent: made(route.intent, route.description, route) for route in document.routes},
+        routes={
+            route.intent: made(route.intent, route.description, route, route.parent)
+            for route in document.routes
+        },
         fallback=made(FALLBACK, "requests that belong to no other route", document.fallback),
         examples=RoutingExamples(
-            {
-                route.intent: (*route.examples, *(row.text for row in more if row.intent == route.intent))
-                for route in document.routes
-            },
+            {intent: texts for intent, texts in examples.items() if texts},
             (*document.out_of_scope, *(row.text for row in more if row.intent is None)),
         ),
         policy=policy_of(document),
@@ -142,7 +148,9 @@ def _example_rows(document: RoutesDocument, folder: Path) -> tuple[list[Row], li
     return rows, problems
 
 
-def _problems(document: RoutesDocument, text: str, library: PromptLibrary | None) -> list[Problem]:
+def _problems(
+    document: RoutesDocument, more: Sequence[Row], text: str, library: PromptLibrary | None
+) -> list[Problem]:
     lines = lines_of(text)
     problems: list[Problem] = []
 
@@ -157,7 +165,9 @@ def _problems(document: RoutesDocument, text: str, library: PromptLibrary | None
         if route.intent in seen:
             report(("routes", index, "intent"), f"the intent {route.intent!r} is given twice")
         seen.add(route.intent)
-    for place, message in policy_problems(document):
+    learned = {route.intent for route in document.routes if route.examples}
+    learned |= {row.intent for row in more if row.intent is not None}
+    for place, message in policy_problems(document, learned):
         report(place, message)
     for place, track in tracks:
         if library is not None:

@@ -81,7 +81,10 @@ class RouteDocument(TrackDocument):
 
     intent: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")  # goes into headers
     description: str = ""
-    examples: tuple[Text, ...] = Field(min_length=1)
+    parent: str | None = (
+        None  # the intent that takes over where its children together are sure, and none alone
+    )
+    examples: tuple[Text, ...] = ()  # none: only a rule or a child leads here
 
     @field_validator("intent")
     @classmethod
@@ -119,4 +122,7 @@ class RoutesDocument(Document):
     out_of_scope: tuple[Text, ...] = ()
     example_files: tuple[str, ...] = ()  # JSONL beside this file: {"text", "intent"}, null is out of scope
     rules: tuple[RuleDocument, ...] = ()  # the first that matches decides
+    switch_cost: Unit = (
+        0.02  # confidence that another adapter must be ahead, for 1,000 characters said before
+    )
     routes: tuple[RouteDocument, ...] = Field(min_length=2)

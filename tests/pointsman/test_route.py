@@ -21,6 +21,7 @@ EXPLAINED = {
     "text": "I want my money back",
     "route": {
         "intent": "refund",
+        "parent": None,
         "description": "",
         "prompt": "parcel-policy@1",
         "chain": "direct",

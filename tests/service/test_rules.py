@@ -141,3 +141,45 @@ def test_a_parameter_that_may_not_be_found_needs_a_default(tmp_path: Path) -> No
     fixed = RULED.replace(PARAMETERS, f"{PARAMETERS}    variables: {{shop: none}}\n")
     settings.router.routes.write_text(fixed, "utf-8")
     assert load_table(settings.router.routes, settings.prompts, LimitSettings()).policy.parameters
+
+
+PARENT = """\
+  - {intent: parcels, prompt: support, chain: direct, adapter: chat}
+"""
+CHILD = ROUTES.replace("    chain: direct\n", "    chain: direct\n    parent: parcels\n")
+
+
+async def test_a_parent_has_a_track_of_its_own_and_needs_no_examples(start: Start) -> None:
+    rules = "rules: [{name: boss, intent: parcels, keywords: [boss]}]\n"
+    async with start(routes=CHILD + PARENT + rules) as running:
+        answer = await explained(running, "where is my parcel")
+        assert (answer["intent"], answer["route"]["parent"]) == ("track_parcel", "parcels")
+        response = await running.ask("let me speak to your boss")
+        assert response.headers["x-pointsman-intent"] == "parcels"
+        assert response.headers["x-pointsman-adapter"].startswith("chat@")
+        live = running.gateway.routes.live
+        assert live is not None
+        assert live.router.policy.parents == {"track_parcel": "parcels"}
+        assert live.router.policy.homes["arithmetic"] == "math"
+        assert live.router.policy.switch_cost == 0.02
+
+
+@pytest.mark.parametrize(
+    ("routes", "says"),
+    [
+        (CHILD, "routes.0.parent: there is no route 'parcels'; known: track_parcel, arithmetic"),
+        (
+            CHILD + PARENT.replace("chain:", "parent: track_parcel, chain:"),
+            "routes.0.parent: 'track_parcel' would be above itself",
+        ),
+        (ROUTES + PARENT, "routes.2: needs examples, a rule that leads to it, or children"),
+        (
+            ROUTES[: ROUTES.rindex("    examples:")],
+            "routes: two routes with examples are needed, found 1",
+        ),
+    ],
+)
+def test_a_tree_without_a_root_or_a_leaf_is_refused(tmp_path: Path, routes: str, says: str) -> None:
+    with pytest.raises(RoutesRejected) as caught:
+        table_of(tmp_path, routes)
+    assert any(says in problem for problem in caught.value.problems), caught.value.problems
