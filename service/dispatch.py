@@ -5,7 +5,7 @@ Knows no HTTP. Adapters and routes are asked through the two narrow protocols be
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -68,13 +68,21 @@ class Dispatch:
     """Turns the body of a request into a plan."""
 
     def __init__(
-        self, base: str, models: Models, routes: Decider, limits: Limits, bounds: GatewaySettings
+        self,
+        base: str,
+        models: Models,
+        routes: Decider,
+        limits: Limits,
+        bounds: GatewaySettings,
+        *,
+        note: Callable[[Decision], object],
     ) -> None:
         self._base = base
         self._models = models
         self._routes = routes
         self._limits = limits
         self._bounds = bounds
+        self._note = note  # gets every decision on a request that is to be answered
 
     async def chat(self, body: Mapping[str, Any]) -> Plan:
         """The plan for a chat completion.
@@ -112,6 +120,7 @@ class Dispatch:
             NotReady: the router isn't fitted, or the route's adapter has no live version.
         """
         decision, route = await self._routes.decide(messages)
+        self._note(decision)
         if route.adapter is not None and not self._models.knows(route.adapter):
             where = "the fallback route" if route.intent == FALLBACK else f"the route {route.intent!r}"
             raise NotReady(f"{where} needs the adapter {route.adapter!r}, which has no live version")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from chains.events import Limits
 from router.decision import Decision
 from service.admission import Admission
+from service.decisions import DecisionLog
 from service.dispatch import Dispatch
 from service.exchange import Exchange
 from service.keys import Keys, RateLimit, admin_digest
@@ -51,12 +52,14 @@ class Gateway:
         self.rate = RateLimit(settings.gateway.rate_limit_per_minute)
         self.admission = Admission(settings.admission)
         self.routes = LiveRoutes(settings, self.metrics.router_seconds.observe)
+        self.decisions = DecisionLog(settings.state, settings.router.decision_log)
         self.dispatch = Dispatch(
             base,
             self.adapters,
             self.routes,
             Limits(**settings.limits.model_dump()),
             settings.gateway,
+            note=self.decisions.write,
         )
         self.exchange = Exchange(
             base, self.admission, self.adapters, settings.gateway.request_timeout_seconds
@@ -90,6 +93,7 @@ class Gateway:
                 await stop()
             except (Exception, asyncio.CancelledError):
                 log.exception("%s did not stop cleanly", name)
+        self.decisions.close()
 
     def readiness(self) -> Readiness:
         """Every reason for which a request could fail now."""

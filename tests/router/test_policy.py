@@ -98,7 +98,7 @@ def test_a_rule_pays_nothing() -> None:
 
 
 def test_turns_know_what_was_said_before_them() -> None:
-    messages = [
+    messages: list[dict[str, object]] = [
         {"role": "system", "content": "s" * 100},
         {"role": "user", "content": "where is it"},
         {"role": "assistant", "content": None},
@@ -111,6 +111,6 @@ def test_turns_know_what_was_said_before_them() -> None:
 def test_a_long_conversation_holds_on_to_its_adapter(small_router: Router) -> None:
     said = ("a wide and deep river", "Yes. " * 8_000, "iron gate bank of the river")
     messages = [{"role": ("user", "assistant")[n % 2], "content": text} for n, text in enumerate(said)]
-    homes = {"water": "w", "metal": "m", "fruit": "f"}
+    homes: dict[str | None, str] = {"water": "w", "metal": "m", "fruit": "f"}
     for cost, intent in ((0.0, "metal"), (1.0, "water")):
         assert small_router.under(Policy(homes=homes, switch_cost=cost)).decide(messages).intent == intent
