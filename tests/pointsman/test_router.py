@@ -64,10 +64,8 @@ def test_suggestions_are_shown_and_added_to_a_file(run: Run, config: Path, tmp_p
 def test_what_is_missing_is_said_with_the_fix(run: Run, config: Path, tmp_path: Path) -> None:
     ended = run("router", "suggest", "--config", config)
     assert ended.exit_code == 1
-    assert (
-        f"no decisions in {tmp_path / 'state' / 'decisions.jsonl'}; set `router: {{decision_log: texts}}`"
-        in (ended.stderr)
-    )
+    log_file = tmp_path / "state" / "decisions.jsonl"
+    assert f"no decisions in {log_file}; set `router: {{decision_log: texts}}`" in ended.stderr
     log = DecisionLog(tmp_path / "state", "decisions")
     log.write(logged("kept from us"))
     log.close()

@@ -41,7 +41,7 @@ def test_the_settings_say_what_is_kept(tmp_path: Path) -> None:
     path.write_text(text.replace("routes.yaml}", "routes.yaml, decision_log: texts}"), "utf-8")
     assert Settings.load(path).router.decision_log == "texts"
     path.write_text(text.replace("routes.yaml}", "routes.yaml, decision_log: all}"), "utf-8")
-    with pytest.raises(DocumentError, match="decision_log.*'texts'"):
+    with pytest.raises(DocumentError, match=r"decision_log.*'texts'"):
         Settings.load(path)
 
 
