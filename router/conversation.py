@@ -10,30 +10,16 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
+
+from router.orders import without_orders
 
 WINDOW = 6  # last user turns that are looked at
 HEAD = TAIL = 1_000  # characters of a longer text that are looked at, from its start and from its end
 _RAW = 4 * (HEAD + TAIL)  # characters that are cleaned before that cut
 
 _SPACE = re.compile(r"\s+")
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
-_ORDERS_TO_ROUTER = re.compile(
-    r"\b(?:ignore|disregard|forget|override|bypass)\s+(?:(?:all|any|every|of|your|the|these|those|previous|prior|above"
-    r"|earlier|other|system|routing|hidden)\s+)*(?:instructions?|routes?|routing|rules?|prompts?|thresholds?|classifier"
-    r"|guidelines)\b"
-    r"|\b(?:system|developer) prompt\b|\bjailbreak"
-    r"|\b(?:route|classify|label) (?:me|(?:this|the|my) (?:request|message|text|conversation)) (?:as|to)\b"
-    r"|\broute this (?:as|to)\b"
-    r"|\b(?:pick|choose|select|route|classify|label)\b.{0,60}\b(?:certainty|confidence|intent)\b"
-    r"|(?:选择|判定|归类|归为|当作|当成).{0,20}(?:路线|意图|把握)"
-    r"|把握.{0,20}(?:选择|判定|归类|归为|当作|当成)"
-    r"|\b(?:confidence|intent)\s*[=:]\s*\S|\bconfidence (?:of|is|at|to) (?:\d|one\b|max|full)"
-    r"|(?:忽略|无视|忘记|忘掉|绕过)(?:你|您|所有|全部|之前|以上|前面|上面|一切|的|系统|任何)*(?:指令|规则|路由|提示|设定)"
-    r"|系统提示词?|(?:置信度|意图)\s*(?:=|:|：|为|是|设)",
-    re.IGNORECASE,
-)
-
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _ID = re.compile(r"#?[a-z]{0,4}-?\d[a-z0-9]*(?:-[a-z0-9]+)*", re.IGNORECASE)
@@ -41,12 +27,14 @@ _AGREES = (
     r"yes|yep|yeah|yup|no|nope|ok|okay|sure|right|correct|exactly|fine|great|good|perfect|cool|alright|please"
     r"|thanks|thank|cheers|ty|thx|got it|do (?:it|that|so)|go ahead|sounds good|i see|not yet"
     r"|that's (?:right|all|it|fine)|that works|will do|of course|confirm(?:ed)?"
-    r"|是的?|对的?|好的?|可以|行|嗯+|多?谢谢?|感谢|没错|不是"
+    r"|是的?|对的?|好的?|可以|行|嗯|多?谢|感谢|没错|不是"
     r"|不用|不要|不对|没有|麻烦[你您]?了?|确认|明白|知道|收到|就这样|没问题|当然"
 )
 _BEFORE = r"so|very|then|那|非常|太|请|我"
 _AFTER = r"you|so|very|much|a lot|many|all|now|then|你|您|了|啊|吧|呀|哦"
-_ACKNOWLEDGEMENT = re.compile(rf"(?:(?:(?:{_BEFORE})\s*)?(?:{_AGREES})\s*(?:(?:{_AFTER})\s*)*)+")
+_ACKNOWLEDGEMENT = re.compile(  # each word can be read in one way only, or a long row of them takes for ever
+    rf"(?:(?:(?:{_BEFORE})\s*)?(?:{_AGREES})\s*(?:(?:{_AFTER})\s*)*+)+"
+)
 _OPENS_ELLIPSIS = re.compile(
     r"(?:and|also|what about|how about|but|or|then|so|same|again|plus|what if|why|how so|really|the)\b"
     r"|那|还有|再|另|这|它|他|她|第|也|然后|为什么|怎么|如果|可是|但",
@@ -70,6 +58,7 @@ class Turn:
 
     text: str  # cleaned, at most HEAD + TAIL characters
     answers: bool  # the assistant's message before it asked for something
+    before: int = 0  # characters that all messages before it have
 
 
 def user_turns(messages: Sequence[Mapping[str, Any]]) -> tuple[Turn, ...]:
@@ -78,12 +67,13 @@ def user_turns(messages: Sequence[Mapping[str, Any]]) -> tuple[Turn, ...]:
     System, developer and tool messages, images and calls of tools are passed over.
     """
     turns: list[Turn] = []
+    said = [0, *accumulate(_size(message.get("content")) for message in messages)]
     for place in range(len(messages) - 1, -1, -1):
         if messages[place].get("role") != "user":
             continue
         text = clean(content_text(messages[place].get("content")))
         if any(character.isalnum() for character in text):  # a smile or "..." decides nothing
-            turns.append(Turn(text, _asked_before(messages, place)))
+            turns.append(Turn(text, _asked_before(messages, place), said[place]))
         if len(turns) == WINDOW:
             break
     return tuple(reversed(turns))
@@ -99,12 +89,14 @@ def content_text(content: object) -> str:
     return "\n".join(part for part in parts if isinstance(part, str))
 
 
+def _size(content: object) -> int:
+    return len(content if isinstance(content, str) else content_text(content))
+
+
 def clean(text: str) -> str:
     """``text`` without control characters and orders to the router, cut to its first and last characters."""
     raw = _cut(text.strip(), _RAW // 2, _RAW // 2)
-    kept = "".join(character if _is_text(character) else " " for character in raw)
-    if _ORDERS_TO_ROUTER.search(kept):
-        kept = " ".join(s for s in _SENTENCE_END.split(kept) if not _ORDERS_TO_ROUTER.search(s))
+    kept = without_orders("".join(character if _is_text(character) else " " for character in raw))
     return _cut(_SPACE.sub(" ", kept).strip(), HEAD, TAIL)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from router.rules import Fired
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,14 @@ class Decision:
     threshold: float  # a confidence under it abstains
     nearest: tuple[tuple[str, str | None, float], ...]  # example, its intent (None: none), similarity
     text: str  # what was classified: cleaned, cut, and of an earlier turn where the track was kept
+    rule: Fired | None = None  # what decided in place of the model; then the confidence is 1
+    parameters: Mapping[str, str] = field(default_factory=dict)  # of the intent, found in the conversation
+
+
+def decided_by(rule: Fired, text: str, threshold: float) -> Decision:
+    """The decision that ``rule`` makes on ``text``."""
+    top = () if rule.intent is None else ((rule.intent, 1.0),)
+    return Decision(rule.intent, 1.0, rule.intent is None, top, threshold, (), text, rule)
 
 
 def nothing_to_decide(threshold: float) -> Decision:

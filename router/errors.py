@@ -2,6 +2,7 @@
 
 RouterError
 ├── ExamplesError        examples that can't be fitted: all problems at once
+├── PatternError         a regular expression can't be used or could be slow
 ├── EncoderError         the encoder can't be found or loaded, or answers with something unusable
 ├── ArtefactError
 │   ├── ArtefactUnreadable   missing, damaged or of another format
@@ -25,6 +26,10 @@ class ExamplesError(RouterError):
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("; ".join(problems))
         self.problems = tuple(problems)
+
+
+class PatternError(RouterError):
+    """A regular expression that can't be used; the message goes on after its name."""
 
 
 class EncoderError(RouterError):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,14 +17,18 @@ from router.examples import OUT_OF_SCOPE, RoutingExamples
 
 FEW = 5  # examples; an intent with fewer is warned about
 CONFUSED = 0.25  # share of an intent's examples going to one other, from which the two are not told apart
-_QUOTE = 60  # characters of an example in a warning
+QUOTE = 60  # characters of an example in a warning
+SHOWN = 20  # warnings of one kind that are spelled out
+
+_DIGITS = re.compile(r"\d+")
+_PUNCTUATION = re.compile(r"[\s.,;:!?'\"…、。]+")
 
 
 @dataclass(frozen=True, slots=True)
 class FitWarning:
     """One thing about the examples that will hurt in service."""
 
-    kind: Literal["few", "never_fires", "contradiction", "not_told_apart", "no_out_of_scope"]
+    kind: Literal["few", "never_fires", "contradiction", "not_told_apart", "no_out_of_scope", "rule"]
     intents: tuple[str, ...]
     message: str
 
@@ -49,7 +56,19 @@ class FitReport:
             f"{self.accuracy:.1%} right, {self.abstained_inside:.1%} abstained; "
             f"{self.out_of_scope} out of scope: {outside}; threshold {self.threshold:.2f}"
         ]
-        return "\n".join(lines + [f"warning: {warning.message}" for warning in self.warnings])
+        return "\n".join(lines + [f"warning: {message}" for message in messages(self.warnings)])
+
+
+def messages(warnings: Iterable[FitWarning]) -> tuple[str, ...]:
+    """What ``warnings`` say, at most ``SHOWN`` of each kind and how many more there are."""
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for warning in warnings:
+        kinds[warning.kind].append(warning.message)
+    found: list[str] = []
+    for kind, said in kinds.items():
+        more = len(said) - SHOWN
+        found += said[:SHOWN] + ([f"{more} more of this kind ({kind})"] if more > 0 else [])
+    return tuple(found)
 
 
 def make_report(
@@ -103,15 +122,25 @@ def _few(examples: RoutingExamples) -> list[FitWarning]:
 
 
 def _contradictions(examples: RoutingExamples) -> list[FitWarning]:
-    places: dict[str, dict[str, None]] = defaultdict(dict)
+    places: dict[str, dict[str, str]] = defaultdict(dict)
     for name, texts in (*examples.intents.items(), ("out_of_scope", examples.out_of_scope)):
         for text in texts:
-            places[" ".join(text.casefold().split())][name] = None
+            places[_reading(text)].setdefault(name, text)
     return [
-        FitWarning("contradiction", tuple(names), f"{text[:_QUOTE]!r} is an example of {' and '.join(names)}")
-        for text, names in places.items()
+        FitWarning(
+            "contradiction",
+            tuple(names),
+            " and ".join(f"{text[:QUOTE]!r} is an example of {name}" for name, text in names.items()),
+        )
+        for names in places.values()
         if len(names) > 1
     ]
+
+
+def _reading(text: str) -> str:
+    """The same for texts that differ in nothing but case, punctuation and the digits of a number."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return _PUNCTUATION.sub(" ", _DIGITS.sub("0", folded)).strip() or text
 
 
 def _never_fires(by_intent: dict[str, float]) -> list[FitWarning]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ import numpy as np
 
 from router import track
 from router.conversation import Turn, user_turns
-from router.decision import Decision, nothing_to_decide
+from router.decision import Decision, decided_by, nothing_to_decide
 from router.encoder import TextEncoder
 from router.errors import ArtefactError, ArtefactMismatch
 from router.examples import OUT_OF_SCOPE, RoutingExamples
 from router.fitting import FittedModel, fit
 from router.memory import RememberingEncoder
+from router.policy import NO_POLICY, Policy
 from router.report import FitReport
 from router.storage import read_fitted, write_fitted
 
@@ -30,11 +32,23 @@ TOP = 5  # intents that a decision lists
 class Router:
     """A fitted model and its encoder. Immutable; any thread may ask it."""
 
-    def __init__(self, model: FittedModel, report: FitReport, encoder: TextEncoder, fingerprint: str) -> None:
+    def __init__(
+        self,
+        model: FittedModel,
+        report: FitReport,
+        encoder: TextEncoder,
+        fingerprint: str,
+        policy: Policy = NO_POLICY,
+    ) -> None:
         self.model = model
         self.report = report
         self.encoder = encoder
         self.fingerprint = fingerprint
+        self.policy = policy
+
+    def under(self, policy: Policy) -> Router:
+        """The same model under another ``policy``."""
+        return Router(self.model, self.report, self.encoder, self.fingerprint, policy)
 
     @classmethod
     def fit(cls, examples: RoutingExamples, encoder: TextEncoder, folder: Path | None = None) -> Router:
@@ -89,38 +103,60 @@ class Router:
         windows = [user_turns(messages) for messages in conversations]
         decisions = self._classify([turns[-1].text for turns in windows if turns])
         followed = [turns for turns in windows if self._follows(turns, decisions)]
-        earlier = [
-            text for turns in followed for text in track.texts_to_decide(turns) if text not in decisions
-        ]
-        decisions |= self._classify(earlier)
+        earlier = [turn.text for turns in followed for turn in turns if turn.text not in decisions]
+        joined = [text for turns in followed for text in track.joined(turns)]
+        decisions |= self._classify(earlier, joined)
         return [
-            track.follow(turns, decisions)
+            self._with_parameters(track.follow(turns, decisions, self.policy), turns)
             if self._follows(turns, decisions)
-            else decisions[turns[-1].text]
+            else self._with_parameters(decisions[turns[-1].text], turns)
             if turns
             else nothing_to_decide(self.model.calibration.threshold)
             for turns in windows
         ]
 
-    def _follows(self, turns: tuple[Turn, ...], decisions: Mapping[str, Decision]) -> bool:
-        return len(turns) > 1 and not track.stands_alone(turns[-1], decisions[turns[-1].text])
+    def _with_parameters(self, decision: Decision, turns: tuple[Turn, ...]) -> Decision:
+        values = self.policy.values(decision.intent, turns)
+        return replace(decision, parameters=values) if values else decision
 
-    def _classify(self, texts: Iterable[str]) -> dict[str, Decision]:
-        unique = list(dict.fromkeys(texts))
+    def _follows(self, turns: tuple[Turn, ...], decisions: Mapping[str, Decision]) -> bool:
+        """Whether earlier turns have a say: cheap to tell for the many conversations in which they don't."""
+        if len(turns) < 2:
+            return False
+        last, alone = turns[-1], decisions[turns[-1].text]
+        return not (track.stands_alone(last, alone) and self.policy.pays(last, alone))
+
+    def _classify(self, texts: Sequence[str], joined: Sequence[str] = ()) -> dict[str, Decision]:
+        """Decisions on the ``texts`` of turns, and on texts that were ``joined``, which no rule looks at."""
+        threshold = self.model.calibration.threshold
+        decisions = {
+            text: decided_by(rule, text, threshold)
+            for text in dict.fromkeys(texts)
+            if (rule := self.policy.by_rule(text)) is not None
+        }
+        unique = [text for text in dict.fromkeys((*texts, *joined)) if text not in decisions]
         if not unique:
-            return {}
+            return decisions
         confidences, near = self.model.confidences(self.model.transform(unique, self.encoder))
-        return {text: self._decision(text, confidences[i], near.best(i)) for i, text in enumerate(unique)}
+        for i, text in enumerate(unique):
+            decisions[text] = self._decision(text, confidences[i], near.best(i))
+        return decisions
 
     def _decision(self, text: str, confidences: Any, nearest: list[tuple[int, float]]) -> Decision:
         model = self.model
         best = np.argsort(-confidences, kind="stable")[:TOP]
         confidence = float(confidences[best[0]])
-        abstained = confidence < model.calibration.threshold
+        intent: str | None = model.intents[best[0]]
+        if confidence < model.calibration.threshold:
+            chances = (
+                dict(zip(model.intents, confidences.tolist(), strict=True)) if self.policy.parents else {}
+            )
+            common = self.policy.common_parent(chances, model.calibration.threshold)
+            intent, confidence = common or (None, confidence)
         return Decision(
-            intent=None if abstained else model.intents[best[0]],
+            intent=intent,
             confidence=confidence,
-            abstained=abstained,
+            abstained=intent is None,
             top=tuple((model.intents[k], float(confidences[k])) for k in best),
             threshold=model.calibration.threshold,
             nearest=tuple((model.texts[n], self._intent_of(n), similar) for n, similar in nearest),

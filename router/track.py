@@ -1,7 +1,8 @@
 """Which track a conversation is on: the decision on the last turn, or on an earlier one that it follows.
 
-A turn leaves the track when it clearly means something by itself; it keeps the track when it only answers or
-leans on what was said. Pure functions over turns and the decisions on their texts.
+A turn leaves the track when it clearly means something by itself, and by enough to pay for the switch; it
+keeps the track when it only answers or leans on what was said. Pure functions over turns and the decisions
+on their texts.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from itertools import pairwise
 
 from router.conversation import Turn, is_acknowledgement, is_bare_id, is_elliptic
 from router.decision import Decision
+from router.policy import NO_POLICY, Policy
 
 LEAVE = 0.8  # confidence at which even an elliptic turn or an answer leaves the track
 FAINT = 0.5  # of the threshold: a turn that reaches this may be decided together with the one before
@@ -18,22 +20,28 @@ FAINT = 0.5  # of the threshold: a turn that reaches this may be decided togethe
 
 def stands_alone(turn: Turn, alone: Decision) -> bool:
     """Whether the decision on ``turn`` holds whatever was said before it."""
-    if alone.abstained or is_acknowledgement(turn.text) or is_bare_id(turn.text):
+    if is_acknowledgement(turn.text) or is_bare_id(turn.text):
+        return False
+    if alone.rule is not None:
+        return True
+    if alone.abstained:
         return False
     return alone.confidence >= LEAVE or not (turn.answers or is_elliptic(turn.text))
 
 
-def texts_to_decide(turns: Sequence[Turn]) -> tuple[str, ...]:
-    """Every text whose decision :func:`follow` may ask for."""
-    joined = [join(before, turn) for before, turn in pairwise(turns)]
-    return tuple(turn.text for turn in turns) + tuple(joined)
+def joined(turns: Sequence[Turn]) -> tuple[str, ...]:
+    """Every text whose decision :func:`follow` may ask for beside those of the turns."""
+    return tuple(join(before, turn) for before, turn in pairwise(turns))
 
 
-def follow(turns: Sequence[Turn], decisions: Mapping[str, Decision]) -> Decision:
+def follow(turns: Sequence[Turn], decisions: Mapping[str, Decision], policy: Policy = NO_POLICY) -> Decision:
     """The decision on a conversation of one turn or more, from the decisions on its texts."""
     track = decisions[turns[0].text]
     for before, turn in pairwise(turns):
-        track = _step(track, turn, decisions[turn.text], decisions[join(before, turn)])
+        alone = decisions[turn.text]
+        after = _step(track, turn, alone, decisions[join(before, turn)])
+        if after is not alone or alone.abstained or not policy.stays(track, turn, alone):
+            track = after
     return track
 
 
@@ -44,6 +52,8 @@ def join(before: Turn, turn: Turn) -> str:
 
 def _step(track: Decision, turn: Turn, alone: Decision, joint: Decision) -> Decision:
     if stands_alone(turn, alone):
+        return alone
+    if alone.rule is not None and track.abstained:
         return alone
     leans = turn.answers or is_elliptic(turn.text) or is_acknowledgement(turn.text) or is_bare_id(turn.text)
     if leans and not track.abstained:

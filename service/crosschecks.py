@@ -13,7 +13,7 @@ from chains.errors import ChainError
 from chains.registry import chain_by_name
 from chains.tools import tool_by_name
 from pointsman.document import Location, Problem
-from prompts.errors import PromptError
+from prompts.errors import MissingVariables, PromptError, UnknownVariables
 from prompts.library import PromptLibrary
 from router.errors import RowsError
 from router.evaluation import Row, read_rows
@@ -60,8 +60,7 @@ def cross_problems(
     problems: list[Problem] = []
 
     def report(place: Location, message: str) -> None:
-        shown = next((place[:n] for n in range(len(place), 0, -1) if place[:n] in lines), ())
-        problems.append(Problem(lines.get(shown), ".".join(map(str, place)), message))
+        problems.append(placed(place, message, lines))
 
     seen: set[str] = set()
     for place, track in _tracks(data):
@@ -71,24 +70,47 @@ def cross_problems(
                 report((*place, "intent"), f"the intent {intent!r} is given twice")
             seen.add(intent)
         if library is not None:
-            for key, message in _prompt_problems(track, library):
-                report((*place, key), message)
+            for inside, message in _prompt_problems(track, library):
+                report((*place, *inside), message)
         for inside, message in _chain_problems(track):
             report((*place, *inside), message)
     return problems
 
 
-def _prompt_problems(track: Mapping[str, Any], library: PromptLibrary) -> Iterable[tuple[str, str]]:
-    prompt, variables = track.get("prompt"), track.get("variables")
-    variables = dict(variables) if isinstance(variables, Mapping) else {}
-    if prompt is None and variables:
-        yield "variables", "there is no prompt that could use them"
-    if not isinstance(prompt, str) or not all(isinstance(name, str) for name in variables):
+def placed(place: Location, message: str, lines: Mapping[Location, int]) -> Problem:
+    """The problem at ``place``, with the line of the innermost part of it that stands in the file."""
+    shown = next((place[:n] for n in range(len(place), 0, -1) if place[:n] in lines), ())
+    return Problem(lines.get(shown), ".".join(map(str, place)), message)
+
+
+def _prompt_problems(track: Mapping[str, Any], library: PromptLibrary) -> Iterable[tuple[Location, str]]:
+    prompt = track.get("prompt")
+    variables, parameters = _by_name(track.get("variables")), _by_name(track.get("parameters"))
+    if prompt is None:
+        for key, given in (("variables", variables), ("parameters", parameters)):
+            if given:
+                yield (key,), "there is no prompt that could use them"
+    if not isinstance(prompt, str):
         return
     try:
-        library.get(prompt).render([], variables)
+        template = library.get(prompt)
+        for name in parameters:
+            if name not in template.variables:
+                yield ("parameters", name), str(UnknownVariables(str(template), [name], template.variables))
+        template.render([], variables)
+    except MissingVariables as exc:
+        unsure = any(name in parameters for name in exc.names)
+        hint = "; a parameter may not be found: give it a value under variables, used then" if unsure else ""
+        yield ("prompt",), f"{exc}{hint}"
     except PromptError as exc:
-        yield "prompt", str(exc)
+        yield ("prompt",), str(exc)
+
+
+def _by_name(value: object) -> dict[str, Any]:
+    """What of a mapping has a name; its form is told elsewhere."""
+    if not isinstance(value, Mapping):
+        return {}
+    return {name: item for name, item in value.items() if isinstance(name, str)}
 
 
 def _chain_problems(track: Mapping[str, Any]) -> Iterable[tuple[Location, str]]:

@@ -5,7 +5,7 @@ Knows no HTTP. Adapters and routes are asked through the two narrow protocols be
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -17,7 +17,8 @@ from service.conversation import Message, messages_of
 from service.errors import InvalidRequest, ModelNotFound, NotReady
 from service.options import check_options
 from service.record import Record
-from service.routes import COT, FALLBACK, Route
+from service.routes import COT, Route
+from service.routes_document import FALLBACK
 from service.settings import GatewaySettings
 
 AUTO = "auto"
@@ -74,13 +75,21 @@ class Dispatch:
     """Turns the body of a request into a plan."""
 
     def __init__(
-        self, base: str, models: Models, routes: Decider, limits: Limits, bounds: GatewaySettings
+        self,
+        base: str,
+        models: Models,
+        routes: Decider,
+        limits: Limits,
+        bounds: GatewaySettings,
+        *,
+        note: Callable[[Decision], object],
     ) -> None:
         self._base = base
         self._models = models
         self._routes = routes
         self._limits = limits
         self._bounds = bounds
+        self._note = note  # gets every decision on a request that is to be answered
 
     async def chat(self, body: Mapping[str, Any]) -> Plan:
         """The plan for a chat completion.
@@ -103,7 +112,7 @@ class Dispatch:
             return Plan(adapter, None, None, chain, chain_by_name(chain), request)
         decision, route = await self.decide(messages)
         request = ChainRequest(
-            messages=self._rendered(route, messages),
+            messages=_rendered(route, messages, decision),
             parameters=_filled(parameters, route.sampling),
             stream=stream,
             tools=route.tools,
@@ -118,6 +127,7 @@ class Dispatch:
             NotReady: the router isn't fitted, or the route's adapter has no live version.
         """
         decision, route = await self._routes.decide(messages)
+        self._note(decision)
         if route.adapter is not None and not self._models.knows(route.adapter):
             where = "the fallback route" if route.intent == FALLBACK else f"the route {route.intent!r}"
             raise NotReady(f"{where} needs the adapter {route.adapter!r}, which has no live version")
@@ -136,9 +146,6 @@ class Dispatch:
                 f"the model {model[:200]!r} does not exist; GET /v1/models lists them", "model"
             )
         return model
-
-    def _rendered(self, route: Route, messages: list[Message]) -> list[Message]:
-        return messages if route.prompt is None else route.prompt.render(messages, route.variables)
 
 
 def model_of(body: Mapping[str, Any]) -> str:
@@ -170,6 +177,13 @@ def stream_of(body: Mapping[str, Any]) -> bool:
     if options is not None and not stream:
         raise InvalidRequest("stream_options is only allowed where stream is true", "stream_options")
     return bool(stream)
+
+
+def _rendered(route: Route, messages: list[Message], decision: Decision) -> list[Message]:
+    """``messages`` under the route's prompt; a parameter that was found goes before a fixed variable."""
+    if route.prompt is None:
+        return messages
+    return route.prompt.render(messages, {**route.variables, **decision.parameters})
 
 
 def _filled(parameters: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

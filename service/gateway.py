@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from chains.events import Limits
 from router.decision import Decision
 from service.admission import Admission
+from service.decisions import DecisionLog
 from service.dispatch import Dispatch
 from service.exchange import Exchange
 from service.keys import Keys, RateLimit, admin_digest
 from service.live import LiveRoutes
 from service.metrics import Metrics
 from service.parts import AdapterDesk, Pool
-from service.routes import FALLBACK, Route
+from service.routes import Route
+from service.routes_document import FALLBACK
 from service.settings import Settings
 
 log = logging.getLogger("pointsman.gateway")
@@ -50,12 +52,14 @@ class Gateway:
         self.rate = RateLimit(settings.gateway.rate_limit_per_minute)
         self.admission = Admission(settings.admission)
         self.routes = LiveRoutes(settings, self.metrics.router_seconds.observe)
+        self.decisions = DecisionLog(settings.state, settings.router.decision_log)
         self.dispatch = Dispatch(
             base,
             self.adapters,
             self.routes,
             Limits(**settings.limits.model_dump()),
             settings.gateway,
+            note=self.decisions.write,
         )
         self.exchange = Exchange(
             base, self.admission, self.adapters, settings.gateway.request_timeout_seconds
@@ -89,6 +93,7 @@ class Gateway:
                 await stop()
             except (Exception, asyncio.CancelledError):
                 log.exception("%s did not stop cleanly", name)
+        self.decisions.close()
 
     def readiness(self) -> Readiness:
         """Every reason for which a request could fail now."""
@@ -123,9 +128,14 @@ def explain(decision: Decision, taken: Route) -> dict[str, object]:
             {"example": text, "intent": intent, "similarity": similarity}
             for text, intent, similarity in decision.nearest
         ],
+        "rule": (
+            None if decision.rule is None else {"name": decision.rule.name, "matched": decision.rule.matched}
+        ),
+        "parameters": dict(decision.parameters),
         "text": decision.text,
         "route": {
             "intent": taken.intent,
+            "parent": taken.parent,
             "description": taken.description,
             "prompt": str(taken.prompt) if taken.prompt is not None else None,
             "chain": taken.chain_name,

@@ -20,6 +20,7 @@ from router.batching import BatchingRouter
 from router.decision import Decision
 from router.encoder import Encoder
 from router.errors import RouterError
+from router.report import messages
 from router.router import Router
 from service.errors import NotReady, RoutesRejected
 from service.routes import Route, RouteTable, load_table
@@ -32,15 +33,11 @@ _RETRY = 2.0  # seconds until a folder that can't be watched is tried again
 
 @dataclass(frozen=True)
 class RouteSet:
-    """A table and the router that was fitted on its examples."""
+    """A table, the router that was fitted on its examples, and what both say against them."""
 
     table: RouteTable
     router: Router
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What the fit says about the examples."""
-        return tuple(warning.message for warning in self.router.report.warnings)
+    warnings: tuple[str, ...]
 
 
 class LiveRoutes:
@@ -140,7 +137,8 @@ class LiveRoutes:
                 route.chain.warm()
         except (RouterError, OSError) as exc:
             raise RoutesRejected([f"{self._settings.router.routes}: {exc}"]) from exc
-        return RouteSet(table, router)
+        warnings = messages((*table.policy.warnings(table.examples), *router.report.warnings))
+        return RouteSet(table, router.under(table.policy), warnings)
 
     async def _reload_quietly(self) -> None:
         try:

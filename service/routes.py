@@ -9,104 +9,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from pydantic import Field, StringConstraints, field_validator
+from typing import Any
 
 from chains.events import Chain, Limits
 from chains.registry import chain_by_name
-from pointsman.artefact import ALIAS
-from pointsman.document import (
-    Document,
-    DocumentError,
-    Problem,
-    lines_of,
-    parse,
-    plain,
-    problem_lines,
-    read,
-)
+from pointsman.document import DocumentError, Problem, lines_of, parse, plain, problem_lines, read
 from prompts.library import PromptLibrary
 from prompts.template import PromptTemplate
 from router.evaluation import Row
 from router.examples import RoutingExamples
-from service.crosschecks import cross_problems, example_rows
+from router.policy import Policy
+from service.crosschecks import cross_problems, example_rows, placed
 from service.errors import RoutesRejected
-from service.settings import LimitSettings, Positive, Seconds
+from service.policy import policy_of, policy_problems
+from service.routes_document import FALLBACK, RoutesDocument, TrackDocument
+from service.settings import LimitSettings
 
-FALLBACK = "fallback"  # what the log and the headers call the intent of an abstention
 COT = "cot"  # the chain whose adapters reason before they answer
-
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Unit = Annotated[float, Field(ge=0, le=1)]
-
-
-class SamplingDocument(Document):
-    """Defaults for what the client leaves out; names and meaning are OpenAI's and vLLM's."""
-
-    temperature: Annotated[float, Field(ge=0)] | None = None
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    top_k: int | None = None
-    min_p: Unit | None = None
-    max_tokens: Positive | None = None
-    presence_penalty: float | None = None
-    frequency_penalty: float | None = None
-    repetition_penalty: float | None = None
-    seed: int | None = None
-    stop: tuple[str, ...] | None = None
-
-
-class LimitsDocument(Document):
-    """Bounds of one run that differ from the settings'."""
-
-    steps: Positive | None = None
-    seconds: Seconds | None = None
-    tool_seconds: Seconds | None = None
-    tool_characters: Positive | None = None
-
-
-class TrackDocument(Document):
-    """How a conversation is answered."""
-
-    prompt: str | None = None  # name or name@version; None: the conversation as it is
-    variables: dict[str, Any] = Field(default_factory=dict)  # of the prompt
-    chain: str = "direct"
-    adapter: str | None = None  # an alias; None: the base
-    tools: tuple[str, ...] = ()
-    sampling: SamplingDocument = SamplingDocument()
-    limits: LimitsDocument = LimitsDocument()
-
-    @field_validator("adapter")
-    @classmethod
-    def _is_alias(cls, adapter: str | None) -> str | None:
-        if adapter is not None and not ALIAS.fullmatch(adapter):
-            raise ValueError("an adapter is named by its alias: lower-case letters, digits, - and _")
-        return adapter
-
-
-class RouteDocument(TrackDocument):
-    """One intent and how it is answered."""
-
-    intent: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")  # goes into headers
-    description: str = ""
-    examples: tuple[Text, ...] = Field(min_length=1)
-
-    @field_validator("intent")
-    @classmethod
-    def _not_fallback(cls, intent: str) -> str:
-        if intent == FALLBACK:
-            raise ValueError(f"{FALLBACK!r} is what an abstention is called")
-        return intent
-
-
-class RoutesDocument(Document):
-    """routes.yaml."""
-
-    version: Literal[1]
-    fallback: TrackDocument
-    out_of_scope: tuple[Text, ...] = ()
-    example_files: tuple[str, ...] = ()  # JSONL beside this file: {"text", "intent"}, null is out of scope
-    routes: tuple[RouteDocument, ...] = Field(min_length=2)
 
 
 @dataclass(frozen=True)
@@ -114,6 +33,7 @@ class Route:
     """A route that can be run."""
 
     intent: str  # FALLBACK for the one that abstentions take
+    parent: str | None
     description: str
     prompt: PromptTemplate | None
     variables: Mapping[str, Any]
@@ -127,11 +47,12 @@ class Route:
 
 @dataclass(frozen=True)
 class RouteTable:
-    """All routes of one file, and the examples that the router is fitted on."""
+    """All routes of one file, the examples that the router is fitted on, and the policy over it."""
 
     routes: Mapping[str, Route]
     fallback: Route
     examples: RoutingExamples = field(repr=False)
+    policy: Policy = field(repr=False)
 
     def route(self, intent: str | None) -> Route:
         """The route of ``intent``; None abstained."""
@@ -189,16 +110,22 @@ def _document(
         return None, [], problems
     data = found if isinstance(found, Mapping) else {}
     rows, wrong = example_rows(data, path.parent)
-    return document, rows, [*problems, *wrong, *cross_problems(data, lines, library)]
+    problems += [*wrong, *cross_problems(data, lines, library)]
+    if document is not None:
+        learned = {route.intent for route in document.routes if route.examples}
+        learned |= {row.intent for row in rows if row.intent is not None}
+        problems += [placed(place, said, lines) for place, said in policy_problems(document, learned)]
+    return document, rows, problems
 
 
 def _table(
     document: RoutesDocument, more: Sequence[Row], library: PromptLibrary, limits: LimitSettings
 ) -> RouteTable:
-    def made(intent: str, description: str, track: TrackDocument) -> Route:
+    def made(intent: str, description: str, track: TrackDocument, parent: str | None = None) -> Route:
         bounds = {**limits.model_dump(), **track.limits.model_dump(exclude_none=True)}
         return Route(
             intent=intent,
+            parent=parent,
             description=description,
             prompt=library.get(track.prompt) if track.prompt is not None else None,
             variables=track.variables,
@@ -210,14 +137,19 @@ def _table(
             limits=Limits(**bounds),
         )
 
+    examples = {
+        route.intent: (*route.examples, *(row.text for row in more if row.intent == route.intent))
+        for route in document.routes
+    }
     return RouteTable(
-        routes={route.intent: made(route.intent, route.description, route) for route in document.routes},
+        routes={
+            route.intent: made(route.intent, route.description, route, route.parent)
+            for route in document.routes
+        },
         fallback=made(FALLBACK, "requests that belong to no other route", document.fallback),
         examples=RoutingExamples(
-            {
-                route.intent: (*route.examples, *(row.text for row in more if row.intent == route.intent))
-                for route in document.routes
-            },
+            {intent: texts for intent, texts in examples.items() if texts},
             (*document.out_of_scope, *(row.text for row in more if row.intent is None)),
         ),
+        policy=policy_of(document),
     )

@@ -28,6 +28,8 @@ log = logging.getLogger("pointsman.server")
 
 Report = Callable[[str], None]
 
+WARNING = "warning: "  # how a line begins about something that works and won't work well
+
 _GRACE = 10  # seconds that answers under way get after Ctrl-C
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOOK = 0.25  # seconds between looks at how far the start is
@@ -110,10 +112,17 @@ def _stop_on_signals(server: uvicorn.Server, report: Report) -> None:
 async def _tell(gateway: Gateway, address: str, report: Report) -> None:
     """Progress until the gateway is ready, and afterwards when that changes."""
     was_ready, told, when = False, "", 0.0
+    warned: set[str] = set()
     while True:
         readiness = gateway.readiness()
         if readiness.ready != was_ready:
             was_ready = readiness.ready
+            live = gateway.routes.live
+            if was_ready and live is not None:
+                for warning in live.warnings:
+                    if warning not in warned:
+                        report(f"{WARNING}{warning}")
+                warned.update(live.warnings)
             told = f"ready: {address}/v1" if was_ready else readiness.reasons[0]
             report(told)
         elif not was_ready and time.monotonic() - when >= _QUIET and readiness.reasons[0] != told:

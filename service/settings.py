@@ -108,6 +108,7 @@ class RouterSettings(Document):
 
     encoder: str = Field(default=CARRIED, min_length=1)  # "carried", a folder, or a hub id
     routes: Path
+    decision_log: Literal["off", "decisions", "texts"] = "decisions"  # texts: what users say is kept too
 
 
 class AdapterSettings(Document):

@@ -27,4 +27,4 @@ def local_router(config: Path, report: Callable[[str], object]) -> tuple[RouteTa
     folder = settings.state / "router"
     encoder = Encoder.load(settings.router.encoder, folder)
     report(f"fitting the router on {sum(map(len, table.examples.intents.values()))} examples")
-    return table, Router.fit_or_load(table.examples, encoder, folder)
+    return table, Router.fit_or_load(table.examples, encoder, folder).under(table.policy)

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from pointsman.cli import adapters, check, convert, data, evaluate, route, serve, train
+from pointsman.cli import adapters, check, convert, data, evaluate, route, router, serve, train
 from pointsman.cli.terminal import err
 
 HELP = """
@@ -42,6 +42,7 @@ app.command("train")(train.train)
 app.command("convert")(convert.convert)
 app.add_typer(data.app, name="data")
 app.add_typer(adapters.app, name="adapters")
+app.add_typer(router.app, name="router")
 app.add_typer(evaluate.app, name="eval")
 
 

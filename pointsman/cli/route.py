@@ -68,17 +68,15 @@ def _show(answer: dict[str, Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    say(_verdict(answer), markup=True)
     taken = answer["route"]
-    confidence, threshold = answer["confidence"], answer["threshold"]
-    verdict = (
-        f"[yellow]abstained[/]: the best intent has {confidence:.2f}, {threshold:.2f} is needed"
-        if answer["abstained"]
-        else f"[bold green]{answer['intent']}[/] with confidence {confidence:.2f} (over {threshold:.2f})"
-    )
-    say(verdict, markup=True)
     adapter = taken["adapter"] or "the base"
     tools = f", tools {', '.join(taken['tools'])}" if taken["tools"] else ""
     say(f"→ prompt {taken['prompt'] or 'none'}, chain {taken['chain']}, adapter {adapter}{tools}")
+    for name, value in answer["parameters"].items():
+        say(f"{name} = {value}")
+    if answer["rule"] is not None:
+        return
     table = Table("intent", "confidence", "", box=None, padding=(0, 2, 0, 0))
     for entry in answer["top"]:
         table.add_row(entry["intent"], f"{entry['confidence']:.3f}", "█" * round(30 * entry["confidence"]))
@@ -87,3 +85,17 @@ def _show(answer: dict[str, Any]) -> None:
     for entry in answer["nearest"]:
         near.add_row(Text(entry["example"]), entry["intent"] or "out of scope", f"{entry['similarity']:.3f}")
     out().print(near)
+
+
+def _verdict(answer: dict[str, Any]) -> str:
+    """What was decided, in rich's markup."""
+    from rich.markup import escape
+
+    confidence, threshold, rule = answer["confidence"], answer["threshold"], answer["rule"]
+    decided = "[yellow]abstained[/]" if answer["abstained"] else f"[bold green]{answer['intent']}[/]"
+    if rule is not None:
+        found = escape(repr(rule["matched"]))
+        return f"{decided} by the rule {rule['name']}, which matched {found}; the model was not asked"
+    if answer["abstained"]:
+        return f"{decided}: the best intent has {confidence:.2f}, {threshold:.2f} is needed"
+    return f"{decided} with confidence {confidence:.2f} (over {threshold:.2f})"

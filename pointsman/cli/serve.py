@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 READY = "ready: "  # how the line begins that service.server reports when requests are answered
+WARNING = "warning: "  # and about routes that won't work well; these come first
 ADMIN_KEY_FILE = "admin.key"
 MEMORY_GIB = 4.0  # vLLM with the demo's base and the gateway with its encoder; a larger base needs more
 PortOption = Annotated[
@@ -40,14 +41,20 @@ def serve(config: ConfigOption = DEMO_CONFIG, port: PortOption = None) -> None:
     from service.server import serve as run
 
     welcomed = False
+    warnings: list[str] = []
     with Progress() as progress:
 
         def report(line: str) -> None:
             nonlocal welcomed
+            if line.startswith(WARNING):
+                warnings.append(line)
+                return
             if not line.startswith(READY):
                 progress(line)
                 return
             progress.stop()
+            while warnings:
+                err().print(warnings.pop(0), style="yellow", markup=False, soft_wrap=True)
             if welcomed:  # the engine came back
                 err().print(line, markup=False)
             else:

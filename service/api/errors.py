@@ -77,6 +77,7 @@ TABLE: dict[type[Exception], Row] = {
     prompts.LibraryError: Row(422, INVALID, "invalid_document"),
     router.RouterError: _CONFIGURATION,
     router.ExamplesError: _CONFIGURATION,
+    router.PatternError: _CONFIGURATION,
     router.EncoderError: _CONFIGURATION,
     router.ArtefactError: _CONFIGURATION,
     router.ArtefactUnreadable: _CONFIGURATION,

@@ -35,6 +35,7 @@ COMMANDS = [
     ["adapters", "promote"],
     ["adapters", "rollback"],
     ["adapters", "retire"],
+    ["router", "suggest"],
     ["eval", "demo"],
     ["eval", "router"],
 ]
@@ -53,7 +54,7 @@ def test_every_command_teaches_by_example(run: Run, words: list[str]) -> None:
     assert f"pointsman {' '.join(words)}" in shown.output.split("Example", 1)[1]
 
 
-@pytest.mark.parametrize("words", [[], ["adapters"], ["eval"]])
+@pytest.mark.parametrize("words", [[], ["adapters"], ["router"], ["eval"]])
 def test_a_group_alone_lists_its_commands(run: Run, words: list[str]) -> None:
     shown = run(*words)
     for command in COMMANDS:

@@ -16,9 +16,12 @@ EXPLAINED = {
     "threshold": 0.5,
     "top": [{"intent": "refund", "confidence": 0.91}, {"intent": "customs", "confidence": 0.05}],
     "nearest": [{"example": "my [money] back?", "intent": "refund", "similarity": 0.8}],
+    "rule": None,
+    "parameters": {},
     "text": "I want my money back",
     "route": {
         "intent": "refund",
+        "parent": None,
         "description": "",
         "prompt": "parcel-policy@1",
         "chain": "direct",
@@ -49,6 +52,24 @@ def test_an_abstention_says_by_how_much(run: Run) -> None:
     ) as gateway:
         shown = run("route", "hm", "--url", gateway.url)
     assert "abstained: the best intent has 0.20, 0.50 is needed" in shown.stdout
+
+
+def test_a_rule_and_parameters_are_shown(run: Run) -> None:
+    by_rule = {
+        **EXPLAINED,
+        "rule": {"name": "money", "matched": "money back"},
+        "parameters": {"order": "A[1]"},
+        "confidence": 1.0,
+        "nearest": [],
+    }
+    with canned({"POST /v1/route": by_rule}) as gateway:
+        shown = run("route", "I want my money back", "--url", gateway.url).stdout
+    assert "refund by the rule money, which matched 'money back'; the model was not asked" in shown
+    assert "order = A[1]" in shown
+    assert "nearest example" not in shown
+    with canned({"POST /v1/route": {**by_rule, "intent": None, "abstained": True, "top": []}}) as gateway:
+        shown = run("route", "I want my money back", "--url", gateway.url).stdout
+    assert "abstained by the rule money" in shown
 
 
 def test_the_same_is_explained_without_a_gateway(run: Run, config: Path) -> None:

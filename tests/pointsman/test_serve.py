@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -81,6 +81,18 @@ def test_settings_and_routes_are_read_before_the_port_is_touched(run: Run, confi
     assert ended.exit_code == NOT_STARTED
     assert "raect" in ended.stderr
     assert str(routes) in ended.stderr
+
+
+def test_warnings_stand_above_what_to_try(run: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ready_with_a_warning(_: object, report: Callable[[str], None]) -> int:
+        for line in ("warning: [a] is like b", "ready: http://127.0.0.1:9/v1"):
+            report(line)
+        return 0
+
+    monkeypatch.setattr("service.server.serve", ready_with_a_warning)
+    ended = run("serve", "--config", config)
+    assert ended.exit_code == 0
+    assert ended.output.index("warning: [a] is like b\n") < ended.output.index("ready at")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])

@@ -154,6 +154,13 @@ def test_not_only_an_acknowledgement(text: str) -> None:
     assert not is_acknowledgement(text)
 
 
+@pytest.mark.parametrize("word", ["嗯", "谢", "对的", "ok so ", "thanks very much ", "then yes then "])
+def test_a_row_of_words_that_agree_is_read_at_once(word: str) -> None:
+    """An ambiguous pattern would try each way to part the row: 2 to the power of its length."""
+    assert is_acknowledgement((word * 60)[: 60 - 60 % len(word)])
+    assert not is_acknowledgement(f"{(word * 60)[:59]}x")
+
+
 @pytest.mark.parametrize("text", ["PX482913", "px-482913.", "#482913", "482913, 482914", "PX1 PX2 PX3"])
 def test_bare_ids(text: str) -> None:
     assert is_bare_id(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from router.examples import RoutingExamples
-from router.report import FitWarning
+from router.report import SHOWN, FitWarning, messages
 from router.router import Router
 from tests.router.conftest import FRUIT, METAL, NONE, WATER, WordEncoder
 
@@ -49,7 +49,25 @@ def test_the_same_example_under_two_intents_is_a_contradiction() -> None:
         [*NONE, "deep river"],
     )
     assert [w.intents for w in found["contradiction"]] == [("fruit", "metal"), ("water", "out_of_scope")]
-    assert "'apple pie'" in found["contradiction"][0].message
+    assert found["contradiction"][0].message == (
+        "'Apple  Pie' is an example of fruit and 'apple pie' is an example of metal"
+    )
+
+
+def test_numbers_and_punctuation_make_no_other_example() -> None:
+    found = warnings(
+        {"fruit": [*FRUIT, "where's PX482913?"], "metal": [*METAL, "Where's px111111"], "water": WATER}, NONE
+    )
+    assert [w.intents for w in found["contradiction"]] == [("fruit", "metal")]
+    found = warnings({"fruit": [*FRUIT, "12+30"], "metal": [*METAL, "12-30"], "water": WATER}, NONE)
+    assert "contradiction" not in found
+
+
+def test_of_many_warnings_of_a_kind_some_are_spelled_out() -> None:
+    many = [FitWarning("few", (str(n),), f"few {n}") for n in range(1_000)]
+    said = messages([*many, FitWarning("rule", (), "a rule")])
+    assert said[0] == "few 0"
+    assert said[SHOWN:] == (f"{1_000 - SHOWN} more of this kind (few)", "a rule")
 
 
 def test_two_intents_that_say_the_same_are_not_told_apart() -> None:

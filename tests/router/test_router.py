@@ -11,7 +11,11 @@ import pytest
 
 from router.errors import ArtefactMismatch, ArtefactUnreadable, ExamplesError
 from router.examples import RoutingExamples
+from router.pattern import checked
+from router.policy import Policy
+from router.report import SHOWN
 from router.router import Router, fingerprint
+from router.rules import Rule
 from tests.router.conftest import FRUIT, METAL, NONE, WATER, WordEncoder
 
 
@@ -177,3 +181,44 @@ def test_importing_what_the_service_needs_at_start_is_light() -> None:
     heavy = "{'numpy', 'sklearn', 'scipy', 'torch', 'sentence_transformers', 'transformers'}"
     code = f"import sys, {modules}; assert not {heavy} & set(sys.modules), {heavy} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " " * 100_000,
+        "a" * 100_000,
+        "1" * 100_000,
+        "\ufdfa" * 100_000,  # one character that is eighteen in its plain form
+        "e" + "\u0301" * 100_000,
+        "<a>" * 33_000,
+        "red apple, " * 9_000,
+        "嗯" * 100_000,
+        "\x00\x1b[31m\u202e" * 20_000,
+        "\ud800 red apple",
+        "我的 apple яблоко りんご تفاحة 🍎",
+    ],
+)
+def test_any_text_gets_an_answer_of_bounded_size(small_router: Router, text: str) -> None:
+    policy = Policy(rules=(Rule("word", "metal", checked(r"(?:aa?){10}b")),), switch_cost=0.02)
+    said: dict[str, object] = {"role": "assistant", "content": text}
+    follow_up: list[dict[str, object]] = [*user("a deep river"), said, *user(text)]
+    for messages in (user(text), follow_up):
+        decision = small_router.under(policy).decide(messages)
+        assert decision.abstained == (decision.intent is None)
+        assert 0 <= decision.confidence <= 1
+        assert len(decision.text) <= 2 * 2_001 + 1  # two turns that were joined
+
+
+def test_hundreds_of_intents_of_few_and_equal_examples_are_fitted() -> None:
+    """Also those of one example, and an example that two intents have."""
+    intents = {
+        f"intent {n}": [f"word{n}a word{n}b", f"word{n}b word{n % 7}c"][: 1 + n % 2] for n in range(250)
+    }
+    intents["intent 1"] = ["word2a word2b"]
+    router = Router.fit(RoutingExamples(intents, NONE), WordEncoder())
+    kinds = {warning.kind for warning in router.report.warnings}
+    assert {"few", "contradiction"} <= kinds
+    assert len(str(router.report).splitlines()) <= 1 + len(kinds) * (SHOWN + 1)
+    assert len(router.decide(user("word200a word200b")).top) == 5

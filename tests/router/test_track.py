@@ -6,7 +6,7 @@ import pytest
 
 from router.conversation import Turn
 from router.decision import Decision
-from router.track import follow, join, stands_alone, texts_to_decide
+from router.track import follow, join, joined, stands_alone
 
 
 def decided(intent: str, confidence: float) -> Decision:
@@ -79,7 +79,8 @@ def test_the_track_is_the_one_it_last_changed_to() -> None:
     change = Turn("How long do I have to ask for my money back?", answers=False)
     last = Turn("and for the other one?", answers=False)
     turns = (FIRST, change, last)
-    decisions = dict.fromkeys(texts_to_decide(turns), NOTHING) | {FIRST.text: TRACK, change.text: REFUND}
+    texts = [turn.text for turn in turns]
+    decisions = dict.fromkeys((*texts, *joined(turns)), NOTHING) | {FIRST.text: TRACK, change.text: REFUND}
     assert follow(turns, decisions) is REFUND
 
 

@@ -67,8 +67,10 @@ async def test_from_start_to_an_orderly_stop(tmp_path: Path) -> None:
     vllm = FakeVLLM(gate=asyncio.Event())
     assert vllm.gate is not None
     async with serving(vllm.app) as engine_url:
-        write_settings(tmp_path, engine_url, "gateway: {port: 0}\n", ON_BASE)
+        rule = "rules: [{name: sums, intent: track_parcel, keywords: [plus]}]\n"
+        write_settings(tmp_path, engine_url, "gateway: {port: 0}\n", ON_BASE + rule)
         async with started(tmp_path) as process, httpx.AsyncClient(timeout=30) as http:
+            assert "the rule 'sums' leads 2 of 7" in await line_with(process, "warning: ")
             url = (await line_with(process, "ready: ")).removeprefix("ready: ")
             body = {
                 "model": "auto",
