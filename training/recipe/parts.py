@@ -27,6 +27,18 @@ class FileSource(Document):
     weight: float = Field(
         default=1.0, gt=0, description="times that each row is seen in an epoch; 0.5 takes every second row"
     )
+    documents: Literal["file", "paragraph", "line"] = Field(
+        default="file",
+        description="what a document is in a .txt file: all of it, what blank lines part, or each line",
+    )
+
+    @model_validator(mode="after")
+    def _only_text_is_parted(self) -> Self:
+        if self.documents != "file" and self.path.suffix != ".txt":
+            raise ValueError(
+                f"documents: only a .txt file is parted, {self.path} has a row for each document"
+            )
+        return self
 
     @property
     def label(self) -> str:
