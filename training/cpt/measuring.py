@@ -15,7 +15,7 @@ from training.cpt import gain, heldout, stage, vocabulary
 from training.cpt.forgetting import Bound, pooled
 from training.cpt.heldout import NATS, Likelihood, Text
 from training.cpt.mixture import Mixture
-from training.errors import RunConflict
+from training.errors import NothingToLearn, RunConflict
 from training.prepare import Report
 from training.recipe import CptRecipe
 from training.runfolder import RunFolder
@@ -141,6 +141,7 @@ def build(
         lora_plus=recipe.lora_plus,
         kind=CptTrainer,
     )
+    _refuse_late_releases(recipe, trainers.steps(made))
     made.recipe = recipe
     made.watch = Watch(heldout.texts(prepared, found, tokenizer, recipe.data.max_tokens), bound, run)
     _say_mixture(prepared, report)
@@ -193,6 +194,14 @@ def _numbers(training: CptTrainer, metrics: dict[str, float], before: dict[str, 
     if before and training.watch.of(general=True):
         found["forgetting"] = training.forgetting(metrics)
     return found
+
+
+def _refuse_late_releases(recipe: CptRecipe, steps: int) -> None:
+    if recipe.unfreeze and recipe.unfreeze[-1].step >= steps:
+        raise NothingToLearn(
+            f"unfreeze.{len(recipe.unfreeze) - 1}: the run ends after {steps} steps, so what is released at "
+            f"step {recipe.unfreeze[-1].step} would never learn; release it earlier, or train longer"
+        )
 
 
 def _say_mixture(prepared: Mixture, report: Report) -> None:
