@@ -12,9 +12,17 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, decoders, models, normalizers
+from tokenizers import Tokenizer, models
 from tokenizers.pre_tokenizers import Whitespace
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    AutoTokenizer,
+    GemmaTokenizer,
+    LlamaConfig,
+    LlamaForCausalLM,
+    LlamaTokenizer,
+    PreTrainedTokenizerFast,
+    Qwen2Tokenizer,
+)
 
 from tests.training.continued import NEW_WORDS, texts
 from tests.training.rows import TEMPLATE, spoken
@@ -25,6 +33,7 @@ from training.errors import BaseError, NothingToLearn
 from training.recipe import Vocabulary
 
 PIECES = 16
+SPACE = "\u2581"  # as Llama and Gemma write it
 PLAN = Vocabulary(pieces=PIECES, min_count=2)
 NEW = [str(row["text"]) for row in texts(NEW_WORDS, 60, 1)]
 LETTERS = st.text(alphabet="zebraquitwlj <|endoftx>\n街1", max_size=60)
@@ -106,41 +115,39 @@ def test_what_is_rare_is_no_piece(old: Any) -> None:
         vocabulary.learn(old, NEW, Vocabulary(pieces=5, min_count=100_000))
 
 
-def llama_2_like() -> Any:
-    """A tokenizer that writes spaces as U+2581, has no pre-tokenizer, and spells what it does not know."""
-    letters = sorted({"\u2581", *"".join(NEW).replace(" ", "")})
-    symbols = ["<unk>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *letters, "\u2581z"]
-    model = models.BPE(
-        {symbol: number for number, symbol in enumerate(symbols)},
-        [("\u2581", "z")],
-        unk_token="<unk>",
-        byte_fallback=True,
-        fuse_unk=True,
-    )
-    backend: Any = Tokenizer(model)
-    backend.normalizer = normalizers.Sequence(
-        [normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")]
-    )
-    backend.decoder = decoders.Sequence(
-        [decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
-    )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=backend, eos_token="</s>", unk_token="<unk>", chat_template=TEMPLATE
-    )
+def own_kind(family: str, old: Any) -> Any:
+    """A tokenizer of the class that the family's bases have; ``old`` gives Qwen its bytes and merges."""
+    if family == "qwen2":
+        model = vocabulary._model(old)
+        merges = [tuple(merge) for merge in model["merges"]]
+        special = ["<|im_start|>", "<|im_end|>"]
+        return Qwen2Tokenizer(vocab=model["vocab"], merges=merges, additional_special_tokens=special)
+    first = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>"] if family == "gemma" else ["<unk>", "<s>", "</s>"]
+    letters = sorted({SPACE, *"".join(NEW).replace(" ", "")})
+    symbols = [*first, *(f"<0x{byte:02X}>" for byte in range(256)), *letters, f"{SPACE}z"]
+    kind = GemmaTokenizer if family == "gemma" else LlamaTokenizer
+    vocab = {symbol: number for number, symbol in enumerate(symbols)}
+    return kind(vocab=vocab, merges=[(SPACE, "z")])
 
 
-def test_a_tokenizer_that_writes_spaces_out_gets_words_and_no_bytes(tmp_path: Path) -> None:
-    old = llama_2_like()
-    many = [*NEW, *["éé zebra"] * 500]  # é is spelled in two bytes
-    merges = vocabulary.learn(old, many, PLAN)
+@pytest.mark.parametrize("family", ["qwen2", "llama", "gemma"])
+def test_every_familys_tokenizer_grows_in_its_own_class(old: Any, tmp_path: Path, family: str) -> None:
+    own_kind(family, old).save_pretrained(tmp_path / "old")
+    before = AutoTokenizer.from_pretrained(tmp_path / "old")
+    many = [*NEW, *["éé zebra\nquiz"] * 500]  # é is spelled in two bytes
+    merges = vocabulary.learn(before, many, PLAN)
+    vocabulary.save(before, merges, tmp_path / "new")
+    after = AutoTokenizer.from_pretrained(tmp_path / "new")
+    assert type(after) is type(before)
+    assert before.get_vocab().items() <= after.get_vocab().items()
+    assert len(after) == len(before) + PIECES
+    for text in (*NEW[:5], "quiz  éé zzz\n\nzebra", "<|im_start|>waltz", "<bos>jazz"):
+        assert expanded(before, after, text) == before(text, add_special_tokens=False)["input_ids"]
+        assert after.decode(after(text)["input_ids"]) == before.decode(before(text)["input_ids"])
     pieces = ["".join(merge) for merge in merges]
-    assert "\u2581zebra" in pieces
-    assert not [piece for piece in pieces if "<0x" in piece or "\u2581" in piece[1:]]
-    vocabulary.save(old, merges, tmp_path)
-    new = bases.load_tokenizer(str(tmp_path))
-    for text in ("zebra waltz", "quiz  éé zzz", "jazz\u2581zebra"):
-        assert expanded(old, new, text) == old(text, add_special_tokens=False)["input_ids"]
-        assert new.decode(new(text)["input_ids"]) == old.decode(old(text)["input_ids"])
+    assert {"zebra", f"{SPACE}zebra", "\u0120zebra"}.intersection(pieces)
+    # No piece holds a byte that is spelled out, a line end, or a space but before a word.
+    assert not [piece for piece in pieces if "<0x" in piece or SPACE in piece[1:] or "\n" in piece]
 
 
 def test_a_tokenizer_that_is_no_plain_bpe_is_refused() -> None:

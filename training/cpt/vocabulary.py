@@ -28,7 +28,8 @@ from training.recipe import Vocabulary
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-_SPACED = re.compile("\u2581*[^\u2581]+|\u2581+")  # a word of a tokenizer that writes spaces as U+2581
+# Words where a tokenizer writes spaces as U+2581 and does not part them itself; no other has such signs.
+_SPACED = re.compile("\u2581*[^\u2581\n]+|\u2581+|\n+")
 _BYTE = re.compile("<0x[0-9A-F]{2}>")
 Pair = tuple[str, str]
 Pieces = dict[int, list[int]]  # id of a new token → the old ids that it stands for
@@ -177,10 +178,9 @@ def _cut(tokenizer: Any, texts: Iterable[str]) -> Iterable[tuple[list[str], int]
     counts: Counter[str] = Counter()
     for text in texts:
         normal = backend.normalizer.normalize_str(text) if backend.normalizer else text
-        if backend.pre_tokenizer:
-            counts.update(word for word, _ in backend.pre_tokenizer.pre_tokenize_str(normal))
-        else:  # the whole text is one word, in which spaces are written out
-            counts.update(_SPACED.findall(normal))
+        parted = backend.pre_tokenizer.pre_tokenize_str(normal) if backend.pre_tokenizer else [(normal, ())]
+        for words, _ in parted:
+            counts.update(_SPACED.findall(words))
     for word, count in sorted(counts.items()):
         yield [token.value for token in backend.model.tokenize(word)], count
 

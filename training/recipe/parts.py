@@ -70,7 +70,11 @@ class Data(Document):
     sources: list[Source] = Field(
         min_length=1, description="mixed by their weights; replay is one more source"
     )
-    validation_rows: int = Field(default=200, ge=1, description="rows kept out of training and evaluated on")
+    validation_rows: int = Field(
+        default=200,
+        ge=1,
+        description="rows kept out of training and evaluated on; in cpt as many of each source",
+    )
     max_tokens: int = Field(default=1024, ge=16, description="longest training sequence, in tokens")
 
 
