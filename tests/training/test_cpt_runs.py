@@ -18,7 +18,7 @@ from tests.training.test_resume import untimed
 from tests.training.test_run import metrics, quiet
 from training import base as bases
 from training import run, trainer
-from training.cpt import measuring, stage
+from training.cpt import stage
 from training.errors import BaseError, ForgotTooMuch, NothingToLearn
 
 EVERY_2 = {"train.evaluate_every": 2, "train.save_every": 2}
@@ -139,12 +139,12 @@ def test_layers_are_released_at_their_steps(
 ) -> None:
     seen = Seen()
     seen.steps = []
-    build = measuring.trainers.build
+    build = trainer.build
 
     def watched(*args: Any, callbacks: Any, **kwargs: Any) -> Any:
         return build(*args, callbacks=[*callbacks, seen], **kwargs)
 
-    monkeypatch.setattr(measuring.trainers, "build", watched)
+    monkeypatch.setattr(trainer, "build", watched)
     made = run.train(continued(**FROZEN, **{"train.weight_decay": 0.1}), runs=tmp_path, report=quiet)
     before = load_file(base / WEIGHTS)
     last = {name for name in before if ".layers.1." in name}
