@@ -37,6 +37,7 @@ def test_all_that_does_not_fit_together_is_said_at_once(continued: Continued, tm
             lora={"rank": 4},
             unfreeze=[{"step": 4, "learn_last": 1}, {"step": 2, "learn": "."}],
             probe={"max_forgetting": 0.1, "sources": [again]},
+            **{"data.sources": [again, again]},
         )
     )
     assert "lora: belongs to the method lora, not to full; remove it" in found
@@ -44,6 +45,7 @@ def test_all_that_does_not_fit_together_is_said_at_once(continued: Continued, tm
     assert "unfreeze: the steps must rise, found 4, 2" in found
     assert "alias: with the method full the result is a base, and no adapter" in found
     assert "probe.max_forgetting: needs train.evaluate_every" in found
+    assert f"data.sources: {again['path']} is one of data.sources already" in found
     assert f"probe.sources: {again['path']} is one of data.sources already" in found
 
 

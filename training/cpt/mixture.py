@@ -52,24 +52,22 @@ def prepared(recipe: CptRecipe, tokenizer_folder: Path | str, report: Report) ->
     train, kept = _parted(recipe, owners, rows.lengths, found.weights)
     if not len(train):
         raise NothingToLearn("the weights of the sources leave no row to train on; raise one")
-    if not any(len(kept[number]) for number in range(len(recipe.data.sources))):
-        raise NothingToLearn(f"only one row is left ({found.why or 'one given'}); one more is needed to "
-                             "evaluate on")  # fmt: skip
+    new = np.concatenate(kept[: len(recipe.data.sources)])
+    if not len(new):
+        raise NothingToLearn("the new text has a single row; one more is needed to evaluate on")
     heldout: dict[str, TokenRows] = {}
     tokens: dict[str, int] = {}
     probed = set()
     for number, label in enumerate(labels):
         if len(kept[number]):
-            here = rows.take(kept[number])
-            heldout[label] = TokenRows.join([heldout[label], here]) if label in heldout else here
+            heldout[label] = rows.take(kept[number])
             if number >= len(recipe.data.sources):
                 probed.add(label)
         read = int(rows.lengths[train[owners[train] == number]].sum())
         if read:
-            tokens[label] = tokens.get(label, 0) + read
+            tokens[label] = read
     if recipe.probe and not probed:
         raise NothingToLearn("the general text has a single row, so nothing of it can be held out as a probe")
-    new = np.concatenate([kept[number] for number in range(len(recipe.data.sources))])
     return Mixture(
         rows.take(train), rows.take(new), found.hashes, found.dropped, heldout, frozenset(probed), tokens
     )

@@ -170,7 +170,7 @@ class CptRecipe(StageRecipe):
         )
         seen: dict[str, str] = {}
         for role, sources in roles:
-            for label in {source.label: None for source in sources}:
-                if label in seen:
+            for label in (source.label for source in sources):
+                if label in seen:  # what is held out of one would be trained on by the other
                     yield f"{role}.sources: {label} is one of {seen[label]}.sources already"
                 seen.setdefault(label, role)
