@@ -124,15 +124,28 @@ def round_to_served(model: Any) -> None:
 
 
 def save(model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
-    """Write weights (bfloat16), config, tokenizer and template to ``folder``; same model, same bytes."""
+    """Write weights (bfloat16), config, tokenizer and template to ``folder``; same model, same bytes.
+
+    Raises:
+        BaseError: embedding and output layer are one by the config, and hold different weights.
+    """
     import torch
 
+    if model.config.tie_word_embeddings:
+        read, said = model.get_input_embeddings().weight, model.get_output_embeddings().weight
+        if read is not said and not torch.equal(read, said):
+            raise BaseError(
+                "the base's lm_head has come apart from the embedding, though its config ties them "
+                "(tie_word_embeddings), and only one of them can be saved; set it to false in the base's "
+                "config.json, with both matrices in its weights"
+            )
     weights = {
         name: tensor.detach().to("cpu", torch.bfloat16).contiguous()
         for name, tensor in model.state_dict().items()
         if not (model.config.tie_word_embeddings and name == "lm_head.weight")
     }
     model.config.dtype = torch.bfloat16
+    model.config.architectures = [type(model).__name__]  # a library that saved it before may have said so
     model.config.save_pretrained(folder)
     model.generation_config.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -5,6 +5,7 @@
     ├── BadRows          rows that don't fit their format; names file, line, field and fix of each
     ├── BaseError        the base can't be loaded, or is not the one that an adapter was trained on
     ├── NothingToLearn   no token would be trained, or none that ends a turn
+    ├── ForgotTooMuch    the base is worse at general text than the recipe allows, from the first evaluation
     ├── LossNotFinite    the loss became NaN or infinite
     ├── OutOfMemory      the machine or its GPU has less memory than the run needs
     ├── DiskFull         a checkpoint, the metrics or the artefact could not be written
@@ -37,6 +38,10 @@ class BaseError(TrainingError):
 
 class NothingToLearn(TrainingError):
     """Training would change nothing, or would never teach the model to stop."""
+
+
+class ForgotTooMuch(TrainingError):
+    """No evaluation of the run was within the bound on forgetting."""
 
 
 class LossNotFinite(TrainingError):

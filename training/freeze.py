@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from training.errors import BaseError
@@ -11,19 +12,19 @@ from training.recipe import Freeze
 _LAYER = re.compile(r"\.layers\.(\d+)\.")
 
 
-def apply(model: Any, plan: Freeze) -> None:
-    """Let the weights that ``plan`` names learn, and no others.
+def chosen(model: Any, plan: Freeze, key: str = "freeze") -> set[str]:
+    """The names of the weights that ``plan``, found in the recipe at ``key``, lets learn.
 
     Raises:
-        BaseError: it names none, or a broken expression.
+        BaseError: there are none, or it is a broken expression.
     """
     layers = model.config.get_text_config().num_hidden_layers
-    chosen = 0
     try:
         wanted = re.compile(plan.learn or "")
     except re.error as exc:
-        raise BaseError(f"freeze.learn {plan.learn!r} is no regular expression: {exc}") from exc
-    for name, weight in model.named_parameters():
+        raise BaseError(f"{key}.learn {plan.learn!r} is no regular expression: {exc}") from exc
+    found = set()
+    for name, _ in model.named_parameters():
         if plan.learn is not None:
             learns = wanted.search(name) is not None
         else:
@@ -32,8 +33,15 @@ def apply(model: Any, plan: Freeze) -> None:
             first = 0 if plan.learn_first else layers - (plan.learn_last or 0)
             end = plan.learn_first or layers
             learns = match is not None and first <= layer < end
-        weight.requires_grad_(learns)
-        chosen += learns
-    if not chosen:
+        if learns:
+            found.add(name)
+    if not found:
         names = ", ".join(name for name, _ in list(model.named_parameters())[:3])
-        raise BaseError(f"freeze leaves no weight of this base to learn; its weights are {names}, ...")
+        raise BaseError(f"{key} leaves no weight of this base to learn; its weights are {names}, ...")
+    return found
+
+
+def apply(model: Any, names: Collection[str]) -> None:
+    """Let the weights called ``names`` learn, and no others."""
+    for name, weight in model.named_parameters():
+        weight.requires_grad_(name in names)

@@ -1,4 +1,4 @@
-"""Learning by likelihood, as cpt and sft do: tokens with a loss mask, TRL's SFTTrainer, cross-entropy."""
+"""Learning by likelihood, as sft does: tokens with a loss mask, TRL's SFTTrainer, cross-entropy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from training.curves import Panel
 from training.prepare import Prepared, Report, prepare
-from training.recipe import CptRecipe, SftRecipe
+from training.recipe import SftRecipe
 from training.token_rows import TokenRows
 
 PANELS = (
@@ -20,11 +20,12 @@ __all__ = ["PANELS", "evaluate", "prepare", "trainer"]
 
 
 def trainer(
-    recipe: CptRecipe | SftRecipe,
+    recipe: SftRecipe,
     model: Any,
     tokenizer: Any,
     datasets: tuple[Any, Any],
     *,
+    prepared: Any,
     checkpoints: Path,
     callbacks: Sequence[Any],
     report: Report,
@@ -46,7 +47,7 @@ def trainer(
 
 
 def evaluate(
-    recipe: CptRecipe | SftRecipe, training: Any, prepared: Prepared[TokenRows], report: Report
+    recipe: SftRecipe, training: Any, prepared: Prepared[TokenRows], report: Report
 ) -> dict[str, float]:
     """Held-out loss and token accuracy of the weights as they are served."""
     from training import base

@@ -31,7 +31,7 @@ def prepared(recipe: SftRecipe, plain: PreTrainedModel) -> Any:
     if plan := recipe.prefix or recipe.p_tuning or recipe.p_tuning_v2 or recipe.prompt_tuning:
         return virtual_tokens.add(plain, plan, recipe.seed, recipe.base)
     if recipe.freeze:
-        freeze.apply(plain, recipe.freeze)
+        freeze.apply(plain, freeze.chosen(plain, recipe.freeze))
     if not recipe.lora:
         return plain
     if recipe.init_adapter:

@@ -15,6 +15,7 @@ from typing import Any
 from training import base, estimate, lora, methods
 from training import recipe as recipes
 from training.convert.convert import route
+from training.cpt import stage
 from training.estimate import Estimate, duration
 from training.online import prompts
 from training.prepare import Report
@@ -76,18 +77,24 @@ def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
 def served(recipe: Recipe) -> str:
     """How the result of ``recipe`` will be served."""
     if isinstance(recipe, CptRecipe):
-        return "a base of its own, by the settings' engine.model"
+        if recipe.alias is None:
+            return "a base of its own, by the settings' engine.model"
+        return _adapter(recipe)
     if isinstance(recipe, RmRecipe):
         return "not at all: a reward model scores answers for ppo and grpo"
     if not isinstance(recipe, SftRecipe):
         return f"an adapter of rank {recipe.lora.rank}, as it is"
-    rank = f" of rank {max([recipe.lora.rank, *recipe.lora.rank_pattern.values()])}" if recipe.lora else ""
     if recipe.method in ("lora", "qlora"):
-        return f"an adapter{rank}, as it is"
+        return _adapter(recipe)
     ways = f"`pointsman convert --to lora` gives {route(recipe, 'lora')}"
     if recipe.method in methods.BASES or recipe.lora:
         ways += f", --to base: {route(recipe, 'base')}"
     return f"not as it is; {ways}"
+
+
+def _adapter(recipe: CptRecipe | SftRecipe) -> str:
+    rank = f" of rank {max([recipe.lora.rank, *recipe.lora.rank_pattern.values()])}" if recipe.lora else ""
+    return f"an adapter{rank}, as it is"
 
 
 def _outline(recipe: Recipe) -> Any:
@@ -96,7 +103,7 @@ def _outline(recipe: Recipe) -> Any:
         return methods.outline(recipe)
     if isinstance(recipe, CptRecipe):
         if recipe.base is not None:
-            return base.load_outline(recipe.base)
+            return stage.learning(recipe, base.load_outline(recipe.base))
         assert recipe.model
         assert recipe.tokenizer
         return base.outline_of(recipe.model, recipe.tokenizer.vocab_size)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training import base, cpt, prepare_pairs, render, runfolder, sources, turns
+from training import base, prepare_pairs, render, runfolder, sources, turns
 from training import recipe as recipes
+from training.cpt import stage
 from training.online import prompts
 from training.recipe import CptRecipe, GrpoRecipe, PpoRecipe, Recipe, SftRecipe
 
@@ -65,7 +67,8 @@ def preview(
     if isinstance(recipe, PpoRecipe | GrpoRecipe):
         yield from _prompts(recipe, tokenizer, rows)
         return
-    for source in recipe.data.sources:
+    replayed = recipe.replay.sources if isinstance(recipe, CptRecipe) and recipe.replay else []
+    for source in [*recipe.data.sources, *replayed]:
         first = sources.parts(source, recipe.seed)[0]
         if not isinstance(recipe, CptRecipe | SftRecipe):
             yield from _preferences(recipe, first, rows, tokenizer)
@@ -102,12 +105,14 @@ def _preferences(
 
 
 def _tokenizer(recipe: Recipe, rows: int, runs: Path) -> PreTrainedTokenizerBase:
-    if not isinstance(recipe, CptRecipe) or recipe.model is None or recipe.tokenizer is None:
+    if not isinstance(recipe, CptRecipe) or not (recipe.tokenizer or recipe.vocabulary):
         return base.load_tokenizer(str(recipe.base))
     made = runfolder.RunFolder(runs / recipe.name).tokenizer
     if made.is_dir():
         return base.load_tokenizer(str(made))
-    return cpt.train_tokenizer(recipe, recipe.tokenizer, max(rows, FEW_ROWS))
+    with tempfile.TemporaryDirectory() as folder:
+        stage.make_tokenizer(recipe, Path(folder), lambda _: None, max(rows, FEW_ROWS))
+        return base.load_tokenizer(folder)
 
 
 def _spans(tokenizer: PreTrainedTokenizerBase, ids: list[int], mask: list[int]) -> Iterator[Span]:

@@ -41,6 +41,8 @@ NAMES = {
     }.items()
 }
 
+BY_TEXT = "eval_nats/"  # and the name of a held-out text: kept as it is
+
 
 class RunProgress(TrainerCallback):  # type: ignore[misc]
     """Writes the metrics, shows where the run is, and stops it when the loss is no number."""
@@ -69,6 +71,7 @@ class RunProgress(TrainerCallback):  # type: ignore[misc]
         """Keep the numbers; a loss that is none stops the run."""
         line: dict[str, float] = {"step": state.global_step, "epoch": round(float(state.epoch or 0.0), 4)}
         line |= {NAMES[name]: float(value) for name, value in (logs or {}).items() if name in NAMES}
+        line |= {name: value for name, value in (logs or {}).items() if name.startswith(BY_TEXT)}
         loss = line.get("loss", line.get("eval_loss"))
         if loss is None:
             return  # the trainer's closing summary

@@ -27,7 +27,7 @@ def manifest(
 ) -> Manifest:
     """The manifest of what ``recipe`` made just now."""
     return Manifest(
-        alias=getattr(recipe, "alias", recipe.name),
+        alias=getattr(recipe, "alias", None) or recipe.name,
         stage=recipe.stage,
         base_model=recipe.base or "",
         base=base,
@@ -39,7 +39,7 @@ def manifest(
         metrics=metrics,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         parent=parent,
-        method=getattr(recipe, "method", "full" if recipe.stage == "cpt" else "lora"),
+        method=getattr(recipe, "method", "lora"),
     )
 
 

@@ -37,6 +37,7 @@ def trainer(
     tokenizer: Any,
     datasets: tuple[Any, Any],
     *,
+    prepared: Any,
     checkpoints: Path,
     callbacks: Sequence[Any],
     report: Report,

@@ -11,13 +11,14 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from training import cpt, dpo, faults, likelihood, preference, reward, rm, runfolder, sft, supervised
+from training import dpo, faults, likelihood, preference, reward, rm, runfolder, sft, supervised
 from training import recipe as recipes
+from training.cpt import learning, stage
 from training.prepare import Report
 
 RUNS = Path("runs")
 PARTS: dict[str, tuple[supervised.Stage, supervised.Learning]] = {
-    "cpt": (cpt, likelihood),
+    "cpt": (stage, learning),
     "sft": (sft, likelihood),
     "rm": (rm, reward),
     "dpo": (dpo, preference),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -78,7 +79,11 @@ def read_as(part: Part, reader: Callable[[dict[str, Any]], R]) -> list[R]:
         SourceError, BadRows: as :func:`read`.
     """
     source = part.source
-    raw_rows = from_file(source.path) if isinstance(source, FileSource) else from_generator(source, part)
+    raw_rows = (
+        from_file(source.path, source.documents)
+        if isinstance(source, FileSource)
+        else from_generator(source, part)
+    )
     rows: list[R] = []
     bad: list[BadRow] = []
     for where, raw in raw_rows:
@@ -116,8 +121,12 @@ def _seed(seed: int, label: str, start: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed} {label} {start}".encode()).digest()[:4])
 
 
-def from_file(path: Path) -> Iterator[tuple[str, Any]]:
+def from_file(
+    path: Path, documents: Literal["file", "paragraph", "line"] = "file"
+) -> Iterator[tuple[str, Any]]:
     """Where each row of a file stands, and what it holds: any JSON, or a BadRow where it is none.
+
+    ``documents`` says what a row of a .txt file is; white space alone is none.
 
     Raises:
         SourceError: there is no such file, or it can't be read.
@@ -129,7 +138,8 @@ def from_file(path: Path) -> Iterator[tuple[str, Any]]:
     except (OSError, UnicodeDecodeError) as exc:
         raise SourceError(f"{path}: can't be read as UTF-8 text: {exc}") from exc
     if path.suffix == ".txt":
-        yield str(path), {"text": content}
+        for first, text in _documents(content, documents):
+            yield str(path) if documents == "file" else f"{path}:{first}", {"text": text}
     elif path.suffix == ".json":
         try:
             rows = json.loads(content)
@@ -144,6 +154,19 @@ def from_file(path: Path) -> Iterator[tuple[str, Any]]:
             if line.strip():
                 where = f"{path}:{number}"
                 yield where, _parsed(where, line)
+
+
+def _documents(content: str, documents: str) -> Iterator[tuple[int, str]]:
+    """Each document of a text, and the number of its first line."""
+    if documents == "file":
+        parts = [content]
+    else:
+        parts = re.split(r"(\n(?:[^\S\n]*\n)+)" if documents == "paragraph" else r"(\n)", content)
+    line = 1
+    for text in parts:
+        if text.strip():
+            yield line, text
+        line += text.count("\n")
 
 
 def _parsed(where: str, line: str) -> Any:

@@ -43,13 +43,14 @@ class Learning(Protocol):
         tokenizer: Any,
         datasets: tuple[Any, Any],
         *,
+        prepared: Any,
         checkpoints: Path,
         callbacks: Sequence[Any],
         report: Report,
     ) -> Any: ...
     def evaluate(
         self, recipe: Any, training: Any, prepared: Any, report: Report
-    ) -> dict[str, float]: ...  # of the weights as they are saved; with eval_loss
+    ) -> dict[str, float]: ...  # of the weights as they are saved; eval_loss, and steps if they are fewer
 
 
 def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFolder, report: Report) -> Path:
@@ -74,6 +75,7 @@ def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFo
         model,
         tokenizer,
         stage.datasets(recipe, prepared),
+        prepared=prepared,
         checkpoints=run.checkpoints,
         callbacks=[watcher],
         report=report,
@@ -93,8 +95,8 @@ def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFo
         watcher.close()
     metrics = {
         "train_loss": round(_mean_loss(run.read_metrics()), 6),
-        **{name: round(value, 6) for name, value in evaluation.items()},
         "steps": float(steps),
+        **{name: round(value, 6) for name, value in evaluation.items()},
         "train_rows": float(len(prepared.train)),
         "trained_tokens": float(prepared.train.trained),
         "dropped_rows": float(sum(prepared.dropped.values())),

@@ -43,6 +43,18 @@ class TokenRows:
         at = np.repeat(self.starts[rows], lengths) + within
         return TokenRows(self.ids[at], self.loss_mask[at], lengths)
 
+    def cut(self, longest: int) -> TokenRows:
+        """Every row that is longer in parts of ``longest`` tokens and a rest."""
+        if (self.lengths <= longest).all():
+            return self
+        parts = [
+            part
+            for length in self.lengths
+            for part in (*[longest] * (length // longest), length % longest)
+            if part
+        ]
+        return TokenRows(self.ids, self.loss_mask, np.array(parts, dtype=np.int64))
+
     @staticmethod
     def join(parts: Sequence[TokenRows]) -> TokenRows:
         """All rows of ``parts``, in order."""

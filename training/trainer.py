@@ -50,8 +50,7 @@ def list_column(values: NDArray[Any], lengths: NDArray[np.int64]) -> Any:
 
 def packed(rows: TokenRows, block: int) -> Any:
     """``rows`` laid into blocks of at most ``block`` tokens, longer ones cut; ``seq_lengths`` parts them."""
-    short = TokenRows(rows.ids, rows.loss_mask, _cut(rows.lengths, block))
-    return pack_dataset(dataset(short), block, "bfd")
+    return pack_dataset(dataset(rows.cut(block)), block, "bfd")
 
 
 def collate(pad: int) -> Any:
@@ -224,8 +223,9 @@ def build(
     callbacks: Sequence[TrainerCallback],
     lora_plus: float = 1.0,
     paged: bool = False,
+    kind: type[_Trainer] = _Trainer,
 ) -> Any:
-    """A trainer that is ready for ``train()`` and ``evaluate()``."""
+    """A trainer that is ready for ``train()`` and ``evaluate()``, of this ``kind``."""
     common = settings(plan, seed=seed, checkpoints=checkpoints)
     if paged and torch.cuda.is_available():
         common["optim"] = "paged_adamw_32bit"
@@ -234,7 +234,7 @@ def build(
         max_length=None,
         dataset_kwargs={"skip_prepare_dataset": True},
     )
-    trainer = _Trainer(
+    trainer = kind(
         model=model,
         args=arguments,
         data_collator=collate(int(tokenizer.pad_token_id)),
@@ -284,11 +284,3 @@ def list_lengths(rows: Any, column: str) -> NDArray[np.int64]:
 
     lengths: NDArray[np.int64] = pc.list_value_length(rows.data.column(column)).to_numpy().astype(np.int64)
     return lengths
-
-
-def _cut(lengths: NDArray[np.int64], block: int) -> NDArray[np.int64]:
-    """The lengths after every row longer than ``block`` is cut into blocks and a rest."""
-    if (lengths <= block).all():
-        return lengths
-    pieces = [part for length in lengths for part in (*[block] * (length // block), length % block) if part]
-    return np.array(pieces, dtype=np.int64)

@@ -13,6 +13,8 @@ import torch
 import yaml
 
 from tests.training.asking import Online, speak_up, write_recipe
+from tests.training.continued import Continued
+from tests.training.continued import write_recipe as write_continued
 from tests.training.rows import CONVERSATIONS, TEMPLATE, spoken, write_rows
 from training import base as bases
 from training import tokenizer as bpe
@@ -59,6 +61,12 @@ def speaker(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def online(tmp_path: Path, speaker: Path) -> Online:
     """``online("ppo", **{"train.steps": 4})`` writes a recipe of ppo, grpo or rloo and gives its path."""
     return partial(write_recipe, tmp_path, speaker)
+
+
+@pytest.fixture
+def continued(tmp_path: Path, base: Path) -> Continued:
+    """``continued(**{"train.steps": 4})`` writes a recipe of cpt that goes on from the base."""
+    return partial(write_continued, tmp_path, base)
 
 
 @pytest.fixture

@@ -125,14 +125,14 @@ def test_freezing_leaves_the_other_weights_as_they_are(base: Path) -> None:
     names = [name for name, _ in model.named_parameters()]
 
     def learning(plan: Freeze) -> list[str]:
-        freeze.apply(model, plan)
+        freeze.apply(model, freeze.chosen(model, plan))
         return [name for name, weight in model.named_parameters() if weight.requires_grad]
 
     assert learning(Freeze(learn_last=1)) == [name for name in names if ".layers.1." in name]
     assert learning(Freeze(learn_first=1)) == [name for name in names if ".layers.0." in name]
     assert learning(Freeze(learn="norm")) == [name for name in names if "norm" in name]
     with pytest.raises(BaseError, match="freeze leaves no weight of this base to learn"):
-        freeze.apply(model, Freeze(learn="no_such"))
+        freeze.chosen(model, Freeze(learn="no_such"))
 
 
 def test_targets_that_the_base_does_not_have_are_refused(base: Path) -> None:

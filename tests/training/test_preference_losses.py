@@ -115,6 +115,7 @@ class Policy:
             self.model,
             tokenizer,
             dpo.datasets(loaded, self.prepared),
+            prepared=self.prepared,
             checkpoints=checkpoints,
             callbacks=[],
             report=lambda _: None,

@@ -1,6 +1,6 @@
 """Recipes: everything that decides what a training run gives, as one strict YAML document."""
 
-from training.recipe.cpt import Architecture, CptRecipe, TokenizerPlan
+from training.recipe.cpt import Architecture, CptRecipe, Probe, Release, Replay, TokenizerPlan, Vocabulary
 from training.recipe.dpo import DpoRecipe
 from training.recipe.grpo import GrpoRecipe
 from training.recipe.loading import STAGES, Recipe, SupervisedRecipe, load
@@ -59,12 +59,15 @@ __all__ = [
     "PpoRecipe",
     "Prefix",
     "Pretraining",
+    "Probe",
     "PromptFile",
     "PromptSource",
     "PromptTuning",
     "Prompts",
     "Qlora",
     "Recipe",
+    "Release",
+    "Replay",
     "RmRecipe",
     "RuleReward",
     "Sampling",
@@ -76,5 +79,6 @@ __all__ = [
     "SupervisedRecipe",
     "TokenizerPlan",
     "ValueHead",
+    "Vocabulary",
     "load",
 ]

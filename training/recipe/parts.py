@@ -27,6 +27,18 @@ class FileSource(Document):
     weight: float = Field(
         default=1.0, gt=0, description="times that each row is seen in an epoch; 0.5 takes every second row"
     )
+    documents: Literal["file", "paragraph", "line"] = Field(
+        default="file",
+        description="what a document is in a .txt file: all of it, what blank lines part, or each line",
+    )
+
+    @model_validator(mode="after")
+    def _only_text_is_parted(self) -> Self:
+        if self.documents != "file" and self.path.suffix != ".txt":
+            raise ValueError(
+                f"documents: only a .txt file is parted, {self.path} has a row for each document"
+            )
+        return self
 
     @property
     def label(self) -> str:
@@ -58,7 +70,11 @@ class Data(Document):
     sources: list[Source] = Field(
         min_length=1, description="mixed by their weights; replay is one more source"
     )
-    validation_rows: int = Field(default=200, ge=1, description="rows kept out of training and evaluated on")
+    validation_rows: int = Field(
+        default=200,
+        ge=1,
+        description="rows kept out of training and evaluated on; in cpt as many of each source",
+    )
     max_tokens: int = Field(default=1024, ge=16, description="longest training sequence, in tokens")
 
 

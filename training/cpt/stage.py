@@ -1,0 +1,172 @@
+"""What a run of cpt begins with and what it leaves: tokenizer, model, packed texts, a base or an adapter.
+
+From a base that exists, or from nothing with a tokenizer of its own. Documents are packed into blocks and
+do not see each other there.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pointsman.artefact import BaseIdentity
+from training import base, freeze, lora, prepare
+from training import tokenizer as bpe
+from training.cpt import mixture, vocabulary
+from training.cpt.mixture import Mixture
+from training.errors import BaseError, SourceError
+from training.prepare import Report
+from training.recipe import CptRecipe, SftLora, TokenizerPlan
+from training.runfolder import RunFolder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from training.cpt.unfreezing import Schedule
+
+_EMBEDDINGS = "embeddings.safetensors"  # in a checkpoint
+
+
+def tokenizer(recipe: CptRecipe, run: RunFolder, report: Report) -> Path | str:
+    """Where the run's tokenizer is: the base's, or one made now (or before the run was killed)."""
+    if recipe.tokenizer is None and recipe.vocabulary is None:
+        return recipe.base or ""
+    if run.last_checkpoint() is None:  # what another beginning may have left is of other rows
+        growing = run.path / "tokenizer.growing"
+        for folder in (growing, run.tokenizer):
+            shutil.rmtree(folder, ignore_errors=True)
+        make_tokenizer(recipe, growing, report)
+        growing.rename(run.tokenizer)
+    return run.tokenizer
+
+
+def make_tokenizer(recipe: CptRecipe, folder: Path, report: Report, rows: int | None = None) -> None:
+    """Write the recipe's tokenizer, learned from ``rows`` of its rows, to ``folder``; None: the recipe's."""
+    if recipe.vocabulary is not None:
+        old = base.load_tokenizer(recipe.base or "")
+        texts = mixture.training_texts(recipe, rows or recipe.vocabulary.sample_rows, report)
+        merges = vocabulary.learn(old, texts, recipe.vocabulary)
+        report(f"{len(merges)} pieces learned from {len(texts)} texts, on top of {len(old)} tokens")
+        vocabulary.save(old, merges, folder)
+    elif recipe.tokenizer is not None:
+        plan = recipe.tokenizer
+        report(f"training a tokenizer of {plan.vocab_size} tokens on {rows or plan.sample_rows} rows")
+        train_tokenizer(recipe, plan, rows or plan.sample_rows).save_pretrained(folder)
+
+
+def train_tokenizer(recipe: CptRecipe, plan: TokenizerPlan, rows: int) -> PreTrainedTokenizerBase:
+    """The tokenizer of a base from nothing, learned from ``rows`` of the recipe's rows."""
+    try:
+        template = plan.chat_template.read_text(encoding="utf-8")
+    except OSError as exc:
+        raise SourceError(f"tokenizer.chat_template: {plan.chat_template}: {exc.strerror}") from exc
+    texts = prepare.sample_texts(recipe, template, rows)
+    context = recipe.model.context if recipe.model else recipe.data.max_tokens
+    return bpe.train(texts, vocab_size=plan.vocab_size, chat_template=template, context=context)
+
+
+def model(recipe: CptRecipe, tokenizer: PreTrainedTokenizerBase) -> Any:
+    """The model as training begins, every weight marked that will ever learn."""
+    if recipe.model is not None:
+        return base.new_model(recipe.model, tokenizer, recipe.seed)
+    plain = base.load_model(recipe.base or "")
+    if recipe.vocabulary:
+        vocabulary.grow(plain, vocabulary.pieces(base.load_tokenizer(recipe.base or ""), tokenizer))
+    return learning(recipe, plain)
+
+
+def learning(recipe: CptRecipe, plain: PreTrainedModel) -> Any:
+    """The base ``plain`` with the method's weights ready to learn, all others frozen.
+
+    Raises:
+        BaseError: the method does not fit the base.
+    """
+    if recipe.lora:
+        _refuse_embeddings(recipe.lora, plain)
+        adapted = lora.add(plain, recipe.lora, recipe.seed)
+        for weight in _embeddings(adapted).values() if recipe.vocabulary else ():
+            weight.requires_grad_(True)
+        return adapted
+    if plan := schedule(recipe, plain):
+        freeze.apply(plain, plan.all)
+    return plain
+
+
+def schedule(recipe: CptRecipe, plain: Any) -> Schedule | None:
+    """When which weights of ``plain`` learn, where not all do; new tokens do from the start.
+
+    Raises:
+        BaseError: the recipe names weights that the base does not have.
+    """
+    if not recipe.freeze:
+        return None
+    from training.cpt.unfreezing import Schedule
+
+    return Schedule(recipe, plain, frozenset(_embeddings(plain) if recipe.vocabulary else ()))
+
+
+def datasets(recipe: CptRecipe, prepared: Mixture) -> tuple[Any, Any]:
+    """Training and validation rows, packed into blocks of ``max_tokens``."""
+    from training import trainer
+
+    block = recipe.data.max_tokens
+    return trainer.packed(prepared.train, block), trainer.packed(prepared.validation, block)
+
+
+def gives_base(recipe: CptRecipe) -> bool:
+    """Whether the result is a base; else it is an adapter."""
+    return recipe.alias is None
+
+
+def save(recipe: CptRecipe, model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write the base's files, or the adapter's."""
+    if gives_base(recipe):
+        base.save(lora.unwrapped(model), tokenizer, folder)
+    else:
+        lora.save(model, folder, recipe.base or "")
+
+
+def origin(recipe: CptRecipe) -> tuple[BaseIdentity | None, str | None]:
+    """The base that this one comes from, if any; it has no parent version."""
+    return base.identify(recipe.base) if recipe.base else None, None
+
+
+def save_embeddings(recipe: CptRecipe, model: Any, folder: Path) -> None:
+    """Write the embeddings to a checkpoint where they learn beside an adapter, which is all PEFT writes."""
+    if recipe.lora and recipe.vocabulary:
+        from safetensors.torch import save_file
+
+        weights = {name: weight.detach().cpu() for name, weight in _embeddings(model).items()}
+        save_file(weights, folder / _EMBEDDINGS)
+
+
+def load_embeddings(recipe: CptRecipe, model: Any, folder: Path) -> None:
+    """Read what :func:`save_embeddings` wrote."""
+    if recipe.lora and recipe.vocabulary:
+        from safetensors.torch import load_file
+
+        weights = _embeddings(model)
+        for name, saved in load_file(folder / _EMBEDDINGS).items():
+            weights[name].data.copy_(saved)
+
+
+def _embeddings(model: Any) -> dict[str, Any]:
+    """Name → weight of the embedding and the output layer; one of them where they are tied."""
+    wanted = (model.get_input_embeddings().weight, model.get_output_embeddings().weight)
+    return {name: weight for name, weight in model.named_parameters() if any(weight is one for one in wanted)}
+
+
+def _refuse_embeddings(plan: SftLora, plain: Any) -> None:
+    """An adapter on one of two tied matrices would change the other when it is merged (PEFT #2018)."""
+    ends = (plain.get_input_embeddings(), plain.get_output_embeddings())
+    names = {
+        name.rpartition(".")[2]
+        for name, module in plain.named_modules()
+        if any(module is end for end in ends)
+    }
+    if wrong := sorted(names.intersection(plan.targets or ())):
+        raise BaseError(
+            f"lora.targets: {', '.join(wrong)} holds the base's embeddings, which an adapter would spoil "
+            "where they are tied; take it out. With vocabulary the embeddings learn as a whole"
+        )
