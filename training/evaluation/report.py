@@ -130,8 +130,8 @@ def _number(name: str, value: float, error: float | None, *, signed: bool = Fals
 def is_share(name: str) -> bool:
     """Whether the measure lies between 0 and 1."""
     kind, metric = name.partition(".")[0], name.rpartition(".")[2]
-    if kind == "lm_eval":
-        return any(metric.startswith(sign) for sign in ("acc", "exact_match", "f1", "em"))
+    if kind == "lm_eval":  # "lm_eval.TASK.METRIC", and a filter's name where it has one
+        return any(part in ("acc", "acc_norm", "exact_match", "f1", "em") for part in name.split(".")[2:])
     return kind in ("tools", "preferences") and metric != MARGIN
 
 
