@@ -15,6 +15,7 @@
     │   ├── ModelUnknown     the server has no model of that name
     │   └── RequestRefused   it answers this request with an error; ``status`` is HTTP's
     ├── PackageMissing   an optional package is asked for and not installed
+    ├── TrackerError     a tracker of metrics can't begin
     └── RunConflict      the run folder holds another run, or one that is still running
 
 A recipe that can't be read is a :class:`pointsman.document.DocumentError`.
@@ -85,6 +86,10 @@ class RequestRefused(EndpointError):
 
 class PackageMissing(TrainingError):
     """Something optional is asked for whose package is not installed."""
+
+
+class TrackerError(TrainingError):
+    """A tracker of metrics that refuses to begin."""
 
 
 class RunConflict(TrainingError):

@@ -11,7 +11,19 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from training import cpt, dpo, faults, likelihood, preference, reward, rm, runfolder, sft, supervised
+from training import (
+    cpt,
+    dpo,
+    faults,
+    likelihood,
+    preference,
+    reward,
+    rm,
+    runfolder,
+    sft,
+    supervised,
+    trackers,
+)
 from training import recipe as recipes
 from training.prepare import Report
 
@@ -45,15 +57,20 @@ def train(
             return run.artefact
         _set_threads()
         quieten()
-        if recipe.stage == "ppo":
-            from training.ppo import stage as ppo
+        with trackers.following(recipe, run) as followed:
+            return _trained(recipe, followed, report)
 
-            return ppo.train(recipe, run, report)
-        if recipe.stage == "grpo":
-            from training import grpo
 
-            return grpo.train(recipe, run, report)
-        return supervised.train(*PARTS[recipe.stage], recipe, run, report)
+def _trained(recipe: recipes.Recipe, run: runfolder.RunFolder, report: Report) -> Path:
+    if recipe.stage == "ppo":
+        from training.ppo import stage as ppo
+
+        return ppo.train(recipe, run, report)
+    if recipe.stage == "grpo":
+        from training import grpo
+
+        return grpo.train(recipe, run, report)
+    return supervised.train(*PARTS[recipe.stage], recipe, run, report)
 
 
 def _set_threads() -> None:

@@ -7,6 +7,7 @@
       data.json        sha256 of each source's rows
       metrics.jsonl    one line a log step, one an evaluation
       curves.png
+      tensorboard/     only with the tracker of that name
       tokenizer/       only where the recipe makes one
       checkpoints/     checkpoint-<step>/, the last two; each is whole once it holds the file `complete`
       artefact/        appears whole, when all is done
@@ -17,7 +18,7 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ class RunFolder:
     """Where one run keeps everything."""
 
     path: Path
+    trackers: tuple[Callable[[Mapping[str, float]], None], ...] = ()  # get every line of metrics too
 
     @property
     def config(self) -> Path:
@@ -103,6 +105,8 @@ class RunFolder:
         """Write one line of metrics; it holds the ``step``."""
         with self.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+        for track in self.trackers:
+            track(line)
 
     def read_metrics(self) -> list[dict[str, float]]:
         """The metrics so far, in order."""
@@ -153,8 +157,8 @@ def opened(recipe: Recipe, runs: Path) -> Iterator[RunFolder]:
 
 
 def _refuse_other_recipe(folder: RunFolder, config: dict[str, Any]) -> None:
-    before = _flat(yaml.safe_load(folder.config.read_text(encoding="utf-8")))
-    now = _flat(config)
+    before = _flat(_deciding(yaml.safe_load(folder.config.read_text(encoding="utf-8"))))
+    now = _flat(_deciding(config))
     changed = [
         f"{key}: {before.get(key)!r} then, {now.get(key)!r} now"
         for key in sorted(before.keys() | now.keys())
@@ -165,6 +169,11 @@ def _refuse_other_recipe(folder: RunFolder, config: dict[str, Any]) -> None:
             f"{folder.path} holds a run of another recipe ({'; '.join(changed)}). Remove the folder to begin "
             "again, or give this recipe another name (--set name=...)"
         )
+
+
+def _deciding(config: dict[str, Any]) -> dict[str, Any]:
+    """What decides the result: not where the metrics are shown."""
+    return {key: value for key, value in config.items() if key != "trackers"}
 
 
 def _flat(value: Any, at: str = "") -> dict[str, Any]:
