@@ -16,6 +16,7 @@
     │   └── RequestRefused   it answers this request with an error; ``status`` is HTTP's
     ├── PackageMissing   an optional package is asked for and not installed
     ├── TrackerError     a tracker of metrics can't begin
+    ├── Undistributable  the run can't be shared by so many processes
     └── RunConflict      the run folder holds another run, or one that is still running
 
 A recipe that can't be read is a :class:`pointsman.document.DocumentError`.
@@ -90,6 +91,10 @@ class PackageMissing(TrainingError):
 
 class TrackerError(TrainingError):
     """A tracker of metrics that refuses to begin."""
+
+
+class Undistributable(TrainingError):
+    """A recipe that can't be trained by the processes that were started."""
 
 
 class RunConflict(TrainingError):

@@ -17,6 +17,7 @@ from training import (
     faults,
     likelihood,
     preference,
+    processes,
     reward,
     rm,
     runfolder,
@@ -48,6 +49,9 @@ def train(
         TrainingError: see the tree in :mod:`training.errors`.
     """
     recipe = recipes.load(recipe_path, overrides)
+    processes.begin(recipe)
+    if not processes.keeps():
+        report = _say_nothing
     with runfolder.opened(recipe, runs) as run, faults.named(run.path):
         if run.finished:
             report(
@@ -57,8 +61,14 @@ def train(
             return run.artefact
         _set_threads()
         quieten()
+        if not run.keeper:
+            return _trained(recipe, run, report)
         with trackers.following(recipe, run) as followed:
             return _trained(recipe, followed, report)
+
+
+def _say_nothing(_: str) -> None:
+    """The report of a process that does not keep the run."""
 
 
 def _trained(recipe: recipes.Recipe, run: runfolder.RunFolder, report: Report) -> Path:

@@ -27,6 +27,7 @@ from typing import Any
 import yaml
 
 from pointsman import artefact
+from training import processes
 from training.errors import RunConflict
 from training.recipe import Recipe
 
@@ -39,6 +40,7 @@ class RunFolder:
 
     path: Path
     trackers: tuple[Callable[[Mapping[str, float]], None], ...] = ()  # get every line of metrics too
+    keeper: bool = True  # this process writes here; the others of a distributed run read
 
     @property
     def config(self) -> Path:
@@ -81,7 +83,7 @@ class RunFolder:
         for folder in self.checkpoints.glob("checkpoint-*"):
             if (folder / COMPLETE).is_file():
                 whole.append((int(folder.name.rpartition("-")[2]), folder))
-            else:
+            elif self.keeper:
                 shutil.rmtree(folder)
         return max(whole)[1] if whole else None
 
@@ -90,7 +92,7 @@ class RunFolder:
 
         So is the closing evaluation, that of the ``last`` step.
         """
-        if not self.metrics.is_file():
+        if not self.keeper or not self.metrics.is_file():
             return
         lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
         whole = [(line, json.loads(line)) for line in lines if line.endswith("\n")]
@@ -103,6 +105,8 @@ class RunFolder:
 
     def add_metrics(self, line: dict[str, float]) -> None:
         """Write one line of metrics; it holds the ``step``."""
+        if not self.keeper:
+            return
         with self.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         for track in self.trackers:
@@ -125,7 +129,8 @@ class RunFolder:
                     f"{self.path} was begun with other rows of {', '.join(changed)}; a run can't change "
                     "its data on the way. Remove the folder to begin again, or give the recipe another name"
                 )
-        artefact.write_atomically(path, json.dumps(hashes, indent=2, ensure_ascii=False).encode())
+        if self.keeper:
+            artefact.write_atomically(path, json.dumps(hashes, indent=2, ensure_ascii=False).encode())
 
 
 def _is_evaluation(metrics: dict[str, float]) -> bool:
@@ -139,7 +144,11 @@ def opened(recipe: Recipe, runs: Path) -> Iterator[RunFolder]:
     Raises:
         RunConflict: another process trains in it, or it holds what another recipe has begun.
     """
-    folder = RunFolder(runs / recipe.name)
+    folder = RunFolder(runs / recipe.name, keeper=processes.keeps())
+    if not folder.keeper:
+        processes.wait()  # for the one below
+        yield folder
+        return
     folder.path.mkdir(parents=True, exist_ok=True)
     with (folder.path / "lock").open("w") as lock:
         try:
@@ -153,6 +162,7 @@ def opened(recipe: Recipe, runs: Path) -> Iterator[RunFolder]:
             _refuse_other_recipe(folder, config)
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
         artefact.write_atomically(folder.config, text.encode())
+        processes.wait()
         yield folder
 
 

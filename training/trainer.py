@@ -9,12 +9,13 @@ resumed run sees what the first would have seen.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from accelerate import DistributedType
 from datasets import Dataset
 from datasets.table import InMemoryTable
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from transformers import PrinterCallback, TrainerCallback, TrainerState
 from trl import SFTConfig, SFTTrainer
 from trl.data_utils import pack_dataset
 
-from training import virtual_tokens
+from training import processes, virtual_tokens
 from training.recipe import Optimisation
 from training.token_rows import TokenRows
 
@@ -185,7 +186,7 @@ def settings(plan: Optimisation, *, seed: int, checkpoints: Path) -> dict[str, A
         "max_steps": plan.steps or -1,
         "per_device_train_batch_size": plan.batch_rows,
         "per_device_eval_batch_size": plan.batch_rows,
-        "gradient_accumulation_steps": plan.accumulate,
+        "gradient_accumulation_steps": processes.share(plan.accumulate),
         "learning_rate": plan.learning_rate,
         "lr_scheduler_type": plan.schedule,
         "warmup_steps": plan.warmup,
@@ -204,6 +205,7 @@ def settings(plan: Optimisation, *, seed: int, checkpoints: Path) -> dict[str, A
         "save_strategy": "steps",
         "save_steps": plan.save_every,
         "save_total_limit": 2,  # the last, and the one before it while the last is being written
+        "ddp_find_unused_parameters": False,
         "dataloader_num_workers": 2 if gpu else 0,
         "dataloader_pin_memory": gpu,
         "seed": seed,
@@ -263,11 +265,27 @@ def train(trainer: Any, checkpoint: Path | None) -> None:
         trainer.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
 
 
+def whole(trainer: Any, model: Any, make: Callable[[], Any]) -> Any:
+    """``model``, or where several processes hold a part of it each, one from ``make`` with all its weights.
+
+    That one is made by the process that keeps the run alone; the others get ``model``.
+    """
+    accelerator = trainer.accelerator
+    if accelerator.distributed_type not in (DistributedType.FSDP, DistributedType.DEEPSPEED):
+        return model
+    weights = accelerator.get_state_dict(trainer.model_wrapped)
+    if not processes.keeps():
+        return model
+    made = make()
+    made.load_state_dict({name: weight.float() for name, weight in weights.items()})
+    return made
+
+
 def steps(trainer: Any) -> int:
     """The steps that ``trainer.train()`` will take in all."""
     if trainer.args.max_steps > 0:
         return int(trainer.args.max_steps)
-    batches: int = -(-len(trainer.train_dataset) // trainer.args.train_batch_size)
+    batches: int = -(-len(trainer.train_dataset) // (trainer.args.train_batch_size * processes.count()))
     per_epoch: int = max(1, -(-batches // trainer.args.gradient_accumulation_steps))
     epochs: float = trainer.args.num_train_epochs
     return math.ceil(per_epoch * epochs)
