@@ -123,6 +123,9 @@ class Ordered:
     args: Any
     row_lengths: NDArray[np.int64]  # tokens of each training row
 
+    def create_model_card(self, **_: Any) -> None:
+        """None is written: the manifest says it all."""
+
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         return LengthSampler(self.row_lengths, self.args.train_batch_size, self.args.seed)
 

@@ -29,6 +29,7 @@ COMMANDS = [
     ["train"],
     ["convert"],
     ["data", "preview"],
+    ["data", "build"],
     ["adapters", "list"],
     ["adapters", "check"],
     ["adapters", "register"],
@@ -36,6 +37,7 @@ COMMANDS = [
     ["adapters", "rollback"],
     ["adapters", "retire"],
     ["eval", "demo"],
+    ["eval", "model"],
     ["eval", "router"],
 ]
 
