@@ -220,6 +220,12 @@ def test_a_build_goes_on_where_the_teacher_went_away(building: Building) -> None
         building.run(building.plan(rows, system="Be brief."))
 
 
+def test_a_teacher_that_answers_nobody_costs_no_question(building: Building) -> None:
+    with pytest.raises(EndpointError, match="401 whose key is this"):
+        building([SUM], {"error": {"message": "whose key is this", "code": 401}})
+    assert building([SUM], message("<think>so</think> 62")).rows == 1
+
+
 def test_the_same_row_twice_is_one(building: Building) -> None:
     found = building([SUM, SUM], message("<think>so</think> 62"))
     assert (found.rows, found.duplicates, found.reasons) == (1, 1, {"kept": 2})

@@ -23,6 +23,7 @@ BAD_CALL = "call of bad form"
 TOOL_FAILED = "a tool failed"
 TOO_LONG = "more than max_steps"
 REFUSED = "refused by the teacher's server"
+OF_THE_REQUEST = (400, 413, 422)  # statuses that say something about the question, such as its length
 SECONDS, CHARACTERS = 30.0, 8_000  # for a tool's call, and of its result
 _THOUGHT = re.compile(r"\s*<think>(.*?)</think>(.*)", re.DOTALL)
 Message = dict[str, Any]
@@ -66,7 +67,7 @@ class Asking:
         """One try; ``seed`` is for the teacher's sampling.
 
         Raises:
-            EndpointError: the teacher is away.
+            EndpointError: the teacher is away, or answers nobody: no key, too busy.
         """
         opened = list(question.messages)
         if self.plan.system and opened[0]["role"] != "system":
@@ -76,6 +77,8 @@ class Asking:
                 return _thought(question, opened, await self._ask(opened, seed))
             return await self._act(question, opened, seed)
         except RequestRefused as exc:
+            if exc.status not in OF_THE_REQUEST:
+                raise
             return Try(REFUSED, str(exc))
 
     async def _act(self, question: Question, opened: Sequence[Message], seed: int) -> Try:

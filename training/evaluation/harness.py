@@ -209,7 +209,7 @@ def _model() -> type[Any]:
             stop = given.get("until") or []
             stop = [stop] if isinstance(stop, str) else list(stop)
             limit = int(given.get("max_gen_toks", given.get("max_tokens", NEW_TOKENS)))
-            ids = self.tok_encode(context)[-(self.max_tokens - limit) :]
+            ids = self.tok_encode(context)[-max(1, self.max_tokens - limit) :]
             text = await self.endpoint.complete(
                 ids, max_tokens=limit, temperature=given.get("temperature", 0), stop=stop[:4]
             )
