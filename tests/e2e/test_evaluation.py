@@ -16,15 +16,15 @@ pytestmark = pytest.mark.e2e
 PLAN = Plan.model_validate(
     {
         "max_tokens": 1536,
-        "general": {"mix": {"generator": "deploy.demo.text.corpus:corpus", "rows": 6}},
+        "general": {"mix": {"generator": "deploy.demo.text.corpus:corpus", "rows": 4}},
         "tools": {
             "desk": {
                 "generator": "deploy.demo.text.corpus:held_out_rows",
                 "arguments": {"adapter": "support"},
-                "rows": 3,
+                "rows": 2,
             }
         },
-        "preferences": {"style": {"generator": "deploy.demo.text.preference:pairs", "rows": 3}},
+        "preferences": {"style": {"generator": "deploy.demo.text.preference:pairs", "rows": 2}},
     }
 )
 
@@ -53,4 +53,4 @@ def test_an_adapter_and_its_base_are_measured_through_the_gateway(demo: Demo) ->
     called = adapter.measures["tools.desk.form_accuracy"]
     assert called.value == 1.0
     assert called.count >= 1
-    assert adapter.measures["preferences.style.accuracy"].count == 3
+    assert adapter.measures["preferences.style.accuracy"].count == 2
