@@ -7,8 +7,9 @@ keeps the run, which is to say that it alone writes into the run's folder and sp
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from training.errors import Undistributable
 from training.recipe import OnlineRecipe, Recipe
@@ -62,6 +63,24 @@ def keeper_first() -> Iterator[None]:
 def share(accumulate: int) -> int:
     """Of a step's ``accumulate`` batches, those of each process."""
     return accumulate // count()
+
+
+def whole(trainer: Any, model: Any, make: Callable[[], Any]) -> Any:
+    """``model``, or where each process holds a part of it, one from ``make`` with all its weights.
+
+    That one is made by the process that keeps the run alone; the others get ``model``.
+    """
+    from accelerate import DistributedType
+
+    accelerator = trainer.accelerator
+    if accelerator.distributed_type not in (DistributedType.FSDP, DistributedType.DEEPSPEED):
+        return model
+    weights = accelerator.get_state_dict(trainer.model_wrapped)
+    if not keeps():
+        return model
+    made = make()
+    made.load_state_dict({name: weight.float() for name, weight in weights.items()})
+    return made
 
 
 def _refuse(recipe: Recipe) -> None:

@@ -90,7 +90,7 @@ def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFo
     try:
         trainer.train(training, checkpoint)
         evaluation = learning.evaluate(recipe, training, prepared, report)
-        model = trainer.whole(training, model, lambda: stage.model(recipe, tokenizer))
+        model = processes.whole(training, model, lambda: stage.model(recipe, tokenizer))
     finally:
         watcher.close()
     if not run.keeper:

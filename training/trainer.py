@@ -9,13 +9,12 @@ resumed run sees what the first would have seen.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from accelerate import DistributedType
 from datasets import Dataset
 from datasets.table import InMemoryTable
 from numpy.typing import NDArray
@@ -266,22 +265,6 @@ def train(trainer: Any, checkpoint: Path | None) -> None:
     else:  # the library would take one step more
         trainer._load_from_checkpoint(str(checkpoint))
         trainer.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
-
-
-def whole(trainer: Any, model: Any, make: Callable[[], Any]) -> Any:
-    """``model``, or where several processes hold a part of it each, one from ``make`` with all its weights.
-
-    That one is made by the process that keeps the run alone; the others get ``model``.
-    """
-    accelerator = trainer.accelerator
-    if accelerator.distributed_type not in (DistributedType.FSDP, DistributedType.DEEPSPEED):
-        return model
-    weights = accelerator.get_state_dict(trainer.model_wrapped)
-    if not processes.keeps():
-        return model
-    made = make()
-    made.load_state_dict({name: weight.float() for name, weight in weights.items()})
-    return made
 
 
 def steps(trainer: Any) -> int:
