@@ -12,6 +12,12 @@
     ├── ConversionError  a result can't be converted so, or not as exactly as asked
     ├── RewardError      a reward can't be had: no such function or model, or not one number an answer
     ├── RolloutError     the server that samples answers can't be reached, or gives none
+    ├── EndpointError    a served model can't be asked: nothing answers, or in another form
+    │   ├── ModelUnknown     the server has no model of that name
+    │   └── RequestRefused   it answers this request with an error; ``status`` is HTTP's
+    ├── PackageMissing   an optional package is asked for and not installed
+    ├── TrackerError     a tracker of metrics can't begin
+    ├── Undistributable  the run can't be shared by so many processes
     └── RunConflict      the run folder holds another run, or one that is still running
 
 A recipe that can't be read is a :class:`pointsman.document.DocumentError`.
@@ -66,6 +72,34 @@ class RewardError(TrainingError):
 
 class RolloutError(TrainingError):
     """A server that should sample answers and does not."""
+
+
+class EndpointError(TrainingError):
+    """A served model that can't be asked."""
+
+
+class ModelUnknown(EndpointError):
+    """The server does not know the model's name."""
+
+
+class RequestRefused(EndpointError):
+    """The server answers a request with an error."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class PackageMissing(TrainingError):
+    """Something optional is asked for whose package is not installed."""
+
+
+class TrackerError(TrainingError):
+    """A tracker of metrics that refuses to begin."""
+
+
+class Undistributable(TrainingError):
+    """A recipe that can't be trained by the processes that were started."""
 
 
 class RunConflict(TrainingError):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from training import base, estimate, lora, methods
+from training import base, estimate, lora, methods, trackers
 from training import recipe as recipes
 from training.convert.convert import route
 from training.cpt import stage
@@ -56,6 +56,7 @@ def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
         TrainingError: its base or its data are.
     """
     recipe = recipes.load(path, overrides)
+    trackers.require(recipe.trackers)
     needed = estimate.of(_outline(recipe), recipe)
     if isinstance(recipe, OnlineRecipe):  # how long answers will be, nobody knows
         prompts.prepared(recipe.data, base.load_tokenizer(recipe.base), recipe.seed)

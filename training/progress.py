@@ -10,6 +10,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from training import processes
 from training.bar import Bar
 from training.errors import LossNotFinite
 from training.runfolder import COMPLETE, RunFolder
@@ -55,7 +56,8 @@ class RunProgress(TrainerCallback):  # type: ignore[misc]
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Start the bar, at the step that a resumed run goes on from."""
         self._last = (time.monotonic(), float(state.epoch or 0.0))
-        self._bar.start(state.max_steps, state.global_step)
+        if self.folder.keeper:
+            self._bar.start(state.max_steps, state.global_step)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Move the bar; leave the last step's evaluation to the closing one, of the weights as served."""
@@ -92,7 +94,9 @@ class RunProgress(TrainerCallback):  # type: ignore[misc]
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Mark the checkpoint as whole: the trainer calls this after its last file."""
-        (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+        processes.wait()  # each may have a part of its own
+        if self.folder.keeper:
+            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
 
     def close(self) -> None:
         """End the bar, however the run ended."""

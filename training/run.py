@@ -11,7 +11,24 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+<<<<<<< HEAD
 from training import dpo, faults, likelihood, preference, reward, rm, runfolder, sft, supervised
+=======
+from training import (
+    cpt,
+    dpo,
+    faults,
+    likelihood,
+    preference,
+    processes,
+    reward,
+    rm,
+    runfolder,
+    sft,
+    supervised,
+    trackers,
+)
+>>>>>>> evaluation
 from training import recipe as recipes
 from training.cpt import learning, stage
 from training.prepare import Report
@@ -37,6 +54,9 @@ def train(
         TrainingError: see the tree in :mod:`training.errors`.
     """
     recipe = recipes.load(recipe_path, overrides)
+    processes.begin(recipe)
+    if not processes.keeps():
+        report = _say_nothing
     with runfolder.opened(recipe, runs) as run, faults.named(run.path):
         if run.finished:
             report(
@@ -46,15 +66,26 @@ def train(
             return run.artefact
         _set_threads()
         quieten()
-        if recipe.stage == "ppo":
-            from training.ppo import stage as ppo
+        if not run.keeper:
+            return _trained(recipe, run, report)
+        with trackers.following(recipe, run) as followed:
+            return _trained(recipe, followed, report)
 
-            return ppo.train(recipe, run, report)
-        if recipe.stage == "grpo":
-            from training import grpo
 
-            return grpo.train(recipe, run, report)
-        return supervised.train(*PARTS[recipe.stage], recipe, run, report)
+def _say_nothing(_: str) -> None:
+    """The report of a process that does not keep the run."""
+
+
+def _trained(recipe: recipes.Recipe, run: runfolder.RunFolder, report: Report) -> Path:
+    if recipe.stage == "ppo":
+        from training.ppo import stage as ppo
+
+        return ppo.train(recipe, run, report)
+    if recipe.stage == "grpo":
+        from training import grpo
+
+        return grpo.train(recipe, run, report)
+    return supervised.train(*PARTS[recipe.stage], recipe, run, report)
 
 
 def _set_threads() -> None:

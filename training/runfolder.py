@@ -7,7 +7,11 @@
       data.json        sha256 of each source's rows
       metrics.jsonl    one line a log step, one an evaluation
       curves.png
+<<<<<<< HEAD
       gain.md          cpt: what each held-out text has gained or lost; the numbers in gain.json, gain.png
+=======
+      tensorboard/     only with the tracker of that name
+>>>>>>> evaluation
       tokenizer/       only where the recipe makes one
       within-bound.safetensors   cpt with a bound: the weights of the last evaluation within it
       checkpoints/     checkpoint-<step>/, the last two; each is whole once it holds the file `complete`
@@ -19,7 +23,7 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +32,7 @@ from typing import Any
 import yaml
 
 from pointsman import artefact
+from training import processes
 from training.errors import RunConflict
 from training.recipe import Recipe
 
@@ -39,6 +44,8 @@ class RunFolder:
     """Where one run keeps everything."""
 
     path: Path
+    trackers: tuple[Callable[[Mapping[str, float]], None], ...] = ()  # get every line of metrics too
+    keeper: bool = True  # this process writes here; the others of a distributed run read
 
     @property
     def config(self) -> Path:
@@ -81,7 +88,7 @@ class RunFolder:
         for folder in self.checkpoints.glob("checkpoint-*"):
             if (folder / COMPLETE).is_file():
                 whole.append((int(folder.name.rpartition("-")[2]), folder))
-            else:
+            elif self.keeper:
                 shutil.rmtree(folder)
         return max(whole)[1] if whole else None
 
@@ -90,7 +97,7 @@ class RunFolder:
 
         So is the closing evaluation, that of the ``last`` step.
         """
-        if not self.metrics.is_file():
+        if not self.keeper or not self.metrics.is_file():
             return
         lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
         whole = [(line, json.loads(line)) for line in lines if line.endswith("\n")]
@@ -103,8 +110,12 @@ class RunFolder:
 
     def add_metrics(self, line: dict[str, float]) -> None:
         """Write one line of metrics; it holds the ``step``."""
+        if not self.keeper:
+            return
         with self.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+        for track in self.trackers:
+            track(line)
 
     def read_metrics(self) -> list[dict[str, float]]:
         """The metrics so far, in order."""
@@ -123,7 +134,8 @@ class RunFolder:
                     f"{self.path} was begun with other rows of {', '.join(changed)}; a run can't change "
                     "its data on the way. Remove the folder to begin again, or give the recipe another name"
                 )
-        artefact.write_atomically(path, json.dumps(hashes, indent=2, ensure_ascii=False).encode())
+        if self.keeper:
+            artefact.write_atomically(path, json.dumps(hashes, indent=2, ensure_ascii=False).encode())
 
 
 def _is_evaluation(metrics: dict[str, float]) -> bool:
@@ -137,7 +149,11 @@ def opened(recipe: Recipe, runs: Path) -> Iterator[RunFolder]:
     Raises:
         RunConflict: another process trains in it, or it holds what another recipe has begun.
     """
-    folder = RunFolder(runs / recipe.name)
+    folder = RunFolder(runs / recipe.name, keeper=processes.keeps())
+    if not folder.keeper:
+        processes.wait()  # for the one below
+        yield folder
+        return
     folder.path.mkdir(parents=True, exist_ok=True)
     with (folder.path / "lock").open("w") as lock:
         try:
@@ -151,12 +167,13 @@ def opened(recipe: Recipe, runs: Path) -> Iterator[RunFolder]:
             _refuse_other_recipe(folder, config)
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
         artefact.write_atomically(folder.config, text.encode())
+        processes.wait()
         yield folder
 
 
 def _refuse_other_recipe(folder: RunFolder, config: dict[str, Any]) -> None:
-    before = _flat(yaml.safe_load(folder.config.read_text(encoding="utf-8")))
-    now = _flat(config)
+    before = _flat(_deciding(yaml.safe_load(folder.config.read_text(encoding="utf-8"))))
+    now = _flat(_deciding(config))
     changed = [
         f"{key}: {before.get(key)!r} then, {now.get(key)!r} now"
         for key in sorted(before.keys() | now.keys())
@@ -167,6 +184,11 @@ def _refuse_other_recipe(folder: RunFolder, config: dict[str, Any]) -> None:
             f"{folder.path} holds a run of another recipe ({'; '.join(changed)}). Remove the folder to begin "
             "again, or give this recipe another name (--set name=...)"
         )
+
+
+def _deciding(config: dict[str, Any]) -> dict[str, Any]:
+    """What decides the result: not where the metrics are shown."""
+    return {key: value for key, value in config.items() if key != "trackers"}
 
 
 def _flat(value: Any, at: str = "") -> dict[str, Any]:

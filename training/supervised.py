@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pointsman import artefact
-from training import curves, estimate, provenance
+from training import curves, estimate, processes, provenance
 from training.prepare import Prepared, Report
 from training.recipe import SupervisedRecipe
 from training.runfolder import RunFolder
@@ -60,7 +60,8 @@ def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFo
     began = time.monotonic()
     identity, parent = stage.origin(recipe)
     report(f"{recipe.name}: preparing the data")
-    tokenizer_folder = stage.tokenizer(recipe, run, report)
+    with processes.keeper_first():
+        tokenizer_folder = stage.tokenizer(recipe, run, report)
     tokenizer = base.load_tokenizer(str(tokenizer_folder))
     prepared = learning.prepare(recipe, tokenizer_folder, report)
     checkpoint = run.last_checkpoint()
@@ -86,13 +87,17 @@ def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFo
         done = int(checkpoint.name.rpartition("-")[2])
         report(f"{run.path} was stopped before it was finished; going on after step {done}")
         run.keep_metrics_until(done, last=steps)
-    else:
+    elif run.keeper:
         run.metrics.unlink(missing_ok=True)
     try:
         trainer.train(training, checkpoint)
         evaluation = learning.evaluate(recipe, training, prepared, report)
+        model = processes.whole(training, model, lambda: stage.model(recipe, tokenizer))
     finally:
         watcher.close()
+    if not run.keeper:
+        processes.wait()
+        return run.artefact
     metrics = {
         "train_loss": round(_mean_loss(run.read_metrics()), 6),
         "steps": float(steps),
@@ -107,6 +112,7 @@ def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFo
         recipe, base=identity, data=prepared.hashes, metrics=metrics, parent=parent
     )
     place(run, manifest, lambda folder: stage.save(recipe, model, tokenizer, folder))
+    processes.wait()
     report(f"{recipe.name}: evaluation loss {metrics['eval_loss']:.4f}; the artefact is {run.artefact}")
     return run.artefact
 

@@ -23,7 +23,7 @@ from transformers import PrinterCallback, TrainerCallback, TrainerState
 from trl import SFTConfig, SFTTrainer
 from trl.data_utils import pack_dataset
 
-from training import virtual_tokens
+from training import processes, virtual_tokens
 from training.recipe import Optimisation
 from training.token_rows import TokenRows
 
@@ -121,6 +121,9 @@ class Ordered:
     args: Any
     row_lengths: NDArray[np.int64]  # tokens of each training row
 
+    def create_model_card(self, **_: Any) -> None:
+        """None is written: the manifest says it all."""
+
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         return LengthSampler(self.row_lengths, self.args.train_batch_size, self.args.seed)
 
@@ -184,7 +187,7 @@ def settings(plan: Optimisation, *, seed: int, checkpoints: Path) -> dict[str, A
         "max_steps": plan.steps or -1,
         "per_device_train_batch_size": plan.batch_rows,
         "per_device_eval_batch_size": plan.batch_rows,
-        "gradient_accumulation_steps": plan.accumulate,
+        "gradient_accumulation_steps": processes.share(plan.accumulate),
         "learning_rate": plan.learning_rate,
         "lr_scheduler_type": plan.schedule,
         "warmup_steps": plan.warmup,
@@ -203,6 +206,7 @@ def settings(plan: Optimisation, *, seed: int, checkpoints: Path) -> dict[str, A
         "save_strategy": "steps",
         "save_steps": plan.save_every,
         "save_total_limit": 2,  # the last, and the one before it while the last is being written
+        "ddp_find_unused_parameters": False,
         "dataloader_num_workers": 2 if gpu else 0,
         "dataloader_pin_memory": gpu,
         "seed": seed,
@@ -267,7 +271,7 @@ def steps(trainer: Any) -> int:
     """The steps that ``trainer.train()`` will take in all."""
     if trainer.args.max_steps > 0:
         return int(trainer.args.max_steps)
-    batches: int = -(-len(trainer.train_dataset) // trainer.args.train_batch_size)
+    batches: int = -(-len(trainer.train_dataset) // (trainer.args.train_batch_size * processes.count()))
     per_epoch: int = max(1, -(-batches // trainer.args.gradient_accumulation_steps))
     epochs: float = trainer.args.num_train_epochs
     return math.ceil(per_epoch * epochs)

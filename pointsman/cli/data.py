@@ -1,4 +1,4 @@
-"""``pointsman data``: what a recipe's model would learn from."""
+"""``pointsman data``: what a recipe's model would learn from, and rows that a teacher makes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pointsman.cli.terminal import err, out, reported, say
+from pointsman.cli.terminal import INTERRUPTED, Progress, err, out, reported, say
 from pointsman.cli.train import RecipeArgument, RunsOption, SetOption
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
 @app.callback()
 def data() -> None:
-    """Look at training data as the model will see it."""
+    """Look at training data as the model will see it, or have a teacher make some."""
 
 
 @app.command()
@@ -44,6 +44,61 @@ def preview(
             _show(row)
             shown, trained, tokens = shown + 1, trained + row.trained, tokens + row.tokens
     say(f"{shown} rows, {tokens} tokens, {trained} of them trained (green; [[so]] without colours)")
+
+
+@app.command()
+def build(
+    plan: Annotated[
+        Path, typer.Argument(metavar="PLAN", help="What is built, for example of deploy/demo/builds.")
+    ],
+    *,
+    teacher: Annotated[
+        str | None, typer.Option(metavar="URL", show_default=False, help="Another address than the plan's.")
+    ] = None,
+    api_key: Annotated[
+        str | None,
+        typer.Option(envvar="POINTSMAN_API_KEY", metavar="KEY", show_default=False, help="The teacher's."),
+    ] = None,
+    concurrency: Annotated[int, typer.Option(min=1, max=256, help="Questions at a time.")] = 4,
+    runs: RunsOption = Path("runs"),
+) -> None:
+    """Have a teacher make ReAct or chain-of-thought rows, keep those that pass the rules, and count the rest.
+
+    The teacher is any OpenAI-compatible server. Stopped and started again, a build goes on where it was. The
+    rows in `runs/NAME/rows.jsonl` are a source of sft, `format: messages`.
+
+    Examples:
+
+    - `pointsman data build deploy/demo/builds/sums.yaml`
+    - `pointsman data build deploy/demo/builds/parcels.yaml --teacher http://10.0.0.7:8000 --concurrency 16`
+    """
+    from chains.errors import ChainError
+    from chains.tools import tool_by_name
+    from pointsman import document
+    from pointsman.document import DocumentError
+    from training.building.build import build as run
+    from training.building.plan import BuildPlan
+    from training.errors import TrainingError
+
+    try:
+        with reported(DocumentError, TrainingError, ChainError), Progress() as report:
+            wanted = document.load(BuildPlan, plan)
+            if teacher is not None:
+                changed = wanted.teacher.model_copy(update={"url": teacher})
+                wanted = wanted.model_copy(update={"teacher": changed})
+            tools = {name: tool_by_name(name) for name in wanted.tools}
+            folder = runs / wanted.name
+            found = run(wanted, folder, tools, concurrency=concurrency, api_key=api_key, report=report)
+    except KeyboardInterrupt:
+        err().print("stopped; the same command goes on from here")
+        raise typer.Exit(INTERRUPTED) from None
+    share = found.rows / found.questions
+    say(f"{found.rows} rows of {found.questions} questions ({share:.0%}), from {found.tries} tries:")
+    for reason, count in found.reasons.items():
+        say(f"  {count:5} {reason}")
+    if found.duplicates:
+        say(f"  {found.duplicates:5} kept, but the same as another row")
+    say(f"{folder / 'rows.jsonl'}")
 
 
 def _show(row: PreviewRow) -> None:

@@ -1,4 +1,4 @@
-"""``pointsman eval``: how good the running demo is, and how good a router is."""
+"""``pointsman eval``: how good the running demo is, how good a served model, and how good a router."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pointsman.cli.evaluate_model import model
 from pointsman.cli.options import DEFAULT_URL, DEMO_CONFIG, ApiKeyOption, ConfigOption, UrlOption
 from pointsman.cli.terminal import Progress, err, fail, out, reported, say
 
@@ -23,11 +24,13 @@ Score what is served against cases that training never saw.
 
 - `pointsman eval demo` — 100 held-out cases of every intent and language, through the running gateway
 - `pointsman eval demo --count 20 --intent arithmetic --language zh --failures 3`
+- `pointsman eval model support --against pointsman-demo` — loss, tool calls, preferences of a served model
 - `pointsman eval router` — cross-fitted accuracy of the routes' own examples
 """,
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
+app.command()(model)
 
 
 @app.command()

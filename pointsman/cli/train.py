@@ -26,7 +26,8 @@ def train(
 ) -> None:
     """Train what a recipe says; everything about the run is in `runs/NAME`, the result in its `artefact`.
 
-    Killed and started again, a run goes on from its last checkpoint.
+    Killed and started again, a run goes on from its last checkpoint. Several GPUs share a run under
+    `accelerate launch`; the configurations in deploy/accelerate say how.
 
     Examples:
 
@@ -38,6 +39,7 @@ def train(
     from pointsman.artefact import ArtefactError
     from pointsman.document import DocumentError
     from training.errors import TrainingError
+    from training.processes import keeps
     from training.run import train as run
 
     try:
@@ -46,7 +48,8 @@ def train(
     except KeyboardInterrupt:
         err().print("stopped; the same command goes on from the last checkpoint")
         raise typer.Exit(INTERRUPTED) from None
-    say(str(artefact))
+    if keeps():  # one of several processes speaks
+        say(str(artefact))
 
 
 def line(text: str) -> None:

@@ -29,6 +29,7 @@ COMMANDS = [
     ["train"],
     ["convert"],
     ["data", "preview"],
+    ["data", "build"],
     ["adapters", "list"],
     ["adapters", "check"],
     ["adapters", "register"],
@@ -37,6 +38,7 @@ COMMANDS = [
     ["adapters", "retire"],
     ["router", "suggest"],
     ["eval", "demo"],
+    ["eval", "model"],
     ["eval", "router"],
 ]
 

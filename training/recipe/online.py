@@ -8,7 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from pointsman.document import Document
-from training.recipe.parts import GeneratorSource, Lora, Name
+from training.recipe.parts import GeneratorSource, Lora, Name, Tracker
 
 
 class PromptFile(Document):
@@ -107,6 +107,10 @@ class OnlineRecipe(Document):
     data: Prompts
     rewards: list[RuleReward | ModelReward] = Field(min_length=1, description="added up by their weights")
     sampling: Sampling = Sampling()
+    trackers: list[Tracker] = Field(
+        default_factory=list,
+        description="where else the metrics are shown; beside metrics.jsonl and curves.png",
+    )
 
     @model_validator(mode="after")
     def _no_dropout(self) -> Self:

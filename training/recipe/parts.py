@@ -14,6 +14,7 @@ from pydantic import Field, StringConstraints, model_validator
 from pointsman import artefact
 from pointsman.document import Document
 
+Tracker = Literal["tensorboard", "wandb"]
 Name = Annotated[str, StringConstraints(pattern=f"^{artefact.ALIAS.pattern}$")]
 
 
@@ -121,6 +122,10 @@ class StageRecipe(Document):
     seed: int = Field(default=0, ge=0, description="decides the data, their order and the first weights")
     data: Data
     train: Optimisation
+    trackers: list[Tracker] = Field(
+        default_factory=list,
+        description="where else the metrics are shown; beside metrics.jsonl and curves.png",
+    )
 
     @property
     def lora_plus(self) -> float:

@@ -82,6 +82,16 @@ def adapter_rows(adapter: str, rows: int, seed: int, refund_days: int = 30) -> I
         yield {**conversation(sample, prompt), "intent": sample.intent, "language": language}
 
 
+def held_out_rows(adapter: str, rows: int, seed: int) -> Iterator[Row]:
+    """Rows of one adapter with names, numbers and ids that training never draws. Raises ValueError."""
+    if adapter not in _ADAPTERS:
+        raise ValueError(f"no adapter {adapter!r} in the demo; there are {', '.join(_ADAPTERS)}")
+    rng = Random(f"held out rows {adapter} {seed}")
+    for _ in range(rows):
+        language: Language = "zh" if rng.random() < _CHINESE else "en"
+        yield conversation(_draw(rng, language, _ADAPTERS[adapter], 30, "held_out"))
+
+
 def refund_rows(rows: int, seed: int, refund_days: int) -> Iterator[Row]:
     """Rows that teach the help desk another refund window: most ask for refunds, the others keep the rest.
 
@@ -167,7 +177,13 @@ def _system(rng: Random, language: Language) -> Message:
     return {"role": "system", "content": rng.choice(_PLAIN[language])}
 
 
-def _draw(rng: Random, language: Language, shares: tuple[tuple[float, str], ...], refund_days: int) -> Sample:
+def _draw(
+    rng: Random,
+    language: Language,
+    shares: tuple[tuple[float, str], ...],
+    refund_days: int,
+    split: Split = "train",
+) -> Sample:
     makers: dict[str, Callable[..., Sample]] = {
         "support": support.sample,
         "policy": partial(policy.sample, refund_days=refund_days),
@@ -180,5 +196,5 @@ def _draw(rng: Random, language: Language, shares: tuple[tuple[float, str], ...]
     for share, name in shares:
         draw -= share
         if draw < 0:
-            return makers[name](rng, language, "train")
-    return makers[shares[-1][1]](rng, language, "train")
+            return makers[name](rng, language, split)
+    return makers[shares[-1][1]](rng, language, split)

@@ -1,0 +1,117 @@
+"""Several processes take the steps that one would, and leave the same artefact."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from accelerate.commands.config.config_args import load_config_from_file
+
+from pointsman import artefact
+from tests.training.asking import Online
+from tests.training.conftest import Recipe
+from tests.training.rows import ROOT
+from tests.training.test_run import metrics, quiet
+from training import run
+from training.errors import Undistributable
+
+FSDP = {  # what `accelerate launch` tells its processes, by deploy/accelerate/fsdp.yaml
+    "ACCELERATE_USE_FSDP": "true",
+    "ACCELERATE_MIXED_PRECISION": "no",
+    "FSDP_VERSION": "2",
+    "FSDP_RESHARD_AFTER_FORWARD": "true",
+    "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP",
+    "FSDP_STATE_DICT_TYPE": "SHARDED_STATE_DICT",
+    "FSDP_CPU_RAM_EFFICIENT_LOADING": "false",
+}
+PATIENCE = 240  # seconds; two of them import the training libraries on a busy machine
+
+
+def _process(rank: int, meeting: Path, recipe: Path, runs: Path) -> None:
+    """One of two, its weights cut; accelerate does that on GPUs alone, so CPUs are said to be some."""
+    os.environ.update(FSDP, RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2", LOCAL_WORLD_SIZE="2")
+    import torch
+    from accelerate import DistributedType, PartialState
+
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=2)
+    begin: Any = PartialState.__init__
+
+    def begin_as_gpus(self: Any, *given: Any, **more: Any) -> None:
+        begin(self, *given, **more)
+        if self.distributed_type is DistributedType.MULTI_CPU:
+            self.distributed_type = DistributedType.MULTI_GPU
+
+    PartialState.__init__ = begin_as_gpus
+    run.train(recipe, runs=runs, report=quiet)
+    assert PartialState().distributed_type is DistributedType.FSDP
+
+
+def test_two_processes_with_cut_weights_make_the_same_adapter(recipe: Recipe, tmp_path: Path) -> None:
+    plan = {"train.batch_rows": 2, "train.accumulate": 2, "train.log_every": 1, "train.evaluate_every": 2}
+    path = recipe(**plan)
+    alone = run.train(path, runs=tmp_path / "alone", report=quiet)
+
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["training.run", "training.trainer", "training.progress"])
+    given = (tmp_path / "meeting", path, tmp_path / "shared")
+    both = [context.Process(target=_process, args=(rank, *given), daemon=True) for rank in (0, 1)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(PATIENCE)
+    assert [process.exitcode for process in both] == [0, 0]
+
+    shared = tmp_path / "shared" / "tiny"
+    assert artefact.version_of(shared / "artefact") == artefact.version_of(alone)
+    for one, other in zip(metrics(tmp_path / "alone" / "tiny"), metrics(shared), strict=True):
+        assert one["step"] == other["step"]
+        name = "loss" if "loss" in one else "eval_loss"
+        assert one[name] == pytest.approx(other[name], abs=1e-5)
+    assert (shared / "checkpoints" / "checkpoint-4" / "complete").is_file()
+
+
+def test_a_recipe_that_can_not_be_shared_is_refused(
+    recipe: Recipe, online: Online, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    uneven, virtual = recipe(name="uneven", **{"train.accumulate": 3}), recipe(method="prefix", lora=None)
+    for path, said in (
+        (uneven, r"train\.accumulate \(3\) must be a multiple of the processes \(2\)"),
+        (virtual, "method prefix trains in one process, and accelerate has started 2"),
+    ):
+        with pytest.raises(Undistributable, match=said):
+            run.train(path, runs=tmp_path / "runs", report=quiet)
+    with pytest.raises(Undistributable, match="stage ppo runs in one process"):
+        run.train(online("ppo"), runs=tmp_path / "runs", report=quiet)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_process_that_does_not_keep_the_run_writes_nothing(tmp_path: Path) -> None:
+    from training.runfolder import RunFolder
+
+    folder = RunFolder(tmp_path, keeper=False)
+    folder.add_metrics({"step": 1})
+    folder.keep_metrics_until(0, 0)
+    folder.check_data({"a": "b"}, resuming=False)
+    half = folder.checkpoints / "checkpoint-1"
+    half.mkdir(parents=True)
+    assert folder.last_checkpoint() is None
+    assert half.is_dir()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoints"]
+
+
+@pytest.mark.parametrize(("name", "kind"), [("fsdp", "FSDP"), ("deepspeed-zero3", "DEEPSPEED")])
+def test_accelerate_understands_the_configurations(name: str, kind: str) -> None:
+    found = load_config_from_file(str(ROOT / "deploy" / "accelerate" / f"{name}.yaml"))
+    assert found.distributed_type == kind
+    assert found.num_processes == 2
+    if name == "fsdp":
+        assert found.fsdp_config["fsdp_version"] == 2
+        told = {f"fsdp_{key[5:].lower()}" for key in FSDP if key.startswith("FSDP_")}
+        assert told <= found.fsdp_config.keys()
+    else:
+        assert found.deepspeed_config["zero_stage"] == 3

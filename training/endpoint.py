@@ -1,0 +1,236 @@
+"""A served model as a client sees it: an OpenAI-compatible URL and a model's name there.
+
+What evaluation and data building ask goes through here. Requests wait for one of ``concurrency`` places, and
+what may pass (a busy server, a connection that broke) is tried again; knows nothing of rows or metrics.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, NamedTuple, TypeVar
+
+import httpx
+
+from training.errors import EndpointError, ModelUnknown, RequestRefused, TrainingError
+
+T = TypeVar("T")
+R = TypeVar("R")
+ATTEMPTS = 5  # for one request
+FIRST_WAIT = 0.5  # seconds before the second attempt; doubled before each further one
+LONGEST_WAIT = 30.0  # seconds, also where the server asks for more
+PASSING = (408, 425, 429, 500, 502, 503, 504)  # statuses that another attempt may not get
+
+
+class Logprobs(NamedTuple):
+    """Of all tokens of a prompt but the first, (T - 1,) each."""
+
+    values: list[float]  # nats
+    greedy: list[bool]  # True: no other token was likelier
+
+
+class Endpoint:
+    """``async with Endpoint(url, "support") as endpoint: await endpoint.chat({"messages": [...]})``."""
+
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        *,
+        api_key: str | None = None,
+        concurrency: int = 8,
+        timeout: float = 300.0,
+    ) -> None:
+        """``url`` with or without ``/v1``; ``timeout`` in seconds, for one answer."""
+        self.url, self.model = url.rstrip("/").removesuffix("/v1"), model
+        self.answered_by: set[str] = set()  # adapter versions that Pointsman's gateway named in its headers
+        self._places = asyncio.Semaphore(concurrency)
+        try:
+            self._client = httpx.AsyncClient(
+                base_url=self.url,
+                timeout=httpx.Timeout(timeout, connect=10.0),
+                headers={"authorization": f"Bearer {api_key}"} if api_key else {},
+                limits=httpx.Limits(max_connections=concurrency),
+                trust_env=False,
+            )
+        except httpx.InvalidURL as exc:
+            raise EndpointError(f"{url!r} is no address of a server: {exc}") from exc
+
+    async def __aenter__(self) -> Endpoint:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.aclose()
+
+    async def check(self) -> None:
+        """Make sure that the server answers and knows the model.
+
+        A server that does not list its models is believed.
+
+        Raises:
+            EndpointError: nothing answers, or it is no such server.
+            ModelUnknown: with the models that there are.
+        """
+        response = await self._send("GET", "/v1/models", None)
+        if response.status_code in (401, 403):
+            raise EndpointError(f"{self.url} does not accept the key: {_message(response)}; give --api-key")
+        if response.is_error:
+            return
+        try:
+            known = [str(entry["id"]) for entry in response.json()["data"]]
+        except (ValueError, KeyError, TypeError):
+            raise EndpointError(
+                f"{self.url}/v1/models answers, but not as an OpenAI-compatible server; is the URL right?"
+            ) from None
+        # A version, alias@version, is not in the gateway's list and still a model of its own.
+        if self.model in known or (await self._send("GET", f"/v1/models/{self.model}", None)).is_success:
+            return
+        raise ModelUnknown(f"{self.url} serves no model {self.model!r}; it serves {', '.join(sorted(known))}")
+
+    async def chat(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The first choice of an answer to ``messages`` (and more in OpenAI's form): ``message`` and more.
+
+        Raises:
+            EndpointError, RequestRefused
+        """
+        answer = await self._post("/v1/chat/completions", body)
+        choice = _first(answer)
+        if not isinstance(choice.get("message"), dict):
+            raise EndpointError(f"{self.url}/v1/chat/completions answered without a message")
+        return choice
+
+    async def logprobs(self, ids: Sequence[int]) -> Logprobs:
+        """How likely each of the tokens ``ids`` (T) is, given those before it.
+
+        Raises:
+            EndpointError: the server does not say, or cuts the text into other tokens.
+            RequestRefused: for instance because there are too many.
+        """
+        body = {
+            "prompt": list(ids),
+            "max_tokens": 1,  # servers differ in whether none may be asked for
+            "temperature": 0,
+            "echo": True,
+            "logprobs": 1,
+            "return_token_ids": True,  # vLLM then saves itself the texts
+        }
+        found = _first(await self._post("/v1/completions", body)).get("logprobs")
+        numbers = found.get("token_logprobs") if isinstance(found, dict) else None
+        if not isinstance(found, dict) or not isinstance(numbers, list):
+            raise EndpointError(
+                f"{self.url} gives no log-probabilities of a prompt; it must know `echo` with `logprobs` in "
+                "/v1/completions, as vLLM does"
+            )
+        values = numbers[1 : len(ids)]
+        if len(numbers) not in (len(ids), len(ids) + 1) or not all(
+            isinstance(n, float | int) for n in values
+        ):
+            raise EndpointError(
+                f"{self.url} answered {len(numbers)} log-probabilities to a prompt of {len(ids)} tokens; the "
+                "tokenizer here must be that of the model's base"
+            )
+        tops = [max((top or {}).values(), default=0.0) for top in found["top_logprobs"][1 : len(ids)]]
+        return Logprobs(values, [value >= top for value, top in zip(values, tops, strict=True)])
+
+    async def complete(self, ids: Sequence[int], **sampling: Any) -> str:
+        """The text that follows the tokens ``ids``; ``sampling`` in OpenAI's names.
+
+        Raises:
+            EndpointError, RequestRefused
+        """
+        return str(_first(await self._post("/v1/completions", {"prompt": list(ids), **sampling})).get("text"))
+
+    async def _post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        async with self._places:
+            response = await self._tried("POST", path, {**body, "model": self.model})
+        if response.is_error:
+            raise RequestRefused(
+                response.status_code, f"{self.url}{path}: {response.status_code} {_message(response)}"
+            )
+        if version := response.headers.get("x-pointsman-adapter"):
+            self.answered_by.add(version)
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise EndpointError(f"{self.url}{path} answered something that is no JSON object")
+        return answer
+
+    async def _tried(self, method: str, path: str, body: Mapping[str, Any]) -> httpx.Response:
+        wait = FIRST_WAIT
+        for attempt in range(1, ATTEMPTS + 1):
+            last = attempt == ATTEMPTS
+            try:
+                response = await self._send(method, path, body)
+                if last or response.status_code not in PASSING:
+                    return response
+                wait = max(wait, _asked_to_wait(response))
+            except EndpointError:
+                if last:
+                    raise
+            await asyncio.sleep(min(wait, LONGEST_WAIT))
+            wait *= 2
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> httpx.Response:
+        try:
+            return await self._client.request(method, path, json=body)
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as exc:
+            raise EndpointError(f"{self.url!r} is no address of a server: {exc}") from exc
+        except httpx.TimeoutException as exc:
+            seconds = self._client.timeout.read or 0.0
+            raise EndpointError(f"{self.url}{path} did not answer within {seconds:g} s") from exc
+        except httpx.HTTPError as exc:
+            raise EndpointError(
+                f"nothing answers at {self.url}{path} ({exc or type(exc).__name__}): is the server running?"
+            ) from exc
+
+
+async def each(
+    items: Iterable[T], work: Callable[[T], Awaitable[R]], done: Callable[[], object] = lambda: None
+) -> list[R]:
+    """``work`` on all ``items`` side by side, in their order; ``done`` is called after each.
+
+    The first error of this room ends the rest, and is raised.
+    """
+
+    async def one(item: T) -> R:
+        found = await work(item)
+        done()
+        return found
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(item)) for item in items]
+    except BaseExceptionGroup as errors:
+        ours = errors.subgroup(TrainingError)
+        raise (ours or errors).exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+def _first(answer: Mapping[str, Any]) -> dict[str, Any]:
+    choices = answer.get("choices")
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        raise EndpointError("the server answered without choices; is it OpenAI-compatible?")
+    return choices[0]
+
+
+def _message(response: httpx.Response) -> str:
+    """What the server says is wrong, in OpenAI's form or in another."""
+    try:
+        found = response.json()
+    except ValueError:
+        return response.text[:300] or response.reason_phrase
+    error = found.get("error", found) if isinstance(found, dict) else found
+    return str(error.get("message", error) if isinstance(error, dict) else error)[:300]
+
+
+def _asked_to_wait(response: httpx.Response) -> float:
+    try:
+        return float(response.headers.get("retry-after", 0))
+    except ValueError:  # a date
+        return 0.0

@@ -1,0 +1,132 @@
+"""From a plan to parts: all rows are read and rendered, and all that is wrong said, before one is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
+
+from training import sources, turns
+from training.errors import BadRow, BadRows, NothingToLearn
+from training.evaluation import tokens
+from training.evaluation.calls import Calls, Turn, turns_of
+from training.evaluation.likelihood import Likelihood
+from training.evaluation.part import Part
+from training.evaluation.plan import HeldOut, Plan
+from training.evaluation.preferences import Preferences
+from training.formats import FieldError, Row
+from training.pairs import Labelled, Preference
+from training.recipe import GeneratorSource
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def load(plan: Plan, tokenizer: PreTrainedTokenizerBase) -> list[Part]:
+    """All parts of ``plan``, in its order.
+
+    Raises:
+        SourceError: a file or generator that can't be used.
+        BadRows: the rows of all parts that don't fit.
+        NothingToLearn: a part is left without anything to measure.
+        PackageMissing: lm_eval is asked for and not installed.
+    """
+    bad: list[BadRow] = []
+    parts: list[Part] = []
+    for kind in ("loss", "general"):
+        for name, held in getattr(plan, kind).items():
+            rows = _read(held, plan.seed, bad)
+            of_row = lambda row: tokens.of_row(tokenizer, row)  # noqa: E731
+            kept, dropped = _kept(rows, of_row, lambda made: _unfit([made], plan.max_tokens), bad)
+            parts.append(Likelihood(f"{kind}.{name}", kept, dropped))
+    for name, tools in plan.tools.items():
+        asked, dropped = _kept(_read(tools, plan.seed, bad), _turns, _nothing_asked, bad)
+        parts.append(
+            Calls(f"tools.{name}", [t for some in asked for t in some], dropped, tools.max_new_tokens)
+        )
+    end = turns.end_of_turn(tokenizer) if plan.preferences else None
+    for name, held in plan.preferences.items():
+        pairs = _read_preferences(held, plan.seed, bad)
+
+        def of_pair(row: Preference) -> tuple[tokens.Tokens, tokens.Tokens]:
+            if isinstance(row, Labelled):
+                raise FieldError("label", "one answer can't be compared; give chosen and rejected")
+            return tokens.of_pair(tokenizer, row, end)
+
+        both, dropped = _kept(pairs, of_pair, lambda made: _unfit(made, plan.max_tokens), bad)
+        parts.append(Preferences(f"preferences.{name}", both, dropped))
+    if bad:
+        raise BadRows(bad)
+    for part in parts:
+        if not part.requests:
+            why = "; ".join(f"{count} rows: {reason}" for reason, count in part.dropped.items())
+            raise NothingToLearn(f"{part.name}: no row is left to measure ({why})")
+    if plan.lm_eval:
+        from training.evaluation import harness  # optional
+
+        parts.append(harness.load(plan.lm_eval, tokenizer, plan.max_tokens))
+    return parts
+
+
+def _part(held: HeldOut, seed: int) -> sources.Part:
+    """The rows wanted, as one part, so that a generator's are the same for the same number of rows."""
+    source = held.source
+    return sources.Part(source, seed, 0, held.rows if isinstance(source, GeneratorSource) else None)
+
+
+def _read(held: HeldOut, seed: int, bad: list[BadRow]) -> list[Row]:
+    try:
+        return list(islice(sources.read(_part(held, seed), "cpt"), held.rows))
+    except BadRows as exc:
+        bad += exc.rows
+        return []
+
+
+def _read_preferences(held: HeldOut, seed: int, bad: list[BadRow]) -> list[Preference]:
+    try:
+        return list(islice(sources.preferences(_part(held, seed)), held.rows))
+    except BadRows as exc:
+        bad += exc.rows
+        return []
+
+
+def _kept(
+    rows: Iterable[R], make: Callable[[R], T], unfit: Callable[[T], str], bad: list[BadRow]
+) -> tuple[list[T], Mapping[str, int]]:
+    """What ``make`` makes of the rows, without those that are ``unfit``, which are counted by why."""
+    kept: list[T] = []
+    dropped: dict[str, int] = {}
+    for row in rows:
+        try:
+            made = make(row)
+        except BadRows as exc:
+            bad += exc.rows
+            continue
+        except FieldError as exc:
+            bad.append(BadRow(getattr(row, "where", ""), exc.field, exc.problem))
+            continue
+        if why := unfit(made):
+            dropped[why] = dropped.get(why, 0) + 1
+        else:
+            kept.append(made)
+    return kept, dropped
+
+
+def _unfit(made: Iterable[tokens.Tokens], max_tokens: int) -> str:
+    sequences = list(made)
+    if max(len(one.ids) for one in sequences) > max_tokens:
+        return f"longer than max_tokens ({max_tokens})"
+    if not all(one.count for one in sequences):
+        return "nothing to measure: no assistant speaks, or the chat template marks no {% generation %}"
+    return ""
+
+
+def _turns(row: Row) -> list[Turn]:
+    return turns_of(row) if row.tools and row.messages else []
+
+
+def _nothing_asked(made: list[Turn]) -> str:
+    return "" if made else "no tools, or no turn of an assistant"

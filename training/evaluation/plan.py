@@ -1,0 +1,102 @@
+"""What an evaluation asks, as one strict YAML document.
+
+It names the rows, never the model: one plan is for every version of an adapter, and for the base beside it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from pointsman.document import Document
+from training.recipe import FileSource, GeneratorSource, Source
+
+PartName = Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")]
+
+
+class HeldOut(Document):
+    """Rows that training has not seen: the first ``rows`` of a file, or as many of a generator."""
+
+    path: Path | None = Field(default=None, description="a .jsonl, .json or .txt file")
+    format: Literal["text", "messages", "alpaca", "sharegpt", "pairs"] | None = Field(
+        default=None, description="the form of the file's rows; pairs, alpaca and sharegpt may be preferences"
+    )
+    generator: str | None = Field(
+        default=None, pattern=r"^[\w.]+:\w+$", description="import string, package.module:function"
+    )
+    arguments: dict[str, Any] = Field(default_factory=dict, description="more arguments of the generator")
+    rows: int = Field(default=200, gt=0, description="rows to ask")
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.path is None) == (self.generator is None):
+            raise ValueError("give either path (a file) or generator (a function)")
+        if (self.path is None) != (self.format is None):
+            raise ValueError("path and format go together; a generator's rows need no format")
+        if self.path is not None and self.arguments:
+            raise ValueError("arguments are for a generator, and this is a file")
+        return self
+
+    @property
+    def source(self) -> Source:
+        """The same for :mod:`training.sources`."""
+        if self.path is not None and self.format is not None:
+            return FileSource(path=self.path, format=self.format)
+        return GeneratorSource(generator=str(self.generator), rows=self.rows, arguments=self.arguments)
+
+
+class Tools(HeldOut):
+    """Conversations with tools; every turn of the assistant in them is asked anew."""
+
+    max_new_tokens: int = Field(default=256, gt=0, description="tokens of an answer at most")
+
+
+class Harness(Document):
+    """Tasks of the lm-eval harness, from files of one's own."""
+
+    folder: Path = Field(description="where the tasks' YAML files are; the harness's own tasks are not read")
+    tasks: list[str] = Field(min_length=1, description="names of tasks or groups in it")
+    limit: int | None = Field(default=None, gt=0, description="documents of each task; else all")
+    shots: int | None = Field(default=None, ge=0, description="examples before a question; else the task's")
+    chat_template: bool = Field(default=False, description="ask in the base's chat template")
+
+
+class Plan(Document):
+    """One evaluation: parts that are left out are not measured."""
+
+    seed: int = Field(default=0, ge=0, description="of the generators")
+    max_tokens: int = Field(
+        default=1024, ge=16, description="longer rows are dropped and counted; at most the server's limit"
+    )
+    loss: dict[PartName, HeldOut] = Field(
+        default_factory=dict, description="loss and perplexity of what the assistant says, or of a whole text"
+    )
+    general: dict[PartName, HeldOut] = Field(
+        default_factory=dict, description="the general probe: the same on what must not be forgotten"
+    )
+    tools: dict[PartName, Tools] = Field(default_factory=dict, description="tool calls")
+    preferences: dict[PartName, HeldOut] = Field(
+        default_factory=dict, description="whether better answers are likelier than worse ones"
+    )
+    lm_eval: Harness | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not (self.loss or self.general or self.tools or self.preferences or self.lm_eval):
+            raise ValueError("asks for nothing; give loss, general, tools, preferences or lm_eval")
+        problems = [
+            f"{part}.{name}.format: pairs are for preferences"
+            for part in ("loss", "general", "tools")
+            for name, rows in getattr(self, part).items()
+            if rows.format == "pairs"
+        ]
+        problems += [
+            f"preferences.{name}.format: must be pairs, alpaca or sharegpt, found {rows.format!r}"
+            for name, rows in self.preferences.items()
+            if rows.format in ("text", "messages")
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
