@@ -18,7 +18,17 @@ from training.convert.convert import route
 from training.estimate import Estimate, duration
 from training.online import prompts
 from training.prepare import Report
-from training.recipe import CptRecipe, OnlineRecipe, Recipe, RmRecipe, SftRecipe
+from training.quantize import layers, process, rows
+from training.quantize.layers import Shape
+from training.recipe import (
+    CptRecipe,
+    LearningRecipe,
+    OnlineRecipe,
+    QuantizeRecipe,
+    Recipe,
+    RmRecipe,
+    SftRecipe,
+)
 from training.run import PARTS
 
 _SIDE = 1024  # of the matrices by which this machine's speed is measured
@@ -30,7 +40,7 @@ class Outlook:
 
     recipe: Recipe
     served: str  # how the result is served, in words
-    estimate: Estimate
+    needs: Estimate | Shape  # what the run needs, or what it makes of its base
     tokens: int | None  # that the run reads; None where its tokenizer is yet to be made
     steps: int | None
     seconds: float | None  # at the speed of plain products of matrices on this machine's CPU, or GPU
@@ -38,7 +48,7 @@ class Outlook:
     @property
     def lines(self) -> list[str]:
         """All of it in words."""
-        found = [f"served: {self.served}", str(self.estimate)]
+        found = [f"served: {self.served}", str(self.needs)]
         if self.tokens is not None and self.seconds is not None:
             found.append(
                 f"{self.steps:,} steps over {self.tokens:,} tokens; {duration(self.seconds)} at the least, "
@@ -55,18 +65,23 @@ def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
         TrainingError: its base or its data are.
     """
     recipe = recipes.load(path, overrides)
+    if isinstance(recipe, QuantizeRecipe):
+        process.refuse_without_packages()
+        shape = layers.shape(recipe)
+        rows.prepared(recipe, report)
+        return Outlook(recipe, served(recipe), shape, None, None, None)
     needed = estimate.of(_outline(recipe), recipe)
     if isinstance(recipe, OnlineRecipe):  # how long answers will be, nobody knows
         prompts.prepared(recipe.data, base.load_tokenizer(recipe.base), recipe.seed)
         return Outlook(recipe, served(recipe), needed, None, recipe.train.steps, None)
     if recipe.base is None:
         return Outlook(recipe, served(recipe), needed, None, recipe.train.steps, None)
-    rows = PARTS[recipe.stage][1].prepare(recipe, recipe.base, report).train
+    learned = PARTS[recipe.stage][1].prepare(recipe, recipe.base, report).train
     at_once = recipe.train.batch_rows * recipe.train.accumulate
-    each = rows.tokens / len(rows)  # a row, or a block that is packed of several
-    sequences = float(len(rows))
+    each = learned.tokens / len(learned)  # a row, or a block that is packed of several
+    sequences = float(len(learned))
     if recipe.stage == "cpt":
-        sequences, each = rows.tokens / recipe.data.max_tokens, float(recipe.data.max_tokens)
+        sequences, each = learned.tokens / recipe.data.max_tokens, float(recipe.data.max_tokens)
     steps = recipe.train.steps or math.ceil(math.ceil(sequences / at_once) * recipe.train.epochs)
     tokens = round(steps * at_once * each)
     passes = 4 * needed.parameters + 2 * needed.trainable  # forward, back to the inputs, to the weights
@@ -77,6 +92,9 @@ def served(recipe: Recipe) -> str:
     """How the result of ``recipe`` will be served."""
     if isinstance(recipe, CptRecipe):
         return "a base of its own, by the settings' engine.model"
+    if isinstance(recipe, QuantizeRecipe):
+        where = "16-bit arithmetic" if recipe.bits == 4 else "16-bit arithmetic on a GPU, not on a CPU"
+        return f"a base of its own, by the settings' engine.model, in {where}, with its base's adapters on it"
     if isinstance(recipe, RmRecipe):
         return "not at all: a reward model scores answers for ppo and grpo"
     if not isinstance(recipe, SftRecipe):
@@ -90,7 +108,7 @@ def served(recipe: Recipe) -> str:
     return f"not as it is; {ways}"
 
 
-def _outline(recipe: Recipe) -> Any:
+def _outline(recipe: LearningRecipe) -> Any:
     """The model without weights, those marked that learn."""
     if isinstance(recipe, SftRecipe):
         return methods.outline(recipe)

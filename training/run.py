@@ -53,6 +53,10 @@ def train(
             from training import grpo
 
             return grpo.train(recipe, run, report)
+        if recipe.stage == "quantize":
+            from training.quantize import stage as quantize
+
+            return quantize.train(recipe, run, report)
         return supervised.train(*PARTS[recipe.stage], recipe, run, report)
 
 
