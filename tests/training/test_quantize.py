@@ -15,6 +15,8 @@ from safetensors.torch import load_file
 
 from pointsman import artefact
 from pointsman.document import DocumentError
+from service.adapters.base import read_base
+from service.settings import EngineSettings
 from tests.training.rows import CONVERSATIONS, write_rows
 from tests.training.test_run import quiet
 from training import base as bases
@@ -125,6 +127,11 @@ def test_a_base_is_quantised_measured_and_written(tmp_path: Path, base: Path) ->
     assert metrics["bytes"] == pytest.approx(layers.shape(loaded(tmp_path / "small.yaml")).after, abs=header)
     assert len(manifest.data) == 2
 
+    served, plain = (
+        read_base(EngineSettings(model=str(folder), model_name="demo"), tmp_path / folder.name)
+        for folder in (made, base)
+    )
+    assert (served.identity, served.modules) == (plain.identity, plain.modules)  # so adapters fit both
     mine, other = artefact.identify_base(made), artefact.identify_base(base)
     assert (mine.tokenizer, mine.chat_template) == (other.tokenizer, other.chat_template)
     assert mine.weights != other.weights
