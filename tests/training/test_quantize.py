@@ -18,7 +18,7 @@ from pointsman.document import DocumentError
 from service.adapters.base import read_base
 from service.settings import EngineSettings
 from tests.training.rows import CONVERSATIONS, write_rows
-from tests.training.test_run import quiet
+from tests.training.test_run import metrics, quiet
 from training import base as bases
 from training import outlook, preview, run
 from training import recipe as recipes
@@ -49,7 +49,7 @@ def QuantizeConfig(**settings):
 
 
 class GPTQModel:
-    quant_log = [{"layer": layer, "module": "q_proj", "loss": "0.5"} for layer in (0, 1)]
+    quant_log = [{"layer": 0, "loss": "0.5"}, {"layer": 0, "loss": "rtn"}, {"layer": 1, "loss": "0.25"}]
 
     @staticmethod
     def load(base, settings):
@@ -118,13 +118,13 @@ def test_a_base_is_quantised_measured_and_written(tmp_path: Path, base: Path) ->
     manifest = artefact.read_manifest(made)
     assert (manifest.stage, manifest.method, manifest.base) == ("quantize", "gptq", bases.identify(str(base)))
     assert manifest.libraries["gptqmodel"]
-    metrics = manifest.metrics
-    assert metrics["perplexity_cost"] == pytest.approx(
-        metrics["perplexity"] / metrics["perplexity_before"] - 1, abs=1e-5
+    found = manifest.metrics
+    assert found["perplexity_cost"] == pytest.approx(
+        found["perplexity"] / found["perplexity_before"] - 1, abs=1e-5
     )
-    assert abs(metrics["perplexity_cost"]) < 0.05
+    assert abs(found["perplexity_cost"]) < 0.05
     header = 12_000  # of the safetensors file, which outweighs so small a model
-    assert metrics["bytes"] == pytest.approx(layers.shape(loaded(tmp_path / "small.yaml")).after, abs=header)
+    assert found["bytes"] == pytest.approx(layers.shape(loaded(tmp_path / "small.yaml")).after, abs=header)
     assert len(manifest.data) == 2
 
     served, plain = (
@@ -147,9 +147,9 @@ def test_a_base_is_quantised_measured_and_written(tmp_path: Path, base: Path) ->
         else:
             assert torch.equal(weight, before[name])
 
-    steps = [json.loads(line) for line in (tmp_path / "runs/small/metrics.jsonl").read_text().splitlines()]
+    steps = metrics(tmp_path / "runs/small")
     assert [line["step"] for line in steps] == [0, 1, 2, 2]
-    assert steps[0]["eval_perplexity"] == pytest.approx(metrics["perplexity_before"], abs=1e-5)
+    assert steps[0]["eval_perplexity"] == pytest.approx(found["perplexity_before"], abs=1e-5)
     assert (tmp_path / "runs/small/curves.png").stat().st_size > 1000
     assert not (tmp_path / "runs/small/quantized").exists()
     with pytest.raises(BaseError, match=r"is quantised already \(gptq\).*trained on that one"):
@@ -298,6 +298,12 @@ def test_a_cost_over_the_bound_gives_no_artefact(
 ) -> None:
     """By a quantiser that leaves all weights as they are, and turns the last norm around."""
     fake(tmp_path, monkeypatch, TURNED)
+    told: list[str] = []
     with pytest.raises(QuantizeError, match=r"is over max_cost \(0.01%\); take a smaller group_size"):
-        run.train(write(tmp_path, base, max_cost=1e-4), runs=tmp_path / "runs", report=quiet)
+        run.train(write(tmp_path, base, max_cost=1e-4), runs=tmp_path / "runs", report=told.append)
     assert not (tmp_path / "runs/small/artefact").exists()
+    assert "1 modules saw too few rows, and were rounded to the nearest: give more rows" in told
+    assert [line["gptq_error"] for line in metrics(tmp_path / "runs/small") if "gptq_error" in line] == [
+        0.5,
+        0.25,
+    ]

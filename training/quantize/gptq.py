@@ -5,7 +5,8 @@ it changes Transformers, so it is installed in a folder that only this process h
 
 Standard input holds the plan as JSON: base, folder, bits, group_size, device, batch_rows and rows, lists of
 token ids. Standard output gets one JSON object a line: ``{"layer": n}`` when a layer is done (from 1), and
-at the end ``{"version": ..., "errors": [[layer, module, error], ...]}``. All that GPTQModel says goes to
+at the end ``{"version": ..., "errors": [[layer, error], ...]}``, with the layer (from 0) of each module; the
+error is null where it saw too few rows and was rounded to the nearest. All that GPTQModel says goes to
 standard error.
 """
 
@@ -51,9 +52,17 @@ def main() -> None:
         calibration_data_min_length=1,
     )
     model.save(plan["folder"])
-    errors = [[int(entry["layer"]), str(entry["module"]), float(entry["loss"])] for entry in model.quant_log]
+    errors = [[int(entry["layer"]), _number(entry["loss"])] for entry in model.quant_log]
     says.write(json.dumps({"version": gptqmodel.__version__, "errors": errors}) + "\n")
     says.flush()
+
+
+def _number(given: object) -> float | None:
+    """An error as GPTQModel writes it: a number as text, or words."""
+    try:
+        return float(str(given))
+    except ValueError:
+        return None
 
 
 if __name__ == "__main__":

@@ -29,7 +29,16 @@ class Quantized:
     """What GPTQModel says of its work; the weights are in the plan's folder."""
 
     version: str  # GPTQModel's
-    errors: list[tuple[int, str, float]]  # layer (from 0), module in it, squared error of its outputs
+    errors: list[tuple[int, float | None]]  # of each module: its layer (from 0), squared error of its outputs
+
+    def of_layer(self, layer: int) -> list[float]:
+        """The known errors of the modules of ``layer``."""
+        return [error for number, error in self.errors if number == layer and error is not None]
+
+    @property
+    def unseen(self) -> int:
+        """Modules that saw too few rows, and were rounded to the nearest."""
+        return sum(error is None for _, error in self.errors)
 
 
 def refuse_without_packages() -> None:
@@ -75,7 +84,7 @@ def quantize(plan: dict[str, Any], log: Path, bar: Bar) -> Quantized:
         code = process.wait()
     if code != 0 or "version" not in last:
         _raise(code, log)
-    return Quantized(last["version"], [(layer, module, error) for layer, module, error in last["errors"]])
+    return Quantized(last["version"], [(layer, error) for layer, error in last["errors"]])
 
 
 @contextmanager

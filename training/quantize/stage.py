@@ -8,6 +8,7 @@ What is measured after it is what vLLM reads in the files that were written: :mo
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import time
 from pathlib import Path
@@ -42,37 +43,24 @@ def train(recipe: QuantizeRecipe, run: RunFolder, report: Report) -> Path:
     shape = layers.shape(recipe)
     report(f"{recipe.name}: {shape}")
     report(f"{recipe.name}: preparing the data")
-    tokenizer = base.load_tokenizer(recipe.base)
+    pad = int(base.load_tokenizer(recipe.base).pad_token_id)
     prepared = rows.prepared(recipe, report)
     run.check_data(prepared.hashes, resuming=False)
     _say_data(prepared, report)
+
     run.metrics.unlink(missing_ok=True)
-    pad = int(tokenizer.pad_token_id)
     before = rows.perplexities(_model(recipe), prepared.validation, pad)
     run.add_metrics({"step": 0} | {f"eval_{name}": value for name, value in before.items()})
     report(f"{recipe.name}: before, {_listed(before)} on held-out rows")
-
     folder = run.path / "quantized"
-    shutil.rmtree(folder, ignore_errors=True)
-    bar = Bar(report)
-    bar.start(shape.layers)
-    try:
-        done = process.quantize(_plan(recipe, prepared.train, folder), run.path / "gptqmodel.log", bar)
-    finally:
-        bar.close()
-    for layer in range(shape.layers):
-        errors = [error for number, _, error in done.errors if number == layer]
-        run.add_metrics({"step": layer + 1, "gptq_error": sum(errors) / max(1, len(errors))})
+    version = _quantize(recipe, prepared.train, shape.layers, folder, run, report=report)
     after = rows.perplexities(_model(recipe, folder), prepared.validation, pad)
     run.add_metrics({"step": shape.layers} | {f"eval_{name}": value for name, value in after.items()})
     curves.draw(run.read_metrics(), recipe.name, run.curves, PANELS)
     cost = after["perplexity"] / before["perplexity"] - 1
-    told = f"after, {_listed(after)}: {cost:+.2%}"
-    if recipe.max_cost is not None and cost > recipe.max_cost:
-        raise QuantizeError(
-            f"{recipe.name}: {told} is over max_cost ({recipe.max_cost:.2%}); take a smaller group_size, "
-            "8 bits, or more rows that are like what it will be asked"
-        )
+    told = f"{recipe.name}: after, {_listed(after)}: {cost:+.2%}"
+    _refuse_cost(recipe, cost, told)
+
     metrics = {
         **{f"{name}_before": round(value, 6) for name, value in before.items()},
         **{name: round(value, 6) for name, value in after.items()},
@@ -85,13 +73,41 @@ def train(recipe: QuantizeRecipe, run: RunFolder, report: Report) -> Path:
         "seconds": round(time.monotonic() - began, 1),
     }
     manifest = provenance.manifest(recipe, base=identity, data=prepared.hashes, metrics=metrics)
-    libraries = manifest.libraries | {"gptqmodel": done.version}
-    supervised.place(
-        run, manifest.model_copy(update={"libraries": libraries}), lambda place: _save(recipe, folder, place)
-    )
+    libraries = manifest.libraries | {"gptqmodel": version}
+    manifest = manifest.model_copy(update={"libraries": libraries})
+    supervised.place(run, manifest, lambda place: _save(recipe, folder, place))
     shutil.rmtree(folder)
-    report(f"{recipe.name}: {told}; the new base is {run.artefact}")
+    report(f"{told}; the new base is {run.artefact}")
     return run.artefact
+
+
+def _quantize(
+    recipe: QuantizeRecipe, shown: TokenRows, total: int, folder: Path, run: RunFolder, *, report: Report
+) -> str:
+    """Let GPTQModel write to ``folder``, and its errors to the run's metrics; GPTQModel's version."""
+    shutil.rmtree(folder, ignore_errors=True)
+    bar = Bar(report)
+    bar.start(total)
+    try:
+        done = process.quantize(_plan(recipe, shown, folder), run.path / "gptqmodel.log", bar)
+    finally:
+        bar.close()
+    for layer in range(total):
+        if errors := done.of_layer(layer):
+            run.add_metrics({"step": layer + 1, "gptq_error": sum(errors) / len(errors)})
+    if done.unseen:
+        report(f"{done.unseen} modules saw too few rows, and were rounded to the nearest: give more rows")
+    return done.version
+
+
+def _refuse_cost(recipe: QuantizeRecipe, cost: float, told: str) -> None:
+    if not math.isfinite(cost):
+        raise QuantizeError(f"{told}: the quantised base is broken; take another group_size or 8 bits")
+    if recipe.max_cost is not None and cost > recipe.max_cost:
+        raise QuantizeError(
+            f"{told} is over max_cost ({recipe.max_cost:.2%}); take a smaller group_size, 8 bits, or more "
+            "rows that are like what it will be asked"
+        )
 
 
 def _plan(recipe: QuantizeRecipe, shown: TokenRows, folder: Path) -> dict[str, Any]:
