@@ -10,14 +10,17 @@ PORT ?=
 BIN := .venv/bin
 STAMP := .venv/.made-for-$(ACCEL)
 
-.PHONY: help env up test check format lock clean
+.PHONY: help env env-quantize up test check format lock clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 env: $(STAMP)  ## the environment in .venv, with the `pointsman` command in it
-$(STAMP): deploy/env/$(ACCEL).txt pyproject.toml
+$(STAMP): deploy/env/$(ACCEL).txt deploy/env/quantize.txt pyproject.toml
 	@deploy/env/make-env.sh $(ACCEL)
+
+env-quantize: env  ## GPTQModel once more, where `make env` could not install it
+	@deploy/env/make-quantize.sh
 
 up: env  ## serve the demo on 127.0.0.1:8000 until Ctrl-C
 	@exec $(BIN)/pointsman serve --config $(CONFIG) $(if $(PORT),--port $(PORT))

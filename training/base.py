@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,9 @@ from training.recipe import Architecture
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+_SETTINGS = {".json", ".jinja", ".model", ".txt"}  # of files that are neither weights nor code
 
 
 def identify(name: str) -> BaseIdentity | None:
@@ -47,9 +51,10 @@ def load_model(name: str, **more: Any) -> PreTrainedModel:
     import torch
     from transformers import AutoModelForCausalLM
 
+    config = load_config(name)
     try:
         model: Any = AutoModelForCausalLM.from_pretrained(
-            name, dtype=torch.float32, attn_implementation="sdpa", **more
+            name, config=config, dtype=torch.float32, attn_implementation="sdpa", **more
         )
     except (OSError, ValueError) as exc:
         raise BaseError(_not_loaded(name, exc)) from exc
@@ -59,15 +64,34 @@ def load_model(name: str, **more: Any) -> PreTrainedModel:
 def load_outline(name: str) -> PreTrainedModel:
     """The base ``name`` without its weights: shapes that cost no memory."""
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
+
+    config = load_config(name)
+    with torch.device("meta"):
+        model: Any = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    return model
+
+
+def load_config(name: str) -> Any:
+    """The configuration of the base ``name`` (folder or hub id).
+
+    Raises:
+        BaseError: it can't be loaded, or its weights are quantised, so that nothing can be trained on them.
+    """
+    from transformers import AutoConfig
 
     try:
         config = AutoConfig.from_pretrained(name)
     except (OSError, ValueError) as exc:
         raise BaseError(_not_loaded(name, exc)) from exc
-    with torch.device("meta"):
-        model: Any = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    return model
+    if quantised := getattr(config, "quantization_config", None):
+        method = quantised.get("quant_method", "?") if isinstance(quantised, dict) else "?"
+        raise BaseError(
+            f"base {name!r} is quantised already ({method}), and can only be served. Name the base that it "
+            f"was made from; where stage quantize made it, its {artefact.MANIFEST} says which, as "
+            "base_model. Adapters are trained on that one, and served on both"
+        )
+    return config
 
 
 def _llama(plan: Architecture, vocab_size: int, **more: Any) -> Any:
@@ -153,6 +177,18 @@ def save(model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
 
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "model.safetensors").chmod(0o644)
+
+
+def save_all_but_weights(name: str, folder: Path) -> None:
+    """Write the config, tokenizer and template of the base ``name`` to ``folder``, a folder's unchanged."""
+    if not Path(name).is_dir():
+        load_config(name).save_pretrained(folder)
+        load_tokenizer(name).save_pretrained(folder)
+        return
+    for path in sorted(Path(name).iterdir()):
+        weights_or_manifest = path.name.endswith(".index.json") or path.name == artefact.MANIFEST
+        if path.suffix in _SETTINGS and not weights_or_manifest:
+            shutil.copyfile(path, folder / path.name)
 
 
 def rewrite_json(path: Path, changes: dict[str, Any]) -> None:

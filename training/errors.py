@@ -10,6 +10,7 @@
     ├── OutOfMemory      the machine or its GPU has less memory than the run needs
     ├── DiskFull         a checkpoint, the metrics or the artefact could not be written
     ├── ConversionError  a result can't be converted so, or not as exactly as asked
+    ├── QuantizeError    a base can't be quantised so or here, or loses more than is allowed
     ├── RewardError      a reward can't be had: no such function or model, or not one number an answer
     ├── RolloutError     the server that samples answers can't be reached, or gives none
     ├── EndpointError    a served model can't be asked: nothing answers, or in another form
@@ -64,6 +65,10 @@ class DiskFull(TrainingError):
 
 class ConversionError(TrainingError):
     """A result that can't be converted in this way, or loses more than is allowed."""
+
+
+class QuantizeError(TrainingError):
+    """A base that can't be quantised in this way or on this machine, or loses more than is allowed."""
 
 
 class RewardError(TrainingError):

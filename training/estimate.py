@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from training.recipe import OnlineRecipe, Recipe
+from training.recipe import LearningRecipe, OnlineRecipe
 
 _FLOAT = 4  # bytes
 _NF4 = 0.5 + 1 / 64 + 1 / 256 / 16  # bytes: half of one, and scales for 64 weights and for 256 of those
@@ -35,16 +35,16 @@ class Estimate:
 
     def __str__(self) -> str:
         parts = ", ".join(
-            f"{name} {_size(getattr(self, name))}"
+            f"{name} {size(getattr(self, name))}"
             for name in ("weights", "gradients", "optimiser", "activations")
         )
         return (
-            f"{_count(self.trainable)} of {_count(self.parameters)} weights learn; "
-            f"about {_size(self.memory)} of memory at most ({parts})"
+            f"{count(self.trainable)} of {count(self.parameters)} weights learn; "
+            f"about {size(self.memory)} of memory at most ({parts})"
         )
 
 
-def of(model: Any, recipe: Recipe) -> Estimate:
+def of(model: Any, recipe: LearningRecipe) -> Estimate:
     """The estimate for training ``model``, of which the weights that learn are marked, by ``recipe``."""
     in_4_bits = getattr(recipe, "method", "") == "qlora"
     parameters = dict(model.named_parameters())
@@ -67,13 +67,13 @@ def of(model: Any, recipe: Recipe) -> Estimate:
     )
 
 
-def _longest(recipe: Recipe) -> int:
+def _longest(recipe: LearningRecipe) -> int:
     """Tokens of the longest sequence."""
     longest = recipe.data.max_tokens
     return longest + recipe.sampling.max_new_tokens if isinstance(recipe, OnlineRecipe) else longest
 
 
-def _answers(recipe: Recipe) -> int:
+def _answers(recipe: LearningRecipe) -> int:
     """Sequences of a row."""
     return 2 if recipe.stage in ("rm", "dpo") else 1
 
@@ -96,16 +96,18 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _count(number: int) -> str:
+def count(number: int) -> str:
+    """In words, with three digits."""
     for unit, name in ((10**9, " billion"), (10**6, " million")):
         if number >= unit:
             return f"{number / unit:.3g}{name}"
     return f"{number:,}"
 
 
-def _size(count: float) -> str:
+def size(number: float) -> str:
+    """``number`` bytes in the unit that suits it."""
     for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"
+        if number < 1000:
+            return f"{number:.3g} {unit}"
+        number /= 1000
+    return f"{number:.3g} TB"

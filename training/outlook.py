@@ -19,7 +19,18 @@ from training.cpt import stage
 from training.estimate import Estimate, duration
 from training.online import prompts
 from training.prepare import Report
-from training.recipe import CptRecipe, OnlineRecipe, Recipe, RmRecipe, SftRecipe
+from training.quantize import layers, process, rows
+from training.quantize.layers import Shape
+from training.recipe import (
+    CptRecipe,
+    DpoRecipe,
+    LearningRecipe,
+    OnlineRecipe,
+    QuantizeRecipe,
+    Recipe,
+    RmRecipe,
+    SftRecipe,
+)
 from training.run import PARTS
 
 _SIDE = 1024  # of the matrices by which this machine's speed is measured
@@ -31,7 +42,7 @@ class Outlook:
 
     recipe: Recipe
     served: str  # how the result is served, in words
-    estimate: Estimate
+    needs: Estimate | Shape  # what the run needs, or what it makes of its base
     tokens: int | None  # that the run reads; None where its tokenizer is yet to be made
     steps: int | None
     seconds: float | None  # at the speed of plain products of matrices on this machine's CPU, or GPU
@@ -39,7 +50,7 @@ class Outlook:
     @property
     def lines(self) -> list[str]:
         """All of it in words."""
-        found = [f"served: {self.served}", str(self.estimate)]
+        found = [f"served: {self.served}", str(self.needs)]
         if self.tokens is not None and self.seconds is not None:
             found.append(
                 f"{self.steps:,} steps over {self.tokens:,} tokens; {duration(self.seconds)} at the least, "
@@ -56,6 +67,11 @@ def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
         TrainingError: its base or its data are.
     """
     recipe = recipes.load(path, overrides)
+    if isinstance(recipe, QuantizeRecipe):
+        process.refuse_without_packages()
+        shape = layers.shape(recipe)
+        rows.prepared(recipe, report)
+        return Outlook(recipe, served(recipe), shape, None, None, None)
     trackers.require(recipe.trackers)
     needed = estimate.of(_outline(recipe), recipe)
     if isinstance(recipe, OnlineRecipe):  # how long answers will be, nobody knows
@@ -63,12 +79,12 @@ def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
         return Outlook(recipe, served(recipe), needed, None, recipe.train.steps, None)
     if recipe.base is None:
         return Outlook(recipe, served(recipe), needed, None, recipe.train.steps, None)
-    rows = PARTS[recipe.stage][1].prepare(recipe, recipe.base, report).train
+    learned = PARTS[recipe.stage][1].prepare(recipe, recipe.base, report).train
     at_once = recipe.train.batch_rows * recipe.train.accumulate
-    each = rows.tokens / len(rows)  # a row, or a block that is packed of several
-    sequences = float(len(rows))
+    each = learned.tokens / len(learned)  # a row, or a block that is packed of several
+    sequences = float(len(learned))
     if recipe.stage == "cpt":
-        sequences, each = rows.tokens / recipe.data.max_tokens, float(recipe.data.max_tokens)
+        sequences, each = learned.tokens / recipe.data.max_tokens, float(recipe.data.max_tokens)
     steps = recipe.train.steps or math.ceil(math.ceil(sequences / at_once) * recipe.train.epochs)
     tokens = round(steps * at_once * each)
     passes = 4 * needed.parameters + 2 * needed.trainable  # forward, back to the inputs, to the weights
@@ -77,15 +93,14 @@ def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
 
 def served(recipe: Recipe) -> str:
     """How the result of ``recipe`` will be served."""
-    if isinstance(recipe, CptRecipe):
-        if recipe.alias is None:
-            return "a base of its own, by the settings' engine.model"
-        return _adapter(recipe)
+    if isinstance(recipe, CptRecipe) and recipe.alias is None:
+        return "a base of its own, by the settings' engine.model"
+    if isinstance(recipe, QuantizeRecipe):
+        where = "16-bit arithmetic" if recipe.bits == 4 else "16-bit arithmetic on a GPU, not on a CPU"
+        return f"a base of its own, by the settings' engine.model, in {where}, with its base's adapters on it"
     if isinstance(recipe, RmRecipe):
         return "not at all: a reward model scores answers for ppo and grpo"
-    if not isinstance(recipe, SftRecipe):
-        return f"an adapter of rank {recipe.lora.rank}, as it is"
-    if recipe.method in ("lora", "qlora"):
+    if not isinstance(recipe, SftRecipe) or recipe.method in ("lora", "qlora"):
         return _adapter(recipe)
     ways = f"`pointsman convert --to lora` gives {route(recipe, 'lora')}"
     if recipe.method in methods.BASES or recipe.lora:
@@ -93,12 +108,14 @@ def served(recipe: Recipe) -> str:
     return f"not as it is; {ways}"
 
 
-def _adapter(recipe: CptRecipe | SftRecipe) -> str:
-    rank = f" of rank {max([recipe.lora.rank, *recipe.lora.rank_pattern.values()])}" if recipe.lora else ""
-    return f"an adapter{rank}, as it is"
+def _adapter(recipe: CptRecipe | SftRecipe | DpoRecipe | OnlineRecipe) -> str:
+    if recipe.lora is None:
+        return "an adapter, as it is"
+    ranks = [recipe.lora.rank, *getattr(recipe.lora, "rank_pattern", {}).values()]
+    return f"an adapter of rank {max(ranks)}, as it is"
 
 
-def _outline(recipe: Recipe) -> Any:
+def _outline(recipe: LearningRecipe) -> Any:
     """The model without weights, those marked that learn."""
     if isinstance(recipe, SftRecipe):
         return methods.outline(recipe)

@@ -13,7 +13,17 @@ from training import base, prepare_pairs, render, runfolder, sources, turns
 from training import recipe as recipes
 from training.cpt import stage
 from training.online import prompts
-from training.recipe import CptRecipe, GrpoRecipe, PpoRecipe, Recipe, SftRecipe
+from training.quantize import rows as calibration
+from training.recipe import (
+    CptRecipe,
+    DpoRecipe,
+    GrpoRecipe,
+    PpoRecipe,
+    QuantizeRecipe,
+    Recipe,
+    RmRecipe,
+    SftRecipe,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -70,11 +80,15 @@ def preview(
     replayed = recipe.replay.sources if isinstance(recipe, CptRecipe) and recipe.replay else []
     for source in [*recipe.data.sources, *replayed]:
         first = sources.parts(source, recipe.seed)[0]
-        if not isinstance(recipe, CptRecipe | SftRecipe):
+        if isinstance(recipe, RmRecipe | DpoRecipe):
             yield from _preferences(recipe, first, rows, tokenizer)
             continue
-        for number, row in enumerate(islice(sources.read(first, recipe.stage), rows), 1):
-            ids, mask = render.tokens(tokenizer, row, recipe.stage)
+        stage: render.Stage = "sft" if isinstance(recipe, SftRecipe) else "cpt"
+        for number, row in enumerate(islice(sources.read(first, stage), rows), 1):
+            if isinstance(recipe, QuantizeRecipe):
+                ids, mask = calibration.tokens(tokenizer, row)
+            else:
+                ids, mask = render.tokens(tokenizer, row, stage)
             yield PreviewRow(
                 source.label, number, tuple(_spans(tokenizer, ids, mask)), len(ids) > recipe.data.max_tokens
             )

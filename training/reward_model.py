@@ -100,6 +100,7 @@ def new(name: str, pad: int, seed: int) -> PreTrainedModel:
     import torch
     from transformers import AutoModelForSequenceClassification, set_seed
 
+    base.load_config(name)  # it refuses a base that can't be trained on
     set_seed(seed)
     try:
         model: Any = AutoModelForSequenceClassification.from_pretrained(

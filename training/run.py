@@ -11,11 +11,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-<<<<<<< HEAD
-from training import dpo, faults, likelihood, preference, reward, rm, runfolder, sft, supervised
-=======
 from training import (
-    cpt,
     dpo,
     faults,
     likelihood,
@@ -28,7 +24,6 @@ from training import (
     supervised,
     trackers,
 )
->>>>>>> evaluation
 from training import recipe as recipes
 from training.cpt import learning, stage
 from training.prepare import Report
@@ -66,7 +61,7 @@ def train(
             return run.artefact
         _set_threads()
         quieten()
-        if not run.keeper:
+        if not run.keeper or isinstance(recipe, recipes.QuantizeRecipe):
             return _trained(recipe, run, report)
         with trackers.following(recipe, run) as followed:
             return _trained(recipe, followed, report)
@@ -85,6 +80,10 @@ def _trained(recipe: recipes.Recipe, run: runfolder.RunFolder, report: Report) -
         from training import grpo
 
         return grpo.train(recipe, run, report)
+    if recipe.stage == "quantize":
+        from training.quantize import stage as quantize
+
+        return quantize.train(recipe, run, report)
     return supervised.train(*PARTS[recipe.stage], recipe, run, report)
 
 

@@ -7,11 +7,8 @@
       data.json        sha256 of each source's rows
       metrics.jsonl    one line a log step, one an evaluation
       curves.png
-<<<<<<< HEAD
       gain.md          cpt: what each held-out text has gained or lost; the numbers in gain.json, gain.png
-=======
       tensorboard/     only with the tracker of that name
->>>>>>> evaluation
       tokenizer/       only where the recipe makes one
       within-bound.safetensors   cpt with a bound: the weights of the last evaluation within it
       checkpoints/     checkpoint-<step>/, the last two; each is whole once it holds the file `complete`

@@ -64,12 +64,7 @@ if [[ $("$venv/bin/uv" --version 2>/dev/null) != "uv $UV_VERSION"* ]]; then
         fail "pip could not install uv: see its message above (is the package index reachable?)"
 fi
 
-pip_setting() { "$venv/bin/python" -m pip config get "global.$1" 2>/dev/null || true; }
-export UV_FIND_LINKS=${UV_FIND_LINKS:-${PIP_FIND_LINKS:-$(pip_setting find-links)}}
-index=${UV_DEFAULT_INDEX:-${PIP_INDEX_URL:-$(pip_setting index-url)}}
-[[ -z $index ]] || export UV_DEFAULT_INDEX=$index
-export UV_HTTP_TIMEOUT=${UV_HTTP_TIMEOUT:-180} VIRTUAL_ENV=$venv
-uv=("$venv/bin/uv" pip install --python "$venv/bin/python")
+source "$root/deploy/env/uv.sh"
 
 source=()
 if [[ $accel == cpu ]]; then
@@ -84,5 +79,8 @@ say "after the last download their byte code is made, which says nothing for hal
 "${uv[@]}" --compile-bytecode --no-deps "${source[@]}" --requirement "$lock" ||
     fail "the packages could not be installed: see uv's message above"
 "${uv[@]}" --quiet --no-deps --no-build-isolation --editable "$root"
+"$root/deploy/env/make-quantize.sh" ||
+    say "GPTQModel could not be installed (see above): the stage quantize will not run, all else will." \
+        "Once that is mended: make env-quantize"
 touch "$stamp"
 say "ready: .venv/bin/pointsman"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Write deploy/env/cpu.txt and cuda.txt from pyproject.toml; versions that still fit stay as they are.
+# Write cpu.txt, cuda.txt and quantize.txt here from pyproject.toml; versions that still fit stay as they are.
 #   deploy/env/make-locks.sh [--upgrade | --upgrade-package NAME]
 # Resolved for Python 3.11; the same pins fit 3.12. The CPU lock needs a source of torch's CPU build.
 set -euo pipefail
@@ -12,4 +12,13 @@ cpu=(--extra cpu --override deploy/env/overrides-cpu.txt --output-file deploy/en
 
 "${uv[@]}" "${cpu[@]}" 2>/dev/null || "${uv[@]}" "${cpu[@]}" --torch-backend cpu
 "${uv[@]}" --extra cuda --python-platform x86_64-manylinux_2_28 --output-file deploy/env/cuda.txt
-echo "make lock: deploy/env/cpu.txt and deploy/env/cuda.txt are written; 'make env' installs them"
+
+# What GPTQModel needs beyond the others is installed apart, on either kind of machine: see make-quantize.sh.
+all=$(mktemp)
+trap 'rm -f "$all"' EXIT
+cat deploy/env/cpu.txt deploy/env/quantize.txt >"$all"
+quantize=(--extra cpu --extra quantize --constraint deploy/env/cpu.txt --override deploy/env/overrides-cpu.txt
+    --output-file "$all")
+"${uv[@]}" "${quantize[@]}" 2>/dev/null || "${uv[@]}" "${quantize[@]}" --torch-backend cpu
+awk -F== 'NR == FNR { locked[$1]; next } !($1 in locked)' deploy/env/cpu.txt "$all" >deploy/env/quantize.txt
+echo "make lock: cpu.txt, cuda.txt and quantize.txt in deploy/env are written; 'make env' installs them"

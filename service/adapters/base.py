@@ -15,6 +15,7 @@ from pointsman.artefact import (
     ArtefactError,
     BaseIdentity,
     identify_base,
+    read_manifest,
     write_atomically,
 )
 from service.adapters.weights import WeightsError, read_header
@@ -22,6 +23,8 @@ from service.errors import AdapterConflict
 from service.settings import EngineSettings
 
 _WEIGHT = ".weight"
+_PACKED = ".qweight"  # of a layer in GPTQ's form, (in × bits / 32, out)
+_QUANTIZED = "quantize"  # the stage of a base's manifest
 _EMBEDDINGS = ("embed_tokens", "lm_head")  # no adapter on these is served: see :func:`read_base`
 _CACHE = "base.json"
 
@@ -31,7 +34,7 @@ class Base:
     """What an adapter is compared with."""
 
     name: str  # as the settings have it
-    identity: BaseIdentity
+    identity: BaseIdentity  # of the base that adapters for it are trained on
     modules: Mapping[str, tuple[int, int]]  # linear layer → (out, in)
 
 
@@ -60,24 +63,46 @@ def read_base(settings: EngineSettings, state: Path) -> Base:
     """The base of the settings; hashes every byte of it once and remembers that in the folder ``state``.
 
     Embeddings are left out of the modules: in a base with tied embeddings one matrix stands for two, and
-    PEFT and vLLM do not agree on what an adapter on it means.
+    PEFT and vLLM do not agree on what an adapter on it means. A base that stage quantize has made goes by the
+    weights of the one that it was made from, as adapters are trained on those.
 
     Raises:
         AdapterConflict: the base can't be read here.
     """
     folder = settings.folder or _in_hub_cache(settings.model)
     try:
-        modules = {
-            name.removesuffix(_WEIGHT): (tensor.shape[0], tensor.shape[1])
+        tensors = {
+            name: tensor.shape
             for path in sorted(folder.glob(BASE_WEIGHTS_PATTERN))
             for name, tensor in read_header(path).items()
-            if name.endswith(_WEIGHT) and len(tensor.shape) == 2
+            if len(tensor.shape) == 2
         }
         identity = _identity(folder, state / _CACHE)
+        modules = {
+            name.removesuffix(_WEIGHT): (out, into)
+            for name, (out, into) in tensors.items()
+            if name.endswith(_WEIGHT)
+        } | _packed(tensors, folder)
     except (ArtefactError, WeightsError, OSError) as exc:
         raise AdapterConflict(f"the base {settings.model} can't be read: {exc}") from exc
     linear = {name: shape for name, shape in modules.items() if name.rsplit(".", 1)[-1] not in _EMBEDDINGS}
     return Base(settings.model, identity, linear)
+
+
+def _packed(tensors: Mapping[str, tuple[int, ...]], folder: Path) -> dict[str, tuple[int, int]]:
+    """The layers in GPTQ's form, layer → (out, in)."""
+    packed = {name: shape for name, shape in tensors.items() if name.endswith(_PACKED)}
+    if not packed:
+        return {}
+    try:
+        config = json.loads((folder / "config.json").read_bytes())
+        bits = int(config["quantization_config"]["bits"])
+        return {name.removesuffix(_PACKED): (out, rows * 32 // bits) for name, (rows, out) in packed.items()}
+    except (ValueError, KeyError, TypeError, ZeroDivisionError) as exc:
+        raise ArtefactError(
+            f"{folder}/config.json: the weights are in GPTQ's form, and quantization_config does not say in "
+            "how many bits"
+        ) from exc
 
 
 def _in_hub_cache(model: str) -> Path:
@@ -103,7 +128,18 @@ def _identity(folder: Path, cache: Path) -> BaseIdentity:
     except (OSError, ValueError, KeyError, TypeError, ValidationError):
         pass
     identity = identify_base(folder)
+    if (origin := _origin(folder)) is not None:
+        identity = identity.model_copy(update={"weights": origin.weights})
     cache.parent.mkdir(parents=True, exist_ok=True)
     content = {"files": stamps, "identity": identity.model_dump()}
     write_atomically(cache, json.dumps(content, indent=2).encode())
     return identity
+
+
+def _origin(folder: Path) -> BaseIdentity | None:
+    """The base that the one in ``folder`` was quantised from; None where it was not, or nobody knows."""
+    try:
+        manifest = read_manifest(folder)
+    except ArtefactError:
+        return None
+    return manifest.base if manifest.stage == _QUANTIZED else None

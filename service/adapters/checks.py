@@ -120,6 +120,8 @@ def _file_problems(folder: Path, root: Path) -> list[str]:
 
 
 def _unserved(manifest: Manifest) -> str:
+    if manifest.method == "gptq":
+        return "method is gptq, whose result is a base of its own, not an adapter: serve it as engine.model"
     what = "a base of its own, not an adapter" if manifest.method in ("full", "freeze") else "no plain LoRA"
     return (
         f"method is {manifest.method}, whose result is {what}; `pointsman convert` makes one that is served, "

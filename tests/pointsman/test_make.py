@@ -11,7 +11,7 @@ import pytest
 
 from tests.pointsman.conftest import ROOT
 
-TOOLS = ("bash", "uname", "dirname", "df", "tail", "tr", "grep", "rm")
+TOOLS = ("bash", "uname", "dirname", "df", "tail", "tr", "grep", "rm", "mv", "mkdir", "touch")
 
 
 @pytest.fixture
@@ -76,6 +76,43 @@ def test_too_little_disk_is_said_before_anything_is_downloaded(machine: Path) ->
 
 def test_an_accelerator_that_is_none_is_refused(machine: Path) -> None:
     assert refusal(machine, "tpu") == "make env: ACCEL=tpu is not known; use ACCEL=cpu or ACCEL=cuda"
+
+
+def quantize(machine: Path) -> subprocess.CompletedProcess[str]:
+    """GPTQModel's installation, in an environment whose uv does what ``.venv/bin/uv`` is given to do."""
+    return subprocess.run(
+        [machine / "deploy" / "env" / "make-quantize.sh"],
+        env={"PATH": str(machine / "bin"), "UV_DEFAULT_INDEX": "none"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_gptqmodel_is_replaced_whole_or_not_at_all(machine: Path) -> None:
+    assert "there is no environment yet: make env" in quantize(machine).stderr
+    old = machine / ".venv" / "quantize" / "gptqmodel"
+    old.mkdir(parents=True)
+    (machine / ".venv" / "bin").mkdir()
+    command(machine, "../.venv/bin/python", "exit 1")
+    grow = 'while [ "$1" != --target ]; do shift; done; mkdir -p "$2"; touch "$2/new"'
+    command(machine, "../.venv/bin/uv", f"{grow}; echo no compiler >&2; exit 2")
+    refused = quantize(machine)
+    assert (refused.returncode, refused.stderr) == (2, "no compiler\n")
+    assert [path.name for path in (machine / ".venv").iterdir() if "quantize" in path.name] == ["quantize"]
+    assert old.is_dir()
+    command(machine, "../.venv/bin/uv", grow)
+    assert quantize(machine).returncode == 0
+    assert [path.name for path in (machine / ".venv" / "quantize").iterdir()] == ["new"]
+
+
+def test_what_gptqmodel_needs_is_locked_apart() -> None:
+    cpu, cuda, apart = (
+        {line.partition("==")[0] for line in (ROOT / "deploy" / "env" / name).read_text("utf-8").splitlines()}
+        for name in ("cpu.txt", "cuda.txt", "quantize.txt")
+    )
+    assert "gptqmodel" in apart
+    assert not apart & (cpu | cuda)
 
 
 def test_the_locks_pin_one_vllm_and_name_no_host() -> None:

@@ -11,6 +11,7 @@ from tests.training.continued import Continued, replay
 from training import outlook, sources
 from training import recipe as recipes
 from training.errors import BadRows, SourceError
+from training.estimate import Estimate
 from training.recipe import CptRecipe, FileSource
 from training.sources import parts
 
@@ -133,7 +134,9 @@ def test_it_is_said_before_a_run_what_it_needs_and_how_its_result_is_served(cont
     frozen = {"method": "freeze", "freeze": {"learn_last": 1}}
     some = outlook.check(continued(**frozen), (), quiet)
     more = outlook.check(continued(**frozen, unfreeze=[{"step": 2, "learn": "."}]), (), quiet)
-    assert some.estimate.trainable < more.estimate.trainable == more.estimate.parameters
+    assert isinstance(some.needs, Estimate)
+    assert isinstance(more.needs, Estimate)
+    assert some.needs.trainable < more.needs.trainable == more.needs.parameters
     assert some.served == "a base of its own, by the settings' engine.model"
     adapter = outlook.check(continued(method="lora", alias="tiny", lora={"rank": 4}), (), quiet)
     assert adapter.served == "an adapter of rank 4, as it is"

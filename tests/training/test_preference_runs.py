@@ -18,6 +18,9 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from pointsman import artefact
 from pointsman.document import DocumentError
+from service.adapters.base import read_base
+from service.adapters.checks import check
+from service.settings import EngineSettings
 from tests.training.conftest import Recipe
 from tests.training.preferences import LABELS, PAIRS, loaded, pair
 from tests.training.test_resume import command, untimed
@@ -54,11 +57,15 @@ def conversation(row: dict[str, Any], answer: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_every_loss_parts_good_answers_from_bad_ones(loss: str, recipe: Recipe, tmp_path: Path) -> None:
+def test_every_loss_parts_good_answers_from_bad_ones(
+    loss: str, recipe: Recipe, base: Path, tmp_path: Path
+) -> None:
     path = dpo(recipe, loss=loss, **LOSSES[loss], **{"train.steps": 3, "train.evaluate_every": 2})
     made = run.train(path, runs=tmp_path / "a", report=quiet)
     assert {entry.name for entry in made.iterdir()} == {artefact.WEIGHTS, artefact.CONFIG, artefact.MANIFEST}
     assert all("lora_" in name for name in load_file(made / artefact.WEIGHTS))
+    served = read_base(EngineSettings(model=str(base), model_name="demo"), tmp_path / "state")
+    assert check(made.parent, made.name, served, 64).version == artefact.version_of(made)
     manifest = artefact.read_manifest(made)
     found = manifest.metrics
     assert manifest.stage == "dpo"

@@ -3,7 +3,7 @@
 from training.recipe.cpt import Architecture, CptRecipe, Probe, Release, Replay, TokenizerPlan, Vocabulary
 from training.recipe.dpo import DpoRecipe
 from training.recipe.grpo import GrpoRecipe
-from training.recipe.loading import STAGES, Recipe, SupervisedRecipe, load
+from training.recipe.loading import STAGES, LearningRecipe, Recipe, SupervisedRecipe, load
 from training.recipe.methods import (
     Freeze,
     Method,
@@ -26,6 +26,7 @@ from training.recipe.online import (
 )
 from training.recipe.parts import (
     Data,
+    DataRecipe,
     FileSource,
     GeneratorSource,
     Lora,
@@ -34,20 +35,24 @@ from training.recipe.parts import (
     StageRecipe,
 )
 from training.recipe.ppo import Kl, PpoOptimisation, PpoRecipe, Pretraining, ValueHead
+from training.recipe.quantize import Calibration, QuantizeRecipe
 from training.recipe.rm import RmRecipe
 from training.recipe.sft import SftRecipe
 
 __all__ = [
     "STAGES",
     "Architecture",
+    "Calibration",
     "CptRecipe",
     "Data",
+    "DataRecipe",
     "DpoRecipe",
     "FileSource",
     "Freeze",
     "GeneratorSource",
     "GrpoRecipe",
     "Kl",
+    "LearningRecipe",
     "Lora",
     "Method",
     "ModelReward",
@@ -65,6 +70,7 @@ __all__ = [
     "PromptTuning",
     "Prompts",
     "Qlora",
+    "QuantizeRecipe",
     "Recipe",
     "Release",
     "Replay",

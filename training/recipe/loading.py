@@ -15,11 +15,13 @@ from training.recipe.cpt import CptRecipe
 from training.recipe.dpo import DpoRecipe
 from training.recipe.grpo import GrpoRecipe
 from training.recipe.ppo import PpoRecipe
+from training.recipe.quantize import QuantizeRecipe
 from training.recipe.rm import RmRecipe
 from training.recipe.sft import SftRecipe
 
 SupervisedRecipe = CptRecipe | SftRecipe | RmRecipe | DpoRecipe
-Recipe = SupervisedRecipe | PpoRecipe | GrpoRecipe
+LearningRecipe = SupervisedRecipe | PpoRecipe | GrpoRecipe
+Recipe = LearningRecipe | QuantizeRecipe
 STAGES: dict[str, type[Recipe]] = {
     "cpt": CptRecipe,
     "sft": SftRecipe,
@@ -27,6 +29,7 @@ STAGES: dict[str, type[Recipe]] = {
     "dpo": DpoRecipe,
     "ppo": PpoRecipe,
     "grpo": GrpoRecipe,
+    "quantize": QuantizeRecipe,
 }
 
 

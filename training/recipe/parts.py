@@ -113,14 +113,29 @@ class Lora(Document):
     dropout: float = Field(default=0.0, ge=0, lt=1, description="share of the update's input left out")
 
 
-class StageRecipe(Document):
-    """What every stage's recipe has."""
+class DataRecipe(Document):
+    """What the recipe of every stage that reads rows has."""
 
     formats: ClassVar[tuple[str, ...]] = ("text", "messages", "alpaca", "sharegpt")  # it can learn from
 
     name: Name = Field(description="the run's folder is runs/<name>")
     seed: int = Field(default=0, ge=0, description="decides the data, their order and the first weights")
     data: Data
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        for i, source in enumerate(self.data.sources):
+            if isinstance(source, FileSource) and source.format not in self.formats:
+                raise ValueError(
+                    f"data.sources.{i}.format: this stage reads {', '.join(self.formats)}, "
+                    f"found {source.format!r}"
+                )
+        return self
+
+
+class StageRecipe(DataRecipe):
+    """What the recipe of every stage that learns from rows has."""
+
     train: Optimisation
     trackers: list[Tracker] = Field(
         default_factory=list,
@@ -136,13 +151,3 @@ class StageRecipe(Document):
     def paged(self) -> bool:
         """Whether the optimiser's state may move to the CPU where a GPU's memory is short."""
         return False
-
-    @model_validator(mode="after")
-    def _readable(self) -> Self:
-        for i, source in enumerate(self.data.sources):
-            if isinstance(source, FileSource) and source.format not in self.formats:
-                raise ValueError(
-                    f"data.sources.{i}.format: this stage reads {', '.join(self.formats)}, "
-                    f"found {source.format!r}"
-                )
-        return self

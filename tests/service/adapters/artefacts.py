@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pointsman.artefact import CONFIG, WEIGHTS, Manifest, identify_base, write_manifest
 
-HIDDEN, INNER, RANK = 8, 12, 4
+HIDDEN, INNER, RANK = 8, 16, 4
 LAYERS = {  # module → (out, in)
     "model.layers.0.self_attn.q_proj": (HIDDEN, HIDDEN),
     "model.layers.0.mlp.up_proj": (INNER, HIDDEN),
@@ -54,6 +54,20 @@ def write_base(folder: Path, seed: int = 0) -> Path:
     return folder
 
 
+def write_quantized_base(folder: Path, origin: Path, bits: int = 4) -> Path:
+    """The base in ``origin`` as stage quantize makes it: its layers packed, and a manifest that names it."""
+    write_base(folder)
+    tensors: Tensors = {}
+    for name, (out, into) in LAYERS.items():
+        tensors[f"{name}.qweight"] = np.zeros((into * bits // 32, out), dtype="<i4")
+    write_safetensors(folder / "model.safetensors", tensors, "I32")
+    config = {"model_type": "llama", "quantization_config": {"quant_method": "gptq", "bits": bits}}
+    (folder / "config.json").write_text(json.dumps(config), "utf-8")
+    manifest = _manifest(origin, seed=0)
+    write_manifest(folder, manifest.model_copy(update={"stage": "quantize", "method": "gptq"}))
+    return folder
+
+
 def lora(seed: int = 0, rank: int = RANK) -> Tensors:
     """The matrices of an adapter on every layer."""
     rng = np.random.default_rng(seed)
@@ -88,7 +102,12 @@ def write_adapter(
         "rank_pattern": {},
     }
     (folder / CONFIG).write_text(json.dumps(settings | dict(config or {})), "utf-8")
-    whole = Manifest(
+    write_manifest(folder, _manifest(base, seed).model_copy(update=dict(manifest or {})))
+    return folder
+
+
+def _manifest(base: Path, seed: int) -> Manifest:
+    return Manifest(
         alias="support",
         stage="sft",
         base_model="base",
@@ -101,5 +120,3 @@ def write_adapter(
         metrics={"eval_loss": 1.5},
         created="2026-01-01T00:00:00Z",
     )
-    write_manifest(folder, whole.model_copy(update=dict(manifest or {})))
-    return folder

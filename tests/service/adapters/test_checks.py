@@ -15,7 +15,14 @@ from service.adapters.base import Base, read_base
 from service.adapters.checks import check, check_alias
 from service.errors import AdapterConflict, AdapterRejected
 from service.settings import EngineSettings
-from tests.service.adapters.artefacts import RANK, lora, write_adapter, write_base, write_safetensors
+from tests.service.adapters.artefacts import (
+    RANK,
+    lora,
+    write_adapter,
+    write_base,
+    write_quantized_base,
+    write_safetensors,
+)
 
 Q = "base_model.model.model.layers.0.self_attn.q_proj"
 
@@ -61,6 +68,29 @@ def test_a_method_that_is_not_served_names_the_way_there(root: Path, base: Base,
     assert "is a base of its own, not an adapter" in problems(root, base)[0]
     write_adapter(root / "support", base_folder, manifest={"method": "qlora"})
     assert check(root, "support", base, 16).manifest.method == "qlora"
+
+
+def test_an_adapter_serves_on_the_base_that_its_own_was_quantised_to(
+    root: Path, base: Base, base_folder: Path, tmp_path: Path
+) -> None:
+    engine = EngineSettings(model=str(write_quantized_base(tmp_path / "small", base_folder)), model_name="q")
+    small = read_base(engine, tmp_path / "state-2")
+    assert small.modules == base.modules
+    write_adapter(root / "support", base_folder)
+    assert check(root, "support", small, 16) == check(root, "support", base, 16)
+    write_adapter(root / "support", write_base(tmp_path / "other", seed=1))
+    assert "it was trained on another base" in problems(root, small)[0]
+    (tmp_path / "small" / "tokenizer.json").write_text("{}\n", "utf-8")
+    assert "another tokenizer.json" in problems(root, read_base(engine, tmp_path / "state-2"))[1]
+
+
+def test_a_quantised_base_is_no_adapter_and_says_its_bits(root: Path, base: Base, tmp_path: Path) -> None:
+    write_adapter(root / "support", tmp_path / "base", manifest={"method": "gptq"})
+    assert "a base of its own, not an adapter: serve it as engine.model" in problems(root, base)[0]
+    small = write_quantized_base(tmp_path / "small", tmp_path / "base")
+    (small / "config.json").write_text("{}", "utf-8")
+    with pytest.raises(AdapterConflict, match="does not say in how many bits"):
+        read_base(EngineSettings(model=str(small), model_name="q"), tmp_path / "state-2")
 
 
 @pytest.mark.parametrize("dtype", ["F16", "BF16", "F64"])

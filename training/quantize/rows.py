@@ -1,0 +1,95 @@
+"""The rows that a base is calibrated and measured on, as tokens: those that it is served with.
+
+A conversation is rendered by the base's chat template as in sft, a text cut into sequences as in cpt.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from training import logprobs, render, sources
+from training.errors import BadRow, BadRows
+from training.formats import Row
+from training.prepare import Encoded, Prepared, Report, collect, worker_tokenizer
+from training.recipe import QuantizeRecipe
+from training.token_rows import TokenRows
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+def prepared(recipe: QuantizeRecipe, report: Report) -> Prepared[TokenRows]:
+    """The recipe's rows, shuffled, ``validation_rows`` of them kept; those to calibrate with come first.
+
+    Raises:
+        SourceError, BadRows: the data can't be used.
+        NothingToLearn: fewer than two rows are left.
+    """
+    encode = partial(_encode, folder=recipe.base, max_tokens=recipe.data.max_tokens)
+    found = collect(recipe, encode, report)
+    rows = found.parted(TokenRows.join(found.parts), recipe)
+    return replace(rows, train=rows.train.take(np.arange(min(recipe.data.calibration_rows, len(rows.train)))))
+
+
+def tokens(tokenizer: PreTrainedTokenizerBase, row: Row) -> tuple[list[int], list[int]]:
+    """Token ids (T) of ``row``, and which of them the assistant says (T), all of a text.
+
+    Raises:
+        BadRows: the chat template can't render it.
+    """
+    return render.tokens(tokenizer, row, "sft" if row.text is None else "cpt")
+
+
+def sequences(rows: TokenRows) -> list[list[int]]:
+    """Each row's token ids."""
+    return [part.tolist() for part in np.split(rows.ids, np.cumsum(rows.lengths)[:-1])]
+
+
+def perplexities(model: Any, rows: TokenRows, pad: int) -> dict[str, float]:
+    """Perplexity on ``rows``: of all tokens, and of those that the assistant says, where it is marked."""
+    found = logprobs.each(model, rows, pad)
+    predicted = np.ones(rows.tokens, np.bool_)
+    predicted[rows.starts] = False  # nothing predicts a row's first token
+    answered = predicted & rows.loss_mask
+    perplexity = {"perplexity": math.exp(-float(found[predicted].mean()))}
+    if answered.any() and (answered != predicted).any():
+        perplexity["answer_perplexity"] = math.exp(-float(found[answered].mean()))
+    return perplexity
+
+
+def _encode(part: sources.Part, folder: str, max_tokens: int) -> Encoded[TokenRows] | BadRows:
+    tokenizer = worker_tokenizer(folder)
+    try:
+        rows = sources.read(part, "cpt")
+    except BadRows as exc:
+        return exc
+    all_ids: list[int] = []
+    all_masks: list[int] = []
+    lengths: list[int] = []
+    dropped: dict[str, int] = {}
+    bad: list[BadRow] = []
+    for row in rows:
+        try:
+            ids, mask = tokens(tokenizer, row)
+        except BadRows as exc:
+            bad += exc.rows
+            continue
+        if len(ids) > max_tokens and row.text is None:
+            why = f"longer than max_tokens ({max_tokens})"
+            dropped[why] = dropped.get(why, 0) + 1
+            continue
+        cut = [min(max_tokens, len(ids) - at) for at in range(0, len(ids), max_tokens)]
+        if cut[-1] == 1:  # one token alone predicts nothing
+            ids, mask, cut = ids[:-1], mask[:-1], cut[:-1]
+        all_ids += ids
+        all_masks += mask
+        lengths += cut
+    if bad:
+        return BadRows(bad)
+    kept = TokenRows(np.array(all_ids, np.int32), np.array(all_masks, np.bool_), np.array(lengths, np.int64))
+    return Encoded(kept, sources.digest(rows), dropped, 0)
