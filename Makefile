@@ -2,15 +2,19 @@
 #   ACCEL=cuda   a machine with an NVIDIA GPU (default: cpu); an environment is for one of the two
 #   CONFIG=FILE  what `make up` serves (default: the demo)
 #   PORT=N       where `make up` listens (default: what the config says)
+#   INTENTS=DIR  clinc150/{train,val,test}.jsonl and banking77/{train,test}.jsonl, for `make bench-router`
+#   CORE=N       the core that `make bench-router` runs on
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 ACCEL ?= cpu
 CONFIG ?= deploy/demo/pointsman.yaml
 PORT ?=
+INTENTS ?= $(or $(POINTSMAN_DATA),../shared/data)/intents
+CORE ?= 0
 BIN := .venv/bin
 STAMP := .venv/.made-for-$(ACCEL)
 
-.PHONY: help env env-quantize up test check format lock clean
+.PHONY: help env env-quantize up test bench-router check format lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -27,6 +31,10 @@ up: env  ## serve the demo on 127.0.0.1:8000 until Ctrl-C
 
 test: env  ## the whole suite; vLLM is started once
 	@$(BIN)/python -m pytest
+
+bench-router: env  ## the router beside its peers on one core, some minutes; writes docs/bench-router.md
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 taskset -c $(CORE) \
+		$(BIN)/python -m deploy.bench.router --data $(INTENTS) --out docs/bench-router.md
 
 check: env  ## lint, format, strict types, the import rules
 	$(BIN)/ruff check .

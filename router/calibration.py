@@ -1,7 +1,8 @@
 """Cross-fitted scores → temperature, gate and threshold: what turns scores into probabilities and decisions.
 
 Probabilities are calibrated for requests of which ``OUTSIDE_SHARE`` belong to no intent, whatever the
-share of such examples is.
+share of such examples is. Examples out of scope are mostly far from every intent; rows in scope whose intent
+was held out ("strangers") stand in for those that are near.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from router.examples import OUT_OF_SCOPE
 Mask = NDArray[np.bool_]
 
 OUTSIDE_SHARE = 0.2  # of the requests in service that belong to no intent, reckoned with
+STRANGERS = 0.1  # of these, that strangers stand in for; all, where there are fewer examples than
+FEWEST_OUTSIDE = 10
 WRONG_COST = 2.0  # of a wrong route, where abstaining on a request that has a route costs 1
 _ALIKE = 1.02  # costs within this factor of the least are no reason to prefer a threshold
 THRESHOLDS = np.linspace(0.2, 0.8, 61)  # that are tried
@@ -31,6 +34,7 @@ class Scores:
     signals: Floats  # (M, S)
     labels: Labels  # (M,)
     folds: Labels  # (M,)
+    strange: Mask  # (M,) in scope, but called out of it as its intent was held out
 
     @classmethod
     def concatenate(cls, parts: Sequence[Scores]) -> Scores:
@@ -40,11 +44,18 @@ class Scores:
             np.concatenate([part.signals for part in parts]),
             np.concatenate([part.labels for part in parts]),
             np.concatenate([part.folds for part in parts]),
+            np.concatenate([part.strange for part in parts]),
         )
 
     def where(self, chosen: Mask | Labels | slice) -> Scores:
         """The ``chosen`` rows, by mask, index or slice."""
-        return Scores(self.logits[chosen], self.signals[chosen], self.labels[chosen], self.folds[chosen])
+        return Scores(
+            self.logits[chosen],
+            self.signals[chosen],
+            self.labels[chosen],
+            self.folds[chosen],
+            self.strange[chosen],
+        )
 
 
 @dataclass(frozen=True)
@@ -62,7 +73,7 @@ class Calibration:
 
 def calibrate(scores: Scores) -> Calibration:
     """Temperature, gate and threshold from ``scores``, in that order."""
-    weight = _weights(scores.labels)
+    weight = _weights(scores)
     inside = scores.labels != OUT_OF_SCOPE
     temperature, _ = fit_temperature(scores.logits[inside, :-1], scores.labels[inside])
     gate = Gate.fit(scores.signals, inside, weight)
@@ -96,9 +107,15 @@ def choose_threshold(confidences: Floats, labels: Labels, weight: Floats) -> flo
     return float(least[len(least) // 2])
 
 
-def _weights(labels: Labels) -> Floats:
+def _weights(scores: Scores) -> Floats:
     """``(M,)`` weights, of mean 1, under which ``OUTSIDE_SHARE`` of the rows are out of scope."""
-    inside = labels != OUT_OF_SCOPE
-    within, without = max(1, inside.sum()), max(1, (~inside).sum())
-    weight = np.where(inside, (1 - OUTSIDE_SHARE) / within, OUTSIDE_SHARE / without)
+    inside = scores.labels != OUT_OF_SCOPE
+    known = ~inside & ~scores.strange
+    counts = [max(1, int(mask.sum())) for mask in (inside, known, scores.strange)]
+    strangers = STRANGERS if scores.strange.any() else 0.0
+    if counts[1] < FEWEST_OUTSIDE:
+        strangers = scores.strange.sum() / (counts[1] + counts[2])
+    shares = (1 - OUTSIDE_SHARE, OUTSIDE_SHARE * (1 - strangers), OUTSIDE_SHARE * strangers)
+    each = [share / count for share, count in zip(shares, counts, strict=True)]
+    weight = np.select([inside, known], each[:2], each[2])
     return np.asarray(weight / weight.mean())

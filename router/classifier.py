@@ -13,6 +13,7 @@ Three parts, each fitted (by :mod:`router.fitting`) on what the one before says 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,9 @@ _LONGEST_STEP = 2.0  # of any weight of the gate at a time, so that Newton's met
 _LEAST_SPREAD = 1e-6  # of a row's label, so that the gate's curvature never vanishes
 _FREE = 1e-9  # penalty of the gate's bias
 _TEMPERATURE_ROWS = 3_000  # at most, that a temperature is fitted on
+_HOTTEST = 3.0  # logarithm of a temperature, at most, and of its inverse
+_GOLDEN = (5**0.5 - 1) / 2
+_PRECISE = 1e-3  # logarithm of a temperature
 _FEWEST_OUTSIDE = 5  # examples out of scope that make a class of their own
 
 
@@ -119,17 +123,35 @@ def fit_temperature(logits: Floats, classes: Labels) -> tuple[float, float]:
     ``logits`` ``(N, C)`` are of rows that were not fitted on. Rows whose class was not there to be learned
     say nothing of the temperature and are left out.
     """
-    from scipy.optimize import minimize_scalar
-    from scipy.special import log_softmax
-
     rows = np.flatnonzero(logits[np.arange(len(classes)), classes] > NEVER)
     if len(rows) == 0:
         return 1.0, float(np.log(logits.shape[1]))
     rows = rows[:: -(-len(rows) // _TEMPERATURE_ROWS)]
     logits, own = logits[rows], (np.arange(len(rows)), classes[rows])
+    logits = logits - logits.max(axis=1, keepdims=True)
 
     def loss(log_temperature: float) -> float:
-        return -float(log_softmax(logits / np.exp(log_temperature), axis=1)[own].mean())
+        scaled = logits / np.exp(log_temperature)
+        return float((np.log(np.exp(scaled).sum(axis=1)) - scaled[own]).mean())
 
-    found = minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded")
-    return float(np.exp(found.x)), float(found.fun)
+    best, least = _least(loss, -_HOTTEST, _HOTTEST)
+    return float(np.exp(best)), least
+
+
+def _least(loss: Callable[[float], float], low: float, high: float) -> tuple[float, float]:
+    """Where between the bounds ``loss``, which falls and then rises, is least, and how much that is.
+
+    Golden-section search; scipy's takes half a second to import.
+    """
+    points = [high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)]
+    values = [loss(point) for point in points]
+    while high - low > _PRECISE:
+        if values[0] < values[1]:
+            high, points[1], values[1] = points[1], points[0], values[0]
+            points[0] = high - _GOLDEN * (high - low)
+            values[0] = loss(points[0])
+        else:
+            low, points[0], values[0] = points[0], points[1], values[1]
+            points[1] = low + _GOLDEN * (high - low)
+            values[1] = loss(points[1])
+    return points[int(values[1] < values[0])], min(values)

@@ -55,14 +55,16 @@ class Encoder:
     def __init__(
         self, model: SentenceTransformer, name: str, folder: Path | None = None, threads: int = 1
     ) -> None:
-        self._model = model
+        from router.depths import deepened
+
+        self._model = model = deepened(model)
         self.name = name
-        weights = _identity(model)
+        weights = content_hash(model)
         self._session = open_session(model, name, weights, folder, threads)
         path = "torch" if self._session is None else PATH
         self._identity = hashlib.sha256(f"{weights} {path}".encode()).hexdigest()
-        self._dimension = model.get_embedding_dimension() or 0
         self._lock = threading.Lock()  # torch's tokenizers may not be used by two threads at once
+        self._dimension = len(self._pass(["a"])[0])
 
     @classmethod
     def load(cls, name: str = CARRIED, folder: Path | None = None, *, threads: int = 1) -> Encoder:
@@ -74,7 +76,7 @@ class Encoder:
         Raises:
             EncoderError: it is not there, or not a model of sentence-transformers.
         """
-        source = _carried() if name == CARRIED else name
+        source = carried_folder() if name == CARRIED else name
         import torch
 
         _quieten()
@@ -97,7 +99,7 @@ class Encoder:
         return self._identity
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """``(N, H)`` float32 vectors of length 1."""
+        """``(N, H)`` float32 vectors of length 1, the model's own beside that of an inner layer."""
         vectors = np.zeros((len(texts), self._dimension), dtype=np.float32)
         by_length = sorted(range(len(texts)), key=lambda place: len(texts[place]))
         for start in range(0, len(texts), _BATCH):
@@ -129,7 +131,12 @@ def _quieten() -> None:
     transformers_logging.disable_progress_bar()
 
 
-def _carried() -> Path:
+def carried_folder() -> Path:
+    """Where the carried encoder lies.
+
+    Raises:
+        EncoderError: its package is not installed.
+    """
     spec = find_spec(_CARRIED_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise EncoderError(
@@ -138,7 +145,8 @@ def _carried() -> Path:
     return Path(next(iter(spec.submodule_search_locations))) / "model"
 
 
-def _identity(model: SentenceTransformer) -> str:
+def content_hash(model: SentenceTransformer) -> str:
+    """SHA-256 over all that a vector of ``model`` depends on: weights, layers, tokenizer, prompts."""
     import torch
 
     digest = hashlib.sha256(repr(model).encode())

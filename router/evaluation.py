@@ -12,17 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from router.decision import Decision
 from router.errors import RowsError
 from router.examples import RoutingExamples
+from router.metrics import auprc, auroc, calibration_error, curve, fpr95, macro_f1
 from router.router import Router
 
 _BATCH = 64  # texts decided together where latency is not measured
 _TIMED = 200  # rows, at most, that are decided alone to measure latency
-_POINTS = 100  # at most, of the curve
-_BINS = 15  # of the calibration error
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,18 +128,18 @@ def evaluate(router: Router, rows: Sequence[Row]) -> Report:
         outside=int((~inside).sum()),
         accuracy=float(right[inside].mean()),
         routed_right=float((right & routed)[inside].mean()),
-        macro_f1=_macro_f1(truth, decided),
+        macro_f1=macro_f1(truth, decided),
         outside_abstained=float((~routed)[~inside].mean()) if (~inside).any() else None,
-        outside_auroc=_auroc(confidence, inside),
-        calibration_error=_calibration_error(confidence, right),
+        outside_auroc=auroc(confidence, inside),
+        calibration_error=calibration_error(confidence, right),
         coverage=float(routed.mean()),
         routed_accuracy=float(right[routed].mean()) if routed.any() else None,
         p50_ms=p50,
         p99_ms=p99,
         confusions=_confusions(truth, decided),
-        outside_auprc=_auprc(confidence, inside),
-        outside_fpr95=_fpr95(confidence, inside),
-        curve=_curve(confidence, right),
+        outside_auprc=auprc(confidence, inside),
+        outside_fpr95=fpr95(confidence, inside),
+        curve=curve(confidence, right),
     )
 
 
@@ -178,57 +176,6 @@ def _latency(router: Router, rows: Sequence[Row]) -> tuple[float, float]:
 
 def _conversation(text: str) -> list[dict[str, str]]:
     return [{"role": "user", "content": text}]
-
-
-def _macro_f1(truth: Sequence[str | None], decided: Sequence[str | None]) -> float:
-    scores = []
-    for name in {intent for intent in truth if intent is not None}:
-        hits = sum(t == d == name for t, d in zip(truth, decided, strict=True))
-        scores.append(2 * hits / (sum(t == name for t in truth) + sum(d == name for d in decided)))
-    return float(np.mean(scores))
-
-
-def _auroc(confidence: NDArray[np.float64], inside: NDArray[np.bool_]) -> float | None:
-    from scipy.stats import rankdata
-
-    within, without = int(inside.sum()), int((~inside).sum())
-    if without == 0:
-        return None
-    ranks = rankdata(confidence)[inside].sum()
-    return float((ranks - within * (within + 1) / 2) / (within * without))
-
-
-def _auprc(confidence: NDArray[np.float64], inside: NDArray[np.bool_]) -> float | None:
-    """Average precision with rows out of scope as what is looked for; rows that tie count together."""
-    if inside.all():
-        return None
-    values, place = np.unique(confidence, return_inverse=True)
-    found = np.cumsum(np.bincount(place, ~inside, minlength=len(values)))
-    taken = np.cumsum(np.bincount(place, minlength=len(values)))
-    return float((np.diff(found, prepend=0) / found[-1] * found / taken).sum())
-
-
-def _fpr95(confidence: NDArray[np.float64], inside: NDArray[np.bool_]) -> float | None:
-    if inside.all():
-        return None
-    highest = np.sort(confidence[~inside])[int(np.ceil(0.95 * (~inside).sum())) - 1]
-    return float((confidence[inside] <= highest).mean())
-
-
-def _curve(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[tuple[float, float], ...]:
-    """At most ``_POINTS`` thresholds, the highest first."""
-    ordered = right[np.argsort(-confidence, kind="stable")]
-    size = len(ordered)
-    counts = np.unique(np.linspace(1, size, min(size, _POINTS)).round().astype(int))
-    accuracy = np.cumsum(ordered)[counts - 1] / counts
-    return tuple((float(count / size), float(rate)) for count, rate in zip(counts, accuracy, strict=True))
-
-
-def _calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
-    """Expected calibration error over equal-width bins."""
-    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
-    gaps = [abs((confidence - right)[bins == each].sum()) for each in range(_BINS)]
-    return float(sum(gaps) / len(confidence))
 
 
 def _confusions(

@@ -25,14 +25,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from router.encoder import Vectors
-
 Dense = NDArray[np.float32]
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-DIRECTIONS = 384  # at most, kept of the n-grams
+DIRECTIONS = 256  # at most, kept of the n-grams
 LANDMARKS = 1_000  # examples, at most, that the directions are found on
 _BUCKETS = 1 << 20  # of the hashed n-grams; only those seen in the examples are kept
 _RANK = 1e-5  # of the largest eigenvalue: smaller ones are noise
@@ -175,9 +173,9 @@ def _directions(weighted: Any) -> Dense:
     return np.ascontiguousarray(landmarks.T @ scaled, dtype=np.float32)
 
 
-def join(embeddings: Vectors, spelling: Dense, shares: Dense) -> Dense:
-    """``(N, H + R)`` rows: the embedding and the n-grams, the latter with ``shares`` ``(N, 1)``."""
-    return np.hstack([embeddings * np.sqrt(1 - shares), spelling * np.sqrt(shares)])
+def join(meaning: Dense, spelling: Dense, shares: Dense) -> Dense:
+    """``(N, D)`` rows: the embedding's columns and the n-grams', the latter with ``shares`` ``(N, 1)``."""
+    return np.hstack([meaning * np.sqrt(1 - shares), spelling * np.sqrt(shares)])
 
 
 def _count(texts: Sequence[str]) -> tuple[Indices, Indices, Indices]:

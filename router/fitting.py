@@ -19,19 +19,19 @@ from router.encoder import TextEncoder
 from router.examples import OUT_OF_SCOPE, RoutingExamples
 from router.features import Dense, Shares, Spelling, fold, join
 from router.folds import folds_of
+from router.meaning import Meaning
 from router.nearest import Near, Neighbours
 from router.regression import Metric
 from router.report import FitReport, make_report
 
 FIRST_SHARES = Shares(chinese=0.75, other=0.3)  # where the choice of shares begins
 SHARES = (0.15, 0.3, 0.5, 0.8)  # tried in turn, for Chinese and for other scripts
-_CHOICE_ROWS = 3_000  # at most, that shares are chosen on
+_CHOICE_ROWS = 2_000  # at most, that shares are chosen on
 _CHOICE_FOLDS = 1  # that are held out in turn for that choice,
 _FEW = 1_000  # unless there are fewer examples than this: then all of them
 _MANY = 5_000  # examples, from which calibration holds out
 _HELD_OF_MANY = 3  # folds in turn, and not all
-_FEWEST_OUTSIDE = 10  # examples out of scope that the gate can be fitted on
-_HELD_OUT_GROUPS = 4  # of intents, that stand in for examples out of scope where too few are given
+_HELD_OUT_GROUPS = 4  # of intents, each held out in turn to make strangers; of many examples only the first
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class FittedModel:
     texts: tuple[str, ...]  # (N,)
     labels: Labels  # (N,)
     neighbours: Neighbours  # the examples' rows
+    meaning: Meaning
     spelling: Spelling
     shares: Shares
     linear: Linear
@@ -50,12 +51,14 @@ class FittedModel:
     def transform(self, texts: Sequence[str], encoder: TextEncoder) -> Dense:
         """``(M, D)`` rows of ``M`` texts."""
         texts = [fold(text) for text in texts]
-        return join(encoder.encode(texts), self.spelling.transform(texts), self.shares.of(texts))
+        meant = self.meaning.transform(encoder.encode(texts))
+        return join(meant, self.spelling.transform(texts), self.shares.of(texts))
 
     def confidences(self, rows: Dense) -> tuple[Floats, Near]:
         """``(M, K)`` calibrated probabilities, and the nearest examples."""
         logits = self.linear.logits(rows)
         near = self.neighbours.near(rows, logits[:, :-1])
+        logits = near.weigh(logits)
         return self.calibration.confidences(logits, signals(logits, near)), near
 
 
@@ -67,9 +70,11 @@ def fit(examples: RoutingExamples, encoder: TextEncoder) -> tuple[FittedModel, F
     texts = tuple(fold(text) for text in originals)
     embeddings = encoder.encode(texts)
     with threadpool_limits(1):  # many small products: more threads only wait for each other
+        meaning = Meaning.fit(embeddings)
         spelling, spelled = Spelling.fit(texts)
-        corpus = _Corpus(texts, np.asarray(given, dtype=np.int64), embeddings, spelled)
-        return _fit(examples, corpus, spelling)
+        labels = np.asarray(given, dtype=np.int64)
+        corpus = _Corpus(texts, labels, meaning.transform(embeddings), spelled)
+        return _fit(examples, corpus, meaning, spelling)
 
 
 @dataclass(frozen=True)
@@ -78,18 +83,18 @@ class _Corpus:
 
     texts: tuple[str, ...]  # (N,)
     labels: Labels  # (N,)
-    embeddings: Dense  # (N, H)
+    meant: Dense  # (N, R)
     spelled: Dense  # (N, R)
 
     def rows(self, shares: Shares) -> Dense:
-        return join(self.embeddings, self.spelled, shares.of(self.texts))
+        return join(self.meant, self.spelled, shares.of(self.texts))
 
     def sample(self, most: int) -> tuple[_Corpus, Labels]:
         """At most ``most`` examples, of every label its part, and their places."""
         step = -(-len(self.texts) // most)
         kept = np.sort(np.argsort(self.labels, kind="stable")[::step])
         texts = tuple(self.texts[place] for place in kept)
-        return _Corpus(texts, self.labels[kept], self.embeddings[kept], self.spelled[kept]), kept
+        return _Corpus(texts, self.labels[kept], self.meant[kept], self.spelled[kept]), kept
 
 
 class _Problem:
@@ -116,7 +121,9 @@ class _Problem:
         logits = self.linear(~held).logits(rows)
         neighbours = Neighbours.of(self.rows[~held], self.labels[~held], self.intents)
         near = neighbours.near(rows, logits[:, :-1])
-        return Scores(logits, signals(logits, near), labels, np.append(folds, folds[0]))
+        logits = near.weigh(logits)
+        known = np.zeros(len(labels), dtype=np.bool_)
+        return Scores(logits, signals(logits, near), labels, np.append(folds, folds[0]), known)
 
     def loss(self) -> float:
         """Mean negative log-likelihood of rows held out, at the best temperature."""
@@ -142,11 +149,19 @@ class _Problem:
         """Rows in scope, scored by a model that never saw their intent: stand-ins for texts out of scope."""
         inside = self.labels != OUT_OF_SCOPE
         groups = min(self.intents, _HELD_OUT_GROUPS)
-        scores = [self.score(inside & (self.labels % groups == group)) for group in range(groups)]
-        return Scores.concatenate([replace(s, labels=np.full_like(s.labels, OUT_OF_SCOPE)) for s in scores])
+        tried = range(1 if len(self.labels) > _MANY else groups)
+        scores = [self.score(inside & (self.labels % groups == group)).where(slice(-1)) for group in tried]
+        return Scores.concatenate(
+            [
+                replace(s, labels=np.full_like(s.labels, OUT_OF_SCOPE), strange=np.ones_like(s.strange))
+                for s in scores
+            ]
+        )
 
 
-def _fit(examples: RoutingExamples, corpus: _Corpus, spelling: Spelling) -> tuple[FittedModel, FitReport]:
+def _fit(
+    examples: RoutingExamples, corpus: _Corpus, meaning: Meaning, spelling: Spelling
+) -> tuple[FittedModel, FitReport]:
     intents, labels = len(examples.names), corpus.labels
     folds = folds_of(corpus.rows(FIRST_SHARES), labels)
     if len(labels) > _MANY:  # all that are out of scope are in folds held out: they are few and the gate's
@@ -154,13 +169,13 @@ def _fit(examples: RoutingExamples, corpus: _Corpus, spelling: Spelling) -> tupl
     shares = _choose(corpus, folds, intents)
     problem = _Problem(corpus.rows(shares), labels, folds, intents)
     held, empty = problem.cross_fit()
-    strangers = [problem.strangers()] if np.count_nonzero(labels == OUT_OF_SCOPE) < _FEWEST_OUTSIDE else []
-    scores = Scores.concatenate([held, empty, *strangers])
+    scores = Scores.concatenate([held, empty, problem.strangers()])
     model = FittedModel(
         intents=examples.names,
         texts=examples.rows()[0],
         labels=labels,
         neighbours=Neighbours.of(problem.rows, labels, intents),
+        meaning=meaning,
         spelling=spelling,
         shares=shares,
         linear=problem.linear(np.ones(len(labels), dtype=np.bool_)),

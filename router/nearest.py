@@ -1,10 +1,13 @@
 """The examples nearest to a row: among those of its likeliest intents, and among those out of scope.
 
-Looking only at the likeliest intents keeps a decision's time the same for any number of intents.
+How near they are is added to the logits: a linear classifier knows the middle of an intent well, and its
+nearest examples its edges. Looking only at the likeliest intents keeps a decision's time the same for any
+number of intents.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,25 +16,36 @@ from router.features import Dense, Floats, Indices
 
 NEAREST = 3  # examples, of each intent looked at and out of scope
 CANDIDATES = 3  # likeliest intents that are looked at
+NEARNESS = 10.0  # added to the logit of an intent whose nearest examples equal the row
+_NONE = np.float32(-2)  # in place of a similarity, which is -1 or more
 
 
 @dataclass(frozen=True)
 class Near:
     """For ``M`` rows, the nearest of each candidate ``(M, C + 1, NEAREST)``, last those out of scope.
 
-    Where a candidate has fewer examples, ``examples`` is -1 and ``similarities`` is -1.
+    Where a candidate has fewer examples, ``examples`` is -1 and ``similarities`` less than any.
     """
 
     similarities: Dense
     examples: Indices
+    intents: Indices  # (M, C + 1), last K for out of scope
+
+    def weigh(self, logits: Floats) -> Floats:
+        """``logits`` ``(M, K + 1)``, the candidates' raised by ``NEARNESS`` times their similarity."""
+        weighed = logits.copy()
+        rows = np.arange(len(logits))[:, None]
+        weighed[rows, self.intents] += NEARNESS * _mean(self.similarities)
+        return weighed
 
     def inside(self) -> Dense:
         """``(M,)`` mean similarity to the ``NEAREST`` of all candidates."""
-        return _mean_of_largest(self.similarities[:, :-1].reshape(len(self.similarities), -1))
+        inside = self.similarities[:, :-1].reshape(len(self.similarities), -1)
+        return _mean(-np.partition(-inside, NEAREST - 1, axis=1)[:, :NEAREST])
 
     def outside(self) -> Dense:
         """``(M,)`` mean similarity to the ``NEAREST`` out of scope; 0 where there are none."""
-        return _mean_of_largest(self.similarities[:, -1])
+        return _mean(self.similarities[:, -1])
 
     def best(self, row: int) -> list[tuple[int, float]]:
         """Example and similarity of the ``NEAREST`` to one row, nearest first."""
@@ -59,23 +73,32 @@ class Neighbours:
         count = min(CANDIDATES, intents)
         candidates = np.argpartition(logits, intents - count, axis=1)[:, intents - count :]
         candidates = np.column_stack([candidates, np.full(len(rows), intents)])
-        similarities = np.full((*candidates.shape, NEAREST), -1, dtype=np.float32)
+        width = candidates.shape[1]
+        similarities = np.full((candidates.size, NEAREST), _NONE, dtype=np.float32)
         examples = np.full(similarities.shape, -1, dtype=np.int64)
-        for intent in np.unique(candidates):
+        for intent, places in _groups(candidates.ravel()):
             start, end = self.starts[intent], self.starts[intent + 1]
-            if start == end:
-                continue
-            row, slot = np.nonzero(candidates == intent)
-            similar = (self.rows[start:end] @ rows[row].T).T
             kept = min(NEAREST, int(end - start))
+            if kept == 0:
+                continue
+            similar = (self.rows[start:end] @ rows[places // width].T).T
             top = np.argpartition(similar, -kept, axis=1)[:, -kept:]
-            similarities[row, slot, :kept] = np.take_along_axis(similar, top, axis=1)
-            examples[row, slot, :kept] = top + start
-        return Near(similarities, examples)
+            similarities[places, :kept] = np.take_along_axis(similar, top, axis=1)
+            examples[places, :kept] = top + start
+        shape = (*candidates.shape, NEAREST)
+        return Near(similarities.reshape(shape), examples.reshape(shape), candidates)
 
 
-def _mean_of_largest(similarities: Dense) -> Dense:
-    largest = -np.partition(-similarities, NEAREST - 1, axis=1)[:, :NEAREST]
-    found = largest > -1
-    mean = np.where(found, largest, 0).sum(axis=1) / np.maximum(1, found.sum(axis=1))
+def _groups(values: Indices) -> Iterator[tuple[int, Indices]]:
+    """Each different value and the places that have it."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    for places in np.split(order, np.flatnonzero(ordered[1:] != ordered[:-1]) + 1):
+        yield int(values[places[0]]), places
+
+
+def _mean(similarities: Dense) -> Dense:
+    """Over the last axis, of those that there are; 0 where there is none."""
+    found = similarities > _NONE
+    mean = np.where(found, similarities, 0).sum(axis=-1) / np.maximum(1, found.sum(axis=-1))
     return np.asarray(mean, dtype=np.float32)

@@ -20,10 +20,11 @@ from router.classifier import Gate, Linear
 from router.errors import ArtefactUnreadable
 from router.features import Shares, Spelling
 from router.fitting import FittedModel
+from router.meaning import Meaning
 from router.nearest import Neighbours
 from router.report import FitReport, FitWarning
 
-FORMAT = 2
+FORMAT = 3
 ARRAYS = "router.safetensors"
 MANIFEST = "router.json"
 
@@ -36,6 +37,7 @@ def write_fitted(folder: Path, model: FittedModel, report: FitReport, encoder: s
         {
             "labels": model.labels,
             "rows": np.ascontiguousarray(model.neighbours.rows),
+            "meaning.directions": model.meaning.directions,
             "spelling.columns": model.spelling.columns,
             "spelling.idf": model.spelling.idf,
             "spelling.directions": model.spelling.directions,
@@ -103,6 +105,7 @@ def _fitted(manifest: dict[str, Any], arrays: dict[str, Any]) -> tuple[FittedMod
         texts=tuple(manifest["texts"]),
         labels=arrays["labels"],
         neighbours=Neighbours.of(arrays["rows"], arrays["labels"], len(manifest["intents"])),
+        meaning=Meaning(arrays["meaning.directions"]),
         spelling=spelling,
         shares=Shares(**manifest["shares"]),
         linear=Linear(arrays["linear.weights"], arrays["linear.bias"]),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from router import evaluation
+from router import metrics
 from router.errors import RowsError
 from router.evaluation import Row, as_examples, evaluate, read_rows
 from router.router import Router
@@ -87,11 +87,11 @@ def test_auroc_is_the_share_of_pairs_in_order() -> None:
     confidence = np.array([0.9, 0.4, 0.4, 0.1])
     inside = np.array([True, True, False, False])
     # pairs: 0.9 over both, 0.4 ties one (half) and beats one: 3.5 of 4
-    assert evaluation._auroc(confidence, inside) == pytest.approx(3.5 / 4)
+    assert metrics.auroc(confidence, inside) == pytest.approx(3.5 / 4)
 
 
 def test_calibration_error_is_the_gap_between_said_and_true() -> None:
     confidence = np.array([0.8, 0.8, 0.8, 0.8, 0.8, 0.2])
     right = np.array([True, True, True, True, False, False])
     # five at 0.8 of which four are right: no gap; one at 0.2, wrong: 0.2 over six rows
-    assert evaluation._calibration_error(confidence, right) == pytest.approx(0.2 / 6)
+    assert metrics.calibration_error(confidence, right) == pytest.approx(0.2 / 6)

@@ -53,3 +53,16 @@ def test_none_out_of_scope_is_no_similarity() -> None:
     assert near.outside().tolist() == [0]
     np.testing.assert_allclose(near.inside(), 0.5, atol=1e-6)
     assert [example for example, _ in near.best(0)] == [0, 1]
+
+
+def test_a_candidate_is_raised_by_its_mean_similarity_and_others_are_not() -> None:
+    logits = np.column_stack([LOGITS, [[-1.0]]])  # last, out of scope
+    weighed = NEIGHBOURS.near(at(0), LOGITS).weigh(logits)
+    expected = [
+        3 + 10 * np.cos(np.radians([0, 10, 20])).mean(),
+        2,
+        1 + 10 * np.cos(np.radians([180, 190])).mean(),
+        0,
+    ]
+    np.testing.assert_allclose(weighed[0], [*expected, -1 + 10 * np.cos(np.radians(60))], atol=1e-5)
+    assert logits[0, 0] == 3  # what is given stays as it is

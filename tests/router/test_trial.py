@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from router import evaluation
+from router import metrics
 from router.evaluation import Row
 from router.trial import draw, run_trials, write_trials
 from tests.router.conftest import FRUIT, METAL, NONE, WATER, WordEncoder
@@ -45,9 +45,9 @@ def test_rates_of_what_is_out_of_scope_by_hand() -> None:
     confidence = np.array([0.1, 0.2, 0.3, 0.4])
     inside = np.array([False, True, False, True])
     # found at ranks 1 and 3: precision 1 and 2/3, each for half of what is looked for
-    assert evaluation._auprc(confidence, inside) == pytest.approx((1 + 2 / 3) / 2)
-    assert evaluation._fpr95(confidence, inside) == 0.5  # at 0.3 both are found and the 0.2 is lost
+    assert metrics.auprc(confidence, inside) == pytest.approx((1 + 2 / 3) / 2)
+    assert metrics.fpr95(confidence, inside) == 0.5  # at 0.3 both are found and the 0.2 is lost
     right = np.array([False, True, False, True])
-    coverage, accuracy = zip(*evaluation._curve(confidence, right), strict=True)
+    coverage, accuracy = zip(*metrics.curve(confidence, right), strict=True)
     assert coverage == (0.25, 0.5, 0.75, 1.0)
     assert accuracy == pytest.approx((1, 0.5, 2 / 3, 0.5))
