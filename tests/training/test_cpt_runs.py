@@ -13,8 +13,8 @@ from transformers import TrainerCallback
 
 from pointsman import artefact
 from tests.training.continued import NEW_WORDS, Continued, replay
+from tests.training.disturbed import assert_same, break_off, gone_on
 from tests.training.test_cpt_recipe import loaded
-from tests.training.test_resume import untimed
 from tests.training.test_run import metrics, quiet
 from training import base as bases
 from training import run, trainer
@@ -33,31 +33,15 @@ WEIGHTS = "model.safetensors"
 
 def killed(path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> Path:
     """The artefact of a run that is broken off within ``step``, and started again."""
-    train = trainer._Trainer.training_step
-
-    def stopped(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if self.state.global_step == step:
-            raise KeyboardInterrupt
-        return train(self, *args, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(trainer._Trainer, "training_step", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            run.train(path, runs=runs, report=quiet)
-    told: list[str] = []
-    made = run.train(path, runs=runs, report=told.append)
-    assert any("going on after step" in line for line in told)
-    return made
+    break_off(step, trainer._Trainer, path, runs, monkeypatch)
+    return gone_on(path, runs)
 
 
-def same(one: Path, other: Path) -> bool:
-    """Whether two runs left the same: weights and tokenizer to the bit, and every number."""
-    files = ("model.safetensors", "tokenizer.json", "config.json")
-    assert all((one / name).read_bytes() == (other / name).read_bytes() for name in files)
-    manifests = [untimed([artefact.read_manifest(folder).metrics]) for folder in (one, other)]
-    assert manifests[0] == manifests[1]
-    assert untimed(metrics(one.parent)) == untimed(metrics(other.parent))
-    return (one.parent / "gain.json").read_bytes() == (other.parent / "gain.json").read_bytes()
+def assert_same_gain(one: Path, other: Path) -> None:
+    """Two runs left the same: weights and tokenizer to the bit, and every number."""
+    assert_same(one, other)
+    for name in ("tokenizer.json", "config.json", "../gain.json"):
+        assert (one / name).read_bytes() == (other / name).read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -70,7 +54,7 @@ def test_killed_and_started_again_it_ends_the_same(
 ) -> None:
     path = continued(replay=replay(tmp_path), probe={"rows": 5, "max_forgetting": 9}, **method, **EVERY_2)
     whole = run.train(path, runs=tmp_path / "whole", report=quiet)
-    assert same(whole, killed(path, tmp_path / "killed", monkeypatch, step=5))
+    assert_same_gain(whole, killed(path, tmp_path / "killed", monkeypatch, step=5))
 
 
 def test_the_new_text_is_gained_and_all_is_on_record(
@@ -213,14 +197,13 @@ def test_a_run_that_forgets_too_much_stops_and_gives_back_the_last_that_did_not(
     assert all(torch.equal(kept[name].bfloat16(), saved[name]) for name in kept)
     assert not (made.parent / "checkpoints" / "checkpoint-4").exists()
 
-    assert same(made, killed(path, tmp_path / "killed", monkeypatch, step=3))
+    assert_same_gain(made, killed(path, tmp_path / "killed", monkeypatch, step=3))
 
 
 def test_a_merged_adapter_beyond_the_bound_goes_back_too(continued: Continued, tmp_path: Path) -> None:
     quick = {"method": "lora", "lora": {"rank": 8}, "train.evaluate_every": 1, **GROWN}
     made = run.train(continued(**forgetful(tmp_path, 0.15, **quick)), runs=tmp_path, report=quiet)
     course = forgetting(metrics(made.parent), tmp_path / "general.jsonl")
-    print(course)
     numbers = artefact.read_manifest(made).metrics
     last = max(step for step, change in course.items() if change <= 0.15)
     assert max(course) < 8

@@ -13,8 +13,8 @@ from safetensors import SafetensorError
 
 from pointsman import artefact
 from tests.training.conftest import Recipe
+from tests.training.disturbed import untimed
 from tests.training.test_methods import METHODS
-from tests.training.test_resume import untimed
 from tests.training.test_run import metrics, quiet
 from training import faults, run, trainer
 from training.errors import DiskFull, OutOfMemory

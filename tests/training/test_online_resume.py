@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +10,7 @@ import pytest
 
 from pointsman import artefact
 from tests.training.asking import QUESTIONS, Online
-from tests.training.test_resume import command, untimed
+from tests.training.disturbed import assert_same, break_off, gone_on, kill_after, untimed
 from tests.training.test_run import metrics, quiet
 from training import grpo, run
 from training.errors import LossNotFinite, RunConflict
@@ -34,27 +31,13 @@ GROUPS = {"train.steps": 14, "train.save_every": 4, "train.evaluate_every": 5, "
 def test_a_killed_run_goes_on_and_ends_the_same(online: Online, tmp_path: Path) -> None:
     path = online("ppo", **PPO)
     runs = tmp_path / "killed"
-    process = command(path, runs)
-    waited_until = time.monotonic() + 240
-    while not (runs / "tiny" / "checkpoints" / "checkpoint-14" / "complete").exists():
-        assert process.poll() is None, process.stderr.read() if process.stderr else ""
-        assert time.monotonic() < waited_until
-        time.sleep(0.002)
-    os.killpg(process.pid, signal.SIGKILL)
-    _, err = process.communicate()
-    assert process.returncode == -signal.SIGKILL
-
+    said = kill_after(14, path, runs)
     told: list[str] = []
-    resumed = run.train(path, runs=runs, report=told.append)
-    assert any("was stopped before it was finished; going on after step " in line for line in told)
-    whole = run.train(path, runs=tmp_path / "whole", report=quiet)
-    assert artefact.version_of(resumed) == artefact.version_of(whole)
-    assert untimed(metrics(runs / "tiny")) == untimed(metrics(tmp_path / "whole" / "tiny"))
-    numbers = untimed([artefact.read_manifest(folder).metrics for folder in (resumed, whole)])
-    assert numbers[0] == numbers[1]
+    whole = run.train(path, runs=tmp_path / "whole", report=told.append)
+    assert_same(gone_on(path, runs), whole)
     coefficients = {line["kl_coefficient"] for line in metrics(runs / "tiny") if "kl_coefficient" in line}
     assert len(coefficients) > 20  # the controller had something to remember
-    before = [line for line in err.splitlines() if not line.startswith("step ")]
+    before = [line for line in said.splitlines() if not line.startswith("step ")]
     assert before == ["loading the training libraries", *told[:3], "tiny: 36 steps"]
 
 
@@ -63,22 +46,8 @@ def test_groups_go_on_too(online: Online, tmp_path: Path, monkeypatch: pytest.Mo
     path = online(kind, QUESTIONS[:10], **GROUPS)  # 2 prompts a step, so epochs are short
     whole = run.train(path, runs=tmp_path / "whole", report=quiet)
     trainer: Any = {"grpo": grpo._Grpo, "rloo": grpo._Rloo}[kind]
-    step = trainer.training_step
-
-    def stopped(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if self.state.global_step == 10:
-            raise KeyboardInterrupt
-        return step(self, *args, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(trainer, "training_step", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            run.train(path, runs=tmp_path, report=quiet)
-    told: list[str] = []
-    resumed = run.train(path, runs=tmp_path, report=told.append)
-    assert f"{tmp_path / 'tiny'} was stopped before it was finished; going on after step 8" in told
-    assert untimed(metrics(tmp_path / "tiny")) == untimed(metrics(tmp_path / "whole" / "tiny"))
-    assert artefact.version_of(resumed) == artefact.version_of(whole)
+    break_off(10, trainer, path, tmp_path, monkeypatch)
+    assert_same(gone_on(path, tmp_path, after=8), whole)
 
 
 @pytest.mark.parametrize("kind", ["ppo", "grpo"])

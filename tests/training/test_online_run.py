@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from pointsman import artefact
 from tests.training.asking import STAGES, Online
-from tests.training.test_resume import untimed
+from tests.training.disturbed import untimed
 from tests.training.test_run import metrics, quiet
 from training import base as bases
 from training import reward_model, run

@@ -1,17 +1,13 @@
-"""Reward models and preference-tuned adapters, from recipe to result."""
+"""Preference-tuned adapters, and what they share with reward models, from recipe to result."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForCausalLM
@@ -22,15 +18,14 @@ from service.adapters.base import read_base
 from service.adapters.checks import check
 from service.settings import EngineSettings
 from tests.training.conftest import Recipe
+from tests.training.disturbed import assert_same, break_off, gone_on, kill_after, untimed
 from tests.training.preferences import LABELS, PAIRS, loaded, pair
-from tests.training.test_resume import command, untimed
 from tests.training.test_run import metrics, quiet
 from training import base as bases
 from training import logprobs, preference_trainer, prepare_pairs, reward_trainer, run
 from training import recipe as recipes
-from training.errors import BaseError, LossNotFinite
+from training.errors import LossNotFinite
 from training.pair_rows import PairRows
-from training.reward_model import RewardModel
 
 Options = dict[str, Any]
 LOSSES: dict[str, Options] = {
@@ -50,10 +45,6 @@ def dpo(recipe: Recipe, **changes: Any) -> Path:
 
 def rm(recipe: Recipe, **changes: Any) -> Path:
     return recipe(PAIRS, **{"form": "pairs", "stage": "rm", **changes})
-
-
-def conversation(row: dict[str, Any], answer: str) -> list[dict[str, Any]]:
-    return [{"role": "user", "content": row["prompt"]}, {"role": "assistant", "content": row[answer]}]
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -146,23 +137,9 @@ def test_a_killed_run_with_a_reference_goes_on_and_ends_the_same(recipe: Recipe,
     first = run.train(sft, runs=tmp_path, report=quiet)
     path = dpo(recipe, init_adapter=str(first), **RESUMED)
     runs = tmp_path / "killed"
-    process = command(path, runs)
-    waited_until = time.monotonic() + 240
-    while not (runs / "tiny" / "checkpoints" / "checkpoint-7" / "complete").exists():
-        assert process.poll() is None, process.stderr.read() if process.stderr else ""
-        assert time.monotonic() < waited_until
-        time.sleep(0.002)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert not (runs / "tiny" / "artefact").exists()
-    told: list[str] = []
-    resumed = run.train(path, runs=runs, report=told.append)
-    assert any("was stopped before it was finished; going on after step " in line for line in told)
-    whole = run.train(path, runs=tmp_path / "whole", report=quiet)
-    assert artefact.version_of(resumed) == artefact.version_of(whole)
-    assert untimed(metrics(runs / "tiny")) == untimed(metrics(tmp_path / "whole" / "tiny"))
-    numbers = untimed([artefact.read_manifest(folder).metrics for folder in (resumed, whole)])
-    assert numbers[0] == numbers[1]
+    kill_after(7, path, runs)
+    resumed = gone_on(path, runs)
+    assert_same(resumed, run.train(path, runs=tmp_path / "whole", report=quiet))
 
 
 @pytest.mark.parametrize(
@@ -179,77 +156,8 @@ def test_a_stopped_run_goes_on_and_ends_the_same(
 ) -> None:
     path = recipe(PAIRS, form="pairs", **options, **{**RESUMED, "train.steps": 12, "train.save_every": 3})
     whole = run.train(path, runs=tmp_path / "whole", report=quiet)
-    step = kind.training_step
-
-    def stopped(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if self.state.global_step == 8:
-            raise KeyboardInterrupt
-        return step(self, *args, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(kind, "training_step", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            run.train(path, runs=tmp_path, report=quiet)
-    resumed = run.train(path, runs=tmp_path, report=quiet)
-    weights = artefact.WEIGHTS if options["stage"] == "dpo" else "model.safetensors"
-    assert (resumed / weights).read_bytes() == (whole / weights).read_bytes()
-    assert untimed(metrics(tmp_path / "tiny")) == untimed(metrics(tmp_path / "whole" / "tiny"))
-
-
-@pytest.mark.parametrize("method", ["lora", "full"])
-def test_a_reward_model_scores_as_it_was_evaluated(
-    method: str, recipe: Recipe, base: Path, tmp_path: Path
-) -> None:
-    options = {"method": method, **({"lora": None} if method == "full" else {})}
-    path = rm(recipe, **options, **{"train.steps": 30})
-    lines: list[str] = []
-    made = run.train(path, runs=tmp_path, report=lines.append)
-    found = artefact.read_manifest(made).metrics
-    assert found["eval_accuracy"] == 1.0
-    assert any(line.startswith("tiny: held-out accuracy 1.000") for line in lines)
-    state = load_file(made / "model.safetensors")
-    assert {tensor.dtype for tensor in state.values()} == {torch.bfloat16}
-    assert not [name for name in state if "lora" in name or "modules_to_save" in name]
-
-    model = RewardModel.load(made)
-    chosen, rejected = (
-        model.score([conversation(row, which) for row in PAIRS]) for which in ("chosen", "rejected")
-    )
-    assert chosen.shape == (30,)
-    assert (chosen > rejected).all()
-    held_out = prepare_pairs.pairs(loaded(path), base, quiet).validation
-    scores = [
-        model.score_tokens([part.take(np.array([i])).ids.tolist() for i in range(len(part))])
-        for part in (held_out.chosen, held_out.rejected)
-    ]
-    assert (scores[0] - scores[1]).mean() == pytest.approx(found["eval_margin"], abs=1e-5)
-    assert np.concatenate(scores).std() == pytest.approx(found["eval_score_std"], abs=1e-5)
-
-
-def test_a_score_is_the_same_in_any_batch(recipe: Recipe, tmp_path: Path) -> None:
-    model = RewardModel.load(run.train(rm(recipe), runs=tmp_path, report=quiet))
-    said = [conversation(row, which) for row in PAIRS for which in ("chosen", "rejected")]
-    alone = [float(model.score([one])[0]) for one in said[:7]]
-    assert model.score(said)[:7] == pytest.approx(alone, abs=1e-5)
-    assert model.score([]).shape == (0,)
-
-
-def test_what_is_no_reward_model_is_refused(base: Path, recipe: Recipe, tmp_path: Path) -> None:
-    with pytest.raises(BaseError, match=r"holds no model\.safetensors; train one with stage: rm"):
-        RewardModel.load(tmp_path)
-    with pytest.raises(BaseError, match=r"gives 2 numbers, a reward model gives one"):
-        RewardModel.load(base)
-
-
-def test_margins_of_the_rows_count_if_wanted(recipe: Recipe, tmp_path: Path) -> None:
-    rows = [{**row, "margin": 1.0} for row in PAIRS]
-    losses = {}
-    for margins in (True, False):
-        path = recipe(rows, form="pairs", stage="rm", name=f"rm-{margins}".lower(), margins=margins, centre=0)
-        run.train(path, runs=tmp_path, report=quiet)
-        losses[margins] = metrics(tmp_path / path.stem)[0]["loss"]
-    assert losses[False] == pytest.approx(np.log(2), abs=0.02)  # scores begin around 0
-    assert losses[True] == pytest.approx(np.log(1 + np.e), abs=0.03)  # -log sigmoid(0 - 1)
+    break_off(8, kind, path, tmp_path, monkeypatch)
+    assert_same(gone_on(path, tmp_path, after=6), whole)
 
 
 def test_a_falling_chosen_answer_is_told_once(recipe: Recipe, tmp_path: Path) -> None:
