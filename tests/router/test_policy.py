@@ -109,7 +109,7 @@ def test_turns_know_what_was_said_before_them() -> None:
 
 
 def test_a_long_conversation_holds_on_to_its_adapter(small_router: Router) -> None:
-    said = ("a wide and deep river", "Yes. " * 8_000, "iron gate bank of the river")
+    said = ("a wide and deep river", "Yes. " * 8_000, "iron gate by the river bank")
     messages = [{"role": ("user", "assistant")[n % 2], "content": text} for n, text in enumerate(said)]
     homes: dict[str | None, str] = {"water": "w", "metal": "m", "fruit": "f"}
     for cost, intent in ((0.0, "metal"), (1.0, "water")):
