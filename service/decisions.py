@@ -6,9 +6,11 @@ It holds a request's text only where the settings ask for that. ``pointsman rout
 from __future__ import annotations
 
 import logging
+import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Literal
@@ -24,13 +26,21 @@ _KEPT = 3
 Kind = Literal["off", "decisions", "texts"]
 
 
+class _OwnFile(RotatingFileHandler):
+    """Only this user may read it, because it can hold what clients said."""
+
+    def _open(self) -> TextIOWrapper:
+        file = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        return TextIOWrapper(os.fdopen(file, "ab"), encoding=self.encoding)
+
+
 class DecisionLog:
     """Writes decisions of one gateway; the file is opened with the first."""
 
     def __init__(self, folder: Path, kind: Kind) -> None:
         self._folder = folder
         self._kind = kind
-        self._file: RotatingFileHandler | None = None
+        self._file: _OwnFile | None = None
 
     def write(self, decision: Decision) -> None:
         """Add a line. A disk that is full is told on stderr by the handler, and fails no request."""
@@ -39,7 +49,7 @@ class DecisionLog:
         if self._file is None:
             self._folder.mkdir(parents=True, exist_ok=True)
             path = self._folder / FILE
-            self._file = RotatingFileHandler(path, maxBytes=_BYTES, backupCount=_KEPT, encoding="utf-8")
+            self._file = _OwnFile(path, maxBytes=_BYTES, backupCount=_KEPT, encoding="utf-8")
         line: dict[str, object] = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "intent": decision.intent,

@@ -45,6 +45,13 @@ def test_the_settings_say_what_is_kept(tmp_path: Path) -> None:
         Settings.load(path)
 
 
+def test_the_log_is_for_this_user_only(tmp_path: Path) -> None:
+    log = DecisionLog(tmp_path, "texts")
+    log.write(DECISION)
+    log.close()
+    assert (tmp_path / FILE).stat().st_mode & 0o077 == 0
+
+
 def test_texts_are_counted_newest_first(tmp_path: Path) -> None:
     log = DecisionLog(tmp_path / "state", "texts")
     by_rule = replace(DECISION, text="a rule's", rule=Fired("r", "refund", "x"))
