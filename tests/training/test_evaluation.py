@@ -1,37 +1,39 @@
-"""A served model is measured as training measures it, and what is wrong is said before, or named."""
+"""A served model is measured as training measures it, and shown in every form of report."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from pointsman import document
-from pointsman.document import DocumentError
-from tests.pointsman.canned import Canned, Reply, canned
-from tests.training.rows import CONVERSATIONS, ROOT, TOOL, TOOL_USE, write_rows
+from tests.pointsman.canned import Canned, canned
+from tests.training.evaluating import harness, held, measured, plan, value
+from tests.training.rows import CONVERSATIONS, TOOL, TOOL_USE, write_rows
 from tests.training.serving import echoing, message, server
 from training import base as bases
-from training import endpoint, logprobs
-from training.endpoint import Endpoint
-from training.errors import BadRows, EndpointError, ModelUnknown, NothingToLearn, PackageMissing, SourceError
+from training import logprobs
+from training.errors import SourceError
 from training.evaluation import report
 from training.evaluation.calls import read
-from training.evaluation.evaluate import Findings, evaluate
+from training.evaluation.evaluate import evaluate
 from training.evaluation.load import load
 from training.evaluation.measures import Measure
-from training.evaluation.plan import Plan
 from training.token_rows import TokenRows
 
-
-@pytest.fixture(autouse=True)
-def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoint, "FIRST_WAIT", 0.0)
+TASK = """\
+task: colours
+dataset_path: json
+dataset_kwargs: {data_files: {test: %s}}
+test_split: test
+output_type: multiple_choice
+doc_to_text: "{{question}}"
+doc_to_choice: choices
+doc_to_target: answer
+metric_list: [{metric: acc}]
+"""
 
 
 @pytest.fixture
@@ -40,25 +42,6 @@ def tiny_server(base: Path) -> Iterator[Canned]:
     model: Any = bases.load_model(str(base))
     with canned(server("tiny", "other", completions=echoing(model), chat=message("In Brno."))) as found:
         yield found
-
-
-def plan(**parts: Any) -> Plan:
-    return Plan.model_validate(parts)
-
-
-def held(path: Path, form: str = "messages", **more: Any) -> dict[str, Any]:
-    return {"path": str(path), "format": form, **more}
-
-
-def measured(asked: Plan, tokenizer: Any, url: str, *models: str) -> list[Findings]:
-    parts = load(asked, tokenizer)
-    return evaluate(parts, models, url=url, api_key="k", concurrency=4, report=lambda _: None)
-
-
-def value(found: Findings, name: str) -> float:
-    number = found.measures[name].value
-    assert number is not None
-    return number
 
 
 def test_the_loss_is_what_training_measures(
@@ -235,107 +218,6 @@ def test_a_report_shows_what_could_not_be_measured() -> None:
     assert report.shown("lm_eval.sums.word_perplexity", Measure(9.5, None, 4, np.zeros(0))) == "9.5000"
 
 
-def test_all_bad_rows_of_all_parts_are_named_before_anything_is_asked(tmp_path: Path, tokenizer: Any) -> None:
-    first = write_rows(tmp_path / "first.jsonl", [CONVERSATIONS[0], {"messages": [{"role": "owl"}]}])
-    second = write_rows(tmp_path / "second.jsonl", [{"prompt": "red?", "chosen": "blue"}])
-    broken = TOOL_USE | {"tools": [{"function": {"name": "track", "parameters": {"type": "thing"}}}]}
-    third = write_rows(tmp_path / "third.jsonl", [broken])
-    asked = plan(loss={"a": held(first)}, preferences={"b": held(second, "pairs")}, tools={"c": held(third)})
-    with pytest.raises(BadRows) as caught:
-        load(asked, tokenizer)
-    said = str(caught.value)
-    assert f"{first}:2: messages.0.role: must be one of system" in said
-    assert f"{second}:1: rejected: must be a text" in said
-    assert f"{third}:1: tools.0.parameters: is no JSON schema" in said
-    assert said.startswith("3 bad rows")
-
-
-def test_rows_that_can_not_be_measured_are_counted(tmp_path: Path, tokenizer: Any) -> None:
-    rows = write_rows(
-        tmp_path / "rows.jsonl", [*CONVERSATIONS[:2], {"messages": [{"role": "user", "content": "a"}]}]
-    )
-    [part] = load(plan(loss={"a": held(rows)}), tokenizer)
-    assert part.requests == 2
-    [(why, count)] = part.dropped.items()
-    assert (why.partition(":")[0], count) == ("nothing to measure", 1)
-    with pytest.raises(
-        NothingToLearn, match=r"loss\.a: no row is left to measure \(2 rows: longer than max_tokens"
-    ):
-        load(plan(max_tokens=16, loss={"a": held(rows)}), tokenizer)
-
-
-def test_a_server_that_is_away_or_knows_no_such_model(tmp_path: Path, tokenizer: Any) -> None:
-    asked = plan(loss={"a": held(write_rows(tmp_path / "rows.jsonl", CONVERSATIONS[:2]))})
-    with pytest.raises(EndpointError, match=r"nothing answers at http://127\.0\.0\.1:9/v1/models"):
-        measured(asked, tokenizer, "http://127.0.0.1:9", "tiny")
-    with pytest.raises(EndpointError, match="is no address of a server"):
-        measured(asked, tokenizer, "nowhere", "tiny")
-    with canned(server("tiny", "late")) as gateway:
-        with pytest.raises(ModelUnknown, match=r"serves no model 'tony'; it serves late, tiny"):
-            measured(asked, tokenizer, gateway.url, "tiny", "tony")
-        assert not any(name.startswith("POST") for name, _ in gateway.asked)
-
-
-@pytest.mark.parametrize(
-    ("reply", "said"),
-    [
-        ({"error": {"message": "too long", "code": 400}}, r"rows\.jsonl:1 \(\d+ tokens\): .* 400 too long"),
-        ({"error": {"message": "no key", "code": 401}}, r"401 no key"),
-        ({"choices": [{"text": "a"}]}, "gives no log-probabilities of a prompt"),
-        (
-            {"choices": [{"logprobs": {"token_logprobs": [None, -1.0], "top_logprobs": [None, {}]}}]},
-            "tokenizer",
-        ),
-        ({"choices": []}, "without choices"),
-    ],
-)
-def test_a_server_that_can_not_answer(tmp_path: Path, tokenizer: Any, reply: Reply, said: str) -> None:
-    asked = plan(loss={"a": held(write_rows(tmp_path / "rows.jsonl", CONVERSATIONS[:1]))})
-    with canned(server("tiny", completions=reply)) as gateway, pytest.raises(EndpointError, match=said):
-        measured(asked, tokenizer, gateway.url, "tiny")
-
-
-def test_what_passes_is_asked_again() -> None:
-    answers = iter([{"error": {"message": "busy", "code": 503}}, message("yes")])
-
-    async def ask(url: str) -> Any:
-        async with Endpoint(f"{url}/v1/", "tiny") as found:
-            await found.check()
-            return await found.chat({"messages": []})
-
-    with canned(server("tiny", chat=lambda _: next(answers))) as gateway:
-        assert asyncio.run(ask(gateway.url))["message"]["content"] == "yes"
-        assert [name for name, _ in gateway.asked] == ["GET /v1/models", *["POST /v1/chat/completions"] * 2]
-
-
-def test_a_version_is_a_model_that_is_not_in_the_list() -> None:
-    async def check(url: str, model: str) -> None:
-        async with Endpoint(url, model) as found:
-            await found.check()
-
-    with canned({**server("tiny"), "GET /v1/models/tiny@01": {"id": "tiny@01"}}) as gateway:
-        asyncio.run(check(gateway.url, "tiny@01"))
-        with pytest.raises(ModelUnknown):
-            asyncio.run(check(gateway.url, "tiny@02"))
-
-
-TASK = """\
-task: colours
-dataset_path: json
-dataset_kwargs: {data_files: {test: %s}}
-test_split: test
-output_type: multiple_choice
-doc_to_text: "{{question}}"
-doc_to_choice: choices
-doc_to_target: answer
-metric_list: [{metric: acc}]
-"""
-
-
-def harness(folder: Path, *tasks: str) -> Plan:
-    return plan(lm_eval={"folder": str(folder), "tasks": list(tasks)})
-
-
 def test_a_task_of_the_harness_from_a_file(tmp_path: Path, tokenizer: Any, tiny_server: Canned) -> None:
     pytest.importorskip("lm_eval", reason="the extra lm-eval is not installed")
     documents = [
@@ -347,43 +229,3 @@ def test_a_task_of_the_harness_from_a_file(tmp_path: Path, tokenizer: Any, tiny_
     assert found.measures["lm_eval.colours.acc"].error is not None
     with pytest.raises(SourceError, match=r"numbers: no such task in .*; it has colours"):
         load(harness(tmp_path, "numbers"), tokenizer)
-
-
-def test_the_harness_is_asked_for_and_not_installed(
-    tmp_path: Path, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("lm_eval", "lm_eval.api", "lm_eval.tasks"):
-        monkeypatch.setitem(__import__("sys").modules, name, None)
-    with pytest.raises(
-        PackageMissing, match=r"uv pip install --constraint deploy/env/cpu\.txt 'lm-eval\[api\]'"
-    ):
-        load(harness(tmp_path, "colours"), tokenizer)
-
-
-def test_everything_wrong_with_a_plan_is_said_at_once(tmp_path: Path) -> None:
-    path = tmp_path / "plan.yaml"
-    both = {"path": "a.jsonl", "generator": "a:b"}
-    content = {"loss": {"a": both, "b": {"path": "b.jsonl"}, "c": {"generator": "a:b", "row": 3}}}
-    path.write_text(yaml.safe_dump(content), encoding="utf-8")
-    with pytest.raises(DocumentError) as caught:
-        document.load(Plan, path)
-    assert [problem.field for problem in caught.value.problems] == ["loss.a", "loss.b", "loss.c.row"]
-    path.write_text("seed: 1\n", encoding="utf-8")
-    with pytest.raises(DocumentError, match="asks for nothing"):
-        document.load(Plan, path)
-    path.write_text("loss: {a: {path: a.jsonl, format: pairs}}\n", encoding="utf-8")
-    with pytest.raises(DocumentError, match=r"loss\.a\.format: pairs are for preferences"):
-        document.load(Plan, path)
-
-
-@pytest.mark.parametrize("name", ["support", "sums"])
-def test_the_demos_plans_can_be_asked(name: str) -> None:
-    found = document.load(Plan, ROOT / "deploy" / "demo" / "evaluations" / f"{name}.yaml")
-    shorter = {
-        kind: {key: part.model_copy(update={"rows": 2}) for key, part in getattr(found, kind).items()}
-        for kind in ("loss", "general", "tools", "preferences")
-    }
-    tokenizer = bases.load_tokenizer(str(ROOT / "deploy" / "demo" / "base"))
-    few = found.model_copy(update=shorter | {"lm_eval": None})
-    for part in load(few, tokenizer):
-        assert part.requests >= 2
