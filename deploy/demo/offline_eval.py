@@ -64,11 +64,16 @@ class Case:
         for i, content in enumerate(found):
             try:
                 call = json.loads(content)
-                result = json.dumps(TOOLS[call["name"]](**call["arguments"]), ensure_ascii=False)
-                self.calls.append(Call(call["name"], call["arguments"]))
+                made = Call(call["name"], call["arguments"])
+                tool = TOOLS[made.tool]
             except (ValueError, KeyError, TypeError) as exc:
-                self.text, self.done = f"call failed: {exc}: {content}", True
+                self.text, self.done = f"no call: {exc}: {content}", True
                 return
+            self.calls.append(made)
+            try:
+                result = json.dumps(tool(**made.arguments), ensure_ascii=False)
+            except (ValueError, TypeError) as exc:
+                result = f"error: {exc}"  # as chains.tools puts it
             calls.append({"type": "function", "id": f"call_{i}", "function": call})
             results.append({"role": "tool", "tool_call_id": f"call_{i}", "content": result})
         if calls:
