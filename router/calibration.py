@@ -21,7 +21,6 @@ Mask = NDArray[np.bool_]
 OUTSIDE_SHARE = 0.2  # of the requests in service that belong to no intent, reckoned with
 STRANGERS = 0.1  # of these, that strangers stand in for; all, where there are fewer examples than
 FEWEST_OUTSIDE = 10
-WRONG_COST = 2.0  # of a wrong route, where abstaining on a request that has a route costs 1
 _ALIKE = 1.02  # costs within this factor of the least are no reason to prefer a threshold
 THRESHOLDS = np.linspace(0.2, 0.8, 61)  # that are tried
 
@@ -71,38 +70,38 @@ class Calibration:
         return self.gate.probability(signals)[:, None] * probabilities(logits, self.temperature)
 
 
-def calibrate(scores: Scores) -> Calibration:
+def calibrate(scores: Scores, wrong_cost: float) -> Calibration:
     """Temperature, gate and threshold from ``scores``, in that order."""
     weight = _weights(scores)
     inside = scores.labels != OUT_OF_SCOPE
     temperature, _ = fit_temperature(scores.logits[inside, :-1], scores.labels[inside])
     gate = Gate.fit(scores.signals, inside, weight)
     confidences = Calibration(temperature, gate, 0.0).confidences(scores.logits, scores.signals)
-    return Calibration(temperature, gate, choose_threshold(confidences, scores.labels, weight))
+    return Calibration(temperature, gate, choose_threshold(confidences, scores.labels, weight, wrong_cost))
 
 
-def cross_calibrate(scores: Scores) -> tuple[Floats, Mask]:
+def cross_calibrate(scores: Scores, wrong_cost: float) -> tuple[Floats, Mask]:
     """Confidences ``(M, K)``, and which rows ``(M,)`` are routed, each by a calibration without its fold."""
     confidences = np.zeros((len(scores.labels), scores.logits.shape[1] - 1))
     routed = np.zeros(len(scores.labels), dtype=np.bool_)
     for fold in np.unique(scores.folds):
         held = scores.folds == fold
-        calibration = calibrate(scores.where(~held))
+        calibration = calibrate(scores.where(~held), wrong_cost)
         confidences[held] = calibration.confidences(scores.logits[held], scores.signals[held])
         routed[held] = confidences[held].max(axis=1) >= calibration.threshold
     return confidences, routed
 
 
-def choose_threshold(confidences: Floats, labels: Labels, weight: Floats) -> float:
+def choose_threshold(confidences: Floats, labels: Labels, weight: Floats, wrong_cost: float) -> float:
     """The threshold of least cost; the middle of those that cost about as little, which few rows decide less.
 
-    A wrong route costs ``WRONG_COST``, abstaining on a row in scope costs 1, both by ``weight`` ``(M,)``.
+    A wrong route costs ``wrong_cost``, abstaining on a row in scope costs 1, both by ``weight`` ``(M,)``.
     """
     best = confidences.max(axis=1)
     right = confidences.argmax(axis=1) == labels
     routed = best[:, None] >= THRESHOLDS
     missed = ~routed & (labels != OUT_OF_SCOPE)[:, None]
-    cost = weight @ ((routed & ~right[:, None]) * WRONG_COST + missed)
+    cost = weight @ ((routed & ~right[:, None]) * wrong_cost + missed)
     least = THRESHOLDS[cost <= cost.min() * _ALIKE + 1e-9]
     return float(least[len(least) // 2])
 

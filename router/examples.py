@@ -1,4 +1,4 @@
-"""What a router is fitted on: example texts by intent, and examples of what belongs to no route.
+"""What a router is fitted on: example texts by intent, examples of what belongs to no route, a cost.
 
 The service reads them from routes.yaml; this module knows nothing of files.
 """
@@ -13,11 +13,15 @@ from dataclasses import dataclass, field
 from router.errors import ExamplesError
 
 OUT_OF_SCOPE = -1  # label of a row that belongs to no intent
+WRONG_COST = 2.0
 
 
 @dataclass(frozen=True)
 class RoutingExamples:
     """Example texts for each of ``K`` intents, and ``out_of_scope`` ones that should abstain.
+
+    ``wrong_cost`` is that of a wrong route, where abstaining on a request that has a route costs 1; the
+    threshold is chosen for it.
 
     Raises:
         ExamplesError: fewer than two intents, an intent without examples, an example that is empty.
@@ -25,6 +29,7 @@ class RoutingExamples:
 
     intents: Mapping[str, Sequence[str]]
     out_of_scope: Sequence[str] = field(default=())
+    wrong_cost: float = WRONG_COST
 
     def __post_init__(self) -> None:
         intents = {name: tuple(texts) for name, texts in self.intents.items()}
@@ -56,5 +61,5 @@ class RoutingExamples:
     @property
     def digest(self) -> str:
         """SHA-256 over everything in here, the order included."""
-        content = json.dumps([list(self.intents.items()), self.out_of_scope], ensure_ascii=True)
+        content = json.dumps([list(self.intents.items()), self.out_of_scope, self.wrong_cost], ensure_ascii=True)
         return hashlib.sha256(content.encode()).hexdigest()

@@ -179,9 +179,9 @@ def _fit(
         spelling=spelling,
         shares=shares,
         linear=problem.linear(np.ones(len(labels), dtype=np.bool_)),
-        calibration=calibrate(scores),
+        calibration=calibrate(scores, examples.wrong_cost),
     )
-    confidences, routed = cross_calibrate(scores)
+    confidences, routed = cross_calibrate(scores, examples.wrong_cost)
     threshold = model.calibration.threshold
     own = slice(len(held.labels))
     report = make_report(examples, held.labels, confidences[own], routed[own], threshold=threshold)

@@ -150,6 +150,7 @@ def _table(
         examples=RoutingExamples(
             {intent: texts for intent, texts in examples.items() if texts},
             (*document.out_of_scope, *(row.text for row in more if row.intent is None)),
+            document.wrong_cost,
         ),
         policy=policy_of(document),
     )

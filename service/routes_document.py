@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, StringConstraints, field_validator, 
 from pointsman.artefact import ALIAS
 from pointsman.document import Document
 from router.errors import PatternError
+from router.examples import WRONG_COST
 from router.pattern import checked
 from router.rules import Rule, keywords
 from service.settings import Positive, Seconds
@@ -125,4 +126,6 @@ class RoutesDocument(Document):
     switch_cost: Unit = (
         0.02  # confidence that another adapter must be ahead, for 1,000 characters said before
     )
+    # Of a wrong route, where abstaining on a request that has one costs 1: lower routes more of what is doubtful.
+    wrong_cost: Annotated[float, Field(ge=0.1, le=100)] = WRONG_COST
     routes: tuple[RouteDocument, ...] = Field(min_length=2)

@@ -16,8 +16,8 @@ from typing import Any, get_args
 from deploy.demo.text.corpus import draw
 from deploy.demo.text.sample import Intent, Language
 
-COUNTS: Mapping[Language, int] = {"en": 100, "zh": 140}  # by intent; the encoder knows English, so fewer do
-OUT_OF_SCOPE = 160  # by language; twice as many made the router abstain from what it should answer
+COUNTS: Mapping[Language, int] = {"en": 400, "zh": 500}  # by intent; the encoder knows English, so fewer do
+OUT_OF_SCOPE = 600  # by language
 LONGEST = 160  # characters; an order may be longer
 LONGEST_ORDER = 400
 
