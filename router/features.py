@@ -32,6 +32,7 @@ Mask = NDArray[np.bool_]
 
 DIRECTIONS = 256  # at most, kept of the n-grams
 LANDMARKS = 1_000  # examples, at most, that the directions are found on
+_CHINESE_ROOM = 3  # times as many of both, where half of the examples are Chinese: its n-grams are its meaning
 _BUCKETS = 1 << 20  # of the hashed n-grams; only those seen in the examples are kept
 _RANK = 1e-5  # of the largest eigenvalue: smaller ones are noise
 _CJK = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -124,7 +125,9 @@ class Spelling:
         idf = (1 + np.log((1 + len(texts)) / (1 + rows_with[columns]))).astype(np.float32)
         unrotated = cls(columns, idf, 1 + float(np.log(1 + len(texts))), np.zeros((0, 0), np.float32))
         weighted = unrotated._weigh(rows, found, counts, len(texts))
-        spelling = replace(unrotated, directions=_directions(weighted))
+        chinese = sum(chinese_part(text) >= 0.5 for text in texts) / len(texts)
+        room = 1 + (_CHINESE_ROOM - 1) * min(1.0, 2 * chinese)
+        spelling = replace(unrotated, directions=_directions(weighted, room))
         return spelling, np.asarray(weighted @ spelling.directions, dtype=np.float32)
 
     def transform(self, texts: Sequence[str]) -> Dense:
@@ -157,17 +160,20 @@ class Spelling:
         return place, seen, (1 + np.log(counts, dtype=np.float32)) * idf
 
 
-def _directions(weighted: Any) -> Dense:
+def _directions(weighted: Any, room: float) -> Dense:
     """``(D, R)`` main directions of sparse rows ``(N, D)``, from the similarities between landmarks.
+
+    There are ``room`` times as many of both as English needs.
 
     An eigenvector ``u`` of ``L Lᵀ`` of eigenvalue ``w`` gives the direction ``Lᵀ u / √w``.
     """
     from scipy.linalg import eigh
 
-    landmarks = weighted[:: -(-weighted.shape[0] // LANDMARKS)]
+    landmarks = weighted[:: -(-weighted.shape[0] // int(LANDMARKS * room))]
     size = landmarks.shape[0]
+    most = int(DIRECTIONS * room)
     similar = (landmarks @ landmarks.T).toarray()
-    values, vectors = eigh(similar, subset_by_index=(max(0, size - DIRECTIONS), size - 1))
+    values, vectors = eigh(similar, subset_by_index=(max(0, size - most), size - 1))
     kept = values > _RANK * values[-1]
     scaled = (vectors[:, kept] / np.sqrt(values[kept])).astype(np.float32)
     return np.ascontiguousarray(landmarks.T @ scaled, dtype=np.float32)
