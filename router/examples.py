@@ -61,5 +61,7 @@ class RoutingExamples:
     @property
     def digest(self) -> str:
         """SHA-256 over everything in here, the order included."""
-        content = json.dumps([list(self.intents.items()), self.out_of_scope, self.wrong_cost], ensure_ascii=True)
+        content = json.dumps(
+            [list(self.intents.items()), self.out_of_scope, self.wrong_cost], ensure_ascii=True
+        )
         return hashlib.sha256(content.encode()).hexdigest()

@@ -32,7 +32,9 @@ Mask = NDArray[np.bool_]
 
 DIRECTIONS = 256  # at most, kept of the n-grams
 LANDMARKS = 1_000  # examples, at most, that the directions are found on
-_CHINESE_ROOM = 3  # times as many of both, where half of the examples are Chinese: its n-grams are its meaning
+_CHINESE_ROOM = (
+    3  # times as many of both, where half of the examples are Chinese: its n-grams are its meaning
+)
 _BUCKETS = 1 << 20  # of the hashed n-grams; only those seen in the examples are kept
 _RANK = 1e-5  # of the largest eigenvalue: smaller ones are noise
 _CJK = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"

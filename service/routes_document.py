@@ -126,6 +126,7 @@ class RoutesDocument(Document):
     switch_cost: Unit = (
         0.02  # confidence that another adapter must be ahead, for 1,000 characters said before
     )
-    # Of a wrong route, where abstaining on a request that has one costs 1: lower routes more of what is doubtful.
-    wrong_cost: Annotated[float, Field(ge=0.1, le=100)] = WRONG_COST
+    wrong_cost: Annotated[float, Field(ge=0.1, le=100)] = (
+        WRONG_COST  # of a wrong route, where abstaining on a request that has one costs 1
+    )
     routes: tuple[RouteDocument, ...] = Field(min_length=2)

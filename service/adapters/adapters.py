@@ -53,6 +53,7 @@ class Adapters:
             drain_seconds=settings.gateway.request_timeout_seconds,
         )
         self._reconciler = Reconciler(
+            base=self._base,
             versions=self._versions,
             slots=self._slots,
             leases=self._leases,

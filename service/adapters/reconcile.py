@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
+from service.adapters.base import ServedBase
 from service.adapters.leases import Leases
 from service.adapters.lifecycle import Lifecycle
 from service.adapters.slots import Slots
@@ -24,6 +25,7 @@ class Reconciler:
     def __init__(
         self,
         *,
+        base: ServedBase,
         versions: Versions,
         slots: Slots,
         leases: Leases,
@@ -31,6 +33,7 @@ class Reconciler:
         preload: Mapping[str, str],
         register: Callable[[str, str], Awaitable[VersionInfo]],
     ) -> None:
+        self._base = base
         self._versions = versions
         self._slots = slots
         self._leases = leases
@@ -53,9 +56,10 @@ class Reconciler:
         Raises:
             EngineError: it went down again.
         """
-        problems = await self._slots.prepare(client, self._versions.live_entries())
-        problems += await self._preload_all()
-        self.problems = tuple(problems)
+        failed = await self._slots.prepare(client, self._versions.live_entries())
+        not_preloaded = await self._preload_all()  # may take the place of some that failed
+        live = self._versions.live_entries()
+        self.problems = (*(why for entry, why in failed.items() if entry in live), *not_preloaded)
 
     async def run(self) -> None:
         """Compare and correct until cancelled."""
@@ -88,10 +92,10 @@ class Reconciler:
         self.problems = (*problems, *await self._preload_all())
 
     async def _preload_all(self) -> list[str]:
-        """Register and promote what the settings name for aliases that have no live version."""
+        """Register and promote what the settings name for aliases that no version of this base is live for."""
         problems = []
         for alias, folder in self._preload.items():
-            if self._versions.live(alias) is None:
+            if not await self._is_served(alias):
                 try:
                     info = await self._register(alias, folder)
                     await self._lifecycle.promote(alias, info.version, 100, by="preload")
@@ -100,3 +104,16 @@ class Reconciler:
                     problems.append(f"{alias}: not preloaded: {exc}")
         self._preloaded = not problems
         return problems
+
+    async def _is_served(self, alias: str) -> bool:
+        """Whether a live version of ``alias`` was trained on the base that is served; on another it can't load."""
+        live = self._versions.live(alias)
+        if live is None:
+            return False
+        try:
+            base = (await self._base.read()).identity.weights
+        except ServiceError:  # without a base to compare with, what is live stays
+            return True
+        return any(
+            self._versions.get(alias, version).record.base_weights == base for version in live.versions
+        )

@@ -81,13 +81,13 @@ class Slots:
         async with self._changing:
             return await self._unload(entry)
 
-    async def prepare(self, client: EngineClient, entries: Iterable[Entry]) -> list[str]:
-        """Make a server that came up hold ``entries``, as many as fit, and count it in; the problems.
+    async def prepare(self, client: EngineClient, entries: Iterable[Entry]) -> dict[Entry, str]:
+        """Make a server that came up hold ``entries``, as many as fit, and count it in; what does not load, why.
 
         Raises:
             EngineUnavailable: it went down again.
         """
-        problems = []
+        problems: dict[Entry, str] = {}
         async with self._changing:
             await self._drop_unknown(client, await client.models())
             wanted = dict.fromkeys([*entries, *(entry for entry in self._versions if entry.loaded_on)])
@@ -96,7 +96,7 @@ class Slots:
                     await self._load_on(client, entry)
                 except AdapterError as exc:
                     log.error("not loaded: %s", exc)
-                    problems.append(str(exc))
+                    problems[entry] = str(exc)
             self._clients.append(client)
         return problems
 
@@ -148,7 +148,10 @@ class Slots:
     async def _load_on(self, client: EngineClient, entry: Entry) -> None:
         if entry.record.base_weights != (await self._base.read()).identity.weights:
             raise AdapterRejected(
-                [f"{entry.name} was registered for another base than the one that is served"]
+                [
+                    f"{entry.name} was registered for another base than the one that is served; promote a "
+                    "version that was trained on this one, or serve its base"
+                ]
             )
         path = await asyncio.to_thread(self._store.verified, entry.name, entry.record.version)
         try:

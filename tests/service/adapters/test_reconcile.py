@@ -135,6 +135,19 @@ async def test_versions_of_another_base_are_not_loaded(world: World) -> None:
             await again.answered_by("support")
 
 
+async def test_preloaded_ones_take_the_place_of_versions_of_another_base(world: World) -> None:
+    version = await world.register("support", 1)
+    await world.adapters.promote("support", version)
+    write_base(world.folder / "base", seed=9)
+    world.engine.restart()
+    world.write("anew", 2)
+    async with started(world, support="anew") as again:
+        await again.bring_up()
+        assert again.ready()
+        assert again.adapters.problems == ()
+        assert await again.answered_by("support") != version
+
+
 async def test_two_gateways_on_one_registry_do_not_overwrite_each_other(world: World) -> None:
     first, second = await world.register("support", 1), await world.register("support", 2)
     await world.adapters.promote("support", first)
