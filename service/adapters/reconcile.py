@@ -92,7 +92,7 @@ class Reconciler:
         self.problems = (*problems, *await self._preload_all())
 
     async def _preload_all(self) -> list[str]:
-        """Register and promote what the settings name for aliases that no version of this base is live for."""
+        """Register and promote what the settings name for aliases without a live version of this base."""
         problems = []
         for alias, folder in self._preload.items():
             if not await self._is_served(alias):
@@ -106,7 +106,7 @@ class Reconciler:
         return problems
 
     async def _is_served(self, alias: str) -> bool:
-        """Whether a live version of ``alias`` was trained on the base that is served; on another it can't load."""
+        """Whether a live version of ``alias`` was trained on the base that is served: others can't load."""
         live = self._versions.live(alias)
         if live is None:
             return False

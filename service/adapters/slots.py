@@ -82,7 +82,7 @@ class Slots:
             return await self._unload(entry)
 
     async def prepare(self, client: EngineClient, entries: Iterable[Entry]) -> dict[Entry, str]:
-        """Make a server that came up hold ``entries``, as many as fit, and count it in; what does not load, why.
+        """Make a server that came up hold ``entries``, as many as fit, and count it in; what fails, and why.
 
         Raises:
             EngineUnavailable: it went down again.
