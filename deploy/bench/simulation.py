@@ -22,14 +22,14 @@ from service.admission.ticket import Priority, State, Ticket
 class Traffic:
     """Who asks for what. ``clients`` ask again as soon as they are answered; else ``rate`` come a second."""
 
-    adapters: int
+    adapters: int  # 0: all to the base
     requests: int = 4_000
     clients: int = 0
     rate: float = 0.0  # requests/s, Poisson
     zipf: float = 0.0  # popularity of the k-th adapter: 1 / k ** zipf
+    in_order: bool = False  # all requests of an adapter after each other, as sorted by hand
     answer: tuple[int, int] = (ANSWER, ANSWER)  # tokens, uniform between the two
     callers: tuple[tuple[str, Priority, float], ...] = (("one", "interactive", 1.0),)  # with their share
-    patience: float = float("inf")  # seconds that a client waits in the queue
     seed: int = 0
 
 
@@ -48,13 +48,17 @@ class Outcome:
         """Answers per second."""
         return len(self.finished) / self.seconds
 
-    def waits(self) -> list[float]:
-        """Seconds in the queue of each that was let in."""
-        return [ticket.admitted - ticket.arrived for ticket in self.tickets if ticket in self.finished]
+    def served(self, caller: str | None = None) -> list[Ticket]:
+        """Those that were answered, of one caller or of all."""
+        return [one for one in self.tickets if one in self.finished and caller in (None, one.caller)]
+
+    def waits(self, caller: str | None = None) -> list[float]:
+        """Seconds in the queue of each that was answered."""
+        return [ticket.admitted - ticket.arrived for ticket in self.served(caller)]
 
     def late(self) -> list[float]:
-        """Seconds after the turn of a strict order, of each that was let in."""
-        return [ticket.late for ticket in self.tickets if ticket in self.finished]
+        """Seconds after the turn of a strict order, of each that was answered."""
+        return [ticket.late for ticket in self.served()]
 
 
 class Simulation:
@@ -67,7 +71,7 @@ class Simulation:
         self._resident = resident  # adapters that stay loaded
         self._loaded: OrderedDict[str, None] = OrderedDict()
         self._random = np.random.default_rng(traffic.seed)
-        weights = 1.0 / np.arange(1, traffic.adapters + 1) ** traffic.zipf
+        weights = 1.0 / np.arange(1, max(traffic.adapters, 1) + 1) ** traffic.zipf
         self._popularity = weights / weights.sum()
         self._now, self._step = 0.0, 0
         self._arrivals: list[tuple[float, int]] = []  # when, number
@@ -113,8 +117,15 @@ class Simulation:
     def _ticket(self) -> Ticket:
         names, priorities, shares = zip(*self._traffic.callers, strict=True)
         who = int(self._random.choice(len(names), p=np.array(shares) / sum(shares)))
-        adapter = int(self._random.choice(self._traffic.adapters, p=self._popularity))
-        return Ticket(f"adapter-{adapter}", names[who], priorities[who])
+        return Ticket(self._adapter(), names[who], priorities[who])
+
+    def _adapter(self) -> str | None:
+        traffic = self._traffic
+        if not traffic.adapters:
+            return None
+        if traffic.in_order:
+            return f"adapter-{len(self._out.tickets) * traffic.adapters // traffic.requests}"
+        return f"adapter-{self._random.choice(traffic.adapters, p=self._popularity)}"
 
     def _moved(self, tickets: Sequence[Ticket]) -> None:
         for ticket in tickets:
