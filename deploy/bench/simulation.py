@@ -7,7 +7,7 @@ leaps over them; a run of ten thousand requests takes about a second. A seed alw
 from __future__ import annotations
 
 import heapq
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -42,6 +42,7 @@ class Outcome:
     finished: dict[Ticket, float] = field(default_factory=dict)
     adapters: float = 0.0  # different ones in the batch, averaged over time
     loads: int = 0
+    timed_out: int = 0  # sent away after the longest wait; others that are missing were refused at once
 
     @property
     def throughput(self) -> float:
@@ -64,12 +65,24 @@ class Outcome:
 class Simulation:
     """One run."""
 
-    def __init__(self, engine: EngineModel, scheduler: Scheduler, traffic: Traffic, resident: int) -> None:
+    def __init__(
+        self,
+        engine: EngineModel,
+        scheduler: Scheduler,
+        traffic: Traffic,
+        *,
+        resident: int,
+        max_wait: float,
+    ) -> None:
+        self._max_wait = max_wait  # seconds after which a client is sent away out of the queue
+        self._deadlines: deque[tuple[float, Ticket]] = deque()
         self._engine = engine
         self._scheduler = scheduler
         self._traffic = traffic
         self._resident = resident  # adapters that stay loaded
-        self._loaded: OrderedDict[str, None] = OrderedDict()
+        self._loaded: OrderedDict[str, None] = OrderedDict(
+            (f"adapter-{index}", None) for index in range(min(resident, traffic.adapters))
+        )
         self._random = np.random.default_rng(traffic.seed)
         weights = 1.0 / np.arange(1, max(traffic.adapters, 1) + 1) ** traffic.zipf
         self._popularity = weights / weights.sum()
@@ -112,7 +125,14 @@ class Simulation:
             when, _ = heapq.heappop(self._arrivals)
             ticket = self._ticket()
             self._out.tickets.append(ticket)
+            self._deadlines.append((self._now + self._max_wait, ticket))
             self._moved(self._scheduler.arrive(ticket, max(when, self._now)))
+        while self._deadlines and self._deadlines[0][0] <= self._now:
+            _, ticket = self._deadlines.popleft()
+            if ticket.state is State.WAITING:
+                self._out.timed_out += 1
+                self._moved(self._scheduler.leave(ticket, self._now))
+                self._again()
 
     def _ticket(self) -> Ticket:
         names, priorities, shares = zip(*self._traffic.callers, strict=True)

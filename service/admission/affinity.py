@@ -10,8 +10,10 @@ somebody is let in, one turn of that order goes by. Whose turn has gone by and w
 3. The next run: while nobody is late by half of ``extra_wait``, the earliest of an adapter that is in the
    engine already; else who has been due longest.
 
-Where more adapters are wanted than the engine has places, whoever is late by half of ``extra_wait`` and has
-no place *closes* the adapter with the fewest requests: nobody enters it until its last request is out.
+Where more adapters are wanted than the engine has places, somebody who is late by half of ``extra_wait`` and
+finds no place has the adapter *closed* that has the fewest requests, running and waiting: nobody enters it
+until its last request is out. One at a time: closing several had the popular ones go in and out, and cost a
+sixth of the throughput (``docs/scheduling.md``).
 """
 
 from __future__ import annotations
@@ -30,13 +32,13 @@ class Affinity:
     """The rules above. A choice costs time in proportion to the adapters that are waited for."""
 
     def __init__(self, extra_wait: float) -> None:
-        self._extra_wait = extra_wait  # seconds
+        self.slack = extra_wait
         self._turns = Turns()
         self._due: dict[Ticket, None] = {}  # in the order in which their turns went by
         self._groups: dict[tuple[Priority, str | None], list[Ticket]] = {}  # each in the fair order
         self._waiting = 0
         self._run: str | None = None  # adapter that was chosen last
-        self._closed: list[str] = []
+        self._closed: str | None = None
 
     def __len__(self) -> int:
         return self._waiting
@@ -54,7 +56,7 @@ class Affinity:
         self._forget(ticket)
 
     def take(self, now: float, running: Mapping[str, int], places: int) -> Ticket | None:
-        pressed = self._late(now, self._extra_wait / 2)
+        pressed = self._late(now, self.slack / 2)
         self._close_for(pressed, running, places)
         chosen = self._choose(now, bool(pressed), running, places)
         if chosen is not None:
@@ -71,9 +73,11 @@ class Affinity:
 
     def _choose(self, now: float, pressed: bool, running: Mapping[str, int], places: int) -> Ticket | None:
         def may(ticket: Ticket) -> bool:
-            return ticket.adapter not in self._closed and fits(ticket, running, places)
+            return fits(ticket, running, places) and (
+                ticket.adapter is None or ticket.adapter != self._closed
+            )
 
-        for ticket in self._late(now, self._extra_wait):
+        for ticket in self._late(now, self.slack):
             if may(ticket):
                 return ticket
         for priority in _PRIORITIES:
@@ -101,12 +105,15 @@ class Affinity:
         return found
 
     def _close_for(self, pressed: list[Ticket], running: Mapping[str, int], places: int) -> None:
-        """Close as many adapters as those who are late want and find no place for, less the free places."""
-        wanted = {ticket.adapter for ticket in pressed if not self._runs(ticket, running)}
-        needed = max(0, min(len(wanted) - places, len(running)))
-        self._closed = [adapter for adapter in self._closed if adapter in running][:needed]
-        open_ones = sorted((running[one], one) for one in running if one not in self._closed)
-        self._closed += [one for _, one in open_ones[: needed - len(self._closed)]]
+        """Have one adapter closed while somebody late finds no place, the same one until it is out."""
+        if places or all(self._runs(ticket, running) for ticket in pressed):
+            self._closed = None
+        elif self._closed not in running:
+            self._closed = min(running, key=lambda one: (running[one] + self._wanted(one), one))
+
+    def _wanted(self, adapter: str) -> int:
+        """How many wait for it."""
+        return sum(len(self._groups.get((priority, adapter), ())) for priority in _PRIORITIES)
 
     def _pass_turn(self, now: float, chosen: Ticket | None) -> None:
         """One turn of the fair order goes by; whose it is becomes due, if he still waits."""

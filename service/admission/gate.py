@@ -134,5 +134,7 @@ class Admission:
 
 
 def policy_of(settings: AdmissionSettings) -> Policy:
-    """The policy that the settings name."""
-    return FirstCome() if settings.policy == "first_come" else Affinity(settings.extra_wait_seconds)
+    """The policy that the settings name. Nobody waits for affinity longer than half of the longest wait."""
+    if settings.policy == "first_come":
+        return FirstCome()
+    return Affinity(min(settings.extra_wait_seconds, settings.max_wait_seconds / 2))

@@ -14,6 +14,11 @@ from service.admission.ticket import Priority, Ticket
 class Policy(Protocol):
     """The order of those that wait."""
 
+    @property
+    def slack(self) -> float:
+        """Seconds that somebody may be let in later than his turn."""
+        ...
+
     def __len__(self) -> int: ...
 
     def add(self, ticket: Ticket) -> None: ...
@@ -40,6 +45,8 @@ class Policy(Protocol):
 
 class FirstCome:
     """First come, first served, whoever it is. Who finds no place for his adapter holds up all behind him."""
+
+    slack = 0.0
 
     def __init__(self) -> None:
         self._tickets: dict[Ticket, None] = {}

@@ -102,7 +102,7 @@ class Scheduler:
             return None
         ahead = self._policy.ahead(caller, priority)
         full = len(self._policy) >= self._max_queue and ahead >= len(self._policy)
-        if full or self.wait_behind(ahead) > self._max_wait:
+        if full or self.wait_behind(ahead) + self._policy.slack > self._max_wait:
             return self.drained_in(ahead)
         return None
 
