@@ -71,6 +71,10 @@ class Affinity:
     def last(self) -> Ticket | None:
         return self._turns.last() or next(reversed(self._due), None)
 
+    def goes_last(self, caller: str, priority: Priority) -> bool:
+        last = self._turns.last()
+        return last is None or self._turns.tag_of(caller, priority) >= last.tag
+
     def _choose(self, now: float, pressed: bool, running: Mapping[str, int], places: int) -> Ticket | None:
         def may(ticket: Ticket) -> bool:
             return fits(ticket, running, places) and (

@@ -42,6 +42,10 @@ class Policy(Protocol):
         """Who would go last."""
         ...
 
+    def goes_last(self, caller: str, priority: Priority) -> bool:
+        """Whether a request that came now would go after all that wait."""
+        ...
+
 
 class FirstCome:
     """First come, first served, whoever it is. Who finds no place for his adapter holds up all behind him."""
@@ -73,6 +77,9 @@ class FirstCome:
 
     def last(self) -> Ticket | None:
         return next(reversed(self._tickets), None)
+
+    def goes_last(self, caller: str, priority: Priority) -> bool:
+        return True
 
 
 def fits(ticket: Ticket, running: Mapping[str, int], places: int) -> bool:

@@ -68,7 +68,10 @@ class Scheduler:
         refused = self.would_refuse(ticket.caller, ticket.priority)
         if refused is not None:
             return (self._shed(ticket, refused),)
-        pushed_out = self._policy.last() if len(self._policy) >= self._max_queue else None
+        full = len(self._policy) >= self._max_queue
+        pushed_out = self._policy.last() if full else None
+        if full and pushed_out is None:  # a queue for nobody, and no place for the adapter
+            return (self._shed(ticket, self.drained_in(1)),)
         ticket.state = State.WAITING
         self._policy.add(ticket)
         if pushed_out is None:
@@ -101,7 +104,7 @@ class Scheduler:
         if self._running < self._capacity and not len(self._policy):
             return None
         ahead = self._policy.ahead(caller, priority)
-        full = len(self._policy) >= self._max_queue and ahead >= len(self._policy)
+        full = len(self._policy) >= self._max_queue and self._policy.goes_last(caller, priority)
         if full or self.wait_behind(ahead) + self._policy.slack > self._max_wait:
             return self.drained_in(ahead)
         return None

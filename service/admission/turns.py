@@ -35,7 +35,7 @@ class Turns:
     def add(self, ticket: Ticket) -> None:
         """Give ``ticket`` its tag and its place."""
         flow = (ticket.caller, ticket.priority)
-        ticket.tag = self._next_tag(*flow)
+        ticket.tag = self.tag_of(*flow)
         self._arrivals += 1
         ticket.number = self._arrivals
         self._last[flow] = ticket.tag
@@ -59,7 +59,7 @@ class Turns:
 
     def ahead(self, caller: str, priority: Priority) -> int:
         """Turns before that of a request which came now."""
-        tag = self._next_tag(caller, priority)
+        tag = self.tag_of(caller, priority)
         return bisect_right(self._order, tag, key=lambda ticket: ticket.tag)
 
     def last(self) -> Ticket | None:
@@ -72,5 +72,6 @@ class Turns:
         self._last.clear()
         self._now = 0.0
 
-    def _next_tag(self, caller: str, priority: Priority) -> float:
+    def tag_of(self, caller: str, priority: Priority) -> float:
+        """The tag that a request would get now."""
         return max(self._now, self._last.get((caller, priority), 0.0)) + COST[priority]

@@ -80,10 +80,12 @@ class World:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@given(events=EVENTS)
+@given(events=EVENTS, queue=st.sampled_from([0, 3, 30]))
 @QUICK
-def test_nothing_is_lost_bounds_hold_and_everybody_gets_in(policy: str, events: list[Event]) -> None:
-    world = World(POLICIES[policy]())
+def test_nothing_is_lost_bounds_hold_and_everybody_gets_in(
+    policy: str, events: list[Event], queue: int
+) -> None:
+    world = World(POLICIES[policy](), queue=queue)
     world.play(events)
     for _ in range(len(world.tickets) + 1):  # nobody else comes; those in the engine end one by one
         world.now += 0.5
@@ -210,3 +212,11 @@ def test_a_queue_that_cannot_be_served_in_time_sheds_with_the_time_to_come_back(
     assert states == {State.RUNNING: 2, State.WAITING: 6, State.SHED: 12}  # 5 ahead: 10 s; 6 ahead: 12 s
     assert tickets[-1].retry_after == 12.0
     assert scheduler.would_refuse("anybody") == 12.0
+
+
+def test_a_queue_for_nobody_refuses_who_finds_no_place_for_his_adapter() -> None:
+    scheduler = Scheduler(Affinity(EXTRA), capacity=2, adapters=1, max_queue=0, max_wait=10.0)
+    first, second = Ticket("a"), Ticket("b")
+    assert scheduler.arrive(first, 0.0) == (first,)
+    assert scheduler.arrive(second, 0.0) == (second,)
+    assert (first.state, second.state) == (State.RUNNING, State.SHED)
