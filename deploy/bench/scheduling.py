@@ -12,18 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
-from deploy.bench.engine_model import AT_ONCE, H200, EngineModel, fitted
-from deploy.bench.simulation import Outcome, Simulation, Traffic
+from deploy.bench.engine_model import fitted
+from deploy.bench.simulation import Outcome, Traffic, simulate
 from service.admission.affinity import Affinity
 from service.admission.policies import FirstCome, Policy, fits
-from service.admission.scheduler import Scheduler
 from service.admission.ticket import Ticket
 
 BEGIN, END = "<!-- figures: written by deploy/bench/scheduling.py -->", "<!-- end of figures -->"
 ANSWERS = (32, 224)  # tokens; 128 on average, as measured, but not all ending in the same step
-PLACES = 16  # adapters in the engine
 SEEDS = (1, 2, 3)
-FOREVER = 1e9
 
 
 class PassOver(FirstCome):
@@ -35,14 +32,6 @@ class PassOver(FirstCome):
             del self._tickets[ticket]
             ticket.due = now
         return ticket
-
-
-def simulate(
-    policy: Policy, traffic: Traffic, engine: EngineModel = H200, *, max_wait: float = FOREVER
-) -> Outcome:
-    """One run with the measured number of requests at once and an endless queue."""
-    scheduler = Scheduler(policy, capacity=AT_ONCE, adapters=PLACES, max_queue=100_000, max_wait=max_wait)
-    return Simulation(engine, scheduler, traffic, resident=PLACES, max_wait=max_wait).run()
 
 
 def main() -> None:

@@ -13,9 +13,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from deploy.bench.engine_model import ANSWER, PROMPT, EngineModel
+from deploy.bench.engine_model import ANSWER, AT_ONCE, H200, PROMPT, EngineModel
+from service.admission.policies import Policy
 from service.admission.scheduler import Scheduler
 from service.admission.ticket import Priority, State, Ticket
+
+PLACES = 16  # adapters in the engine, and as many stay loaded
+FOREVER = 1e9  # seconds
 
 
 @dataclass(frozen=True)
@@ -196,3 +200,11 @@ class Simulation:
             self._out.finished[ticket] = self._now
             self._again()
             self._moved(self._scheduler.finish(ticket, self._now))
+
+
+def simulate(
+    policy: Policy, traffic: Traffic, engine: EngineModel = H200, *, max_wait: float = FOREVER
+) -> Outcome:
+    """One run with the measured number of requests at once and an endless queue."""
+    scheduler = Scheduler(policy, capacity=AT_ONCE, adapters=PLACES, max_queue=100_000, max_wait=max_wait)
+    return Simulation(engine, scheduler, traffic, resident=PLACES, max_wait=max_wait).run()

@@ -6,9 +6,10 @@ somebody is let in, one turn of that order goes by. Whose turn has gone by and w
 
 1. Who is late by ``extra_wait`` or more: the one who has been due longest.
 2. The run: one more of the adapter that was chosen last. When somebody is late by half of ``extra_wait``
-   only those of it that are due themselves, so that the run soon ends.
-3. The next run: while nobody is late by half of ``extra_wait``, the earliest of an adapter that is in the
-   engine already; else who has been due longest.
+   only those of it that are due themselves, so that the run soon ends; the same holds for requests of batch
+   while interactive ones wait.
+3. The next run: while nobody is late by half of ``extra_wait``, an interactive request before one of batch,
+   and of these the earliest of an adapter that is in the engine already; else who has been due longest.
 
 Where more adapters are wanted than the engine has places, somebody who is late by half of ``extra_wait`` and
 finds no place has the adapter *closed* that has the fewest requests, running and waiting: nobody enters it
@@ -86,14 +87,23 @@ class Affinity:
                 return ticket
         for priority in _PRIORITIES:
             group = self._groups.get((priority, self._run))
-            if group and may(group[0]) and (group[0].due is not None or not pressed):
+            only_due = pressed or (priority == "batch" and self._somebody_is_watching())
+            if group and may(group[0]) and (group[0].due is not None or not only_due):
                 return group[0]
         if pressed:
             for ticket in self._due:
                 if may(ticket):
                     return ticket
         heads = [group[0] for group in self._groups.values() if may(group[0])]
-        return min(heads, key=lambda head: (not self._runs(head, running), *place(head)), default=None)
+        return min(
+            heads,
+            key=lambda head: (head.priority == "batch", not self._runs(head, running), *place(head)),
+            default=None,
+        )
+
+    def _somebody_is_watching(self) -> bool:
+        """Whether an interactive request waits."""
+        return any(priority == "interactive" for priority, _ in self._groups)
 
     @staticmethod
     def _runs(ticket: Ticket, running: Mapping[str, int]) -> bool:

@@ -7,8 +7,8 @@ import math
 import pytest
 
 from deploy.bench.engine_model import ANSWER, AT_ONCE, H200
-from deploy.bench.scheduling import ANSWERS, PassOver, fit, simulate
-from deploy.bench.simulation import Traffic
+from deploy.bench.scheduling import ANSWERS, PassOver, fit
+from deploy.bench.simulation import Traffic, simulate
 from service.admission.affinity import Affinity
 from service.admission.policies import FirstCome
 
