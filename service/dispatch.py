@@ -41,6 +41,10 @@ class Models(Protocol):
         """Whether ``model`` is an alias with a live version, or an ``alias@version`` that can be served."""
         ...
 
+    def name_of(self, model: str, conversation: str) -> str:
+        """The engine's name of the version that would answer now."""
+        ...
+
     def lease(self, model: str, conversation: str) -> AbstractAsyncContextManager[Leased]: ...
 
 

@@ -34,13 +34,13 @@ class Exchange:
         self._models = models
         self._seconds = seconds
 
-    def check(self) -> None:
+    def check(self, record: Record) -> None:
         """Refuse before any work what can't even wait.
 
         Raises:
-            TooManyRequests: the queue is full.
+            TooManyRequests: the queue is full, or too long to be served in time.
         """
-        self._admission.check()
+        self._admission.check(record.caller, record.priority)
 
     @asynccontextmanager
     async def open(self, job: Job, record: Record) -> AsyncGenerator[Events, None]:
@@ -48,12 +48,14 @@ class Exchange:
 
         Raises:
             TooManyRequests: no slot.
-            ModelNotFound, EngineUnavailable: no lease.
+            ModelNotFound, EngineUnavailable: no such version, or no lease.
             ChainTimeout: over the bound on a request, in the consumer's ``async with``.
         """
         try:
             async with asyncio.timeout(self._seconds - record.elapsed) as bound, AsyncExitStack() as held:
-                await held.enter_async_context(self._admission.slot(job.model or self._base))
+                wanted = None if job.model is None else self._models.name_of(job.model, job.conversation)
+                slot = self._admission.slot(wanted, record.caller, record.priority)
+                await held.enter_async_context(slot)
                 name = self._base
                 if job.model is not None:
                     lease = await held.enter_async_context(self._models.lease(job.model, job.conversation))

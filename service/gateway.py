@@ -50,7 +50,7 @@ class Gateway:
         base = settings.engine.model_name
         self.keys = Keys(settings.gateway.api_keys, admin_digest(settings.state, settings.gateway.admin_key))
         self.rate = RateLimit(settings.gateway.rate_limit_per_minute)
-        self.admission = Admission(settings.admission)
+        self.admission = Admission(settings.admission, settings.engine.max_loras, self.metrics)
         self.routes = LiveRoutes(settings, self.metrics.router_seconds.observe)
         self.decisions = DecisionLog(settings.state, settings.router.decision_log)
         self.dispatch = Dispatch(
@@ -64,9 +64,7 @@ class Gateway:
         self.exchange = Exchange(
             base, self.admission, self.adapters, settings.gateway.request_timeout_seconds
         )
-        self.metrics.watch(
-            lambda: self.admission.waiting, lambda: self.admission.running, lambda: self.engine.restarts
-        )
+        self.metrics.watch(self.admission, lambda: self.engine.restarts)
 
     async def start(self) -> None:
         """Start all parts; none of them is waited for. What fails is undone.

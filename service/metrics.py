@@ -10,6 +10,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from service.admission import Admission
+from service.admission.ticket import Priority
 from service.record import Record
 
 _TOKEN_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -55,20 +57,43 @@ class Metrics:
             ("kind", "adapter"),
             registry=self.registry,
         )
+        waited = Histogram(
+            "pointsman_queue_wait_seconds",
+            "Time in the queue of requests that were let into the engine.",
+            ("priority",),
+            buckets=(0.001, *_TOKEN_SECONDS),
+            registry=self.registry,
+        )
+        self._waited = {priority: waited.labels(priority) for priority in ("interactive", "batch")}
+        self._refused = Counter(
+            "pointsman_queue_refused",
+            "Requests that the queue refused or pushed out (queue), or that waited too long (timeout).",
+            ("reason",),
+            registry=self.registry,
+        )
         self.in_flight = Gauge(
             "pointsman_requests_in_flight", "Requests that are being answered.", registry=self.registry
         )
 
-    def watch(
-        self, queue: Callable[[], int], running: Callable[[], int], restarts: Callable[[], int]
-    ) -> None:
+    def watch(self, admission: Admission, restarts: Callable[[], int]) -> None:
         """Read the queue, the slots in use and the engine's restarts when Prometheus asks."""
-        for name, text, read in (
-            ("pointsman_queue_waiting", "Requests that wait for a slot of the engine.", queue),
-            ("pointsman_queue_running", "Requests that hold a slot of the engine.", running),
-        ):
+        reads: tuple[tuple[str, str, Callable[[], int]], ...] = (
+            ("waiting", "Requests that wait for a slot of the engine.", lambda: admission.waiting),
+            ("running", "Requests that hold a slot of the engine.", lambda: admission.running),
+            ("adapters", "Different adapters among those that hold a slot.", lambda: admission.adapters),
+        )
+        for kind, text, read in reads:
+            name = f"pointsman_queue_{kind}"
             Gauge(name, text, registry=self.registry).set_function(read)
         self.registry.register(_Restarts(restarts))
+
+    def admitted(self, priority: Priority, waited: float) -> None:
+        """Count a request that was let into the engine."""
+        self._waited[priority].observe(waited)
+
+    def refused(self, reason: str) -> None:
+        """Count a request that was not."""
+        self._refused.labels(reason).inc()
 
     def count(self, record: Record) -> None:
         """Count one finished request."""

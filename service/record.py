@@ -11,6 +11,8 @@ import secrets
 import time
 from dataclasses import dataclass, field
 
+from service.admission.ticket import Priority
+
 log = logging.getLogger("pointsman.requests")
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -23,6 +25,8 @@ class Record:
     id: str
     method: str
     path: str
+    caller: str = ""  # digest of the key, or the address; for fair shares, never logged
+    priority: Priority = "interactive"
     began: float = field(default_factory=time.perf_counter)
     intent: str | None = None
     confidence: float | None = None

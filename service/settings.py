@@ -96,11 +96,15 @@ class EngineSettings(Document):
 
 
 class AdmissionSettings(Document):
-    """How many requests the engine gets at once, and who waits how long."""
+    """How many requests the engine gets at once, who goes first and who waits how long."""
 
-    max_concurrent: Positive = 64
+    max_concurrent: Positive = 64  # where the engine is full: more at once make it no faster
     max_queue: Annotated[int, Field(ge=0)] = 256
     max_wait_seconds: Seconds = 60.0
+    policy: Literal["affinity", "first_come"] = (
+        "affinity"  # affinity: few adapters at a time, callers in turn
+    )
+    extra_wait_seconds: Seconds = 2.0  # that a request may wait longer than in strict turn, for affinity
 
 
 class RouterSettings(Document):

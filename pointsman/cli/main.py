@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from pointsman.cli import adapters, check, convert, data, evaluate, route, router, serve, train
+from pointsman.cli import adapters, bench, check, convert, data, evaluate, route, router, serve, train
 from pointsman.cli.terminal import err
 
 HELP = """
@@ -23,6 +23,7 @@ One base model, many jobs: train LoRA adapters, prove them, route to them and ho
 - `pointsman route "Where is my parcel?"` explains which track a request takes
 - `pointsman train deploy/demo/recipes/support.yaml` trains an adapter
 - `pointsman adapters list` shows the versions that are live, loaded and registered
+- `pointsman bench --model support --concurrency 16` measures the running gateway under load
 - `pointsman eval demo` scores held-out requests through the running gateway
 """
 
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("check")(check.check)
 app.command("route")(route.route)
+app.command("bench")(bench.bench)
 app.command("train")(train.train)
 app.command("convert")(convert.convert)
 app.add_typer(data.app, name="data")

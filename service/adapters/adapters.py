@@ -157,6 +157,14 @@ class Adapters:
         """Whether ``model`` is an alias with a live version or an ``alias@version`` that may be used."""
         return self._versions.knows(model)
 
+    def name_of(self, model: str, conversation: str) -> str:
+        """``alias@version`` of the version that would answer ``conversation`` now.
+
+        Raises:
+            ModelNotFound
+        """
+        return self._versions.pick(model, conversation).name
+
     @asynccontextmanager
     async def lease(self, model: str, conversation: str) -> AsyncGenerator[Lease, None]:
         """The version that answers ``conversation``, loaded, and kept loaded until the exit.

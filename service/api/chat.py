@@ -18,7 +18,7 @@ router = APIRouter(dependencies=[Depends(client_only)])
 @router.post("/v1/chat/completions")
 async def chat(request: Request, gateway: Running, record: Recorded) -> Response:
     """Answer a conversation."""
-    gateway.exchange.check()
+    gateway.exchange.check(record)
     body = await json_object(request)
     record.streamed = body.get("stream") is True
     plan = await gateway.dispatch.chat(body)

@@ -42,7 +42,7 @@ router = APIRouter(dependencies=[Depends(client_only)])
 @router.post(PATH)
 async def completions(request: Request, gateway: Running, record: Recorded) -> Response:
     """Continue a prompt, or with ``auto`` answer it."""
-    gateway.exchange.check()
+    gateway.exchange.check(record)
     body = await json_object(request)
     model = model_of(body)
     record.streamed = stream_of(body)

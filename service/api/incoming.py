@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 import orjson
 from fastapi import Depends
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
+from service.admission.ticket import Priority
 from service.api.middleware import record_of
 from service.errors import InvalidRequest, NotJSON
 from service.gateway import Gateway
@@ -36,15 +37,25 @@ Recorded = Annotated[Record, Depends(_record)]
 
 
 async def client_only(request: Request) -> None:
-    """Let in who has a client's key and asks no more often than allowed.
+    """Let in who has a client's key and asks no more often than allowed; note who it is and how urgent.
 
     Raises:
         Unauthorized, TooManyRequests
+        InvalidRequest: an unknown priority.
     """
     gateway = gateway_of(request)
     key = gateway.keys.client(request.headers.get("authorization"))
     address = request.client.host if request.client else "unknown"
-    gateway.rate.take(key or address)
+    record = record_of(request.scope)
+    record.caller = key or address
+    record.priority = _priority(request.headers.get("x-pointsman-priority", "interactive"))
+    gateway.rate.take(record.caller)
+
+
+def _priority(given: str) -> Priority:
+    if given not in ("interactive", "batch"):
+        raise InvalidRequest(f"x-pointsman-priority must be interactive or batch, found {given[:40]!r}")
+    return cast(Priority, given)
 
 
 async def admin_only(request: Request) -> None:

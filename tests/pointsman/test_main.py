@@ -25,6 +25,7 @@ HEAVY = (
 COMMANDS = [
     ["serve"],
     ["check"],
+    ["bench"],
     ["route"],
     ["train"],
     ["convert"],

@@ -148,6 +148,9 @@ class Desk:
     def knows(self, model: str) -> bool:
         return any(model in (one.alias, one.name) for one in self.versions.values())
 
+    def name_of(self, model: str, conversation: str) -> str:
+        return self.versions[model.partition("@")[0]].name
+
     @asynccontextmanager
     async def lease(self, model: str, conversation: str) -> AsyncGenerator[Version, None]:
         self.conversations.append(conversation)

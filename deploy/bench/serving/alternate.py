@@ -1,0 +1,73 @@
+"""Rounds on one endpoint, or on two in turn, so that what else the machine does falls on both alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from deploy.bench.serving.load import Pace, Run, run
+from deploy.bench.serving.traffic import Mix
+from deploy.bench.serving.wire import Address, Endpoint
+
+_WARM_UP_CLIENTS = 8
+
+
+@dataclass(frozen=True)
+class Target:
+    """An endpoint, and what it calls the models of the mix, in their order."""
+
+    url: str
+    key: str | None
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is asked, and how."""
+
+    mix: Mix
+    pace: Pace
+    requests: int  # of one round
+    rounds: int
+    warm_up: int  # requests to each endpoint that are not counted
+    timeout: float  # seconds that an answer may take
+
+
+async def alternate(
+    targets: Sequence[Target], plan: Plan, report: Callable[[str], object]
+) -> list[list[Run]]:
+    """The rounds of each target. In a round all get the same requests; who begins changes each time.
+
+    Raises:
+        ValueError: a target's URL is none.
+    """
+    endpoints = [Endpoint(Address.of(target.url, target.key), plan.timeout) for target in targets]
+    runs: list[list[Run]] = [[] for _ in targets]
+    for endpoint, target in zip(endpoints, targets, strict=True):
+        report(f"warming up {target.url}")
+        clients = Pace(concurrency=_WARM_UP_CLIENTS)
+        await run(endpoint, plan.mix, target.models, clients, plan.warm_up, part=plan.rounds)
+    for part in range(plan.rounds):
+        order = list(range(len(targets)))
+        for index in order if part % 2 == 0 else reversed(order):
+            target = targets[index]
+            where = f"round {part + 1} of {plan.rounds} on {target.url}"
+
+            def progress(done: int, where: str = where) -> None:
+                if done % max(1, plan.requests // 50) == 0:
+                    report(f"{where}: {done} of {plan.requests}")
+
+            runs[index].append(
+                await run(
+                    endpoints[index],
+                    plan.mix,
+                    target.models,
+                    plan.pace,
+                    plan.requests,
+                    part=part,
+                    progress=progress,
+                )
+            )
+    for endpoint in endpoints:
+        endpoint.close()
+    return runs

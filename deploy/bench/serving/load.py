@@ -1,0 +1,95 @@
+"""Sends the traffic: a closed loop (so many clients, each asks again when it is answered) or an open one.
+
+In an open loop requests come at random times (Poisson) whatever the server does, as users do. A request that
+is sent late counts from when it should have been, or a server that stalls would look better than it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from deploy.bench.serving.result import Result, result_of
+from deploy.bench.serving.traffic import Ask, Mix, asks
+from deploy.bench.serving.wire import Endpoint, WireError
+
+Send = Callable[[Ask, float], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How requests come: exactly one of the two is set."""
+
+    concurrency: int | None = None  # clients of a closed loop
+    rate: float | None = None  # requests/s of an open loop
+
+
+@dataclass(frozen=True)
+class Run:
+    """One round on one endpoint."""
+
+    seconds: float  # from the first request to the last answer
+    results: tuple[Result, ...]
+    lag: float  # seconds that the generator itself was late, at the 99th percentile; 0 in a closed loop
+
+
+async def run(
+    endpoint: Endpoint,
+    mix: Mix,
+    names: Sequence[str],
+    pace: Pace,
+    requests: int,
+    *,
+    part: int = 0,
+    progress: Callable[[int], object] = lambda _: None,
+) -> Run:
+    """``requests`` requests, all answered or failed. An error is a result, never an exception."""
+    source = asks(mix, names, part)
+    ready = [next(source) for _ in range(requests)]  # made before the clock starts
+    results: list[Result] = []
+
+    async def one(ask: Ask, due: float) -> None:
+        try:
+            answer = await endpoint.ask(ask.body)
+        except WireError as exc:
+            results.append(Result(ask.model, time.perf_counter() - due, error=str(exc)))
+        else:
+            ended = answer.chunks[-1][0] if answer.chunks else time.perf_counter()
+            results.append(result_of(ask, answer, due, ended))
+        progress(len(results))
+
+    began = time.perf_counter()
+    if pace.concurrency is not None:
+        await _closed(iter(ready), pace.concurrency, one)
+        lag = 0.0
+    else:
+        assert pace.rate is not None
+        times = np.random.default_rng([mix.seed, part, 1]).exponential(1 / pace.rate, requests).cumsum()
+        lag = await _open(ready, [began + float(after) for after in times], one)
+    return Run(time.perf_counter() - began, tuple(results), lag)
+
+
+async def _closed(ready: Iterator[Ask], clients: int, one: Send) -> None:
+    async def client() -> None:
+        for ask in ready:
+            await one(ask, time.perf_counter())
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(clients):
+            group.create_task(client())
+
+
+async def _open(ready: Sequence[Ask], times: Sequence[float], one: Send) -> float:
+    late = []
+    async with asyncio.TaskGroup() as group:
+        for ask, due in zip(ready, times, strict=True):
+            if (wait := due - time.perf_counter()) > 0:
+                await asyncio.sleep(wait)
+            late.append(time.perf_counter() - due)
+            group.create_task(one(ask, due))
+    return float(np.percentile(late, 99))

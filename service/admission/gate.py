@@ -1,0 +1,140 @@
+"""The scheduler at work: the event loop's clock, futures for who waits, and HTTP's 429 for who is refused.
+
+Every request that was let in is let out again, whoever is cancelled when: a turn that comes as its owner
+gives up goes to the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from service.admission.affinity import Affinity
+from service.admission.policies import FirstCome, Policy
+from service.admission.scheduler import Scheduler
+from service.admission.ticket import Priority, State, Ticket
+from service.errors import TooManyRequests
+from service.settings import AdmissionSettings
+
+
+class Observer(Protocol):
+    """Who is told how it went: the metrics."""
+
+    def admitted(self, priority: Priority, waited: float) -> None:
+        """A request was let in after ``waited`` seconds."""
+        ...
+
+    def refused(self, reason: str) -> None:
+        """A request was not: ``queue`` at once or pushed out of it, ``timeout`` after the longest wait."""
+        ...
+
+
+class Admission:
+    """The slots of the engine, which holds ``adapters`` different adapters at a time."""
+
+    def __init__(
+        self,
+        settings: AdmissionSettings,
+        adapters: int,
+        observer: Observer | None = None,
+        policy: Policy | None = None,
+    ) -> None:
+        self._max_wait = settings.max_wait_seconds
+        self._scheduler = Scheduler(
+            policy if policy is not None else policy_of(settings),
+            capacity=settings.max_concurrent,
+            adapters=adapters,
+            max_queue=settings.max_queue,
+            max_wait=settings.max_wait_seconds,
+        )
+        self._observer = observer
+        self._waiting: dict[Ticket, asyncio.Future[None]] = {}
+
+    @property
+    def running(self) -> int:
+        """Requests that hold a slot."""
+        return self._scheduler.running
+
+    @property
+    def waiting(self) -> int:
+        """Requests in the queue."""
+        return self._scheduler.waiting
+
+    @property
+    def adapters(self) -> int:
+        """Different adapters that hold slots."""
+        return self._scheduler.adapters_running
+
+    def check(self, caller: str, priority: Priority = "interactive") -> None:
+        """Refuse at once, before any work, what would not even wait.
+
+        Raises:
+            TooManyRequests: the queue is full, or too long to be served in time.
+        """
+        retry_after = self._scheduler.would_refuse(caller, priority)
+        if retry_after is not None:
+            raise self._refusal(retry_after)
+
+    @asynccontextmanager
+    async def slot(
+        self, adapter: str | None, caller: str = "", priority: Priority = "interactive"
+    ) -> AsyncGenerator[None, None]:
+        """A slot for a request to ``adapter`` (None: the base), held until the exit.
+
+        Raises:
+            TooManyRequests: as in :meth:`check`, or the wait was too long, or callers who have had less
+                pushed it out of a full queue.
+        """
+        ticket = Ticket(adapter, caller, priority)
+        self._tell(self._scheduler.arrive(ticket, time.monotonic()))
+        if ticket.state is State.WAITING:
+            await self._turn_of(ticket)
+        if ticket.state is State.SHED:
+            raise self._refusal(ticket.retry_after)
+        try:
+            if self._observer is not None:
+                self._observer.admitted(priority, ticket.admitted - ticket.arrived)
+            yield
+        finally:
+            self._tell(self._scheduler.finish(ticket, time.monotonic()))
+
+    async def _turn_of(self, ticket: Ticket) -> None:
+        self._waiting[ticket] = turn = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(self._max_wait):
+                await turn
+        except BaseException as exc:
+            self._tell(self._scheduler.leave(ticket, time.monotonic()))
+            if isinstance(exc, TimeoutError) and ticket.state is State.GONE:
+                retry_after = self._scheduler.drained_in(self.waiting)
+                raise self._refusal(retry_after, f"waited {self._max_wait:g} s for the engine") from None
+            if not isinstance(exc, TimeoutError):
+                raise
+        finally:
+            del self._waiting[ticket]
+
+    def _tell(self, moved: Iterable[Ticket]) -> None:
+        """Wake those whose wait is over; who is cancelled already gives its turn back when it runs."""
+        for ticket in moved:
+            turn = self._waiting.get(ticket)
+            if turn is not None and not turn.done():
+                turn.set_result(None)
+
+    def _refusal(self, retry_after: float, waited: str | None = None) -> TooManyRequests:
+        if self._observer is not None:
+            self._observer.refused("queue" if waited is None else "timeout")
+        reason = waited or (
+            f"{self.running} requests are running and {self.waiting} are waiting, too many to serve in time"
+        )
+        seconds = int(retry_after)
+        return TooManyRequests(f"{reason}; try again in {seconds} s", seconds)
+
+
+def policy_of(settings: AdmissionSettings) -> Policy:
+    """The policy that the settings name. Nobody waits for affinity longer than half of the longest wait."""
+    if settings.policy == "first_come":
+        return FirstCome()
+    return Affinity(min(settings.extra_wait_seconds, settings.max_wait_seconds / 2))

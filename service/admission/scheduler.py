@@ -1,0 +1,150 @@
+"""What goes into the engine and when: events in, decisions out.
+
+Pure and deterministic: no clock (every event brings its time), no I/O, no tasks. The engine has ``capacity``
+slots, one a request, and ``adapters`` places, one for each *different* adapter that runs. Who of those that
+wait goes next is the business of a :class:`Policy`; counting, bounding and shedding are done here.
+
+A slot is free while somebody waits only if nobody who waits may run: their adapters find no place, or wait
+for one that is being freed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from service.admission.policies import Policy, fits
+from service.admission.ticket import Priority, State, Ticket
+
+_REMEMBERED = 100  # requests over which the time in the engine is averaged
+_LONGEST_RETRY = 60.0  # seconds
+
+
+class Scheduler:
+    """The slots of the engine and the queue in front of them.
+
+    Each event returns the tickets that it moved: let in (``RUNNING``) or refused (``SHED``).
+    """
+
+    def __init__(
+        self, policy: Policy, *, capacity: int, adapters: int, max_queue: int, max_wait: float
+    ) -> None:
+        self._policy = policy
+        self._capacity = capacity
+        self._adapters = adapters
+        self._max_queue = max_queue
+        self._max_wait = max_wait  # seconds
+        self._by_adapter: dict[str, int] = {}
+        self._running = 0
+        self._finished = 0
+        self._held = 0.0  # seconds that a request is in the engine, on average
+
+    @property
+    def running(self) -> int:
+        """Requests in the engine."""
+        return self._running
+
+    @property
+    def waiting(self) -> int:
+        """Requests in the queue."""
+        return len(self._policy)
+
+    @property
+    def adapters_running(self) -> int:
+        """Different adapters in the engine."""
+        return len(self._by_adapter)
+
+    def arrive(self, ticket: Ticket, now: float) -> Sequence[Ticket]:
+        """A request came. It is let in, waits, or is shed; it may push out another that would go later."""
+        ticket.arrived = now
+        places = self._adapters - len(self._by_adapter)
+        if (
+            self._running < self._capacity
+            and not len(self._policy)
+            and fits(ticket, self._by_adapter, places)
+        ):
+            self._admit(ticket, now)
+            return (ticket,)
+        refused = self.would_refuse(ticket.caller, ticket.priority)
+        if refused is not None:
+            return (self._shed(ticket, refused),)
+        full = len(self._policy) >= self._max_queue
+        pushed_out = self._policy.last() if full else None
+        if full and pushed_out is None:  # a queue for nobody, and no place for the adapter
+            return (self._shed(ticket, self.drained_in(1)),)
+        ticket.state = State.WAITING
+        self._policy.add(ticket)
+        if pushed_out is None:
+            return self._fill(now)
+        self._policy.remove(pushed_out, now)
+        return (self._shed(pushed_out, self.drained_in(len(self._policy))), *self._fill(now))
+
+    def finish(self, ticket: Ticket, now: float) -> Sequence[Ticket]:
+        """A request is out of the engine, whichever way it ended."""
+        self._finished += 1
+        self._held += (now - ticket.admitted - self._held) / min(self._finished, _REMEMBERED)
+        return self._release(ticket, now)
+
+    def leave(self, ticket: Ticket, now: float) -> Sequence[Ticket]:
+        """A request is given up by who sent it, in the queue or as its turn came."""
+        if ticket.state is State.RUNNING:
+            return self._release(ticket, now)
+        if ticket.state is State.WAITING:
+            self._policy.remove(ticket, now)
+            ticket.state = State.GONE
+            return self._fill(now)
+        return ()
+
+    def would_refuse(self, caller: str, priority: Priority = "interactive") -> float | None:
+        """Seconds to retry after, if a request that came now would be shed; None: it would not.
+
+        It would be where the queue is full and all of it goes earlier, and where its turn would come after
+        the longest wait.
+        """
+        if self._running < self._capacity and not len(self._policy):
+            return None
+        ahead = self._policy.ahead(caller, priority)
+        full = len(self._policy) >= self._max_queue and self._policy.goes_last(caller, priority)
+        if full or self.wait_behind(ahead) + self._policy.slack > self._max_wait:
+            return self.drained_in(ahead)
+        return None
+
+    def wait_behind(self, ahead: int) -> float:
+        """Seconds until a request with ``ahead`` others before it is let in, by what was seen; 0: unknown."""
+        return ahead * self._held / self._capacity
+
+    def drained_in(self, ahead: int) -> float:
+        """Seconds, whole, until ``ahead`` others are in the engine: when to come back. From 1 to 60."""
+        return float(min(max(math.ceil(self.wait_behind(ahead)), 1), _LONGEST_RETRY))
+
+    def _fill(self, now: float) -> list[Ticket]:
+        admitted = []
+        while self._running < self._capacity and len(self._policy):
+            ticket = self._policy.take(now, self._by_adapter, self._adapters - len(self._by_adapter))
+            if ticket is None:
+                break
+            self._admit(ticket, now)
+            admitted.append(ticket)
+        return admitted
+
+    def _admit(self, ticket: Ticket, now: float) -> None:
+        ticket.state, ticket.admitted = State.RUNNING, now
+        self._running += 1
+        if ticket.adapter is not None:
+            self._by_adapter[ticket.adapter] = self._by_adapter.get(ticket.adapter, 0) + 1
+
+    def _release(self, ticket: Ticket, now: float) -> Sequence[Ticket]:
+        ticket.state = State.GONE
+        self._running -= 1
+        if ticket.adapter is not None:
+            left = self._by_adapter[ticket.adapter] - 1
+            if left:
+                self._by_adapter[ticket.adapter] = left
+            else:
+                del self._by_adapter[ticket.adapter]
+        return self._fill(now) if len(self._policy) else ()
+
+    @staticmethod
+    def _shed(ticket: Ticket, retry_after: float) -> Ticket:
+        ticket.state, ticket.retry_after = State.SHED, retry_after
+        return ticket

@@ -1,0 +1,40 @@
+"""A request on its way into the engine, as the scheduler sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+Priority = Literal["interactive", "batch"]
+
+
+class State(Enum):
+    """Where a ticket is. Only the scheduler moves it."""
+
+    NEW = "new"
+    WAITING = "waiting"
+    RUNNING = "running"
+    SHED = "shed"  # refused, at once or out of the queue
+    GONE = "gone"  # finished, or gave up
+
+
+@dataclass(eq=False, slots=True)
+class Ticket:
+    """One request. Two tickets are equal only if they are the same one."""
+
+    adapter: str | None  # None: the base, which takes no adapter's place
+    caller: str = ""  # whose share it comes out of
+    priority: Priority = "interactive"
+    state: State = State.NEW
+    arrived: float = 0.0  # seconds, on the clock of whoever sends the events
+    admitted: float = 0.0
+    due: float | None = None  # when a strict order would have let it in
+    retry_after: float = 0.0  # seconds, of one that is shed
+    tag: float = 0.0  # its place in the fair order: smaller goes earlier
+    number: int = 0  # of its arrival in the queue; settles equal tags
+
+    @property
+    def late(self) -> float:
+        """Seconds between the turn that a strict order would have given it and the one that it got."""
+        return 0.0 if self.due is None else max(0.0, self.admitted - self.due)

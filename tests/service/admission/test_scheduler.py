@@ -1,0 +1,222 @@
+"""What holds of the scheduler for any order of events: hypothesis looks for one where it does not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from service.admission.affinity import Affinity
+from service.admission.policies import FirstCome, Policy
+from service.admission.scheduler import Scheduler
+from service.admission.ticket import Priority, State, Ticket
+from service.admission.turns import Turns
+
+EXTRA = 1.0
+Event = tuple[str, int, int, Priority, float]  # what, which adapter or ticket, which caller, seconds since
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from(["arrive", "arrive", "arrive", "finish", "finish", "leave"]),
+        st.integers(0, 9),
+        st.integers(0, 2),
+        st.sampled_from(["interactive", "batch"]),
+        st.sampled_from([0.0, 0.1, 0.7]),
+    ),
+    max_size=80,
+)
+QUICK = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+POLICIES: dict[str, Callable[[], Policy]] = {"affinity": lambda: Affinity(EXTRA), "first come": FirstCome}
+
+
+class World:
+    """A scheduler, the truth about its tickets, and what must hold after each event."""
+
+    def __init__(self, policy: Policy, capacity: int = 3, adapters: int = 2, queue: int = 30) -> None:
+        self.policy = policy
+        self.capacity, self.adapters, self.queue = capacity, adapters, queue
+        self.scheduler = Scheduler(
+            policy, capacity=capacity, adapters=adapters, max_queue=queue, max_wait=1e9
+        )
+        self.now = 0.0
+        self.tickets: list[Ticket] = []
+
+    def of(self, state: State) -> list[Ticket]:
+        return [ticket for ticket in self.tickets if ticket.state is state]
+
+    def arrive(self, adapter: str | None, caller: str = "", priority: Priority = "interactive") -> Ticket:
+        ticket = Ticket(adapter, caller, priority)
+        self.tickets.append(ticket)
+        self.seen(self.scheduler.arrive(ticket, self.now))
+        return ticket
+
+    def finish(self, ticket: Ticket) -> None:
+        self.seen(self.scheduler.finish(ticket, self.now))
+
+    def play(self, events: Sequence[Event]) -> None:
+        for what, which, caller, priority, later in events:
+            self.now += later
+            running, waiting = self.of(State.RUNNING), self.of(State.WAITING)
+            if what == "arrive":
+                adapter = None if which == 0 else f"a{which % 5}"
+                self.arrive(adapter, f"c{caller}", priority)
+            elif what == "finish" and running:
+                self.finish(running[which % len(running)])
+            elif what == "leave" and waiting:
+                self.seen(self.scheduler.leave(waiting[which % len(waiting)], self.now))
+
+    def seen(self, moved: Sequence[Ticket]) -> None:
+        running, waiting = self.of(State.RUNNING), self.of(State.WAITING)
+        assert all(ticket.state in (State.RUNNING, State.SHED) for ticket in moved)
+        assert len(set(moved)) == len(moved)
+        assert (self.scheduler.running, self.scheduler.waiting) == (len(running), len(waiting))
+        assert len(running) <= self.capacity
+        assert len(waiting) <= self.queue
+        distinct = {ticket.adapter for ticket in running} - {None}
+        assert len(distinct) == self.scheduler.adapters_running <= self.adapters
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@given(events=EVENTS, queue=st.sampled_from([0, 3, 30]))
+@QUICK
+def test_nothing_is_lost_bounds_hold_and_everybody_gets_in(
+    policy: str, events: list[Event], queue: int
+) -> None:
+    world = World(POLICIES[policy](), queue=queue)
+    world.play(events)
+    for _ in range(len(world.tickets) + 1):  # nobody else comes; those in the engine end one by one
+        world.now += 0.5
+        for ticket in world.of(State.RUNNING):
+            world.finish(ticket)
+    assert {ticket.state for ticket in world.tickets} <= {State.GONE, State.SHED}
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@given(events=EVENTS)
+@QUICK
+def test_no_slot_is_free_while_somebody_waits_where_adapters_have_places(
+    policy: str, events: list[Event]
+) -> None:
+    class Working(World):
+        def seen(self, moved: Sequence[Ticket]) -> None:
+            super().seen(moved)
+            assert len(self.of(State.RUNNING)) == self.capacity or not self.of(State.WAITING)
+
+    Working(POLICIES[policy](), adapters=9).play(events)
+
+
+@given(events=EVENTS)
+@QUICK
+def test_who_is_overdue_goes_before_everybody_else(events: list[Event]) -> None:
+    class Strict(World):
+        def seen(self, moved: Sequence[Ticket]) -> None:
+            super().seen(moved)
+            let_in = [ticket for ticket in moved if ticket.state is State.RUNNING]
+            for ticket in self.of(State.WAITING):
+                if ticket.due is None or self.now - ticket.due < EXTRA:
+                    continue
+                for other in let_in:  # only who has been due for as long
+                    assert other.due is not None
+                    assert other.due <= ticket.due
+
+    Strict(Affinity(EXTRA), adapters=9).play(events)
+
+
+@given(events=EVENTS)
+@QUICK
+def test_with_one_adapter_and_one_caller_it_is_first_come_first_served(events: list[Event]) -> None:
+    class InOrder(World):
+        def seen(self, moved: Sequence[Ticket]) -> None:
+            super().seen(moved)
+            last = max((self.tickets.index(ticket) for ticket in self.of(State.RUNNING)), default=0)
+            assert all(self.tickets.index(ticket) > last for ticket in self.of(State.WAITING))
+
+    world = InOrder(Affinity(EXTRA))
+    world.play([(what, 1, 0, "interactive", later) for what, _, _, _, later in events])
+
+
+@given(loads=st.lists(st.integers(1, 20), min_size=2, max_size=4), chance=st.randoms(use_true_random=False))
+@QUICK
+def test_in_the_fair_order_nobody_who_waits_gets_two_turns_more_than_another(
+    loads: list[int], chance: Random
+) -> None:
+    turns = Turns()
+    callers = [f"c{caller}" for caller, count in enumerate(loads) for _ in range(count)]
+    chance.shuffle(callers)
+    for caller in callers:
+        turns.add(Ticket("a", caller))
+    had = dict.fromkeys(callers, 0)
+    left = Counter(callers)
+    for _ in callers:
+        caller = turns.next().caller
+        had[caller] += 1
+        left[caller] -= 1
+        waiting = [had[one] for one in had if left[one]]
+        assert not waiting or max(had.values()) - min(waiting) <= 1
+
+
+def test_in_the_fair_order_ten_interactive_turns_go_with_one_of_batch() -> None:
+    turns = Turns()
+    for _ in range(40):
+        turns.add(Ticket("a", "jobs", "batch"))
+        turns.add(Ticket("a", "people"))
+    first = Counter(turns.next().priority for _ in range(22))
+    assert first == {"interactive": 20, "batch": 2}
+
+
+def test_requests_go_in_runs_of_one_adapter() -> None:
+    """Six wait, two adapters in turn: first come would change adapters five times, this does once."""
+    world = World(Affinity(10.0), capacity=1)
+    holder = world.arrive(None)
+    for index in range(6):
+        world.now += 0.01
+        world.arrive(f"a{index % 2}")
+    world.finish(holder)
+    order = []
+    while running := world.of(State.RUNNING):
+        order.append(running[0].adapter)
+        world.now += 0.1
+        world.finish(running[0])
+    assert order == ["a0", "a0", "a0", "a1", "a1", "a1"]
+
+
+def test_a_rare_adapter_gets_a_place_from_one_that_never_stops() -> None:
+    """One place. 'hot' always has more that wait; once 'rare' is late by a second 'hot' is closed."""
+    world = World(Affinity(2.0), capacity=2, adapters=1, queue=100)
+    for _ in range(6):
+        world.arrive("hot")
+    rare = world.arrive("rare")
+    for _ in range(60):
+        if rare.state is State.RUNNING:
+            break
+        world.now += 0.1
+        world.arrive("hot")
+        world.finish(world.of(State.RUNNING)[0])
+    assert rare.state is State.RUNNING
+    assert rare.late <= 2.0
+
+
+def test_a_queue_that_cannot_be_served_in_time_sheds_with_the_time_to_come_back() -> None:
+    scheduler = Scheduler(FirstCome(), capacity=2, adapters=2, max_queue=100, max_wait=10.0)
+    for second in range(4):  # a request holds its slot for 4 s, so one is let in every 2 s
+        ticket = Ticket("a")
+        scheduler.arrive(ticket, 4.0 * second)
+        scheduler.finish(ticket, 4.0 * (second + 1))
+    tickets = [Ticket("a") for _ in range(20)]
+    for ticket in tickets:
+        scheduler.arrive(ticket, 16.0)
+    states = Counter(ticket.state for ticket in tickets)
+    assert states == {State.RUNNING: 2, State.WAITING: 6, State.SHED: 12}  # 5 ahead: 10 s; 6 ahead: 12 s
+    assert tickets[-1].retry_after == 12.0
+    assert scheduler.would_refuse("anybody") == 12.0
+
+
+def test_a_queue_for_nobody_refuses_who_finds_no_place_for_his_adapter() -> None:
+    scheduler = Scheduler(Affinity(EXTRA), capacity=2, adapters=1, max_queue=0, max_wait=10.0)
+    first, second = Ticket("a"), Ticket("b")
+    assert scheduler.arrive(first, 0.0) == (first,)
+    assert scheduler.arrive(second, 0.0) == (second,)
+    assert (first.state, second.state) == (State.RUNNING, State.SHED)
