@@ -15,7 +15,7 @@ Message = dict[str, Any]  # one message in OpenAI's chat form
 class Engine(Protocol):
     """One model that answers chat completions; ``body`` is OpenAI's, without ``model``.
 
-    Both raise what the engine's owner raises (unavailable, refused); a chain lets that through. Closing
+    Both raise what the engine's owner raises (unavailable, or a :class:`chains.errors.Refused`). Closing
     the iterator, or cancelling the awaiting task, cancels the engine's work.
     """
 
@@ -94,6 +94,14 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What a chain did besides calling a tool; shown only to a client that asks for a trace."""
+
+    step: str  # "repair", "vote", ...
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """The last event of every chain that does not pass raw bytes."""
 
@@ -101,7 +109,7 @@ class Finish:
     usage: Usage
 
 
-Event = Raw | Reasoning | Content | Step | Finish
+Event = Raw | Reasoning | Content | Step | Note | Finish
 
 
 class Chain(Protocol):

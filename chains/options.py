@@ -17,13 +17,13 @@ def _seen_from(path: Path, info: ValidationInfo) -> Path:
 
 def _is_file(path: Path) -> Path:
     if not path.is_file():
-        raise ValueError(f"no such file: {path}")
+        raise ValueError(f"no such file in {path.parent}")
     return path
 
 
 def _is_folder(path: Path) -> Path:
     if not path.is_dir():
-        raise ValueError(f"no such folder: {path}")
+        raise ValueError(f"no such folder in {path.parent}")
     return path
 
 

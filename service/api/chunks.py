@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from chains.events import Content, Event, Finish, Reasoning, Step, Usage
+from chains.events import Content, Event, Finish, Note, Reasoning, Step, Usage
 
 DONE = b"data: [DONE]\n\n"
 
@@ -32,7 +32,7 @@ class ChatForm:
             yield from self._delta({"reasoning_content": event.text})
         elif isinstance(event, Content):
             yield from self._delta({"content": event.text})
-        elif isinstance(event, Step):
+        elif isinstance(event, Step | Note):
             if self.trace:
                 yield from self._delta({}, extra={"pointsman": {"steps": [_step(event)]}})
         elif isinstance(event, Finish):
@@ -60,7 +60,7 @@ class ChatForm:
             "usage": usage_of(finish.usage),
         }
         if self.trace:
-            body["pointsman"] = {"steps": [_step(e) for e in events if isinstance(e, Step)]}
+            body["pointsman"] = {"steps": [_step(e) for e in events if isinstance(e, Step | Note)]}
         return orjson.dumps(body, default=str)
 
     def _delta(
@@ -92,7 +92,9 @@ def usage_of(usage: Usage) -> dict[str, int]:
     }
 
 
-def _step(step: Step) -> dict[str, Any]:
+def _step(step: Step | Note) -> dict[str, Any]:
+    if isinstance(step, Note):
+        return {"step": step.step, **step.facts}
     return {"tool": step.tool, "arguments": dict(step.arguments), "result": step.result, "error": step.error}
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
 from router.encoder import Vectors
 from service.errors import AdapterConflict, AdapterNotFound
@@ -72,6 +73,12 @@ router: {{routes: routes.yaml}}
 prompts: prompts
 adapters: {{folder: adapters}}
 """
+
+
+class Parcel(BaseModel):
+    """What a route of the tests asks for."""
+
+    weight: float
 
 
 class SpellingEncoder:

@@ -1,0 +1,129 @@
+"""Answers that are JSON of a schema, which the route names or the request's ``response_format`` does.
+
+What is given out has been validated: a stream therefore brings the whole answer at once, where it could be
+taken back no more. Only an answer that ran out of tokens comes as far as it was made, and says ``length``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncGenerator, Mapping
+from importlib.metadata import EntryPoint
+from typing import Any, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from chains.closing import Deadline
+from chains.errors import ChainUnsupported
+from chains.events import ChainRequest, Engine, Event, Finish
+from chains.form import Cost, formed
+from chains.options import File
+from chains.parameters import formats_of, sampling
+from chains.schema import AnswerSchema, ModelSchema, SchemaUnusable
+from pointsman.document import Document
+
+_OBJECT = {"type": "object"}
+_FIX = "give a response_format of type json_schema"
+
+
+class StructuredOptions(Document):
+    """The schema of a route; a request's own ``response_format`` goes before it."""
+
+    schema_file: File | None = Field(default=None, alias="schema")  # a JSON schema
+    model: str | None = None  # module:Class, a pydantic model that is installed
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        if self.schema_file is not None and self.model is not None:
+            raise ValueError("give either schema or model")
+        schema_of(self)  # raises what is wrong with it
+        return self
+
+
+class Structured:
+    """One answer that fits its schema, after at most two calls of the model."""
+
+    Options = StructuredOptions
+
+    def __init__(self, options: StructuredOptions) -> None:
+        self._schema = schema_of(options)
+
+    async def run(self, request: ChainRequest, engine: Engine) -> AsyncGenerator[Event, None]:
+        """Content in one piece, and Finish; Notes of what had to be asked again.
+
+        Raises:
+            ChainUnsupported: there is no schema, or it can't be used; more than one text is asked for.
+            AnswerInvalid: the model's answer does not fit.
+        """
+        form = formats_of(request.parameters)
+        rest = {name: value for name, value in request.parameters.items() if name not in form}
+        parameters = sampling("structured", rest)
+        schema = asked_schema("structured", form, self._schema)
+        if schema is None:
+            raise ChainUnsupported("structured", "response_format", None, _FIX)
+        body, cost = {**parameters, "messages": list(request.messages)}, Cost()
+        answer = formed(schema, body, engine, request.limits.steps, cost)
+        async with Deadline(request.limits.seconds).each(answer) as events:
+            async for event in events:
+                yield event
+        yield Finish("length" if cost.cut else "stop", cost.usage)
+
+    def warm(self) -> None:
+        """Nothing to do."""
+
+
+def asked_schema(
+    chain: str, form: Mapping[str, Any], default: AnswerSchema | None = None
+) -> AnswerSchema | None:
+    """The schema that the parameters ``form`` ask for; ``default`` where they ask for no more than JSON.
+
+    Raises:
+        ChainUnsupported: they ask for a form that is not JSON, or for a schema that can't be used.
+    """
+    try:
+        if "structured_outputs" in form:
+            wanted = form["structured_outputs"]
+            schema = wanted.get("json") if isinstance(wanted, Mapping) else None
+            if isinstance(wanted, Mapping) and wanted.get("json_object"):
+                return default or AnswerSchema(_OBJECT)
+            if schema is None:
+                raise ChainUnsupported(chain, "structured_outputs", None, "only json is held to here")
+            return AnswerSchema(json.loads(schema) if isinstance(schema, str) else schema)
+        wanted = form.get("response_format")
+        if wanted is None:
+            return default
+        if wanted == {"type": "json_object"}:
+            return default or AnswerSchema(_OBJECT)
+        inner = wanted.get("json_schema") if isinstance(wanted, Mapping) else None
+        if wanted.get("type") != "json_schema" or not isinstance(inner, Mapping):
+            raise ChainUnsupported(chain, "response_format", None, _FIX)
+        return AnswerSchema(inner.get("schema"), str(inner.get("name") or "answer"), inner.get("strict"))
+    except (SchemaUnusable, AttributeError, ValueError) as exc:
+        raise ChainUnsupported(chain, next(iter(form)), None, f"the schema can't be used: {exc}") from exc
+
+
+def schema_of(options: StructuredOptions) -> AnswerSchema | None:
+    """The schema that ``options`` name.
+
+    Raises:
+        ValueError: what they name is no schema, or no pydantic model.
+    """
+    if options.schema_file is not None:
+        path = options.schema_file
+        name = re.sub(r"\W", "_", path.name.split(".")[0], flags=re.ASCII)[:64]
+        try:
+            return AnswerSchema(json.loads(path.read_bytes()), name)
+        except (OSError, ValueError) as exc:
+            raise ValueError(f"{path}: {exc}") from exc
+    return None if options.model is None else ModelSchema(_model(options.model))
+
+
+def _model(name: str) -> type[BaseModel]:
+    try:
+        found = EntryPoint(name="model", value=name, group="").load()
+    except (ImportError, AttributeError, ValueError) as exc:
+        raise ValueError(f"{name!r} can't be imported as module:Class: {exc}") from exc
+    if not isinstance(found, type) or not issubclass(found, BaseModel):
+        raise ValueError(f"{name!r} is no pydantic model")  # noqa: TRY004  pydantic takes ValueErrors only
+    return found

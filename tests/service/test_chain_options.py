@@ -1,0 +1,73 @@
+"""The options that a route gives its chain: refused with their line, and what they do to a request."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from service.errors import RoutesRejected
+from service.routes import load_table
+from service.settings import LimitSettings
+from tests.service.conftest import Start
+from tests.service.parts import ROUTES, write_settings
+
+CHAIN = "    chain: direct\n    adapter: support\n"
+
+
+def with_chain(lines: str) -> str:
+    return ROUTES.replace(CHAIN, f"    {lines}\n    adapter: support\n")
+
+
+STRUCTURED = with_chain("chain: structured\n    options: {model: tests.service.parts:Parcel}")
+
+
+def test_options_that_cannot_be_used_are_told_with_their_line(tmp_path: Path) -> None:
+    routes = with_chain("chain: structured\n    options:\n      schema: gone.json\n      sample: 3")
+    settings = write_settings(tmp_path, "http://127.0.0.1:1", routes=routes)
+    with pytest.raises(RoutesRejected) as caught:
+        load_table(settings.router.routes, settings.prompts, LimitSettings())
+    line = routes[: routes.index("schema: gone")].count("\n") + 1
+    assert caught.value.problems == [
+        f"{tmp_path}/routes.yaml:{line}: routes.0.options.schema: no such file in {tmp_path}, found 'gone.json'",
+        f"{tmp_path}/routes.yaml:{line + 1}: routes.0.options.sample: no such option; known: model, schema",
+    ]
+
+
+def test_a_chain_without_options_takes_none(tmp_path: Path) -> None:
+    routes = with_chain("chain: direct\n    options: {steps: 3}")
+    settings = write_settings(tmp_path, "http://127.0.0.1:1", routes=routes)
+    with pytest.raises(RoutesRejected, match=r"routes\.0\.options\.steps: this chain has no options"):
+        load_table(settings.router.routes, settings.prompts, LimitSettings())
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_is_held_to_the_schema_of_the_route(start: Start, stream: bool) -> None:
+    async with start(routes=STRUCTURED) as running:
+        answers = iter(["{}", '{"weight": 2}', "{}", "{}"])
+        running.vllm.answer = lambda _: next(answers)
+        headers = {"x-pointsman-trace": "1"}
+        body = {"model": "auto", "messages": [{"role": "user", "content": "where is my parcel"}]}
+        path = "/v1/chat/completions"
+        response = await running.http.post(path, json={**body, "stream": stream}, headers=headers)
+        assert response.headers["x-pointsman-chain"] == "structured"
+        assert running.vllm.requests[0]["response_format"]["json_schema"]["name"] == "Parcel"
+        chunks = response.text.removesuffix("data: [DONE]\n\n").split("\n\n") if stream else [response.text]
+        found = [json.loads(chunk.removeprefix("data: ")) for chunk in chunks if chunk]
+        said = [choice.get("delta") or choice.get("message") or {} for f in found for choice in f["choices"]]
+        told = "".join(message.get("content") or "" for message in said)
+        assert told == '{"weight": 2}'
+        steps = [step for f in found for step in f.get("pointsman", {}).get("steps", [])]
+        assert steps == [{"step": "repair", "problem": "'weight' is a required property", "answer": "{}"}]
+        refused = await running.ask("where is my parcel", stream=stream)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (502, "invalid_answer")
+        assert "'weight' is a required property" in refused.json()["error"]["message"]
+
+
+async def test_an_engine_that_refuses_the_schema_is_asked_once_without(start: Start) -> None:
+    async with start(routes=STRUCTURED) as running:
+        running.vllm.refuse = (400, "response_format is not supported")
+        response = await running.ask("where is my parcel")
+        assert (response.status_code, response.json()["error"]["code"]) == (400, "engine_refused")
+        assert ["response_format" in body for body in running.vllm.requests] == [True, False]
