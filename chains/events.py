@@ -32,7 +32,7 @@ class Engine(Protocol):
 class Limits:
     """Bounds of one run of a chain."""
 
-    steps: int = 6  # calls of the model
+    steps: int = 6  # calls of the model, one after the other
     seconds: float = 120.0  # wall clock for the whole run
     tool_seconds: float = 10.0  # wall clock for one tool call
     tool_characters: int = 8_000  # of a tool's result that the model gets to see

@@ -29,9 +29,10 @@ def test_options_that_cannot_be_used_are_told_with_their_line(tmp_path: Path) ->
     with pytest.raises(RoutesRejected) as caught:
         load_table(settings.router.routes, settings.prompts, LimitSettings())
     line = routes[: routes.index("schema: gone")].count("\n") + 1
+    file, place = tmp_path / "routes.yaml", "routes.0.options"
     assert caught.value.problems == [
-        f"{tmp_path}/routes.yaml:{line}: routes.0.options.schema: no such file in {tmp_path}, found 'gone.json'",
-        f"{tmp_path}/routes.yaml:{line + 1}: routes.0.options.sample: no such option; known: model, schema",
+        f"{file}:{line}: {place}.schema: no such file in {tmp_path}, found 'gone.json'",
+        f"{file}:{line + 1}: {place}.sample: no such option; known: model, schema",
     ]
 
 
