@@ -24,6 +24,7 @@ from chains.answer import Answer, ask
 from chains.closing import Deadline
 from chains.events import ChainRequest, Content, Engine, Event, Finish, Note, Reasoning, Usage
 from chains.parameters import beyond_text, calls_tools, sampling
+from chains.resources import Resources
 from chains.sift import sifted
 from chains.splitter import Kind, Part, Splitter
 from chains.stop import StopAt, stops_of
@@ -89,7 +90,7 @@ class Cot:
                 yield event
         yield thought.finish
 
-    def warm(self) -> None:
+    def warm(self, resources: Resources) -> None:
         """Nothing to do."""
 
     async def _voted(self, request: ChainRequest, engine: Engine) -> list[Event]:

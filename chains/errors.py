@@ -6,6 +6,7 @@ ChainError
 ├── ChainUnsupported    the chain can't honour a parameter of the request; names it
 ├── EngineAnswerError   the engine's answer is an error, or is not what its API promises
 ├── AnswerInvalid       the model's answer does not fit the schema that it was asked for
+├── DocumentsUnreadable a document that answers are to be made from can't be read
 ├── ChainTimeout        the run took longer than its limit
 ├── ToolNotFound        no tool of that name is installed
 └── ToolDefinitionError a function can't be described as a tool
@@ -65,6 +66,10 @@ class AnswerInvalid(ChainError):
     def __init__(self, problem: str, tries: int) -> None:
         times = "once" if tries == 1 else f"{tries} times"
         super().__init__(f"the model was asked {times} and its answer does not fit the schema: {problem}")
+
+
+class DocumentsUnreadable(ChainError):
+    """A file of a folder of documents can't be read; names it."""
 
 
 class ChainTimeout(ChainError):

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from chains.resources import Resources
 
 Message = dict[str, Any]  # one message in OpenAI's chat form
 
@@ -102,6 +105,23 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Citation:
+    """A passage that the content names by ``number``, as ``[1]``."""
+
+    number: int
+    document: str
+    heading: str  # "": none
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Citations:
+    """The passages that the content names, all of them; given beside it to every client."""
+
+    cited: tuple[Citation, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """The last event of every chain that does not pass raw bytes."""
 
@@ -109,7 +129,7 @@ class Finish:
     usage: Usage
 
 
-Event = Raw | Reasoning | Content | Step | Note | Finish
+Event = Raw | Reasoning | Content | Step | Note | Citations | Finish
 
 
 class Chain(Protocol):
@@ -128,6 +148,12 @@ class Chain(Protocol):
         """
         ...
 
-    def warm(self) -> None:
-        """Pay now what the first run would: imports that take seconds. Blocks."""
+    def warm(self, resources: Resources) -> None:
+        """Pay now what the first run would: imports that take seconds, an index. Blocks.
+
+        Called before the first run, and again on a new instance whenever the routes are read.
+
+        Raises:
+            ChainError: the chain can't be used as it is set up.
+        """
         ...

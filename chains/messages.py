@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from chains.events import Message
 
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _SYSTEM = ("system", "developer")
 
 
@@ -27,3 +29,9 @@ def text_of(message: Message) -> str:
     if isinstance(content, list):
         return "\n".join(part["text"] for part in content if part.get("type") == "text")
     return content if isinstance(content, str) else ""
+
+
+def in_chinese(messages: Sequence[Message]) -> bool:
+    """Whether the user wrote Chinese at last: in which language the chain's own words are."""
+    asked = [text_of(message) for message in messages if message.get("role") == "user"]
+    return bool(asked) and _CHINESE.search(asked[-1]) is not None

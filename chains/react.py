@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from chains.answer import Answer, ask
 from chains.closing import Deadline
 from chains.errors import StepsExhausted
 from chains.events import ChainRequest, Content, Engine, Event, Finish, Message, Reasoning, Step
+from chains.messages import in_chinese
 from chains.parameters import calls_tools, formats_of, sampling
 from chains.sift import sifted
 from chains.splitter import Passages
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
     from chains.langchain_model import Ledger
-
-_CHINESE = re.compile(r"[\u4e00-\u9fff]")
+    from chains.resources import Resources
 
 
 class React:
@@ -48,7 +47,7 @@ class React:
         rest = {name: value for name, value in request.parameters.items() if name not in form}
         parameters = sampling("react", rest)
         tools = {name: tool_by_name(name) for name in request.tools}
-        await asyncio.to_thread(self.warm)
+        await asyncio.to_thread(_import)
         from chains.agent import messages_of_run
         from chains.langchain_model import Ledger
 
@@ -73,9 +72,13 @@ class React:
                     yield content
         yield Finish("length" if ledger.cut else "stop", ledger.usage)
 
-    def warm(self) -> None:
+    def warm(self, resources: Resources) -> None:
         """Import LangChain and LangGraph, which takes seconds."""
-        import chains.agent  # noqa: F401
+        _import()
+
+
+def _import() -> None:
+    import chains.agent  # noqa: F401
 
 
 async def _formed(
@@ -139,11 +142,9 @@ class _Told:
         if self._silent:
             return
         self._break_off()
-        asked = [str(message.get("content")) for message in conversation if message.get("role") == "user"]
-        chinese = bool(asked) and _CHINESE.search(asked[-1])
         text = (
             f"抱歉，我在{steps}个步骤内没能完成这个请求。"
-            if chinese
+            if in_chinese(conversation)
             else f"Sorry, I could not finish this within {steps} steps."
         )
         yield Content(self._content.add(text))

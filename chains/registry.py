@@ -44,10 +44,7 @@ def chain_with(name: str, options: Mapping[str, Any], folder: Path) -> Chain:
         ChainNotFound: no entry point of that name.
         ChainOptionsError: with all that is wrong with the options.
     """
-    installed = _installed()
-    if name not in installed:
-        raise ChainNotFound(name, installed)
-    kind: Callable[..., Chain] = installed[name].load()
+    kind = chain_class(name)
     model: type[BaseModel] | None = getattr(kind, "Options", None)
     if model is None:
         if options:
@@ -58,6 +55,19 @@ def chain_with(name: str, options: Mapping[str, Any], folder: Path) -> Chain:
     except ValidationError as exc:
         places = [(error["loc"], _message(dict(error), model)) for error in exc.errors(include_url=False)]
         raise ChainOptionsError(name, places) from exc
+
+
+def chain_class(name: str) -> Callable[..., Chain]:
+    """The class of the installed chain ``name``.
+
+    Raises:
+        ChainNotFound: no entry point of that name.
+    """
+    installed = _installed()
+    if name not in installed:
+        raise ChainNotFound(name, installed)
+    kind: Callable[..., Chain] = installed[name].load()
+    return kind
 
 
 def _installed() -> dict[str, EntryPoint]:

@@ -20,6 +20,7 @@ from chains.events import ChainRequest, Engine, Event, Finish
 from chains.form import Cost, formed
 from chains.options import File
 from chains.parameters import formats_of, sampling
+from chains.resources import Resources
 from chains.schema import AnswerSchema, ModelSchema, SchemaUnusable
 from pointsman.document import Document
 
@@ -69,7 +70,7 @@ class Structured:
                 yield event
         yield Finish("length" if cost.cut else "stop", cost.usage)
 
-    def warm(self) -> None:
+    def warm(self, resources: Resources) -> None:
         """Nothing to do."""
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import orjson
 
-from chains.events import Content, Event, Finish, Note, Reasoning, Step, Usage
+from chains.events import Citations, Content, Event, Finish, Note, Reasoning, Step, Usage
 
 DONE = b"data: [DONE]\n\n"
 
@@ -35,6 +35,8 @@ class ChatForm:
         elif isinstance(event, Step | Note):
             if self.trace:
                 yield from self._delta({}, extra={"pointsman": {"steps": [_step(event)]}})
+        elif isinstance(event, Citations):
+            yield from self._delta({}, extra={"pointsman": _cited(event)})
         elif isinstance(event, Finish):
             yield from self._delta({}, event.reason)
             if self.include_usage:
@@ -59,8 +61,14 @@ class ChatForm:
             "choices": [choice],
             "usage": usage_of(finish.usage),
         }
+        extra: dict[str, Any] = {}
+        for event in events:
+            if isinstance(event, Citations):
+                extra |= _cited(event)
         if self.trace:
-            body["pointsman"] = {"steps": [_step(e) for e in events if isinstance(e, Step | Note)]}
+            extra["steps"] = [_step(e) for e in events if isinstance(e, Step | Note)]
+        if extra:
+            body["pointsman"] = extra
         return orjson.dumps(body, default=str)
 
     def _delta(
@@ -90,6 +98,10 @@ def usage_of(usage: Usage) -> dict[str, int]:
         "completion_tokens": usage.completion_tokens,
         "total_tokens": total,
     }
+
+
+def _cited(citations: Citations) -> dict[str, Any]:
+    return {"citations": [asdict(citation) for citation in citations.cited]}
 
 
 def _step(step: Step | Note) -> dict[str, Any]:

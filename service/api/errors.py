@@ -65,6 +65,7 @@ TABLE: dict[type[Exception], Row] = {
     chains.ChainUnsupported: Row(400, INVALID, "unsupported_parameter"),
     chains.EngineAnswerError: Row(502, SERVER, "engine_error"),
     chains.AnswerInvalid: Row(502, SERVER, "invalid_answer"),
+    chains.DocumentsUnreadable: _CONFIGURATION,
     chains.ChainTimeout: Row(504, SERVER, "timeout"),
     chains.ToolNotFound: _CONFIGURATION,
     chains.ToolDefinitionError: _CONFIGURATION,

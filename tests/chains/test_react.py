@@ -1,6 +1,7 @@
 import asyncio
 import json
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from tests.chains.scripted import (
     finish,
     reasoning,
 )
+from tests.chains.spelling import resources
 
 called: list[str] = []
 hanging = asyncio.Event()
@@ -258,8 +260,8 @@ async def test_cancelling_lets_go_of_a_tool() -> None:
 
 
 @pytest.mark.parametrize("stream", [True, False])
-async def test_the_limit_in_time_holds(stream: bool) -> None:
-    React().warm()
+async def test_the_limit_in_time_holds(stream: bool, tmp_path: Path) -> None:
+    React().warm(resources(tmp_path))
     engine = ScriptedEngine([Said(["a"])], stall=0)
     with pytest.raises(ChainTimeout):
         await events_of(React(), asking(stream, limits=Limits(seconds=0.1)), engine)
