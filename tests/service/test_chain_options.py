@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from service.errors import RoutesRejected
@@ -43,6 +45,17 @@ def test_a_chain_without_options_takes_none(tmp_path: Path) -> None:
         load_table(settings.router.routes, settings.prompts, LimitSettings())
 
 
+def objects(response: httpx.Response) -> list[dict[str, Any]]:
+    """The chunks of a stream, or the one body."""
+    chunks = [chunk.removeprefix("data: ") for chunk in response.text.split("\n\n")]
+    return [json.loads(chunk) for chunk in chunks if chunk not in ("", "[DONE]")]
+
+
+def told(found: list[dict[str, Any]]) -> str:
+    said = [choice.get("delta") or choice.get("message") or {} for f in found for choice in f["choices"]]
+    return "".join(message.get("content") or "" for message in said)
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_an_answer_is_held_to_the_schema_of_the_route(start: Start, stream: bool) -> None:
     async with start(routes=STRUCTURED) as running:
@@ -54,11 +67,8 @@ async def test_an_answer_is_held_to_the_schema_of_the_route(start: Start, stream
         response = await running.http.post(path, json={**body, "stream": stream}, headers=headers)
         assert response.headers["x-pointsman-chain"] == "structured"
         assert running.vllm.requests[0]["response_format"]["json_schema"]["name"] == "Parcel"
-        chunks = response.text.removesuffix("data: [DONE]\n\n").split("\n\n") if stream else [response.text]
-        found = [json.loads(chunk.removeprefix("data: ")) for chunk in chunks if chunk]
-        said = [choice.get("delta") or choice.get("message") or {} for f in found for choice in f["choices"]]
-        told = "".join(message.get("content") or "" for message in said)
-        assert told == '{"weight": 2}'
+        found = objects(response)
+        assert told(found) == '{"weight": 2}'
         steps = [step for f in found for step in f.get("pointsman", {}).get("steps", [])]
         assert steps == [{"step": "repair", "problem": "'weight' is a required property", "answer": "{}"}]
         refused = await running.ask("where is my parcel", stream=stream)
@@ -72,3 +82,45 @@ async def test_an_engine_that_refuses_the_schema_is_asked_once_without(start: St
         response = await running.ask("where is my parcel")
         assert (response.status_code, response.json()["error"]["code"]) == (400, "engine_refused")
         assert ["response_format" in body for body in running.vllm.requests] == [True, False]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_from_documents_brings_its_citations(
+    start: Start, tmp_path: Path, stream: bool
+) -> None:
+    (tmp_path / "handbook").mkdir()
+    (tmp_path / "handbook" / "a.md").write_text("# Parcels\n\nWhere is my parcel: in the van.", "utf-8")
+    routes = with_chain("chain: retrieve\n    options: {documents: handbook, threshold: 0.5}")
+    async with start(routes=routes) as running:
+        running.vllm.answer = lambda _: "In the van [1]."
+        found = objects(await running.ask("where is my parcel", stream=stream))
+        assert told(found) == "In the van [1]."
+        passage = {
+            "number": 1,
+            "document": "a.md",
+            "heading": "Parcels",
+            "text": "Where is my parcel: in the van.",
+        }
+        assert [f["pointsman"] for f in found if "pointsman" in f] == [{"citations": [passage]}]
+        system = running.vllm.requests[-1]["messages"][0]["content"]
+        assert system.startswith("support of Northway\n\nAnswer from these passages only")
+        assert system.endswith("[1] a.md · Parcels\nWhere is my parcel: in the van.")
+        (tmp_path / "handbook" / "a.md").write_text("# Opening hours\n\nNine to five.", "utf-8")
+        await running.http.post("/admin/routes/reload", headers=running.admin)
+        asked = len(running.vllm.requests)
+        found = objects(await running.ask("where is my parcel", stream=stream))
+        assert told(found).startswith("I do not know")
+        assert [f["pointsman"] for f in found if "pointsman" in f] == [{"citations": []}]
+        assert len(running.vllm.requests) == asked
+
+
+async def test_documents_that_cannot_be_read_keep_the_live_routes(start: Start, tmp_path: Path) -> None:
+    async with start() as running:
+        (tmp_path / "handbook").mkdir()
+        (tmp_path / "handbook" / "a.md").write_bytes(b"caf\xe9")
+        routes = with_chain("chain: retrieve\n    options: {documents: handbook}")
+        (tmp_path / "routes.yaml").write_text(routes, "utf-8")
+        refused = await running.http.post("/admin/routes/reload", headers=running.admin)
+        assert refused.status_code == 422
+        assert "a.md is not UTF-8" in refused.json()["error"]["problems"][0]
+        assert (await running.ask("where is my parcel")).headers["x-pointsman-chain"] == "direct"
