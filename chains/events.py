@@ -100,7 +100,7 @@ class Step:
 class Note:
     """What a chain did besides calling a tool; shown only to a client that asks for a trace."""
 
-    step: str  # "repair", "vote", ...
+    about: str  # "repair", "vote", ...
     facts: Mapping[str, Any]
 
 

@@ -6,18 +6,21 @@ once, with what is wrong with it; one that does not fit then is never given out.
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
 from chains.answer import Answer, ask
-from chains.errors import AnswerInvalid, Refused
+from chains.errors import AnswerInvalid, ChainUnsupported, Refused
 from chains.events import Content, Engine, Event, Message, Note, Reasoning, Usage
 from chains.messages import with_system
-from chains.schema import AnswerSchema, json_in
+from chains.schema import AnswerSchema, SchemaUnusable, json_in
 from chains.splitter import Splitter
 
+NO_SCHEMA = "give a response_format of type json_schema"
+_OBJECT = {"type": "object"}
 _REPAIR = "This does not fit: {problem}. Reply again with the JSON only, all of it."
 
 
@@ -35,6 +38,36 @@ class _Said:
     content: str
     reasoning: str
     cut: bool
+
+
+def asked_schema(
+    chain: str, form: Mapping[str, Any], default: AnswerSchema | None = None
+) -> AnswerSchema | None:
+    """The schema that the parameters ``form`` ask for; ``default`` where they ask for no more than JSON.
+
+    Raises:
+        ChainUnsupported: they ask for a form that is not JSON, or for a schema that can't be used.
+    """
+    try:
+        if "structured_outputs" in form:
+            wanted = form["structured_outputs"]
+            schema = wanted.get("json") if isinstance(wanted, Mapping) else None
+            if isinstance(wanted, Mapping) and wanted.get("json_object"):
+                return default or AnswerSchema(_OBJECT)
+            if schema is None:
+                raise ChainUnsupported(chain, "structured_outputs", None, "only json is held to here")
+            return AnswerSchema(json.loads(schema) if isinstance(schema, str) else schema)
+        wanted = form.get("response_format")
+        if wanted is None:
+            return default
+        if wanted == {"type": "json_object"}:
+            return default or AnswerSchema(_OBJECT)
+        inner = wanted.get("json_schema") if isinstance(wanted, Mapping) else None
+        if wanted.get("type") != "json_schema" or not isinstance(inner, Mapping):
+            raise ChainUnsupported(chain, "response_format", None, NO_SCHEMA)
+        return AnswerSchema(inner.get("schema"), str(inner.get("name") or "answer"), inner.get("strict"))
+    except (SchemaUnusable, AttributeError, ValueError) as exc:
+        raise ChainUnsupported(chain, next(iter(form)), None, f"the schema can't be used: {exc}") from exc
 
 
 async def formed(

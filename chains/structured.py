@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from importlib.metadata import EntryPoint
-from typing import Any, Self
+from typing import Self
 
 from pydantic import BaseModel, Field, model_validator
 
 from chains.closing import Deadline
 from chains.errors import ChainUnsupported
 from chains.events import ChainRequest, Engine, Event, Finish
-from chains.form import Cost, formed
+from chains.form import NO_SCHEMA, Cost, asked_schema, formed
 from chains.options import File
 from chains.parameters import formats_of, sampling
 from chains.resources import Resources
-from chains.schema import AnswerSchema, ModelSchema, SchemaUnusable
+from chains.schema import AnswerSchema, ModelSchema
 from pointsman.document import Document
-
-_OBJECT = {"type": "object"}
-_FIX = "give a response_format of type json_schema"
 
 
 class StructuredOptions(Document):
@@ -62,7 +59,7 @@ class Structured:
         parameters = sampling("structured", rest)
         schema = asked_schema("structured", form, self._schema)
         if schema is None:
-            raise ChainUnsupported("structured", "response_format", None, _FIX)
+            raise ChainUnsupported("structured", "response_format", None, NO_SCHEMA)
         body, cost = {**parameters, "messages": list(request.messages)}, Cost()
         answer = formed(schema, body, engine, request.limits.steps, cost)
         async with Deadline(request.limits.seconds).each(answer) as events:
@@ -72,36 +69,6 @@ class Structured:
 
     def warm(self, resources: Resources) -> None:
         """Nothing to do."""
-
-
-def asked_schema(
-    chain: str, form: Mapping[str, Any], default: AnswerSchema | None = None
-) -> AnswerSchema | None:
-    """The schema that the parameters ``form`` ask for; ``default`` where they ask for no more than JSON.
-
-    Raises:
-        ChainUnsupported: they ask for a form that is not JSON, or for a schema that can't be used.
-    """
-    try:
-        if "structured_outputs" in form:
-            wanted = form["structured_outputs"]
-            schema = wanted.get("json") if isinstance(wanted, Mapping) else None
-            if isinstance(wanted, Mapping) and wanted.get("json_object"):
-                return default or AnswerSchema(_OBJECT)
-            if schema is None:
-                raise ChainUnsupported(chain, "structured_outputs", None, "only json is held to here")
-            return AnswerSchema(json.loads(schema) if isinstance(schema, str) else schema)
-        wanted = form.get("response_format")
-        if wanted is None:
-            return default
-        if wanted == {"type": "json_object"}:
-            return default or AnswerSchema(_OBJECT)
-        inner = wanted.get("json_schema") if isinstance(wanted, Mapping) else None
-        if wanted.get("type") != "json_schema" or not isinstance(inner, Mapping):
-            raise ChainUnsupported(chain, "response_format", None, _FIX)
-        return AnswerSchema(inner.get("schema"), str(inner.get("name") or "answer"), inner.get("strict"))
-    except (SchemaUnusable, AttributeError, ValueError) as exc:
-        raise ChainUnsupported(chain, next(iter(form)), None, f"the schema can't be used: {exc}") from exc
 
 
 def schema_of(options: StructuredOptions) -> AnswerSchema | None:

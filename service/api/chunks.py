@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -34,7 +34,7 @@ class ChatForm:
             yield from self._delta({"content": event.text})
         elif isinstance(event, Step | Note):
             if self.trace:
-                yield from self._delta({}, extra={"pointsman": {"steps": [_step(event)]}})
+                yield from self._delta({}, extra={"pointsman": _traced([event])})
         elif isinstance(event, Citations):
             yield from self._delta({}, extra={"pointsman": _cited(event)})
         elif isinstance(event, Finish):
@@ -66,7 +66,7 @@ class ChatForm:
             if isinstance(event, Citations):
                 extra |= _cited(event)
         if self.trace:
-            extra["steps"] = [_step(e) for e in events if isinstance(e, Step | Note)]
+            extra |= {"steps": [], **_traced(events)}
         if extra:
             body["pointsman"] = extra
         return orjson.dumps(body, default=str)
@@ -104,10 +104,11 @@ def _cited(citations: Citations) -> dict[str, Any]:
     return {"citations": [asdict(citation) for citation in citations.cited]}
 
 
-def _step(step: Step | Note) -> dict[str, Any]:
-    if isinstance(step, Note):
-        return {"step": step.step, **step.facts}
-    return {"tool": step.tool, "arguments": dict(step.arguments), "result": step.result, "error": step.error}
+def _traced(events: Sequence[Event]) -> dict[str, Any]:
+    """The tool calls among ``events``, and what else the chain notes; each under its key, if there is any."""
+    steps = [asdict(event) for event in events if isinstance(event, Step)]
+    notes = [{"note": event.about, **event.facts} for event in events if isinstance(event, Note)]
+    return {key: found for key, found in (("steps", steps), ("notes", notes)) if found}
 
 
 def _sse(chunk: dict[str, Any]) -> bytes:

@@ -69,8 +69,8 @@ async def test_an_answer_is_held_to_the_schema_of_the_route(start: Start, stream
         assert running.vllm.requests[0]["response_format"]["json_schema"]["name"] == "Parcel"
         found = objects(response)
         assert told(found) == '{"weight": 2}'
-        steps = [step for f in found for step in f.get("pointsman", {}).get("steps", [])]
-        assert steps == [{"step": "repair", "problem": "'weight' is a required property", "answer": "{}"}]
+        notes = [note for f in found for note in f.get("pointsman", {}).get("notes", [])]
+        assert notes == [{"note": "repair", "problem": "'weight' is a required property", "answer": "{}"}]
         refused = await running.ask("where is my parcel", stream=stream)
         assert (refused.status_code, refused.json()["error"]["code"]) == (502, "invalid_answer")
         assert "'weight' is a required property" in refused.json()["error"]["message"]
