@@ -96,7 +96,7 @@ def _import() -> None:
 
 
 def _is_json(form: Mapping[str, Any]) -> bool:
-    """Whether ``form`` asks for JSON, which can be validated; what else there is, the engine alone can keep."""
+    """Whether ``form`` asks for JSON, which can be validated; others are the engine's to keep."""
     wanted = form.get("structured_outputs")
     return bool(form) and (not isinstance(wanted, dict) or not wanted.keys().isdisjoint(_JSON))
 

@@ -16,11 +16,9 @@ QUESTIONS = [
 
 
 @pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> list[list[tuple[str, str]]]:
+def answers(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> list[list[tuple[str, str]]]:
     """Document and innermost heading of the passages that each question finds, nearest first."""
-    state = tmp_path_factory.mktemp("state")
-    encoder = Encoder.load(folder=state)
-    index = PassageIndex.synced(EXAMPLES / "handbook", encoder, state / "index")
+    index = PassageIndex.synced(EXAMPLES / "handbook", encoder, tmp_path_factory.mktemp("index"))
     options = RetrieveOptions.model_validate({"documents": EXAMPLES / "handbook"})
     found = [
         index.search(encoder.encode([row["question"]]), options.passages, options.threshold)
