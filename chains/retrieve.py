@@ -3,6 +3,9 @@
 Where nothing is near enough, the chain says that it does not know and asks no model. The model reads the
 passages under numbers and is told to name them; the passages that it named are given back beside the answer.
 It answers as in the chain ``cot``: what it reasons is kept apart.
+
+A client that brings tools of its own runs the loop itself: its step has the passages in its prompt, and
+nothing near is no reason to stop.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ from chains.events import (
 from chains.index import Found, PassageIndex
 from chains.messages import in_chinese, text_of, with_system
 from chains.options import Folder
-from chains.parameters import sampling
+from chains.parameters import calls_tools, sampling
 from chains.resources import Resources
 from pointsman.document import Document
 
@@ -66,12 +69,14 @@ class Retrieve:
         self._ready: tuple[Resources, PassageIndex] | None = None
 
     async def run(self, request: ChainRequest, engine: Engine) -> AsyncGenerator[Event, None]:
-        """Reasoning and Content as they come, then Citations and Finish.
+        """Reasoning and Content as they come, then Citations and Finish; Raw for the client's tools.
 
         Raises:
             ChainUnsupported: more than one text is asked for.
         """
-        sampling("retrieve", request.parameters)
+        stepping = calls_tools(request.parameters)
+        if not stepping:
+            sampling("retrieve", request.parameters)
         deadline = Deadline(request.limits.seconds)
         found = await deadline.wait(asyncio.to_thread(self._search, _queries(request.messages)))
         shown = [
@@ -79,13 +84,14 @@ class Retrieve:
             for one in found
         ]
         yield Note("search", {"found": shown})
-        if not found:
+        if not found and not stepping:
             yield Content(_UNKNOWN_ZH if in_chinese(request.messages) else _UNKNOWN)
             yield Citations(())
             yield Finish("stop", Usage())
             return
         reader = CitationReader(len(found))
-        asked = replace(request, messages=with_system(request.messages, _told(found)))
+        messages = with_system(request.messages, _told(found)) if found else request.messages
+        asked = replace(request, messages=messages)
         async with deadline.each(self._answering.run(asked, engine)) as events:
             async for event in events:
                 if isinstance(event, Content):

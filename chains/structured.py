@@ -2,6 +2,9 @@
 
 What is given out has been validated: a stream therefore brings the whole answer at once, where it could be
 taken back no more. Only an answer that ran out of tokens comes as far as it was made, and says ``length``.
+
+A client that brings tools of its own runs the loop itself: it gets one step as in the chain ``cot``, in the
+form that it asks for, if it does, and not in the route's.
 """
 
 from __future__ import annotations
@@ -9,17 +12,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from importlib.metadata import EntryPoint
 from typing import Self
 
 from pydantic import BaseModel, Field, model_validator
 
 from chains.closing import Deadline
+from chains.cot import Cot
 from chains.errors import ChainUnsupported
 from chains.events import ChainRequest, Engine, Event, Finish
 from chains.form import NO_SCHEMA, Cost, asked_schema, formed
 from chains.options import File
-from chains.parameters import formats_of, sampling
+from chains.parameters import calls_tools, formats_of, sampling
 from chains.resources import Resources
 from chains.schema import AnswerSchema, ModelSchema
 from pointsman.document import Document
@@ -46,14 +51,20 @@ class Structured:
 
     def __init__(self, options: StructuredOptions) -> None:
         self._schema = schema_of(options)
+        self._stepping = Cot()
 
     async def run(self, request: ChainRequest, engine: Engine) -> AsyncGenerator[Event, None]:
-        """Content in one piece, and Finish; Notes of what had to be asked again.
+        """Content in one piece, and Finish; Notes of what had to be asked again. Raw for the client's tools.
 
         Raises:
             ChainUnsupported: there is no schema, or it can't be used; more than one text is asked for.
             AnswerInvalid: the model's answer does not fit.
         """
+        if calls_tools(request.parameters):
+            async with aclosing(self._stepping.run(request, engine)) as events:
+                async for event in events:
+                    yield event
+            return
         form = formats_of(request.parameters)
         rest = {name: value for name, value in request.parameters.items() if name not in form}
         parameters = sampling("structured", rest)

@@ -6,7 +6,18 @@ import pytest
 
 from chains.citations import CitationReader
 from chains.errors import ChainError, ChainOptionsError, ChainUnsupported
-from chains.events import ChainRequest, Citation, Citations, Content, Event, Finish, Note, Reasoning, Usage
+from chains.events import (
+    ChainRequest,
+    Citation,
+    Citations,
+    Content,
+    Event,
+    Finish,
+    Note,
+    Raw,
+    Reasoning,
+    Usage,
+)
 from chains.registry import chain_with
 from chains.retrieve import Retrieve
 from tests.chains.scripted import Said, ScriptedEngine, asked, content, events_of
@@ -95,6 +106,18 @@ async def test_reasoning_is_kept_apart_and_cites_nothing(chain: Retrieve) -> Non
         Content("Yes [1]"),
     ]
     assert cited(events) == (RETURNS,)
+
+
+@pytest.mark.parametrize(("question", "roles"), [("socks stay", ["system", "user"]), ("weather", ["user"])])
+async def test_the_clients_own_tools_are_its_to_call(
+    chain: Retrieve, question: str, roles: list[str]
+) -> None:
+    tools = [{"type": "function", "function": {"name": "look"}}]
+    engine = ScriptedEngine([Said([], [("look", "{}")], reason="tool_calls")])
+    events = await events_of(chain, asked(True, question, parameters={"tools": tools}), engine)
+    assert b'"name":"look"' in b"".join(event.data for event in events if isinstance(event, Raw))
+    assert [message["role"] for message in engine.bodies[0]["messages"]] == roles
+    assert engine.bodies[0]["tools"] == tools
 
 
 async def test_the_number_of_passages_is_bounded(tmp_path: Path) -> None:

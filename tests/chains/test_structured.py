@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from chains.errors import AnswerInvalid, ChainOptionsError, ChainTimeout, ChainUnsupported, Refused
-from chains.events import Content, Finish, Limits, Note, Reasoning, Usage
+from chains.events import Content, Finish, Limits, Note, Raw, Reasoning, Usage
 from chains.registry import chain_with
 from chains.structured import Structured, StructuredOptions
 from tests.chains.scripted import Said, ScriptedEngine, asked, content, events_of, finish
@@ -110,7 +110,7 @@ def test_options_that_cannot_be_used_say_why(tmp_path: Path, options: dict[str, 
         ),
         ({"structured_outputs": {"regex": "a+"}}, "'structured_outputs': only json"),
         ({"response_format": FORMAT, "n": 2}, "'n' = 2"),
-        ({"response_format": FORMAT, "tools": [{"type": "function"}]}, "'tools'"),
+        ({"response_format": FORMAT, "logprobs": True}, "'logprobs'"),
     ],
 )
 async def test_what_cannot_be_held_to_is_refused_before_any_call(
@@ -120,6 +120,16 @@ async def test_what_cannot_be_held_to_is_refused_before_any_call(
     with pytest.raises(ChainUnsupported, match=problem):
         await events_of(plain(), asked(False, parameters=parameters), engine)
     assert engine.bodies == []
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_the_clients_own_tools_are_its_to_call(tmp_path: Path, stream: bool) -> None:
+    tools = [{"type": "function", "function": {"name": "look"}}]
+    engine = ScriptedEngine([Said([], [("look", "{}")], reason="tool_calls")])
+    events = await events_of(routed(tmp_path), asked(stream, parameters={"tools": tools}), engine)
+    assert b'"name":"look"' in b"".join(event.data for event in events if isinstance(event, Raw))
+    assert engine.bodies[0]["tools"] == tools
+    assert "response_format" not in engine.bodies[0]
 
 
 @pytest.mark.parametrize("stream", [True, False])

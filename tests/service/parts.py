@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel
 
 from router.encoder import Vectors
 from service.errors import AdapterConflict, AdapterNotFound
@@ -73,12 +72,6 @@ router: {{routes: routes.yaml}}
 prompts: prompts
 adapters: {{folder: adapters}}
 """
-
-
-class Parcel(BaseModel):
-    """What a route of the tests asks for."""
-
-    weight: float
 
 
 class SpellingEncoder:

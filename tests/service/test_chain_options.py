@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import BaseModel
 
 from service.errors import RoutesRejected
 from service.routes import load_table
@@ -18,11 +19,17 @@ from tests.service.parts import ROUTES, write_settings
 CHAIN = "    chain: direct\n    adapter: support\n"
 
 
+class Parcel(BaseModel):
+    """What a route is to be answered with."""
+
+    weight: float
+
+
 def with_chain(lines: str) -> str:
     return ROUTES.replace(CHAIN, f"    {lines}\n    adapter: support\n")
 
 
-STRUCTURED = with_chain("chain: structured\n    options: {model: tests.service.parts:Parcel}")
+STRUCTURED = with_chain("chain: structured\n    options: {model: tests.service.test_chain_options:Parcel}")
 
 
 def test_options_that_cannot_be_used_are_told_with_their_line(tmp_path: Path) -> None:
