@@ -8,7 +8,7 @@ engine would go on generating until then. Every iterator in this room is therefo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import aclosing, asynccontextmanager
 from typing import TypeVar
 
@@ -42,17 +42,26 @@ class Deadline:
         """
         return aclosing(self._each(source))
 
+    async def wait(self, coming: Awaitable[T]) -> T:
+        """What ``coming`` comes to, if it does in time.
+
+        Raises:
+            ChainTimeout: it did not, and was cancelled.
+        """
+        timeout = asyncio.timeout_at(self._at)
+        try:
+            async with timeout:
+                return await coming
+        except TimeoutError:
+            if timeout.expired():
+                raise ChainTimeout(self._seconds) from None
+            raise
+
     async def _each(self, source: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
         async with closing(source):
             while True:
-                timeout = asyncio.timeout_at(self._at)
                 try:
-                    async with timeout:
-                        item = await anext(source)
+                    item = await self.wait(anext(source))
                 except StopAsyncIteration:
                     return
-                except TimeoutError:
-                    if timeout.expired():
-                        raise ChainTimeout(self._seconds) from None
-                    raise
                 yield item

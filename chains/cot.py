@@ -5,28 +5,71 @@ for more than one text (several choices, log-probabilities, its own tools), it i
 answer. Tokens that run out before the reasoning ends leave no content; the answer then says that it was cut
 (``length``). The client's ``stop`` is about the answer, so it is applied to the content here and not by the
 engine.
+
+With ``samples`` the model is asked several times at once and the answers vote; the first that says what won
+is given out, with its reasoning. Nothing can be given before the vote is decided; then the rest is stopped.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from chains.answer import Answer, ask
 from chains.closing import Deadline
-from chains.events import ChainRequest, Content, Engine, Event, Finish, Reasoning
+from chains.events import ChainRequest, Content, Engine, Event, Finish, Note, Reasoning, Usage
 from chains.parameters import beyond_text, calls_tools, sampling
+from chains.resources import Resources
 from chains.sift import sifted
 from chains.splitter import Kind, Part, Splitter
 from chains.stop import StopAt, stops_of
+from chains.vote import Tally, VoteOn, ballot
+from pointsman.document import Document
+
+
+class CotOptions(Document):
+    """How often the model is asked, and what its answers vote on."""
+
+    samples: Annotated[int, Field(ge=1, le=32)] = 1  # asked at once; 1: no vote, streamed as it comes
+    temperature: Annotated[float, Field(gt=0, le=2)] = (
+        0.7  # of samples, where the request's is 0 or not given
+    )
+    vote: VoteOn = "text"
+
+
+@dataclass(slots=True)
+class _Thought:
+    """One answer: complete when its events have ended; its usage is right at any time."""
+
+    answer: Answer = field(default_factory=Answer)
+    cut: bool = False  # it ran out of tokens
+    events: list[Reasoning | Content] = field(default_factory=list)  # of a sample
+
+    @property
+    def content(self) -> str:
+        return "".join(event.text for event in self.events if isinstance(event, Content))
+
+    @property
+    def finish(self) -> Finish:
+        return Finish("length" if self.cut else "stop", self.answer.usage)
 
 
 class Cot:
-    """One call of the engine, its text split by the tags of reasoning."""
+    """One call of the engine, or ``samples`` of them, whose text is split by the tags of reasoning."""
+
+    Options = CotOptions
+
+    def __init__(self, options: CotOptions | None = None) -> None:
+        self._options = options or CotOptions()
 
     async def run(self, request: ChainRequest, engine: Engine) -> AsyncGenerator[Event, None]:
         """Reasoning and Content as they come, then Finish; or Raw, for what these can't say."""
-        if beyond_text(request.parameters) is not None:
+        if beyond_text(request.parameters) is not None:  # no vote: every choice is the client's to see
             kinds: tuple[Kind, ...] = ("reasoning",)
             if calls_tools(request.parameters):
                 kinds = ("reasoning", "call")
@@ -34,32 +77,93 @@ class Cot:
                 async for raw in answers:
                     yield raw
             return
-        parameters = sampling("cot", request.parameters)
-        stop = StopAt(stops_of(parameters))
-        cuts = parameters.pop("stop", None) is not None  # we cut: a whole answer would come too late
-        body = {**parameters, "messages": list(request.messages)}
-        answer, splitter = Answer(), Splitter("reasoning")
-        asking = ask(engine, body, request.stream or cuts, answer, count_along=cuts)
-        async with Deadline(request.limits.seconds).each(asking) as pieces:
-            async for piece in pieces:
-                if piece.reasoning:
-                    yield Reasoning(piece.reasoning)
-                for event in _events(splitter.feed(piece.content), stop):
-                    yield event
-                if stop.reached:
-                    break
-        for event in _events(splitter.end(), stop):
-            yield event
-        if tail := stop.end():
-            yield Content(tail)
-        cut = answer.reason == "length" or splitter.unclosed is not None
-        yield Finish("length" if cut and not stop.reached else "stop", answer.usage)
+        deadline = Deadline(request.limits.seconds)
+        if self._options.samples > 1:
+            for event in await deadline.wait(self._voted(request, engine)):
+                yield event
+            return
+        thought = _Thought()
+        body = {**sampling("cot", request.parameters), "messages": list(request.messages)}
+        stream = request.stream or body.get("stop") is not None  # we cut: a whole answer would come too late
+        async with deadline.each(_think(engine, body, stream, thought)) as events:
+            async for event in events:
+                yield event
+        yield thought.finish
 
-    def warm(self) -> None:
+    def warm(self, resources: Resources) -> None:
         """Nothing to do."""
 
+    async def _voted(self, request: ChainRequest, engine: Engine) -> list[Event]:
+        """All events of the sample that won, behind the vote, with the usage of all samples."""
+        thoughts = [_Thought() for _ in range(self._options.samples)]
+        bodies = self._bodies(request)
+        tasks = [
+            asyncio.create_task(_sample(engine, body, thought), name="sample")
+            for body, thought in zip(bodies, thoughts, strict=True)
+        ]
+        tally = Tally(len(tasks))
+        try:
+            for task, thought in zip(tasks, thoughts, strict=True):
+                await task
+                tally.add(None if thought.cut else ballot(thought.content, self._options.vote))
+                if tally.decided:
+                    break
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        best = thoughts[tally.ballots.index(tally.winner)]
+        facts = {
+            "samples": len(tasks),
+            "answers": tally.ballots,
+            "winner": tally.winner,
+            "votes": tally.votes,
+        }
+        usage = sum((thought.answer.usage for thought in thoughts), Usage())
+        return [Note("vote", facts), *best.events, Finish(best.finish.reason, usage)]
 
-def _events(parts: list[Part], stop: StopAt) -> Iterator[Event]:
+    def _bodies(self, request: ChainRequest) -> Iterator[dict[str, Any]]:
+        """What each sample is asked with: a client's seed is that of the first, and so on."""
+        parameters = sampling("cot", request.parameters)
+        parameters["temperature"] = parameters.get("temperature") or self._options.temperature
+        seed = parameters.get("seed")
+        for index in range(self._options.samples):
+            own = (
+                {"seed": seed + index} if isinstance(seed, int) else {}
+            )  # what else it is, the engine refuses
+            yield {**parameters, **own, "messages": list(request.messages)}
+
+
+async def _sample(engine: Engine, body: Mapping[str, Any], thought: _Thought) -> None:
+    async with aclosing(_think(engine, body, True, thought, count_along=True)) as events:
+        async for event in events:
+            thought.events.append(event)
+
+
+async def _think(
+    engine: Engine, body: Mapping[str, Any], stream: bool, thought: _Thought, count_along: bool = False
+) -> AsyncGenerator[Reasoning | Content, None]:
+    """The events of one answer to ``body``, whose ``stop`` is about the content; fills ``thought``."""
+    stop, splitter = StopAt(stops_of(body)), Splitter("reasoning")
+    asked = {name: value for name, value in body.items() if name != "stop"}
+    along = count_along or body.get("stop") is not None
+    async with aclosing(ask(engine, asked, stream, thought.answer, count_along=along)) as pieces:
+        async for piece in pieces:
+            if piece.reasoning:
+                yield Reasoning(piece.reasoning)
+            for event in _events(splitter.feed(piece.content), stop):
+                yield event
+            if stop.reached:
+                break
+    for event in _events(splitter.end(), stop):
+        yield event
+    if tail := stop.end():
+        yield Content(tail)
+    cut = thought.answer.reason == "length" or splitter.unclosed is not None
+    thought.cut = cut and not stop.reached
+
+
+def _events(parts: Sequence[Part], stop: StopAt) -> Iterator[Reasoning | Content]:
     for part in parts:
         if part.kind == "reasoning":
             yield Reasoning(part.text)

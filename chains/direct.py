@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 
 from chains.closing import closing
 from chains.events import ChainRequest, Engine, Event, Raw
+from chains.resources import Resources
 
 
 class Direct:
@@ -21,5 +22,5 @@ class Direct:
             async for data in pieces:
                 yield Raw(data)
 
-    def warm(self) -> None:
+    def warm(self, resources: Resources) -> None:
         """Nothing to do."""

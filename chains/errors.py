@@ -2,11 +2,18 @@
 
 ChainError
 ├── ChainNotFound       no chain of that name is installed
+├── ChainOptionsError   a chain's options are not such as it takes; says all that is wrong
 ├── ChainUnsupported    the chain can't honour a parameter of the request; names it
 ├── EngineAnswerError   the engine's answer is an error, or is not what its API promises
+├── AnswerInvalid       the model's answer does not fit the schema that it was asked for
+├── DocumentsUnreadable a document that answers are to be made from can't be read
 ├── ChainTimeout        the run took longer than its limit
 ├── ToolNotFound        no tool of that name is installed
 └── ToolDefinitionError a function can't be described as a tool
+
+Raised by an engine, and base of its owner's own error:
+
+Refused                 the engine understood the request and will not serve it as it is
 
 Raised inside a chain and never let out of it:
 
@@ -16,7 +23,7 @@ StepsExhausted          the model would need one call more than it has
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class ChainError(Exception):
@@ -31,6 +38,15 @@ class ChainNotFound(ChainError):
         self.name = name
 
 
+class ChainOptionsError(ChainError):
+    """The chain can't be made with these options; ``places`` holds where and what, for each."""
+
+    def __init__(self, chain: str, problems: Sequence[tuple[tuple[str | int, ...], str]]) -> None:
+        found = "; ".join(": ".join([*map(str, place), message]) for place, message in problems)
+        super().__init__(f"the options of the chain {chain!r} can't be used: {found}")
+        self.places = tuple(problems)
+
+
 class ChainUnsupported(ChainError):
     """The chain can't honour ``parameter``; ``fix`` is what the client can do instead."""
 
@@ -42,6 +58,18 @@ class ChainUnsupported(ChainError):
 
 class EngineAnswerError(ChainError):
     """The engine answered with an error event, or with something that is not its API's form."""
+
+
+class AnswerInvalid(ChainError):
+    """The answer is not JSON that fits the schema, and nothing of it was given out."""
+
+    def __init__(self, problem: str, tries: int) -> None:
+        times = "once" if tries == 1 else f"{tries} times"
+        super().__init__(f"the model was asked {times} and its answer does not fit the schema: {problem}")
+
+
+class DocumentsUnreadable(ChainError):
+    """A file of a folder of documents can't be read; names it."""
 
 
 class ChainTimeout(ChainError):
@@ -62,6 +90,10 @@ class ToolNotFound(ChainError):
 
 class ToolDefinitionError(ChainError):
     """A function has no docstring, an untyped argument or one that can't be given by name."""
+
+
+class Refused(Exception):
+    """The engine refuses the request as it is; a chain may ask in another way, or let it through."""
 
 
 class ToolFailure(Exception):

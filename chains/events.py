@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from chains.resources import Resources
 
 Message = dict[str, Any]  # one message in OpenAI's chat form
 
@@ -15,7 +18,7 @@ Message = dict[str, Any]  # one message in OpenAI's chat form
 class Engine(Protocol):
     """One model that answers chat completions; ``body`` is OpenAI's, without ``model``.
 
-    Both raise what the engine's owner raises (unavailable, refused); a chain lets that through. Closing
+    Both raise what the engine's owner raises (unavailable, or a :class:`chains.errors.Refused`). Closing
     the iterator, or cancelling the awaiting task, cancels the engine's work.
     """
 
@@ -32,7 +35,7 @@ class Engine(Protocol):
 class Limits:
     """Bounds of one run of a chain."""
 
-    steps: int = 6  # calls of the model
+    steps: int = 6  # calls of the model, one after the other
     seconds: float = 120.0  # wall clock for the whole run
     tool_seconds: float = 10.0  # wall clock for one tool call
     tool_characters: int = 8_000  # of a tool's result that the model gets to see
@@ -94,6 +97,31 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What a chain did besides calling a tool; shown only to a client that asks for a trace."""
+
+    about: str  # "repair", "vote", ...
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A passage that the content names by ``number``, as ``[1]``."""
+
+    number: int
+    document: str
+    heading: str  # "": none
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Citations:
+    """The passages that the content names, all of them; given beside it to every client."""
+
+    cited: tuple[Citation, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """The last event of every chain that does not pass raw bytes."""
 
@@ -101,7 +129,7 @@ class Finish:
     usage: Usage
 
 
-Event = Raw | Reasoning | Content | Step | Finish
+Event = Raw | Reasoning | Content | Step | Note | Citations | Finish
 
 
 class Chain(Protocol):
@@ -120,6 +148,12 @@ class Chain(Protocol):
         """
         ...
 
-    def warm(self) -> None:
-        """Pay now what the first run would: imports that take seconds. Blocks."""
+    def warm(self, resources: Resources) -> None:
+        """Pay now what the first run would: imports that take seconds, an index. Blocks.
+
+        Called before the first run, and again on a new instance whenever the routes are read.
+
+        Raises:
+            ChainError: the chain can't be used as it is set up.
+        """
         ...

@@ -5,15 +5,15 @@ model and never to the client. The words of all steps are the content, steps apa
 
 A client that brings tools of its own runs the loop itself: it gets one step, whose calls are its to make. A
 client that wants a form (JSON) gets it from one more call at the end, which has all that the tools found: a
-form that bound the loop would leave no room for calls.
+form that bound the loop would leave no room for calls. JSON is validated, and asked for once more if it does
+not fit its schema.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import re
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ from chains.answer import Answer, ask
 from chains.closing import Deadline
 from chains.errors import StepsExhausted
 from chains.events import ChainRequest, Content, Engine, Event, Finish, Message, Reasoning, Step
+from chains.form import Cost, asked_schema, formed
+from chains.messages import in_chinese
 from chains.parameters import calls_tools, formats_of, sampling
 from chains.sift import sifted
 from chains.splitter import Passages
@@ -29,9 +31,10 @@ from chains.tools import tool_by_name
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
-    from chains.langchain_model import Ledger
+    from chains.resources import Resources
 
-_CHINESE = re.compile(r"[\u4e00-\u9fff]")
+_JSON = ("json", "json_object")  # of structured_outputs
+_TRIES = 2  # calls for the form of the answer, beyond those of the loop
 
 
 class React:
@@ -46,9 +49,10 @@ class React:
             return
         form = formats_of(request.parameters)
         rest = {name: value for name, value in request.parameters.items() if name not in form}
+        schema = asked_schema("react", form) if _is_json(form) else None
         parameters = sampling("react", rest)
         tools = {name: tool_by_name(name) for name in request.tools}
-        await asyncio.to_thread(self.warm)
+        await asyncio.to_thread(_import)
         from chains.agent import messages_of_run
         from chains.langchain_model import Ledger
 
@@ -67,28 +71,46 @@ class React:
                 yield event
             ledger.cut = True
         if form:
-            body = {**parameters, **form, "messages": [*request.messages, *_history(told.steps)]}
-            async with deadline.each(_formed(body, request.stream, engine, ledger)) as contents:
-                async for content in contents:
-                    yield content
+            asked = form if schema is None else {}
+            body = {**parameters, **asked, "messages": [*request.messages, *_history(told.steps)]}
+            cost = Cost()
+            answer = (
+                formed(schema, body, engine, _TRIES, cost)
+                if schema is not None
+                else _said(body, request.stream, engine, cost)
+            )
+            async with deadline.each(answer) as events:
+                async for event in events:
+                    yield event
+            ledger.usage += cost.usage
+            ledger.cut = ledger.cut or cost.cut
         yield Finish("length" if ledger.cut else "stop", ledger.usage)
 
-    def warm(self) -> None:
+    def warm(self, resources: Resources) -> None:
         """Import LangChain and LangGraph, which takes seconds."""
-        import chains.agent  # noqa: F401
+        _import()
 
 
-async def _formed(
-    body: dict[str, Any], stream: bool, engine: Engine, ledger: Ledger
-) -> AsyncGenerator[Content, None]:
-    """The answer in the form that ``body`` asks for; ``ledger`` counts it."""
+def _import() -> None:
+    import chains.agent  # noqa: F401
+
+
+def _is_json(form: Mapping[str, Any]) -> bool:
+    """Whether ``form`` asks for JSON, which can be validated; others are the engine's to keep."""
+    wanted = form.get("structured_outputs")
+    return bool(form) and (not isinstance(wanted, dict) or not wanted.keys().isdisjoint(_JSON))
+
+
+async def _said(
+    body: dict[str, Any], stream: bool, engine: Engine, cost: Cost
+) -> AsyncGenerator[Event, None]:
+    """The answer in a form that the engine alone can keep, as it comes."""
     answer = Answer()
     async with aclosing(ask(engine, body, stream, answer)) as pieces:
         async for piece in pieces:
             if piece.content:
                 yield Content(piece.content)
-    ledger.usage += answer.usage
-    ledger.cut = ledger.cut or answer.reason == "length"
+    cost.usage, cost.cut = answer.usage, answer.reason == "length"
 
 
 def _history(steps: Sequence[Step]) -> Iterator[Message]:
@@ -139,11 +161,9 @@ class _Told:
         if self._silent:
             return
         self._break_off()
-        asked = [str(message.get("content")) for message in conversation if message.get("role") == "user"]
-        chinese = bool(asked) and _CHINESE.search(asked[-1])
         text = (
             f"抱歉，我在{steps}个步骤内没能完成这个请求。"
-            if chinese
+            if in_chinese(conversation)
             else f"Sorry, I could not finish this within {steps} steps."
         )
         yield Content(self._content.add(text))

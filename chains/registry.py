@@ -1,30 +1,85 @@
-"""Chains by name. A chain of one's own is one class and one line under ``pointsman.chains``."""
+"""Chains by name. A chain of one's own is one class and one line under ``pointsman.chains``.
+
+A class that a route can set up has a pydantic model as its ``Options``, and is made with one of them; a class
+without is made with nothing. ``docs/chains.md`` shows both.
+"""
 
 from __future__ import annotations
 
 import functools
-from importlib.metadata import entry_points
+from collections.abc import Callable, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
 
-from chains.errors import ChainNotFound
+from pydantic import BaseModel, ValidationError
+
+from chains.errors import ChainNotFound, ChainOptionsError
 from chains.events import Chain
+from chains.options import FOLDER
 
 GROUP = "pointsman.chains"
 
 
 def chain_names() -> tuple[str, ...]:
     """The names of all installed chains, sorted."""
-    return tuple(sorted({point.name for point in entry_points(group=GROUP)}))
+    return tuple(sorted(_installed()))
 
 
 @functools.cache
 def chain_by_name(name: str) -> Chain:
-    """The installed chain ``name``, always the same instance.
+    """The installed chain ``name`` as it is without options, always the same instance.
+
+    Raises:
+        ChainNotFound: no entry point of that name.
+        ChainOptionsError: it can't be made without.
+    """
+    return chain_with(name, {}, Path())
+
+
+def chain_with(name: str, options: Mapping[str, Any], folder: Path) -> Chain:
+    """The installed chain ``name`` with the options of a route; paths among them are seen from ``folder``.
+
+    Raises:
+        ChainNotFound: no entry point of that name.
+        ChainOptionsError: with all that is wrong with the options.
+    """
+    kind = chain_class(name)
+    model: type[BaseModel] | None = getattr(kind, "Options", None)
+    if model is None:
+        if options:
+            raise ChainOptionsError(name, [((key,), "this chain has no options") for key in options])
+        return kind()
+    try:
+        return kind(model.model_validate(dict(options), context={FOLDER: folder}))
+    except ValidationError as exc:
+        places = [(error["loc"], _message(dict(error), model)) for error in exc.errors(include_url=False)]
+        raise ChainOptionsError(name, places) from exc
+
+
+def chain_class(name: str) -> Callable[..., Chain]:
+    """The class of the installed chain ``name``.
 
     Raises:
         ChainNotFound: no entry point of that name.
     """
-    found = {point.name: point for point in entry_points(group=GROUP)}
-    if name not in found:
-        raise ChainNotFound(name, found)
-    chain: Chain = found[name].load()()
-    return chain
+    installed = _installed()
+    if name not in installed:
+        raise ChainNotFound(name, installed)
+    kind: Callable[..., Chain] = installed[name].load()
+    return kind
+
+
+def _installed() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def _message(error: Mapping[str, Any], model: type[BaseModel]) -> str:
+    if error["type"] == "extra_forbidden":
+        names = (field.alias or name for name, field in model.model_fields.items())
+        return f"no such option; known: {', '.join(sorted(names))}"
+    if error["type"] == "missing":
+        return "is required"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    found = error["input"]
+    return message if isinstance(found, Mapping) or repr(found) in message else f"{message}, found {found!r}"

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from chains.errors import ChainError
-from chains.registry import chain_by_name
+from chains.errors import ChainError, ChainOptionsError
+from chains.registry import chain_with
 from chains.tools import tool_by_name
 from pointsman.document import Location, Problem
 from prompts.errors import MissingVariables, PromptError, UnknownVariables
@@ -54,9 +54,9 @@ def _texts(value: object) -> list[str]:
 
 
 def cross_problems(
-    data: Mapping[str, Any], lines: Mapping[Location, int], library: PromptLibrary | None
+    data: Mapping[str, Any], lines: Mapping[Location, int], library: PromptLibrary | None, folder: Path
 ) -> list[Problem]:
-    """What is wrong across fields and with what they name."""
+    """What is wrong across fields and with what they name; paths are seen from ``folder``."""
     problems: list[Problem] = []
 
     def report(place: Location, message: str) -> None:
@@ -72,7 +72,7 @@ def cross_problems(
         if library is not None:
             for inside, message in _prompt_problems(track, library):
                 report((*place, *inside), message)
-        for inside, message in _chain_problems(track):
+        for inside, message in _chain_problems(track, folder):
             report((*place, *inside), message)
     return problems
 
@@ -113,11 +113,14 @@ def _by_name(value: object) -> dict[str, Any]:
     return {name: item for name, item in value.items() if isinstance(name, str)}
 
 
-def _chain_problems(track: Mapping[str, Any]) -> Iterable[tuple[Location, str]]:
+def _chain_problems(track: Mapping[str, Any], folder: Path) -> Iterable[tuple[Location, str]]:
     chain = track.get("chain")
     if isinstance(chain, str):
         try:
-            chain_by_name(chain)
+            chain_with(chain, _by_name(track.get("options")), folder)
+        except ChainOptionsError as exc:
+            for inside, message in exc.places:
+                yield ("options", *inside), message
         except ChainError as exc:
             yield ("chain",), str(exc)
     tools = track.get("tools")

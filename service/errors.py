@@ -24,6 +24,8 @@ ServiceError
 
 from __future__ import annotations
 
+from chains.errors import Refused
+
 
 class ServiceError(Exception):
     """Base of the tree; ``str(error)`` is the message that the client sees."""
@@ -89,7 +91,7 @@ class EngineUnavailable(EngineError):
         self.retry_after = retry_after
 
 
-class EngineRefused(EngineError):
+class EngineRefused(EngineError, Refused):
     """The engine answered this request with an error of its own; ``parameter`` names the field at fault."""
 
     def __init__(self, status: int, message: str, parameter: str | None = None) -> None:

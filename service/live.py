@@ -16,6 +16,8 @@ from typing import Any
 
 from watchfiles import Change, awatch
 
+from chains.errors import ChainError
+from chains.resources import Resources
 from router.batching import BatchingRouter
 from router.decision import Decision
 from router.encoder import Encoder
@@ -134,8 +136,8 @@ class LiveRoutes:
                 encoder = Encoder.load(name, folder) if live is None else live.router.encoder
                 router = Router.fit_or_load(table.examples, encoder, folder)
             for route in table.all():
-                route.chain.warm()
-        except (RouterError, OSError) as exc:
+                route.chain.warm(Resources(router.encoder, self._settings.state))
+        except (RouterError, ChainError, OSError) as exc:
             raise RoutesRejected([f"{self._settings.router.routes}: {exc}"]) from exc
         warnings = messages((*table.policy.warnings(table.examples), *router.report.warnings))
         return RouteSet(table, router.under(table.policy), warnings)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from chains.events import Chain, Limits
-from chains.registry import chain_by_name
+from chains.registry import chain_with
 from pointsman.document import DocumentError, Problem, lines_of, parse, plain, problem_lines, read
 from prompts.library import PromptLibrary
 from prompts.template import PromptTemplate
@@ -91,7 +91,7 @@ def load_table(path: Path, prompts: Path | None, limits: LimitSettings) -> Route
         broken.append(exc)
     if broken or document is None or library is None:
         raise RoutesRejected([line for error in broken for line in problem_lines(error)])
-    return _table(document, more, library, limits)
+    return _table(document, more, library, limits, path.parent)
 
 
 def _document(
@@ -110,7 +110,7 @@ def _document(
         return None, [], problems
     data = found if isinstance(found, Mapping) else {}
     rows, wrong = example_rows(data, path.parent)
-    problems += [*wrong, *cross_problems(data, lines, library)]
+    problems += [*wrong, *cross_problems(data, lines, library, path.parent)]
     if document is not None:
         learned = {route.intent for route in document.routes if route.examples}
         learned |= {row.intent for row in rows if row.intent is not None}
@@ -119,7 +119,11 @@ def _document(
 
 
 def _table(
-    document: RoutesDocument, more: Sequence[Row], library: PromptLibrary, limits: LimitSettings
+    document: RoutesDocument,
+    more: Sequence[Row],
+    library: PromptLibrary,
+    limits: LimitSettings,
+    folder: Path,
 ) -> RouteTable:
     def made(intent: str, description: str, track: TrackDocument, parent: str | None = None) -> Route:
         bounds = {**limits.model_dump(), **track.limits.model_dump(exclude_none=True)}
@@ -130,7 +134,7 @@ def _table(
             prompt=library.get(track.prompt) if track.prompt is not None else None,
             variables=track.variables,
             chain_name=track.chain,
-            chain=chain_by_name(track.chain),
+            chain=chain_with(track.chain, track.options, folder),
             adapter=track.adapter,
             tools=track.tools,
             sampling=track.sampling.model_dump(exclude_none=True),

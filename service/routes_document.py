@@ -64,6 +64,7 @@ class TrackDocument(Document):
     variables: dict[str, Any] = Field(default_factory=dict)  # of the prompt
     parameters: dict[str, Pattern] = Field(default_factory=dict)  # of the prompt too, found in what is said
     chain: str = "direct"
+    options: dict[str, Any] = Field(default_factory=dict)  # of the chain; paths are seen from this file
     adapter: str | None = None  # an alias; None: the base
     tools: tuple[str, ...] = ()
     sampling: SamplingDocument = SamplingDocument()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import orjson
 
-from chains.events import Content, Event, Finish, Reasoning, Step, Usage
+from chains.events import Citations, Content, Event, Finish, Note, Reasoning, Step, Usage
 
 DONE = b"data: [DONE]\n\n"
 
@@ -32,9 +32,11 @@ class ChatForm:
             yield from self._delta({"reasoning_content": event.text})
         elif isinstance(event, Content):
             yield from self._delta({"content": event.text})
-        elif isinstance(event, Step):
+        elif isinstance(event, Step | Note):
             if self.trace:
-                yield from self._delta({}, extra={"pointsman": {"steps": [_step(event)]}})
+                yield from self._delta({}, extra={"pointsman": _traced([event])})
+        elif isinstance(event, Citations):
+            yield from self._delta({}, extra={"pointsman": _cited(event)})
         elif isinstance(event, Finish):
             yield from self._delta({}, event.reason)
             if self.include_usage:
@@ -59,8 +61,14 @@ class ChatForm:
             "choices": [choice],
             "usage": usage_of(finish.usage),
         }
+        extra: dict[str, Any] = {}
+        for event in events:
+            if isinstance(event, Citations):
+                extra |= _cited(event)
         if self.trace:
-            body["pointsman"] = {"steps": [_step(e) for e in events if isinstance(e, Step)]}
+            extra |= {"steps": [], **_traced(events)}
+        if extra:
+            body["pointsman"] = extra
         return orjson.dumps(body, default=str)
 
     def _delta(
@@ -92,8 +100,15 @@ def usage_of(usage: Usage) -> dict[str, int]:
     }
 
 
-def _step(step: Step) -> dict[str, Any]:
-    return {"tool": step.tool, "arguments": dict(step.arguments), "result": step.result, "error": step.error}
+def _cited(citations: Citations) -> dict[str, Any]:
+    return {"citations": [asdict(citation) for citation in citations.cited]}
+
+
+def _traced(events: Sequence[Event]) -> dict[str, Any]:
+    """The tool calls among ``events``, and what else the chain notes; each under its key, if there is any."""
+    steps = [asdict(event) for event in events if isinstance(event, Step)]
+    notes = [{"note": event.about, **event.facts} for event in events if isinstance(event, Note)]
+    return {key: found for key, found in (("steps", steps), ("notes", notes)) if found}
 
 
 def _sse(chunk: dict[str, Any]) -> bytes:

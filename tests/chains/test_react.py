@@ -1,12 +1,13 @@
 import asyncio
 import json
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chains import react
-from chains.errors import ChainTimeout, ChainUnsupported, ToolFailure, ToolNotFound
+from chains.errors import AnswerInvalid, ChainTimeout, ChainUnsupported, ToolFailure, ToolNotFound
 from chains.events import ChainRequest, Content, Event, Finish, Limits, Reasoning, Step, Usage
 from chains.react import React
 from chains.tools import Tool, tool_from, tool_schema
@@ -19,6 +20,7 @@ from tests.chains.scripted import (
     finish,
     reasoning,
 )
+from tests.chains.spelling import resources
 
 called: list[str] = []
 hanging = asyncio.Event()
@@ -258,8 +260,8 @@ async def test_cancelling_lets_go_of_a_tool() -> None:
 
 
 @pytest.mark.parametrize("stream", [True, False])
-async def test_the_limit_in_time_holds(stream: bool) -> None:
-    React().warm()
+async def test_the_limit_in_time_holds(stream: bool, tmp_path: Path) -> None:
+    React().warm(resources(tmp_path))
     engine = ScriptedEngine([Said(["a"])], stall=0)
     with pytest.raises(ChainTimeout):
         await events_of(React(), asking(stream, limits=Limits(seconds=0.1)), engine)
@@ -278,7 +280,8 @@ async def test_what_it_cannot_honour_is_refused_by_name() -> None:
 
 @pytest.mark.parametrize("stream", [True, False])
 async def test_a_form_binds_the_answer_and_not_the_calls_before_it(stream: bool) -> None:
-    form = {"response_format": {"type": "json_object"}}
+    schema = {"type": "object", "required": ["sky"]}
+    form = {"response_format": {"type": "json_schema", "json_schema": {"name": "sky", "schema": schema}}}
     engine = ScriptedEngine([calls("Bonn", say="Hm."), Said(["It is 晴."]), Said(['{"sky": ', '"晴"}'])])
     events = await events_of(React(), asking(stream, parameters={**form, "seed": 1}), engine)
     assert content(events) == '{"sky": "晴"}'
@@ -291,6 +294,30 @@ async def test_a_form_binds_the_answer_and_not_the_calls_before_it(stream: bool)
     asked_for, result = last["messages"][-2:]
     assert asked_for["tool_calls"][0]["function"] == {"name": "weather", "arguments": '{"city": "Bonn"}'}
     assert (result["role"], json.loads(result["content"])["sky"]) == ("tool", "晴")
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_json_answer_that_does_not_fit_is_asked_for_once_more(stream: bool) -> None:
+    schema = {"type": "object", "required": ["sky"]}
+    form = {"structured_outputs": {"json": schema}}
+    engine = ScriptedEngine([calls("Bonn"), Said(["Sunny."]), Said(["{}"]), Said(['{"sky": 1}'])])
+    events = await events_of(React(), asking(stream, parameters=form), engine)
+    assert content(events) == '{"sky": 1}'
+    assert finish(events) == Finish("stop", Usage(40, 20))
+    engine = ScriptedEngine([Said(["Sunny."]), Said(["{}"])])
+    with pytest.raises(AnswerInvalid, match="'sky' is a required property"):
+        await events_of(React(), asking(stream, parameters=form), engine)
+    with pytest.raises(ChainUnsupported, match="the schema can't be used"):
+        await events_of(React(), asking(stream, parameters={"structured_outputs": {"json": 7}}), engine)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_form_that_is_no_json_is_the_engines_to_keep(stream: bool) -> None:
+    form = {"structured_outputs": {"choice": ["yes", "no"]}}
+    engine = ScriptedEngine([Said(["Sunny."]), Said(["y", "es"], reason="length")])
+    events = await events_of(React(), asking(stream, parameters=form), engine)
+    assert (content(events), finish(events)) == ("yes", Finish("length", Usage(20, 10)))
+    assert form.items() <= engine.bodies[1].items()
 
 
 async def test_a_form_is_kept_where_the_steps_run_out() -> None:

@@ -44,6 +44,8 @@ def config(tmp_path: Path) -> Path:
     routes = (ROOT / "deploy" / "demo" / "routes.yaml").read_text(encoding="utf-8").splitlines(keepends=True)
     alone = "".join(line for line in routes if not line.startswith("example_files:"))  # quick to fit
     (tmp_path / "routes.yaml").write_text(alone, encoding="utf-8")
+    for schema in (ROOT / "deploy" / "demo").glob("*.schema.json"):  # that routes name
+        shutil.copy(schema, tmp_path)
     path = tmp_path / "pointsman.yaml"
     path.write_text(SETTINGS, encoding="utf-8")
     return path

@@ -1,0 +1,126 @@
+"""One answer that is held to a schema: guided by the engine where it can, and validated in any case.
+
+An engine that refuses to guide is asked in words instead. An answer that does not fit goes back to the model
+once, with what is wrong with it; one that does not fit then is never given out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+from chains.answer import Answer, ask
+from chains.errors import AnswerInvalid, ChainUnsupported, Refused
+from chains.events import Content, Engine, Event, Message, Note, Reasoning, Usage
+from chains.messages import with_system
+from chains.schema import AnswerSchema, SchemaUnusable, json_in
+from chains.splitter import Splitter
+
+NO_SCHEMA = "give a response_format of type json_schema"
+_OBJECT = {"type": "object"}
+_REPAIR = "This does not fit: {problem}. Reply again with the JSON only, all of it."
+
+
+@dataclass(slots=True)
+class Cost:
+    """What the calls for one answer came to; complete when its events have ended."""
+
+    usage: Usage = field(default_factory=Usage)
+    calls: int = 0
+    cut: bool = False  # the answer ran out of tokens, and was given out as far as it came
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    content: str
+    reasoning: str
+    cut: bool
+
+
+def asked_schema(
+    chain: str, form: Mapping[str, Any], default: AnswerSchema | None = None
+) -> AnswerSchema | None:
+    """The schema that the parameters ``form`` ask for; ``default`` where they ask for no more than JSON.
+
+    Raises:
+        ChainUnsupported: they ask for a form that is not JSON, or for a schema that can't be used.
+    """
+    try:
+        if "structured_outputs" in form:
+            wanted = form["structured_outputs"]
+            schema = wanted.get("json") if isinstance(wanted, Mapping) else None
+            if isinstance(wanted, Mapping) and wanted.get("json_object"):
+                return default or AnswerSchema(_OBJECT)
+            if schema is None:
+                raise ChainUnsupported(chain, "structured_outputs", None, "only json is held to here")
+            return AnswerSchema(json.loads(schema) if isinstance(schema, str) else schema)
+        wanted = form.get("response_format")
+        if wanted is None:
+            return default
+        if wanted == {"type": "json_object"}:
+            return default or AnswerSchema(_OBJECT)
+        inner = wanted.get("json_schema") if isinstance(wanted, Mapping) else None
+        if wanted.get("type") != "json_schema" or not isinstance(inner, Mapping):
+            raise ChainUnsupported(chain, "response_format", None, NO_SCHEMA)
+        return AnswerSchema(inner.get("schema"), str(inner.get("name") or "answer"), inner.get("strict"))
+    except (SchemaUnusable, AttributeError, ValueError) as exc:
+        raise ChainUnsupported(chain, next(iter(form)), None, f"the schema can't be used: {exc}") from exc
+
+
+async def formed(
+    schema: AnswerSchema, body: Mapping[str, Any], engine: Engine, calls: int, cost: Cost
+) -> AsyncGenerator[Event, None]:
+    """The JSON that answers ``body``, in one piece; the model is asked at most ``calls`` times, 1 or more.
+
+    Raises:
+        AnswerInvalid: it does not fit ``schema``, and nothing of it was given.
+    """
+    guided, messages = True, list(body["messages"])
+    while True:
+        try:
+            said = await _say({**body, **_asked(schema, messages, guided)}, engine, cost)
+        except Refused as exc:
+            if not guided:
+                raise
+            guided = False
+            yield Note("unguided", {"reason": str(exc)})
+            continue
+        text = json_in(said.content)
+        problem = schema.problem(text)
+        if problem is None or said.cut:
+            cost.cut = said.cut
+            if said.reasoning:
+                yield Reasoning(said.reasoning)
+            if text:
+                yield Content(text)
+            return
+        yield Note("repair", {"problem": problem, "answer": said.content})
+        if cost.calls >= min(calls, 2):
+            raise AnswerInvalid(problem, cost.calls)
+        messages += [
+            {"role": "assistant", "content": said.content},
+            {"role": "user", "content": _REPAIR.format(problem=problem)},
+        ]
+
+
+def _asked(schema: AnswerSchema, messages: list[Message], guided: bool) -> dict[str, Any]:
+    if guided:
+        return {"messages": messages, "response_format": schema.format()}
+    return {"messages": with_system(messages, schema.in_words())}
+
+
+async def _say(body: Mapping[str, Any], engine: Engine, cost: Cost) -> _Said:
+    answer, splitter = Answer(), Splitter("reasoning")
+    content, reasoning = "", ""
+    async with aclosing(ask(engine, body, False, answer)) as pieces:
+        async for piece in pieces:
+            parts = [*splitter.feed(piece.content), *splitter.end()]
+            content += "".join(part.text for part in parts if part.kind == "content")
+            reasoning += piece.reasoning
+            reasoning += "".join(part.text for part in parts if part.kind == "reasoning")
+    cost.calls += 1
+    cost.usage += answer.usage
+    return _Said(content, reasoning, answer.reason == "length" or splitter.unclosed is not None)

@@ -1,0 +1,126 @@
+"""Passages and their vectors, which are kept in a folder and made once for each text.
+
+The search is exact: an inner product with every passage. That is one product of a matrix with a vector, and
+for the some thousand passages of a handbook quicker than what a library for millions would do first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from chains.passages import SUFFIXES, Passage, passages_in
+from chains.resources import TextEncoder, Vectors
+
+log = logging.getLogger("pointsman.documents")
+
+_FORMAT = 1
+_VECTORS = "index.safetensors"
+_MANIFEST = "index.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A passage and how near it is to what was asked: a cosine."""
+
+    passage: Passage
+    score: float
+
+
+class PassageIndex:
+    """Passages, and one vector for each of their views."""
+
+    def __init__(self, passages: Sequence[Passage], vectors: Mapping[str, Vectors]) -> None:
+        """``vectors`` holds the vector ``(H,)``, of length 1, of each view of each of the passages."""
+        self.passages = tuple(passages)
+        views = [passage.views for passage in passages]
+        self._starts = np.cumsum([0, *(len(some) for some in views)])[:-1]  # (N,) first view of each
+        self._rows = np.array([vectors[view] for some in views for view in some])  # (V, H)
+
+    @classmethod
+    def synced(cls, documents: Path, encoder: TextEncoder, folder: Path) -> PassageIndex:
+        """The index of the files in ``documents``, whose vectors are kept in ``folder``; blocks.
+
+        Only what has no vector yet is encoded.
+
+        Raises:
+            DocumentsUnreadable: a document can't be read.
+        """
+        passages, others = passages_in(documents)
+        if others:
+            names = ", ".join(others[:5]) + (", ..." if len(others) > 5 else "")
+            kinds = " or ".join(SUFFIXES)
+            log.warning(
+                "%s: %d files are not read, as they are not %s: %s", documents, len(others), kinds, names
+            )
+        views = list(dict.fromkeys(view for passage in passages for view in passage.views))
+        kept = _kept(folder, encoder.identity)
+        new = [view for view in views if _key(view) not in kept]
+        made = dict(zip(new, encoder.encode(new), strict=True)) if new else {}
+        vectors = {view: made[view] if view in made else kept[_key(view)] for view in views}
+        if new or len(kept) > len(views):
+            _keep(folder, encoder.identity, vectors)
+            log.info(
+                "%s: %d passages; %d of %d vectors are new", documents, len(passages), len(new), len(views)
+            )
+        return cls(passages, vectors)
+
+    def search(self, queries: Vectors, most: int, threshold: float) -> list[Found]:
+        """The ``most`` passages nearest to any of ``queries`` ``(Q, H)``, none below ``threshold``."""
+        if not self.passages:
+            return []
+        views = (self._rows @ queries.T).max(axis=1)  # (V,)
+        scores = np.maximum.reduceat(views, self._starts)  # (N,)
+        best = np.argsort(-scores, kind="stable")[:most]
+        return [Found(self.passages[row], float(scores[row])) for row in best if scores[row] >= threshold]
+
+
+def _key(view: str) -> str:
+    return hashlib.sha256(view.encode()).hexdigest()
+
+
+def _keep(folder: Path, encoder: str, vectors: Mapping[str, Vectors]) -> None:
+    from safetensors.numpy import save
+
+    content = save({"vectors": np.array(list(vectors.values()))})
+    manifest = {
+        "format": _FORMAT,
+        "encoder": encoder,
+        "vectors": hashlib.sha256(content).hexdigest(),
+        "keys": [_key(view) for view in vectors],
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    _replace(folder / _VECTORS, content)
+    _replace(folder / _MANIFEST, json.dumps(manifest, indent=1).encode())
+
+
+def _kept(folder: Path, encoder: str) -> dict[str, Vectors]:
+    """The vectors in ``folder`` by key, if ``encoder`` made them; what can't be read is made anew."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        manifest = json.loads((folder / _MANIFEST).read_bytes())
+        content = (folder / _VECTORS).read_bytes()
+        told = (manifest["format"], manifest["encoder"], manifest["vectors"])
+        if told != (_FORMAT, encoder, hashlib.sha256(content).hexdigest()):
+            return {}
+        return dict(zip(manifest["keys"], load(content)["vectors"], strict=True))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as exc:
+        log.warning("%s is no readable index (%s); it is made anew", folder, exc)
+        return {}
+
+
+def _replace(path: Path, content: bytes) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_bytes(content)
+    partial.replace(path)

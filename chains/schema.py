@@ -1,0 +1,191 @@
+"""A JSON schema that an answer is held to: checked when it is taken, and again on every answer.
+
+Schemas come from clients too. So nothing is fetched for one, no pattern of theirs is run without a bound in
+time, and a validation is bounded in steps: neither a schema nor an answer can hold up the event loop.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import regex
+from jsonschema import Draft202012Validator, FormatChecker, SchemaError, ValidationError
+from jsonschema.exceptions import best_match
+from jsonschema.validators import extend, validator_for
+from pydantic import BaseModel
+from pydantic import ValidationError as ValidationFailed
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012
+
+_STEPS = 50_000  # keywords that one validation may look at
+_PATTERN_S = 0.05  # for one pattern on one text
+_SHOWN = 200  # characters of a message
+_BOUND = "it takes too long to check an answer against it"
+
+
+class SchemaUnusable(ValueError):
+    """No answer could be held to this schema; the message says why."""
+
+
+class AnswerSchema:
+    """A schema, and whether a text is JSON that fits it. For one thread."""
+
+    def __init__(self, schema: object, name: str = "answer", strict: bool | None = None) -> None:
+        """Take ``schema``; ``name`` and ``strict`` are for the engine, which may be OpenAI's own.
+
+        Raises:
+            SchemaUnusable: it is no JSON schema, refers to what is not in it, or has keywords that could run
+                without a bound.
+        """
+        if not isinstance(schema, dict):
+            raise SchemaUnusable("a JSON schema must be an object")
+        self.schema: dict[str, Any] = schema
+        self.name = name
+        self._strict = {} if strict is None else {"strict": strict}
+        self._spent = 0
+        kind = validator_for(schema, default=Draft202012Validator)
+        try:
+            kind.check_schema(schema)
+            _check_parts(schema)
+        except SchemaError as exc:
+            raise SchemaUnusable(f"no JSON schema: {_place(exc)}{_short(exc.message)}") from exc
+        except RecursionError:
+            raise SchemaUnusable("nested too deep") from None
+        keywords = {**kind.VALIDATORS, "pattern": _pattern}
+        checks = {word: self._counted(check) for word, check in keywords.items()}
+        bounded = extend(kind, checks)
+        self._validator = bounded(schema, registry=Registry(), format_checker=FormatChecker(formats=()))
+
+    def problem(self, text: str) -> str | None:
+        """What keeps ``text`` from being JSON that fits, in a sentence for the model; None: it fits."""
+        try:
+            value = json.loads(text, parse_constant=_no_constant)
+        except RecursionError:
+            return "the JSON is nested too deep"
+        except ValueError as exc:
+            return f"not JSON: {exc}"
+        self._spent = 0
+        try:
+            error = best_match(self._validator.iter_errors(value))
+        except (RecursionError, TimeoutError):
+            return _BOUND
+        return None if error is None else f"{_place(error)}{_short(error.message)}"
+
+    def format(self) -> dict[str, Any]:
+        """The schema as OpenAI's ``response_format``."""
+        form = {"name": self.name, "schema": self.schema, **self._strict}
+        return {"type": "json_schema", "json_schema": form}
+
+    def in_words(self) -> str:
+        """What a model is told that nothing guides."""
+        schema = json.dumps(self.schema, ensure_ascii=False)
+        return (
+            f"Reply with one JSON value only, without any other text. It must fit this JSON schema:\n{schema}"
+        )
+
+    def _counted(self, check: Callable[..., Any]) -> Callable[..., Iterator[ValidationError]]:
+        def counted(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+            self._spent += 1
+            if self._spent > _STEPS:
+                raise TimeoutError(_BOUND)
+            yield from check(validator, value, instance, schema) or ()
+
+        return counted
+
+
+class ModelSchema(AnswerSchema):
+    """The schema of a pydantic model, whose own validators an answer must pass too."""
+
+    def __init__(self, model: type[BaseModel]) -> None:
+        """Take ``model``; raises as :class:`AnswerSchema` does."""
+        super().__init__(model.model_json_schema(), model.__name__)
+        self._model = model
+
+    def problem(self, text: str) -> str | None:
+        """What keeps ``text`` from being an instance of the model."""
+        if (problem := super().problem(text)) is not None:
+            return problem
+        try:
+            self._model.model_validate_json(text)
+        except ValidationFailed as exc:
+            first = exc.errors(include_url=False, include_context=False, include_input=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            return _short(f"{place}: {first['msg']}" if place else str(first["msg"]))
+        return None
+
+
+def json_in(text: str) -> str:
+    """The JSON in what a model says: without a fence, or words before and after it.
+
+    ``text`` itself, stripped, where no JSON object or list is in it.
+    """
+    text = text.strip()
+    starts = [at for at in (text.find("{"), text.find("[")) if at >= 0]
+    if not starts or _whole(text):
+        return text
+    try:
+        _, end = json.JSONDecoder().raw_decode(text, min(starts))
+    except (ValueError, RecursionError):
+        return text
+    return text[min(starts) : end]
+
+
+def _whole(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _check_parts(schema: dict[str, Any]) -> None:
+    """Raises SchemaUnusable for the first reference or pattern that can't be used."""
+    resolver = Registry().with_resource("", DRAFT202012.create_resource(schema)).resolver()
+    for part in _parts(schema):
+        for key in ("$ref", "$dynamicRef"):
+            reference = part.get(key)
+            if not isinstance(reference, str):
+                continue
+            try:
+                resolver.lookup(reference)
+            except (Unresolvable, ValueError) as exc:
+                raise SchemaUnusable(f"{key} {reference[:80]!r} names nothing in the schema") from exc
+        if part.get("patternProperties"):
+            raise SchemaUnusable("patternProperties is not taken: name the properties")
+        if isinstance(pattern := part.get("pattern"), str):
+            try:
+                regex.compile(pattern)
+            except regex.error as exc:
+                raise SchemaUnusable(f"the pattern {pattern[:80]!r} can't be read: {exc}") from exc
+
+
+def _parts(schema: object) -> Iterator[dict[str, Any]]:
+    """Every object in ``schema``, itself first; what only looks like a keyword is looked at as one."""
+    waiting = [schema]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            yield part
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+
+
+def _pattern(_: Any, pattern: str, instance: object, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
+    if isinstance(instance, str) and regex.search(pattern, instance, timeout=_PATTERN_S) is None:
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def _place(error: ValidationError | SchemaError) -> str:
+    return f"{error.json_path}: " if error.absolute_path else ""
+
+
+def _short(message: str) -> str:
+    return message if len(message) <= _SHOWN else f"{message[:_SHOWN]}..."

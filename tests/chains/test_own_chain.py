@@ -1,0 +1,70 @@
+"""The chain that docs/chains.md shows is installed as it says, and works as it stands there."""
+
+import re
+import sys
+import tomllib
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+from chains.errors import ChainOptionsError, ChainUnsupported
+from chains.events import Chain, Finish, Note, Usage
+from chains.registry import GROUP, chain_class, chain_with
+from service.routes_document import TrackDocument
+from tests.chains.scripted import Said, ScriptedEngine, asked, content, events_of
+
+PAGE = (Path(__file__).parents[2] / "docs" / "chains.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+TRACKS = [TrackDocument.model_validate(yaml.safe_load(text)) for kind, text in BLOCKS if kind == "yaml"]
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = [text for kind, text in BLOCKS if kind == "python"]
+    (project,) = [tomllib.loads(text)["project"] for kind, text in BLOCKS if kind == "toml"]
+    module = ModuleType("our_chains")
+    monkeypatch.setitem(sys.modules, "our_chains", module)
+    exec(compile(code, "docs/chains.md", "exec"), vars(module))
+    points = [EntryPoint(name, value, GROUP) for name, value in project["entry-points"][GROUP].items()]
+    known = [*entry_points(group=GROUP), *points]
+    monkeypatch.setattr("chains.registry.entry_points", lambda group: known)
+
+
+def made(track: TrackDocument) -> Chain:
+    return chain_with(track.chain, track.options, Path())
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("stream", [True, False])
+async def test_it_does_what_the_page_says(stream: bool) -> None:
+    assert [track.chain for track in TRACKS] == ["cot", "reviewed"]
+    engine = ScriptedEngine([Said(["It is ", "41."]), Said(["42", "."], tokens=(20, 2))])
+    events = await events_of(made(TRACKS[1]), asked(stream, parameters={"seed": 3}), engine)
+    assert events[0] == Note("draft", {"text": "It is 41."})
+    assert (content(events), events[-1]) == ("42.", Finish("stop", Usage(30, 7)))
+    assert engine.bodies[1]["messages"][1:] == [
+        {"role": "assistant", "content": "It is 41."},
+        {"role": "user", "content": "Shorten your answer to one sentence."},
+    ]
+    assert [body["seed"] for body in engine.bodies] == [3, 3]
+
+
+@pytest.mark.usefixtures("installed")
+async def test_it_refuses_by_name_what_it_cannot_do() -> None:
+    with pytest.raises(ChainUnsupported, match="'reviewed' does not support the parameter 'logprobs'"):
+        await events_of(made(TRACKS[1]), asked(False, parameters={"logprobs": True}), ScriptedEngine([]))
+    with pytest.raises(ChainOptionsError, match="instructoin: no such option; known: instruction"):
+        chain_with("reviewed", {"instructoin": "x"}, Path())
+
+
+def test_the_table_has_a_row_for_each_chain_and_a_word_on_each_option() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \|(.*)$", PAGE, re.MULTILINE))
+    assert sorted(rows) == ["cot", "direct", "react", "retrieve", "structured"]
+    for name, row in rows.items():
+        options = getattr(chain_class(name), "Options", None)
+        fields = {} if options is None else options.model_fields
+        for option in (field.alias or key for key, field in fields.items()):
+            assert f"`{option}`" in row, (name, option)

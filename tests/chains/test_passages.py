@@ -1,0 +1,84 @@
+from pathlib import Path
+
+import pytest
+
+from chains.errors import DocumentsUnreadable
+from chains.passages import Passage, cut, passages_in
+
+HANDBOOK = """\
+About us.
+
+# Returns #
+
+Within 30 days.
+
+Not for socks.
+
+## Refunds
+
+```
+# no heading
+```
+
+After a week.
+
+# Damage
+"""
+
+
+def test_markdown_is_cut_at_its_headings_and_keeps_them() -> None:
+    assert cut("a.md", HANDBOOK) == [
+        Passage("a.md", "", "About us."),
+        Passage("a.md", "Returns", "Within 30 days.\n\nNot for socks."),
+        Passage("a.md", "Returns > Refunds", "```\n# no heading\n```\n\nAfter a week."),
+    ]
+
+
+def test_plain_text_has_no_headings() -> None:
+    assert cut("a.txt", "# one\n\ntwo") == [Passage("a.txt", "", "# one\n\ntwo")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n\n".join(f"Paragraph {n} says a little." for n in range(200)),
+        " ".join(f"Sentence {n} says a little." for n in range(200)),
+        "".join(f"第{n}句话说的不多。" for n in range(200)),
+        "x" * 5_000,
+        "字" * 5_000,
+    ],
+)
+def test_what_is_long_is_cut_into_pieces_that_fit_and_nothing_is_lost(text: str) -> None:
+    passages = [passage.text for passage in cut("a.txt", text)]
+    assert len(passages) > 1
+    assert "".join("".join(passages).split()) == "".join(text.split())
+    for passage in passages:
+        assert len(passage) <= (800 if passage.isascii() else 200 + 600)
+        assert len([letter for letter in passage if letter > "\u3000"]) <= 200
+
+
+def test_a_passage_is_seen_whole_and_by_its_sentences() -> None:
+    passage = Passage("a.md", "Returns > Refunds", "After a week. 十天以内。到账。")
+    assert passage.views == (
+        "Returns > Refunds\nAfter a week. 十天以内。到账。",
+        "Refunds. After a week.",
+        "Refunds. 十天以内。",
+        "Refunds. 到账。",
+    )
+
+
+def test_a_folder_is_read_at_any_depth_and_what_is_no_document_is_named(tmp_path: Path) -> None:
+    (tmp_path / "b" / ".git").mkdir(parents=True)
+    (tmp_path / "b" / "c.MD").write_text("\ufeff# T\n\nc", "utf-8")
+    (tmp_path / "a.txt").write_text("a", "utf-8")
+    (tmp_path / "form.pdf").write_bytes(b"%PDF")
+    (tmp_path / "b" / ".git" / "x.md").write_text("hidden", "utf-8")
+    passages, others = passages_in(tmp_path)
+    assert passages == [Passage("a.txt", "", "a"), Passage("b/c.MD", "T", "c")]
+    assert others == ["form.pdf"]
+
+
+def test_a_document_that_is_not_utf8_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_bytes(b"caf\xe9")
+    with pytest.raises(DocumentsUnreadable, match=r"a\.md is not UTF-8: .* at byte 3"):
+        passages_in(tmp_path)

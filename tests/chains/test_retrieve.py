@@ -1,0 +1,171 @@
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chains.citations import CitationReader
+from chains.errors import ChainError, ChainOptionsError, ChainUnsupported
+from chains.events import (
+    ChainRequest,
+    Citation,
+    Citations,
+    Content,
+    Event,
+    Finish,
+    Note,
+    Raw,
+    Reasoning,
+    Usage,
+)
+from chains.registry import chain_with
+from chains.retrieve import Retrieve
+from tests.chains.scripted import Said, ScriptedEngine, asked, content, events_of
+from tests.chains.spelling import resources
+
+HANDBOOK = "# Returns\n\nSocks stay with you.\n\n# Refunds\n\nSocks money comes after a week.\n"
+RETURNS = Citation(1, "a.md", "Returns", "Socks stay with you.")
+REFUNDS = Citation(2, "a.md", "Refunds", "Socks money comes after a week.")
+
+
+def made(folder: Path, **options: Any) -> Retrieve:
+    (folder / "handbook").mkdir(exist_ok=True)
+    (folder / "handbook" / "a.md").write_text(HANDBOOK, "utf-8")
+    chain = chain_with("retrieve", {"documents": "handbook", "threshold": 0.1, **options}, folder)
+    assert isinstance(chain, Retrieve)
+    return chain
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> Retrieve:
+    ready = made(tmp_path)
+    ready.warm(resources(tmp_path / "state"))
+    return ready
+
+
+def cited(events: list[Event]) -> tuple[Citation, ...]:
+    (found,) = [event for event in events if isinstance(event, Citations)]
+    return found.cited
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_the_model_reads_what_was_found_and_its_citations_are_given_back(
+    chain: Retrieve, stream: bool
+) -> None:
+    engine = ScriptedEngine([Said(["They stay ", "[", "1", "] and", " [2, 7] so [9]."])], cut=20)
+    events = await events_of(chain, asked(stream, "do socks stay with you"), engine)
+    assert content(events) == "They stay [1] and [2] so."
+    assert events[-2:] == [Citations((RETURNS, REFUNDS)), Finish("stop", Usage(10, 5))]
+    system, user = engine.bodies[0]["messages"]
+    assert system["content"].endswith(
+        "[1] a.md · Returns\nSocks stay with you.\n\n[2] a.md · Refunds\nSocks money comes after a week."
+    )
+    assert user == {"role": "user", "content": "do socks stay with you"}
+    assert isinstance(events[0], Note)
+    assert [one["heading"] for one in events[0].facts["found"]] == ["Returns", "Refunds"]
+
+
+@pytest.mark.parametrize(
+    ("question", "words"), [("what is the weather", "I do not know"), ("天气怎么样", "我不知道")]
+)
+async def test_where_nothing_is_near_no_model_is_asked(chain: Retrieve, question: str, words: str) -> None:
+    engine = ScriptedEngine([Said(["made up"])])
+    events = await events_of(chain, asked(False, question), engine)
+    assert content(events).startswith(words)
+    assert (cited(events), events[-1]) == ((), Finish("stop", Usage()))
+    assert events[0] == Note("search", {"found": []})
+    assert engine.bodies == []
+
+
+async def test_a_follow_up_is_searched_with_what_it_follows(chain: Retrieve) -> None:
+    turns = [("user", "do socks stay with you"), ("assistant", "Yes [1]."), ("user", "why")]
+    messages = [{"role": role, "content": text} for role, text in turns]
+    engine = ScriptedEngine([Said(["So it is [1]."])])
+    events = await events_of(chain, ChainRequest(messages, {}, False), engine)
+    assert cited(events) == (RETURNS,)
+
+
+async def test_an_instruction_of_the_prompt_stays_in_front(chain: Retrieve) -> None:
+    parts = [{"type": "text", "text": "socks stay"}]
+    messages: list[dict[str, Any]] = [
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": parts},
+    ]
+    engine = ScriptedEngine([Said(["Yes."])])
+    events = await events_of(chain, ChainRequest(messages, {}, False), engine)
+    assert engine.bodies[0]["messages"][0]["content"].startswith("Be kind.\n\nAnswer from these passages")
+    assert engine.bodies[0]["messages"][1]["content"] == parts
+    assert cited(events) == ()
+
+
+async def test_reasoning_is_kept_apart_and_cites_nothing(chain: Retrieve) -> None:
+    engine = ScriptedEngine([Said(["<think>see [2]</think>", "Yes [1]"])])
+    events = await events_of(chain, asked(False, "socks stay"), engine)
+    assert [event for event in events if isinstance(event, Reasoning | Content)] == [
+        Reasoning("see [2]"),
+        Content("Yes [1]"),
+    ]
+    assert cited(events) == (RETURNS,)
+
+
+@pytest.mark.parametrize(("question", "roles"), [("socks stay", ["system", "user"]), ("weather", ["user"])])
+async def test_the_clients_own_tools_are_its_to_call(
+    chain: Retrieve, question: str, roles: list[str]
+) -> None:
+    tools = [{"type": "function", "function": {"name": "look"}}]
+    engine = ScriptedEngine([Said([], [("look", "{}")], reason="tool_calls")])
+    events = await events_of(chain, asked(True, question, parameters={"tools": tools}), engine)
+    assert b'"name":"look"' in b"".join(event.data for event in events if isinstance(event, Raw))
+    assert [message["role"] for message in engine.bodies[0]["messages"]] == roles
+    assert engine.bodies[0]["tools"] == tools
+
+
+async def test_the_number_of_passages_is_bounded(tmp_path: Path) -> None:
+    chain = made(tmp_path, passages=1)
+    chain.warm(resources(tmp_path / "state"))
+    engine = ScriptedEngine([Said(["x"])])
+    await events_of(chain, asked(False, "socks stay"), engine)
+    assert "[2]" not in engine.bodies[0]["messages"][0]["content"]
+
+
+async def test_what_it_cannot_do_is_said_by_name(tmp_path: Path, chain: Retrieve) -> None:
+    with pytest.raises(ChainUnsupported, match="'retrieve' does not support the parameter 'n'"):
+        await events_of(chain, asked(False, parameters={"n": 2}), ScriptedEngine([Said(["x"])]))
+    with pytest.raises(ChainError, match="not been read yet"):
+        await events_of(made(tmp_path), asked(False), ScriptedEngine([Said(["x"])]))
+    with pytest.raises(ChainOptionsError, match="documents: is required"):
+        chain_with("retrieve", {}, tmp_path)
+    with pytest.raises(ChainOptionsError, match=r"documents: no such folder in .* found 'nowhere'"):
+        chain_with("retrieve", {"documents": "nowhere"}, tmp_path)
+
+
+async def test_a_cancelled_run_stops_the_engine(chain: Retrieve) -> None:
+    engine = ScriptedEngine([Said(["x"])], stall=0)
+    task = asyncio.create_task(events_of(chain, asked(True, "socks stay"), engine))
+    await engine.stalled.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (engine.running, engine.cancelled) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "named"),
+    [
+        ("a [1] b [2].", "a [1] b [2].", [1, 2]),
+        ("a [3][1] [1]", "a [3][1] [1]", [3, 1]),
+        ("a [1, 2,9] b", "a [1, 2] b", [1, 2]),
+        ("a [0] b [4].", "a b.", []),
+        ("a [x] [12", "a [x] [12", []),
+        ("ends [", "ends [", []),
+        ("list[1]", "list[1]", [1]),
+        ("[1234]  two  spaces ", "[1234]  two  spaces ", []),
+    ],
+)
+@pytest.mark.parametrize("cut", [1, 2, 100])
+def test_citations_are_read_however_the_text_is_cut(
+    text: str, given: str, named: list[int], cut: int
+) -> None:
+    reader = CitationReader(known=3)
+    out = "".join(reader.feed(text[at : at + cut]) for at in range(0, len(text), cut)) + reader.end()
+    assert (out, reader.named) == (given, named)

@@ -1,0 +1,109 @@
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, field_validator
+
+from chains.schema import AnswerSchema, ModelSchema, SchemaUnusable, json_in
+
+ORDER = {
+    "type": "object",
+    "properties": {
+        "city": {"type": "string", "pattern": "^[A-Z]"},
+        "items": {"type": "array", "items": {"$ref": "#/$defs/item"}, "minItems": 1},
+    },
+    "required": ["city", "items"],
+    "additionalProperties": False,
+    "$defs": {"item": {"type": "object", "properties": {"quantity": {"type": "integer"}}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('{"city": "Leeds", "items": [{"quantity": 2}]}', None),
+        ('{"city": "Leeds", "items": [{"quantity": "2"}]}', "$.items[0].quantity: '2' is not of type"),
+        ('{"city": "leeds", "items": [{}]}', "$.city: 'leeds' does not match '^[A-Z]'"),
+        ('{"city": "Leeds"}', "'items' is a required property"),
+        ('{"city": "Leeds", "items": [{}], "x": 1}', "'x' was unexpected"),
+        ('{"city": "Leeds", "items": [NaN]}', "not JSON: NaN"),
+        ('{"city": "Le', "not JSON: "),
+        ("[" * 100_000, "nested too deep"),
+    ],
+)
+def test_what_is_wrong_with_an_answer_is_said_with_its_place(text: str, problem: str | None) -> None:
+    found = AnswerSchema(ORDER).problem(text)
+    assert found is None if problem is None else problem in str(found)
+
+
+def nested(levels: int) -> dict[str, Any]:
+    schema: dict[str, Any] = {}
+    for _ in range(levels):
+        schema = {"not": schema}
+    return schema
+
+
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        (7, "must be an object"),
+        ({"type": "objekt"}, r"no JSON schema: \$\.type"),
+        ({"$ref": "http://127.0.0.1/secret"}, "names nothing in the schema"),
+        ({"$ref": "file:///etc/passwd"}, "names nothing in the schema"),
+        ({"properties": {"a": {"$ref": "#/$defs/b"}}}, "'#/\\$defs/b' names nothing"),
+        ({"patternProperties": {"(a+)+$": {}}}, "name the properties"),
+        ({"pattern": "("}, "pattern"),
+        (nested(3_000), "nested too deep"),
+    ],
+)
+def test_a_schema_that_no_answer_can_be_held_to_is_refused(schema: object, reason: str) -> None:
+    with pytest.raises(SchemaUnusable, match=reason):
+        AnswerSchema(schema)
+
+
+def doubling(levels: int) -> dict[str, Any]:
+    """Each definition asks for the next one twice: 2 to the power of ``levels`` steps."""
+    defs: dict[str, Any] = {f"d{i}": {"allOf": [{"$ref": f"#/$defs/d{i + 1}"}] * 2} for i in range(levels)}
+    return {"$ref": "#/$defs/d0", "$defs": {**defs, f"d{levels}": {}}}
+
+
+@pytest.mark.parametrize("schema", [{"$ref": "#"}, doubling(60)])
+def test_a_schema_that_has_no_end_is_left(schema: dict[str, Any]) -> None:
+    assert AnswerSchema(schema).problem("{}") == "it takes too long to check an answer against it"
+
+
+def test_a_pattern_that_would_run_for_years_is_left() -> None:
+    slow = AnswerSchema({"type": "string", "pattern": "^(a|a)*$"})
+    assert slow.problem(f'"{"a" * 60}b"') == "it takes too long to check an answer against it"
+
+
+@pytest.mark.parametrize(
+    ("text", "json"),
+    [
+        ('{"a": 1}', '{"a": 1}'),
+        ('\nSure:\n```json\n{"a": [1, "}"]}\n```\nBye {x}', '{"a": [1, "}"]}'),
+        ("It is [1, 2].", "[1, 2]"),
+        (' "a {b}" ', '"a {b}"'),
+        ("42", "42"),
+        ('cut {"a": ', 'cut {"a":'),
+    ],
+)
+def test_json_is_found_among_words(text: str, json: str) -> None:
+    assert json_in(text) == json
+
+
+class Parcel(BaseModel):
+    weight: float
+
+    @field_validator("weight")
+    @classmethod
+    def _positive(cls, weight: float) -> float:
+        if weight <= 0:
+            raise ValueError("a parcel weighs something")
+        return weight
+
+
+def test_a_models_own_validators_count_too() -> None:
+    schema = ModelSchema(Parcel)
+    assert schema.problem('{"weight": 2}') is None
+    assert schema.problem('{"weight": "2"}') == "$.weight: '2' is not of type 'number'"
+    assert schema.problem('{"weight": 0}') == "weight: Value error, a parcel weighs something"

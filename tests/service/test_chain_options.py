@@ -1,0 +1,133 @@
+"""The options that a route gives its chain: refused with their line, and what they do to a request."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import BaseModel
+
+from service.errors import RoutesRejected
+from service.routes import load_table
+from service.settings import LimitSettings
+from tests.service.conftest import Start
+from tests.service.parts import ROUTES, write_settings
+
+CHAIN = "    chain: direct\n    adapter: support\n"
+
+
+class Parcel(BaseModel):
+    """What a route is to be answered with."""
+
+    weight: float
+
+
+def with_chain(lines: str) -> str:
+    return ROUTES.replace(CHAIN, f"    {lines}\n    adapter: support\n")
+
+
+STRUCTURED = with_chain("chain: structured\n    options: {model: tests.service.test_chain_options:Parcel}")
+
+
+def test_options_that_cannot_be_used_are_told_with_their_line(tmp_path: Path) -> None:
+    routes = with_chain("chain: structured\n    options:\n      schema: gone.json\n      sample: 3")
+    settings = write_settings(tmp_path, "http://127.0.0.1:1", routes=routes)
+    with pytest.raises(RoutesRejected) as caught:
+        load_table(settings.router.routes, settings.prompts, LimitSettings())
+    line = routes[: routes.index("schema: gone")].count("\n") + 1
+    file, place = tmp_path / "routes.yaml", "routes.0.options"
+    assert caught.value.problems == [
+        f"{file}:{line}: {place}.schema: no such file in {tmp_path}, found 'gone.json'",
+        f"{file}:{line + 1}: {place}.sample: no such option; known: model, schema",
+    ]
+
+
+def test_a_chain_without_options_takes_none(tmp_path: Path) -> None:
+    routes = with_chain("chain: direct\n    options: {steps: 3}")
+    settings = write_settings(tmp_path, "http://127.0.0.1:1", routes=routes)
+    with pytest.raises(RoutesRejected, match=r"routes\.0\.options\.steps: this chain has no options"):
+        load_table(settings.router.routes, settings.prompts, LimitSettings())
+
+
+def objects(response: httpx.Response) -> list[dict[str, Any]]:
+    """The chunks of a stream, or the one body."""
+    chunks = [chunk.removeprefix("data: ") for chunk in response.text.split("\n\n")]
+    return [json.loads(chunk) for chunk in chunks if chunk not in ("", "[DONE]")]
+
+
+def told(found: list[dict[str, Any]]) -> str:
+    said = [choice.get("delta") or choice.get("message") or {} for f in found for choice in f["choices"]]
+    return "".join(message.get("content") or "" for message in said)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_is_held_to_the_schema_of_the_route(start: Start, stream: bool) -> None:
+    async with start(routes=STRUCTURED) as running:
+        answers = iter(["{}", '{"weight": 2}', "{}", "{}"])
+        running.vllm.answer = lambda _: next(answers)
+        headers = {"x-pointsman-trace": "1"}
+        body = {"model": "auto", "messages": [{"role": "user", "content": "where is my parcel"}]}
+        path = "/v1/chat/completions"
+        response = await running.http.post(path, json={**body, "stream": stream}, headers=headers)
+        assert response.headers["x-pointsman-chain"] == "structured"
+        assert running.vllm.requests[0]["response_format"]["json_schema"]["name"] == "Parcel"
+        found = objects(response)
+        assert told(found) == '{"weight": 2}'
+        notes = [note for f in found for note in f.get("pointsman", {}).get("notes", [])]
+        assert notes == [{"note": "repair", "problem": "'weight' is a required property", "answer": "{}"}]
+        refused = await running.ask("where is my parcel", stream=stream)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (502, "invalid_answer")
+        assert "'weight' is a required property" in refused.json()["error"]["message"]
+
+
+async def test_an_engine_that_refuses_the_schema_is_asked_once_without(start: Start) -> None:
+    async with start(routes=STRUCTURED) as running:
+        running.vllm.refuse = (400, "response_format is not supported")
+        response = await running.ask("where is my parcel")
+        assert (response.status_code, response.json()["error"]["code"]) == (400, "engine_refused")
+        assert ["response_format" in body for body in running.vllm.requests] == [True, False]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_from_documents_brings_its_citations(
+    start: Start, tmp_path: Path, stream: bool
+) -> None:
+    (tmp_path / "handbook").mkdir()
+    (tmp_path / "handbook" / "a.md").write_text("# Parcels\n\nWhere is my parcel: in the van.", "utf-8")
+    routes = with_chain("chain: retrieve\n    options: {documents: handbook, threshold: 0.5}")
+    async with start(routes=routes) as running:
+        running.vllm.answer = lambda _: "In the van [1]."
+        found = objects(await running.ask("where is my parcel", stream=stream))
+        assert told(found) == "In the van [1]."
+        passage = {
+            "number": 1,
+            "document": "a.md",
+            "heading": "Parcels",
+            "text": "Where is my parcel: in the van.",
+        }
+        assert [f["pointsman"] for f in found if "pointsman" in f] == [{"citations": [passage]}]
+        system = running.vllm.requests[-1]["messages"][0]["content"]
+        assert system.startswith("support of Northway\n\nAnswer from these passages only")
+        assert system.endswith("[1] a.md · Parcels\nWhere is my parcel: in the van.")
+        (tmp_path / "handbook" / "a.md").write_text("# Opening hours\n\nNine to five.", "utf-8")
+        await running.http.post("/admin/routes/reload", headers=running.admin)
+        asked = len(running.vllm.requests)
+        found = objects(await running.ask("where is my parcel", stream=stream))
+        assert told(found).startswith("I do not know")
+        assert [f["pointsman"] for f in found if "pointsman" in f] == [{"citations": []}]
+        assert len(running.vllm.requests) == asked
+
+
+async def test_documents_that_cannot_be_read_keep_the_live_routes(start: Start, tmp_path: Path) -> None:
+    async with start() as running:
+        (tmp_path / "handbook").mkdir()
+        (tmp_path / "handbook" / "a.md").write_bytes(b"caf\xe9")
+        routes = with_chain("chain: retrieve\n    options: {documents: handbook}")
+        (tmp_path / "routes.yaml").write_text(routes, "utf-8")
+        refused = await running.http.post("/admin/routes/reload", headers=running.admin)
+        assert refused.status_code == 422
+        assert "a.md is not UTF-8" in refused.json()["error"]["problems"][0]
+        assert (await running.ask("where is my parcel")).headers["x-pointsman-chain"] == "direct"
