@@ -12,6 +12,7 @@ from router.decision import Decision
 from service.admission import Admission
 from service.decisions import DecisionLog
 from service.dispatch import Dispatch
+from service.embeddings import Embeddings, encoder_name
 from service.exchange import Exchange
 from service.keys import Keys, RateLimit, admin_digest
 from service.live import LiveRoutes
@@ -52,6 +53,7 @@ class Gateway:
         self.rate = RateLimit(settings.gateway.rate_limit_per_minute)
         self.admission = Admission(settings.admission)
         self.routes = LiveRoutes(settings, self.metrics.router_seconds.observe)
+        self.embeddings = Embeddings(settings.gateway.request_timeout_seconds)
         self.decisions = DecisionLog(settings.state, settings.router.decision_log)
         self.dispatch = Dispatch(
             base,
@@ -59,6 +61,7 @@ class Gateway:
             self.routes,
             Limits(**settings.limits.model_dump()),
             settings.gateway,
+            encoder=encoder_name(settings.router.encoder),
             note=self.decisions.write,
         )
         self.exchange = Exchange(
@@ -93,6 +96,7 @@ class Gateway:
                 await stop()
             except (Exception, asyncio.CancelledError):
                 log.exception("%s did not stop cleanly", name)
+        self.embeddings.stop()
         self.decisions.close()
 
     def readiness(self) -> Readiness:
