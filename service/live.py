@@ -114,6 +114,12 @@ class LiveRoutes:
             raise NotReady(f"the encoder is not loaded yet{reason}")
         return self._encoder.embedder
 
+    @property
+    def adapters(self) -> frozenset[str]:
+        """The aliases that routes answer with."""
+        found = [] if self._table is None else [route.adapter for route in self._table.all()]
+        return frozenset(alias for alias in found if alias is not None)
+
     def reasons(self, adapter: str | None) -> bool:
         """Whether a route has ``adapter`` (alias or version; None: the base) reason before it answers."""
         return self._table is not None and self._table.reasons(adapter)

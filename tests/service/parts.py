@@ -206,3 +206,6 @@ class Desk:
 
     async def retire(self, alias: str, version: str) -> Version:
         return replace(self.versions[alias], state="retired")
+
+    async def withdraw(self, alias: str) -> None:
+        del self.versions[alias]
