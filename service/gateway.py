@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from chains.events import Limits
+import orjson
+
+from chains.events import Engine, Limits
 from router.decision import Decision
 from service.admission import Admission
+from service.calls import ReadableCalls
 from service.decisions import DecisionLog
-from service.dispatch import Dispatch
+from service.dispatch import Dispatch, Plan
 from service.embeddings import Embeddings, encoder_name
 from service.exchange import Exchange
 from service.keys import Keys, RateLimit, admin_digest
@@ -98,6 +102,16 @@ class Gateway:
                 log.exception("%s did not stop cleanly", name)
         self.embeddings.stop()
         self.decisions.close()
+
+    def engine_of(self, plan: Plan, name: str) -> Engine:
+        """The engine for a plan on the model ``name``; on a route every tool call can be read."""
+        engine = self.engine.bind(name)
+        return engine if plan.intent is None else ReadableCalls(engine, self._text_of)
+
+    async def _text_of(self, tokens: Sequence[int]) -> str:
+        body = {"model": self.settings.engine.model_name, "tokens": tokens}
+        found = orjson.loads(await self.engine.client().complete("/detokenize", body))
+        return str(found["prompt"])
 
     def readiness(self) -> Readiness:
         """Every reason for which a request could fail now."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import numpy as np
 import pytest
-from openai import NotFoundError, OpenAI
+from openai import AsyncOpenAI, NotFoundError, OpenAI
 
 from tests.e2e.demo import Demo
 
@@ -66,3 +68,18 @@ def test_a_trainer_loads_and_unloads_as_at_vllm(demo: Demo, client: OpenAI) -> N
     with pytest.raises(NotFoundError):
         ask()
     assert post("unload_lora_adapter", lora_name="chat").status_code == 400
+
+
+async def test_a_call_that_cannot_be_read_is_told_as_written(demo: Demo) -> None:
+    tool: Any = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
+    broken = {"structured_outputs": {"regex": 'One moment\\. <tool_call>\\{"nam": "look"\\}</tool_call>'}}
+    asked: Any = {"model": "auto", "messages": [{"role": "user", "content": PARCEL}], "tools": [tool]}
+    async with AsyncOpenAI(base_url=f"{demo.url}/v1", api_key="none", max_retries=0) as client:
+        whole = await client.chat.completions.create(**asked, extra_body=broken)
+        stream = await client.chat.completions.create(**asked, extra_body=broken, stream=True)
+        chunks = [chunk async for chunk in stream]
+    message = whole.choices[0].message
+    streamed = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+    assert message.content == streamed == 'One moment. <tool_call>{"nam": "look"}</tool_call>'
+    assert not message.tool_calls
+    assert whole.choices[0].finish_reason == chunks[-1].choices[0].finish_reason == "stop"
