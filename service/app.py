@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api import admin, chat, completions, embeddings, health, lora, models, route, tokens
+from service.api import admin, chat, completions, embeddings, health, lora, models, responses, route, tokens
 from service.api.errors import tell
 from service.api.middleware import Guard, Observe, record_of
 from service.gateway import Gateway
@@ -37,7 +37,7 @@ def create_app(settings: Settings, make: Callable[[Settings], Gateway] = assembl
         redirect_slashes=False,
     )
     app.state.gateway = gateway
-    for part in (chat, completions, embeddings, tokens, models, route, health, admin, lora):
+    for part in (chat, completions, responses, embeddings, tokens, models, route, health, admin, lora):
         app.include_router(part.router)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_middleware(Guard, max_body_bytes=settings.gateway.max_body_bytes)
