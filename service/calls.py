@@ -78,7 +78,7 @@ class ReadableCalls:
         again = await self._again(body, len(broken))
         for choice, calls in zip(broken, again.calls, strict=False):
             message = choice["message"]
-            before = (message.get("content") or "").partition(OPENING)[0].rstrip()
+            before = (message.get("content") or "").partition(OPENING)[0]
             message |= {"content": before or None, "tool_calls": calls}
             choice["finish_reason"] = "tool_calls"
         again.add_to(answer)

@@ -39,7 +39,7 @@ async def tokenize(request: Request, gateway: Running) -> Response:
                 "adapter or the base",
                 "model",
             )
-        messages_of(body, gateway.settings.gateway.max_messages)
+        body["messages"] = messages_of(body, gateway.settings.gateway.max_messages)
         check_tools(body.get("tools"))
     check_reserved(body)
     return await _asked("/tokenize", body, gateway)

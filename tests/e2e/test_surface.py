@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx
@@ -70,16 +71,53 @@ def test_a_trainer_loads_and_unloads_as_at_vllm(demo: Demo, client: OpenAI) -> N
     assert post("unload_lora_adapter", lora_name="chat").status_code == 400
 
 
-async def test_a_call_that_cannot_be_read_is_told_as_written(demo: Demo) -> None:
+async def test_a_call_that_cannot_be_read_is_asked_for_again(demo: Demo) -> None:
+    """A grammar makes the model write what is no call; under tool_choice required it can't hold."""
     tool: Any = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
     broken = {"structured_outputs": {"regex": 'One moment\\. <tool_call>\\{"nam": "look"\\}</tool_call>'}}
     asked: Any = {"model": "auto", "messages": [{"role": "user", "content": PARCEL}], "tools": [tool]}
     async with AsyncOpenAI(base_url=f"{demo.url}/v1", api_key="none", max_retries=0) as client:
-        whole = await client.chat.completions.create(**asked, extra_body=broken)
-        stream = await client.chat.completions.create(**asked, extra_body=broken, stream=True)
-        chunks = [chunk async for chunk in stream]
-    message = whole.choices[0].message
-    streamed = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
-    assert message.content == streamed == 'One moment. <tool_call>{"nam": "look"}</tool_call>'
-    assert not message.tool_calls
-    assert whole.choices[0].finish_reason == chunks[-1].choices[0].finish_reason == "stop"
+        whole = (await client.chat.completions.create(**asked, extra_body=broken)).choices[0]
+        async with client.chat.completions.stream(**asked, extra_body=broken) as stream:
+            streamed = (await stream.get_final_completion()).choices[0]
+    for found in (whole, streamed):
+        assert found.message.content == "One moment. "
+        (call,) = found.message.tool_calls or []
+        assert call.type == "function"
+        assert call.function.name == "look"
+        assert isinstance(json.loads(call.function.arguments), dict)
+        assert found.finish_reason == "tool_calls"
+
+
+async def test_responses_with_calls_of_the_client(demo: Demo) -> None:
+    """The client runs the loop: its call, its tool's output, and an answer that holds it."""
+    parameters = {
+        "type": "object",
+        "properties": {"parcel_id": {"type": "string"}},
+        "required": ["parcel_id"],
+    }
+    tool: Any = {"type": "function", "name": "track_parcel", "parameters": parameters, "strict": False}
+    tool["description"] = "Look up where a parcel is."
+    asked: Any = {"model": "auto", "input": [{"role": "user", "content": PARCEL}], "tools": [tool]}
+    async with AsyncOpenAI(
+        base_url=f"{demo.url}/v1", api_key="none", max_retries=0, _strict_response_validation=True
+    ) as client:
+        whole = await client.responses.create(**asked)
+        async with client.responses.stream(**asked) as stream:
+            streamed = await stream.get_final_response()
+        calls = []
+        both: list[Any] = [whole, streamed]
+        for found in both:
+            call = found.output[-1]
+            assert call.type == "function_call"
+            assert json.loads(call.arguments) == {"parcel_id": "PX482913"}
+            calls.append(call.call_id)
+        result = {"parcel_id": "PX482913", "status": "in transit", "city": "Lyon", "expected": "2026-11-28"}
+        asked["input"] += [
+            *whole.output,
+            {"type": "function_call_output", "call_id": calls[0], "output": json.dumps(result)},
+        ]
+        answer = await client.responses.create(**asked)
+    assert "Lyon" in answer.output_text
+    assert answer.usage is not None
+    assert answer.usage.output_tokens > 0

@@ -169,6 +169,16 @@ FINE: list[list[dict[str, Any]]] = [
     [{"role": "user", "content": ""}],
     [{"role": "user", "content": []}],
     [{"role": "system", "content": "Be brief."}],
+    [{"role": "developer", "content": [{"type": "text", "text": "Be brief."}]}, USER],
+    [
+        USER,
+        {
+            "role": "assistant",
+            "content": [{"type": "text", "text": "It is"}, {"type": "text", "text": "here."}],
+        },
+        {"role": "developer", "content": "Be polite."},
+        {"role": "user", "content": [{"type": "text", "text": "and now?"}]},
+    ],
     [
         USER,
         {

@@ -111,14 +111,14 @@ async def answers(engine: HalfReading, **more: object) -> list[tuple[Any, ...]]:
             reason = one["finish_reason"] or reason
     assert [call.pop("index") for call in calls] == list(range(len(calls)))
     message = choice["message"]
-    told = (message["content"] or "").rstrip(), message["tool_calls"], choice["finish_reason"], whole["usage"]
-    return [told, (content.rstrip(), calls, reason, cost)]
+    told = message["content"] or "", message["tool_calls"], choice["finish_reason"], whole["usage"]
+    return [told, (content, calls, reason, cost)]
 
 
 async def test_a_call_that_can_be_read_comes_whole() -> None:
     pieces = [part(name="track"), part(arguments='{"id": '), part(arguments='"PX1"}')]
     whole, streamed = await answers(engine := HalfReading(READABLE, pieces, reason="tool_calls"))
-    assert whole == streamed == (BEFORE.rstrip(), [CALL], "tool_calls", usage(20, 5))
+    assert whole == streamed == (BEFORE, [CALL], "tool_calls", usage(20, 5))
     assert len(engine.bodies) == 2
 
 
@@ -133,7 +133,7 @@ async def test_a_call_that_the_engine_streams_wrongly_is_read_from_the_text() ->
 async def test_what_cannot_be_read_is_asked_for_again(text: str) -> None:
     engine = HalfReading(text, [part(name="track", arguments="{")], second=CALL)
     whole, streamed = await answers(engine, seed=5)
-    assert whole == streamed == (BEFORE.rstrip(), [CALL], "tool_calls", usage(50, 13))
+    assert whole == streamed == (BEFORE, [CALL], "tool_calls", usage(50, 13))
     for body in engine.bodies[1::2]:
         assert (body["tool_choice"], body["stream"], body["seed"]) == ("required", False, 5)
 
@@ -148,7 +148,7 @@ async def test_what_cannot_be_read_twice_is_told_as_it_was_written() -> None:
 
 
 async def test_a_call_that_was_cut_off_is_told_as_far_as_it_came() -> None:
-    cut = READABLE[:-20].rstrip()
+    cut = READABLE[:-20]
     whole, streamed = await answers(engine := HalfReading(cut, reason="length", second=CALL))
     assert whole == streamed == (cut, [], "length", usage(20, 5))
     assert len(engine.bodies) == 2
