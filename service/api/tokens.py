@@ -48,7 +48,10 @@ async def tokenize(request: Request, gateway: Running) -> Response:
 @router.post("/detokenize")
 async def detokenize(request: Request, gateway: Running) -> Response:
     """The text of ``tokens``."""
-    return await _asked("/detokenize", await json_object(request), gateway)
+    body = await json_object(request)
+    if not isinstance(body.get("tokens"), list):
+        raise InvalidRequest("tokens is required: a list of token ids", "tokens")
+    return await _asked("/detokenize", body, gateway)
 
 
 async def _asked(path: str, body: Mapping[str, Any], gateway: Gateway) -> Response:

@@ -258,7 +258,7 @@ async def test_completions_are_bounded(running: Running) -> None:
 
 
 async def test_unknown_paths_and_methods(running: Running) -> None:
-    for path in ("/", "/v1", "/v1/chat", "/v1/models/", "/docs", "/openapi.json"):
+    for path in ("/", "/v1", "/v1/chat", "/v1/models/", "/docs", "/v1/responses/resp_1"):
         check_error(await running.http.get(path), 404)
     check_error(await running.http.get("/v1/models/nothing"), 404)
     response = await running.http.get("/v1/chat/completions")

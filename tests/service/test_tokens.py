@@ -42,6 +42,8 @@ REFUSED: list[tuple[str, dict[str, Any], int, str]] = [
     ("/tokenize", {"model": BASE, "messages": [USER], "chat_template": "x"}, 400, "chat_template"),
     ("/tokenize", {"model": BASE, "prompt": "x", "media_io_kwargs": {}}, 400, "media_io_kwargs"),
     ("/tokenize", {"model": "nothing", "prompt": "x"}, 404, "model"),
+    ("/detokenize", {"model": BASE}, 400, "tokens"),
+    ("/detokenize", {"model": BASE, "tokens": "x"}, 400, "tokens"),
     ("/detokenize", {"model": "nothing", "tokens": [1]}, 404, "model"),
     ("/detokenize", {"model": 5, "tokens": [1]}, 400, "model"),
 ]
