@@ -23,10 +23,10 @@ from pydantic import Field
 from chains.answer import Answer, ask
 from chains.closing import Deadline
 from chains.events import ChainRequest, Content, Engine, Event, Finish, Note, Reasoning, Usage
-from chains.parameters import beyond_text, calls_tools, sampling
+from chains.parameters import beyond_text, sampling
 from chains.resources import Resources
 from chains.sift import sifted
-from chains.splitter import Kind, Part, Splitter
+from chains.splitter import Part, Splitter
 from chains.stop import StopAt, stops_of
 from chains.vote import Tally, VoteOn, ballot
 from pointsman.document import Document
@@ -70,10 +70,7 @@ class Cot:
     async def run(self, request: ChainRequest, engine: Engine) -> AsyncGenerator[Event, None]:
         """Reasoning and Content as they come, then Finish; or Raw, for what these can't say."""
         if beyond_text(request.parameters) is not None:  # no vote: every choice is the client's to see
-            kinds: tuple[Kind, ...] = ("reasoning",)
-            if calls_tools(request.parameters):
-                kinds = ("reasoning", "call")
-            async with aclosing(sifted("cot", request, engine, *kinds)) as answers:
+            async with aclosing(sifted("cot", request, engine)) as answers:
                 async for raw in answers:
                     yield raw
             return

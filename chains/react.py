@@ -43,7 +43,7 @@ class React:
     async def run(self, request: ChainRequest, engine: Engine) -> AsyncGenerator[Event, None]:
         """Reasoning, Content and Steps as they come, then Finish with the usage of all calls; or Raw."""
         if calls_tools(request.parameters):
-            async with aclosing(sifted("react", request, engine, "reasoning", "call")) as answers:
+            async with aclosing(sifted("react", request, engine)) as answers:
                 async for raw in answers:
                     yield raw
             return

@@ -1,4 +1,4 @@
-"""The engine's own answer with what its model marks taken out of the content, in every choice of it.
+"""The engine's own answer with its reasoning taken out of the content, in every choice of it.
 
 For what events can't say: several choices, log-probabilities, the client's own tools, a format. All else of
 the answer passes as the engine gave it, and a whole answer is read as a stream of one piece, so the two can't
@@ -15,7 +15,7 @@ from chains.closing import Deadline, closing
 from chains.errors import ChainUnsupported, EngineAnswerError
 from chains.events import ChainRequest, Engine, Raw
 from chains.logprobs import ContentTokens
-from chains.splitter import TAGS, Kind, Splitter
+from chains.splitter import TAGS, Splitter
 from chains.sse import EventReader, json_object
 from chains.stop import StopAt, stops_of
 
@@ -23,13 +23,10 @@ _DONE = b"data: [DONE]\n\n"
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
-async def sifted(
-    chain: str, request: ChainRequest, engine: Engine, *kinds: Kind
-) -> AsyncGenerator[Raw, None]:
-    """The answer to ``request`` without the passages of ``kinds`` in any content.
+async def sifted(chain: str, request: ChainRequest, engine: Engine) -> AsyncGenerator[Raw, None]:
+    """The answer to ``request`` with what is reasoned as ``reasoning_content`` and in no content.
 
-    ``reasoning`` comes as ``reasoning_content``; a ``call`` that the engine could not read is dropped. The
-    log-probabilities are those of the content's tokens.
+    The log-probabilities are those of the content's tokens.
 
     Raises:
         ChainUnsupported: the tokens would come as numbers, in which no tag can be found.
@@ -38,29 +35,27 @@ async def sifted(
     parameters = request.parameters
     if parameters.get("logprobs") and parameters.get("return_tokens_as_token_ids"):
         raise ChainUnsupported(chain, "return_tokens_as_token_ids", True)
-    answers = _whole(request, engine, kinds) if not request.stream else _streamed(request, engine, kinds)
+    answers = _whole(request, engine) if not request.stream else _streamed(request, engine)
     async with Deadline(request.limits.seconds).each(answers) as pieces:
         async for raw in pieces:
             yield raw
 
 
-async def _whole(request: ChainRequest, engine: Engine, kinds: Sequence[Kind]) -> AsyncGenerator[Raw, None]:
+async def _whole(request: ChainRequest, engine: Engine) -> AsyncGenerator[Raw, None]:
     body = {key: value for key, value in request.parameters.items() if key != "stop"}
     answer = json_object(await engine.complete({**body, "messages": list(request.messages), "stream": False}))
     if not answer.get("choices"):
         raise EngineAnswerError("the engine's answer holds no choice")
-    Sift(request, kinds).take(answer)
+    Sift(request).take(answer)
     yield Raw(_dump(answer))
 
 
-async def _streamed(
-    request: ChainRequest, engine: Engine, kinds: Sequence[Kind]
-) -> AsyncGenerator[Raw, None]:
+async def _streamed(request: ChainRequest, engine: Engine) -> AsyncGenerator[Raw, None]:
     parameters = request.parameters
     body = {**parameters, "messages": list(request.messages), "stream": True}
     if body.pop("stop", None) is not None:  # the stream may be left early: the usage must be known along it
         body["stream_options"] = {"include_usage": True, "continuous_usage_stats": True}
-    sift, reader = Sift(request, kinds), EventReader()
+    sift, reader = Sift(request), EventReader()
     async with closing(engine.stream(body)) as source:
         async for data in source:
             chunks = [chunk for chunk in reader.feed(data) if sift.take(chunk)]
@@ -78,9 +73,8 @@ async def _streamed(
 class Sift:
     """Changes the chunks of one answer in place."""
 
-    def __init__(self, request: ChainRequest, kinds: Sequence[Kind]) -> None:
+    def __init__(self, request: ChainRequest) -> None:
         self._request = request
-        self._kinds = kinds
         self._choices: dict[int, _Choice] = {}
         self._counted: dict[int, tuple[int, int]] = {}  # tokens of the prompt and of each choice
         self._head: dict[str, Any] = {}
@@ -140,18 +134,18 @@ class Sift:
     def _keeps(self, choice: dict[str, Any]) -> bool:
         index = choice["index"]
         if index not in self._choices:
-            self._choices[index] = _Choice(self._request, self._kinds)
+            self._choices[index] = _Choice(self._request)
         return self._choices[index].take(choice)
 
 
 class _Choice:
     """One choice of the answer."""
 
-    def __init__(self, request: ChainRequest, kinds: Sequence[Kind]) -> None:
+    def __init__(self, request: ChainRequest) -> None:
         self.stop = StopAt(stops_of(request.parameters))
         self.ended = False
-        self._splitter = Splitter(*kinds)
-        self._tokens = ContentTokens(*kinds)
+        self._splitter = Splitter("reasoning")
+        self._tokens = ContentTokens("reasoning")
         if _goes_on_thinking(request):
             opening = TAGS["reasoning"][0]
             self._splitter.feed(opening)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from router.embedding import Embedder
 from router.errors import EncoderError
 from router.session import PATH, open_session
 
@@ -57,13 +58,14 @@ class Encoder:
     ) -> None:
         from router.depths import deepened
 
+        self._lock = threading.Lock()  # torch's tokenizers may not be used by two threads at once
+        self.embedder = Embedder(model, self._lock)
         self._model = model = deepened(model)
         self.name = name
         weights = content_hash(model)
         self._session = open_session(model, name, weights, folder, threads)
         path = "torch" if self._session is None else PATH
         self._identity = hashlib.sha256(f"{weights} {path}".encode()).hexdigest()
-        self._lock = threading.Lock()  # torch's tokenizers may not be used by two threads at once
         self._dimension = len(self._pass(["a"])[0])
 
     @classmethod

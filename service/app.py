@@ -10,12 +10,32 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api import admin, chat, completions, health, models, route
+from service.api import (
+    admin,
+    chat,
+    completions,
+    description,
+    embeddings,
+    health,
+    lora,
+    models,
+    responses,
+    route,
+    tokens,
+)
 from service.api.errors import tell
 from service.api.middleware import Guard, Observe, record_of
 from service.gateway import Gateway
 from service.settings import Settings
 from service.wiring import assemble
+
+PARTS = tuple(
+    part.router
+    for part in (
+        *(chat, completions, responses, embeddings, tokens, models, route),
+        *(health, admin, lora, description),
+    )
+)
 
 
 def create_app(settings: Settings, make: Callable[[Settings], Gateway] = assemble) -> FastAPI:
@@ -33,12 +53,12 @@ def create_app(settings: Settings, make: Callable[[Settings], Gateway] = assembl
     app = FastAPI(
         title="Pointsman",
         lifespan=lifespan,
-        openapi_url=None,  # bodies are OpenAI's and pass through unread, so there is no schema to show
+        openapi_url=None,  # handlers take bodies as they are: service.api.description says what is in them
         redirect_slashes=False,
     )
     app.state.gateway = gateway
-    for part in (chat, completions, models, route, health, admin):
-        app.include_router(part.router)
+    for part in PARTS:
+        app.include_router(part)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_middleware(Guard, max_body_bytes=settings.gateway.max_body_bytes)
     app.add_middleware(Observe, metrics=gateway.metrics)

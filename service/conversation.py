@@ -18,7 +18,7 @@ ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 
 
 def messages_of(body: Mapping[str, Any], most: int) -> list[Message]:
-    """The messages of a chat request.
+    """The messages of a chat request; a developer's are the system's, which every chat template knows.
 
     Raises:
         InvalidRequest: names the place of the first thing that is wrong.
@@ -34,7 +34,7 @@ def messages_of(body: Mapping[str, Any], most: int) -> list[Message]:
         raise InvalidRequest(f"messages holds {len(messages)} messages; at most {most} are taken", "messages")
     for index, message in enumerate(messages):
         _check_message(message, f"messages[{index}]")
-    return messages
+    return [{**one, "role": "system"} if one["role"] == "developer" else one for one in messages]
 
 
 def conversation_key(body: Mapping[str, Any]) -> str:

@@ -86,6 +86,7 @@ class Dispatch:
         limits: Limits,
         bounds: GatewaySettings,
         *,
+        encoder: str,
         note: Callable[[Decision], object],
     ) -> None:
         self._base = base
@@ -93,6 +94,7 @@ class Dispatch:
         self._routes = routes
         self._limits = limits
         self._bounds = bounds
+        self._encoder = encoder  # its name, which is no model's that generates
         self._note = note  # gets every decision on a request that is to be answered
 
     async def chat(self, body: Mapping[str, Any]) -> Plan:
@@ -146,6 +148,8 @@ class Dispatch:
         if model == self._base:
             return None
         if not self._models.knows(model):
+            if model == self._encoder:
+                raise ModelNotFound(f"{model!r} gives embeddings and no text: POST /v1/embeddings", "model")
             raise ModelNotFound(
                 f"the model {model[:200]!r} does not exist; GET /v1/models lists them", "model"
             )

@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from chains.events import Limits
+import orjson
+
+from chains.events import Engine, Limits
 from router.decision import Decision
 from service.admission import Admission
+from service.calls import ReadableCalls
 from service.decisions import DecisionLog
-from service.dispatch import Dispatch
+from service.dispatch import Dispatch, Plan
+from service.embeddings import Embeddings, encoder_name
 from service.exchange import Exchange
 from service.keys import Keys, RateLimit, admin_digest
 from service.live import LiveRoutes
@@ -52,6 +57,7 @@ class Gateway:
         self.rate = RateLimit(settings.gateway.rate_limit_per_minute)
         self.admission = Admission(settings.admission, settings.engine.max_loras, self.metrics)
         self.routes = LiveRoutes(settings, self.metrics.router_seconds.observe)
+        self.embeddings = Embeddings(settings.gateway.request_timeout_seconds)
         self.decisions = DecisionLog(settings.state, settings.router.decision_log)
         self.dispatch = Dispatch(
             base,
@@ -59,6 +65,7 @@ class Gateway:
             self.routes,
             Limits(**settings.limits.model_dump()),
             settings.gateway,
+            encoder=encoder_name(settings.router.encoder),
             note=self.decisions.write,
         )
         self.exchange = Exchange(
@@ -91,7 +98,18 @@ class Gateway:
                 await stop()
             except (Exception, asyncio.CancelledError):
                 log.exception("%s did not stop cleanly", name)
+        self.embeddings.stop()
         self.decisions.close()
+
+    def engine_of(self, plan: Plan, name: str) -> Engine:
+        """The engine for a plan on the model ``name``; on a route every tool call can be read."""
+        engine = self.engine.bind(name)
+        return engine if plan.intent is None else ReadableCalls(engine, self._text_of)
+
+    async def _text_of(self, tokens: Sequence[int]) -> str:
+        body = {"model": self.settings.engine.model_name, "tokens": tokens}
+        found = orjson.loads(await self.engine.client().complete("/detokenize", body))
+        return str(found["prompt"])
 
     def readiness(self) -> Readiness:
         """Every reason for which a request could fail now."""

@@ -20,6 +20,7 @@ from chains.errors import ChainError
 from chains.resources import Resources
 from router.batching import BatchingRouter
 from router.decision import Decision
+from router.embedding import Embedder
 from router.encoder import Encoder
 from router.errors import RouterError
 from router.report import messages
@@ -51,6 +52,7 @@ class LiveRoutes:
         self._live: RouteSet | None = None
         self._table: RouteTable | None = None  # the live one's, or the first while its router is fitted
         self._batching: BatchingRouter | None = None
+        self._encoder: Encoder | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._reloading = asyncio.Lock()
         self.problems: tuple[str, ...] = ()  # of the last set that could not be built
@@ -102,6 +104,24 @@ class LiveRoutes:
                 log.warning("%s", warning)
             return built
 
+    @property
+    def embedder(self) -> Embedder:
+        """The encoder's own vectors.
+
+        Raises:
+            NotReady: the encoder is still being loaded, or can't be.
+        """
+        if self._encoder is None:
+            reason = f": {self.problems[0]}" if self.problems else ""
+            raise NotReady(f"the encoder is not loaded yet{reason}")
+        return self._encoder.embedder
+
+    @property
+    def adapters(self) -> frozenset[str]:
+        """The aliases that routes answer with."""
+        found = [] if self._table is None else [route.adapter for route in self._table.all()]
+        return frozenset(alias for alias in found if alias is not None)
+
     def reasons(self, adapter: str | None) -> bool:
         """Whether a route has ``adapter`` (alias or version; None: the base) reason before it answers."""
         return self._table is not None and self._table.reasons(adapter)
@@ -133,8 +153,8 @@ class LiveRoutes:
                 router = live.router
             else:
                 name, folder = self._settings.router.encoder, self._settings.state / "router"
-                encoder = Encoder.load(name, folder) if live is None else live.router.encoder
-                router = Router.fit_or_load(table.examples, encoder, folder)
+                self._encoder = self._encoder or Encoder.load(name, folder)
+                router = Router.fit_or_load(table.examples, self._encoder, folder)
             for route in table.all():
                 route.chain.warm(Resources(router.encoder, self._settings.state))
         except (RouterError, ChainError, OSError) as exc:

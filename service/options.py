@@ -11,6 +11,7 @@ from typing import Any
 
 from service.conversation import kind_of
 from service.errors import InvalidRequest
+from service.reserved import check_reserved
 
 FORMATS = ("json", "regex", "choice", "grammar", "json_object", "structural_tag")
 _GONE = "guided_"  # vLLM read these once; now it would answer without any constraint
@@ -22,9 +23,10 @@ def check_options(body: Mapping[str, Any], most: int) -> None:
     Raises:
         InvalidRequest: names the option, what was found and what is taken.
     """
+    check_reserved(body)
     _check_choices(body, most)
     _check_stop(body)
-    _check_tools(body.get("tools"))
+    check_tools(body.get("tools"))
     _check_format(body.get("structured_outputs"))
     for name in body:
         if name.startswith(_GONE):
@@ -63,7 +65,12 @@ def _check_stop(body: Mapping[str, Any]) -> None:
             raise InvalidRequest("stop must not be empty text: leave it out", "stop")
 
 
-def _check_tools(tools: object) -> None:
+def check_tools(tools: object) -> None:
+    """The client's ``tools``: vLLM and its chat template stumble over what has no name.
+
+    Raises:
+        InvalidRequest
+    """
     if tools is None:
         return
     if not isinstance(tools, list):

@@ -45,6 +45,7 @@ class GatewaySettings(Document):
     max_body_bytes: Positive = 4_194_304
     max_messages: Positive = 512
     max_choices: Positive = 128  # answers to one request: n, times the prompts of a completion
+    max_inputs: Positive = 2048  # texts of one request for embeddings
     request_timeout_seconds: Seconds = 300.0  # from the first byte in to the last byte out
     api_keys: tuple[Digest, ...] = ()  # none: open to everybody, on loopback only
     admin_key: Digest | None = None  # None: one is made at first start, in <state>/admin.key

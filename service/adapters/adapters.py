@@ -145,6 +145,14 @@ class Adapters:
         """
         return self._versions.info(await self._owned(self._lifecycle.retire(alias, version)))
 
+    async def withdraw(self, alias: str) -> None:
+        """Take an alias out of service: its live versions are retired, and its name answers no more.
+
+        Raises:
+            AdapterNotFound: it has no live version.
+        """
+        await self._owned(self._lifecycle.withdraw(alias))
+
     async def list(self) -> builtins.list[VersionInfo]:
         """Every version, retired ones too."""
         return [self._versions.info(entry) for entry in self._versions]

@@ -1,4 +1,4 @@
-"""Changes of who is live: promote, roll back, retire. In the database and in memory, or in neither."""
+"""Changes of who answers: promote, roll back, retire, withdraw. In database and memory, or in neither."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from service.adapters.registry import Registry
 from service.adapters.slots import Slots
 from service.adapters.store import Store
 from service.adapters.versions import Entry, Live, Versions
-from service.errors import AdapterConflict, EngineUnavailable, InvalidRequest
+from service.errors import AdapterConflict, AdapterNotFound, EngineUnavailable, InvalidRequest
 
 log = logging.getLogger("pointsman.adapters")
 
@@ -84,15 +84,24 @@ class Lifecycle:
         async with self._locks[alias]:
             entry = self._versions.get(alias, version)
             await asyncio.to_thread(self._registry.retire, entry.record)
-            entry.record = replace(entry.record, retired=True)
-            entry.draining = True
-        if entry.leases:
-            task = asyncio.create_task(self._drain(entry), name=f"drain {entry.name}")
-            self._drains.add(task)
-            task.add_done_callback(self._drains.discard)
-        else:
-            await self.take_out(entry)
+            self._retired(entry)
+        await self._out_when_free(entry)
         return entry
+
+    async def withdraw(self, alias: str) -> None:
+        """Take an alias out of service with all of its versions that are live."""
+        async with self._locks[alias]:
+            before = self._versions.live(alias)
+            if before is None:
+                raise AdapterNotFound(f"the adapter {alias!r} has no live version")
+            await asyncio.to_thread(self._registry.withdraw, alias, before)
+            self._versions.clear_live(alias)
+            entries = [self._versions.get(alias, version) for version in before.versions]
+            for entry in entries:
+                self._retired(entry)
+        log.info("%s: withdrawn, before %s", alias, before)
+        for entry in entries:
+            await self._out_when_free(entry)
 
     async def take_out(self, entry: Entry) -> bool:
         """Unload a retired version that nobody uses any more; whether it is out."""
@@ -126,6 +135,19 @@ class Lifecycle:
             raise
         self._versions.set_live(alias, after, since)
         log.info("%s: live is %s, before %s", alias, after, before)
+
+    @staticmethod
+    def _retired(entry: Entry) -> None:
+        entry.record = replace(entry.record, retired=True)
+        entry.draining = True
+
+    async def _out_when_free(self, entry: Entry) -> None:
+        if entry.leases:
+            task = asyncio.create_task(self._drain(entry), name=f"drain {entry.name}")
+            self._drains.add(task)
+            task.add_done_callback(self._drains.discard)
+        else:
+            await self.take_out(entry)
 
     async def _drain(self, entry: Entry) -> None:
         if await self._leases.until(lambda: not entry.leases, self._drain_seconds):

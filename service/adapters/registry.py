@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -136,6 +136,17 @@ class Registry:
             version = session.get_one(_Version, (record.alias, record.version))
             version.retired = True
 
+    def withdraw(self, alias: str, before: Live) -> None:
+        """Take ``before`` out of service and mark its versions as retired.
+
+        Raises:
+            AdapterConflict: somebody else changed who is live.
+        """
+        with self._session() as session:
+            session.delete(self._row(session, alias, before))
+            for version in before.versions:
+                session.get_one(_Version, (alias, version)).retired = True
+
     def switch(self, alias: str, before: Live | None, after: Live, by: str) -> datetime:
         """Put ``after`` in the place of ``before`` and remember it; the time of it.
 
@@ -173,13 +184,19 @@ class Registry:
 
     @staticmethod
     def _replace(session: Session, alias: str, before: Live | None, after: Live, now: datetime) -> None:
-        row = session.get(_Live, alias, with_for_update=True)
-        if (_live(row) if row is not None else None) != before:
-            raise AdapterConflict(f"another process changed what is live for {alias!r}; look and try again")
+        Registry._row(session, alias, before)
         session.merge(_Live(alias=alias, **asdict(after)))
         for version in after.versions:
             if before is None or version not in before.versions:
                 session.get_one(_Version, (alias, version)).live_since = now
+
+    @staticmethod
+    def _row(session: Session, alias: str, expected: Live | None) -> _Live | None:
+        """The row of ``alias``, locked."""
+        row = session.get(_Live, alias, with_for_update=True)
+        if (_live(row) if row is not None else None) != expected:
+            raise AdapterConflict(f"another process changed what is live for {alias!r}; look and try again")
+        return row
 
     @staticmethod
     def _steps(session: Session, alias: str) -> list[_Promotion]:
@@ -217,17 +234,7 @@ def _set_up_sqlite(connection: Any, _: object) -> None:
 
 
 def _record(row: _Version) -> Record:
-    return Record(
-        alias=row.alias,
-        version=row.version,
-        rank=row.rank,
-        folder=row.folder,
-        base_weights=row.base_weights,
-        created=row.created,
-        metrics=row.metrics,
-        live_since=row.live_since,
-        retired=row.retired,
-    )
+    return Record(**{field.name: getattr(row, field.name) for field in fields(Record)})
 
 
 def _before(steps: Sequence[_Promotion]) -> Live | None:

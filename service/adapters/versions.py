@@ -152,6 +152,10 @@ class Versions:
                 entry = self.get(alias, version)
                 entry.draining = entry.leases > 0
 
+    def clear_live(self, alias: str) -> None:
+        """Let nobody answer for ``alias`` from the next request on."""
+        del self._live[alias]
+
     def is_live(self, entry: Entry) -> bool:
         """Whether the version gets requests of its alias."""
         live = self._live.get(entry.record.alias)

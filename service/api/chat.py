@@ -26,7 +26,7 @@ async def chat(request: Request, gateway: Running, record: Recorded) -> Response
     job = Job(
         model=plan.model,
         conversation=conversation_key(body),
-        run=lambda name: plan.chain.run(plan.request, gateway.engine.bind(name)),
+        run=lambda name: plan.chain.run(plan.request, gateway.engine_of(plan, name)),
     )
     options = body.get("stream_options") or {}
     form = ChatForm(

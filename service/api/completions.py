@@ -105,7 +105,7 @@ def _as_chat(body: Mapping[str, Any]) -> dict[str, Any]:
 async def _as_text(plan: Plan, gateway: Gateway, name: str, form: ChatForm, record: Record) -> Events:
     """The plan's events in the form of a text completion."""
     form.model = name
-    async with aclosing(plan.chain.run(plan.request, gateway.engine.bind(name))) as events:
+    async with aclosing(plan.chain.run(plan.request, gateway.engine_of(plan, name))) as events:
         if not plan.request.stream:
             found = [event async for event in events]
             raw = b"".join(event.data for event in found if isinstance(event, Raw))

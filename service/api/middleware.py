@@ -22,7 +22,7 @@ from service.record import Record, request_id
 
 log = logging.getLogger("pointsman.errors")
 
-GENERATION = ("/v1/chat/completions", "/v1/completions")
+GENERATION = ("/v1/chat/completions", "/v1/completions", "/v1/responses")
 _PROBES = ("/health", "/ready", "/metrics")
 _KEY = "pointsman.record"
 _CLIENT_GONE = 499

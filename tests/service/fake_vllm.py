@@ -51,6 +51,8 @@ class FakeVLLM:
                 Route("/v1/models", self._models),
                 Route("/v1/chat/completions", self._generate, methods=["POST"]),
                 Route("/v1/completions", self._generate, methods=["POST"]),
+                Route("/tokenize", self._tokens, methods=["POST"]),
+                Route("/detokenize", self._tokens, methods=["POST"]),
                 Route("/v1/load_lora_adapter", self._load, methods=["POST"]),
                 Route("/v1/unload_lora_adapter", self._unload, methods=["POST"]),
             ]
@@ -59,6 +61,17 @@ class FakeVLLM:
     def _models(self, _: Request) -> Response:
         data = [{"id": name, "object": "model", "created": 0, "owned_by": "vllm"} for name in self.models]
         return JSONResponse({"object": "list", "data": data})
+
+    async def _tokens(self, request: Request) -> Response:
+        body = await request.json()
+        self.requests.append(body)
+        if self.refuse is not None:
+            return _error(*self.refuse)
+        if request.url.path == "/detokenize":
+            return JSONResponse({"prompt": "".join(map(chr, body["tokens"]))})
+        text = body["prompt"] if "prompt" in body else body["messages"][-1]["content"]
+        tokens = [ord(letter) for letter in text]
+        return JSONResponse({"count": len(tokens), "max_model_len": 2048, "tokens": tokens})
 
     async def _load(self, request: Request) -> Response:
         body = await request.json()

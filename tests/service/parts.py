@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import string
+import threading
 import zlib
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -74,10 +76,34 @@ adapters: {{folder: adapters}}
 """
 
 
+class SpellingEmbedder:
+    """Counts letters; a token is a word, and eight of them are read."""
+
+    dimension = 26
+    max_tokens = 8
+    gate: threading.Event | None = None  # embeds only when it is set
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        return [len(text.split()) for text in texts]
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        if self.gate is not None:
+            self.gate.wait()
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        for row, text in enumerate(texts):
+            for letter in " ".join(text.lower().split()[: self.max_tokens]):
+                if letter in string.ascii_lowercase:
+                    vectors[row, ord(letter) - ord("a")] += 0.1
+        return vectors
+
+
 class SpellingEncoder:
     """Texts that share runs of letters are near each other; takes no time to load."""
 
     identity = hashlib.sha256(b"spelling").hexdigest()
+
+    def __init__(self) -> None:
+        self.embedder = SpellingEmbedder()
 
     @classmethod
     def load(cls, _: str, __: Path) -> SpellingEncoder:
@@ -183,3 +209,6 @@ class Desk:
 
     async def retire(self, alias: str, version: str) -> Version:
         return replace(self.versions[alias], state="retired")
+
+    async def withdraw(self, alias: str) -> None:
+        del self.versions[alias]

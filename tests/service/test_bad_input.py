@@ -126,6 +126,39 @@ async def test_requests_that_cannot_be_served(
     assert running.vllm.requests == []
 
 
+RESERVED: dict[str, object] = {
+    "priority": -100,
+    "request_id": "another's",
+    "kv_transfer_params": {"remote_host": "10.0.0.1"},
+    "ec_transfer_params": {},
+    "vllm_xargs": {"kv_transfer_params": 1},
+    "mm_processor_kwargs": {},
+    "media_io_kwargs": {},
+    "prompt_embeds": "AAAA",
+    "chat_template": "{{ messages }}",
+    "functions": [{"name": "f"}],
+    "function_call": {"name": "f"},
+    "modalities": ["text", "audio"],
+    "audio": {"voice": "alloy"},
+    "web_search_options": {},
+    "verbosity": "low",
+    "store": True,
+}
+
+
+async def test_fields_with_power_over_the_engine_or_none_at_all_are_refused(running: Running) -> None:
+    for name, value in RESERVED.items():
+        for path, rest in (("chat/completions", {"messages": [USER]}), ("completions", {"prompt": "x"})):
+            for model in ("auto", "support", "pointsman-demo"):
+                body = {"model": model, **rest, name: value}
+                error = check_error(await running.http.post(f"/v1/{path}", json=body), 400)
+                assert error["param"] == name
+                assert name in error["message"]
+    assert running.vllm.requests == []
+    neutral = {"priority": None, "store": False, "modalities": ["text"], "function_call": "auto"}
+    assert (await running.ask("where is my parcel", **neutral)).status_code == 200
+
+
 FINE: list[list[dict[str, Any]]] = [
     [
         {
@@ -136,6 +169,16 @@ FINE: list[list[dict[str, Any]]] = [
     [{"role": "user", "content": ""}],
     [{"role": "user", "content": []}],
     [{"role": "system", "content": "Be brief."}],
+    [{"role": "developer", "content": [{"type": "text", "text": "Be brief."}]}, USER],
+    [
+        USER,
+        {
+            "role": "assistant",
+            "content": [{"type": "text", "text": "It is"}, {"type": "text", "text": "here."}],
+        },
+        {"role": "developer", "content": "Be polite."},
+        {"role": "user", "content": [{"type": "text", "text": "and now?"}]},
+    ],
     [
         USER,
         {
@@ -215,7 +258,7 @@ async def test_completions_are_bounded(running: Running) -> None:
 
 
 async def test_unknown_paths_and_methods(running: Running) -> None:
-    for path in ("/", "/v1", "/v1/chat", "/v1/models/", "/docs", "/openapi.json"):
+    for path in ("/", "/v1", "/v1/chat", "/v1/models/", "/docs", "/v1/responses/resp_1"):
         check_error(await running.http.get(path), 404)
     check_error(await running.http.get("/v1/models/nothing"), 404)
     response = await running.http.get("/v1/chat/completions")

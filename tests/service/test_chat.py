@@ -267,6 +267,20 @@ async def test_request_id_is_the_clients_if_it_is_sane(running: Running) -> None
     assert odd.headers["x-request-id"] not in ("", "a b\tc")
 
 
+async def test_developers_are_the_system_to_the_engine(running: Running) -> None:
+    parts = [{"type": "text", "text": "Be brief."}]
+    messages = [{"role": "developer", "content": parts}, {"role": "user", "content": TRACK}]
+    await running.ask("", model="chat", messages=messages)
+    assert running.vllm.requests[-1]["messages"] == [{"role": "system", "content": parts}, messages[1]]
+    await running.ask("", messages=messages)
+    first, last = running.vllm.requests[-1]["messages"]
+    assert first == {"role": "system", "content": "support of Northway\n\nBe brief."}
+    assert last == messages[1]
+    body = {"model": "chat", "messages": [{"role": "developer", "content": "hi"}]}
+    await running.http.post("/tokenize", json=body)
+    assert running.vllm.requests[-1]["messages"] == [{"role": "system", "content": "hi"}]
+
+
 async def test_rendering_merges_the_clients_system_message(start: Start) -> None:
     async with start() as running:
         messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": TRACK}]

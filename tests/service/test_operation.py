@@ -16,7 +16,7 @@ async def test_models(running: Running) -> None:
     listed = (await running.http.get("/v1/models")).json()
     assert listed["object"] == "list"
     by_id = {model["id"]: model for model in listed["data"]}
-    assert list(by_id) == ["auto", "pointsman-demo", "chat", "math", "support"]
+    assert list(by_id) == ["auto", "pointsman-demo", "chat", "math", "support", "all-MiniLM-L6-v2"]
     assert all(
         model["object"] == "model" and isinstance(model["created"], int) and model["owned_by"]
         for model in by_id.values()

@@ -113,7 +113,7 @@ async def test_openai_client_async(running: Running) -> None:
     running.vllm.answer = lambda _: "<think>\n40 + 2\n</think>\n\n42 它是"
     async with AsyncOpenAI(base_url=f"{running.url}/v1", api_key="none", max_retries=0) as client:
         models = [model.id async for model in client.models.list()]
-        assert models == ["auto", "pointsman-demo", "chat", "math", "support"]
+        assert models == ["auto", "pointsman-demo", "chat", "math", "support", "all-MiniLM-L6-v2"]
         whole = await client.chat.completions.create(
             model="auto", messages=[{"role": "user", "content": "what is 12 plus 30"}]
         )

@@ -221,6 +221,29 @@ async def test_retiring_waits_for_the_last_request(world: World) -> None:
     assert (await world.adapters.rollback("support")).version == first
 
 
+async def test_an_alias_that_is_withdrawn_answers_no_more_and_may_come_back(world: World) -> None:
+    first, second = await world.register("support", 1), await world.register("support", 2)
+    await world.adapters.promote("support", first)
+    await world.adapters.promote("support", second, 10)
+    async with world.adapters.lease(f"support@{second}", "c") as lease:
+        await world.adapters.withdraw("support")
+        assert not world.adapters.knows("support")
+        assert not world.adapters.knows(lease.name)
+        assert set(world.engine.loaded) == {lease.name}  # the other one was free
+    await until(lambda: not world.engine.loaded)
+    with pytest.raises(AdapterNotFound, match="no live version"):
+        await world.adapters.withdraw("support")
+    with pytest.raises(AdapterConflict, match="no earlier version"):
+        await world.adapters.rollback("support")
+    again = build(world.folder, world.engine)  # the gateway was started again
+    await again.adapters.start()
+    assert not again.adapters.knows("support")
+    await again.adapters.stop()
+    await world.adapters.register("support", "support-1")
+    await world.adapters.promote("support", first)
+    assert await world.answered_by("support") == first
+
+
 async def test_giving_up_on_a_drain_is_loud(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

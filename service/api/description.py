@@ -1,0 +1,232 @@
+"""GET /openapi.json: every path with what it takes and gives.
+
+A request's schema holds what the gateway itself checks; options that pass through are the engine's to accept
+or refuse and have no type here. So what the document forbids is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from service.api import admin
+from service.api.incoming import Running
+from service.conversation import ROLES
+from service.settings import GatewaySettings
+
+Schema = dict[str, Any]
+
+router = APIRouter()
+_TEXT: Schema = {"type": "string"}
+_NAME: Schema = {"type": "string", "minLength": 1}
+_MODEL: Schema = {**_NAME, "description": "'auto', an alias, alias@version or the base; see /v1/models"}
+_SWITCH: Schema = {"type": ["boolean", "null"]}
+_STOP: Schema = {"anyOf": [_NAME, {"type": "array", "items": _NAME}, {"type": "null"}]}
+_FUNCTION = {"type": "object", "required": ["name"], "properties": {"name": _TEXT}}
+_TOOL = {"type": "object", "required": ["function"], "properties": {"function": _FUNCTION}}
+_TOOLS: Schema = {"type": ["array", "null"], "items": _TOOL}
+_PART = {"type": "object", "required": ["type"], "properties": {"type": _TEXT}}
+_MESSAGE: Schema = {
+    "type": "object",
+    "required": ["role"],
+    "properties": {
+        "role": {"enum": list(ROLES)},
+        "content": {"anyOf": [_TEXT, {"type": "array", "items": _PART}, {"type": "null"}]},
+    },
+}
+_USAGE: Schema = {
+    "type": "object",
+    "required": ["prompt_tokens", "total_tokens"],
+    "properties": {"prompt_tokens": {"type": "integer"}, "total_tokens": {"type": "integer"}},
+}
+_ERROR: Schema = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "param", "code"],
+            "properties": {
+                "message": _TEXT,
+                "type": _TEXT,
+                "param": {"type": ["string", "null"]},
+                "code": {"type": ["string", "integer", "null"]},
+            },
+        }
+    },
+}
+
+
+@router.api_route("/openapi.json", methods=["GET", "HEAD"])
+async def openapi(gateway: Running) -> dict[str, Any]:
+    """The document, with the limits of this gateway."""
+    return described(gateway.settings.gateway)
+
+
+def described(limits: GatewaySettings) -> dict[str, Any]:
+    """The OpenAPI document of a gateway with these ``limits``."""
+    paths: dict[str, Any] = {}
+    client = "client" if limits.api_keys else None
+    for path, (summary, body, answer) in _posts(limits).items():
+        key = "admin" if path.startswith("/admin") or "lora" in path else client
+        paths[path] = {"post": _operation(summary, answer, key, body, _placed(path))}
+    for path, (summary, answer, whose) in _gets(client).items():
+        operation = _operation(summary, answer, whose, None, _placed(path))
+        methods = ("get",) if path == "/admin/adapters" else ("get", "head")
+        paths.setdefault(path, {}).update(dict.fromkeys(methods, operation))
+    bearer = {"type": "http", "scheme": "bearer"}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Pointsman", "version": "1", "description": "OpenAI's API, routed by intent."},
+        "paths": paths,
+        "components": {"schemas": {"Error": _ERROR}, "securitySchemes": {"client": bearer, "admin": bearer}},
+    }
+
+
+def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Schema]]:
+    """What each path does, takes and gives."""
+    messages = {"type": "array", "minItems": 1, "maxItems": limits.max_messages, "items": _MESSAGE}
+    count = {"type": ["integer", "null"], "minimum": 1, "maximum": limits.max_choices}
+    options = {"stream": _SWITCH, "stream_options": {"type": ["object", "null"]}, "n": count, "stop": _STOP}
+    chat = {"model": _MODEL, "messages": messages, "tools": _TOOLS, **options}
+    texts = {"type": "array", "minItems": 1, "maxItems": limits.max_inputs, "items": _NAME}
+    embedded = {
+        "model": _NAME,
+        "input": {"anyOf": [_NAME, texts]},
+        "encoding_format": {"enum": ["float", "base64", None]},
+        "dimensions": {"type": ["integer", "null"], "minimum": 1},
+        "truncate_prompt_tokens": {"enum": [-1, None]},
+        "user": {},
+    }
+    named = {"type": ["string", "null"], "minLength": 1}
+    listed = {"anyOf": [_TEXT, {"type": "array", "minItems": 1, "items": {"type": "object"}}]}
+    loaded = {"lora_name": _NAME, "lora_path": _NAME, "load_inplace": {"type": "boolean"}}
+    tokens = _answer(count={"type": "integer"}, tokens={"type": "array"})
+    return {
+        "/v1/chat/completions": ("Answer a conversation", _object(chat, "model", "messages"), _GENERATED),
+        "/v1/completions": (
+            "Continue a prompt, or with 'auto' answer it",
+            _object({"model": _MODEL, "prompt": {}, **options}, "model", "prompt"),
+            _GENERATED,
+        ),
+        "/v1/responses": (
+            "Answer a conversation, without a memory",
+            _object({"model": _MODEL, "input": listed, "stream": _SWITCH}, "model", "input"),
+            _answer("id", "status", object={"const": "response"}, output={"type": "array"}),
+        ),
+        "/v1/embeddings": (
+            "Vectors of texts by the router's encoder",
+            {**_object(embedded, "model", "input"), "additionalProperties": {"type": "null"}},
+            _answer("data", "model", object={"const": "list"}, usage=_USAGE),
+        ),
+        "/tokenize": (
+            "The tokens of a text or a conversation",
+            {
+                **_object({"model": named, "prompt": _TEXT, "messages": messages, "tools": _TOOLS}),
+                "oneOf": [{"required": ["prompt"]}, {"required": ["messages"]}],
+            },
+            tokens,
+        ),
+        "/detokenize": (
+            "The text of tokens",
+            _object({"model": named, "tokens": {"type": "array"}}, "tokens"),
+            _answer("prompt"),
+        ),
+        "/v1/route": (
+            "Which way a conversation would take, and why",
+            {
+                **_object({"messages": messages}),
+                "anyOf": [{"required": [name]} for name in ("messages", "text", "input")],
+            },
+            _answer("intent", "confidence", "abstained", "route"),
+        ),
+        "/v1/load_lora_adapter": (
+            "Register and promote an adapter, as at vLLM",
+            _object(loaded, "lora_name", "lora_path"),
+            _TEXT,
+        ),
+        "/v1/unload_lora_adapter": (
+            "Take an adapter out of service, as at vLLM",
+            _object({"lora_name": _NAME}, "lora_name"),
+            _TEXT,
+        ),
+        "/admin/adapters": ("Check a folder and enter it", _of(admin.Registration), _answer("version")),
+        "/admin/adapters/check": ("Make all checks on a folder", _of(admin.Folder), _answer()),
+        "/admin/adapters/{alias}/promote": (
+            "Load, prove, and give it requests",
+            _of(admin.Promotion),
+            _VERSION,
+        ),
+        "/admin/adapters/{alias}/rollback": ("Go back to the version before", None, _VERSION),
+        "/admin/adapters/{alias}/retire": ("Take a version out of service", _of(admin.Retirement), _VERSION),
+        "/admin/routes/reload": ("Read routes and prompts again", None, _answer("routes", "warnings")),
+    }
+
+
+def _gets(client: str | None) -> Mapping[str, tuple[str, Schema, str | None]]:
+    """What each path does and gives, and whose key it needs."""
+    return {
+        "/v1/models": (
+            "Everything that 'model' may name",
+            _answer("data", object={"const": "list"}),
+            "client",
+        ),
+        "/v1/models/{model}": ("One model", _answer("id", object={"const": "model"}), client),
+        "/admin/adapters": ("Every version in the registry", _answer("data"), "admin"),
+        "/health": ("The process is alive", _answer("status"), None),
+        "/ready": ("Whether a request would succeed now", _answer("ready", "reasons"), None),
+        "/metrics": ("Prometheus's text form", _TEXT, None),
+        "/openapi.json": ("This document", _answer("openapi", "paths"), None),
+    }
+
+
+def _operation(
+    summary: str, answer: Schema, key: str | None, body: Schema | None, places: list[Schema]
+) -> dict[str, Any]:
+    content: dict[str, Any] = {"application/json": {"schema": answer}}
+    if answer is _TEXT:
+        content = {"text/plain": {"schema": _TEXT}}
+    if body is not None and "stream" in body["properties"]:
+        content["text/event-stream"] = {"schema": _TEXT}
+    error = {"description": "what is wrong", "content": {"application/json": {"schema": _REFERENCE}}}
+    reasons = {"description": "why not now", "content": {"application/json": {"schema": {"type": "object"}}}}
+    operation: dict[str, Any] = {
+        "summary": summary,
+        "security": [] if key is None else [{key: []}],
+        "responses": {
+            "200": {"description": "done", "content": content},
+            "4XX": error,
+            "5XX": reasons if key is None else error,
+        },
+    }
+    if body is not None:
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+    return operation | ({"parameters": places} if places else {})
+
+
+def _placed(path: str) -> list[Schema]:
+    return [
+        {"name": part[1:-1], "in": "path", "required": True, "schema": _NAME}
+        for part in path.split("/")
+        if part.startswith("{")
+    ]
+
+
+def _object(properties: Schema, *required: str) -> Schema:
+    return {"type": "object", "properties": properties, "required": list(required)}
+
+
+def _answer(*required: str, **properties: Schema) -> Schema:
+    return {"type": "object", "required": [*required, *properties], "properties": properties}
+
+
+def _of(model: type[BaseModel]) -> Schema:
+    return model.model_json_schema()
+
+
+_REFERENCE = {"$ref": "#/components/schemas/Error"}
+_VERSION = _answer("alias", "version", "state", "weight")
+_GENERATED = _answer("id", "created", "model", choices={"type": "array", "minItems": 1}, usage=_USAGE)

@@ -1,0 +1,83 @@
+"""POST /v1/responses: OpenAI's newer form of a chat, without any memory, over the same dispatch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import aclosing
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chains.events import Raw
+from chains.sse import EventReader
+from service.api.chunks import ChatForm
+from service.api.incoming import Recorded, Running, client_only, json_object
+from service.api.respond import Generated
+from service.conversation import conversation_key
+from service.dispatch import Plan
+from service.exchange import Events, Job
+from service.gateway import Gateway
+from service.record import Record
+from service.responses_answer import ResponseAnswer
+from service.responses_request import chat_of
+
+router = APIRouter(dependencies=[Depends(client_only)])
+
+
+@router.post("/v1/responses")
+async def responses(request: Request, gateway: Running, record: Recorded) -> Response:
+    """Answer a conversation."""
+    gateway.exchange.check()
+    body = await json_object(request)
+    chat = chat_of(body)
+    record.streamed = chat.get("stream") is True
+    plan = await gateway.dispatch.chat(chat)
+    plan.note(record)
+    form = ChatForm(gateway.settings.engine.model_name, include_usage=True)
+    answer = ResponseAnswer(body, plan.request.parameters)
+    job = Job(
+        model=plan.model,
+        conversation=conversation_key(chat),
+        run=lambda name: _answered(plan, gateway, name, form=form, answer=answer, record=record),
+    )
+    return Generated(gateway.exchange, job, record, form)
+
+
+async def _answered(
+    plan: Plan, gateway: Gateway, name: str, *, form: ChatForm, answer: ResponseAnswer, record: Record
+) -> Events:
+    """The plan's events in the form of a response."""
+    form.model = answer.model = name
+    async with aclosing(plan.chain.run(plan.request, gateway.engine_of(plan, name))) as events:
+        if not plan.request.stream:
+            found = [event async for event in events]
+            raw = b"".join(event.data for event in found if isinstance(event, Raw))
+            for _ in (*answer.take(orjson.loads(raw or form.completion(found))), *answer.end()):
+                pass
+            yield Raw(orjson.dumps(_counted(answer, record)))
+            return
+        reader, begun = EventReader(), False
+        async for event in events:
+            for piece in [event.data] if isinstance(event, Raw) else form.chunks(event):
+                for chunk in reader.feed(piece):
+                    if not begun:  # an error before the first chunk is no stream yet
+                        begun = True
+                        yield _sent(answer.begin())
+                    if sent := list(answer.take(chunk)):
+                        yield _sent(sent)
+        yield _sent(answer.end())
+        _counted(answer, record)
+
+
+def _counted(answer: ResponseAnswer, record: Record) -> dict[str, Any]:
+    """The whole response, whose usage ``record`` takes down."""
+    whole = answer.last
+    record.count(whole["usage"]["input_tokens"], whole["usage"]["output_tokens"])
+    return whole
+
+
+def _sent(events: Iterable[dict[str, Any]]) -> Raw:
+    return Raw(b"".join(b"event: %b\ndata: %b\n\n" % (e["type"].encode(), orjson.dumps(e)) for e in events))

@@ -1,0 +1,62 @@
+"""POST /tokenize and /detokenize, vLLM's own, under every name that the gateway serves.
+
+The tokenizer and the chat template are the base's for all of them: an adapter that was trained with others is
+not taken. So the engine is asked under the base's name, and no adapter has to be loaded for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.api.incoming import Running, client_only, json_object
+from service.conversation import messages_of
+from service.dispatch import AUTO, model_of
+from service.errors import InvalidRequest
+from service.gateway import Gateway
+from service.options import check_tools
+from service.reserved import check_reserved
+
+router = APIRouter(dependencies=[Depends(client_only)])
+
+
+@router.post("/tokenize")
+async def tokenize(request: Request, gateway: Running) -> Response:
+    """The tokens of ``prompt``, or of ``messages`` under the chat template."""
+    body = await json_object(request)
+    if ("prompt" in body) == ("messages" in body):
+        raise InvalidRequest("give either prompt, one text, or messages", "prompt")
+    if "prompt" in body and not isinstance(body["prompt"], str):
+        raise InvalidRequest("prompt must be one text", "prompt")
+    if "messages" in body:
+        if body.get("model") == AUTO:
+            raise InvalidRequest(
+                "with 'auto' a route's prompt comes before the messages, and is not counted here: name an "
+                "adapter or the base",
+                "model",
+            )
+        body["messages"] = messages_of(body, gateway.settings.gateway.max_messages)
+        check_tools(body.get("tools"))
+    check_reserved(body)
+    return await _asked("/tokenize", body, gateway)
+
+
+@router.post("/detokenize")
+async def detokenize(request: Request, gateway: Running) -> Response:
+    """The text of ``tokens``."""
+    body = await json_object(request)
+    if not isinstance(body.get("tokens"), list):
+        raise InvalidRequest("tokens is required: a list of token ids", "tokens")
+    return await _asked("/detokenize", body, gateway)
+
+
+async def _asked(path: str, body: Mapping[str, Any], gateway: Gateway) -> Response:
+    base = gateway.settings.engine.model_name
+    if body.get("model") is not None and (model := model_of(body)) != AUTO:
+        gateway.dispatch.named(model)
+    answer = await gateway.engine.client().complete(path, {**body, "model": base})
+    return Response(answer, media_type="application/json")

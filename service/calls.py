@@ -1,0 +1,236 @@
+"""An engine whose tool calls can always be read, or are told as the model wrote them.
+
+vLLM reads calls out of the model's text. One that it can't read it gives as content where the answer is
+whole; where it is streamed, it drops the call, or sends half of it. So calls are held back here until they
+are whole, what the model wrote is looked at once more, and where it can't be read the model is asked again
+with ``tool_choice: required``, under which vLLM lets it write nothing but a call of the tools' form. If that
+gives none either, the text itself is the content. Answers without tools pass untouched.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import secrets
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from chains.answer import Call
+from chains.closing import closing
+from chains.errors import EngineAnswerError
+from chains.events import Engine
+from chains.sse import EventReader, json_object
+from service.errors import EngineRefused
+
+log = logging.getLogger("pointsman.calls")
+
+OPENING = "<tool_call>"
+_WRITTEN = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
+_DONE = b"data: [DONE]\n\n"
+_UNSAID = 2  # tokens at the end without any text that are too many: one is the end itself
+
+TextOf = Callable[[Sequence[int]], Awaitable[str]]
+
+
+@dataclass(slots=True)
+class _Choice:
+    """One choice of a stream, as far as it has come."""
+
+    tokens: list[int] = field(default_factory=list)
+    unsaid: int = 0  # tokens since the last text
+    calls: list[Call] = field(default_factory=list)
+
+    def take(self, delta: dict[str, Any], tokens: Sequence[int]) -> None:
+        """Take the calls out of ``delta`` and remember them."""
+        self.tokens += tokens
+        said = delta.get("content") or delta.get("reasoning") or delta.get("reasoning_content")
+        self.unsaid = 0 if said else self.unsaid + len(tokens)
+        for position, call in enumerate(delta.pop("tool_calls", None) or []):
+            index, function = call.get("index", position), call.get("function") or {}
+            while len(self.calls) <= index:
+                self.calls.append(Call())
+            known = self.calls[index]
+            known.id = known.id or call.get("id") or ""
+            known.name = known.name or function.get("name") or ""
+            known.arguments += function.get("arguments") or ""
+
+
+class ReadableCalls:
+    """``engine`` with calls that can be read; ``text_of`` is its tokenizer's."""
+
+    def __init__(self, engine: Engine, text_of: TextOf) -> None:
+        self._engine = engine
+        self._text_of = text_of
+
+    async def complete(self, body: Mapping[str, Any]) -> bytes:
+        """The whole answer as JSON."""
+        data = await self._engine.complete(body)
+        if not _may_call(body):
+            return data
+        answer = json_object(data)
+        broken = [choice for choice in answer.get("choices") or [] if _is_broken(choice)]
+        if not broken:
+            return data
+        again = await self._again(body, len(broken))
+        for choice, calls in zip(broken, again.calls, strict=False):
+            message = choice["message"]
+            before = (message.get("content") or "").partition(OPENING)[0]
+            message |= {"content": before or None, "tool_calls": calls}
+            choice["finish_reason"] = "tool_calls"
+        again.add_to(answer)
+        return orjson.dumps(answer)
+
+    async def stream(self, body: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
+        """The answer as server-sent events; each call comes whole, at the end of its choice."""
+        if not _may_call(body):
+            async with closing(self._engine.stream(body)) as source:
+                async for data in source:
+                    yield data
+            return
+        reader, choices, again = EventReader(), dict[int, _Choice](), _Again()
+        async with closing(self._engine.stream({**body, "return_token_ids": True})) as source:
+            async for data in source:
+                for chunk in reader.feed(data):
+                    for choice in chunk.get("choices") or []:
+                        tokens = choice.get("token_ids") or []
+                        state = choices.setdefault(choice["index"], _Choice())
+                        state.take(choice["delta"], tokens)
+                        if choice.get("finish_reason"):
+                            await self._end(choice, state, body, again)
+                    again.add_to(chunk)
+                    if _is_left(chunk, bool(body.get("return_token_ids"))):
+                        yield b"data: " + orjson.dumps(chunk) + b"\n\n"
+        reader.end()
+        yield _DONE
+
+    async def _end(
+        self, choice: dict[str, Any], state: _Choice, body: Mapping[str, Any], again: _Again
+    ) -> None:
+        """Give the calls of a choice that ends, those of a second try, or what the model wrote."""
+        if not state.calls and state.unsaid < _UNSAID:
+            return
+        written = await self._written(choice, state)
+        calls = _calls(written, state.calls)
+        if calls is None and choice["finish_reason"] != "length":
+            second = await self._again(body, 1)
+            again.prompt += second.prompt
+            again.completion += second.completion
+            calls = second.calls[0] if second.calls else None
+        if calls:
+            choice["delta"]["tool_calls"] = [{"index": at, **call} for at, call in enumerate(calls)]
+            choice["finish_reason"] = "tool_calls"
+        elif calls is None:
+            if not written:
+                raise EngineAnswerError("the model's tool call can't be read")
+            choice["delta"]["content"] = written[max(written.find(OPENING), 0) :]
+            choice["finish_reason"] = "length" if choice["finish_reason"] == "length" else "stop"
+
+    async def _written(self, choice: Mapping[str, Any], state: _Choice) -> str:
+        """All that the model wrote in a choice; nothing where the engine can't tell."""
+        ended = choice["finish_reason"] != "length" and not isinstance(choice.get("stop_reason"), str)
+        try:
+            return await self._text_of(state.tokens[:-1] if ended else state.tokens)
+        except EngineRefused as exc:
+            log.warning("the engine gives no text of tokens: %s", exc)
+            return ""
+
+    async def _again(self, body: Mapping[str, Any], count: int) -> _Again:
+        """The calls of ``count`` choices under ``required``; none where the engine can't do that."""
+        asked = {key: value for key, value in body.items() if key not in ("stream", "stream_options", "n")}
+        asked |= {"tool_choice": "required", "stream": False} | ({"n": count} if count > 1 else {})
+        try:
+            answer = json_object(await self._engine.complete(asked))
+        except EngineRefused as exc:
+            log.warning("a call that can't be read can't be asked for again: %s", exc)
+            return _Again()
+        usage = answer.get("usage") or {}
+        calls = [choice["message"].get("tool_calls") or [] for choice in answer.get("choices") or []]
+        calls = [found for found in calls if found and all(map(_is_readable, found))]
+        return _Again(calls, usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0)
+
+
+@dataclass(slots=True)
+class _Again:
+    """What a second try gave, and what it cost."""
+
+    calls: list[list[dict[str, Any]]] = field(default_factory=list)
+    prompt: int = 0
+    completion: int = 0
+
+    def add_to(self, answer: dict[str, Any]) -> None:
+        """Count the cost in."""
+        if (usage := answer.get("usage")) and self.prompt:
+            usage["prompt_tokens"] += self.prompt
+            usage["completion_tokens"] += self.completion
+            usage["total_tokens"] += self.prompt + self.completion
+
+
+def _may_call(body: Mapping[str, Any]) -> bool:
+    """Whether vLLM reads calls out of the text: under other choices it lets the model write only calls."""
+    return bool(body.get("tools")) and body.get("tool_choice") in (None, "auto")
+
+
+def _is_broken(choice: Mapping[str, Any]) -> bool:
+    message, cut = choice["message"], choice.get("finish_reason") == "length"
+    if calls := message.get("tool_calls"):
+        return not all(map(_is_readable, calls))
+    return not cut and OPENING in (message.get("content") or "")
+
+
+def _is_readable(call: Mapping[str, Any]) -> bool:
+    try:
+        return isinstance(json.loads(call["function"]["arguments"]), dict)
+    except ValueError:
+        return False
+
+
+def _calls(written: str, streamed: Sequence[Call]) -> list[dict[str, Any]] | None:
+    """The calls in what the model wrote, with the ids that the engine gave them; None: one can't be read.
+
+    ``streamed`` is what the engine made of them; it counts where they are marked in another way.
+    """
+    if OPENING not in written:
+        calls = [_told(call.id, call.name, call.arguments) for call in streamed]
+        return calls if all(map(_is_readable, calls)) else None
+    ids = [call.id for call in streamed]
+    calls = []
+    for index, text in enumerate(_WRITTEN.findall(written)):
+        try:
+            found = json.loads(text)
+            name, arguments = found["name"], found["arguments"]
+        except (ValueError, KeyError, TypeError):
+            return None
+        if not isinstance(name, str) or not isinstance(arguments, dict):
+            return None
+        dumped = json.dumps(arguments, ensure_ascii=False)
+        calls.append(_told(ids[index] if index < len(ids) else "", name, dumped))
+    return calls
+
+
+def _told(name: str, function: str, arguments: str) -> dict[str, Any]:
+    return {
+        "id": name or f"call_{secrets.token_hex(12)}",
+        "type": "function",
+        "function": {"name": function, "arguments": arguments},
+    }
+
+
+def _is_left(chunk: dict[str, Any], wants_tokens: bool) -> bool:
+    """Whether anything of ``chunk`` is to be sent, less what was asked for here only."""
+    choices = chunk.get("choices") or []
+    if not choices:
+        return True
+    if not wants_tokens:
+        chunk.pop("prompt_token_ids", None)
+        for choice in choices:
+            choice.pop("token_ids", None)
+    chunk["choices"] = [
+        choice
+        for choice in choices
+        if choice["delta"] or choice.get("finish_reason") or choice.get("logprobs") or wants_tokens
+    ]
+    return bool(chunk["choices"])

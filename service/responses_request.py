@@ -1,0 +1,212 @@
+"""What POST /v1/responses asks for, as the chat request that it is.
+
+Nothing is kept between requests, and tools are the client's to run: what needs the one or the other is
+refused by name, as is every field that has no meaning here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from service.conversation import Message, kind_of
+from service.errors import InvalidRequest
+
+_AS_IN_CHAT = ("model", "temperature", "top_p", "parallel_tool_calls", "user")
+_READ = ("input", "instructions", "stream", "max_output_tokens", "tools", "tool_choice", "text", "reasoning")
+_HARMLESS = (  # they change nothing of an answer
+    *("metadata", "service_tier", "stream_options"),
+    *("safety_identifier", "prompt_cache_key", "prompt_cache_retention"),
+)
+_NEUTRAL: Mapping[str, tuple[object, ...]] = {  # values that ask for nothing
+    "store": (False,),
+    "background": (False,),
+    "truncation": ("disabled",),
+    "include": ([],),
+    "top_logprobs": (0,),
+}
+_STATELESS = "nothing is kept between requests: give the whole conversation as input"
+_WHY = {
+    "previous_response_id": _STATELESS,
+    "conversation": _STATELESS,
+    "store": "nothing is stored: leave it out or give false",
+    "background": "answers are given at once or streamed",
+    "truncation": "a conversation is not shortened: give 'disabled'",
+}
+_TEXTS = ("input_text", "output_text", "text")
+_ROLES = ("user", "assistant", "system", "developer")
+
+
+def chat_of(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The chat request.
+
+    Raises:
+        InvalidRequest: names the first field that is wrong or not supported.
+    """
+    _check_fields(body)
+    chat: dict[str, Any] = {name: body[name] for name in _AS_IN_CHAT if body.get(name) is not None}
+    chat["messages"] = _messages(body)
+    if body.get("stream") is not None:
+        chat["stream"] = body["stream"]
+    if body.get("stream"):
+        chat["stream_options"] = {"include_usage": True}
+    if (most := body.get("max_output_tokens")) is not None:
+        if type(most) is not int or most < 1:
+            raise InvalidRequest(
+                "max_output_tokens must be a whole number of at least 1", "max_output_tokens"
+            )
+        chat["max_completion_tokens"] = most
+    if (tools := body.get("tools")) is not None:
+        chat["tools"] = _tools(tools)
+    if (choice := body.get("tool_choice")) is not None:
+        chat["tool_choice"] = _choice(choice)
+    if (form := _format(_object(body, "text"))) is not None:
+        chat["response_format"] = form
+    if (effort := _effort(_object(body, "reasoning"))) is not None:
+        chat["reasoning_effort"] = effort
+    return chat
+
+
+def _check_fields(body: Mapping[str, Any]) -> None:
+    known = (*_AS_IN_CHAT, *_READ, *_HARMLESS)
+    for name, value in body.items():
+        if name in known or value is None or value in _NEUTRAL.get(name, ()):
+            continue
+        raise InvalidRequest(f"{name[:80]} is not supported: {_WHY.get(name, 'leave it out')}", name[:80])
+
+
+def _messages(body: Mapping[str, Any]) -> list[Message]:
+    given, instructions = body.get("input"), body.get("instructions")
+    messages: list[Message] = []
+    if instructions is not None:
+        if not isinstance(instructions, str):
+            raise InvalidRequest(f"instructions must be text, found {kind_of(instructions)}", "instructions")
+        messages.append({"role": "system", "content": instructions})
+    if isinstance(given, str):
+        return [*messages, {"role": "user", "content": given}]
+    if not isinstance(given, list) or not given:
+        raise InvalidRequest("input is required: one text, or a list of items", "input")
+    for index, item in enumerate(given):
+        at = f"input[{index}]"
+        if not isinstance(item, dict):
+            raise InvalidRequest(f"{at} must be an object, found {kind_of(item)}", at)
+        _add(messages, item, at)
+    if not messages:
+        raise InvalidRequest("input must hold a message", "input")
+    return messages
+
+
+def _add(messages: list[Message], item: Mapping[str, Any], at: str) -> None:
+    """Add one item; what the assistant says and calls in a row is one message of a chat."""
+    kind = item.get("type", "message")
+    if kind == "message":
+        role = item.get("role")
+        if role not in _ROLES:
+            raise InvalidRequest(f"{at}.role must be one of {', '.join(_ROLES)}", f"{at}.role")
+        messages.append({"role": role, "content": _content(item.get("content"), f"{at}.content")})
+    elif kind == "function_call":
+        function = {name: _text(item, name, at) for name in ("name", "arguments")}
+        call = {"id": _text(item, "call_id", at), "type": "function", "function": function}
+        if not messages or messages[-1]["role"] != "assistant":
+            messages.append({"role": "assistant", "content": None})
+        messages[-1].setdefault("tool_calls", []).append(call)
+    elif kind == "function_call_output":
+        output = _content(item.get("output"), f"{at}.output")
+        messages.append({"role": "tool", "tool_call_id": _text(item, "call_id", at), "content": output})
+    elif kind != "reasoning":  # what was thought before is not read again
+        why = (
+            _STATELESS if kind == "item_reference" else "only messages, function calls and their outputs are"
+        )
+        raise InvalidRequest(f"{at}.type {str(kind)[:40]!r} is not supported: {why}", f"{at}.type")
+
+
+def _content(content: object, at: str) -> str | list[dict[str, str]]:
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        raise InvalidRequest(f"{at} must be text or a list of parts, found {kind_of(content)}", at)
+    parts = []
+    for index, part in enumerate(content):
+        place = f"{at}[{index}]"
+        kind = part.get("type") if isinstance(part, dict) else None
+        if kind not in (*_TEXTS, "refusal"):
+            raise InvalidRequest(
+                f"{place} must be text ({', '.join(_TEXTS)}); {str(kind)[:40]!r} is not supported", place
+            )
+        name = "refusal" if kind == "refusal" else "text"
+        parts.append({"type": "text", "text": _text(part, name, place)})
+    return parts
+
+
+def _tools(tools: object) -> list[dict[str, Any]]:
+    if not isinstance(tools, list):
+        raise InvalidRequest(f"tools must be a list of tools, found {kind_of(tools)}", "tools")
+    found = []
+    for index, tool in enumerate(tools):
+        at = f"tools[{index}]"
+        if not isinstance(tool, dict):
+            raise InvalidRequest(f"{at} must be an object, found {kind_of(tool)}", at)
+        if tool.get("type") != "function":
+            raise InvalidRequest(
+                f"{at}.type {str(tool.get('type'))[:40]!r} is not supported: no tools are built in, give "
+                "functions and run them yourself",
+                f"{at}.type",
+            )
+        _text(tool, "name", at)
+        names = ("name", "description", "parameters", "strict")
+        function = {name: tool[name] for name in names if tool.get(name) is not None}
+        found.append({"type": "function", "function": function})
+    return found
+
+
+def _choice(choice: object) -> object:
+    if choice in ("none", "auto", "required"):
+        return choice
+    if isinstance(choice, dict) and choice.get("type") == "function":
+        return {"type": "function", "function": {"name": _text(choice, "name", "tool_choice")}}
+    raise InvalidRequest(
+        "tool_choice must be 'none', 'auto', 'required' or {'type': 'function', 'name': …}", "tool_choice"
+    )
+
+
+def _format(text: Mapping[str, Any]) -> dict[str, Any] | None:
+    _only(text, "text", ("format", "verbosity"))
+    if text.get("verbosity") not in (None, "medium"):
+        raise InvalidRequest("text.verbosity is not supported: leave it out", "text.verbosity")
+    form = _object(text, "format", "text.format")
+    kind = form.get("type", "text")
+    if kind == "text":
+        return None
+    if kind == "json_object":
+        return {"type": "json_object"}
+    if kind == "json_schema":
+        _text(form, "name", "text.format")
+        return {"type": "json_schema", "json_schema": {k: v for k, v in form.items() if k != "type"}}
+    raise InvalidRequest(
+        "text.format.type must be 'text', 'json_object' or 'json_schema'", "text.format.type"
+    )
+
+
+def _effort(reasoning: Mapping[str, Any]) -> object:
+    _only(reasoning, "reasoning", ("effort",))
+    return reasoning.get("effort")
+
+
+def _only(given: Mapping[str, Any], at: str, names: Sequence[str]) -> None:
+    for name, value in given.items():
+        if name not in names and value is not None:
+            raise InvalidRequest(f"{at}.{name[:40]} is not supported: leave it out", f"{at}.{name[:40]}")
+
+
+def _object(given: Mapping[str, Any], name: str, at: str | None = None) -> Mapping[str, Any]:
+    value = given.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise InvalidRequest(f"{at or name} must be an object, found {kind_of(value)}", at or name)
+    return value or {}
+
+
+def _text(given: Mapping[str, Any], name: str, at: str) -> str:
+    value = given.get(name)
+    if not isinstance(value, str):
+        raise InvalidRequest(f"{at}.{name} must be text, found {kind_of(value)}", f"{at}.{name}")
+    return value

@@ -1,0 +1,99 @@
+"""The OpenAPI document: every path is in it, answers are of its form, and what it forbids is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi.routing import APIRoute
+from jsonschema import Draft202012Validator
+
+from service.api.description import described
+from service.app import PARTS
+from service.settings import GatewaySettings
+from tests.service import test_bad_input, test_embeddings, test_responses
+from tests.service.conftest import Running
+
+USER = {"role": "user", "content": "where is my parcel"}
+ASKED: list[tuple[str, dict[str, Any]]] = [
+    ("/v1/chat/completions", {"model": "auto", "messages": [USER]}),
+    ("/v1/chat/completions", {"model": "math", "messages": [USER], "n": 1, "stop": ["#"]}),
+    ("/v1/completions", {"model": "support", "prompt": "once"}),
+    ("/v1/completions", {"model": "auto", "prompt": "what is 12 plus 30"}),
+    ("/v1/responses", {"model": "auto", "input": "hi"}),
+    ("/v1/embeddings", {"model": "auto", "input": ["hi"], "encoding_format": "base64"}),
+    ("/tokenize", {"prompt": "hi"}),
+    ("/tokenize", {"model": "chat", "messages": [USER]}),
+    ("/detokenize", {"tokens": [104]}),
+    ("/v1/route", {"input": "where is my parcel"}),
+    ("/v1/load_lora_adapter", {"lora_name": "policy", "lora_path": "step-1"}),
+    ("/v1/unload_lora_adapter", {"lora_name": "policy"}),
+    ("/admin/adapters", {"alias": "support", "folder": "x"}),
+    ("/admin/adapters/check", {"folder": "x"}),
+]
+
+
+async def document(running: Running) -> dict[str, Any]:
+    answer = await running.http.get("/openapi.json")
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def schema_of(found: dict[str, Any], path: str, method: str, status: str | None) -> Draft202012Validator:
+    """The validator of a request (no status) or of an answer."""
+    operation = found["paths"][path][method]
+    place = operation["requestBody"] if status is None else operation["responses"][status]
+    schema = {**next(iter(place["content"].values())).get("schema", {}), "components": found["components"]}
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+def test_every_path_is_in_it_and_no_other() -> None:
+    found = described(GatewaySettings())
+    served = {
+        (route.path.replace(":path", ""), method.lower())
+        for part in PARTS
+        for route in part.routes
+        if isinstance(route, APIRoute)
+        for method in route.methods
+    }
+    assert {(path, method) for path, methods in found["paths"].items() for method in methods} == served
+
+
+async def test_requests_and_answers_are_of_its_form(running: Running) -> None:
+    found = await document(running)
+    for path, body in ASKED:
+        schema_of(found, path, "post", None).validate(body)
+        answer = await running.http.post(path, json=body, headers=running.admin)
+        assert answer.status_code == 200, answer.text
+        operation = found["paths"][path]["post"]
+        kind = answer.headers["content-type"].partition(";")[0]
+        assert kind in operation["responses"]["200"]["content"]
+        told = answer.json() if kind == "application/json" else answer.text
+        schema_of(found, path, "post", "200").validate(told)
+    for path in ("/v1/models", "/v1/models/auto", "/admin/adapters", "/health", "/ready", "/openapi.json"):
+        answer = await running.http.get(path, headers=running.admin)
+        shown = "/v1/models/{model}" if path == "/v1/models/auto" else path
+        schema_of(found, shown, "get", "200").validate(answer.json())
+
+
+async def test_what_it_forbids_is_refused_and_told_in_its_form(running: Running) -> None:
+    found = await document(running)
+    wrong = [("/v1/chat/completions", body) for body, _, _ in test_bad_input.REQUESTS]
+    wrong += [("/v1/embeddings", body) for body, _, _ in test_embeddings.REFUSED]
+    wrong += [
+        ("/v1/responses", {"model": "support", "input": "hi", **body}) for body, _ in test_responses.REFUSED
+    ]
+    wrong += [(path, {}) for path, _ in ASKED]
+    forbidden = 0
+    for path, body in wrong:
+        answer = await running.http.post(path, json=body, headers=running.admin)
+        assert 400 <= answer.status_code < 500, (path, body)
+        schema_of(found, path, "post", "4XX").validate(answer.json())
+        forbidden += not schema_of(found, path, "post", None).is_valid(body)
+    assert forbidden > 50
+
+
+def test_odd_conversations_are_allowed() -> None:
+    schema = schema_of(described(GatewaySettings()), "/v1/chat/completions", "post", None)
+    for messages in test_bad_input.FINE:
+        schema.validate({"model": "auto", "messages": messages})

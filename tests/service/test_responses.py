@@ -1,0 +1,255 @@
+"""The Responses API: the openai client unchanged, and what it can't have here refused by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+from openai import APIError, AsyncOpenAI
+from pydantic import BaseModel
+
+from service.responses_answer import ResponseAnswer
+from service.responses_request import chat_of
+from tests.service.conftest import Running
+from tests.service.test_bad_input import check_error
+
+TRACK = "where is my parcel"
+SUM = "what is 12 plus 30"
+THOUGHT = "<think>\n12 + 30 = 42\n</think>\n\nThe answer is 42."
+TOOL = {"type": "function", "name": "track", "parameters": {"type": "object"}, "strict": True}
+
+
+@pytest.fixture
+async def client(running: Running) -> AsyncGenerator[AsyncOpenAI, None]:
+    """The client, which refuses what is not of its models' form."""
+    async with AsyncOpenAI(
+        base_url=f"{running.url}/v1", api_key="none", max_retries=0, _strict_response_validation=True
+    ) as found:
+        yield found
+
+
+def told(response: Any) -> dict[str, Any]:
+    """What must be equal streamed and whole: all but ids and times."""
+    found: dict[str, Any] = response.model_dump(exclude={"id", "created_at", "output_parsed", "parsed"})
+    for item in found["output"]:
+        item.pop("id")
+        for part in item["content"]:
+            part.pop("parsed", None)  # the client's own
+    return found
+
+
+@pytest.mark.parametrize(("text", "answer"), [(TRACK, "On its way."), (SUM, THOUGHT)])
+async def test_streamed_and_whole_are_equal(
+    running: Running, client: AsyncOpenAI, text: str, answer: str
+) -> None:
+    running.vllm.answer = lambda _: answer
+    asked: Any = {"model": "auto", "input": text, "instructions": "Be brief.", "max_output_tokens": 90}
+    raw = await client.responses.with_raw_response.create(**asked)
+    whole = raw.parse()
+    assert raw.headers["x-pointsman-intent"] == ("track_parcel" if text == TRACK else "arithmetic")
+    sent = running.vllm.requests[-1]
+    assert sent["max_completion_tokens"] == 90
+    assert sent["messages"][0]["content"].endswith("of Northway\n\nBe brief.")
+    assert whole.output_text == ("On its way." if text == TRACK else "The answer is 42.")
+    kinds = [item.type for item in whole.output]
+    assert kinds == (["message"] if text == TRACK else ["reasoning", "message"])
+    assert (whole.status, whole.store, whole.model) == ("completed", False, sent["model"])
+    assert whole.usage is not None
+    assert whole.usage.total_tokens == 3 + len(answer.split(" "))
+    numbers, words = [], ""
+    async with client.responses.stream(**asked) as stream:
+        async for event in stream:
+            numbers.append(event.sequence_number)
+            if event.type == "response.output_text.delta":
+                words += event.delta
+        final = await stream.get_final_response()
+    assert words == whole.output_text
+    assert numbers == list(range(len(numbers)))
+    assert told(final) == told(whole)
+
+
+async def test_events_come_in_openais_order(running: Running, client: AsyncOpenAI) -> None:
+    running.vllm.answer = lambda _: THOUGHT
+    stream = await client.responses.create(model="auto", input=SUM, stream=True)
+    kinds = [event.type async for event in stream]
+    shown = [kind for at, kind in enumerate(kinds) if not at or kinds[at - 1] != kind]
+    part = ["output_item.added", "content_part.added", "{}.delta", "{}.done", "content_part.done"]
+    items = [
+        name.format(text)
+        for text in ("reasoning_text", "output_text")
+        for name in (*part, "output_item.done")
+    ]
+    assert shown == [f"response.{name}" for name in ("created", "in_progress", *items, "completed")]
+
+
+async def test_a_parsed_answer(running: Running, client: AsyncOpenAI) -> None:
+    class Parcel(BaseModel):
+        id: str
+
+    running.vllm.answer = lambda _: '{"id": "PX1"}'
+    answer = await client.responses.parse(model="chat", input=TRACK, text_format=Parcel)
+    assert answer.output_parsed == Parcel(id="PX1")
+    form = running.vllm.requests[-1]["response_format"]
+    assert form["type"] == "json_schema"
+    assert form["json_schema"]["name"] == "Parcel"
+    assert form["json_schema"]["schema"]["required"] == ["id"]
+
+
+def chunks(*deltas: dict[str, Any], reason: str) -> list[dict[str, Any]]:
+    return [
+        *({"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas),
+        {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]},
+        {"choices": [], "usage": {"prompt_tokens": 4, "completion_tokens": 6}},
+    ]
+
+
+def test_calls_are_items_of_their_own() -> None:
+    def call(index: int, **function: str) -> dict[str, Any]:
+        return {"tool_calls": [{"index": index, "id": f"call_{index}", "function": function}]}
+
+    answer = ResponseAnswer({"tools": [TOOL]}, {"temperature": 0.5})
+    pieces = [call(0, name="track", arguments='{"id":'), call(0, arguments='"A"}'), call(1, name="track")]
+    events = list(answer.begin())
+    for chunk in chunks({"content": "One moment."}, *pieces, reason="tool_calls"):
+        events += answer.take(chunk)
+    events += answer.end()
+    message, first, second = answer.last["output"]
+    assert message["content"][0]["text"] == "One moment."
+    assert (first["call_id"], first["arguments"], first["status"]) == ("call_0", '{"id":"A"}', "completed")
+    assert (second["call_id"], second["name"], second["arguments"]) == ("call_1", "track", "")
+    deltas = [event["delta"] for event in events if event["type"].endswith("arguments.delta")]
+    assert "".join(deltas) == '{"id":"A"}'
+    added = [event["item"] for event in events if event["type"] == "response.output_item.added"]
+    assert [item.get("arguments") for item in added] == [None, "", ""]
+    assert (answer.last["usage"]["total_tokens"], answer.last["temperature"]) == (10, 0.5)
+
+
+def test_an_answer_that_was_cut_is_incomplete() -> None:
+    answer = ResponseAnswer({}, {})
+    for chunk in chunks({"content": "One"}, reason="length"):
+        list(answer.take(chunk))
+    *_, last = answer.end()
+    assert last["type"] == "response.incomplete"
+    assert last["response"]["incomplete_details"] == {"reason": "max_output_tokens"}
+    assert last["response"]["output"][0]["status"] == "incomplete"
+
+
+def test_an_answer_without_words_is_an_empty_message() -> None:
+    answer = ResponseAnswer({}, {})
+    list(answer.end())
+    assert [item["content"][0]["text"] for item in answer.last["output"]] == [""]
+
+
+def test_a_conversation_with_calls_as_a_chat() -> None:
+    chat = chat_of(
+        {
+            "model": "auto",
+            "instructions": "Be brief.",
+            "input": [
+                {"role": "user", "content": [{"type": "input_text", "text": TRACK}]},
+                {"type": "reasoning", "id": "rs_1", "summary": []},
+                {
+                    "type": "message",
+                    "role": "assistant",
+                    "content": [{"type": "output_text", "text": "One moment.", "annotations": []}],
+                },
+                *(
+                    {"type": "function_call", "call_id": f"c{n}", "name": "track", "arguments": "{}"}
+                    for n in (0, 1)
+                ),
+                {"type": "function_call_output", "call_id": "c0", "output": "in Lyon"},
+                {
+                    "type": "function_call_output",
+                    "call_id": "c1",
+                    "output": [{"type": "input_text", "text": "lost"}],
+                },
+            ],
+            "tools": [TOOL],
+            "tool_choice": {"type": "function", "name": "track"},
+            "text": {"format": {"type": "json_object"}},
+            "reasoning": {"effort": "low"},
+            "stream": True,
+            "metadata": {"a": "b"},
+            "store": False,
+        }
+    )
+
+    def text(words: str) -> list[dict[str, str]]:
+        return [{"type": "text", "text": words}]
+
+    calls = [
+        {"id": f"c{n}", "type": "function", "function": {"name": "track", "arguments": "{}"}} for n in (0, 1)
+    ]
+    function = {name: TOOL[name] for name in ("name", "parameters", "strict")}
+    assert chat == {
+        "model": "auto",
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": text(TRACK)},
+            {"role": "assistant", "content": text("One moment."), "tool_calls": calls},
+            {"role": "tool", "tool_call_id": "c0", "content": "in Lyon"},
+            {"role": "tool", "tool_call_id": "c1", "content": text("lost")},
+        ],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "tools": [{"type": "function", "function": function}],
+        "tool_choice": {"type": "function", "function": {"name": "track"}},
+        "response_format": {"type": "json_object"},
+        "reasoning_effort": "low",
+    }
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"previous_response_id": "resp_1"}, "previous_response_id"),
+    ({"conversation": "conv_1"}, "conversation"),
+    ({"store": True}, "store"),
+    ({"background": True}, "background"),
+    ({"truncation": "auto"}, "truncation"),
+    ({"include": ["reasoning.encrypted_content"]}, "include"),
+    ({"prompt": {"id": "p"}}, "prompt"),
+    ({"max_tool_calls": 3}, "max_tool_calls"),
+    ({"priority": 1}, "priority"),
+    ({"input": None}, "input"),
+    ({"input": []}, "input"),
+    ({"input": ["x"]}, "input[0]"),
+    ({"input": [{"role": "robot", "content": "x"}]}, "input[0].role"),
+    ({"input": [{"role": "user", "content": 5}]}, "input[0].content"),
+    ({"input": [{"role": "user", "content": [{"type": "input_image"}]}]}, "input[0].content[0]"),
+    ({"input": [{"type": "item_reference", "id": "x"}]}, "input[0].type"),
+    ({"input": [{"type": "web_search_call", "id": "x"}]}, "input[0].type"),
+    ({"input": [{"type": "function_call", "name": "f", "arguments": "{}"}]}, "input[0].call_id"),
+    ({"instructions": ["x"]}, "instructions"),
+    ({"max_output_tokens": 0}, "max_output_tokens"),
+    ({"tools": {}}, "tools"),
+    ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
+    ({"tools": [{"type": "function"}]}, "tools[0].name"),
+    ({"tool_choice": {"type": "web_search"}}, "tool_choice"),
+    ({"text": "json"}, "text"),
+    ({"text": {"format": {"type": "xml"}}}, "text.format.type"),
+    ({"text": {"verbosity": "low"}}, "text.verbosity"),
+    ({"reasoning": {"summary": "auto"}}, "reasoning.summary"),
+    ({"stream": "yes"}, "stream"),
+    ({"model": None}, "model"),
+]
+
+
+async def test_what_is_not_supported_is_refused_by_name(running: Running) -> None:
+    for wrong, parameter in REFUSED:
+        body = {"model": "support", "input": "hi", **wrong}
+        error = check_error(await running.http.post("/v1/responses", json=body), 400)
+        assert error["param"] == parameter, wrong
+    assert running.vllm.requests == []
+
+
+async def test_an_engine_that_fails_is_an_error(running: Running, client: AsyncOpenAI) -> None:
+    running.vllm.break_after = 3
+    with pytest.raises(APIError, match="engine"):
+        async for _ in await client.responses.create(model="support", input="one two three", stream=True):
+            pass
+    running.vllm.error_event, running.vllm.break_after = (400, "too long"), None
+    body = {"model": "support", "input": "hi", "stream": True}
+    refused = await running.http.post("/v1/responses", json=body)
+    assert json.loads(refused.content)["error"]["message"] == "too long"
+    assert refused.status_code == 400

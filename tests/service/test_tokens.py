@@ -1,0 +1,62 @@
+"""Tokens of a text and back, as vLLM counts them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.service.conftest import Running
+from tests.service.test_bad_input import check_error
+
+BASE = "pointsman-demo"
+USER = {"role": "user", "content": "hi"}
+
+
+@pytest.mark.parametrize("model", [None, "auto", BASE, "support", "support@000000000000"])
+async def test_every_name_has_the_bases_tokens(running: Running, model: str | None) -> None:
+    named = {} if model is None else {"model": model}
+    there = await running.http.post(
+        "/tokenize", json={**named, "prompt": "parcel", "add_special_tokens": False}
+    )
+    assert there.json()["count"] == 6
+    assert running.vllm.requests[-1] == {"model": BASE, "prompt": "parcel", "add_special_tokens": False}
+    back = await running.http.post("/detokenize", json={**named, "tokens": there.json()["tokens"]})
+    assert back.json() == {"prompt": "parcel"}
+    assert running.desk.held == 0
+
+
+async def test_messages_of_a_named_model(running: Running) -> None:
+    body = {"model": "support", "messages": [USER], "add_generation_prompt": False}
+    assert (await running.http.post("/tokenize", json=body)).json()["tokens"] == [104, 105]
+    assert running.vllm.requests[-1] == {**body, "model": BASE}
+
+
+REFUSED: list[tuple[str, dict[str, Any], int, str]] = [
+    ("/tokenize", {"model": BASE}, 400, "prompt"),
+    ("/tokenize", {"model": BASE, "prompt": "x", "messages": [USER]}, 400, "prompt"),
+    ("/tokenize", {"model": BASE, "prompt": ["x"]}, 400, "prompt"),
+    ("/tokenize", {"model": "auto", "messages": [USER]}, 400, "model"),
+    ("/tokenize", {"model": BASE, "messages": [5]}, 400, "messages[0]"),
+    ("/tokenize", {"model": BASE, "messages": [USER], "tools": [{}]}, 400, "tools[0].function"),
+    ("/tokenize", {"model": BASE, "messages": [USER], "chat_template": "x"}, 400, "chat_template"),
+    ("/tokenize", {"model": BASE, "prompt": "x", "media_io_kwargs": {}}, 400, "media_io_kwargs"),
+    ("/tokenize", {"model": "nothing", "prompt": "x"}, 404, "model"),
+    ("/detokenize", {"model": BASE}, 400, "tokens"),
+    ("/detokenize", {"model": BASE, "tokens": "x"}, 400, "tokens"),
+    ("/detokenize", {"model": "nothing", "tokens": [1]}, 404, "model"),
+    ("/detokenize", {"model": 5, "tokens": [1]}, 400, "model"),
+]
+
+
+async def test_what_has_no_tokens_is_refused_by_name(running: Running) -> None:
+    for path, body, status, parameter in REFUSED:
+        error = check_error(await running.http.post(path, json=body), status)
+        assert error["param"] == parameter, body
+    assert running.vllm.requests == []
+
+
+async def test_the_engines_refusal_is_told(running: Running) -> None:
+    running.vllm.refuse = (400, "tokens must be whole numbers (parameter=tokens)")
+    error = check_error(await running.http.post("/detokenize", json={"tokens": ["x"]}), 400)
+    assert (error["message"], error["param"]) == ("tokens must be whole numbers", "tokens")
