@@ -112,7 +112,7 @@ def _shorter(plan: Plan, rows: int | None) -> Plan:
             name: held.model_copy(update={"rows": min(rows, held.rows)})
             for name, held in getattr(plan, kind).items()
         }
-        for kind in ("loss", "general", "tools", "preferences")
+        for kind in ("loss", "general", "tools", "preferences", "answers")
     }
     if plan.lm_eval:
         limit = min(rows, plan.lm_eval.limit or rows)
