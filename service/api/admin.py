@@ -34,6 +34,16 @@ class Promotion(Document):
 
     version: str
     weight: Annotated[int, Field(ge=0, le=100)] = 100
+    by: Annotated[str, Field(max_length=200)] = "admin"
+
+
+class Judgement(Document):
+    """Body of a verdict; ``report`` says in ``reasons`` why a version is refused."""
+
+    version: str
+    passed: bool
+    report: dict[str, Any]
+    by: Annotated[str, Field(max_length=200)] = "admin"
 
 
 class Retirement(Document):
@@ -66,7 +76,23 @@ async def register(request: Request, gateway: Running) -> Response:
 async def promote(alias: str, request: Request, gateway: Running) -> Response:
     """Load, probe, and give it requests."""
     asked = await document(request, Promotion)
-    return _json(await gateway.adapters.promote(alias, asked.version, asked.weight, by="admin"))
+    return _json(await gateway.adapters.promote(alias, asked.version, asked.weight, by=asked.by))
+
+
+@router.post("/adapters/{alias}/verdict")
+async def judge(alias: str, request: Request, gateway: Running) -> Response:
+    """Keep what a gate said of a version; a refused one can't be promoted."""
+    asked = await document(request, Judgement)
+    judged = gateway.adapters.judge(
+        alias, asked.version, passed=asked.passed, report=asked.report, by=asked.by
+    )
+    return _json(await judged)
+
+
+@router.get("/adapters/{alias}/{version}")
+async def show(alias: str, version: str, gateway: Running) -> Response:
+    """Where a version comes from: manifest, verdict, promotions."""
+    return _json(await gateway.adapters.show(alias, version))
 
 
 @router.post("/adapters/{alias}/rollback")

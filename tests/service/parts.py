@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -180,3 +180,12 @@ class Desk:
 
     async def retire(self, alias: str, version: str) -> Version:
         return replace(self.versions[alias], state="retired")
+
+    async def judge(
+        self, alias: str, version: str, *, passed: bool, report: Mapping[str, Any], by: str = ""
+    ) -> Version:
+        self.versions[alias] = replace(self.versions[alias], state="loaded" if passed else "rejected")
+        return self.versions[alias]
+
+    async def show(self, alias: str, version: str) -> Any:
+        return {"version": self.versions[alias], "manifest": None, "verdict": None, "promotions": []}
