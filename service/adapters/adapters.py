@@ -148,6 +148,17 @@ class Adapters:
         """
         return self._versions.info(await self._owned(self._lifecycle.retire(alias, version)))
 
+    async def load(self, alias: str, version: str) -> VersionInfo:
+        """Load a version and probe it; it answers who names it, and gets no requests of its alias.
+
+        Raises:
+            AdapterNotFound
+            AdapterConflict: it is retired.
+            AdapterRejected: the engine refuses it, or it has no effect.
+            EngineUnavailable: it can't be loaded now.
+        """
+        return self._versions.info(await self._owned(self._lifecycle.load(alias, version)))
+
     async def judge(
         self, alias: str, version: str, *, passed: bool, report: Mapping[str, Any], by: str = ""
     ) -> VersionInfo:

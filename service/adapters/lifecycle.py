@@ -86,6 +86,16 @@ class Lifecycle:
             await self._switch(alias, before, after, lambda: self._registry.undo(alias, before, after))
             return self._versions.get(alias, after.primary)
 
+    async def load(self, alias: str, version: str) -> Entry:
+        """Load and prove a version, and give it no requests."""
+        async with self._locks[alias]:
+            entry = self._versions.get(alias, version)
+            if entry.record.retired:
+                raise AdapterConflict(f"{entry.name} is retired; register it again first")
+            with self._leases.hold(entry):
+                await self._slots.load(entry)
+            return entry
+
     async def judge(
         self, alias: str, version: str, *, passed: bool, report: Mapping[str, Any], by: str
     ) -> Entry:

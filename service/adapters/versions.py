@@ -33,6 +33,7 @@ class VersionInfo(BaseModel):
     name: str  # alias@version, vLLM's name for it
     state: State
     weight: int  # percent of the alias's conversations
+    canary: bool  # live beside the version that it may replace
     leases: int  # requests that use it now
     rank: int
     base: str  # the base's name for clients
@@ -211,6 +212,7 @@ class Versions:
             name=record.name,
             state=self._state(entry),
             weight=live.weight_of(record.version) if live is not None else 0,
+            canary=live is not None and live.canary == record.version,
             leases=entry.leases,
             rank=record.rank,
             base=self._base_name,

@@ -46,8 +46,8 @@ class Judgement(Document):
     by: Annotated[str, Field(max_length=200)] = "admin"
 
 
-class Retirement(Document):
-    """Body of a retirement."""
+class Named(Document):
+    """Body of what is done with one version."""
 
     version: str
 
@@ -79,6 +79,13 @@ async def promote(alias: str, request: Request, gateway: Running) -> Response:
     return _json(await gateway.adapters.promote(alias, asked.version, asked.weight, by=asked.by))
 
 
+@router.post("/adapters/{alias}/load")
+async def load(alias: str, request: Request, gateway: Running) -> Response:
+    """Load and probe, and give it no requests."""
+    asked = await document(request, Named)
+    return _json(await gateway.adapters.load(alias, asked.version))
+
+
 @router.post("/adapters/{alias}/verdict")
 async def judge(alias: str, request: Request, gateway: Running) -> Response:
     """Keep what a gate said of a version; a refused one can't be promoted."""
@@ -104,7 +111,7 @@ async def rollback(alias: str, gateway: Running) -> Response:
 @router.post("/adapters/{alias}/retire")
 async def retire(alias: str, request: Request, gateway: Running) -> Response:
     """Take a version out of service once nobody uses it."""
-    asked = await document(request, Retirement)
+    asked = await document(request, Named)
     return _json(await gateway.adapters.retire(alias, asked.version))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.errors import AdapterConflict, AdapterNotFound
+from service.errors import AdapterConflict, AdapterNotFound, AdapterRejected
 from tests.service.adapters.conftest import World, build
 from tests.service.conftest import Running
 
@@ -69,12 +69,31 @@ async def test_a_version_shows_its_manifest_its_verdict_and_its_promotions(world
     assert [one.after.weight for one in gone.promotions] == [10]
 
 
+async def test_a_version_is_loaded_and_proved_without_requests(world: World) -> None:
+    live, new = await world.register("support", 1), await world.register("support", 2)
+    await world.adapters.promote("support", live)
+    info = await world.adapters.load("support", new)
+    assert (info.state, info.weight, info.canary, info.leases) == ("loaded", 0, False, 0)
+    assert await world.answered_by("support") == live
+    await world.adapters.promote("support", new, 0)
+    assert {one.version: one.canary for one in await world.adapters.list()} == {live: False, new: True}
+    dead = await world.register("dead", 3)
+    world.engine.without_effect.add("dead")
+    with pytest.raises(AdapterRejected, match="no effect"):
+        await world.adapters.load("dead", dead)
+    await world.adapters.retire("dead", dead)
+    with pytest.raises(AdapterConflict, match="is retired"):
+        await world.adapters.load("dead", dead)
+
+
 async def test_the_admin_judges_and_looks(running: Running) -> None:
     version = running.desk.versions["math"].version
     body = {"version": version, "passed": False, "report": REPORT}
     path = "/admin/adapters/math"
     judged = await running.http.post(f"{path}/verdict", json=body, headers=running.admin)
     assert judged.json()["state"] == "rejected"
+    loaded = await running.http.post(f"{path}/load", json={"version": version}, headers=running.admin)
+    assert loaded.status_code == 200
     shown = await running.http.get(f"{path}/{version}", headers=running.admin)
     assert shown.json()["version"]["version"] == version
     assert (await running.http.get(f"{path}/{version}")).status_code == 401
