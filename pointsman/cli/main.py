@@ -11,7 +11,20 @@ from typing import Annotated
 
 import typer
 
-from pointsman.cli import adapters, check, convert, data, evaluate, route, router, serve, train
+from pointsman.cli import (
+    adapters,
+    check,
+    convert,
+    data,
+    evaluate,
+    provenance,
+    release,
+    releases,
+    route,
+    router,
+    serve,
+    train,
+)
 from pointsman.cli.terminal import err
 
 HELP = """
@@ -22,6 +35,7 @@ One base model, many jobs: train LoRA adapters, prove them, route to them and ho
 - `pointsman serve` serves the demo on 127.0.0.1:8000
 - `pointsman route "Where is my parcel?"` explains which track a request takes
 - `pointsman train deploy/demo/recipes/support.yaml` trains an adapter
+- `pointsman release deploy/demo/releases/support-60-days.yaml` trains, judges and promotes one
 - `pointsman adapters list` shows the versions that are live, loaded and registered
 - `pointsman eval demo` scores held-out requests through the running gateway
 """
@@ -40,7 +54,11 @@ app.command("check")(check.check)
 app.command("route")(route.route)
 app.command("train")(train.train)
 app.command("convert")(convert.convert)
+app.command("release")(release.release)
+app.command("releases")(releases.releases)
 app.add_typer(data.app, name="data")
+adapters.app.command("show")(provenance.show)
+adapters.app.command("diff")(provenance.diff)
 app.add_typer(adapters.app, name="adapters")
 app.add_typer(router.app, name="router")
 app.add_typer(evaluate.app, name="eval")

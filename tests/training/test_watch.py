@@ -14,11 +14,14 @@ pointsman_requests_total{intent="b",chain="cot",adapter="s@1",status="429"} 3.0
 pointsman_requests_total{intent="a",chain="direct",adapter="s@2",status="200"} 7.0
 # TYPE pointsman_broken_answers counter
 pointsman_broken_answers_total{adapter="s@1"} 4.0
+# TYPE pointsman_request_seconds histogram
+pointsman_request_seconds_sum{chain="direct",adapter="s@1"} 8.0
+pointsman_request_seconds_sum{chain="cot",adapter="s@1"} 1.0
 """
 
 
 def test_failures_are_the_servers_own_and_answers_that_broke_off() -> None:
-    assert counts(TEXT) == {"s@1": Count(45, 6), "s@2": Count(7, 0)}
+    assert counts(TEXT) == {"s@1": Count(45, 6, 9.0), "s@2": Count(7, 0)}
 
 
 def test_intervals_are_those_of_the_papers() -> None:

@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 _Z = 1.959964  # of 95 %
 _REQUESTS, _BROKEN = "pointsman_requests_total", "pointsman_broken_answers_total"
+_SECONDS = "pointsman_request_seconds_sum"
 Ends = tuple[float, float]
 
 
@@ -19,18 +20,22 @@ class Count:
 
     requests: int = 0
     failed: int = 0
+    seconds: float = 0.0  # that they took together
 
     def since(self, before: Count) -> Count:
         """What came after ``before``; all, where the gateway has counted anew since."""
         if self.requests < before.requests or self.failed < before.failed:
             return self
-        return Count(self.requests - before.requests, self.failed - before.failed)
+        return Count(
+            self.requests - before.requests, self.failed - before.failed, self.seconds - before.seconds
+        )
 
 
 def counts(exposition: str) -> Mapping[str, Count]:
     """The gateway's ``/metrics`` by adapter version; 5xx and answers that broke off have failed."""
     requests: dict[str, int] = {}
     failed: dict[str, int] = {}
+    seconds: dict[str, float] = {}
     for family in text_string_to_metric_families(exposition):
         for sample in family.samples:
             name, number = sample.labels.get("adapter", "-"), int(sample.value)
@@ -40,7 +45,11 @@ def counts(exposition: str) -> Mapping[str, Count]:
                     failed[name] = failed.get(name, 0) + number
             elif sample.name == _BROKEN:
                 failed[name] = failed.get(name, 0) + number
-    return {name: Count(number, failed.get(name, 0)) for name, number in requests.items()}
+            elif sample.name == _SECONDS:
+                seconds[name] = seconds.get(name, 0.0) + sample.value
+    return {
+        name: Count(number, failed.get(name, 0), seconds.get(name, 0.0)) for name, number in requests.items()
+    }
 
 
 def tripped(canary: Count, live: Count, allowed: float) -> str:
