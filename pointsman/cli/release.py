@@ -200,7 +200,7 @@ def _evaluated(
 
 def _tell(asked: ReleaseRecipe, ended: Journal) -> None:
     """The verdict row by row, and how it ended; the command's status says so too."""
-    for row in ended.steps.get("gate", {}).get("rows", []):
+    for row in ended.steps.get("gate", {}).get("rows", []) if ended.state != "undone" else ():
         say(f"{row['outcome']:<9}  {row['metric']}, {row['bound']}: {_numbers(row)}{row['why']}")
     name = f"{asked.alias}@{ended.steps['train']['version']}" if "train" in ended.steps else asked.alias
     say(f"{name}: {ended.state}")

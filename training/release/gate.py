@@ -129,7 +129,10 @@ def _judged(row: Criterion, candidate: Mapping[str, Measure], live: Mapping[str,
         why = f"{len(measure.rows)} rows are too few to say anything"
         return Judged(row.metric, str(row), value, was, None, None, "undecided", why)
     outcome, why = _outcome(found, bound, shift, higher=row.higher_is_better)
-    return Judged(row.metric, str(row), value, was, found.low + shift, found.high + shift, outcome, why)
+    low, high = found.low + shift, found.high + shift
+    if share:
+        low, high = max(low, 0.0), min(high, 1.0)
+    return Judged(row.metric, str(row), value, was, low, high, outcome, why)
 
 
 def _outcome(found: Interval, bound: float, shift: float, *, higher: bool) -> tuple[Outcome, str]:
