@@ -20,6 +20,7 @@
     ├── TrackerError     a tracker of metrics can't begin
     ├── Undistributable  the run can't be shared by so many processes
     ├── RunConflict      the run folder holds another run, or one that is still running
+    ├── TrainingFailed   a release's training, in a process of its own, has ended with an error
     ├── ReleaseConflict  the release is another's, has ended, or what is live changed under it
     └── CandidateRefused the gateway does not take the candidate: every check that it failed
 
@@ -111,6 +112,10 @@ class Undistributable(TrainingError):
 
 class RunConflict(TrainingError):
     """The run folder can't be used for this recipe, or not now."""
+
+
+class TrainingFailed(TrainingError):
+    """The training of a release has failed."""
 
 
 class ReleaseConflict(TrainingError):

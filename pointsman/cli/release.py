@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import getpass
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,7 +26,7 @@ from pointsman.cli.options import (
     UrlOption,
 )
 from pointsman.cli.terminal import INTERRUPTED, Progress, err, reported, say
-from pointsman.cli.train import RunsOption, line
+from pointsman.cli.train import RunsOption
 
 if TYPE_CHECKING:
     from pointsman.cli.desk import Desk
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 REJECTED = 3  # the gate, the checks or the probe refused the candidate
 ROLLED_BACK = 4  # the canary failed
 PAUSE = 1.0  # seconds between two looks at a canary
+NICENESS = 10  # of training: what serves on the same machine goes first
 
 
 def release(
@@ -61,7 +64,6 @@ def release(
     - `pointsman release deploy/demo/releases/support-60-days.yaml`
     - `pointsman release deploy/demo/releases/support-60-days.yaml --undo`
     """
-    err().print("loading the training libraries", style="dim")
     from pointsman import document
     from pointsman.artefact import ArtefactError
     from pointsman.cli.desk import Desk
@@ -71,7 +73,6 @@ def release(
     from training.release.journal import opened
     from training.release.recipe import ReleaseRecipe
     from training.release.release import Release
-    from training.run import train
 
     served = Served(url, api_key, config, concurrency)
     errors = (DocumentError, TrainingError, ArtefactError, GatewayError, OSError)
@@ -82,7 +83,7 @@ def release(
 
                 def trained(path: Path) -> Path:
                     report.stop()  # training draws its own bar
-                    return train(path, runs=runs, report=line)
+                    return _trained(path, runs)
 
                 step = Release(
                     asked,
@@ -149,6 +150,24 @@ class Admin:
     def metrics(self) -> str:
         """The counters."""
         return self.desk.metrics()
+
+
+def _trained(recipe: Path, runs: Path) -> Path:
+    """Train in a process of its own, whose gigabytes go with it, and behind whatever serves here.
+
+    Raises:
+        TrainingFailed: it has said why on stderr.
+    """
+    from training.errors import TrainingFailed
+
+    words = ("nice", "-n", NICENESS, sys.executable, "-m", "pointsman.cli", "train", recipe, "--runs", runs)
+    done = subprocess.run([*map(str, words)], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise TrainingFailed(
+            f"{recipe}: training ended with status {done.returncode}, and has said why above; the same "
+            "command goes on from its last checkpoint"
+        )
+    return Path(done.stdout.splitlines()[-1])
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,29 @@ def test_a_gateway_that_is_away_leaves_the_release_to_go_on(
     assert "nothing answers at http://127.0.0.1:9" in ended.stderr
     kept = json.loads((tmp_path / "runs" / "r" / "release.json").read_text("utf-8"))
     assert (kept["state"], list(kept["steps"])) == ("running", ["train"])
+
+
+def test_training_is_a_process_of_its_own_and_its_failure_is_told(
+    run: Run, config: Path, written: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = yaml.safe_load(written[0].read_text("utf-8"))
+    artefact = Path(recipe.pop("artefact"))
+    written[0].write_text(yaml.safe_dump({**recipe, "train": "desk.yaml"}), encoding="utf-8")
+    ended = [subprocess.CompletedProcess([], 1, ""), subprocess.CompletedProcess([], 0, f"a\n{artefact}\n")]
+    asked: list[list[str]] = []
+
+    def process(words: list[str], **_: Any) -> Any:
+        asked.append(words)
+        return ended.pop(0)
+
+    monkeypatch.setattr(subprocess, "run", process)
+    runs = tmp_path / "runs"
+    words = ("release", written[0], "--url", "http://127.0.0.1:9", "--config", config, "--runs", runs)
+    assert "desk.yaml: training ended with status 1" in run(*words).stderr
+    assert "nothing answers" in run(*words).stderr  # it is trained, and to be registered
+    kept = json.loads((runs / "r" / "release.json").read_text("utf-8"))
+    assert kept["steps"]["train"]["version"] == version_of(artefact)
+    assert asked[0][-6:] == ["-m", "pointsman.cli", "train", "desk.yaml", "--runs", str(runs)]
 
 
 def test_releases_show_live_and_canary_with_what_was_counted() -> None:
