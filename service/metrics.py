@@ -31,6 +31,12 @@ class Metrics:
             ("intent", "chain", "adapter", "status"),
             registry=self.registry,
         )
+        self._broken = Counter(
+            "pointsman_broken_answers",
+            "Answers that began well and ended with an error, so that their status does not show it.",
+            ("adapter",),
+            registry=self.registry,
+        )
         self._first_token = Histogram(
             "pointsman_time_to_first_token_seconds",
             "From the request's arrival to the first byte of a streamed answer.",
@@ -100,6 +106,8 @@ class Metrics:
         chain, adapter = record.chain or "-", record.adapter or "-"
         self._requests.labels(record.intent or "-", chain, adapter, str(record.status)).inc()
         self._duration.labels(chain, adapter).observe(record.seconds)
+        if record.error not in (None, "client_gone") and record.status < 400:
+            self._broken.labels(adapter).inc()
         if record.streamed and record.first_byte is not None:
             self._first_token.labels(chain, adapter).observe(record.first_byte)
         for kind, tokens in (("prompt", record.prompt_tokens), ("completion", record.completion_tokens)):

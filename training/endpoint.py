@@ -7,12 +7,14 @@ what may pass (a busy server, a connection that broke) is tried again; knows not
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
 
 import httpx
 
+from training import streamed
 from training.errors import EndpointError, ModelUnknown, RequestRefused, TrainingError
 
 T = TypeVar("T")
@@ -28,6 +30,13 @@ class Logprobs(NamedTuple):
 
     values: list[float]  # nats
     greedy: list[bool]  # True: no other token was likelier
+
+
+class Answer(NamedTuple):
+    """One answer to a chat."""
+
+    choice: dict[str, Any]  # the first
+    seconds: float  # from the first attempt to the last byte
 
 
 class Endpoint:
@@ -96,11 +105,20 @@ class Endpoint:
         Raises:
             EndpointError, RequestRefused
         """
-        answer = await self._post("/v1/chat/completions", body)
-        choice = _first(answer)
-        if not isinstance(choice.get("message"), dict):
-            raise EndpointError(f"{self.url}/v1/chat/completions answered without a message")
-        return choice
+        return (await self.answer(body)).choice
+
+    async def answer(self, body: Mapping[str, Any], *, stream: bool = False) -> Answer:
+        """As :meth:`chat`, and how long it took; a stream is put together to the same form.
+
+        Raises:
+            EndpointError, RequestRefused
+        """
+        path = "/v1/chat/completions"
+        response, seconds = await self._asked(path, {**body, "stream": True} if stream else body)
+        found = streamed.choice(response.text) if stream else _first(self._json(path, response))
+        if not isinstance(found.get("message"), dict):
+            raise EndpointError(f"{self.url}{path} answered without a message")
+        return Answer(found, seconds)
 
     async def logprobs(self, ids: Sequence[int]) -> Logprobs:
         """How likely each of the tokens ``ids`` (T) is, given those before it.
@@ -144,14 +162,23 @@ class Endpoint:
         return str(_first(await self._post("/v1/completions", {"prompt": list(ids), **sampling})).get("text"))
 
     async def _post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        return self._json(path, (await self._asked(path, body))[0])
+
+    async def _asked(self, path: str, body: Mapping[str, Any]) -> tuple[httpx.Response, float]:
+        """The response, and the seconds since it had a place."""
         async with self._places:
+            began = time.perf_counter()
             response = await self._tried("POST", path, {**body, "model": self.model})
+            seconds = time.perf_counter() - began
         if response.is_error:
             raise RequestRefused(
                 response.status_code, f"{self.url}{path}: {response.status_code} {_message(response)}"
             )
         if version := response.headers.get("x-pointsman-adapter"):
             self.answered_by.add(version)
+        return response, seconds
+
+    def _json(self, path: str, response: httpx.Response) -> dict[str, Any]:
         try:
             answer = response.json()
         except ValueError:

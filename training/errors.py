@@ -19,7 +19,10 @@
     ├── PackageMissing   an optional package is asked for and not installed
     ├── TrackerError     a tracker of metrics can't begin
     ├── Undistributable  the run can't be shared by so many processes
-    └── RunConflict      the run folder holds another run, or one that is still running
+    ├── RunConflict      the run folder holds another run, or one that is still running
+    ├── TrainingFailed   a release's training, in a process of its own, has ended with an error
+    ├── ReleaseConflict  the release is another's, has ended, or what is live changed under it
+    └── CandidateRefused the gateway does not take the candidate: every check that it failed
 
 A recipe that can't be read is a :class:`pointsman.document.DocumentError`.
 """
@@ -109,6 +112,25 @@ class Undistributable(TrainingError):
 
 class RunConflict(TrainingError):
     """The run folder can't be used for this recipe, or not now."""
+
+
+class TrainingFailed(TrainingError):
+    """The training of a release has failed."""
+
+
+class ReleaseConflict(TrainingError):
+    """A release that can't go on as it is."""
+
+
+class CandidateRefused(TrainingError):
+    """An artefact that the gateway's checks or its probe refuse; ``problems`` has a sentence for each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__(problems)  # the argument, not the text, as of BadRows
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "; ".join(self.problems)
 
 
 @dataclass(frozen=True, slots=True)

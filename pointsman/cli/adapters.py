@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pointsman.cli.options import DEFAULT_URL, DEMO_CONFIG, ConfigOption, JsonOption, UrlOption
+from pointsman.cli.options import DEFAULT_URL, DEMO_CONFIG, ConfigOption, JsonOption, KeyFileOption, UrlOption
 from pointsman.cli.terminal import REFUSED, Progress, fail, out, reported, say
 
 if TYPE_CHECKING:
@@ -30,15 +30,6 @@ Check, register, promote and take back adapter versions; nothing restarts and no
     rich_markup_mode="markdown",
 )
 
-KeyFileOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--admin-key-file",
-        metavar="FILE",
-        show_default=False,
-        help="Where the admin key is; else POINTSMAN_ADMIN_KEY, else the state folder of --config.",
-    ),
-]
 AliasArgument = Annotated[str, typer.Argument(metavar="ALIAS", help="The name that clients and routes use.")]
 FolderArgument = Annotated[
     Path, typer.Argument(metavar="FOLDER", help="An artefact, as `pointsman train` writes it.")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pointsman.artefact import version_of
-from pointsman.cli.gateway import GatewayError, Refused, admin_key, call
+from pointsman.cli.gateway import GatewayError, Refused, admin_key, call, text
 from service.settings import Settings
 
 
@@ -41,9 +41,30 @@ class Desk:
         """Enter ``folder`` in the registry."""
         return self._version("", {"alias": alias, "folder": folder})
 
-    def promote(self, alias: str, version: str, weight: int) -> dict[str, Any]:
-        """Load, probe and give it requests."""
-        return self._version(f"/{alias}/promote", {"version": version, "weight": weight})
+    def promote(self, alias: str, version: str, weight: int, by: str | None = None) -> dict[str, Any]:
+        """Load, probe and give it requests; ``by`` says who did."""
+        body = {"version": version, "weight": weight} | ({"by": by} if by else {})
+        return self._version(f"/{alias}/promote", body)
+
+    def load(self, alias: str, version: str) -> dict[str, Any]:
+        """Load and probe, without requests."""
+        return self._version(f"/{alias}/load", {"version": version})
+
+    def judge(
+        self, alias: str, version: str, *, passed: bool, report: Mapping[str, Any], by: str
+    ) -> dict[str, Any]:
+        """Keep what a gate said."""
+        body = {"version": version, "passed": passed, "report": report, "by": by}
+        return self._version(f"/{alias}/verdict", body)
+
+    def show(self, alias: str, version: str) -> dict[str, Any]:
+        """Manifest, verdict and promotions."""
+        found: dict[str, Any] = self._ask("GET", f"/{alias}/{version}")
+        return found
+
+    def metrics(self) -> str:
+        """The gateway's counters, in Prometheus's form."""
+        return text(self.url, "/metrics")
 
     def rollback(self, alias: str) -> dict[str, Any]:
         """Go back to what was live before."""
@@ -113,9 +134,10 @@ def _told_of(folder: Path, name: str) -> Iterator[None]:
     try:
         yield
     except Refused as exc:
-        raise Refused(exc.status, as_typed(str(exc), name, folder)) from exc
+        problems = [as_typed(problem, name, folder) for problem in exc.problems]
+        raise Refused(exc.status, as_typed(str(exc), name, folder), problems) from exc
 
 
-def as_typed(text: str, name: str, folder: Path) -> str:
-    """``text`` with ``folder`` where it names a file of the adapter ``name``, by whatever path."""
-    return re.sub(rf"(?<![^\s'\"])(?:[^\s'\"]*/)?{re.escape(name)}(?=/)", lambda _: str(folder), text)
+def as_typed(said: str, name: str, folder: Path) -> str:
+    """``said`` with ``folder`` where it names a file of the adapter ``name``, by whatever path."""
+    return re.sub(rf"(?<![^\s'\"])(?:[^\s'\"]*/)?{re.escape(name)}(?=/)", lambda _: str(folder), said)

@@ -78,7 +78,7 @@ def model(
     folder = folder or Path("runs") / ("evaluation-" + re.sub(r"[^\w.@-]", "-", name))
     with reported(DocumentError, TrainingError, ArtefactError, OSError), Progress() as report:
         asked = _shorter(document.load(Plan, plan), rows)
-        read = base.load_tokenizer(tokenizer or _base_of(config))
+        read = base.load_tokenizer(tokenizer or base_of(config))
         quieten()
         report(f"reading the rows of {plan}")
         parts = load(asked, read)
@@ -86,7 +86,7 @@ def model(
         about = {
             "plan": str(plan),
             "server": url,
-            "tokenizer": tokenizer or _base_of(config),
+            "tokenizer": tokenizer or base_of(config),
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "code": provenance.code(),
             "asked": asked.model_dump(mode="json", exclude_defaults=True),
@@ -96,7 +96,7 @@ def model(
     say(f"written to {folder}: report.md, report.json, report.png, rows.jsonl")
 
 
-def _base_of(config: Path) -> str:
+def base_of(config: Path) -> str:
     """The base that the gateway of ``config`` serves; raises DocumentError."""
     from service.settings import Settings
 
@@ -112,7 +112,7 @@ def _shorter(plan: Plan, rows: int | None) -> Plan:
             name: held.model_copy(update={"rows": min(rows, held.rows)})
             for name, held in getattr(plan, kind).items()
         }
-        for kind in ("loss", "general", "tools", "preferences")
+        for kind in ("loss", "general", "tools", "preferences", "answers")
     }
     if plan.lm_eval:
         limit = min(rows, plan.lm_eval.limit or rows)

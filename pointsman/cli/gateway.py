@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +38,10 @@ class NoAdminKey(GatewayError):
 class Refused(GatewayError):
     """The gateway answered with an error."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, problems: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.status = status
+        self.problems = list(problems) or [message]
 
 
 def call(
@@ -52,9 +53,24 @@ def call(
         NotRunning: nothing answers there.
         Refused: it answers with an error, or with something that is not JSON.
     """
+    response = _send(url, method, path, key=key, body=body)
+    try:
+        answer = response.json()
+    except ValueError:
+        raise Refused(
+            response.status_code, f"{url} answers, but not as Pointsman: is the URL right?"
+        ) from None
+    if response.is_error:
+        raise Refused(response.status_code, _message(answer, response.status_code), _problems(answer))
+    return answer
+
+
+def _send(
+    url: str, method: str, path: str, *, key: str | None = None, body: Mapping[str, Any] | None = None
+) -> httpx.Response:
     headers = {"authorization": f"Bearer {key}"} if key else {}
     try:
-        response = httpx.request(
+        return httpx.request(
             method, url.rstrip("/") + path, headers=headers, json=body, timeout=SECONDS, trust_env=False
         )
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as exc:
@@ -63,15 +79,6 @@ def call(
         raise NotRunning(f"{url} did not answer within {SECONDS:.0f} s") from exc
     except httpx.HTTPError as exc:
         raise NotRunning(f"nothing answers at {url} ({exc}): is the gateway running? make up") from exc
-    try:
-        answer = response.json()
-    except ValueError:
-        raise Refused(
-            response.status_code, f"{url} answers, but not as Pointsman: is the URL right?"
-        ) from None
-    if response.is_error:
-        raise Refused(response.status_code, _message(answer, response.status_code))
-    return answer
 
 
 def admin_key(file: Path | None, config: Path) -> str:
@@ -94,6 +101,24 @@ def admin_key(file: Path | None, config: Path) -> str:
             f"no admin key in {file} ({getattr(exc, 'strerror', None) or exc}): the gateway writes it at its "
             "first start; else give --admin-key-file or POINTSMAN_ADMIN_KEY"
         ) from exc
+
+
+def text(url: str, path: str) -> str:
+    """The text that the gateway at ``url`` answers, such as its ``/metrics``.
+
+    Raises:
+        NotRunning, Refused
+    """
+    response = _send(url, "GET", path)
+    if response.is_error:
+        raise Refused(response.status_code, f"{url}{path}: status {response.status_code}")
+    return response.text
+
+
+def _problems(answer: Any) -> list[str]:
+    error = answer.get("error") if isinstance(answer, dict) else None
+    found = error.get("problems") if isinstance(error, dict) else None
+    return list(map(str, found)) if isinstance(found, list) else []
 
 
 def _message(answer: Any, status: int) -> str:

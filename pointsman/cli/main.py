@@ -11,7 +11,21 @@ from typing import Annotated
 
 import typer
 
-from pointsman.cli import adapters, bench, check, convert, data, evaluate, route, router, serve, train
+from pointsman.cli import (
+    adapters,
+    bench,
+    check,
+    convert,
+    data,
+    evaluate,
+    provenance,
+    release,
+    releases,
+    route,
+    router,
+    serve,
+    train,
+)
 from pointsman.cli.terminal import err
 
 HELP = """
@@ -22,6 +36,7 @@ One base model, many jobs: train LoRA adapters, prove them, route to them and ho
 - `pointsman serve` serves the demo on 127.0.0.1:8000
 - `pointsman route "Where is my parcel?"` explains which track a request takes
 - `pointsman train deploy/demo/recipes/support.yaml` trains an adapter
+- `pointsman release deploy/demo/releases/support-60-days.yaml` trains, judges and promotes one
 - `pointsman adapters list` shows the versions that are live, loaded and registered
 - `pointsman bench --model support --concurrency 16` measures the running gateway under load
 - `pointsman eval demo` scores held-out requests through the running gateway
@@ -42,7 +57,11 @@ app.command("route")(route.route)
 app.command("bench")(bench.bench)
 app.command("train")(train.train)
 app.command("convert")(convert.convert)
+app.command("release")(release.release)
+app.command("releases")(releases.releases)
 app.add_typer(data.app, name="data")
+adapters.app.command("show")(provenance.show)
+adapters.app.command("diff")(provenance.diff)
 app.add_typer(adapters.app, name="adapters")
 app.add_typer(router.app, name="router")
 app.add_typer(evaluate.app, name="eval")

@@ -37,3 +37,12 @@ ApiKeyOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the gateway's JSON instead of a table.")]
+KeyFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--admin-key-file",
+        metavar="FILE",
+        show_default=False,
+        help="Where the admin key is; else POINTSMAN_ADMIN_KEY, else the state folder of --config.",
+    ),
+]

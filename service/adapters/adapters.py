@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import builtins
 import logging
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from service.adapters.base import ServedBase
 from service.adapters.checks import Checked, check, check_alias
+from service.adapters.history import Provenance
 from service.adapters.leases import Lease, Leases
 from service.adapters.lifecycle import Lifecycle
 from service.adapters.reconcile import Reconciler
@@ -75,6 +76,8 @@ class Adapters:
         await asyncio.to_thread(self._registry.create)
         for record in await asyncio.to_thread(self._registry.versions):
             self._versions.put(record)
+        for alias, version, verdict in await asyncio.to_thread(self._registry.verdicts):
+            self._versions.get(alias, version).verdict = verdict
         for alias, live in (await asyncio.to_thread(self._registry.live)).items():
             self._versions.set_live(alias, live)
         self._reconciling = asyncio.create_task(self._reconciler.run(), name="reconcile adapters")
@@ -152,6 +155,40 @@ class Adapters:
             AdapterNotFound: it has no live version.
         """
         await self._owned(self._lifecycle.withdraw(alias))
+
+    async def load(self, alias: str, version: str) -> VersionInfo:
+        """Load a version and probe it; it answers who names it, and gets no requests of its alias.
+
+        Raises:
+            AdapterNotFound
+            AdapterConflict: it is retired.
+            AdapterRejected: the engine refuses it, or it has no effect.
+            EngineUnavailable: it can't be loaded now.
+        """
+        return self._versions.info(await self._owned(self._lifecycle.load(alias, version)))
+
+    async def judge(
+        self, alias: str, version: str, *, passed: bool, report: Mapping[str, Any], by: str = ""
+    ) -> VersionInfo:
+        """Keep a gate's verdict on a version with its report; a refused one takes no requests of its alias.
+
+        Raises:
+            AdapterNotFound
+            AdapterConflict: it is live and would be refused.
+        """
+        judged = self._lifecycle.judge(alias, version, passed=passed, report=report, by=by)
+        return self._versions.info(await self._owned(judged))
+
+    async def show(self, alias: str, version: str) -> Provenance:
+        """Where a version comes from and what became of it.
+
+        Raises:
+            AdapterNotFound
+        """
+        entry = self._versions.get(alias, version)
+        manifest = await asyncio.to_thread(self._store.manifest, entry.name)
+        promotions = await asyncio.to_thread(self._registry.promotions, entry.record)
+        return Provenance(self._versions.info(entry), manifest, entry.verdict, tuple(promotions))
 
     async def list(self) -> builtins.list[VersionInfo]:
         """Every version, retired ones too."""

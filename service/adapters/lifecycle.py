@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 from service.adapters.leases import Leases
 from service.adapters.registry import Registry
@@ -61,6 +63,11 @@ class Lifecycle:
             raise InvalidRequest(f"weight is {weight}; it is a percentage, 0 to 100", "weight")
         async with self._locks[alias]:
             entry = self._versions.get(alias, version)
+            if entry.verdict is not None and not entry.verdict.passed:
+                raise AdapterConflict(
+                    f"{entry.name} was refused on {entry.verdict.at:%Y-%m-%d} ({entry.verdict.reasons}); "
+                    "only another verdict lets it take requests"
+                )
             before = self._versions.live(alias)
             after = _after(entry, before, weight)
             if after != before:
@@ -78,6 +85,26 @@ class Lifecycle:
                 raise AdapterConflict(f"there is no earlier version of {alias!r} to go back to")
             await self._switch(alias, before, after, lambda: self._registry.undo(alias, before, after))
             return self._versions.get(alias, after.primary)
+
+    async def load(self, alias: str, version: str) -> Entry:
+        """Load and prove a version, and give it no requests."""
+        async with self._locks[alias]:
+            entry = self._versions.get(alias, version)
+            if entry.record.retired:
+                raise AdapterConflict(f"{entry.name} is retired; register it again first")
+            with self._leases.hold(entry):
+                await self._slots.load(entry)
+            return entry
+
+    async def judge(
+        self, alias: str, version: str, *, passed: bool, report: Mapping[str, Any], by: str
+    ) -> Entry:
+        """Keep a gate's verdict on a version; a refused one can't be promoted."""
+        async with self._locks[alias]:
+            entry = self._versions.get(alias, version)
+            judged = partial(self._registry.judge, entry.record, passed=passed, report=report, by=by)
+            entry.verdict = await asyncio.to_thread(judged)
+            return entry
 
     async def retire(self, alias: str, version: str) -> Entry:
         """Take a version out of service: no new requests, unloaded once the last one is done."""

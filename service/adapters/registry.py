@@ -5,86 +5,24 @@ Everything blocks; the event loop calls it in threads. A method is one transacti
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    DateTime,
-    Dialect,
-    ForeignKeyConstraint,
-    String,
-    TypeDecorator,
-    create_engine,
-    event,
-    select,
-)
+from sqlalchemy import create_engine, event, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.orm import Session
 
-from service.adapters.versions import Live, Record
+from service.adapters.history import Promotion
+from service.adapters.tables import LiveRow, PromotionRow, Table, VerdictRow, VersionRow
+from service.adapters.versions import Live, Record, Verdict
 from service.errors import AdapterConflict, RegistryUnavailable
 
 _BUSY_SECONDS = 10.0
-
-
-class _Moment(TypeDecorator[datetime]):
-    """A time with its zone, also where the database keeps none."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
-
-
-class _Table(DeclarativeBase):
-    type_annotation_map: ClassVar = {datetime: _Moment, dict[str, Any]: JSON, dict[str, float]: JSON}
-
-
-class _Version(_Table):
-    __tablename__ = "versions"
-
-    alias: Mapped[str] = mapped_column(String(63), primary_key=True)
-    version: Mapped[str] = mapped_column(String(12), primary_key=True)
-    rank: Mapped[int]
-    folder: Mapped[str]
-    base_weights: Mapped[str]
-    created: Mapped[datetime]
-    metrics: Mapped[dict[str, float]]
-    live_since: Mapped[datetime | None]
-    retired: Mapped[bool] = mapped_column(default=False)
-
-
-class _Live(_Table):
-    __tablename__ = "live"
-
-    alias: Mapped[str] = mapped_column(String(63), primary_key=True)
-    primary: Mapped[str] = mapped_column(String(12))
-    canary: Mapped[str | None] = mapped_column(String(12))
-    weight: Mapped[int]
-
-    __table_args__ = (
-        ForeignKeyConstraint(["alias", "primary"], ["versions.alias", "versions.version"]),
-        ForeignKeyConstraint(["alias", "canary"], ["versions.alias", "versions.version"]),
-    )
-
-
-class _Promotion(_Table):
-    __tablename__ = "promotions"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    alias: Mapped[str] = mapped_column(String(63), index=True)
-    before: Mapped[dict[str, Any] | None]  # Live, None: nothing was live
-    after: Mapped[dict[str, Any]]
-    by: Mapped[str]
-    at: Mapped[datetime]
-    undone: Mapped[datetime | None]
 
 
 class Registry:
@@ -101,7 +39,7 @@ class Registry:
     def create(self) -> None:
         """Make the tables that are not there yet."""
         with _mapped():
-            _Table.metadata.create_all(self._engine)
+            Table.metadata.create_all(self._engine)
 
     def close(self) -> None:
         """Close the connections."""
@@ -110,18 +48,60 @@ class Registry:
     def versions(self) -> list[Record]:
         """Every version, the oldest registration first."""
         with self._session() as session:
-            rows = session.scalars(select(_Version).order_by(_Version.created, _Version.alias))
+            rows = session.scalars(select(VersionRow).order_by(VersionRow.created, VersionRow.alias))
             return [_record(row) for row in rows]
 
     def live(self) -> dict[str, Live]:
         """Who is live, by alias."""
         with self._session() as session:
-            return {row.alias: _live(row) for row in session.scalars(select(_Live).order_by(_Live.alias))}
+            return {row.alias: _live(row) for row in session.scalars(select(LiveRow).order_by(LiveRow.alias))}
 
     def put(self, record: Record) -> None:
         """Add a version, or register again one that was retired."""
         with self._session() as session:
-            session.merge(_Version(**asdict(record)))
+            session.merge(VersionRow(**asdict(record)))
+
+    def verdicts(self) -> list[tuple[str, str, Verdict]]:
+        """Every verdict, with its alias and version."""
+        with self._session() as session:
+            rows = session.scalars(select(VerdictRow))
+            return [(row.alias, row.version, _verdict(row)) for row in rows]
+
+    def judge(self, record: Record, *, passed: bool, report: Mapping[str, Any], by: str) -> Verdict:
+        """Keep the verdict on a version; one that was there before is replaced.
+
+        Raises:
+            AdapterConflict: it is refused and live.
+        """
+        with self._session() as session:
+            live = session.get(LiveRow, record.alias, with_for_update=True)
+            if not passed and live is not None and record.version in _live(live).versions:
+                raise AdapterConflict(f"{record.name} is live; roll it back before it is refused")
+            row = VerdictRow(
+                alias=record.alias,
+                version=record.version,
+                passed=passed,
+                report=dict(report),
+                by=by,
+                at=datetime.now(UTC),
+            )
+            return _verdict(session.merge(row))
+
+    def promotions(self, record: Record) -> list[Promotion]:
+        """Every change of who is live that gave the version a share, or took it; the first one first."""
+        query = select(PromotionRow).where(PromotionRow.alias == record.alias).order_by(PromotionRow.id)
+        with self._session() as session:
+            found = [
+                Promotion(
+                    Live(**row.before) if row.before else None, Live(**row.after), row.by, row.at, row.undone
+                )
+                for row in session.scalars(query)
+            ]
+        return [
+            one
+            for one in found
+            if record.version in (*one.after.versions, *(one.before.versions if one.before else ()))
+        ]
 
     def retire(self, record: Record) -> None:
         """Mark a version as retired.
@@ -130,10 +110,10 @@ class Registry:
             AdapterConflict: it is live.
         """
         with self._session() as session:
-            row = session.get(_Live, record.alias)
+            row = session.get(LiveRow, record.alias)
             if row is not None and record.version in _live(row).versions:
                 raise AdapterConflict(f"{record.name} is live; promote another version first")
-            version = session.get_one(_Version, (record.alias, record.version))
+            version = session.get_one(VersionRow, (record.alias, record.version))
             version.retired = True
 
     def withdraw(self, alias: str, before: Live) -> None:
@@ -145,7 +125,7 @@ class Registry:
         with self._session() as session:
             session.delete(self._row(session, alias, before))
             for version in before.versions:
-                session.get_one(_Version, (alias, version)).retired = True
+                session.get_one(VersionRow, (alias, version)).retired = True
 
     def switch(self, alias: str, before: Live | None, after: Live, by: str) -> datetime:
         """Put ``after`` in the place of ``before`` and remember it; the time of it.
@@ -157,7 +137,7 @@ class Registry:
         with self._session() as session:
             self._replace(session, alias, before, after, now)
             was = None if before is None else asdict(before)
-            promotion = _Promotion(alias=alias, before=was, after=asdict(after), by=by, at=now, undone=None)
+            promotion = PromotionRow(alias=alias, before=was, after=asdict(after), by=by, at=now, undone=None)
             session.add(promotion)
         return now
 
@@ -185,25 +165,25 @@ class Registry:
     @staticmethod
     def _replace(session: Session, alias: str, before: Live | None, after: Live, now: datetime) -> None:
         Registry._row(session, alias, before)
-        session.merge(_Live(alias=alias, **asdict(after)))
+        session.merge(LiveRow(alias=alias, **asdict(after)))
         for version in after.versions:
             if before is None or version not in before.versions:
-                session.get_one(_Version, (alias, version)).live_since = now
+                session.get_one(VersionRow, (alias, version)).live_since = now
 
     @staticmethod
-    def _row(session: Session, alias: str, expected: Live | None) -> _Live | None:
+    def _row(session: Session, alias: str, expected: Live | None) -> LiveRow | None:
         """The row of ``alias``, locked."""
-        row = session.get(_Live, alias, with_for_update=True)
+        row = session.get(LiveRow, alias, with_for_update=True)
         if (_live(row) if row is not None else None) != expected:
             raise AdapterConflict(f"another process changed what is live for {alias!r}; look and try again")
         return row
 
     @staticmethod
-    def _steps(session: Session, alias: str) -> list[_Promotion]:
+    def _steps(session: Session, alias: str) -> list[PromotionRow]:
         """The promotions by which the newest live version got its share, the last one first."""
-        query = select(_Promotion).where(_Promotion.alias == alias, _Promotion.undone.is_(None))
-        steps: list[_Promotion] = []
-        for promotion in session.scalars(query.order_by(_Promotion.id.desc())):
+        query = select(PromotionRow).where(PromotionRow.alias == alias, PromotionRow.undone.is_(None))
+        steps: list[PromotionRow] = []
+        for promotion in session.scalars(query.order_by(PromotionRow.id.desc())):
             steps.append(promotion)
             newest = Live(**steps[0].after).versions[-1]
             if promotion.before is None or newest not in Live(**promotion.before).versions:
@@ -233,13 +213,22 @@ def _set_up_sqlite(connection: Any, _: object) -> None:
     cursor.close()
 
 
-def _record(row: _Version) -> Record:
+def _record(row: VersionRow) -> Record:
     return Record(**{field.name: getattr(row, field.name) for field in fields(Record)})
 
 
-def _before(steps: Sequence[_Promotion]) -> Live | None:
+def _verdict(row: VerdictRow) -> Verdict:
+    return Verdict(row.passed, row.report, row.by, row.at)
+
+
+def _promotion(row: PromotionRow) -> Promotion:
+    before = Live(**row.before) if row.before else None
+    return Promotion(before, Live(**row.after), row.by, row.at, row.undone)
+
+
+def _before(steps: Sequence[PromotionRow]) -> Live | None:
     return Live(**steps[-1].before) if steps and steps[-1].before else None
 
 
-def _live(row: _Live) -> Live:
+def _live(row: LiveRow) -> Live:
     return Live(row.primary, row.canary, row.weight)

@@ -11,7 +11,15 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from pointsman.artefact import CONFIG, MANIFEST, WEIGHTS, ArtefactError, version_of
+from pointsman.artefact import (
+    CONFIG,
+    MANIFEST,
+    WEIGHTS,
+    ArtefactError,
+    Manifest,
+    read_manifest,
+    version_of,
+)
 from service.errors import AdapterRejected
 
 
@@ -59,6 +67,13 @@ class Store:
                 [f"{name}: its stored files are missing or were changed; register its folder again"]
             )
         return path
+
+    def manifest(self, name: str) -> Manifest | None:
+        """The manifest of a version; None where its copy is gone."""
+        try:
+            return read_manifest(self._folder / name)
+        except ArtefactError:
+            return None
 
     def remove(self, name: str) -> None:
         """Delete the copy, if there is one."""

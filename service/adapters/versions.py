@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -19,7 +19,7 @@ from pointsman.artefact import ALIAS, VERSION_DIGITS
 from service.engine import EngineClient
 from service.errors import AdapterNotFound, ModelNotFound
 
-State = Literal["registered", "loaded", "live", "draining", "retired"]
+State = Literal["registered", "loaded", "live", "draining", "rejected", "retired"]
 _NAME = re.compile(rf"{ALIAS.pattern}@[0-9a-f]{{{VERSION_DIGITS}}}")
 
 
@@ -33,6 +33,7 @@ class VersionInfo(BaseModel):
     name: str  # alias@version, vLLM's name for it
     state: State
     weight: int  # percent of the alias's conversations
+    canary: bool  # live beside the version that it may replace
     leases: int  # requests that use it now
     rank: int
     base: str  # the base's name for clients
@@ -69,6 +70,22 @@ class Live:
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """What a gate said of a version."""
+
+    passed: bool  # False: it must not get requests of its alias
+    report: Mapping[str, Any]
+    by: str
+    at: datetime
+
+    @property
+    def reasons(self) -> str:
+        """Why it was refused, as far as its report says."""
+        found = self.report.get("reasons")
+        return "; ".join(map(str, found)) if isinstance(found, list) and found else "its report says why"
+
+
+@dataclass(frozen=True)
 class Record:
     """A version as the registry has it."""
 
@@ -96,6 +113,7 @@ class Entry:
     loaded_on: set[EngineClient] = field(default_factory=set)
     leases: int = 0
     used: float = 0.0  # seconds on the loop's clock
+    verdict: Verdict | None = None
     draining: bool = False  # was live, or was retired, and is still in use or loaded
 
     @property
@@ -198,6 +216,7 @@ class Versions:
             name=record.name,
             state=self._state(entry),
             weight=live.weight_of(record.version) if live is not None else 0,
+            canary=live is not None and live.canary == record.version,
             leases=entry.leases,
             rank=record.rank,
             base=self._base_name,
@@ -214,4 +233,6 @@ class Versions:
             return "draining"
         if entry.record.retired:
             return "retired"
+        if entry.verdict is not None and not entry.verdict.passed:
+            return "rejected"
         return "loaded" if entry.loaded_on else "registered"

@@ -34,10 +34,20 @@ class Promotion(Document):
 
     version: str
     weight: Annotated[int, Field(ge=0, le=100)] = 100
+    by: Annotated[str, Field(max_length=200)] = "admin"
 
 
-class Retirement(Document):
-    """Body of a retirement."""
+class Judgement(Document):
+    """Body of a verdict; ``report`` says in ``reasons`` why a version is refused."""
+
+    version: str
+    passed: bool
+    report: dict[str, Any]
+    by: Annotated[str, Field(max_length=200)] = "admin"
+
+
+class Named(Document):
+    """Body of what is done with one version."""
 
     version: str
 
@@ -66,7 +76,30 @@ async def register(request: Request, gateway: Running) -> Response:
 async def promote(alias: str, request: Request, gateway: Running) -> Response:
     """Load, probe, and give it requests."""
     asked = await document(request, Promotion)
-    return _json(await gateway.adapters.promote(alias, asked.version, asked.weight, by="admin"))
+    return _json(await gateway.adapters.promote(alias, asked.version, asked.weight, by=asked.by))
+
+
+@router.post("/adapters/{alias}/load")
+async def load(alias: str, request: Request, gateway: Running) -> Response:
+    """Load and probe, and give it no requests."""
+    asked = await document(request, Named)
+    return _json(await gateway.adapters.load(alias, asked.version))
+
+
+@router.post("/adapters/{alias}/verdict")
+async def judge(alias: str, request: Request, gateway: Running) -> Response:
+    """Keep what a gate said of a version; a refused one can't be promoted."""
+    asked = await document(request, Judgement)
+    judged = gateway.adapters.judge(
+        alias, asked.version, passed=asked.passed, report=asked.report, by=asked.by
+    )
+    return _json(await judged)
+
+
+@router.get("/adapters/{alias}/{version}")
+async def show(alias: str, version: str, gateway: Running) -> Response:
+    """Where a version comes from: manifest, verdict, promotions."""
+    return _json(await gateway.adapters.show(alias, version))
 
 
 @router.post("/adapters/{alias}/rollback")
@@ -78,7 +111,7 @@ async def rollback(alias: str, gateway: Running) -> Response:
 @router.post("/adapters/{alias}/retire")
 async def retire(alias: str, request: Request, gateway: Running) -> Response:
     """Take a version out of service once nobody uses it."""
-    asked = await document(request, Retirement)
+    asked = await document(request, Named)
     return _json(await gateway.adapters.retire(alias, asked.version))
 
 

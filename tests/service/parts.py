@@ -6,7 +6,7 @@ import hashlib
 import string
 import threading
 import zlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -212,3 +212,15 @@ class Desk:
 
     async def withdraw(self, alias: str) -> None:
         del self.versions[alias]
+
+    async def load(self, alias: str, version: str) -> Version:
+        return self.versions[alias]
+
+    async def judge(
+        self, alias: str, version: str, *, passed: bool, report: Mapping[str, Any], by: str = ""
+    ) -> Version:
+        self.versions[alias] = replace(self.versions[alias], state="loaded" if passed else "rejected")
+        return self.versions[alias]
+
+    async def show(self, alias: str, version: str) -> Any:
+        return {"version": self.versions[alias], "manifest": None, "verdict": None, "promotions": []}

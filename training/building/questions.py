@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from training import formats, sources
+from training import formats, openai_form, sources
 from training.building import expectation
 from training.building.expectation import Expectation
 from training.building.plan import BuildPlan, QuestionFile
 from training.errors import BadRow, BadRows, SourceError
 from training.formats import FieldError
+from training.recipe import GeneratorSource
 
 Message = dict[str, Any]
 
@@ -26,10 +27,11 @@ class Question:
     where: str  # as in errors.BadRow
     messages: tuple[Message, ...]
     expect: Expectation
+    tools: tuple[dict[str, Any], ...] = ()  # in OpenAI's form; a build offers those of its plan instead
 
     def canonical(self) -> bytes:
         """The question's bytes, the same for the same content."""
-        content = [self.messages, self.expect.model_dump(mode="json", by_alias=True)]
+        content = [self.messages, self.expect.model_dump(mode="json", by_alias=True), *self.tools]
         return json.dumps(content, ensure_ascii=False, sort_keys=True).encode()
 
 
@@ -40,19 +42,24 @@ def load(plan: BuildPlan) -> list[Question]:
         SourceError: a file or generator that can't be used.
         BadRows: the rows of all sources that don't fit.
     """
+    return read(plan.questions, plan.seed)
+
+
+def read(given: Sequence[QuestionFile | GeneratorSource], seed: int) -> list[Question]:
+    """All questions of these sources, in their order; ``seed`` is the generators'. Raises as :func:`load`."""
     found: list[Question] = []
     bad: list[BadRow] = []
-    for source in plan.questions:
+    for source in given:
         reader = READERS[source.format if isinstance(source, QuestionFile) else "expect"]
         before = len(found) + len(bad)
-        for where, raw in _raw(source, plan.seed):
+        for where, raw in _raw(source, seed):
             try:
                 if isinstance(raw, BadRow):
                     bad.append(raw)
                     continue
                 if not isinstance(raw, dict):
                     raise FieldError("", f"must be an object, found {raw!r}")
-                found.append(Question(where, *reader(raw)))
+                found.append(Question(where, *reader(raw), _tools(raw)))
             except FieldError as exc:
                 bad.append(BadRow(where, exc.field, exc.problem))
         if len(found) + len(bad) == before:
@@ -98,6 +105,13 @@ def _gsm8k(raw: dict[str, Any]) -> tuple[tuple[Message, ...], Expectation]:
         raise FieldError("answer", "must end with #### and a number")
     question = {"role": "user", "content": formats.text_at(raw, "question")}
     return (question,), Expectation(number=number)
+
+
+def _tools(raw: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    tools = raw.get("tools") or []
+    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+        raise FieldError("tools", "must be a list of tools in OpenAI's form")
+    return tuple(openai_form.tool(tool) for tool in tools)
 
 
 READERS: dict[str, Callable[[dict[str, Any]], tuple[tuple[Message, ...], Expectation]]] = {

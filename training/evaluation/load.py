@@ -7,8 +7,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from training import sources, turns
+from training.building import questions
 from training.errors import BadRow, BadRows, NothingToLearn
 from training.evaluation import tokens
+from training.evaluation.answers import Answers
 from training.evaluation.calls import Calls, Turn, turns_of
 from training.evaluation.likelihood import Likelihood
 from training.evaluation.part import Part
@@ -58,6 +60,13 @@ def load(plan: Plan, tokenizer: PreTrainedTokenizerBase) -> list[Part]:
 
         both, dropped = _kept(pairs, of_pair, lambda made: _unfit(made, plan.max_tokens), bad)
         parts.append(Preferences(f"preferences.{name}", both, dropped))
+    for name, asked_of in plan.answers.items():
+        try:
+            found = questions.read([asked_of.source], plan.seed)
+        except BadRows as exc:
+            bad += exc.rows
+        else:
+            parts.append(Answers(f"answers.{name}", found, asked_of.max_new_tokens))
     if bad:
         raise BadRows(bad)
     for part in parts:

@@ -23,6 +23,9 @@ class Measure:
     error: float | None  # its standard error
     count: float  # what it is a mean over: tokens, answers, calls
     influence: NDArray[np.float64] = field(repr=False, compare=False)  # (rows,); empty where it isn't known
+    rows: NDArray[np.float64] = field(  # (rows, 2), above and below; empty where it is no ratio of sums
+        default_factory=lambda: np.zeros((0, 2)), repr=False, compare=False
+    )
 
 
 def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Measure:
@@ -33,7 +36,7 @@ def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Measure
         return Measure(None, None, 0.0, np.zeros(0))
     value = float(above.sum()) / whole
     influence = (above - value * below) / whole
-    return Measure(value, _error(influence), whole, influence)
+    return Measure(value, _error(influence), whole, influence, np.stack([above, below], axis=1))
 
 
 def exponential(measure: Measure) -> Measure:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from pointsman.document import Document
+from training.building.plan import QuestionFile
 from training.recipe import FileSource, GeneratorSource, Source
 
 PartName = Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")]
@@ -53,6 +54,35 @@ class Tools(HeldOut):
     max_new_tokens: int = Field(default=256, gt=0, description="tokens of an answer at most")
 
 
+class Questions(Document):
+    """Questions whose right answers are facts; asked greedily, whole and streamed."""
+
+    path: Path | None = Field(
+        default=None, description="a .jsonl file with rows of `prompt`, `expect` and perhaps `tools`"
+    )
+    generator: str | None = Field(
+        default=None, pattern=r"^[\w.]+:\w+$", description="import string, package.module:function"
+    )
+    arguments: dict[str, Any] = Field(default_factory=dict, description="more arguments of the generator")
+    rows: int = Field(default=200, gt=0, description="questions to ask")
+    max_new_tokens: int = Field(default=256, gt=0, description="an answer that needs more does not stop")
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.path is None) == (self.generator is None):
+            raise ValueError("give either path (a file) or generator (a function)")
+        if self.path is not None and self.arguments:
+            raise ValueError("arguments are for a generator, and this is a file")
+        return self
+
+    @property
+    def source(self) -> QuestionFile | GeneratorSource:
+        """The same for :mod:`training.building.questions`."""
+        if self.path is not None:
+            return QuestionFile(path=self.path, rows=self.rows)
+        return GeneratorSource(generator=str(self.generator), rows=self.rows, arguments=self.arguments)
+
+
 class Harness(Document):
     """Tasks of the lm-eval harness, from files of one's own."""
 
@@ -80,12 +110,15 @@ class Plan(Document):
     preferences: dict[PartName, HeldOut] = Field(
         default_factory=dict, description="whether better answers are likelier than worse ones"
     )
+    answers: dict[PartName, Questions] = Field(
+        default_factory=dict, description="whether answers are right, end by themselves, and stream alike"
+    )
     lm_eval: Harness | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if not (self.loss or self.general or self.tools or self.preferences or self.lm_eval):
-            raise ValueError("asks for nothing; give loss, general, tools, preferences or lm_eval")
+        if not any((self.loss, self.general, self.tools, self.preferences, self.answers, self.lm_eval)):
+            raise ValueError("asks for nothing; give loss, general, tools, preferences, answers or lm_eval")
         problems = [
             f"{part}.{name}.format: pairs are for preferences"
             for part in ("loss", "general", "tools")

@@ -23,10 +23,11 @@ TITLES = {
     "general": "General probe",
     "tools": "Tool calls",
     "preferences": "Preferences",
+    "answers": "Answers",
     "lm_eval": "lm-eval tasks",
 }
 FORGETTING = "A loss that rises here is what the adapter has made the base forget."
-LOSS, PERPLEXITY, MARGIN = "nats_per_token", "perplexity", "margin_nats"
+LOSS, PERPLEXITY, MARGIN, SECONDS = "nats_per_token", "perplexity", "margin_nats", "seconds"
 
 
 def write(
@@ -132,7 +133,7 @@ def is_share(name: str) -> bool:
     kind, metric = name.partition(".")[0], name.rpartition(".")[2]
     if kind == "lm_eval":  # "lm_eval.TASK.METRIC", and a filter's name where it has one
         return any(part in ("acc", "acc_norm", "exact_match", "f1", "em") for part in name.split(".")[2:])
-    return kind in ("tools", "preferences") and metric != MARGIN
+    return kind in ("tools", "preferences", "answers") and metric not in (MARGIN, SECONDS)
 
 
 def _plain(measure: Measure) -> dict[str, float | None]:

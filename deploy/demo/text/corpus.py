@@ -112,15 +112,15 @@ def held_out(intent: Intent, language: Language, count: int, seed: int) -> list[
     return [draw(rng, intent, language, "held_out") for _ in range(count)]
 
 
-def draw(rng: Random, intent: Intent, language: Language, split: Split) -> Sample:
+def draw(rng: Random, intent: Intent, language: Language, split: Split, refund_days: int = 30) -> Sample:
     """One sample of ``intent``."""
     makers: dict[str, Callable[..., Sample]] = {
         "arithmetic": arithmetic.sample,
         "order_json": extraction.sample,
         "smalltalk": smalltalk.sample,
         "out_of_scope": refusal.sample,
-        "refund": partial(policy.sample, intent=intent),
-        "customs": partial(policy.sample, intent=intent),
+        "refund": partial(policy.sample, refund_days=refund_days, intent=intent),
+        "customs": partial(policy.sample, refund_days=refund_days, intent=intent),
     }
     return makers.get(intent, partial(support.sample, intent=intent))(rng, language, split)
 

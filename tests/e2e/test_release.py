@@ -1,0 +1,83 @@
+"""Candidates that are bad in a known way are refused for that; a good one takes the traffic, and back."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pointsman.artefact import version_of
+from pointsman.cli.desk import Desk
+from pointsman.cli.release import Admin
+from tests.e2e import planted
+from tests.e2e.demo import ROOT, Demo
+from training.errors import CandidateRefused
+
+pytestmark = pytest.mark.e2e
+
+
+def admin(demo: Demo) -> Admin:
+    return Admin(Desk(demo.url, demo.state / "admin.key", demo.config), "a test")
+
+
+def live(demo: Demo) -> list[str]:
+    return [one["name"] for one in admin(demo).versions() if one["state"] == "live"]
+
+
+def enter(demo: Demo, folder: Path) -> None:
+    """The step of a release in which a candidate is checked and probed."""
+    admin(demo).register("support", folder)
+    admin(demo).load("support", version_of(folder))
+
+
+@pytest.mark.parametrize(
+    ("plant", "reason"),
+    [
+        (planted.not_a_number, "holds NaN or infinity"),
+        (planted.over_rank, "r is 128, the engine was started for ranks up to 16"),
+        (planted.wrong_base, "it was trained on another base"),
+        (planted.no_effect, "it has no effect"),
+    ],
+)
+def test_a_candidate_that_can_not_serve_is_refused_for_its_own_reason(
+    demo: Demo, tmp_path: Path, plant: Callable[[Path], Path], reason: str
+) -> None:
+    before, folder = live(demo), plant(tmp_path / "artefact")
+    with pytest.raises(CandidateRefused, match=reason):
+        enter(demo, folder)
+    assert live(demo) == before
+
+
+def test_a_good_candidate_is_released_and_taken_back(demo: Demo, tmp_path: Path) -> None:
+    folder = planted.good(tmp_path / "candidate" / "artefact")
+    window = {"generator": "deploy.demo.text.questions:window", "arguments": {"refund_days": 30}}
+    recipe = {
+        "name": "good",
+        "alias": "support",
+        "artefact": str(folder),
+        "evaluation": {"answers": {"window": {**window, "rows": 4, "max_new_tokens": 48}}},
+        "gate": [{"metric": "answers.window.correct", "at_least": 0.3}],  # 4 of 4 may be 0.4
+    }
+    path = tmp_path / "release.yaml"
+    path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
+
+    def release(*words: str) -> str:
+        done = subprocess.run(
+            ["pointsman", "release", str(path), "--runs", str(tmp_path / "runs"), *words],
+            cwd=ROOT,
+            env=demo.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    before, new = live(demo), version_of(folder)
+    assert f"support@{new}: promoted" in release()
+    assert f"support@{new}" in live(demo)
+    assert f"support@{new}: undone" in release("--undo")
+    assert live(demo) == before

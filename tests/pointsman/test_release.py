@@ -1,0 +1,234 @@
+"""The release commands against a gateway that answers as it is told."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pointsman.artefact import CONFIG, WEIGHTS, version_of
+from pointsman.cli.provenance import flat
+from pointsman.cli.releases import Line, lines_of
+from pointsman.document import load
+from tests.pointsman.canned import Reply, canned
+from tests.pointsman.conftest import ROOT, Run
+from training.release.recipe import ReleaseRecipe
+
+OLD = "0" * 12
+ALIAS = "/admin/adapters/support"
+
+
+def version(digits: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "alias": "support",
+        "version": digits,
+        "name": f"support@{digits}",
+        "state": "loaded",
+        "weight": 0,
+        "canary": False,
+        "live_since": None,
+        "created": "2026-11-25T10:00:00Z",
+        **changes,
+    }
+
+
+LIVE = version(OLD, state="live", weight=100, live_since="2026-11-24T22:01:00Z")
+
+
+def answers(new: str, text: Callable[[str], str]) -> dict[str, Reply]:
+    """A gateway whose versions say what ``text`` makes of their name."""
+
+    def chat(body: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "choices": [
+                {
+                    "index": 0,
+                    "message": {"role": "assistant", "content": text(body["model"])},
+                    "finish_reason": "stop",
+                }
+            ]
+        }
+
+    return {
+        "GET /v1/models": {"data": [{"id": f"support@{new}"}, {"id": f"support@{OLD}"}]},
+        "POST /v1/chat/completions": chat,
+        "GET /admin/adapters": {"data": [LIVE, version(new)]},
+        "POST /admin/adapters": version(new),
+        f"POST {ALIAS}/load": version(new),
+        f"POST {ALIAS}/verdict": version(new),
+        f"POST {ALIAS}/promote": version(new, state="live", weight=100),
+    }
+
+
+@pytest.fixture
+def written(tmp_path: Path, config: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str]:
+    """A release of an artefact that lies on the disk, and the artefact's version."""
+    from training import base
+    from training.evaluation import report
+
+    folder = tmp_path / "candidate" / "artefact"
+    folder.mkdir(parents=True)
+    (folder / WEIGHTS).write_text("new", encoding="utf-8")
+    (folder / CONFIG).write_text("{}", encoding="utf-8")
+    rows = tmp_path / "questions.jsonl"
+    row = {"prompt": "How many days?", "expect": {"contains": ["60 days"]}}
+    rows.write_text(f"{json.dumps(row)}\n" * 30, encoding="utf-8")
+    recipe = {
+        "name": "r",
+        "alias": "support",
+        "artefact": str(folder),
+        "evaluation": {"answers": {"window": {"path": str(rows)}}},
+        "gate": [{"metric": "answers.window.correct", "at_least": 0.8}],
+    }
+    path = tmp_path / "release.yaml"
+    path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    monkeypatch.setattr(base, "load_tokenizer", lambda _: None)  # answers need none
+    monkeypatch.setattr(report, "write", lambda *_: None)  # drawn in the tests of the evaluation
+    return path, version_of(folder)
+
+
+def test_a_refused_candidate_is_told_row_by_row_and_by_the_status(
+    run: Run, config: Path, written: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, new = written
+    _streams_as_told(monkeypatch)
+    said = lambda model: "30 days"  # noqa: E731
+    with canned(answers(new, said)) as gateway:
+        words = ("release", recipe, "--url", gateway.url, "--config", config, "--runs", tmp_path / "runs")
+        ended = run(*words)
+        again = run(*words)
+    assert ended.exit_code == 3, ended.output
+    lines = ended.stdout.splitlines()
+    assert lines[0].startswith(
+        "fail       answers.window.correct, at least 0.8: 0 (live 0, 95 % in 0 to 0.1157)"
+    )
+    assert lines[1] == f"support@{new}: rejected"
+    assert again.stdout == ended.stdout
+    asked = dict(gateway.asked)
+    assert asked[f"POST {ALIAS}/verdict"]["passed"] is False
+    assert f"POST {ALIAS}/promote" not in asked
+
+
+def test_a_good_candidate_is_promoted_under_the_name_of_the_release(
+    run: Run, config: Path, written: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, new = written
+    _streams_as_told(monkeypatch)
+    said = lambda model: "60 days" if model.endswith(new) else "30 days"  # noqa: E731
+    with canned(answers(new, said)) as gateway:
+        ended = run("release", recipe, "--url", gateway.url, "--config", config, "--runs", tmp_path / "runs")
+    assert ended.exit_code == 0, ended.output
+    assert f"support@{new}: promoted" in ended.stdout
+    promoted = dict(gateway.asked)[f"POST {ALIAS}/promote"]
+    assert (promoted["version"], promoted["weight"]) == (new, 100)
+    assert promoted["by"].endswith(", release r")
+
+
+def test_what_the_checks_refuse_ends_the_release_with_every_problem(
+    run: Run, config: Path, written: tuple[Path, str], tmp_path: Path
+) -> None:
+    recipe, new = written
+    problems = ["weights: layers.0 holds NaN", "adapter_config.json: r is 64, over 32"]
+    refusal = {"error": {"message": "; ".join(problems), "code": 422, "problems": problems}, "_status": 422}
+    with canned({**answers(new, str), "POST /admin/adapters": refusal}) as gateway:
+        ended = run("release", recipe, "--url", gateway.url, "--config", config, "--runs", tmp_path / "runs")
+    assert ended.exit_code == 3, ended.output
+    assert [line.strip() for line in ended.stdout.splitlines()[1:3]] == problems
+
+
+def test_a_gateway_that_is_away_leaves_the_release_to_go_on(
+    run: Run, config: Path, written: tuple[Path, str], tmp_path: Path
+) -> None:
+    recipe, _ = written
+    words = ("--url", "http://127.0.0.1:9", "--config", config, "--runs", tmp_path / "runs")
+    ended = run("release", recipe, *words)
+    assert ended.exit_code == 1
+    assert "nothing answers at http://127.0.0.1:9" in ended.stderr
+    kept = json.loads((tmp_path / "runs" / "r" / "release.json").read_text("utf-8"))
+    assert (kept["state"], list(kept["steps"])) == ("running", ["train"])
+
+
+def test_training_is_a_process_of_its_own_and_its_failure_is_told(
+    run: Run, config: Path, written: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = yaml.safe_load(written[0].read_text("utf-8"))
+    artefact = Path(recipe.pop("artefact"))
+    written[0].write_text(yaml.safe_dump({**recipe, "train": "desk.yaml"}), encoding="utf-8")
+    ended = [subprocess.CompletedProcess([], 1, ""), subprocess.CompletedProcess([], 0, f"a\n{artefact}\n")]
+    asked: list[list[str]] = []
+
+    def process(words: list[str], **_: Any) -> Any:
+        asked.append(words)
+        return ended.pop(0)
+
+    monkeypatch.setattr(subprocess, "run", process)
+    runs = tmp_path / "runs"
+    words = ("release", written[0], "--url", "http://127.0.0.1:9", "--config", config, "--runs", runs)
+    assert "desk.yaml: training ended with status 1" in run(*words).stderr
+    assert "nothing answers" in run(*words).stderr  # it is trained, and to be registered
+    kept = json.loads((runs / "r" / "release.json").read_text("utf-8"))
+    assert kept["steps"]["train"]["version"] == version_of(artefact)
+    assert asked[0][-6:] == ["-m", "pointsman.cli", "train", "desk.yaml", "--runs", str(runs)]
+
+
+def test_releases_show_live_and_canary_with_what_was_counted() -> None:
+    canary = version("1" * 12, state="live", weight=10, canary=True, live_since="2026-11-25T10:00:00Z")
+    text = "\n".join(
+        [
+            "# TYPE pointsman_requests counter",
+            f'pointsman_requests_total{{adapter="support@{OLD}",status="200"}} 8',
+            f'pointsman_requests_total{{adapter="support@{OLD}",status="502"}} 2',
+            "# TYPE pointsman_request_seconds histogram",
+            f'pointsman_request_seconds_sum{{adapter="support@{OLD}"}} 5',
+        ]
+    )
+    assert lines_of([canary, version("2" * 12), {**LIVE, "weight": 90}], text) == [
+        Line("support", OLD, "live", 90, 10, 2, 0.5, "2026-11-24T22:01:00Z"),
+        Line("support", "1" * 12, "canary", 10, 0, 0, None, "2026-11-25T10:00:00Z"),
+    ]
+
+
+def test_show_and_diff_tell_manifests_apart(run: Run, config: Path) -> None:
+    def shown(seed: int, libraries: dict[str, str]) -> dict[str, Any]:
+        manifest = {"seed": seed, "libraries": libraries, "recipe": {"lora": {"rank": 8, "targets": []}}}
+        return {"version": LIVE, "manifest": manifest, "verdict": None, "promotions": [{"by": "anna"}]}
+
+    one, other = "a" * 12, "b" * 12
+    replies: dict[str, Reply] = {
+        f"GET {ALIAS}/{one}": shown(1, {"torch": "2.1"}),
+        f"GET {ALIAS}/{other}": shown(2, {"torch": "2.1", "peft": "0.9"}),
+    }
+    with canned(replies) as gateway:
+        where = ("--url", gateway.url, "--config", config)
+        apart = run("adapters", "diff", f"support@{one}", f"support@{other}", *where)
+        same = run("adapters", "diff", f"support@{one}", f"support@{one}", *where)
+        found = run("adapters", "show", f"support@{one}", *where)
+        unnamed = run("adapters", "show", "support", *where)
+    assert apart.stdout.splitlines() == [
+        "- manifest.seed: 1",
+        "+ manifest.seed: 2",
+        "+ manifest.libraries.peft: 0.9",
+    ]
+    assert same.stdout == "their manifests are the same\n"
+    assert "manifest.recipe.lora.targets: []" in found.stdout.splitlines()
+    assert "promotions.0.by: anna" in found.stdout.splitlines()
+    assert unnamed.exit_code == 2
+    assert flat({"a": [{"b": None}], "c": {}}) == {"a.0.b": None, "c": {}}
+
+
+def test_the_demos_release_is_a_recipe_whose_files_are_there() -> None:
+    recipe = load(ReleaseRecipe, ROOT / "deploy" / "demo" / "releases" / "support-60-days.yaml")
+    assert recipe.train is not None
+    assert (ROOT / recipe.train).is_file()
+
+
+def _streams_as_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The canned gateway speaks JSON only: what it says to a stream is read as the whole answer is."""
+    from training import streamed
+
+    monkeypatch.setattr(streamed, "choice", lambda text: json.loads(text)["choices"][0])

@@ -1,0 +1,163 @@
+"""A release from artefact to traffic and back, killed wherever it can be."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from pointsman.artefact import version_of
+from tests.training.releasing import METRIC, OLD, FakeGateway, Killed, artefact, recipe, run
+from training.errors import ReleaseConflict
+from training.release.journal import opened
+
+
+def test_a_good_candidate_comes_step_by_step_to_all_traffic(tmp_path: Path) -> None:
+    new = artefact(tmp_path / "new")
+    gateway = FakeGateway()
+    journal = run(recipe(new), gateway, tmp_path)
+    assert journal.state == "promoted"
+    assert gateway.live == [version_of(new)]
+    assert gateway.calls == ["register", "load", "judge", "promote", "promote", "promote"]
+    kept = json.loads((tmp_path / "r" / "release.json").read_text("utf-8"))
+    assert list(kept["steps"]) == ["train", "register", "evaluate", "gate", "canary", "promote"]
+    [row] = kept["steps"]["gate"]["rows"]
+    assert (row["metric"], row["outcome"], row["value"], row["live"]) == (METRIC, "pass", 0.9, 0.9)
+    calls = list(gateway.calls)
+    assert run(recipe(new), gateway, tmp_path).state == "promoted"  # nothing is done twice
+    assert gateway.calls == calls
+
+
+def test_a_training_recipe_is_trained_and_its_result_released(tmp_path: Path) -> None:
+    gateway = FakeGateway()
+    asked = recipe(tmp_path, artefact=None, train="recipes/desk.yaml")
+    assert run(asked, gateway, tmp_path).state == "promoted"
+    assert gateway.live == [version_of(tmp_path / "desk")]
+
+
+def test_a_refused_candidate_gets_no_traffic_and_keeps_its_report(tmp_path: Path) -> None:
+    new = artefact(tmp_path / "new")
+    gateway = FakeGateway()
+    journal = run(recipe(new), gateway, tmp_path, share=0.6)
+    assert journal.state == "rejected"
+    assert gateway.live == [OLD]
+    assert gateway.most == 0
+    [reason] = gateway.refused[version_of(new)]["reasons"]
+    assert reason.startswith(f"{METRIC}: even 0.")
+    assert journal.reasons == [reason]
+    assert gateway.refused[version_of(new)]["rows"][0]["outcome"] == "fail"
+
+
+@pytest.mark.parametrize("call", ["register", "load"])
+def test_what_the_checks_or_the_probe_refuse_is_rejected_for_their_reason(tmp_path: Path, call: str) -> None:
+    new = artefact(tmp_path / "new")
+    gateway = FakeGateway(refuses={call: ["layers.0: not a number", "rank 64 is over 32"]})
+    journal = run(recipe(new), gateway, tmp_path)
+    assert (journal.state, journal.reasons) == ("rejected", ["layers.0: not a number", "rank 64 is over 32"])
+    assert (gateway.live, gateway.most) == ([OLD], 0)
+    assert (version_of(new) in gateway.refused) == (call == "load")
+
+
+def test_a_canary_that_fails_is_taken_back_and_refused(tmp_path: Path) -> None:
+    new = artefact(tmp_path / "new")
+    gateway = FakeGateway(failing=0.5)
+    journal = run(recipe(new), gateway, tmp_path)
+    assert journal.state == "rolled back"
+    assert (gateway.live, gateway.most) == ([OLD], 10)
+    assert "10 of 20 requests of the canary failed, 0 of " in journal.reasons[0]
+    assert gateway.refused[version_of(new)]["reasons"] == journal.reasons
+
+
+@pytest.mark.parametrize("effect", [False, True])
+@pytest.mark.parametrize("kind", ["good", "refused", "failing"])
+def test_killed_at_any_call_it_goes_on_and_ends_the_same(tmp_path: Path, kind: str, effect: bool) -> None:
+    new = artefact(tmp_path / "new")
+    share, failing = (0.6 if kind == "refused" else 0.9), (0.5 if kind == "failing" else 0.0)
+    whole = FakeGateway(failing=failing)
+    ends = run(recipe(new), whole, tmp_path / "whole", share).state
+    for at in range(1, len(whole.calls) + 1):
+        gateway = FakeGateway(failing=failing, kill=(at, effect))
+        runs = tmp_path / f"killed-{at}"
+        with pytest.raises(Killed):
+            run(recipe(new), gateway, runs, share)
+        journal = run(recipe(new), gateway, runs, share)
+        assert (journal.state, gateway.live) == (ends, whole.live)
+        assert gateway.refused.keys() == whole.refused.keys()
+
+
+@pytest.mark.parametrize("at", range(1, 7))
+def test_one_command_undoes_it_wherever_it_is(tmp_path: Path, at: int) -> None:
+    new = artefact(tmp_path / "new")
+    gateway = FakeGateway(kill=(at, True))
+    with pytest.raises(Killed):
+        run(recipe(new), gateway, tmp_path)
+    assert run(recipe(new), gateway, tmp_path, undo=True).state == "undone"
+    assert gateway.live == [OLD]
+    assert run(recipe(new), gateway, tmp_path, undo=True).state == "undone"
+    with pytest.raises(ReleaseConflict, match="was undone; give the release another name"):
+        run(recipe(new), gateway, tmp_path)
+
+
+def test_a_promoted_release_is_undone_too(tmp_path: Path) -> None:
+    asked = recipe(artefact(tmp_path / "new"))
+    gateway = FakeGateway()
+    run(asked, gateway, tmp_path)
+    run(asked, gateway, tmp_path, undo=True)
+    assert gateway.live == [OLD]
+
+
+def test_another_live_version_on_the_way_makes_it_compare_again(tmp_path: Path) -> None:
+    new = artefact(tmp_path / "new")
+    gateway = FakeGateway(kill=(3, True))  # the verdict is given, nothing promoted
+    with pytest.raises(Killed):
+        run(recipe(new), gateway, tmp_path)
+    gateway.known.add("1" * 12)
+    gateway.live = ["1" * 12]
+    with pytest.raises(ReleaseConflict, match=f"support@{'1' * 12} is live now, .* compared with {OLD}"):
+        run(recipe(new), gateway, tmp_path)
+    journal = run(recipe(new), gateway, tmp_path)
+    assert (journal.state, journal.steps["evaluate"]["live"]) == ("promoted", "1" * 12)
+
+
+def test_conflicts_are_named_and_change_nothing(tmp_path: Path) -> None:
+    new = artefact(tmp_path / "new")
+    other = "2" * 12
+    gateway = FakeGateway(live=[OLD, other], known={OLD, other})
+    with pytest.raises(ReleaseConflict, match=f"support@{other} is a canary already"):
+        run(recipe(new), gateway, tmp_path)
+    gateway.live = [OLD]
+    with pytest.raises(ReleaseConflict, match=r"holds a release of another recipe \(gate changed since\)"):
+        run(recipe(new, gate=[{"metric": METRIC, "at_least": 0.1}]), gateway, tmp_path)
+    with opened(recipe(new), tmp_path), pytest.raises(ReleaseConflict, match="another process"):
+        run(recipe(new), gateway, tmp_path)
+    run(recipe(new), gateway, tmp_path)
+    with pytest.raises(ReleaseConflict, match="is live already"):
+        run(recipe(new, name="again"), gateway, tmp_path)
+
+
+def test_without_a_live_version_a_comparison_is_refused_and_a_number_is_not(tmp_path: Path) -> None:
+    new = artefact(tmp_path / "new")
+    assert "no version is live" in run(recipe(new), FakeGateway(live=[]), tmp_path).reasons[0]
+    gateway = FakeGateway(live=[])
+    asked = recipe(new, name="first", gate=[{"metric": METRIC, "at_least": 0.75}])
+    assert run(asked, gateway, tmp_path).state == "promoted"
+    assert gateway.calls.count("promote") == 1  # no canary beside nothing
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"artefact": None}, "give either train"),
+        ({"alias": "Support"}, "must be an alias"),
+        ({"gate": [{"metric": "answers.dask.correct", "at_least": 1}]}, "is of no part .*answers.desk"),
+        ({"gate": []}, "at least 1 item"),
+        ({"canary": {"steps": [{"weight": 10}]}}, "give either requests or seconds"),
+        ({"canary": {"steps": [{"weight": w, "seconds": 1} for w in (50, 10)]}}, "must be over 50, found 10"),
+    ],
+)
+def test_a_recipe_that_can_not_work_is_refused(tmp_path: Path, changes: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        recipe(tmp_path, **changes)

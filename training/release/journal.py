@@ -1,0 +1,108 @@
+"""What a release has done: one JSON file in its folder, replaced whole after every step.
+
+A step is entered when it is done; killed before that, it is done again, so every step bears being done twice.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pointsman.artefact import write_atomically
+from training.errors import ReleaseConflict
+from training.release.recipe import ReleaseRecipe
+
+State = Literal["running", "promoted", "rejected", "rolled back", "undone"]
+STEPS = ("train", "register", "evaluate", "gate", "canary", "promote")
+FILE = "release.json"
+
+
+@dataclass(slots=True)
+class Journal:
+    """The steps of one release."""
+
+    folder: Path
+    recipe: dict[str, Any]
+    state: State = "running"
+    reasons: list[str] = field(default_factory=list)  # why it ended so
+    steps: dict[str, dict[str, Any]] = field(default_factory=dict)  # name → what it gave
+
+    def done(self, step: str, **result: Any) -> dict[str, Any]:
+        """Enter a step."""
+        self.steps[step] = {**result, "at": datetime.now(UTC).isoformat(timespec="seconds")}
+        self._write()
+        return self.steps[step]
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.state != "running"
+
+    def end(self, state: State, reasons: list[str], **steps: dict[str, Any]) -> None:
+        """Enter how the release ended, and in the same stroke the ``steps`` that ended it."""
+        self.state, self.reasons = state, reasons
+        self.steps |= steps
+        self._write()
+
+    def forget(self, *steps: str) -> None:
+        """Have these steps done again."""
+        for step in steps:
+            self.steps.pop(step, None)
+        self._write()
+
+    def _write(self) -> None:
+        content = {
+            "state": self.state,
+            "reasons": self.reasons,
+            "steps": self.steps,
+            "recipe": self.recipe,
+        }
+        text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+        write_atomically(self.folder / FILE, text.encode())
+
+
+@contextmanager
+def opened(recipe: ReleaseRecipe, runs: Path) -> Iterator[Journal]:
+    """The journal of ``recipe``'s release, held for this process alone.
+
+    Raises:
+        ReleaseConflict: another process has it, or it is of another recipe.
+    """
+    folder = runs / recipe.name
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "release.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ReleaseConflict(f"{folder}: another process is at this release; wait for it") from None
+        now = recipe.model_dump(mode="json", by_alias=True)
+        found = read(folder) or Journal(folder, now)
+        if changed := [key for key in now if found.steps and found.recipe.get(key) != now[key]]:
+            raise ReleaseConflict(
+                f"{folder} holds a release of another recipe ({', '.join(changed)} changed since). Give this "
+                "one another name, or remove the folder"
+            )
+        found.recipe = now
+        yield found
+
+
+def read(folder: Path) -> Journal | None:
+    """The journal in ``folder``; None where there is none.
+
+    Raises:
+        ReleaseConflict: its file can't be read.
+    """
+    path = folder / FILE
+    try:
+        content = json.loads(path.read_bytes())
+        return Journal(folder, content["recipe"], content["state"], content["reasons"], content["steps"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        raise ReleaseConflict(f"{path}: can't be read ({exc}); remove the folder to begin again") from exc

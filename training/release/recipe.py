@@ -1,0 +1,85 @@
+"""The recipe of a release: what is trained, what it is asked, what it must keep, how traffic comes to it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from pointsman.artefact import ALIAS
+from pointsman.document import Document
+from training.evaluation.plan import Plan
+from training.recipe.parts import Name
+from training.release.gate import Criterion
+
+PARTS = ("loss", "general", "tools", "preferences", "answers")
+
+
+def _alias(given: str) -> str:
+    if not ALIAS.fullmatch(given):
+        raise ValueError(f"must be an alias, {ALIAS.pattern}")
+    return given
+
+
+class Step(Document):
+    """A share of traffic, and how long the candidate has it."""
+
+    weight: int = Field(ge=1, le=99, description="percent of the alias's conversations")
+    requests: int | None = Field(default=None, gt=0, description="that the candidate answers before the next")
+    seconds: float | None = Field(default=None, gt=0, description="before the next step")
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if (self.requests is None) == (self.seconds is None):
+            raise ValueError("give either requests or seconds")
+        return self
+
+
+class Canary(Document):
+    """Shares that grow while the candidate does no worse than the live version."""
+
+    steps: list[Step] = Field(min_length=1, description="their weights rise")
+    error_rate: float = Field(
+        default=0.02,
+        ge=0,
+        lt=1,
+        description="by how much the share of failed requests may lie over the live version's; where it "
+        "surely lies higher, the candidate is rolled back",
+    )
+
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        for i, (one, other) in enumerate(pairwise(self.steps), 1):
+            if other.weight <= one.weight:
+                raise ValueError(f"steps.{i}.weight: must be over {one.weight}, found {other.weight}")
+        return self
+
+
+class ReleaseRecipe(Document):
+    """One release of one alias."""
+
+    name: Name = Field(description="the release's folder is runs/<name>")
+    alias: Annotated[str, AfterValidator(_alias)] = Field(description="whose next version it makes")
+    train: Path | None = Field(default=None, description="a training recipe, whose result is released")
+    artefact: Path | None = Field(default=None, description="or what was trained already, elsewhere perhaps")
+    evaluation: Plan = Field(description="what candidate and live version are asked")
+    gate: list[Criterion] = Field(min_length=1, description="every row must pass")
+    canary: Canary | None = Field(default=None, description="left out: all conversations at once")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if (self.train is None) == (self.artefact is None):
+            raise ValueError("give either train (a recipe) or artefact (a folder)")
+        asked = [f"{kind}.{name}" for kind in PARTS for name in getattr(self.evaluation, kind)]
+        if self.evaluation.lm_eval:
+            asked += [f"lm_eval.{task}" for task in self.evaluation.lm_eval.tasks]
+        unknown = [
+            f"gate.{i}.metric: {row.metric!r} is of no part of the evaluation; there are {', '.join(asked)}"
+            for i, row in enumerate(self.gate)
+            if not any(row.metric.startswith(f"{part}.") for part in asked)
+        ]
+        if unknown:
+            raise ValueError("; ".join(unknown))
+        return self
