@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training import base, lora, sft
+from training.collection import Prepared, Report
 from training.pair_rows import LabelledRows, PairRows
-from training.prepare import Prepared, Report
 from training.recipe import DpoRecipe
 from training.runfolder import RunFolder
 

@@ -23,6 +23,7 @@ from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 from trl.trainer.utils import RepeatSampler
 
 from training import trainer as supervised_trainer
+from training.collection import Report
 from training.curves import Panel
 from training.errors import LossNotFinite, NothingToLearn
 from training.online import session
@@ -30,7 +31,6 @@ from training.online.answers import Answers
 from training.online.prompts import Prompt
 from training.online.scoring import columns
 from training.online.session import Session
-from training.prepare import Report
 from training.recipe import GrpoRecipe
 from training.rewards import Reward
 from training.runfolder import COMPLETE, RunFolder

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from training.collection import Prepared, Report
 from training.curves import Panel
-from training.prepare import Prepared, Report, prepare
+from training.prepare import prepare
 from training.recipe import SftRecipe
 from training.token_rows import TokenRows
 

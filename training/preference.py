@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from training import lora, prepare_pairs
+from training.collection import Prepared, Report
 from training.curves import Panel
 from training.pair_rows import LabelledRows, PairRows
-from training.prepare import Prepared, Report
 from training.recipe import DpoRecipe
 from training.token_rows import TokenRows
 

@@ -25,9 +25,9 @@ from trl.experimental.cpo import CPOConfig, CPOTrainer
 from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference
 
 from training import lora, losses
+from training.collection import Report
 from training.pair_rows import LabelledRows, PairRows
 from training.preference import fallen
-from training.prepare import Report
 from training.recipe import DpoRecipe
 from training.recipe.dpo import REFERENCE_FREE, Loss
 from training.token_rows import TokenRows

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training import lora
+from training.collection import Prepared, Report
 from training.curves import Panel
 from training.pair_rows import PairRows
-from training.prepare import Prepared, Report
 from training.prepare_pairs import pairs as prepare
 from training.recipe import RmRecipe
 

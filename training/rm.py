@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pointsman.artefact import BaseIdentity
 from training import base, lora, reward_model
+from training.collection import Prepared, Report
 from training.pair_rows import PairRows
-from training.prepare import Prepared, Report
 from training.recipe import RmRecipe
 from training.runfolder import RunFolder
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from pointsman import artefact
 from pointsman.artefact import ArtefactError, BaseIdentity
 from training import base, methods
+from training.collection import Prepared, Report
 from training.errors import BaseError
-from training.prepare import Prepared, Report
 from training.recipe import OnlineRecipe, SftRecipe
 from training.runfolder import RunFolder
 from training.token_rows import TokenRows

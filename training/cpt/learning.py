@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from training import likelihood
+from training.collection import Report
 from training.cpt import mixture
 from training.cpt.mixture import Mixture
-from training.prepare import Report
 from training.recipe import CptRecipe
 
 PANELS = likelihood.PANELS

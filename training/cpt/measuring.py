@@ -11,12 +11,12 @@ import torch
 
 from training import base, lora
 from training import trainer as trainers
+from training.collection import Report
 from training.cpt import gain, heldout, stage, vocabulary
 from training.cpt.forgetting import Bound, pooled
 from training.cpt.heldout import NATS, Likelihood, Text
 from training.cpt.mixture import Mixture
 from training.errors import NothingToLearn, RunConflict
-from training.prepare import Report
 from training.recipe import CptRecipe
 from training.runfolder import RunFolder
 from training.token_rows import TokenRows

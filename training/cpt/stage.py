@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from pointsman.artefact import BaseIdentity
 from training import base, freeze, lora, prepare
 from training import tokenizer as bpe
+from training.collection import Report
 from training.cpt import mixture, vocabulary
 from training.cpt.mixture import Mixture
 from training.errors import BaseError, SourceError
-from training.prepare import Report
 from training.recipe import CptRecipe, SftLora, TokenizerPlan
 from training.runfolder import RunFolder
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from training import base, curves, estimate, lora, provenance, rewards, sft, supervised
 from training.bar import Bar
+from training.collection import Report
 from training.curves import Panel
 from training.online import heldout, policy, prompts
 from training.online.answers import LocalSampler, Sampler
 from training.online.policy import Policy
 from training.online.prompts import PreparedPrompts
 from training.online.server import ServerSampler
-from training.prepare import Report
 from training.recipe import GrpoRecipe, PpoRecipe
 from training.rewards import Rewards
 from training.runfolder import RunFolder

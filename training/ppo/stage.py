@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from training.collection import Report
 from training.curves import Panel
 from training.online import prompts, session
 from training.online.scoring import scored
@@ -18,7 +19,6 @@ from training.online.session import Session
 from training.ppo import checkpoint as checkpoints
 from training.ppo import documents
 from training.ppo.learner import Learner
-from training.prepare import Report
 from training.recipe import PpoRecipe
 from training.runfolder import RunFolder
 
