@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from training import base as bases
-from training import trainer
-from training.recipe import Optimisation
+from training import batches, likelihood_trainer, trainers
+from training.recipe import SftRecipe
+from training.supervised import Given
 from training.token_rows import TokenRows
 
 BLOCK = 64
@@ -56,18 +57,28 @@ def separately(model: Any, given: TokenRows) -> tuple[float, int]:
 
 
 def build(model: Any, tokenizer: Any, given: Any, checkpoints: Path) -> Any:
-    plan = Optimisation(learning_rate=0.1, batch_rows=3, precision="fp32")
-    return trainer.build(model, tokenizer, given, given, plan, seed=0, checkpoints=checkpoints, callbacks=[])
+    recipe = SftRecipe.model_validate(
+        {
+            "stage": "sft",
+            "name": "packed",
+            "alias": "packed",
+            "base": "it is given",
+            "data": {"sources": [{"path": "rows.jsonl", "format": "messages"}]},
+            "train": {"learning_rate": 0.1, "batch_rows": 3, "precision": "fp32"},
+        }
+    )
+    made_with = Given(model, tokenizer, None, checkpoints, [], print)  # type: ignore[arg-type]
+    return likelihood_trainer.build(recipe, made_with, given, given)
 
 
 def test_packed_loss_is_the_sum_of_separate_losses(model: Any, tokenizer: Any, tmp_path: Path) -> None:
     given = rows([5, 40, 2, 17, 30, 9, 64, 12, 33, 1])
-    packed = trainer.packed(given, BLOCK)
+    packed = trainers.packed(given, BLOCK)
     assert len(packed) < len(given)
     training = build(model, tokenizer, packed, tmp_path)
     total, count = separately(model, given)
     batch = training.data_collator(list(training.train_dataset))
-    assert int((batch["labels"] != trainer.IGNORED).sum()) == count
+    assert int((batch["labels"] != batches.IGNORED).sum()) == count
     with torch.no_grad():
         loss = float(training.compute_loss(model, dict(batch), num_items_in_batch=torch.tensor(count)))
         assert loss == pytest.approx(total / count, abs=1e-5)
@@ -79,7 +90,7 @@ def test_packed_loss_is_the_sum_of_separate_losses(model: Any, tokenizer: Any, t
 
 def test_rows_padded_beside_each_other_learn_as_alone(model: Any, tokenizer: Any, tmp_path: Path) -> None:
     given = rows([5, 40, 2, 17], seed=1)
-    training = build(model, tokenizer, trainer.dataset(given), tmp_path)
+    training = build(model, tokenizer, batches.dataset(given), tmp_path)
     total, count = separately(model, given)
     batch = training.data_collator(list(training.train_dataset))
     with torch.no_grad():
@@ -89,14 +100,14 @@ def test_rows_padded_beside_each_other_learn_as_alone(model: Any, tokenizer: Any
 
 def test_evaluation_keeps_packed_rows_apart_too(model: Any, tokenizer: Any, tmp_path: Path) -> None:
     given = rows([20, 40, 4], seed=2)  # one block
-    training = build(model, tokenizer, trainer.packed(given, BLOCK), tmp_path)
+    training = build(model, tokenizer, trainers.packed(given, BLOCK), tmp_path)
     total, count = separately(model, given)
     assert training.evaluate()["eval_loss"] == pytest.approx(total / count, abs=1e-5)
 
 
 def test_a_row_longer_than_a_block_is_cut_and_nothing_is_lost() -> None:
     given = rows([3 * BLOCK + 5, 7])
-    packed = trainer.packed(given, BLOCK)
+    packed = trainers.packed(given, BLOCK)
     assert sorted(token for block in packed["input_ids"] for token in block) == sorted(given.ids.tolist())
     assert max(len(block) for block in packed["input_ids"]) == BLOCK
     lengths = sorted(int(length) for block in packed["seq_lengths"] for length in block)

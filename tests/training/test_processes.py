@@ -56,7 +56,7 @@ def test_two_processes_with_cut_weights_make_the_same_adapter(recipe: Recipe, tm
     alone = run.train(path, runs=tmp_path / "alone", report=quiet)
 
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["training.run", "training.trainer", "training.progress"])
+    context.set_forkserver_preload(["training.run", "training.likelihood_trainer", "training.progress"])
     given = (tmp_path / "meeting", path, tmp_path / "shared")
     both = [context.Process(target=_process, args=(rank, *given), daemon=True) for rank in (0, 1)]
     for process in both:
