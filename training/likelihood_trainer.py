@@ -36,11 +36,11 @@ def build(plan: Plan, given: Given, train: Any, validation: Any, kind: type[Like
 
     Args:
         plan: the recipe.
-        given: model, tokenizer, checkpoints' folder and callbacks; its rows are not looked at.
+        given: model, tokenizer, run and callbacks; its rows are not looked at.
         train, validation: datasets of ``input_ids`` and ``labels``, packed or not.
         kind: the trainer's class.
     """
-    common = settings(plan.train, seed=plan.seed, checkpoints=given.checkpoints)
+    common = settings(plan.train, seed=plan.seed, checkpoints=given.run.checkpoints)
     if plan.paged and torch.cuda.is_available():
         common["optim"] = "paged_adamw_32bit"
     trainer = kind(

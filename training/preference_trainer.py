@@ -92,7 +92,8 @@ def build(recipe: DpoRecipe, given: Given) -> Any:
     train, validation = (
         dataset(recipe.loss, rows) for rows in (given.prepared.train, given.prepared.validation)
     )
-    kind, arguments = _kind(recipe, settings(recipe.train, seed=recipe.seed, checkpoints=given.checkpoints))
+    common = settings(recipe.train, seed=recipe.seed, checkpoints=given.run.checkpoints)
+    kind, arguments = _kind(recipe, common)
     pad = given.tokenizer.pad_token_id
     collator = (
         {"data_collator": trainers.UnpairedCollator(pad_token_id=pad, pad_to_multiple_of=8)}

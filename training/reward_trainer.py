@@ -34,7 +34,7 @@ def build(recipe: RmRecipe, given: Given) -> Any:
         dataset(rows, margins=recipe.margins) for rows in (given.prepared.train, given.prepared.validation)
     )
     arguments = Reward.Config(
-        **settings(recipe.train, seed=recipe.seed, checkpoints=given.checkpoints),
+        **settings(recipe.train, seed=recipe.seed, checkpoints=given.run.checkpoints),
         max_length=None,
         center_rewards_coefficient=recipe.centre or None,
         pad_to_multiple_of=8,

@@ -7,7 +7,6 @@ saved; and the way it learns gives the rest: what rows become, the trainer, what
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +35,7 @@ class Given:
     model: Any
     tokenizer: Any
     prepared: Prepared[Any]
-    checkpoints: Path
+    run: RunFolder
     callbacks: Sequence[Any]
     report: Report
 
@@ -57,7 +56,6 @@ def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFo
     """Train and return the artefact's folder; goes on from the run's last checkpoint, if it has one."""
     from training import base, progress, trainer
 
-    began = time.monotonic()
     identity, parent = stage.origin(recipe)
     report(f"{recipe.name}: preparing the data")
     with processes.keeper_first():
@@ -71,7 +69,7 @@ def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFo
     model = stage.model(recipe, tokenizer)
     report(f"{recipe.name}: {estimate.of(model, recipe)}")
     watcher = progress.RunProgress(run, prepared.train.tokens, report)
-    given = Given(model, tokenizer, prepared, run.checkpoints, [watcher], report)
+    given = Given(model, tokenizer, prepared, run, [watcher], report)
     training = learning.trainer(recipe, given)
     steps = trainer.steps(training)
     report(f"{recipe.name}: {steps} steps of {recipe.train.batch_rows * recipe.train.accumulate} sequences")
@@ -97,7 +95,7 @@ def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFo
         "train_rows": float(len(prepared.train)),
         "trained_tokens": float(prepared.train.trained),
         "dropped_rows": float(sum(prepared.dropped.values())),
-        "seconds": round(time.monotonic() - began, 1),
+        "seconds": run.note_seconds(),
     }
     curves.draw(run.read_metrics(), recipe.name, run.curves, learning.PANELS)
     manifest = provenance.manifest(

@@ -12,6 +12,7 @@ import torch
 from training import base as bases
 from training import batches, likelihood_trainer, trainers
 from training.recipe import SftRecipe
+from training.runfolder import RunFolder
 from training.supervised import Given
 from training.token_rows import TokenRows
 
@@ -56,7 +57,7 @@ def separately(model: Any, given: TokenRows) -> tuple[float, int]:
     return sum(loss for loss, _ in sums), sum(count for _, count in sums)
 
 
-def build(model: Any, tokenizer: Any, given: Any, checkpoints: Path) -> Any:
+def build(model: Any, tokenizer: Any, given: Any, folder: Path) -> Any:
     recipe = SftRecipe.model_validate(
         {
             "stage": "sft",
@@ -67,7 +68,7 @@ def build(model: Any, tokenizer: Any, given: Any, checkpoints: Path) -> Any:
             "train": {"learning_rate": 0.1, "batch_rows": 3, "precision": "fp32"},
         }
     )
-    made_with = Given(model, tokenizer, None, checkpoints, [], print)  # type: ignore[arg-type]
+    made_with = Given(model, tokenizer, None, RunFolder(folder), [], print)  # type: ignore[arg-type]
     return likelihood_trainer.build(recipe, made_with, given, given)
 
 

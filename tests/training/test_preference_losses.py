@@ -18,6 +18,7 @@ from training import recipe as recipes
 from training.base import load_tokenizer
 from training.pair_rows import PairRows
 from training.recipe import DpoRecipe, RmRecipe
+from training.runfolder import RunFolder
 from training.supervised import Given
 from training.token_rows import TokenRows
 
@@ -104,14 +105,14 @@ def test_the_odds_ratio_is_exact_at_both_ends() -> None:
 class Policy:
     """A trainer whose adapter already changes something, and the log-probabilities of its rows."""
 
-    def __init__(self, path: Path, base: Path, checkpoints: Path) -> None:
+    def __init__(self, path: Path, base: Path, folder: Path) -> None:
         loaded = recipes.load(path)
         assert isinstance(loaded, DpoRecipe)
         self.recipe = loaded
         self.prepared = preference.prepare(loaded, base, lambda _: None)
         tokenizer = load_tokenizer(str(base))
         self.model: Any = dpo.model(loaded, tokenizer)
-        given = Given(self.model, tokenizer, self.prepared, checkpoints, [], lambda _: None)
+        given = Given(self.model, tokenizer, self.prepared, RunFolder(folder), [], lambda _: None)
         self.trainer = preference.trainer(loaded, given)
         torch.manual_seed(0)
         for name, parameter in self.model.named_parameters():
@@ -217,7 +218,8 @@ def test_a_reward_models_loss_is_bradley_and_terrys(
     tokenizer = load_tokenizer(str(base))
     model: Any = rm.model(loaded, tokenizer)
     torch.nn.init.normal_(model.base_model.model.score.modules_to_save["default"].weight)
-    trainer = reward.trainer(loaded, Given(model, tokenizer, prepared, tmp_path, [], lambda _: None))
+    given = Given(model, tokenizer, prepared, RunFolder(tmp_path), [], lambda _: None)
+    trainer = reward.trainer(loaded, given)
     batch = trainer.data_collator([trainer.train_dataset[i] for i in range(ROWS)])
     model.train()
     found = float(trainer.compute_loss(model, batch).detach())

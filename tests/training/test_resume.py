@@ -76,6 +76,26 @@ def test_a_base_goes_on_too_and_half_a_checkpoint_is_none(
     assert artefact.identify_base(resumed) == artefact.identify_base(whole)
 
 
+def test_a_run_has_taken_the_time_of_all_its_processes(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = recipe(**{"train.steps": 3, "train.save_every": 2, "train.log_every": 1})
+    clock = tmp_path / "tiny" / "seconds"
+    clock.parent.mkdir()
+    clock.write_text("5000.0\n", encoding="utf-8")  # of a beginning that left no checkpoint: all is done anew
+    break_off(2, trainers.Likelihood, path, tmp_path, monkeypatch)
+    assert float(clock.read_text(encoding="utf-8")) < 5000
+    clock.write_text("1000.0\n", encoding="utf-8")
+    made = gone_on(path, tmp_path, after=2)
+    spent = artefact.read_manifest(made).metrics["seconds"]
+    assert 1000 < spent < 5000
+    assert float(clock.read_text(encoding="utf-8")) == spent
+    clock.unlink()  # a run of before this was kept
+    shutil.rmtree(made)
+    again = artefact.read_manifest(gone_on(path, tmp_path, after=3)).metrics["seconds"]
+    assert again < 1000
+
+
 def test_what_a_run_began_with_must_still_be_there(recipe: Recipe, tmp_path: Path) -> None:
     path = recipe()
     shutil.rmtree(run.train(path, runs=tmp_path, report=quiet))

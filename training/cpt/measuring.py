@@ -115,7 +115,7 @@ class CptTrainer(trainers.Likelihood):
 
 def build(recipe: CptRecipe, given: Given) -> CptTrainer:
     """The trainer of the new and the replayed texts, packed into blocks where they do not see each other."""
-    run, model, tokenizer = RunFolder(given.checkpoints.parent), given.model, given.tokenizer
+    run, model, tokenizer = given.run, given.model, given.tokenizer
     prepared: Any = given.prepared
     found = vocabulary.pieces(base.load_tokenizer(recipe.base or ""), tokenizer) if recipe.vocabulary else {}
     schedule = stage.schedule(recipe, model)
