@@ -89,6 +89,40 @@ def test_packed_loss_is_the_sum_of_separate_losses(model: Any, tokenizer: Any, t
     assert abs(leaking - loss) > 1e-2
 
 
+def gradients(model: Any) -> dict[str, torch.Tensor]:
+    """Of every weight, which are then forgotten."""
+    found = {name: weight.grad.clone() for name, weight in model.named_parameters()}
+    model.zero_grad()
+    return found
+
+
+def test_packed_gradients_are_the_sum_of_separate_ones(model: Any, tokenizer: Any, tmp_path: Path) -> None:
+    given = rows([5, 40, 2, 17, 30, 9, 64, 12, 33, 1], seed=3)
+    training = build(model, tokenizer, trainers.packed(given, BLOCK), tmp_path)
+    batch = training.data_collator(list(training.train_dataset))
+    count = torch.tensor(int((batch["labels"] != batches.IGNORED).sum()))
+    training.compute_loss(model, dict(batch), num_items_in_batch=count).backward()
+    packed = gradients(model)
+
+    for start, length in zip(given.starts, given.lengths, strict=True):
+        ids = torch.from_numpy(given.ids[start : start + length].astype(np.int64))
+        trained = torch.from_numpy(given.loss_mask[start + 1 : start + length].copy())
+        logits = model(input_ids=ids[None]).logits[0, :-1]
+        losses = torch.nn.functional.cross_entropy(logits, ids[1:], reduction="none")
+        torch.autograd.backward(losses[trained].sum() / count)
+    apart = gradients(model)
+
+    assert packed.keys() == apart.keys()
+    for name, gradient in apart.items():
+        torch.testing.assert_close(packed[name], gradient, rtol=1e-4, atol=1e-6)
+    longest = torch.cat([gradient.flatten() for gradient in apart.values()]).norm()
+    batch["position_ids"] = torch.arange(batch["input_ids"].shape[1]).expand_as(batch["input_ids"])
+    training.compute_loss(model, dict(batch), num_items_in_batch=count).backward()
+    leaking = gradients(model)
+    difference = torch.cat([(leaking[name] - apart[name]).flatten() for name in apart]).norm()
+    assert difference > 0.01 * longest  # so it would show if rows saw each other
+
+
 def test_rows_padded_beside_each_other_learn_as_alone(model: Any, tokenizer: Any, tmp_path: Path) -> None:
     given = rows([5, 40, 2, 17], seed=1)
     training = build(model, tokenizer, batches.dataset(given), tmp_path)
