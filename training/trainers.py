@@ -2,7 +2,7 @@
 
 Where they depart from TRL's: the rows come as tokens, so nothing is tokenised and what is previewed is what
 is trained; their order depends on seed and epoch alone, so a resumed run sees what the first would have
-seen; held-out metrics are means over rows, not over batches.
+seen; held-out metrics are means over rows, not over batches, and each of several processes takes them of all.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from trl.data_utils import pack_dataset
 from trl.experimental.cpo import CPOConfig, CPOTrainer
 from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference
 
-from training import batches, losses, virtual_tokens
+from training import batches, losses, processes, virtual_tokens
 from training.batches import LengthSampler
 from training.token_rows import TokenRows
 
@@ -38,10 +38,14 @@ def packed(rows: TokenRows, block: int) -> Any:
     return pack_dataset(batches.dataset(rows.cut(block)), block, "bfd")
 
 
-class _Ordered:
-    """A trainer that takes its rows in our order; put it before TRL's class."""
+class _Ours:
+    """A trainer that takes its rows in our order, and evaluates alike on any number of processes.
+
+    Put it before TRL's class.
+    """
 
     args: Any
+    accelerator: Any
     row_lengths: NDArray[np.int64]  # tokens of each training row
 
     def create_model_card(self, **_: Any) -> None:
@@ -49,6 +53,15 @@ class _Ordered:
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         return LengthSampler(self.row_lengths, self.args.train_batch_size, self.args.seed)
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
+        dealt: Any = super().get_eval_dataloader(eval_dataset)  # type: ignore[misc]
+        return processes.undealt(dealt, self.args.eval_batch_size)
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        with processes.apart(self.accelerator):
+            found: dict[str, float] = super().evaluate(*args, **kwargs)  # type: ignore[misc]
+        return found
 
 
 class _RowMeans:
@@ -70,7 +83,7 @@ class _RowMeans:
         return found
 
 
-class Likelihood(_Ordered, SFTTrainer):  # type: ignore[misc]
+class Likelihood(_Ours, SFTTrainer):  # type: ignore[misc]
     """SFTTrainer with LoRA+, and checkpoints of virtual tokens."""
 
     Config: ClassVar = SFTConfig
@@ -101,7 +114,7 @@ def quicken(optimizer: torch.optim.Optimizer, model: torch.nn.Module, times: flo
             optimizer.add_param_group({**group, "params": faster, "lr": group["lr"] * times})
 
 
-class Reward(_Ordered, _RowMeans, RewardTrainer):  # type: ignore[misc]
+class Reward(_Ours, _RowMeans, RewardTrainer):  # type: ignore[misc]
     """RewardTrainer that remembers what it scored."""
 
     Config: ClassVar = RewardConfig
@@ -122,7 +135,7 @@ class Reward(_Ordered, _RowMeans, RewardTrainer):  # type: ignore[misc]
         return (loss, outputs) if return_outputs else loss
 
 
-class _Tokenised(_Ordered):
+class _Tokenised(_Ours):
     """A trainer whose rows need no preparation and whose checkpoints hold one adapter."""
 
     model: Any

@@ -159,7 +159,8 @@ def close(recipe: CptRecipe, training: CptTrainer, report: Report) -> dict[str, 
         training.log(metrics)
     before, after = watch.before, by_name(metrics)
     lines = gain.lines(watch.texts, before, after)
-    gain.write(lines, watch.texts, watch.run, recipe.name, recipe.bound)
+    if watch.run.keeper:
+        gain.write(lines, watch.texts, watch.run, recipe.name, recipe.bound)
     report(gain.table(lines))
     return steps | _numbers(training, metrics, before)
 
