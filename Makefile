@@ -37,7 +37,8 @@ bench-router: env  ## the router beside its peers on one core, some minutes; wri
 		$(BIN)/python -m deploy.bench.router --data $(INTENTS) --out docs/bench-router.md
 
 bench-training: env  ## our training beside plain TRL on the CPU, some minutes; writes docs/bench-training.md
-	@$(BIN)/python -m deploy.bench.training --out docs/bench-training.md
+	@OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE TOKENIZERS_PARALLELISM=false \
+		$(BIN)/python -m deploy.bench.training --out docs/bench-training.md
 
 check: env  ## lint, format, strict types, the import rules
 	$(BIN)/ruff check .

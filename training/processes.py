@@ -1,7 +1,7 @@
 """The processes that train one run: this one alone, or several that ``accelerate launch`` has started.
 
-The same recipe takes the same steps on any number of them: a step's batches are dealt out, and held-out rows
-are measured whole by each. Where an epoch's last step has fewer batches than the others, accelerate fills it up
+The same recipe takes the same steps on any number of them: a step's batches are dealt out, and each measures
+the held-out rows whole. Where an epoch's last step has fewer batches than the others, accelerate fills it up
 with rows of the epoch's beginning, so that step differs; what else can't come out alike is refused. The first
 process keeps the run, which is to say that it alone writes into the run's folder and speaks.
 """

@@ -13,7 +13,7 @@ from training import run
 from training.ppo.stage import PARTS
 from training.runfolder import RunFolder
 
-STEPS = 5  # the first is not counted
+STEPS = 4  # the first is not counted
 _GENERATORS = "deploy.demo.text.preference"
 
 

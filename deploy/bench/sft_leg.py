@@ -1,7 +1,7 @@
 """One contender of the training bench, in a process of its own so that its peak of memory is its own.
 
-``python -m deploy.bench.sft_leg CONTENDER RECIPE OUT``. Every contender trains the same LoRA on the same rows
-of RECIPE's one file for as many steps, in the same precision:
+Every contender trains the same LoRA on the same rows of a recipe's one file for as many steps, in the same
+precision:
 
 - ``ours``: the recipe as `pointsman train` trains it, from the rows to the last step.
 - ``plain``: TRL's SFTTrainer as its documentation shows it, given the messages; its own order, its padding.
@@ -10,7 +10,6 @@ of RECIPE's one file for as many steps, in the same precision:
 
 from __future__ import annotations
 
-import argparse
 import json
 import resource
 import tempfile
@@ -114,27 +113,18 @@ def theirs(recipe: SftRecipe, folder: Path, *, alike: bool) -> Leg:
     return probe.leg
 
 
-def main() -> None:
-    """Run one contender and write what it has done as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("contender", choices=CONTENDERS)
-    parser.add_argument("recipe", type=Path)
-    parser.add_argument("out", type=Path)
-    given = parser.parse_args()
-    recipe = recipes.load(given.recipe)
+def run(contender: str, recipe_path: Path, out: Path) -> None:
+    """Run one contender in this process, and write what it has done as JSON to ``out``."""
+    recipe = recipes.load(recipe_path)
     assert isinstance(recipe, SftRecipe)
     with tempfile.TemporaryDirectory() as folder:
-        if given.contender == "ours":
+        if contender == "ours":
             leg = ours(recipe, Path(folder))
         else:
-            leg = theirs(recipe, Path(folder), alike=given.contender == "alike")
+            leg = theirs(recipe, Path(folder), alike=contender == "alike")
     leg.peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    given.out.write_text(json.dumps(asdict(leg)), encoding="utf-8")
+    out.write_text(json.dumps(asdict(leg)), encoding="utf-8")
 
 
 def _silent(_: str) -> None:
     """Say nothing."""
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""Our training beside plain TRL on this CPU: `make bench-training` writes docs/bench-training.md.
+"""Our training beside plain TRL, on one thread: `make bench-training` writes docs/bench-training.md.
 
 Contenders take turns, each run in a process of its own, so that what else the machine does meets all of them;
 what counts is the ratio of neighbours. What they have learned is compared step by step.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from deploy.bench import ppo_split
+from deploy.bench import ppo_split, sft_leg
 from deploy.bench.machine import processor, progress
 from deploy.bench.sft_leg import CONTENDERS, WARM_UP, Leg
 from deploy.demo.text.depot import log_pages
@@ -27,8 +27,6 @@ from deploy.demo.text.depot import log_pages
 BASE = "deploy/demo/base"
 ROWS, BATCH_ROWS, STEPS = 200, 4, 14
 SEED = 3
-# Threads that wait for each other measure who else has the cores; a waiting one must not burn its own.
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false"}
 
 
 def main() -> None:
@@ -90,15 +88,14 @@ def write_recipe(folder: Path, **changes: Any) -> Path:
 
 
 def _leg(name: str, recipe: Path, out: Path) -> Leg:
-    done = subprocess.run(
-        [sys.executable, "-m", "deploy.bench.sft_leg", name, str(recipe), str(out)],
-        env=os.environ | ONE_THREAD,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        sys.exit(f"error: {name} ended with {done.returncode}:\n{done.stderr[-4000:]}")
+    """One contender's turn, in a process that begins with the libraries loaded."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["deploy.bench.sft_leg", "deploy.bench.plain_trl", "training.trainers"])
+    process = context.Process(target=sft_leg.run, args=(name, recipe, out))
+    process.start()
+    process.join()
+    if process.exitcode:
+        sys.exit(f"error: {name} ended with {process.exitcode}; what it said is above")
     return Leg(**json.loads(out.read_text(encoding="utf-8")))
 
 
