@@ -24,6 +24,7 @@ from training import batches, likelihood, progress, runfolder, sft, trainer
 from training import recipe as recipes
 from training.base import load_model, load_tokenizer
 from training.recipe import SftRecipe
+from training.run import quieten
 from training.supervised import Given
 
 WARM_UP = 2  # steps that are not timed
@@ -115,6 +116,7 @@ def theirs(recipe: SftRecipe, folder: Path, *, alike: bool) -> Leg:
 
 def run(contender: str, recipe_path: Path, out: Path) -> None:
     """Run one contender in this process, and write what it has done as JSON to ``out``."""
+    quieten()
     recipe = recipes.load(recipe_path)
     assert isinstance(recipe, SftRecipe)
     with tempfile.TemporaryDirectory() as folder:

@@ -36,17 +36,23 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="Markdown file to write")
     given = parser.parse_args()
     say, load = progress(), os.getloadavg()[0]
+    legs: dict[str, list[Leg]] = {name: [] for name in CONTENDERS}
+    parts: dict[str, list[float]] = {}
+
+    def write() -> None:  # at once: a run may be broken off
+        given.out.write_text(_page(legs, parts, load), encoding="utf-8")
+        say(f"written to {given.out}")
+
     with tempfile.TemporaryDirectory() as folder:
         recipe = write_recipe(Path(folder))
-        legs: dict[str, list[Leg]] = {name: [] for name in CONTENDERS}
         for number in range(given.rounds):
-            for name in CONTENDERS:
-                legs[name].append(_leg(name, recipe, Path(folder) / "leg.json"))
-                say(f"round {number + 1} of {given.rounds}: {name} took {legs[name][-1].seconds:.1f} s")
-        parts = ppo_split.measure(BASE, Path(folder), say)
-    page = _page(legs, ppo_split.table(parts), load)
-    given.out.write_text(page, encoding="utf-8")
-    print(page)
+            turn = {name: _leg(name, recipe, Path(folder) / "leg.json") for name in CONTENDERS}
+            for name, leg in turn.items():
+                legs[name].append(leg)
+            say(f"round {number + 1} of {given.rounds}")
+            write()
+        parts |= ppo_split.measure(BASE, Path(folder), say)
+        write()
 
 
 def conversations() -> Iterator[list[dict[str, str]]]:
@@ -153,7 +159,7 @@ def _apart(ones: Sequence[Leg], others: Sequence[Leg]) -> float:
     )
 
 
-def _page(legs: dict[str, list[Leg]], ppo: str, load: float) -> str:
+def _page(legs: dict[str, list[Leg]], parts: dict[str, list[float]], load: float) -> str:
     told = (
         f"the demo's base\nwith the same {ROWS} conversations, {STEPS} steps of {BATCH_ROWS} rows of which "
         f"{WARM_UP} are not timed, in turns, {len(legs['ours'])} times"
@@ -178,7 +184,7 @@ is that of all rows, where TRL's is that of the batches it has drawn.
 Of 16 answers of at most 64 tokens, judged by a reward model of the base's size, learned from twice; the first
 step is not counted.
 
-{ppo}
+{ppo_split.table(parts) if parts else "Not measured yet."}
 """
 
 
