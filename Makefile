@@ -14,10 +14,10 @@ CORE ?= 0
 BIN := .venv/bin
 STAMP := .venv/.made-for-$(ACCEL)
 
-.PHONY: help env env-quantize up test bench-router check format lock clean
+.PHONY: help env env-quantize up test bench-router bench-training check format lock clean
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 env: $(STAMP)  ## the environment in .venv, with the `pointsman` command in it
 $(STAMP): deploy/env/$(ACCEL).txt deploy/env/quantize.txt pyproject.toml
@@ -35,6 +35,10 @@ test: env  ## the whole suite; vLLM is started once
 bench-router: env  ## the router beside its peers on one core, some minutes; writes docs/bench-router.md
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 taskset -c $(CORE) \
 		$(BIN)/python -m deploy.bench.router --data $(INTENTS) --out docs/bench-router.md
+
+bench-training: env  ## our training beside plain TRL on the CPU, some minutes; writes docs/bench-training.md
+	@OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE TOKENIZERS_PARALLELISM=false \
+		$(BIN)/python -m deploy.bench.training --out docs/bench-training.md
 
 check: env  ## lint, format, strict types, the import rules
 	$(BIN)/ruff check .

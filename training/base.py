@@ -144,7 +144,9 @@ def round_to_served(model: Any) -> None:
     virtual_tokens.settle(model)
     for parameter in model.parameters():
         if parameter.requires_grad:
-            parameter.data = parameter.data.to(torch.bfloat16).to(parameter.dtype)
+            parameter.data.copy_(
+                parameter.data.to(torch.bfloat16)
+            )  # in place: cut weights are gathered thence
 
 
 def save(model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

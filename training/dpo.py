@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training import base, lora, sft
-from training.pair_rows import LabelledRows, PairRows
-from training.prepare import Prepared, Report
+from training.collection import Report
 from training.recipe import DpoRecipe
 from training.runfolder import RunFolder
 
@@ -31,16 +30,6 @@ def model(recipe: DpoRecipe, tokenizer: PreTrainedTokenizerBase) -> Any:
     if recipe.init_adapter is None:
         return lora.add(plain, recipe.lora, recipe.seed)
     return lora.resume(plain, recipe.init_adapter, recipe.lora)
-
-
-def datasets(recipe: DpoRecipe, prepared: Prepared[PairRows] | Prepared[LabelledRows]) -> tuple[Any, Any]:
-    """Training and validation rows, in the columns that the loss's trainer reads."""
-    from training import preference_trainer
-
-    return (
-        preference_trainer.dataset(recipe.loss, prepared.train),
-        preference_trainer.dataset(recipe.loss, prepared.validation),
-    )
 
 
 def save(recipe: DpoRecipe, model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

@@ -1,8 +1,7 @@
 """The stage ``grpo``: TRL's GRPOTrainer or RLOOTrainer with our prompts and rewards.
 
-Where it departs from TRL: prompts come with their token ids, so a row's own tools are in them and what is
-asked is what serving would ask; the order of the prompts follows from seed and epoch alone, so a resumed run
-asks what the first would have asked; and an answer that was cut pays a stated penalty.
+Prompts come with their token ids, so a row's own tools are in them and what is asked is what serving would
+ask; and an answer that was cut pays a stated penalty.
 
 ``pointsman train deploy/demo/recipes/grpo.yaml``
 """
@@ -15,14 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback
-from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
-from trl.trainer.utils import RepeatSampler
 
-from training import trainer as supervised_trainer
+from training import grpo_trainers, trainer
+from training.collection import Report
 from training.curves import Panel
 from training.errors import LossNotFinite, NothingToLearn
 from training.online import session
@@ -30,7 +27,6 @@ from training.online.answers import Answers
 from training.online.prompts import Prompt
 from training.online.scoring import columns
 from training.online.session import Session
-from training.prepare import Report
 from training.recipe import GrpoRecipe
 from training.rewards import Reward
 from training.runfolder import COMPLETE, RunFolder
@@ -81,45 +77,8 @@ class Grpo:
 
     def learn(self, checkpoint: Path | None) -> None:
         """Take all steps, or those behind ``checkpoint``."""
-        supervised_trainer.train(self._trainer, checkpoint)
+        trainer.train(self._trainer, checkpoint)
         self._trainer.model.eval()
-
-
-class _OwnPrompts:
-    """What both of TRL's trainers do otherwise here; stands in front of one of them."""
-
-    own_prompts: Sequence[Prompt]
-
-    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> Any:
-        self._asked = [row["row"] for row in inputs]
-        return super()._generate_and_score_completions(inputs)  # type: ignore[misc]
-
-    def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[list[int]], None, dict[str, Any]]:
-        return [list(self.own_prompts[row].ids) for row in self._asked], None, {}
-
-    def _get_train_sampler(self, dataset: Any = None) -> Any:
-        made: Any = super()._get_train_sampler(dataset)  # type: ignore[misc]
-        made.__class__ = _EpochSampler
-        return made
-
-    def create_model_card(self, **_: Any) -> None:
-        """None is written: the manifest says it all."""
-
-
-class _Grpo(_OwnPrompts, GRPOTrainer):  # type: ignore[misc]
-    pass
-
-
-class _Rloo(_OwnPrompts, RLOOTrainer):  # type: ignore[misc]
-    pass
-
-
-class _EpochSampler(RepeatSampler):  # type: ignore[misc]
-    """TRL's order within an epoch, from seed and epoch alone: TRL's own depends on the epochs before."""
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by the trainer at the start of an epoch."""
-        self.generator.manual_seed(int(np.random.SeedSequence((self.seed, epoch)).generate_state(1)[0]))
 
 
 class _Watch(TrainerCallback):  # type: ignore[misc]
@@ -202,16 +161,16 @@ def _build(recipe: GrpoRecipe, given: Session) -> Any:
         "max_completion_length": recipe.sampling.max_new_tokens,
         "reward_weights": weights,
     }
-    kind, config = (_Grpo, GRPOConfig) if recipe.algorithm == "grpo" else (_Rloo, RLOOConfig)
-    made: Any = kind(
+    kind: Any = grpo_trainers.Grpo if recipe.algorithm == "grpo" else grpo_trainers.Rloo
+    made = kind(
         model=given.policy.model,
         reward_funcs=functions,
-        args=config(**common),
+        args=kind.Config(**common),
         train_dataset=_numbered(given.prompts.train),
         processing_class=given.tokenizer,
         callbacks=[_Watch(recipe, given)],
     )
-    made.own_prompts = given.prompts.train
+    made.prompt_ids = [prompt.ids for prompt in given.prompts.train]
     made.remove_callback(PrinterCallback)
     return made
 

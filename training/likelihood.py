@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from training.collection import Prepared, Report
 from training.curves import Panel
-from training.prepare import Prepared, Report, prepare
+from training.prepare import prepare
 from training.recipe import SftRecipe
+from training.supervised import Given
 from training.token_rows import TokenRows
 
 PANELS = (
@@ -19,31 +19,12 @@ PANELS = (
 __all__ = ["PANELS", "evaluate", "prepare", "trainer"]
 
 
-def trainer(
-    recipe: SftRecipe,
-    model: Any,
-    tokenizer: Any,
-    datasets: tuple[Any, Any],
-    *,
-    prepared: Any,
-    checkpoints: Path,
-    callbacks: Sequence[Any],
-    report: Report,
-) -> Any:
-    """The trainer of the rows in ``datasets``, training and validation."""
-    from training.trainer import build
+def trainer(recipe: SftRecipe, given: Given) -> Any:
+    """TRL's trainer of the rows, one conversation each."""
+    from training import batches, likelihood_trainer
 
-    return build(
-        model,
-        tokenizer,
-        *datasets,
-        recipe.train,
-        seed=recipe.seed,
-        checkpoints=checkpoints,
-        callbacks=callbacks,
-        lora_plus=recipe.lora_plus,
-        paged=recipe.paged,
-    )
+    rows = given.prepared
+    return likelihood_trainer.build(recipe, given, *map(batches.dataset, (rows.train, rows.validation)))
 
 
 def evaluate(

@@ -89,7 +89,9 @@ def settle(model: Any) -> None:
     if isinstance(model, PeftModel):
         model.merge_adapter()
     for parameter in model.parameters():
-        parameter.data = parameter.data.to(torch.bfloat16).to(parameter.dtype)
+        parameter.data.copy_(
+            parameter.data.to(torch.bfloat16)
+        )  # in place, as cut weights are gathered thence
 
 
 def unwrapped(model: Any) -> Any:

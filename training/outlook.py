@@ -14,11 +14,11 @@ from typing import Any
 
 from training import base, estimate, lora, methods, trackers
 from training import recipe as recipes
+from training.collection import Report
 from training.convert.convert import route
 from training.cpt import stage
 from training.estimate import Estimate, duration
 from training.online import prompts
-from training.prepare import Report
 from training.quantize import layers, process, rows
 from training.quantize.layers import Shape
 from training.recipe import (

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from training import lora, prepare_pairs
+from training.collection import Prepared, Report
 from training.curves import Panel
 from training.pair_rows import LabelledRows, PairRows
-from training.prepare import Prepared, Report
 from training.recipe import DpoRecipe
+from training.supervised import Given
 from training.token_rows import TokenRows
 
 PANELS = (
@@ -47,23 +47,11 @@ def prepare(
     return prepared
 
 
-def trainer(
-    recipe: DpoRecipe,
-    model: Any,
-    tokenizer: Any,
-    datasets: tuple[Any, Any],
-    *,
-    prepared: Any,
-    checkpoints: Path,
-    callbacks: Sequence[Any],
-    report: Report,
-) -> Any:
+def trainer(recipe: DpoRecipe, given: Given) -> Any:
     """TRL's trainer of the recipe's loss."""
     from training import preference_trainer
 
-    return preference_trainer.build(
-        recipe, model, tokenizer, datasets, checkpoints=checkpoints, callbacks=callbacks, report=report
-    )
+    return preference_trainer.build(recipe, given)
 
 
 def evaluate(

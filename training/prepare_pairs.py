@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training import sources, turns
+from training import sources, turns, workers
+from training.collection import Collected, Encoded, Prepared, Report, RowsT, collect
 from training.errors import BadRow, BadRows, NothingToLearn
 from training.pair_rows import LabelledRows, PairRows
 from training.pairs import Labelled, Pair, Preference
-from training.prepare import Collected, Encoded, Prepared, Report, RowsT, collect, worker_tokenizer
 from training.recipe import StageRecipe
 from training.token_rows import TokenRows
 
@@ -78,12 +78,10 @@ class _Answered:
     dropped: dict[str, int]
 
 
-def _encode_pairs(part: sources.Part, folder: str, max_tokens: int) -> Encoded[PairRows] | BadRows:
-    tokenizer = worker_tokenizer(folder)
+def _encode_pairs(part: sources.Part, folder: str, max_tokens: int) -> Encoded[PairRows]:
+    tokenizer = workers.tokenizer(folder)
     end = turns.end_of_turn(tokenizer)
     found = _answered(part, tokenizer, max_tokens, end, paired=True)
-    if isinstance(found, BadRows):
-        return found
     # One prompt for both, where a token spans from it into one answer.
     asked = [min(count for _, count in answered.values()) for _, answered in found.rows]
     chosen, rejected = (
@@ -96,12 +94,10 @@ def _encode_pairs(part: sources.Part, folder: str, max_tokens: int) -> Encoded[P
     return Encoded(PairRows(chosen, rejected, given), found.digest, found.dropped, ends)
 
 
-def _encode_labelled(part: sources.Part, folder: str, max_tokens: int) -> Encoded[LabelledRows] | BadRows:
-    tokenizer = worker_tokenizer(folder)
+def _encode_labelled(part: sources.Part, folder: str, max_tokens: int) -> Encoded[LabelledRows]:
+    tokenizer = workers.tokenizer(folder)
     end = turns.end_of_turn(tokenizer)
     found = _answered(part, tokenizer, max_tokens, end, paired=False)
-    if isinstance(found, BadRows):
-        return found
     rows = _joined([tokens for _, answered in found.rows for tokens in answered.values()])
     good = np.array(
         [which in ("chosen", "good") for _, answered in found.rows for which in answered], np.bool_
@@ -111,11 +107,8 @@ def _encode_labelled(part: sources.Part, folder: str, max_tokens: int) -> Encode
 
 def _answered(
     part: sources.Part, tokenizer: PreTrainedTokenizerBase, max_tokens: int, end: int | None, *, paired: bool
-) -> _Answered | BadRows:
-    try:
-        rows = sources.preferences(part)
-    except BadRows as exc:
-        return exc
+) -> _Answered:
+    rows = sources.preferences(part)
     kept: list[tuple[Preference, dict[str, Tokens]]] = []
     dropped: dict[str, int] = {}
     bad: list[BadRow] = []
@@ -132,7 +125,9 @@ def _answered(
             dropped[why] = dropped.get(why, 0) + 1
         else:
             kept.append((row, answered))
-    return BadRows(bad) if bad else _Answered(kept, sources.digest(rows), dropped)
+    if bad:
+        raise BadRows(bad)
+    return _Answered(kept, sources.digest(rows), dropped)
 
 
 def tokens(tokenizer: PreTrainedTokenizerBase, row: Preference, which: str, end: int | None) -> Tokens:

@@ -1,7 +1,9 @@
 """The processes that train one run: this one alone, or several that ``accelerate launch`` has started.
 
-The same recipe takes the same steps on any number of them: a step's batches are dealt out. The first process
-keeps the run, which is to say that it alone writes into the run's folder and speaks.
+The same recipe takes the same steps on any number of them: a step's batches are dealt out, and each measures
+the held-out rows whole. Where an epoch's last step has fewer batches than the others, accelerate fills it up
+with rows of the epoch's beginning, so that step differs; what else can't come out alike is refused. The first
+process keeps the run, which is to say that it alone writes into the run's folder and speaks.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from training.errors import Undistributable
-from training.recipe import OnlineRecipe, QuantizeRecipe, Recipe
+from training.recipe import CptRecipe, DpoRecipe, OnlineRecipe, QuantizeRecipe, Recipe
 
 METHODS = ("lora", "dora", "pissa", "full", "freeze")
 
@@ -65,6 +67,39 @@ def share(accumulate: int) -> int:
     return accumulate // count()
 
 
+def undealt(dealt: Any, rows: int) -> Any:
+    """``dealt``, a loader of which each process gets its share, as one that gives every process all.
+
+    Args:
+        dealt: accelerate's loader.
+        rows: of a batch.
+    """
+    if count() == 1:
+        return dealt
+    from accelerate.data_loader import prepare_data_loader
+    from torch.utils.data import DataLoader
+
+    loader: Any = DataLoader(dealt.dataset, batch_size=rows, collate_fn=dealt.collate_fn)
+    return prepare_data_loader(loader, num_processes=1, process_index=0)
+
+
+@contextmanager
+def apart(accelerator: Any) -> Iterator[None]:
+    """Within it nothing is gathered from other processes: each has all the numbers.
+
+    Dealt out, held-out batches are filled up with rows that are counted twice, and their means differ from
+    those that one process takes.
+    """
+    if count() == 1:
+        yield
+        return
+    accelerator.gather = lambda numbers: numbers
+    try:
+        yield
+    finally:
+        del accelerator.gather
+
+
 def whole(trainer: Any, model: Any, make: Callable[[], Any]) -> Any:
     """``model``, or where each process holds a part of it, one from ``make`` with all its weights.
 
@@ -89,6 +124,16 @@ def _refuse(recipe: Recipe) -> None:
             f"stage {recipe.stage} runs in one process, and accelerate has started {count()}; run "
             f"`pointsman train` itself. Several processes train cpt, sft, rm and dpo"
         )
+    if isinstance(recipe, DpoRecipe) and recipe.loss == "kto":
+        raise Undistributable(
+            f"loss kto trains in one process, and accelerate has started {count()}: its KL is estimated on a "
+            "batch's answers, and would be on those of all processes; dpo's other losses look at one pair"
+        )
+    if isinstance(recipe, CptRecipe) and recipe.bound is not None and _cuts_weights():
+        raise Undistributable(
+            "probe.max_forgetting keeps whole weights to go back to, and with FSDP or DeepSpeed each process "
+            "holds a part of them; leave it out, or let every process hold all (data parallelism)"
+        )
     method = getattr(recipe, "method", "lora")
     if method not in METHODS:
         raise Undistributable(
@@ -102,3 +147,9 @@ def _refuse(recipe: Recipe) -> None:
             f"they share a step's batches evenly; for the same steps of {plan.batch_rows * plan.accumulate} "
             "sequences lower train.batch_rows and raise train.accumulate by as much"
         )
+
+
+def _cuts_weights() -> bool:
+    """Whether accelerate has been told to give each process a part of the weights."""
+    switches = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
+    return any(os.environ.get(name, "false").lower() == "true" for name in switches)

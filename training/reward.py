@@ -6,19 +6,18 @@ The loss is -log sigmoid(r(chosen) - r(rejected) - margin): Bradley and Terry (1
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training import lora
+from training.collection import Prepared, Report
 from training.curves import Panel
 from training.pair_rows import PairRows
-from training.prepare import Prepared, Report
 from training.prepare_pairs import pairs as prepare
 from training.recipe import RmRecipe
+from training.supervised import Given
 
 PANELS = (
     Panel("nats per pair", {"loss": "-", "eval_loss": "o--"}, height=2),
@@ -31,23 +30,11 @@ BINS = 10  # of the calibration
 __all__ = ["PANELS", "calibration_error", "correlation", "evaluate", "prepare", "trainer"]
 
 
-def trainer(
-    recipe: RmRecipe,
-    model: Any,
-    tokenizer: Any,
-    datasets: tuple[Any, Any],
-    *,
-    prepared: Any,
-    checkpoints: Path,
-    callbacks: Sequence[Any],
-    report: Report,
-) -> Any:
-    """TRL's trainer of the pairs in ``datasets``."""
+def trainer(recipe: RmRecipe, given: Given) -> Any:
+    """TRL's trainer of the pairs."""
     from training import reward_trainer
 
-    return reward_trainer.build(
-        recipe, model, tokenizer, datasets, checkpoints=checkpoints, callbacks=callbacks
-    )
+    return reward_trainer.build(recipe, given)
 
 
 def evaluate(

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pointsman.artefact import BaseIdentity
 from training import base, lora, reward_model
-from training.pair_rows import PairRows
-from training.prepare import Prepared, Report
+from training.collection import Report
 from training.recipe import RmRecipe
 from training.runfolder import RunFolder
 
@@ -25,16 +24,6 @@ def model(recipe: RmRecipe, tokenizer: PreTrainedTokenizerBase) -> Any:
     """The base with its scoring head, all of it to be trained or a low-rank update and the head."""
     plain = reward_model.new(recipe.base, int(tokenizer.pad_token_id), recipe.seed)
     return plain if recipe.method == "full" else lora.add_scoring(plain, recipe.lora, recipe.seed)
-
-
-def datasets(recipe: RmRecipe, prepared: Prepared[PairRows]) -> tuple[Any, Any]:
-    """Training and validation pairs."""
-    from training import reward_trainer
-
-    return (
-        reward_trainer.dataset(prepared.train, margins=recipe.margins),
-        reward_trainer.dataset(prepared.validation, margins=recipe.margins),
-    )
 
 
 def save(recipe: RmRecipe, model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

@@ -6,6 +6,7 @@
       config.yaml      the recipe, every default filled in
       data.json        sha256 of each source's rows
       metrics.jsonl    one line a log step, one an evaluation
+      seconds          how long it has been trained by now, over all processes that went on with it
       curves.png
       gain.md          cpt: what each held-out text has gained or lost; the numbers in gain.json, gain.png
       tensorboard/     only with the tracker of that name
@@ -20,9 +21,10 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,8 @@ class RunFolder:
     path: Path
     trackers: tuple[Callable[[Mapping[str, float]], None], ...] = ()  # get every line of metrics too
     keeper: bool = True  # this process writes here; the others of a distributed run read
+    seconds_before: float = 0.0  # of the processes that were stopped before this one went on
+    began: float = field(default_factory=time.monotonic)  # this one, by its own clock
 
     @property
     def config(self) -> Path:
@@ -53,6 +57,11 @@ class RunFolder:
     def metrics(self) -> Path:
         """JSON lines."""
         return self.path / "metrics.jsonl"
+
+    @property
+    def clock(self) -> Path:
+        """The seconds that :meth:`note_seconds` has written last."""
+        return self.path / "seconds"
 
     @property
     def curves(self) -> Path:
@@ -113,6 +122,17 @@ class RunFolder:
             file.write(json.dumps(line) + "\n")
         for track in self.trackers:
             track(line)
+        self.note_seconds()
+
+    def note_seconds(self) -> float:
+        """Write how long the run has been trained by all its processes; rounded to a tenth.
+
+        Every line of metrics does it, so what a killed process has done since its last line is not in it.
+        """
+        seconds = round(self.seconds_before + time.monotonic() - self.began, 1)
+        if self.keeper:
+            artefact.write_atomically(self.clock, f"{seconds}\n".encode())
+        return seconds
 
     def read_metrics(self) -> list[dict[str, float]]:
         """The metrics so far, in order."""
@@ -162,10 +182,16 @@ def opened(recipe: Recipe, runs: Path) -> Iterator[RunFolder]:
         config = recipe.model_dump(mode="json")
         if folder.finished or folder.last_checkpoint():
             _refuse_other_recipe(folder, config)
+            folder = replace(folder, seconds_before=_seconds(folder.clock))
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
         artefact.write_atomically(folder.config, text.encode())
         processes.wait()
         yield folder
+
+
+def _seconds(clock: Path) -> float:
+    """What ``clock`` says; 0 where an older release has begun the run, which kept none."""
+    return float(clock.read_text(encoding="utf-8")) if clock.is_file() else 0.0
 
 
 def _refuse_other_recipe(folder: RunFolder, config: dict[str, Any]) -> None:

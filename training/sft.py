@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 from pointsman import artefact
 from pointsman.artefact import ArtefactError, BaseIdentity
 from training import base, methods
+from training.collection import Report
 from training.errors import BaseError
-from training.prepare import Prepared, Report
 from training.recipe import OnlineRecipe, SftRecipe
 from training.runfolder import RunFolder
-from training.token_rows import TokenRows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -29,13 +28,6 @@ def tokenizer(recipe: SftRecipe, run: RunFolder, report: Report) -> Path | str:
 def model(recipe: SftRecipe, tokenizer: PreTrainedTokenizerBase) -> Any:
     """The base as training begins, with the method's weights ready to learn."""
     return methods.prepared(recipe, methods.plain_base(recipe))
-
-
-def datasets(recipe: SftRecipe, prepared: Prepared[TokenRows]) -> tuple[Any, Any]:
-    """Training and validation rows, one conversation each."""
-    from training import trainer
-
-    return trainer.dataset(prepared.train), trainer.dataset(prepared.validation)
 
 
 def save(recipe: SftRecipe, model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

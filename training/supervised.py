@@ -1,21 +1,20 @@
 """One run on rows that say what is right: tokens, one of TRL's trainers, an artefact.
 
-What cpt, sft, rm and dpo share. A stage gives what is its own: where the tokenizer is, the model, its rows as
-datasets, what is saved; and the way it learns gives the rest: what rows become, the trainer, what is
-measured and drawn.
+What cpt, sft, rm and dpo share. A stage gives what is its own: where the tokenizer is, the model, what is
+saved; and the way it learns gives the rest: what rows become, the trainer, what is measured and drawn.
 """
 
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from pointsman import artefact
 from training import curves, estimate, processes, provenance
-from training.prepare import Prepared, Report
+from training.collection import Prepared, Report
 from training.recipe import SupervisedRecipe
 from training.runfolder import RunFolder
 
@@ -25,9 +24,20 @@ class Stage(Protocol):
 
     def tokenizer(self, recipe: Any, run: RunFolder, report: Report) -> Path | str: ...
     def model(self, recipe: Any, tokenizer: Any) -> Any: ...
-    def datasets(self, recipe: Any, prepared: Any) -> tuple[Any, Any]: ...
     def save(self, recipe: Any, model: Any, tokenizer: Any, folder: Path) -> None: ...
     def origin(self, recipe: Any) -> tuple[artefact.BaseIdentity | None, str | None]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a trainer is made with."""
+
+    model: Any
+    tokenizer: Any
+    prepared: Prepared[Any]
+    run: RunFolder
+    callbacks: Sequence[Any]
+    report: Report
 
 
 class Learning(Protocol):
@@ -36,18 +46,7 @@ class Learning(Protocol):
     @property
     def PANELS(self) -> Sequence[curves.Panel]: ...
     def prepare(self, recipe: Any, tokenizer_folder: Path | str, report: Report) -> Prepared[Any]: ...
-    def trainer(
-        self,
-        recipe: Any,
-        model: Any,
-        tokenizer: Any,
-        datasets: tuple[Any, Any],
-        *,
-        prepared: Any,
-        checkpoints: Path,
-        callbacks: Sequence[Any],
-        report: Report,
-    ) -> Any: ...
+    def trainer(self, recipe: Any, given: Given) -> Any: ...
     def evaluate(
         self, recipe: Any, training: Any, prepared: Any, report: Report
     ) -> dict[str, float]: ...  # of the weights as they are saved; eval_loss, and steps if they are fewer
@@ -57,7 +56,6 @@ def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFo
     """Train and return the artefact's folder; goes on from the run's last checkpoint, if it has one."""
     from training import base, progress, trainer
 
-    began = time.monotonic()
     identity, parent = stage.origin(recipe)
     report(f"{recipe.name}: preparing the data")
     with processes.keeper_first():
@@ -71,16 +69,8 @@ def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFo
     model = stage.model(recipe, tokenizer)
     report(f"{recipe.name}: {estimate.of(model, recipe)}")
     watcher = progress.RunProgress(run, prepared.train.tokens, report)
-    training = learning.trainer(
-        recipe,
-        model,
-        tokenizer,
-        stage.datasets(recipe, prepared),
-        prepared=prepared,
-        checkpoints=run.checkpoints,
-        callbacks=[watcher],
-        report=report,
-    )
+    given = Given(model, tokenizer, prepared, run, [watcher], report)
+    training = learning.trainer(recipe, given)
     steps = trainer.steps(training)
     report(f"{recipe.name}: {steps} steps of {recipe.train.batch_rows * recipe.train.accumulate} sequences")
     if checkpoint:
@@ -105,7 +95,7 @@ def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFo
         "train_rows": float(len(prepared.train)),
         "trained_tokens": float(prepared.train.trained),
         "dropped_rows": float(sum(prepared.dropped.values())),
-        "seconds": round(time.monotonic() - began, 1),
+        "seconds": run.note_seconds(),
     }
     curves.draw(run.read_metrics(), recipe.name, run.curves, learning.PANELS)
     manifest = provenance.manifest(

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from deploy.bench import ours, peers, semantic_router
+from deploy.bench.machine import processor, progress
 from deploy.bench.measured import Measured, table
 from deploy.bench.sets import Sets
 
@@ -27,7 +25,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of clinc150/ and banking77/")
     parser.add_argument("--out", type=Path, required=True, help="Markdown file to write")
     given = parser.parse_args()
-    say = _progress()
+    say = progress()
     from router.encoder import Encoder, carried_folder
     from router.errors import RouterError
 
@@ -71,7 +69,7 @@ def _page(contenders: dict[str, Measured], load: float) -> str:
 Written by `make bench-router`. All contenders use the carried encoder, all-MiniLM-L6-v2, and the full
 training splits of CLINC150 (150 intents; tested on 4,500 rows in scope and 1,000 out of it) and Banking77.
 Nothing was chosen on a test split. Rates reproduce to the digit. Times are those of core {cores} of one
-machine ({_processor()}); the load was {load:.1f} when the run began, and where others use the core as well,
+machine ({processor()}); the load was {load:.1f} when the run began, and where others use the core as well,
 CPU time says more than the clock. No text is decided twice but by chance, and nothing is cached.
 
 {table(contenders)}
@@ -79,22 +77,6 @@ CPU time says more than the clock. No text is decided twice but by chance, and n
 "To reach" is what the router is built for. An empty cell was not measured. Latency is that of one decision,
 from the messages to the confidence, or of the encoder alone where it says so.
 """
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.machine()
-
-
-def _progress() -> Callable[[str], None]:
-    began = time.monotonic()
-
-    def say(line: str) -> None:
-        print(f"{time.monotonic() - began:6.0f} s  {line}", file=sys.stderr, flush=True)
-
-    return say
 
 
 if __name__ == "__main__":

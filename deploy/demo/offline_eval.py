@@ -149,8 +149,9 @@ def main() -> None:
     given = parser.parse_args()
 
     import torch
-    from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from training import lora
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     tokenizer: Any = AutoTokenizer.from_pretrained(given.base)
@@ -161,7 +162,7 @@ def main() -> None:
         if (given.adapters / adapter).is_dir():
             runs.append(("", None))
         for label, model in runs:
-            adapted = model or PeftModel.from_pretrained(base, str(given.adapters / adapter)).eval()
+            adapted = model or lora.load(base, given.adapters / adapter)
             done = evaluate(adapted, tokenizer, adapter, given.count, given.seed)
             report |= _say(label, done, given.faults)
     if given.out:

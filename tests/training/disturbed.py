@@ -16,8 +16,9 @@ from pointsman import artefact
 from tests.training.rows import ROOT
 from tests.training.test_run import metrics, quiet
 from training import run
+from training.ppo.stage import PARTS
 
-TIMED = ("tokens_per_second", "seconds")
+TIMED = ("tokens_per_second", "seconds", *PARTS)
 WAIT_SECONDS = 240.0
 
 

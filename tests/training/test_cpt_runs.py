@@ -17,7 +17,7 @@ from tests.training.disturbed import assert_same, break_off, gone_on
 from tests.training.test_cpt_recipe import loaded
 from tests.training.test_run import metrics, quiet
 from training import base as bases
-from training import run, trainer
+from training import likelihood_trainer, run, trainers
 from training.cpt import stage
 from training.errors import BaseError, ForgotTooMuch, NothingToLearn
 
@@ -33,7 +33,7 @@ WEIGHTS = "model.safetensors"
 
 def killed(path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> Path:
     """The artefact of a run that is broken off within ``step``, and started again."""
-    break_off(step, trainer._Trainer, path, runs, monkeypatch)
+    break_off(step, trainers.Likelihood, path, runs, monkeypatch)
     return gone_on(path, runs)
 
 
@@ -123,12 +123,14 @@ def test_layers_are_released_at_their_steps(
 ) -> None:
     seen = Seen()
     seen.steps = []
-    build = trainer.build
+    build = likelihood_trainer.build
 
-    def watched(*args: Any, callbacks: Any, **kwargs: Any) -> Any:
-        return build(*args, callbacks=[*callbacks, seen], **kwargs)
+    def watched(*args: Any) -> Any:
+        made = build(*args)
+        made.add_callback(seen)
+        return made
 
-    monkeypatch.setattr(trainer, "build", watched)
+    monkeypatch.setattr(likelihood_trainer, "build", watched)
     made = run.train(continued(**FROZEN, **{"train.weight_decay": 0.1}), runs=tmp_path, report=quiet)
     before = load_file(base / WEIGHTS)
     last = {name for name in before if ".layers.1." in name}

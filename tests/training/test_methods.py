@@ -14,7 +14,7 @@ from pointsman import artefact
 from tests.training.conftest import Recipe, make_base
 from tests.training.test_run import quiet
 from training import base as bases
-from training import freeze, lora, methods, prepare, run, trainer
+from training import freeze, lora, methods, prepare, run, trainers
 from training.errors import BaseError
 from training.recipe import Freeze, SftLora, SftRecipe
 
@@ -144,7 +144,7 @@ def test_lora_plus_lets_b_learn_faster(base: Path) -> None:
     model = lora.add(bases.load_model(str(base)), SftLora(rank=2), 0)
     learning = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     optimiser = torch.optim.SGD(learning.values(), lr=0.5)
-    trainer.quicken(optimiser, model, 16)
+    trainers.quicken(optimiser, model, 16)
     rates = {id(weight): group["lr"] for group in optimiser.param_groups for weight in group["params"]}
     assert {(".lora_B." in name, rates[id(weight)]) for name, weight in learning.items()} == {
         (False, 0.5),

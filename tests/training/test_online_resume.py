@@ -12,7 +12,7 @@ from pointsman import artefact
 from tests.training.asking import QUESTIONS, Online
 from tests.training.disturbed import assert_same, break_off, gone_on, kill_after, untimed
 from tests.training.test_run import metrics, quiet
-from training import grpo, run
+from training import grpo_trainers, run
 from training.errors import LossNotFinite, RunConflict
 from training.ppo import learner, losses
 
@@ -45,7 +45,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(online: Online, tmp_path: Path) 
 def test_groups_go_on_too(online: Online, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     path = online(kind, QUESTIONS[:10], **GROUPS)  # 2 prompts a step, so epochs are short
     whole = run.train(path, runs=tmp_path / "whole", report=quiet)
-    trainer: Any = {"grpo": grpo._Grpo, "rloo": grpo._Rloo}[kind]
+    trainer: Any = {"grpo": grpo_trainers.Grpo, "rloo": grpo_trainers.Rloo}[kind]
     break_off(10, trainer, path, tmp_path, monkeypatch)
     assert_same(gone_on(path, tmp_path, after=8), whole)
 
@@ -63,7 +63,7 @@ def test_a_run_killed_after_its_last_step_trains_no_further(
         pytest.fail("one more step was trained")
 
     monkeypatch.setattr(learner.Learner, "step", step)
-    monkeypatch.setattr(grpo._Grpo, "training_step", step)
+    monkeypatch.setattr(grpo_trainers.Grpo, "training_step", step)
     again = run.train(path, runs=tmp_path, report=quiet)
     assert artefact.version_of(again) == version
     assert untimed(metrics(tmp_path / "tiny")) == untimed(lines)

@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from training import base as bases
-from training import trainer
-from training.recipe import Optimisation
+from training import batches, likelihood_trainer, trainers
+from training.recipe import SftRecipe
+from training.runfolder import RunFolder
+from training.supervised import Given
 from training.token_rows import TokenRows
 
 BLOCK = 64
@@ -55,19 +57,29 @@ def separately(model: Any, given: TokenRows) -> tuple[float, int]:
     return sum(loss for loss, _ in sums), sum(count for _, count in sums)
 
 
-def build(model: Any, tokenizer: Any, given: Any, checkpoints: Path) -> Any:
-    plan = Optimisation(learning_rate=0.1, batch_rows=3, precision="fp32")
-    return trainer.build(model, tokenizer, given, given, plan, seed=0, checkpoints=checkpoints, callbacks=[])
+def build(model: Any, tokenizer: Any, given: Any, folder: Path) -> Any:
+    recipe = SftRecipe.model_validate(
+        {
+            "stage": "sft",
+            "name": "packed",
+            "alias": "packed",
+            "base": "it is given",
+            "data": {"sources": [{"path": "rows.jsonl", "format": "messages"}]},
+            "train": {"learning_rate": 0.1, "batch_rows": 3, "precision": "fp32"},
+        }
+    )
+    made_with = Given(model, tokenizer, None, RunFolder(folder), [], print)  # type: ignore[arg-type]
+    return likelihood_trainer.build(recipe, made_with, given, given)
 
 
 def test_packed_loss_is_the_sum_of_separate_losses(model: Any, tokenizer: Any, tmp_path: Path) -> None:
     given = rows([5, 40, 2, 17, 30, 9, 64, 12, 33, 1])
-    packed = trainer.packed(given, BLOCK)
+    packed = trainers.packed(given, BLOCK)
     assert len(packed) < len(given)
     training = build(model, tokenizer, packed, tmp_path)
     total, count = separately(model, given)
     batch = training.data_collator(list(training.train_dataset))
-    assert int((batch["labels"] != trainer.IGNORED).sum()) == count
+    assert int((batch["labels"] != batches.IGNORED).sum()) == count
     with torch.no_grad():
         loss = float(training.compute_loss(model, dict(batch), num_items_in_batch=torch.tensor(count)))
         assert loss == pytest.approx(total / count, abs=1e-5)
@@ -77,9 +89,43 @@ def test_packed_loss_is_the_sum_of_separate_losses(model: Any, tokenizer: Any, t
     assert abs(leaking - loss) > 1e-2
 
 
+def gradients(model: Any) -> dict[str, torch.Tensor]:
+    """Of every weight, which are then forgotten."""
+    found = {name: weight.grad.clone() for name, weight in model.named_parameters()}
+    model.zero_grad()
+    return found
+
+
+def test_packed_gradients_are_the_sum_of_separate_ones(model: Any, tokenizer: Any, tmp_path: Path) -> None:
+    given = rows([5, 40, 2, 17, 30, 9, 64, 12, 33, 1], seed=3)
+    training = build(model, tokenizer, trainers.packed(given, BLOCK), tmp_path)
+    batch = training.data_collator(list(training.train_dataset))
+    count = torch.tensor(int((batch["labels"] != batches.IGNORED).sum()))
+    training.compute_loss(model, dict(batch), num_items_in_batch=count).backward()
+    packed = gradients(model)
+
+    for start, length in zip(given.starts, given.lengths, strict=True):
+        ids = torch.from_numpy(given.ids[start : start + length].astype(np.int64))
+        trained = torch.from_numpy(given.loss_mask[start + 1 : start + length].copy())
+        logits = model(input_ids=ids[None]).logits[0, :-1]
+        losses = torch.nn.functional.cross_entropy(logits, ids[1:], reduction="none")
+        torch.autograd.backward(losses[trained].sum() / count)
+    apart = gradients(model)
+
+    assert packed.keys() == apart.keys()
+    for name, gradient in apart.items():
+        torch.testing.assert_close(packed[name], gradient, rtol=1e-4, atol=1e-6)
+    longest = torch.cat([gradient.flatten() for gradient in apart.values()]).norm()
+    batch["position_ids"] = torch.arange(batch["input_ids"].shape[1]).expand_as(batch["input_ids"])
+    training.compute_loss(model, dict(batch), num_items_in_batch=count).backward()
+    leaking = gradients(model)
+    difference = torch.cat([(leaking[name] - apart[name]).flatten() for name in apart]).norm()
+    assert difference > 0.01 * longest  # so it would show if rows saw each other
+
+
 def test_rows_padded_beside_each_other_learn_as_alone(model: Any, tokenizer: Any, tmp_path: Path) -> None:
     given = rows([5, 40, 2, 17], seed=1)
-    training = build(model, tokenizer, trainer.dataset(given), tmp_path)
+    training = build(model, tokenizer, batches.dataset(given), tmp_path)
     total, count = separately(model, given)
     batch = training.data_collator(list(training.train_dataset))
     with torch.no_grad():
@@ -89,14 +135,14 @@ def test_rows_padded_beside_each_other_learn_as_alone(model: Any, tokenizer: Any
 
 def test_evaluation_keeps_packed_rows_apart_too(model: Any, tokenizer: Any, tmp_path: Path) -> None:
     given = rows([20, 40, 4], seed=2)  # one block
-    training = build(model, tokenizer, trainer.packed(given, BLOCK), tmp_path)
+    training = build(model, tokenizer, trainers.packed(given, BLOCK), tmp_path)
     total, count = separately(model, given)
     assert training.evaluate()["eval_loss"] == pytest.approx(total / count, abs=1e-5)
 
 
 def test_a_row_longer_than_a_block_is_cut_and_nothing_is_lost() -> None:
     given = rows([3 * BLOCK + 5, 7])
-    packed = trainer.packed(given, BLOCK)
+    packed = trainers.packed(given, BLOCK)
     assert sorted(token for block in packed["input_ids"] for token in block) == sorted(given.ids.tolist())
     assert max(len(block) for block in packed["input_ids"]) == BLOCK
     lengths = sorted(int(length) for block in packed["seq_lengths"] for length in block)

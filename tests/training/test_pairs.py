@@ -13,11 +13,11 @@ from tests.training.preferences import LABELS, PAIRS, loaded, pair
 from tests.training.rows import TEMPLATE, TOOL, TOOL_USE, write_rows
 from training import base as bases
 from training import pairs, prepare_pairs, run, turns
+from training.collection import Prepared
 from training.errors import BadRows, NothingToLearn
 from training.formats import FieldError
 from training.pair_rows import PairRows
 from training.pairs import Pair
-from training.prepare import Prepared
 from training.preview import preview
 
 SHARED = Path("/work/shared/data/preference")

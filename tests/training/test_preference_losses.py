@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from tests.training.conftest import Recipe
 from tests.training.preferences import PAIRS
-from training import dpo, lora, losses, preference, preference_trainer, reward, reward_trainer, rm
+from training import dpo, lora, losses, preference, preference_trainer, reward, rm
 from training import recipe as recipes
 from training.base import load_tokenizer
 from training.pair_rows import PairRows
 from training.recipe import DpoRecipe, RmRecipe
+from training.runfolder import RunFolder
+from training.supervised import Given
 from training.token_rows import TokenRows
 
 Floats = NDArray[np.float64]
@@ -103,23 +105,15 @@ def test_the_odds_ratio_is_exact_at_both_ends() -> None:
 class Policy:
     """A trainer whose adapter already changes something, and the log-probabilities of its rows."""
 
-    def __init__(self, path: Path, base: Path, checkpoints: Path) -> None:
+    def __init__(self, path: Path, base: Path, folder: Path) -> None:
         loaded = recipes.load(path)
         assert isinstance(loaded, DpoRecipe)
         self.recipe = loaded
         self.prepared = preference.prepare(loaded, base, lambda _: None)
         tokenizer = load_tokenizer(str(base))
         self.model: Any = dpo.model(loaded, tokenizer)
-        self.trainer = preference.trainer(
-            loaded,
-            self.model,
-            tokenizer,
-            dpo.datasets(loaded, self.prepared),
-            prepared=self.prepared,
-            checkpoints=checkpoints,
-            callbacks=[],
-            report=lambda _: None,
-        )
+        given = Given(self.model, tokenizer, self.prepared, RunFolder(folder), [], lambda _: None)
+        self.trainer = preference.trainer(loaded, given)
         torch.manual_seed(0)
         for name, parameter in self.model.named_parameters():
             if "lora_B" in name:
@@ -224,8 +218,8 @@ def test_a_reward_models_loss_is_bradley_and_terrys(
     tokenizer = load_tokenizer(str(base))
     model: Any = rm.model(loaded, tokenizer)
     torch.nn.init.normal_(model.base_model.model.score.modules_to_save["default"].weight)
-    data = rm.datasets(loaded, prepared)
-    trainer = reward_trainer.build(loaded, model, tokenizer, data, checkpoints=tmp_path, callbacks=[])
+    given = Given(model, tokenizer, prepared, RunFolder(tmp_path), [], lambda _: None)
+    trainer = reward.trainer(loaded, given)
     batch = trainer.data_collator([trainer.train_dataset[i] for i in range(ROWS)])
     model.train()
     found = float(trainer.compute_loss(model, batch).detach())
@@ -276,5 +270,5 @@ def test_a_measure_that_is_not_defined_is_left_out() -> None:
 def test_simpos_margin_is_1_where_none_is_given(recipe: Recipe) -> None:
     loaded = recipes.load(recipe(PAIRS, form="pairs", stage="dpo", loss="simpo"))
     assert isinstance(loaded, DpoRecipe)
-    _, arguments = preference_trainer._kind(loaded, {"output_dir": "x", "use_cpu": True, "bf16": False})
-    assert (arguments.simpo_gamma, arguments.beta) == (1.0, 2.0)
+    _, arguments = preference_trainer._kind(loaded, {})
+    assert (arguments["simpo_gamma"], arguments["beta"]) == (1.0, 2.0)

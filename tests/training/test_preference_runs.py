@@ -22,7 +22,7 @@ from tests.training.disturbed import assert_same, break_off, gone_on, kill_after
 from tests.training.preferences import LABELS, PAIRS, loaded, pair
 from tests.training.test_run import metrics, quiet
 from training import base as bases
-from training import logprobs, preference_trainer, prepare_pairs, reward_trainer, run
+from training import logprobs, prepare_pairs, run, trainers
 from training import recipe as recipes
 from training.errors import LossNotFinite
 from training.pair_rows import PairRows
@@ -145,10 +145,10 @@ def test_a_killed_run_with_a_reference_goes_on_and_ends_the_same(recipe: Recipe,
 @pytest.mark.parametrize(
     ("kind", "options"),
     [
-        (preference_trainer._ReferenceFree, {"stage": "dpo", "loss": "orpo"}),
-        (preference_trainer._Kto, {"stage": "dpo", "loss": "kto"}),
-        (reward_trainer._Trainer, {"stage": "rm"}),
-        (reward_trainer._Trainer, {"stage": "rm", "method": "full", "lora": None}),
+        (trainers.ReferenceFree, {"stage": "dpo", "loss": "orpo"}),
+        (trainers.Kto, {"stage": "dpo", "loss": "kto"}),
+        (trainers.Reward, {"stage": "rm"}),
+        (trainers.Reward, {"stage": "rm", "method": "full", "lora": None}),
     ],
 )
 def test_a_stopped_run_goes_on_and_ends_the_same(

@@ -14,8 +14,9 @@ from tests.training.conftest import Recipe
 from tests.training.rows import CONVERSATIONS, said, write_rows
 from training import recipe as recipes
 from training import sources
+from training.collection import Prepared
 from training.errors import BadRow, BadRows
-from training.prepare import Prepared, prepare
+from training.prepare import prepare
 from training.token_rows import TokenRows
 
 GENERATED = {

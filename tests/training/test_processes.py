@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from accelerate.commands.config.config_args import load_config_from_file
+from safetensors.torch import load_file
 
 from pointsman import artefact
 from tests.training.asking import Online
 from tests.training.conftest import Recipe
+from tests.training.continued import Continued, replay
+from tests.training.preferences import LABELS, PAIRS
 from tests.training.rows import ROOT
 from tests.training.test_run import metrics, quiet
 from training import run
@@ -30,13 +34,13 @@ FSDP = {  # what `accelerate launch` tells its processes, by deploy/accelerate/f
 PATIENCE = 240  # seconds; two of them import the training libraries on a busy machine
 
 
-def _process(rank: int, meeting: Path, recipe: Path, runs: Path) -> None:
+def _process(rank: int, meeting: Path, recipes: list[Path], runs: Path) -> None:
     """One of two, its weights cut; accelerate does that on GPUs alone, so CPUs are said to be some."""
     os.environ.update(FSDP, RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2", LOCAL_WORLD_SIZE="2")
-    import torch
     from accelerate import DistributedType, PartialState
 
     torch.set_num_threads(1)
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # no workers for a few rows
     torch.distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=2)
     begin: Any = PartialState.__init__
 
@@ -46,18 +50,24 @@ def _process(rank: int, meeting: Path, recipe: Path, runs: Path) -> None:
             self.distributed_type = DistributedType.MULTI_GPU
 
     PartialState.__init__ = begin_as_gpus
-    run.train(recipe, runs=runs, report=quiet)
-    assert PartialState().distributed_type is DistributedType.FSDP
+    for recipe in recipes:
+        run.train(recipe, runs=runs, report=quiet)
+        assert PartialState().distributed_type is DistributedType.FSDP
 
 
-def test_two_processes_with_cut_weights_make_the_same_adapter(recipe: Recipe, tmp_path: Path) -> None:
+def test_two_processes_with_cut_weights_make_what_one_makes(recipe: Recipe, tmp_path: Path) -> None:
     plan = {"train.batch_rows": 2, "train.accumulate": 2, "train.log_every": 1, "train.evaluate_every": 2}
-    path = recipe(**plan)
-    alone = run.train(path, runs=tmp_path / "alone", report=quiet)
+    plan["data.validation_rows"] = 5  # three batches: dealt out, there would be one too few
+    recipes = [
+        recipe(**plan),
+        recipe(PAIRS, name="rm", stage="rm", form="pairs", **plan),
+        recipe(PAIRS, name="dpo", stage="dpo", form="pairs", **plan),
+    ]
+    alone = [run.train(path, runs=tmp_path / "alone", report=quiet) for path in recipes]
 
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["training.run", "training.trainer", "training.progress"])
-    given = (tmp_path / "meeting", path, tmp_path / "shared")
+    context.set_forkserver_preload(["training.run", "training.likelihood_trainer", "training.progress"])
+    given = (tmp_path / "meeting", recipes, tmp_path / "shared")
     both = [context.Process(target=_process, args=(rank, *given), daemon=True) for rank in (0, 1)]
     for process in both:
         process.start()
@@ -65,21 +75,30 @@ def test_two_processes_with_cut_weights_make_the_same_adapter(recipe: Recipe, tm
         process.join(PATIENCE)
     assert [process.exitcode for process in both] == [0, 0]
 
-    shared = tmp_path / "shared" / "tiny"
-    assert artefact.version_of(shared / "artefact") == artefact.version_of(alone)
-    for one, other in zip(metrics(tmp_path / "alone" / "tiny"), metrics(shared), strict=True):
-        assert one["step"] == other["step"]
-        name = "loss" if "loss" in one else "eval_loss"
-        assert one[name] == pytest.approx(other[name], abs=1e-5)
-    assert (shared / "checkpoints" / "checkpoint-4" / "complete").is_file()
+    for made in alone:
+        shared = tmp_path / "shared" / made.parent.name
+        [weights] = made.glob("*.safetensors")
+        theirs = load_file(shared / "artefact" / weights.name)
+        for name, weight in load_file(weights).items():  # but for bfloat16's last bit: gradients are summed
+            torch.testing.assert_close(theirs[name], weight, rtol=2**-7, atol=1e-6)  # in another order
+        for one, other in zip(metrics(made.parent), metrics(shared), strict=True):
+            assert one["step"] == other["step"]
+            name = "loss" if "loss" in one else "eval_loss"
+            assert one[name] == pytest.approx(other[name], abs=1e-5)
+        numbers = [artefact.read_manifest(folder).metrics for folder in (made, shared / "artefact")]
+        for name in numbers[0].keys() - {"seconds"}:
+            assert numbers[0][name] == pytest.approx(numbers[1][name], abs=1e-4), f"{shared.name}: {name}"
+        assert (shared / "checkpoints" / "checkpoint-4" / "complete").is_file()
 
 
 def test_a_recipe_that_can_not_be_shared_is_refused(
-    recipe: Recipe, online: Online, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe: Recipe, online: Online, continued: Continued, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     uneven, virtual = recipe(name="uneven", **{"train.accumulate": 3}), recipe(method="prefix", lora=None)
+    kto = recipe(LABELS, name="kto", stage="dpo", form="labels", loss="kto", **{"train.accumulate": 2})
     for path, said in (
+        (kto, "loss kto trains in one process, and accelerate has started 2"),
         (uneven, r"train\.accumulate \(3\) must be a multiple of the processes \(2\)"),
         (virtual, "method prefix trains in one process, and accelerate has started 2"),
     ):
@@ -87,6 +106,11 @@ def test_a_recipe_that_can_not_be_shared_is_refused(
             run.train(path, runs=tmp_path / "runs", report=quiet)
     with pytest.raises(Undistributable, match="stage ppo runs in one process"):
         run.train(online("ppo"), runs=tmp_path / "runs", report=quiet)
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    bound = {"replay": replay(tmp_path), "probe": {"rows": 8, "max_forgetting": 1.0}}
+    path = continued(**bound, **{"train.accumulate": 2, "train.evaluate_every": 2})
+    with pytest.raises(Undistributable, match=r"probe\.max_forgetting keeps whole weights to go back to"):
+        run.train(path, runs=tmp_path / "runs", report=quiet)
     assert not (tmp_path / "runs").exists()
 
 

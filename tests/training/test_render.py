@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.training.rows import TOOL_USE, said
+from deploy.demo.text.corpus import held_out_rows
+from tests.training.rows import ROOT, TOOL_USE, said
 from training import formats, render
+from training.base import load_tokenizer
 from training.render import Stage
 
 START, END = "<|im_start|>", "<|im_end|>"
@@ -70,6 +72,30 @@ def test_all_of_a_text_and_its_end_are_learned_in_cpt(tokenizer: Any) -> None:
     assert render.tokens(tokenizer, row, "cpt") == pieces(
         tokenizer, ("A red parcel.\n早", 1), ("<|endoftext|>", 1)
     )
+
+
+def test_training_reads_what_serving_renders_of_the_demos_rows() -> None:
+    """100 conversations of all its adapters, with the base's own template; before every answer, too."""
+    tokenizer: Any = load_tokenizer(str(ROOT / "deploy" / "demo" / "base"))
+    answers = called = 0
+    for adapter in ("support", "math", "extract", "chat"):
+        for raw in held_out_rows(rows=25, seed=0, adapter=adapter):
+            ids, mask = render.tokens(tokenizer, formats.messages(raw), "sft")
+            messages, tools = raw["messages"], raw.get("tools")
+            text = tokenizer.apply_chat_template(messages, tools=tools, tokenize=False)
+            assert tokenizer(text, add_special_tokens=False)["input_ids"] == ids
+            for place, message in enumerate(messages):
+                if message["role"] != "assistant" or message.get("weight") == 0:
+                    continue
+                asked = tokenizer.apply_chat_template(
+                    messages[:place], tools=tools, add_generation_prompt=True
+                )["input_ids"]
+                assert ids[: len(asked)] == list(asked)
+                assert mask[len(asked) - 1 : len(asked) + 1] == [0, 1]
+                answers += 1
+                called += "tool_calls" in message
+    assert answers > 100
+    assert called > 5
 
 
 def test_training_reads_what_serving_renders(tokenizer: Any) -> None:

@@ -14,7 +14,7 @@ from tests.training.conftest import Recipe
 from tests.training.disturbed import assert_same, break_off, gone_on, kill_after, untimed
 from tests.training.rows import CONVERSATIONS
 from tests.training.test_run import metrics, quiet
-from training import run, trainer
+from training import run, trainers
 from training.errors import RunConflict
 
 # Steps in several epochs, neither a multiple of an epoch (10) nor of the log; dropout needs the random state.
@@ -55,7 +55,7 @@ def test_a_run_killed_after_its_last_step_trains_no_further(
     def step(*_: Any, **__: Any) -> None:
         pytest.fail("one more step was trained")
 
-    monkeypatch.setattr(trainer._Trainer, "training_step", step)
+    monkeypatch.setattr(trainers.Likelihood, "training_step", step)
     again = run.train(path, runs=tmp_path, report=quiet)
     assert artefact.version_of(again) == version
     assert untimed(metrics(tmp_path / "tiny")) == untimed(lines)
@@ -67,13 +67,33 @@ def test_a_base_goes_on_too_and_half_a_checkpoint_is_none(
     changes = {"stage": "cpt", "alias": None, "lora": None, "data.max_tokens": 64, "train.save_every": 3}
     path = recipe(**changes, **{"train.steps": 11, "train.accumulate": 2, "train.batch_rows": 2})
     whole = run.train(path, runs=tmp_path / "whole", report=quiet)
-    break_off(8, trainer._Trainer, path, tmp_path, monkeypatch)
+    break_off(8, trainers.Likelihood, path, tmp_path, monkeypatch)
     checkpoints = tmp_path / "tiny" / "checkpoints"
     shutil.copytree(checkpoints / "checkpoint-6", checkpoints / "checkpoint-9")
     (checkpoints / "checkpoint-9" / "complete").unlink()  # the process died while it wrote this one
     resumed = gone_on(path, tmp_path, after=6)
     assert_same(resumed, whole)
     assert artefact.identify_base(resumed) == artefact.identify_base(whole)
+
+
+def test_a_run_has_taken_the_time_of_all_its_processes(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = recipe(**{"train.steps": 3, "train.save_every": 2, "train.log_every": 1})
+    clock = tmp_path / "tiny" / "seconds"
+    clock.parent.mkdir()
+    clock.write_text("5000.0\n", encoding="utf-8")  # of a beginning that left no checkpoint: all is done anew
+    break_off(2, trainers.Likelihood, path, tmp_path, monkeypatch)
+    assert float(clock.read_text(encoding="utf-8")) < 5000
+    clock.write_text("1000.0\n", encoding="utf-8")
+    made = gone_on(path, tmp_path, after=2)
+    spent = artefact.read_manifest(made).metrics["seconds"]
+    assert 1000 < spent < 5000
+    assert float(clock.read_text(encoding="utf-8")) == spent
+    clock.unlink()  # a run of before this was kept
+    shutil.rmtree(made)
+    again = artefact.read_manifest(gone_on(path, tmp_path, after=3)).metrics["seconds"]
+    assert again < 1000
 
 
 def test_what_a_run_began_with_must_still_be_there(recipe: Recipe, tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from training import lora
+from training.collection import Report
 from training.convert.fidelity import divergence, log_probs, sequences
-from training.prepare import Report
 from training.recipe import Lora
 from training.token_rows import TokenRows
 

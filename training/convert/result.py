@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from pointsman import artefact
 from pointsman.artefact import Manifest
 from training import base, lora, methods, prepare
+from training.collection import Prepared, Report
 from training.errors import ConversionError
-from training.prepare import Prepared, Report
 from training.recipe import SftRecipe
 from training.token_rows import TokenRows
 

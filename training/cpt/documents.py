@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training import prepare, render, sources
-from training.errors import BadRow, BadRows
+from training import encoding, render, sources, workers
+from training.collection import Encoded
+from training.encoding import Tokens
 from training.formats import Row
-from training.prepare import Encoded
 from training.token_rows import TokenRows
 
 CHARACTERS = 4  # of a text that is cut, for each token of a block: a block's worth in most languages
@@ -39,34 +39,23 @@ def cut(text: str, limit: int) -> Iterator[str]:
     yield text[start:]
 
 
-def encoded(part: sources.Part, folder: str, limit: int) -> Encoded[TokenRows] | BadRows:
-    """The documents of ``part`` as tokens, long texts in parts; all of them are learned."""
-    tokenizer = prepare.worker_tokenizer(folder)
-    try:
-        rows = sources.read(part, "cpt")
-    except BadRows as exc:
-        return exc
+def encoded(part: sources.Part, folder: str, limit: int) -> Encoded[TokenRows]:
+    """The documents of ``part`` as tokens, long texts in parts; all of them are learned.
+
+    Raises:
+        BadRows: all rows that don't fit their format, or can't be rendered.
+    """
+    tokenizer = workers.tokenizer(folder)
+    rows = sources.read(part, "cpt")
     render.refuse_ignored_weights(tokenizer, rows)
-    ids: list[int] = []
-    masks: list[int] = []
-    lengths: list[int] = []
-    bad: list[BadRow] = []
-    for row in rows:
-        try:
-            for text, last in _parts(row, limit):
-                found, mask = render.tokens(tokenizer, text, "cpt")
-                end = None if last else -1
-                ids += found[:end]
-                masks += mask[:end]
-                lengths.append(len(found[:end]))
-        except BadRows as exc:
-            bad += exc.rows
-    if bad:
-        return BadRows(bad)
-    made = TokenRows(
-        np.array(ids, dtype=np.int32), np.array(masks, dtype=np.bool_), np.array(lengths, dtype=np.int64)
-    )
-    return Encoded(made, sources.digest(rows), {}, 0)
+
+    def sequences(row: Row) -> Iterator[Tokens]:
+        for text, last in _parts(row, limit):
+            ids, mask = render.tokens(tokenizer, text, "cpt")
+            end = None if last else -1
+            yield ids[:end], mask[:end]
+
+    return encoding.encoded(rows, sequences)
 
 
 def _parts(row: Row, limit: int) -> Iterator[tuple[Row, bool]]:
@@ -100,11 +89,8 @@ class Texts:
         return Texts([self.texts[row] for row in rows])
 
 
-def texts(part: sources.Part, limit: int) -> Encoded[Texts] | BadRows:
-    """The same documents, in the same parts, as texts."""
-    try:
-        rows = sources.read(part, "cpt")
-    except BadRows as exc:
-        return exc
+def texts(part: sources.Part, limit: int) -> Encoded[Texts]:
+    """The same documents, in the same parts, as texts; raises BadRows as :func:`encoded`."""
+    rows = sources.read(part, "cpt")
     found = Texts([text.text or "" for row in rows for text, _ in _parts(row, limit)])
     return Encoded(found, sources.digest(rows), {}, 0)

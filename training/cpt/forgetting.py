@@ -7,6 +7,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from training import processes
 from training.cpt.heldout import Text
 from training.errors import ForgotTooMuch
 from training.runfolder import RunFolder
@@ -24,17 +25,19 @@ class Bound(TrainerCallback):  # type: ignore[misc]
     def __init__(self, bound: float, run: RunFolder, learning: frozenset[str]) -> None:
         self.bound, self.learning = bound, learning
         self.stopped: int | None = None  # the step at which it was passed
+        self._keeper = run.keeper
         self._kept = run.path / "within-bound.safetensors"
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Forget what another beginning has kept."""
-        if not state.global_step:
+        if self._keeper and not state.global_step:
             self._kept.unlink(missing_ok=True)
 
     def judge(self, forgetting: float, model: Any, state: Any, control: Any) -> None:
         """Keep ``model`` or stop its training; ``forgetting``: nats per token of the general text."""
         if forgetting <= self.bound:
-            self._keep(model, state.global_step)
+            if self._keeper:
+                self._keep(model, state.global_step)
         else:
             self.stopped = state.global_step
             control.should_training_stop, control.should_save = True, False
@@ -47,6 +50,7 @@ class Bound(TrainerCallback):  # type: ignore[misc]
         """
         from safetensors import safe_open
 
+        processes.wait()  # until it is whole
         if not self._kept.is_file():
             raise ForgotTooMuch(
                 f"the general text is {forgetting:.4f} nats per token worse at the first evaluation, more "

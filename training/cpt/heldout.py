@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy
 
-from training import progress, render, trainer
+from training import batches, progress, render, trainers
 from training.cpt.mixture import Mixture
 from training.cpt.vocabulary import Pieces
 from training.token_rows import TokenRows
@@ -124,8 +124,8 @@ def likelihood(
     arithmetic: AbstractContextManager[Any],
 ) -> Likelihood:
     """How likely ``model`` finds ``rows``, packed into blocks as in training; ``arithmetic`` as there."""
-    packed = trainer.packed(rows, block).with_format("numpy")
-    collate = trainer.collate(pad)
+    packed = trainers.packed(rows, block).with_format("numpy")
+    collate = batches.collate(pad)
     nats, tokens, right = 0.0, 0, 0
     training = model.training
     model.eval()
@@ -135,7 +135,7 @@ def likelihood(
             labels = on_device.pop("labels")[:, 1:]
             logits = model(**on_device, use_cache=False).logits[:, :-1]  # (B, T-1, V)
             for row, answer in zip(logits, labels, strict=True):
-                known = answer != trainer.IGNORED
+                known = answer != batches.IGNORED
                 said, answers = row[known].float(), answer[known]
                 nats += cross_entropy(said, answers, reduction="sum").item()
                 right += int((said.argmax(-1) == answers).sum())

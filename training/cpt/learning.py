@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from training import likelihood
+from training.collection import Report
 from training.cpt import mixture
 from training.cpt.mixture import Mixture
-from training.prepare import Report
 from training.recipe import CptRecipe
+from training.supervised import Given
 
 PANELS = likelihood.PANELS
 prepare = mixture.prepared
 
 
-def trainer(
-    recipe: CptRecipe,
-    model: Any,
-    tokenizer: Any,
-    datasets: tuple[Any, Any],
-    *,
-    prepared: Mixture,
-    checkpoints: Path,
-    callbacks: Sequence[Any],
-    report: Report,
-) -> Any:
-    """The trainer of the blocks in ``datasets``, training and validation."""
+def trainer(recipe: CptRecipe, given: Given) -> Any:
+    """TRL's trainer of the texts, packed into blocks."""
     from training.cpt import measuring
 
-    return measuring.build(
-        recipe,
-        model,
-        tokenizer,
-        datasets,
-        prepared=prepared,
-        checkpoints=checkpoints,
-        callbacks=callbacks,
-        report=report,
-    )
+    return measuring.build(recipe, given)
 
 
 def evaluate(recipe: CptRecipe, training: Any, prepared: Mixture, report: Report) -> dict[str, float]:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from training import base, lora
-from training import trainer as trainers
+from training import base, likelihood_trainer, lora, trainer, trainers
+from training.collection import Report
 from training.cpt import gain, heldout, stage, vocabulary
 from training.cpt.forgetting import Bound, pooled
 from training.cpt.heldout import NATS, Likelihood, Text
 from training.cpt.mixture import Mixture
 from training.errors import NothingToLearn, RunConflict
-from training.prepare import Report
 from training.recipe import CptRecipe
 from training.runfolder import RunFolder
+from training.supervised import Given
 from training.token_rows import TokenRows
 
 
@@ -41,7 +41,7 @@ class Watch:
         return by_name(first) if first.get("step") == 0 else {}
 
 
-class CptTrainer(trainers._Trainer):
+class CptTrainer(trainers.Likelihood):
     """Measures every text by itself, and stops at the bound."""
 
     recipe: CptRecipe
@@ -113,38 +113,26 @@ class CptTrainer(trainers._Trainer):
         stage.load_embeddings(self.recipe, model or self.model, Path(resume_from_checkpoint))
 
 
-def build(
-    recipe: CptRecipe,
-    model: Any,
-    tokenizer: Any,
-    datasets: tuple[Any, Any],
-    *,
-    prepared: Mixture,
-    checkpoints: Path,
-    callbacks: Sequence[Any],
-    report: Report,
-) -> CptTrainer:
-    """The trainer of the blocks in ``datasets``, training and validation."""
-    run = RunFolder(checkpoints.parent)
+def build(recipe: CptRecipe, given: Given) -> CptTrainer:
+    """The trainer of the new and the replayed texts, packed into blocks where they do not see each other."""
+    run, model, tokenizer = given.run, given.model, given.tokenizer
+    prepared: Any = given.prepared
     found = vocabulary.pieces(base.load_tokenizer(recipe.base or ""), tokenizer) if recipe.vocabulary else {}
     schedule = stage.schedule(recipe, model)
     learns = frozenset(name for name, weight in model.named_parameters() if weight.requires_grad)
     bound = Bound(recipe.bound, run, learns) if recipe.bound is not None else None
-    made: CptTrainer = trainers.build(
-        model,
-        tokenizer,
-        *datasets,
-        recipe.train,
-        seed=recipe.seed,
-        checkpoints=checkpoints,
-        callbacks=[*callbacks, *filter(None, (schedule, bound))],
-        lora_plus=recipe.lora_plus,
-        kind=CptTrainer,
+    block = recipe.data.max_tokens
+    made: CptTrainer = likelihood_trainer.build(
+        recipe,
+        replace(given, callbacks=[*given.callbacks, *filter(None, (schedule, bound))]),
+        trainers.packed(prepared.train, block),
+        trainers.packed(prepared.validation, block),
+        CptTrainer,
     )
-    _refuse_late_releases(recipe, trainers.steps(made))
+    _refuse_late_releases(recipe, trainer.steps(made))
     made.recipe = recipe
-    made.watch = Watch(heldout.texts(prepared, found, tokenizer, recipe.data.max_tokens), bound, run)
-    _say_mixture(prepared, report)
+    made.watch = Watch(heldout.texts(prepared, found, tokenizer, block), bound, run)
+    _say_mixture(prepared, given.report)
     return made
 
 
@@ -171,7 +159,8 @@ def close(recipe: CptRecipe, training: CptTrainer, report: Report) -> dict[str, 
         training.log(metrics)
     before, after = watch.before, by_name(metrics)
     lines = gain.lines(watch.texts, before, after)
-    gain.write(lines, watch.texts, watch.run, recipe.name, recipe.bound)
+    if watch.run.keeper:
+        gain.write(lines, watch.texts, watch.run, recipe.name, recipe.bound)
     report(gain.table(lines))
     return steps | _numbers(training, metrics, before)
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training import prepare, sources
+from training import collection, sources
+from training.collection import Prepared, Report
 from training.cpt import documents
 from training.errors import NothingToLearn
-from training.prepare import Prepared, Report
 from training.recipe import CptRecipe, Data, Source
 from training.token_rows import TokenRows
 
@@ -46,7 +46,7 @@ def prepared(recipe: CptRecipe, tokenizer_folder: Path | str, report: Report) ->
         NothingToLearn: nothing is left to train on, or to evaluate on.
     """
     encode = partial(documents.encoded, folder=str(tokenizer_folder), limit=_limit(recipe))
-    found = prepare.collect(_plan(recipe), encode, report)
+    found = collection.collect(_plan(recipe), encode, report)
     owners = _owners(recipe, [len(rows) for rows in found.parts])
     rows, labels = TokenRows.join(found.parts), [source.label for source in _sources(recipe)]
     train, kept = _parted(recipe, owners, rows.lengths, found.weights)
@@ -81,7 +81,7 @@ def training_texts(recipe: CptRecipe, rows: int, report: Report) -> list[str]:
         NothingToLearn: there are no plain texts.
     """
     read = partial(documents.texts, limit=_limit(recipe))
-    found = prepare.collect(_plan(recipe), read, report)
+    found = collection.collect(_plan(recipe), read, report)
     owners = _owners(recipe, [len(part) for part in found.parts])
     texts = [text for part in found.parts for text in part.texts]
     lengths = np.array([len(text) for text in texts], dtype=np.int64)
@@ -136,7 +136,7 @@ def _parted(
             kept = min(max(1, probe // replayed), len(rows) // 2)
         held.append(rows[:kept])
         learned.append(rows[kept:])
-    train = prepare.repeat(np.concatenate(learned[:new]), weights, rng)
+    train = collection.repeat(np.concatenate(learned[:new]), weights, rng)
     if not recipe.replay or not len(train):
         return train, held
     share = recipe.replay.share
@@ -155,7 +155,7 @@ def _drawn(
     """``rows`` again and again, each round in another order, until ``wanted`` tokens are there."""
     found: list[NDArray[np.int64]] = []
     while wanted > 0:
-        again = rng.permutation(prepare.repeat(rows, weights, rng))
+        again = rng.permutation(collection.repeat(rows, weights, rng))
         if not len(again):
             raise NothingToLearn("the weights of replay.sources leave no row to replay; raise one")
         read = np.cumsum(lengths[again])

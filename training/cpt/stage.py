@@ -1,7 +1,6 @@
-"""What a run of cpt begins with and what it leaves: tokenizer, model, packed texts, a base or an adapter.
+"""What a run of cpt begins with and what it leaves: tokenizer, model, a base or an adapter.
 
-From a base that exists, or from nothing with a tokenizer of its own. Documents are packed into blocks and
-do not see each other there.
+From a base that exists, or from nothing with a tokenizer of its own.
 """
 
 from __future__ import annotations
@@ -13,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 from pointsman.artefact import BaseIdentity
 from training import base, freeze, lora, prepare
 from training import tokenizer as bpe
+from training.collection import Report
 from training.cpt import mixture, vocabulary
-from training.cpt.mixture import Mixture
 from training.errors import BaseError, SourceError
-from training.prepare import Report
 from training.recipe import CptRecipe, SftLora, TokenizerPlan
 from training.runfolder import RunFolder
 
@@ -104,14 +102,6 @@ def schedule(recipe: CptRecipe, plain: Any) -> Schedule | None:
     from training.cpt.unfreezing import Schedule
 
     return Schedule(recipe, plain, frozenset(_embeddings(plain) if recipe.vocabulary else ()))
-
-
-def datasets(recipe: CptRecipe, prepared: Mixture) -> tuple[Any, Any]:
-    """Training and validation rows, packed into blocks of ``max_tokens``."""
-    from training import trainer
-
-    block = recipe.data.max_tokens
-    return trainer.packed(prepared.train, block), trainer.packed(prepared.validation, block)
 
 
 def gives_base(recipe: CptRecipe) -> bool:

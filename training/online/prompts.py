@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jinja2 import TemplateError
 
-from training import prepare, sources
+from training import collection, sources
 from training.errors import BadRow, BadRows, NothingToLearn, SourceError
 from training.formats import READERS, FieldError, Row
 from training.recipe import GeneratorSource, Prompts, PromptSource
@@ -83,7 +83,7 @@ def prepared(plan: Prompts, tokenizer: PreTrainedTokenizerBase, seed: int) -> Pr
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(kept))
     held_out = min(plan.validation_rows, len(kept) // 2)
-    train = prepare.repeat(order[held_out:], np.array(weights), rng)
+    train = collection.repeat(order[held_out:], np.array(weights), rng)
     if not len(train):
         raise NothingToLearn("the weights of the sources leave no prompt to train on; raise one")
     return PreparedPrompts([kept[i] for i in train], [kept[i] for i in order[:held_out]], hashes, reasons)

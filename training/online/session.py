@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,13 +10,13 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from training import base, curves, estimate, lora, provenance, rewards, sft, supervised
 from training.bar import Bar
+from training.collection import Report
 from training.curves import Panel
 from training.online import heldout, policy, prompts
 from training.online.answers import LocalSampler, Sampler
 from training.online.policy import Policy
 from training.online.prompts import PreparedPrompts
 from training.online.server import ServerSampler
-from training.prepare import Report
 from training.recipe import GrpoRecipe, PpoRecipe
 from training.rewards import Rewards
 from training.runfolder import RunFolder
@@ -66,7 +65,6 @@ def train(recipe: R, run: RunFolder, report: Report, stage: Callable[[R, Session
     Raises:
         TrainingError: see the tree in :mod:`training.errors`.
     """
-    began = time.monotonic()
     identity, parent = sft.origin(recipe)
     scorers = rewards.load(recipe.rewards)
     report(f"{recipe.name}: preparing the prompts")
@@ -108,7 +106,7 @@ def train(recipe: R, run: RunFolder, report: Report, stage: Callable[[R, Session
         "steps": float(steps),
         "train_prompts": float(len(asked.train)),
         "dropped_rows": float(sum(asked.dropped.values())),
-        "seconds": round(time.monotonic() - began, 1),
+        "seconds": run.note_seconds(),
     }
     curves.draw(run.read_metrics(), recipe.name, run.curves, learning.panels)
     manifest = provenance.manifest(recipe, base=identity, data=hashes, metrics=metrics, parent=parent)

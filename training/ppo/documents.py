@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from training import prepare
-from training.prepare import Report
+from training.collection import Report
 from training.recipe import Data, Pretraining
 from training.token_rows import TokenRows
 

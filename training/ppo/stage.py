@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from training.collection import Report
 from training.curves import Panel
 from training.online import prompts, session
 from training.online.scoring import scored
@@ -18,9 +19,10 @@ from training.online.session import Session
 from training.ppo import checkpoint as checkpoints
 from training.ppo import documents
 from training.ppo.learner import Learner
-from training.prepare import Report
 from training.recipe import PpoRecipe
 from training.runfolder import RunFolder
+
+PARTS = ("sampling_seconds", "scoring_seconds", "learning_seconds")  # of a step, in the metrics
 
 
 def train(recipe: PpoRecipe, run: RunFolder, report: Report) -> Path:
@@ -81,11 +83,16 @@ class Ppo:
         asked = prompts.of_step(given.prompts.train, plan.rollout_rows, step, self.recipe.seed)
         ids = [prompt.ids for prompt in asked]
         answers = given.sampler.sample(ids, int(sampling))
+        sampled = time.monotonic()
         worth, means = scored(
             given.rewards, asked, answers, given.tokenizer, self.recipe.sampling.unstopped_penalty
         )
+        judged = time.monotonic()
         line = self.learner.step(step, ids, answers, torch.from_numpy(worth), int(learning))
+        ended = time.monotonic()
         line |= {f"reward_{name}": mean for name, mean in means.items()}
         tokens = sum(map(len, answers.ids))
-        line["tokens_per_second"] = round(tokens / max(time.monotonic() - began, 1e-9), 1)
+        line["tokens_per_second"] = round(tokens / max(ended - began, 1e-9), 1)
+        for part, seconds in zip(PARTS, (sampled - began, judged - sampled, ended - judged), strict=True):
+            line[part] = seconds
         return line

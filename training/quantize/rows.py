@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training import logprobs, render, sources
-from training.errors import BadRow, BadRows
+from training import logprobs, render, sources, workers
+from training.collection import Encoded, Prepared, Report, collect
+from training.encoding import Tokens, encoded
 from training.formats import Row
-from training.prepare import Encoded, Prepared, Report, collect, worker_tokenizer
 from training.recipe import QuantizeRecipe
 from training.token_rows import TokenRows
 
@@ -36,7 +36,7 @@ def prepared(recipe: QuantizeRecipe, report: Report) -> Prepared[TokenRows]:
     return replace(rows, train=rows.train.take(np.arange(min(recipe.data.calibration_rows, len(rows.train)))))
 
 
-def tokens(tokenizer: PreTrainedTokenizerBase, row: Row) -> tuple[list[int], list[int]]:
+def tokens(tokenizer: PreTrainedTokenizerBase, row: Row) -> Tokens:
     """Token ids (T) of ``row``, and which of them the assistant says (T), all of a text.
 
     Raises:
@@ -62,34 +62,15 @@ def perplexities(model: Any, rows: TokenRows, pad: int) -> dict[str, float]:
     return perplexity
 
 
-def _encode(part: sources.Part, folder: str, max_tokens: int) -> Encoded[TokenRows] | BadRows:
-    tokenizer = worker_tokenizer(folder)
-    try:
-        rows = sources.read(part, "cpt")
-    except BadRows as exc:
-        return exc
-    all_ids: list[int] = []
-    all_masks: list[int] = []
-    lengths: list[int] = []
-    dropped: dict[str, int] = {}
-    bad: list[BadRow] = []
-    for row in rows:
-        try:
-            ids, mask = tokens(tokenizer, row)
-        except BadRows as exc:
-            bad += exc.rows
-            continue
+def _encode(part: sources.Part, folder: str, max_tokens: int) -> Encoded[TokenRows]:
+    tokenizer = workers.tokenizer(folder)
+
+    def sequences(row: Row) -> list[Tokens] | str:
+        ids, mask = tokens(tokenizer, row)
         if len(ids) > max_tokens and row.text is None:
-            why = f"longer than max_tokens ({max_tokens})"
-            dropped[why] = dropped.get(why, 0) + 1
-            continue
-        cut = [min(max_tokens, len(ids) - at) for at in range(0, len(ids), max_tokens)]
-        if cut[-1] == 1:  # one token alone predicts nothing
-            ids, mask, cut = ids[:-1], mask[:-1], cut[:-1]
-        all_ids += ids
-        all_masks += mask
-        lengths += cut
-    if bad:
-        return BadRows(bad)
-    kept = TokenRows(np.array(all_ids, np.int32), np.array(all_masks, np.bool_), np.array(lengths, np.int64))
-    return Encoded(kept, sources.digest(rows), dropped, 0)
+            return f"longer than max_tokens ({max_tokens})"
+        cuts = range(0, len(ids), max_tokens)
+        found = [(ids[at : at + max_tokens], mask[at : at + max_tokens]) for at in cuts]
+        return found[:-1] if len(found[-1][0]) == 1 else found  # one token alone predicts nothing
+
+    return encoded(sources.read(part, "cpt"), sequences)

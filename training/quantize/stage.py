@@ -16,9 +16,9 @@ from typing import Any
 
 from training import base, curves, provenance, supervised
 from training.bar import Bar
+from training.collection import Prepared, Report
 from training.curves import Panel
 from training.errors import QuantizeError
-from training.prepare import Prepared, Report
 from training.quantize import layers, process, rows
 from training.recipe import QuantizeRecipe
 from training.runfolder import RunFolder

@@ -1,4 +1,4 @@
-"""Adapters over a real registry and a fake engine."""
+"""Adapters over a real registry and a fake engine, and what the checks look at."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from service.adapters import Adapters
+from service.adapters.base import Base, read_base
 from service.engine import EngineClient, EnginePool
 from service.settings import AdapterSettings, EngineSettings, RouterSettings, Settings
 from tests.service.adapters.artefacts import write_adapter, write_base
@@ -85,3 +86,23 @@ async def world(tmp_path: Path) -> AsyncGenerator[World, None]:
     await found.bring_up()
     yield found
     await found.adapters.stop()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The adapters folder, empty."""
+    folder = tmp_path / "adapters"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def base_folder(tmp_path: Path) -> Path:
+    """A base without adapters."""
+    return write_base(tmp_path / "base")
+
+
+@pytest.fixture
+def base(base_folder: Path, tmp_path: Path) -> Base:
+    """What the checks compare with."""
+    return read_base(EngineSettings(model=str(base_folder), model_name="demo"), tmp_path / "state")

@@ -1,0 +1,192 @@
+"""Our training beside plain TRL, on one thread: `make bench-training` writes docs/bench-training.md.
+
+Contenders take turns, each run in a process of its own, so that what else the machine does meets all of them;
+what counts is the ratio of neighbours. What they have learned is compared step by step.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from deploy.bench import ppo_split, sft_leg
+from deploy.bench.machine import processor, progress
+from deploy.bench.sft_leg import CONTENDERS, WARM_UP, Leg
+from deploy.demo.text.depot import log_pages
+
+BASE = "deploy/demo/base"
+ROWS, BATCH_ROWS, STEPS = 200, 4, 14
+SEED = 3
+
+
+def main() -> None:
+    """Measure, and write the page."""
+    parser = argparse.ArgumentParser(description="Our training beside plain TRL, on this CPU.")
+    parser.add_argument("--rounds", type=int, default=4, help="turns of each contender")
+    parser.add_argument("--out", type=Path, required=True, help="Markdown file to write")
+    given = parser.parse_args()
+    say, load = progress(), os.getloadavg()[0]
+    legs: dict[str, list[Leg]] = {name: [] for name in CONTENDERS}
+    parts: dict[str, list[float]] = {}
+
+    def write() -> None:  # at once: a run may be broken off
+        given.out.write_text(_page(legs, parts, load), encoding="utf-8")
+        say(f"written to {given.out}")
+
+    with tempfile.TemporaryDirectory() as folder:
+        recipe = write_recipe(Path(folder))
+        for number in range(given.rounds):
+            turn = {name: _leg(name, recipe, Path(folder) / "leg.json") for name in CONTENDERS}
+            for name, leg in turn.items():
+                legs[name].append(leg)
+            say(f"round {number + 1} of {given.rounds}")
+            write()
+        parts |= ppo_split.measure(BASE, Path(folder), say)
+        write()
+
+
+def conversations() -> Iterator[list[dict[str, str]]]:
+    """Pages of the depot's log, which the base has never read: asked by the heading; 1 to 9 lines long."""
+    for number, row in enumerate(log_pages(ROWS, SEED)):
+        heading, *lines = str(row["text"]).splitlines()
+        said = "\n".join(lines[: 1 + number % 9])
+        yield [{"role": "user", "content": heading}, {"role": "assistant", "content": said}]
+
+
+def write_recipe(folder: Path, **changes: Any) -> Path:
+    """The recipe that all contenders train, with its rows beside it; ``changes`` go into ``train``."""
+    lines = [json.dumps({"messages": messages}) for messages in conversations()]
+    (folder / "rows.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    content = {
+        "stage": "sft",
+        "name": "bench",
+        "alias": "bench",
+        "base": BASE,
+        "seed": SEED,
+        "lora": {"rank": 8, "alpha": 16},
+        "data": {
+            "sources": [{"path": str(folder / "rows.jsonl"), "format": "messages"}],
+            "validation_rows": 1,
+            "max_tokens": 1024,
+        },
+        "train": {
+            "steps": STEPS,
+            "batch_rows": BATCH_ROWS,
+            "learning_rate": 0.002,
+            "precision": "fp32",
+            "log_every": 1,
+        }
+        | changes,
+    }
+    path = folder / "recipe.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+def _leg(name: str, recipe: Path, out: Path) -> Leg:
+    """One contender's turn, in a process that begins with the libraries loaded."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["deploy.bench.sft_leg", "deploy.bench.plain_trl", "training.trainers"])
+    process = context.Process(target=sft_leg.run, args=(name, recipe, out))
+    process.start()
+    process.join()
+    if process.exitcode:
+        sys.exit(f"error: {name} ended with {process.exitcode}; what it said is above")
+    return Leg(**json.loads(out.read_text(encoding="utf-8")))
+
+
+def table(legs: dict[str, list[Leg]]) -> str:
+    """Markdown: measures down, contenders across; ratios are to TRL's turn of the same round."""
+    names = {"ours": "Pointsman", "plain": "TRL, as documented", "alike": "TRL, our tokens in our order"}
+    rows: list[tuple[str, Callable[[str], str]]] = [
+        ("tokens a second", lambda name: f"{np.median([_rate(leg) for leg in legs[name]]):,.0f}"),
+        ("the same, to TRL as documented", lambda name: _ratios(legs, name, _rate)),
+        ("tokens a second of CPU, to TRL as documented", lambda name: _ratios(legs, name, _cpu_rate)),
+        ("what the model is given in a second, padding included, to TRL", lambda n: _ratios(legs, n, _laid)),
+        ("padding's share", lambda name: f"{1 - legs[name][0].tokens / legs[name][0].laid:.1%}"),
+        ("peak of memory, MB", lambda name: f"{np.median([leg.peak_mb for leg in legs[name]]):,.0f}"),
+        ("loss of the first and of the last step", lambda name: _ends(legs[name][0].losses)),
+        (
+            "farthest from Pointsman's loss at any step",
+            lambda name: f"{_apart(legs['ours'], legs[name]):.1e}" if name == "alike" else "",
+        ),
+    ]
+    lines = ["| | " + " | ".join(names.values()) + " |", "| --- |" + " --- |" * len(names)]
+    for title, cell in rows:
+        lines.append(f"| {title} | {' | '.join(cell(name) for name in names)} |")
+    return "\n".join(lines)
+
+
+def _rate(leg: Leg) -> float:
+    return leg.tokens / leg.seconds
+
+
+def _cpu_rate(leg: Leg) -> float:
+    return leg.tokens / leg.cpu_seconds
+
+
+def _laid(leg: Leg) -> float:
+    return leg.laid / leg.seconds
+
+
+def _ratios(legs: dict[str, list[Leg]], name: str, of: Callable[[Leg], float]) -> str:
+    """Median, and from the least to the most, of a round's ratios."""
+    if name == "plain":
+        return "1"
+    found = [of(one) / of(other) for one, other in zip(legs[name], legs["plain"], strict=True)]
+    return f"{np.median(found):.2f} ({min(found):.2f} to {max(found):.2f})"
+
+
+def _ends(losses: Sequence[float]) -> str:
+    return f"{losses[0]:.4f}, {losses[-1]:.4f}"
+
+
+def _apart(ones: Sequence[Leg], others: Sequence[Leg]) -> float:
+    """The largest difference of two contenders' losses at a step, over all rounds."""
+    return max(
+        float(np.abs(np.subtract(one.losses, other.losses)).max())
+        for one, other in zip(ones, others, strict=True)
+    )
+
+
+def _page(legs: dict[str, list[Leg]], parts: dict[str, list[float]], load: float) -> str:
+    told = (
+        f"the demo's base\nwith the same {ROWS} conversations, {STEPS} steps of {BATCH_ROWS} rows of which "
+        f"{WARM_UP} are not timed, in turns, {len(legs['ours'])} times"
+    )
+    return f"""# Training beside plain TRL
+
+Written by `make bench-training`, each contender on one thread of one machine ({processor()},
+{os.cpu_count()} cores, at a load of {load:.1f} when it began). All train the same LoRA, rank 8 on every
+linear layer, in fp32, on {told}.
+A ratio is to TRL's turn of the same round: its median (from the least to the most). Where others use the
+machine as well, CPU time says more than the clock.
+
+{table(legs)}
+
+TRL as documented draws its rows by chance, so its batches and its losses are others; given our tokens in our
+order it sees the batches that Pointsman sees. Pointsman puts rows of like length into a batch, which saves
+padding, and fills a batch up to a multiple of 8 tokens. The longest batch goes first, so its peak of memory
+is that of all rows, where TRL's is that of the batches it has drawn.
+
+## A step of our PPO
+
+Of 16 answers of at most 64 tokens, judged by a reward model of the base's size, learned from twice; the first
+step is not counted.
+
+{ppo_split.table(parts) if parts else "Not measured yet."}
+"""
+
+
+if __name__ == "__main__":
+    main()
