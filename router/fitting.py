@@ -2,7 +2,8 @@
 
 The examples are cut into folds; each fold is scored by a model that never saw it nor anything nearly equal to
 it. On these scores the weight of the n-grams, the temperature, the gate and the threshold are chosen, and the
-report counts each fold with a gate and a threshold chosen on the other folds.
+report counts each fold with a gate and a threshold chosen on the other folds. An encoder that was tuned puts
+the texts it has learned nearer to their intent than any new one, so those are fitted on, but never scored.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ _CHOICE_FOLDS = 1  # that are held out in turn for that choice,
 _FEW = 1_000  # unless there are fewer examples than this: then all of them
 _MANY = 5_000  # examples, from which calibration holds out
 _HELD_OF_MANY = 3  # folds in turn, and not all
+_FEWEST_NEW = 50  # examples that the encoder has not learned, to score those alone
 _HELD_OUT_GROUPS = 4  # of intents, each held out in turn to make strangers; of many examples only the first
 
 
@@ -73,8 +75,14 @@ def fit(examples: RoutingExamples, encoder: TextEncoder) -> tuple[FittedModel, F
         meaning = Meaning.fit(embeddings)
         spelling, spelled = Spelling.fit(texts)
         labels = np.asarray(given, dtype=np.int64)
-        corpus = _Corpus(texts, labels, meaning.transform(embeddings), spelled)
+        corpus = _Corpus(texts, labels, meaning.transform(embeddings), spelled, _new(originals, encoder))
         return _fit(examples, corpus, meaning, spelling)
+
+
+def _new(texts: Sequence[str], encoder: TextEncoder) -> Mask:
+    """``(N,)`` texts that say how well others will do: all, if the encoder has learned none or nearly all."""
+    new = ~encoder.learned(texts)
+    return new if new.sum() >= _FEWEST_NEW else np.ones_like(new)
 
 
 @dataclass(frozen=True)
@@ -85,23 +93,27 @@ class _Corpus:
     labels: Labels  # (N,)
     meant: Dense  # (N, R)
     spelled: Dense  # (N, R)
+    new: Mask  # (N,) may be scored
 
     def rows(self, shares: Shares) -> Dense:
         return join(self.meant, self.spelled, shares.of(self.texts))
 
     def sample(self, most: int) -> tuple[_Corpus, Labels]:
-        """At most ``most`` examples, of every label its part, and their places."""
-        step = -(-len(self.texts) // most)
-        kept = np.sort(np.argsort(self.labels, kind="stable")[::step])
+        """At most ``most`` examples, of every label its part, and their places; of new ones half at least."""
+        parts = [np.flatnonzero(mask) for mask in (self.new, ~self.new) if mask.any()]
+        most //= len(parts)
+        ordered = [part[np.argsort(self.labels[part], kind="stable")] for part in parts]
+        kept = np.sort(np.concatenate([part[:: -(-len(part) // most)] for part in ordered]))
         texts = tuple(self.texts[place] for place in kept)
-        return _Corpus(texts, self.labels[kept], self.meant[kept], self.spelled[kept]), kept
+        return _Corpus(texts, self.labels[kept], self.meant[kept], self.spelled[kept], self.new[kept]), kept
 
 
 class _Problem:
     """Rows to fit a regression on, leaving some out."""
 
-    def __init__(self, rows: Dense, labels: Labels, folds: Labels, intents: int) -> None:
+    def __init__(self, rows: Dense, labels: Labels, folds: Labels, new: Mask, intents: int) -> None:
         self.rows = rows  # (N, D)
+        self.new = new  # (N,) may be scored
         self.labels = labels  # (N,)
         self.folds = folds  # (N,)
         self.intents = intents  # K
@@ -112,36 +124,42 @@ class _Problem:
         return Linear.fit(self.rows[kept], self.labels[kept], self.intents, self.metric)
 
     def score(self, held: Mask) -> Scores:
-        """The ``held`` ``(N,)`` rows, scored by a model of the others; last an empty row, out of scope.
+        """Of the ``held`` ``(N,)`` rows the new ones, scored by a model of all others; last an empty row.
 
-        The empty row stands for texts that are like no example at all, of which examples rarely are.
+        The empty row is out of scope: it stands for texts that are like no example, as examples rarely are.
         """
-        rows = np.vstack([self.rows[held], np.zeros_like(self.rows[:1])])
-        labels, folds = np.append(self.labels[held], OUT_OF_SCOPE), self.folds[held]
+        scored = held & self.new
+        rows = np.vstack([self.rows[scored], np.zeros_like(self.rows[:1])])
+        labels, folds = (
+            np.append(self.labels[scored], OUT_OF_SCOPE),
+            np.append(self.folds[scored], self.folds[held][:1]),
+        )
         logits = self.linear(~held).logits(rows)
         neighbours = Neighbours.of(self.rows[~held], self.labels[~held], self.intents)
         near = neighbours.near(rows, logits[:, :-1])
         logits = near.weigh(logits)
         known = np.zeros(len(labels), dtype=np.bool_)
-        return Scores(logits, signals(logits, near), labels, np.append(folds, folds[0]), known)
+        return Scores(logits, signals(logits, near), labels, folds, known)
 
     def loss(self) -> float:
         """Mean negative log-likelihood of rows held out, at the best temperature."""
         classes = np.where(self.labels == OUT_OF_SCOPE, self.intents, self.labels)
         folds = np.unique(self.folds)
-        tried = [self.folds == fold for fold in folds[: _CHOICE_FOLDS if len(classes) > _FEW else None]]
-        logits = [self.linear(~held).logits(self.rows[held]) for held in tried]
-        return fit_temperature(np.concatenate(logits), np.concatenate([classes[held] for held in tried]))[1]
+        few = self.new.sum() <= _FEW
+        tried = [self.folds == fold for fold in folds[: None if few else _CHOICE_FOLDS]]
+        logits = [self.linear(~held).logits(self.rows[held & self.new]) for held in tried]
+        known = np.concatenate([classes[held & self.new] for held in tried])
+        return fit_temperature(np.concatenate(logits), known)[1]
 
     def cross_fit(self) -> tuple[Scores, Scores]:
         """Rows, each scored by a model without its fold, and the empty rows beside them.
 
-        All rows in order; of many rows those of some folds.
+        All new rows in order; of many rows those of some folds.
         """
         many = len(self.labels) > _MANY
         held = [self.folds == fold for fold in np.unique(self.folds)[: _HELD_OF_MANY if many else None]]
         scores = [self.score(mask) for mask in held]
-        order = np.argsort(np.concatenate([np.flatnonzero(mask) for mask in held]))
+        order = np.argsort(np.concatenate([np.flatnonzero(mask & self.new) for mask in held]))
         own = Scores.concatenate([each.where(slice(-1)) for each in scores]).where(order)
         return own, Scores.concatenate([each.where(slice(-1, None)) for each in scores])
 
@@ -167,7 +185,7 @@ def _fit(
     if len(labels) > _MANY:  # all that are out of scope are in folds held out: they are few and the gate's
         folds = np.where(labels == OUT_OF_SCOPE, folds % _HELD_OF_MANY, folds)
     shares = _choose(corpus, folds, intents)
-    problem = _Problem(corpus.rows(shares), labels, folds, intents)
+    problem = _Problem(corpus.rows(shares), labels, folds, corpus.new, intents)
     held, empty = problem.cross_fit()
     scores = Scores.concatenate([held, empty, problem.strangers()])
     model = FittedModel(
@@ -194,7 +212,7 @@ def _choose(corpus: _Corpus, folds: Labels, intents: int) -> Shares:
 
     @cache
     def loss(shares: Shares) -> float:
-        return _Problem(corpus.rows(shares), corpus.labels, folds[kept], intents).loss()
+        return _Problem(corpus.rows(shares), corpus.labels, folds[kept], corpus.new, intents).loss()
 
     shares = FIRST_SHARES
     chinese = Shares(chinese=1, other=0).of(corpus.texts)
