@@ -43,6 +43,11 @@ class TextEncoder(Protocol):
         """A hash: equal for encoders that give equal vectors."""
         ...
 
+    @property
+    def inner(self) -> int:
+        """How many columns, the last ones, are an inner layer's vector; 0 without one."""
+        ...
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         """``(N, H)`` L2-normalised vectors of ``N`` texts."""
         ...
@@ -63,7 +68,7 @@ class Encoder:
         threads: int = 1,
         learned: frozenset[str] = frozenset(),
     ) -> None:
-        from router.depths import deepened
+        from router.depths import Inner, deepened
 
         self._model = model = deepened(model)
         self.name = name
@@ -74,6 +79,8 @@ class Encoder:
         self._identity = hashlib.sha256(f"{weights} {path}".encode()).hexdigest()
         self._lock = threading.Lock()  # torch's tokenizers may not be used by two threads at once
         self._dimension = len(self._pass(["a"])[0])
+        last = model[-1]
+        self._inner = len(last.centre) if isinstance(last, Inner) else 0
 
     @classmethod
     def load(cls, name: str = CARRIED, folder: Path | None = None, *, threads: int = 1) -> Encoder:
@@ -111,6 +118,11 @@ class Encoder:
     def identity(self) -> str:
         """SHA-256 over weights, tokenizer, layers and what runs them, wherever they were loaded from."""
         return self._identity
+
+    @property
+    def inner(self) -> int:
+        """How many columns, the last ones, are an inner layer's vector; 0 without one."""
+        return self._inner
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """``(N, H)`` float32 vectors of length 1, the model's own beside that of an inner layer."""

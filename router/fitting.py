@@ -27,6 +27,7 @@ from router.report import FitReport, make_report
 
 FIRST_SHARES = Shares(chinese=0.75, other=0.3)  # where the choice of shares begins
 SHARES = (0.15, 0.3, 0.5, 0.8)  # tried in turn, for Chinese and for other scripts
+LESS_INNER = (1.5, 0.5)  # times the squared lengths of an embedding's own and inner half, in place of 1 and 1
 _CHOICE_ROWS = 2_000  # at most, that shares are chosen on
 _CHOICE_FOLDS = 1  # that are held out in turn for that choice,
 _FEW = 1_000  # unless there are fewer examples than this: then all of them
@@ -72,11 +73,25 @@ def fit(examples: RoutingExamples, encoder: TextEncoder) -> tuple[FittedModel, F
     texts = tuple(fold(text) for text in originals)
     embeddings = encoder.encode(texts)
     with threadpool_limits(1):  # many small products: more threads only wait for each other
-        meaning = Meaning.fit(embeddings)
         spelling, spelled = Spelling.fit(texts)
         labels = np.asarray(given, dtype=np.int64)
-        corpus = _Corpus(texts, labels, meaning.transform(embeddings), spelled, _new(originals, encoder))
-        return _fit(examples, corpus, meaning, spelling)
+        new = _new(originals, encoder)
+        inner = encoder.inner if new.sum() <= _FEW else 0
+        meanings = [Meaning.fit(embeddings, of) for of in _column_weights(embeddings.shape[1], inner)]
+        corpora = [_Corpus(texts, labels, m.transform(embeddings), spelled, new) for m in meanings]
+        return _fit(examples, corpora, meanings, spelling)
+
+
+def _column_weights(columns: int, inner: int) -> list[Dense]:
+    """``(H,)`` of an embedding as it is and, if ``inner`` columns are an inner layer's, with less of those.
+
+    Few examples can't tell what of the inner layer's detail matters, so that less of it serves them better.
+    """
+    found = [np.ones(columns, dtype=np.float32)]
+    if inner:
+        own = np.arange(columns) < columns - inner
+        found.append(np.where(own, LESS_INNER[0], LESS_INNER[1]).astype(np.float32) ** np.float32(0.5))
+    return found
 
 
 def _new(texts: Sequence[str], encoder: TextEncoder) -> Mask:
@@ -178,13 +193,16 @@ class _Problem:
 
 
 def _fit(
-    examples: RoutingExamples, corpus: _Corpus, meaning: Meaning, spelling: Spelling
+    examples: RoutingExamples, corpora: Sequence[_Corpus], meanings: Sequence[Meaning], spelling: Spelling
 ) -> tuple[FittedModel, FitReport]:
-    intents, labels = len(examples.names), corpus.labels
-    folds = folds_of(corpus.rows(FIRST_SHARES), labels)
+    """Of several ways to mean, whose rows are in ``corpora``, that of the least loss is taken."""
+    intents, labels = len(examples.names), corpora[0].labels
+    folds = folds_of(corpora[0].rows(FIRST_SHARES), labels)
     if len(labels) > _MANY:  # all that are out of scope are in folds held out: they are few and the gate's
         folds = np.where(labels == OUT_OF_SCOPE, folds % _HELD_OF_MANY, folds)
-    shares = _choose(corpus, folds, intents)
+    choices = [_choose(corpus, folds, intents) for corpus in corpora]
+    best = min(range(len(choices)), key=lambda place: choices[place][1])
+    corpus, meaning, (shares, _) = corpora[best], meanings[best], choices[best]
     problem = _Problem(corpus.rows(shares), labels, folds, corpus.new, intents)
     held, empty = problem.cross_fit()
     scores = Scores.concatenate([held, empty, problem.strangers()])
@@ -206,8 +224,8 @@ def _fit(
     return model, report
 
 
-def _choose(corpus: _Corpus, folds: Labels, intents: int) -> Shares:
-    """The shares of the least cross-fitted loss, that of other scripts first."""
+def _choose(corpus: _Corpus, folds: Labels, intents: int) -> tuple[Shares, float]:
+    """The shares of the least cross-fitted loss, that of other scripts first, and that loss."""
     corpus, kept = corpus.sample(_CHOICE_ROWS)
 
     @cache
@@ -220,4 +238,4 @@ def _choose(corpus: _Corpus, folds: Labels, intents: int) -> Shares:
         shares = min((replace(shares, other=s) for s in SHARES), key=loss)
     if (chinese > 0).any():
         shares = min((replace(shares, chinese=s) for s in SHARES), key=loss)
-    return shares
+    return shares, loss(shares)

@@ -35,6 +35,11 @@ class RememberingEncoder:
         """That of the encoder behind it, which it gives the vectors of."""
         return self._encoder.identity
 
+    @property
+    def inner(self) -> int:
+        """As the encoder says."""
+        return self._encoder.inner
+
     def learned(self, texts: Sequence[str]) -> NDArray[np.bool_]:
         """``(N,)``, as the encoder says."""
         return self._encoder.learned(texts)

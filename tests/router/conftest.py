@@ -17,6 +17,8 @@ from router.router import Router
 class WordEncoder:
     """Texts as bags of words in 64 hashed dimensions: no model, and texts that share words are similar."""
 
+    inner = 0
+
     def __init__(self, identity: str = "words") -> None:
         self.identity = identity
         self.calls: list[tuple[str, ...]] = []

@@ -79,6 +79,7 @@ class SpellingEncoder:
     """Texts that share runs of letters are near each other; takes no time to load."""
 
     identity = hashlib.sha256(b"spelling").hexdigest()
+    inner = 0
 
     @classmethod
     def load(cls, _: str, __: Path) -> SpellingEncoder:
