@@ -87,7 +87,7 @@ def _column_weights(columns: int, inner: int) -> list[Dense]:
 
     Few examples can't tell what of the inner layer's detail matters, so that less of it serves them better.
     """
-    found = [np.ones(columns, dtype=np.float32)]
+    found: list[Dense] = [np.ones(columns, dtype=np.float32)]
     if inner:
         own = np.arange(columns) < columns - inner
         found.append(np.where(own, LESS_INNER[0], LESS_INNER[1]).astype(np.float32) ** np.float32(0.5))
