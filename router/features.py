@@ -41,12 +41,17 @@ _CJK = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _CHINESE = re.compile(f"[{_CJK}]")
 _RUNS = re.compile(rf"[{_CJK}]+|[^\W{_CJK}]+|[^\w\s]")
 _ID = re.compile(r"(?<![a-z0-9])#?[a-z]{1,4}-?\d{3,}[a-z0-9]*(?![a-z0-9])")
+_LONGEST_WORD = 100  # characters; encoders of WordPiece take a longer one for unknown, whatever is in it
+_LONGER_WORD = re.compile(rf"[^\s{_CJK}]{{{_LONGEST_WORD}}}(?=[^\s{_CJK}])")
 _DIGITS = re.compile(r"\d+")
 
 
 def fold(text: str) -> str:
-    """``text`` with every character in its plain form: no full-width letters, ligatures or circled digits."""
-    return unicodedata.normalize("NFKC", text)
+    """``text`` with every character in its plain form: no full-width letters, ligatures or circled digits.
+
+    A word without end is cut: as a whole it would look like any other that the encoder does not know.
+    """
+    return _LONGER_WORD.sub(r"\g<0> ", unicodedata.normalize("NFKC", text))
 
 
 def buckets(text: str) -> Indices:

@@ -2,7 +2,8 @@
 
 The examples are cut into folds; each fold is scored by a model that never saw it nor anything nearly equal to
 it. On these scores the weight of the n-grams, the temperature, the gate and the threshold are chosen, and the
-report counts each fold with a gate and a threshold chosen on the other folds.
+report counts each fold with a gate and a threshold chosen on the other folds. An encoder that was tuned puts
+the texts it has learned nearer to their intent than any new one, so those are fitted on, but never scored.
 """
 
 from __future__ import annotations
@@ -26,11 +27,13 @@ from router.report import FitReport, make_report
 
 FIRST_SHARES = Shares(chinese=0.75, other=0.3)  # where the choice of shares begins
 SHARES = (0.15, 0.3, 0.5, 0.8)  # tried in turn, for Chinese and for other scripts
+LESS_INNER = (1.5, 0.5)  # times the squared lengths of an embedding's own and inner half, in place of 1 and 1
 _CHOICE_ROWS = 2_000  # at most, that shares are chosen on
 _CHOICE_FOLDS = 1  # that are held out in turn for that choice,
 _FEW = 1_000  # unless there are fewer examples than this: then all of them
 _MANY = 5_000  # examples, from which calibration holds out
 _HELD_OF_MANY = 3  # folds in turn, and not all
+_FEWEST_NEW = 50  # examples that the encoder has not learned, to score those alone
 _HELD_OUT_GROUPS = 4  # of intents, each held out in turn to make strangers; of many examples only the first
 
 
@@ -70,11 +73,31 @@ def fit(examples: RoutingExamples, encoder: TextEncoder) -> tuple[FittedModel, F
     texts = tuple(fold(text) for text in originals)
     embeddings = encoder.encode(texts)
     with threadpool_limits(1):  # many small products: more threads only wait for each other
-        meaning = Meaning.fit(embeddings)
         spelling, spelled = Spelling.fit(texts)
         labels = np.asarray(given, dtype=np.int64)
-        corpus = _Corpus(texts, labels, meaning.transform(embeddings), spelled)
-        return _fit(examples, corpus, meaning, spelling)
+        new = _new(originals, encoder)
+        inner = encoder.inner if new.sum() <= _FEW else 0
+        meanings = [Meaning.fit(embeddings, of) for of in _column_weights(embeddings.shape[1], inner)]
+        corpora = [_Corpus(texts, labels, m.transform(embeddings), spelled, new) for m in meanings]
+        return _fit(examples, corpora, meanings, spelling)
+
+
+def _column_weights(columns: int, inner: int) -> list[Dense]:
+    """``(H,)`` of an embedding as it is and, if ``inner`` columns are an inner layer's, with less of those.
+
+    Few examples can't tell what of the inner layer's detail matters, so that less of it serves them better.
+    """
+    found: list[Dense] = [np.ones(columns, dtype=np.float32)]
+    if inner:
+        own = np.arange(columns) < columns - inner
+        found.append(np.where(own, LESS_INNER[0], LESS_INNER[1]).astype(np.float32) ** np.float32(0.5))
+    return found
+
+
+def _new(texts: Sequence[str], encoder: TextEncoder) -> Mask:
+    """``(N,)`` texts that say how well others will do: all, if the encoder has learned none or nearly all."""
+    new = ~encoder.learned(texts)
+    return new if new.sum() >= _FEWEST_NEW else np.ones_like(new)
 
 
 @dataclass(frozen=True)
@@ -85,23 +108,27 @@ class _Corpus:
     labels: Labels  # (N,)
     meant: Dense  # (N, R)
     spelled: Dense  # (N, R)
+    new: Mask  # (N,) may be scored
 
     def rows(self, shares: Shares) -> Dense:
         return join(self.meant, self.spelled, shares.of(self.texts))
 
     def sample(self, most: int) -> tuple[_Corpus, Labels]:
-        """At most ``most`` examples, of every label its part, and their places."""
-        step = -(-len(self.texts) // most)
-        kept = np.sort(np.argsort(self.labels, kind="stable")[::step])
+        """At most ``most`` examples, of every label its part, and their places; of new ones half at least."""
+        parts = [np.flatnonzero(mask) for mask in (self.new, ~self.new) if mask.any()]
+        most //= len(parts)
+        ordered = [part[np.argsort(self.labels[part], kind="stable")] for part in parts]
+        kept = np.sort(np.concatenate([part[:: -(-len(part) // most)] for part in ordered]))
         texts = tuple(self.texts[place] for place in kept)
-        return _Corpus(texts, self.labels[kept], self.meant[kept], self.spelled[kept]), kept
+        return _Corpus(texts, self.labels[kept], self.meant[kept], self.spelled[kept], self.new[kept]), kept
 
 
 class _Problem:
     """Rows to fit a regression on, leaving some out."""
 
-    def __init__(self, rows: Dense, labels: Labels, folds: Labels, intents: int) -> None:
+    def __init__(self, rows: Dense, labels: Labels, folds: Labels, new: Mask, intents: int) -> None:
         self.rows = rows  # (N, D)
+        self.new = new  # (N,) may be scored
         self.labels = labels  # (N,)
         self.folds = folds  # (N,)
         self.intents = intents  # K
@@ -112,36 +139,42 @@ class _Problem:
         return Linear.fit(self.rows[kept], self.labels[kept], self.intents, self.metric)
 
     def score(self, held: Mask) -> Scores:
-        """The ``held`` ``(N,)`` rows, scored by a model of the others; last an empty row, out of scope.
+        """Of the ``held`` ``(N,)`` rows the new ones, scored by a model of all others; last an empty row.
 
-        The empty row stands for texts that are like no example at all, of which examples rarely are.
+        The empty row is out of scope: it stands for texts that are like no example, as examples rarely are.
         """
-        rows = np.vstack([self.rows[held], np.zeros_like(self.rows[:1])])
-        labels, folds = np.append(self.labels[held], OUT_OF_SCOPE), self.folds[held]
+        scored = held & self.new
+        rows = np.vstack([self.rows[scored], np.zeros_like(self.rows[:1])])
+        labels, folds = (
+            np.append(self.labels[scored], OUT_OF_SCOPE),
+            np.append(self.folds[scored], self.folds[held][:1]),
+        )
         logits = self.linear(~held).logits(rows)
         neighbours = Neighbours.of(self.rows[~held], self.labels[~held], self.intents)
         near = neighbours.near(rows, logits[:, :-1])
         logits = near.weigh(logits)
         known = np.zeros(len(labels), dtype=np.bool_)
-        return Scores(logits, signals(logits, near), labels, np.append(folds, folds[0]), known)
+        return Scores(logits, signals(logits, near), labels, folds, known)
 
     def loss(self) -> float:
         """Mean negative log-likelihood of rows held out, at the best temperature."""
         classes = np.where(self.labels == OUT_OF_SCOPE, self.intents, self.labels)
         folds = np.unique(self.folds)
-        tried = [self.folds == fold for fold in folds[: _CHOICE_FOLDS if len(classes) > _FEW else None]]
-        logits = [self.linear(~held).logits(self.rows[held]) for held in tried]
-        return fit_temperature(np.concatenate(logits), np.concatenate([classes[held] for held in tried]))[1]
+        few = self.new.sum() <= _FEW
+        tried = [self.folds == fold for fold in folds[: None if few else _CHOICE_FOLDS]]
+        logits = [self.linear(~held).logits(self.rows[held & self.new]) for held in tried]
+        known = np.concatenate([classes[held & self.new] for held in tried])
+        return fit_temperature(np.concatenate(logits), known)[1]
 
     def cross_fit(self) -> tuple[Scores, Scores]:
         """Rows, each scored by a model without its fold, and the empty rows beside them.
 
-        All rows in order; of many rows those of some folds.
+        All new rows in order; of many rows those of some folds.
         """
         many = len(self.labels) > _MANY
         held = [self.folds == fold for fold in np.unique(self.folds)[: _HELD_OF_MANY if many else None]]
         scores = [self.score(mask) for mask in held]
-        order = np.argsort(np.concatenate([np.flatnonzero(mask) for mask in held]))
+        order = np.argsort(np.concatenate([np.flatnonzero(mask & self.new) for mask in held]))
         own = Scores.concatenate([each.where(slice(-1)) for each in scores]).where(order)
         return own, Scores.concatenate([each.where(slice(-1, None)) for each in scores])
 
@@ -160,14 +193,17 @@ class _Problem:
 
 
 def _fit(
-    examples: RoutingExamples, corpus: _Corpus, meaning: Meaning, spelling: Spelling
+    examples: RoutingExamples, corpora: Sequence[_Corpus], meanings: Sequence[Meaning], spelling: Spelling
 ) -> tuple[FittedModel, FitReport]:
-    intents, labels = len(examples.names), corpus.labels
-    folds = folds_of(corpus.rows(FIRST_SHARES), labels)
+    """Of several ways to mean, whose rows are in ``corpora``, that of the least loss is taken."""
+    intents, labels = len(examples.names), corpora[0].labels
+    folds = folds_of(corpora[0].rows(FIRST_SHARES), labels)
     if len(labels) > _MANY:  # all that are out of scope are in folds held out: they are few and the gate's
         folds = np.where(labels == OUT_OF_SCOPE, folds % _HELD_OF_MANY, folds)
-    shares = _choose(corpus, folds, intents)
-    problem = _Problem(corpus.rows(shares), labels, folds, intents)
+    choices = [_choose(corpus, folds, intents) for corpus in corpora]
+    best = min(range(len(choices)), key=lambda place: choices[place][1])
+    corpus, meaning, (shares, _) = corpora[best], meanings[best], choices[best]
+    problem = _Problem(corpus.rows(shares), labels, folds, corpus.new, intents)
     held, empty = problem.cross_fit()
     scores = Scores.concatenate([held, empty, problem.strangers()])
     model = FittedModel(
@@ -188,13 +224,13 @@ def _fit(
     return model, report
 
 
-def _choose(corpus: _Corpus, folds: Labels, intents: int) -> Shares:
-    """The shares of the least cross-fitted loss, that of other scripts first."""
+def _choose(corpus: _Corpus, folds: Labels, intents: int) -> tuple[Shares, float]:
+    """The shares of the least cross-fitted loss, that of other scripts first, and that loss."""
     corpus, kept = corpus.sample(_CHOICE_ROWS)
 
     @cache
     def loss(shares: Shares) -> float:
-        return _Problem(corpus.rows(shares), corpus.labels, folds[kept], intents).loss()
+        return _Problem(corpus.rows(shares), corpus.labels, folds[kept], corpus.new, intents).loss()
 
     shares = FIRST_SHARES
     chinese = Shares(chinese=1, other=0).of(corpus.texts)
@@ -202,4 +238,4 @@ def _choose(corpus: _Corpus, folds: Labels, intents: int) -> Shares:
         shares = min((replace(shares, other=s) for s in SHARES), key=loss)
     if (chinese > 0).any():
         shares = min((replace(shares, chinese=s) for s in SHARES), key=loss)
-    return shares
+    return shares, loss(shares)

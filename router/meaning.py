@@ -22,18 +22,23 @@ _RANK = 1e-6  # of the largest eigenvalue: smaller ones are noise
 class Meaning:
     """The ``R`` main directions of embeddings of ``H`` columns."""
 
-    directions: Dense  # (H, R)
+    directions: Dense  # (H, R), each column's weight in it
 
     @classmethod
-    def fit(cls, embeddings: Vectors) -> Meaning:
-        """The main directions of ``embeddings`` ``(N, H)``; all that they span, where that is few."""
+    def fit(cls, embeddings: Vectors, weights: Dense | None = None) -> Meaning:
+        """The main directions of ``embeddings`` ``(N, H)``; all that they span, where that is few.
+
+        ``weights`` ``(H,)`` are of the columns, 1 each where none are given.
+        """
         from scipy.linalg import eigh
 
-        landmarks = embeddings[:: -(-len(embeddings) // LANDMARKS)]
+        weights = np.ones(embeddings.shape[1], dtype=np.float32) if weights is None else weights
+        landmarks = weights * embeddings[:: -(-len(embeddings) // LANDMARKS)]
         size = landmarks.shape[1]
         spread = landmarks.T @ landmarks
         values, vectors = eigh(spread, subset_by_index=(max(0, size - DIRECTIONS), size - 1))
-        return cls(np.ascontiguousarray(vectors[:, values > _RANK * values[-1]], dtype=np.float32))
+        kept = weights[:, None] * vectors[:, values > _RANK * values[-1]]
+        return cls(np.ascontiguousarray(kept, dtype=np.float32))
 
     def transform(self, embeddings: Vectors) -> Dense:
         """``(M, R)`` rows of length 1 at most: less by what lies in no main direction."""

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from router.encoder import TextEncoder, Vectors
 
@@ -33,6 +34,15 @@ class RememberingEncoder:
     def identity(self) -> str:
         """That of the encoder behind it, which it gives the vectors of."""
         return self._encoder.identity
+
+    @property
+    def inner(self) -> int:
+        """As the encoder says."""
+        return self._encoder.inner
+
+    def learned(self, texts: Sequence[str]) -> NDArray[np.bool_]:
+        """``(N,)``, as the encoder says."""
+        return self._encoder.learned(texts)
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """``(N, H)``, as the encoder itself gives them."""

@@ -29,8 +29,11 @@ from training.recipe import (
     QuantizeRecipe,
     Recipe,
     RmRecipe,
+    RouterRecipe,
     SftRecipe,
 )
+from training.routing import size
+from training.routing.size import Size
 from training.run import PARTS
 
 _SIDE = 1024  # of the matrices by which this machine's speed is measured
@@ -42,7 +45,7 @@ class Outlook:
 
     recipe: Recipe
     served: str  # how the result is served, in words
-    needs: Estimate | Shape  # what the run needs, or what it makes of its base
+    needs: Estimate | Shape | Size  # what the run needs, or what it makes of its base
     tokens: int | None  # that the run reads; None where its tokenizer is yet to be made
     steps: int | None
     seconds: float | None  # at the speed of plain products of matrices on this machine's CPU, or GPU
@@ -73,6 +76,10 @@ def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
         rows.prepared(recipe, report)
         return Outlook(recipe, served(recipe), shape, None, None, None)
     trackers.require(recipe.trackers)
+    if isinstance(recipe, RouterRecipe):
+        tuned = size.of(recipe)
+        seconds = tuned.operations / _speed()
+        return Outlook(recipe, served(recipe), tuned, tuned.tokens, tuned.steps, seconds)
     needed = estimate.of(_outline(recipe), recipe)
     if isinstance(recipe, OnlineRecipe):  # how long answers will be, nobody knows
         prompts.prepared(recipe.data, base.load_tokenizer(recipe.base), recipe.seed)
@@ -98,6 +105,8 @@ def served(recipe: Recipe) -> str:
     if isinstance(recipe, QuantizeRecipe):
         where = "16-bit arithmetic" if recipe.bits == 4 else "16-bit arithmetic on a GPU, not on a CPU"
         return f"a base of its own, by the settings' engine.model, in {where}, with its base's adapters on it"
+    if isinstance(recipe, RouterRecipe):
+        return "as the router's encoder, by the settings' router.encoder"
     if isinstance(recipe, RmRecipe):
         return "not at all: a reward model scores answers for ppo and grpo"
     if not isinstance(recipe, SftRecipe) or recipe.method in ("lora", "qlora"):

@@ -22,6 +22,7 @@ from training.recipe import (
     QuantizeRecipe,
     Recipe,
     RmRecipe,
+    RouterRecipe,
     SftRecipe,
 )
 
@@ -47,8 +48,8 @@ class PreviewRow:
     source: str
     number: int  # in its source, from 1
     spans: tuple[Span, ...]
-    too_long: bool  # longer than max_tokens: cut in cpt, dropped elsewhere
-    answer: str = ""  # chosen, rejected, good or bad, where the row is a preference
+    too_long: bool  # longer than max_tokens: cut in cpt and router, dropped elsewhere
+    answer: str = ""  # chosen, rejected, good or bad, where the row is a preference; or a text's intent
 
     @property
     def tokens(self) -> int:
@@ -73,6 +74,9 @@ def preview(
         DocumentError, SourceError, BadRows, BaseError: as ``training.run.train`` does.
     """
     recipe = recipes.load(recipe_path, overrides)
+    if isinstance(recipe, RouterRecipe):
+        yield from _intents(recipe, rows)
+        return
     tokenizer = _tokenizer(recipe, rows, runs)
     if isinstance(recipe, PpoRecipe | GrpoRecipe):
         yield from _prompts(recipe, tokenizer, rows)
@@ -92,6 +96,20 @@ def preview(
             yield PreviewRow(
                 source.label, number, tuple(_spans(tokenizer, ids, mask)), len(ids) > recipe.data.max_tokens
             )
+
+
+def _intents(recipe: RouterRecipe, rows: int) -> Iterator[PreviewRow]:
+    """Texts, of which every token counts, and their intents."""
+    from training.routing import stage as routing
+    from training.routing.rows import of_source
+
+    tokenizer = routing.load(recipe).tokenizer
+    for source in recipe.data.sources:
+        for number, row in enumerate(of_source(source, recipe.seed)[:rows], 1):
+            ids = tokenizer(row.text, verbose=False)["input_ids"]
+            spans = tuple(_spans(tokenizer, ids, [int(row.intent is not None)] * len(ids)))
+            too_long = len(ids) > recipe.data.max_tokens
+            yield PreviewRow(source.label, number, spans, too_long, row.intent or "out of scope")
 
 
 def _prompts(

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from training.errors import Undistributable
-from training.recipe import CptRecipe, DpoRecipe, OnlineRecipe, QuantizeRecipe, Recipe
+from training.recipe import CptRecipe, DpoRecipe, OnlineRecipe, QuantizeRecipe, Recipe, RouterRecipe
 
 METHODS = ("lora", "dora", "pissa", "full", "freeze")
 
@@ -119,7 +119,7 @@ def whole(trainer: Any, model: Any, make: Callable[[], Any]) -> Any:
 
 
 def _refuse(recipe: Recipe) -> None:
-    if isinstance(recipe, OnlineRecipe | QuantizeRecipe):
+    if isinstance(recipe, OnlineRecipe | QuantizeRecipe | RouterRecipe):
         raise Undistributable(
             f"stage {recipe.stage} runs in one process, and accelerate has started {count()}; run "
             f"`pointsman train` itself. Several processes train cpt, sft, rm and dpo"

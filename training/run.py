@@ -84,6 +84,10 @@ def _trained(recipe: recipes.Recipe, run: runfolder.RunFolder, report: Report) -
         from training.quantize import stage as quantize
 
         return quantize.train(recipe, run, report)
+    if recipe.stage == "router":
+        from training.routing import stage as routing
+
+        return routing.train(recipe, run, report)
     return supervised.train(*PARTS[recipe.stage], recipe, run, report)
 
 

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from training.errors import PackageMissing, TrackerError
-from training.recipe import LearningRecipe, Recipe
+from training.recipe import LearningRecipe, Recipe, RouterRecipe
 from training.runfolder import RunFolder
 
 PACKAGES = {"tensorboard": "tensorboardX", "wandb": "wandb"}
@@ -40,7 +40,7 @@ def require(names: Sequence[str]) -> None:
 
 
 @contextmanager
-def following(recipe: LearningRecipe, run: RunFolder) -> Iterator[RunFolder]:
+def following(recipe: LearningRecipe | RouterRecipe, run: RunFolder) -> Iterator[RunFolder]:
     """``run`` with its trackers: within this, what is added to its metrics goes to them too.
 
     Raises:

@@ -30,7 +30,7 @@ router = APIRouter(dependencies=[Depends(client_only)])
 @router.post("/v1/responses")
 async def responses(request: Request, gateway: Running, record: Recorded) -> Response:
     """Answer a conversation."""
-    gateway.exchange.check()
+    gateway.exchange.check(record)
     body = await json_object(request)
     chat = chat_of(body)
     record.streamed = chat.get("stream") is True

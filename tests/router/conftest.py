@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from router.encoder import Encoder, Vectors
 from router.examples import RoutingExamples
@@ -16,9 +17,12 @@ from router.router import Router
 class WordEncoder:
     """Texts as bags of words in 64 hashed dimensions: no model, and texts that share words are similar."""
 
+    inner = 0
+
     def __init__(self, identity: str = "words") -> None:
         self.identity = identity
         self.calls: list[tuple[str, ...]] = []
+        self.tuned_on: frozenset[str] = frozenset()
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         self.calls.append(tuple(texts))
@@ -29,6 +33,9 @@ class WordEncoder:
             vectors[row, 0] += 0.1  # no zero vector
         lengths: Vectors = np.linalg.norm(vectors, axis=1, keepdims=True)
         return vectors / lengths
+
+    def learned(self, texts: Sequence[str]) -> NDArray[np.bool_]:
+        return np.array([text in self.tuned_on for text in texts], dtype=np.bool_)
 
 
 @pytest.fixture(scope="session")

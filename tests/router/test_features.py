@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from router.features import Spelling, buckets
+from router.encoder import Encoder
+from router.features import Spelling, buckets, fold
 
 TEXTS = ["where is my parcel", "where is my package", "track parcel PX1234", "我的包裹在哪里", "12 + 30"]
 
@@ -29,3 +30,16 @@ def test_ids_numbers_and_case_are_read_alike() -> None:
         np.testing.assert_array_equal(buckets(one), buckets(other))
     assert len(buckets("")) == 0
     assert len(buckets("我的包裹")) == 4 + 3 + 2
+
+
+def test_a_word_without_end_is_cut_and_chinese_is_not() -> None:
+    assert [len(word) for word in fold("a" * 250).split()] == [100, 100, 50]
+    assert fold("b" * 100 + " c") == "b" * 100 + " c"
+    assert fold("的" * 300) == "的" * 300
+
+
+def test_a_letter_without_end_is_not_what_the_encoder_takes_for_unknown(encoder: Encoder) -> None:
+    without_end, unknown = encoder.encode([fold("a" * 2_000), "\U00012000"])
+    assert without_end @ unknown < 0.9
+    as_it_was = encoder.encode(["a" * 2_000])[0]
+    assert as_it_was @ unknown > 0.99

@@ -13,7 +13,7 @@ from tests.training.conftest import Recipe
 from tests.training.rows import RECIPES, ROOT
 from training import recipe as recipes
 from training import sources
-from training.recipe import CptRecipe, GeneratorSource, QuantizeRecipe, SftRecipe
+from training.recipe import CptRecipe, FileSource, GeneratorSource, QuantizeRecipe, RouterRecipe, SftRecipe
 
 MAX_ADAPTER_BYTES = 1_500_000
 
@@ -128,10 +128,14 @@ def test_the_demos_recipes_load(path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     recipe = recipes.load(path)
     assert recipe.name == path.stem
     for source in recipe.data.sources:
-        assert isinstance(source, GeneratorSource)
+        if isinstance(recipe, RouterRecipe):
+            assert isinstance(source, FileSource)
+            assert source.path.is_file()
+        else:
+            assert isinstance(source, GeneratorSource)
     if isinstance(recipe, CptRecipe):
         assert recipe.base or (recipe.tokenizer and recipe.tokenizer.chat_template.is_file())
-    elif not isinstance(recipe, QuantizeRecipe):
+    elif not isinstance(recipe, QuantizeRecipe | RouterRecipe):
         assert artefact.ALIAS.fullmatch(recipe.alias)
 
 

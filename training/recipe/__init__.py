@@ -37,6 +37,7 @@ from training.recipe.parts import (
 from training.recipe.ppo import Kl, PpoOptimisation, PpoRecipe, Pretraining, ValueHead
 from training.recipe.quantize import Calibration, QuantizeRecipe
 from training.recipe.rm import RmRecipe
+from training.recipe.router import IntentData, RouterRecipe, Tuning
 from training.recipe.sft import SftRecipe
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "Freeze",
     "GeneratorSource",
     "GrpoRecipe",
+    "IntentData",
     "Kl",
     "LearningRecipe",
     "Lora",
@@ -75,6 +77,7 @@ __all__ = [
     "Release",
     "Replay",
     "RmRecipe",
+    "RouterRecipe",
     "RuleReward",
     "Sampling",
     "Server",
@@ -84,6 +87,7 @@ __all__ = [
     "StageRecipe",
     "SupervisedRecipe",
     "TokenizerPlan",
+    "Tuning",
     "ValueHead",
     "Vocabulary",
     "load",

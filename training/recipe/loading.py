@@ -17,11 +17,12 @@ from training.recipe.grpo import GrpoRecipe
 from training.recipe.ppo import PpoRecipe
 from training.recipe.quantize import QuantizeRecipe
 from training.recipe.rm import RmRecipe
+from training.recipe.router import RouterRecipe
 from training.recipe.sft import SftRecipe
 
 SupervisedRecipe = CptRecipe | SftRecipe | RmRecipe | DpoRecipe
 LearningRecipe = SupervisedRecipe | PpoRecipe | GrpoRecipe
-Recipe = LearningRecipe | QuantizeRecipe
+Recipe = LearningRecipe | QuantizeRecipe | RouterRecipe
 STAGES: dict[str, type[Recipe]] = {
     "cpt": CptRecipe,
     "sft": SftRecipe,
@@ -30,6 +31,7 @@ STAGES: dict[str, type[Recipe]] = {
     "ppo": PpoRecipe,
     "grpo": GrpoRecipe,
     "quantize": QuantizeRecipe,
+    "router": RouterRecipe,
 }
 
 

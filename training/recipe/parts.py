@@ -22,8 +22,9 @@ class FileSource(Document):
     """Rows from a file."""
 
     path: Path = Field(description="a .jsonl file (one row a line), a .json file (a list), or a .txt file")
-    format: Literal["text", "messages", "alpaca", "sharegpt", "pairs", "labels"] = Field(
-        description="the form of its rows; pairs and labels are preferences, alpaca and sharegpt may be"
+    format: Literal["text", "messages", "alpaca", "sharegpt", "pairs", "labels", "intents", "routes"] = Field(
+        description="the form of its rows; pairs and labels are preferences, alpaca and sharegpt may be; "
+        "intents are texts and what they are routed to, routes is a routes file with such examples"
     )
     weight: float = Field(
         default=1.0, gt=0, description="times that each row is seen in an epoch; 0.5 takes every second row"

@@ -1,0 +1,164 @@
+"""An encoder and a direction for every intent: texts turn towards their intent's direction, and from others.
+
+The logits are ``scale`` times the cosines between a text's vector and the intents' directions (normalised
+softmax, arXiv:1704.06369), with smoothed labels (arXiv:1512.00567, section 7). What comes out is the geometry
+that the router's classifier and its nearest examples work in; the directions are dropped.
+
+Embeddings and the lower layers stay, which is quicker and forgets less.
+
+Knows nothing of files. All chance follows from the recipe's seed and the step's number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy, normalize
+
+from training.errors import BaseError, LossNotFinite
+from training.recipe import RouterRecipe
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+_BATCH = 64  # texts at once where nothing is learned
+_POOL = 16  # batches whose rows are sorted by length, so that little is padded
+
+
+class Learner:
+    """``B`` texts, ``K`` intents, ``H`` columns of a vector. A text's class is the place of its intent."""
+
+    def __init__(self, recipe: RouterRecipe, model: SentenceTransformer, intents: int) -> None:
+        self.recipe, self.model = recipe, model
+        layers = _layers(model, recipe.base)
+        model.requires_grad_(False)
+        for layer in layers[int(len(layers) * recipe.frozen) :]:
+            layer.requires_grad_(True)
+        self.weights = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        with torch.no_grad():
+            width = self._vectors(["a"]).shape[-1]
+        self.directions = torch.nn.Parameter(torch.zeros(intents, width, device=model.device))  # (K, H)
+        plan = recipe.train
+        self.optimiser = torch.optim.AdamW(
+            [
+                {"params": list(self.weights.values()), "weight_decay": plan.weight_decay, "faster": 1.0},
+                {"params": [self.directions], "weight_decay": 0.0, "faster": plan.head_rate},
+            ],
+            lr=plan.learning_rate,
+        )
+
+    @property
+    def said(self) -> str:
+        """How many weights learn, in words."""
+        learning = sum(p.numel() for p in self.weights.values())
+        return f"{learning:,} of {sum(p.numel() for p in self.model.parameters()):,} weights learn"
+
+    def begin(self, texts: Sequence[str], classes: Sequence[int]) -> None:
+        """Take the intents' mean vectors for directions, of length 1."""
+        own = torch.tensor(classes, device=self.model.device)
+        with torch.no_grad():
+            sums = torch.zeros_like(self.directions).index_add_(0, own, self._encoded(texts))
+            self.directions.copy_(normalize(sums, dim=-1))
+
+    def step(self, number: int, steps: int, texts: Sequence[str], classes: Sequence[int]) -> dict[str, float]:
+        """Take step ``number``, from 1, of ``steps`` on ``B`` texts.
+
+        Raises:
+            LossNotFinite: the loss or its gradient is none.
+        """
+        plan = self.recipe.train
+        rate = plan.learning_rate * _pace((number - 0.5) / steps, plan.warmup)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * group["faster"]
+        torch.manual_seed(int(np.random.SeedSequence((self.recipe.seed, number)).generate_state(1)[0]))
+        self.model.train()
+        loss = self._loss(self._logits(self._vectors(texts)), classes)
+        self.optimiser.zero_grad()
+        torch.autograd.backward(loss)
+        length = torch.nn.utils.clip_grad_norm_(list(self.weights.values()), plan.max_grad_norm)
+        line = {"loss": float(loss.detach()), "grad_norm": float(length), "learning_rate": rate}
+        for name, value in line.items():
+            if not math.isfinite(value):
+                raise LossNotFinite(
+                    f"the {name.replace('_', ' ')} is {value} at step {number}; a lower "
+                    f"train.learning_rate (now {plan.learning_rate:g}) or a longer warmup usually helps"
+                )
+        self.optimiser.step()
+        return line
+
+    def evaluate(self, texts: Sequence[str], classes: Sequence[int]) -> dict[str, float]:
+        """Loss, and the share of texts that are nearest to their own intent's direction."""
+        with torch.no_grad():
+            logits = self._logits(self._encoded(texts))
+            loss = float(self._loss(logits, classes))
+        right = logits.argmax(dim=-1) == torch.tensor(classes, device=logits.device)
+        return {"eval_loss": loss, "eval_accuracy": float(right.float().mean())}
+
+    def _vectors(self, texts: Sequence[str]) -> torch.Tensor:
+        """``(B, H)`` of length 1."""
+        features: dict[str, Any] = self.model.preprocess(list(texts))
+        features = {
+            name: value.to(self.model.device) if isinstance(value, torch.Tensor) else value
+            for name, value in features.items()
+        }
+        return normalize(self.model(features)["sentence_embedding"], dim=-1)
+
+    def _encoded(self, texts: Sequence[str]) -> torch.Tensor:
+        """``(N, H)`` of any number of texts, without dropout."""
+        self.model.eval()
+        order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
+        parts = [
+            self._vectors([texts[place] for place in order[start : start + _BATCH]])
+            for start in range(0, len(texts), _BATCH)
+        ]
+        return torch.cat(parts)[torch.tensor(np.argsort(order), device=self.model.device)]
+
+    def _logits(self, vectors: torch.Tensor) -> torch.Tensor:
+        """``(B, K)``."""
+        return self.recipe.scale * vectors @ normalize(self.directions, dim=-1).T
+
+    def _loss(self, logits: torch.Tensor, classes: Sequence[int]) -> torch.Tensor:
+        own = torch.tensor(classes, device=logits.device)
+        return cross_entropy(logits, own, label_smoothing=self.recipe.smoothing)
+
+
+def batches(lengths: Sequence[int], rows: int, seed: int, epoch: int) -> list[list[int]]:
+    """The places of each step's ``rows`` in one epoch; what is left over waits for another epoch.
+
+    Rows of like ``lengths`` come together, and the batches in any order.
+    """
+    chance = np.random.default_rng((seed, epoch))
+    order = chance.permutation(len(lengths)).tolist()
+    found: list[list[int]] = []
+    for start in range(0, len(order), rows * _POOL):
+        pool = sorted(order[start : start + rows * _POOL], key=lengths.__getitem__)
+        found += [pool[at : at + rows] for at in range(0, len(pool), rows)]
+    whole = [batch for batch in found if len(batch) == rows] or found
+    return [whole[place] for place in chance.permutation(len(whole))]
+
+
+def steps_of(rows: int, batch_rows: int, epochs: float) -> int:
+    """Steps that ``epochs`` passes over ``rows`` take."""
+    return max(1, math.ceil(max(1, rows // batch_rows) * epochs))
+
+
+def _pace(done: float, warmup: float) -> float:
+    """Share of the learning rate when ``done`` of the steps are taken: it rises, then falls to zero."""
+    return done / warmup if done < warmup else (1 - done) / (1 - warmup)
+
+
+def _layers(model: torch.nn.Module, name: str) -> torch.nn.ModuleList:
+    """The transformer's layers.
+
+    Raises:
+        BaseError: there are none.
+    """
+    lists: Iterator[torch.nn.ModuleList] = (m for m in model.modules() if isinstance(m, torch.nn.ModuleList))
+    layers = max(lists, key=len, default=torch.nn.ModuleList())
+    if not len(layers):
+        raise BaseError(f"the encoder {name!r} has no layers that could learn; take a transformer")
+    return layers
