@@ -161,7 +161,9 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
             _VERSION,
         ),
         "/admin/adapters/{alias}/rollback": ("Go back to the version before", None, _VERSION),
-        "/admin/adapters/{alias}/retire": ("Take a version out of service", _of(admin.Retirement), _VERSION),
+        "/admin/adapters/{alias}/retire": ("Take a version out of service", _of(admin.Named), _VERSION),
+        "/admin/adapters/{alias}/load": ("Load and prove, without requests", _of(admin.Named), _VERSION),
+        "/admin/adapters/{alias}/verdict": ("Keep a gate's verdict", _of(admin.Judgement), _VERSION),
         "/admin/routes/reload": ("Read routes and prompts again", None, _answer("routes", "warnings")),
     }
 
@@ -176,6 +178,11 @@ def _gets(client: str | None) -> Mapping[str, tuple[str, Schema, str | None]]:
         ),
         "/v1/models/{model}": ("One model", _answer("id", object={"const": "model"}), client),
         "/admin/adapters": ("Every version in the registry", _answer("data"), "admin"),
+        "/admin/adapters/{alias}/{version}": (
+            "Where a version comes from",
+            _answer("version", "manifest", "verdict", "promotions"),
+            "admin",
+        ),
         "/health": ("The process is alive", _answer("status"), None),
         "/ready": ("Whether a request would succeed now", _answer("ready", "reasons"), None),
         "/metrics": ("Prometheus's text form", _TEXT, None),

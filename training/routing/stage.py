@@ -13,9 +13,9 @@ from pointsman import learned
 from pointsman.carried import CARRIED, PACKAGE, encoder_folder
 from training import curves, provenance, supervised
 from training.bar import Bar
+from training.collection import Report
 from training.curves import Panel
 from training.errors import BaseError
-from training.prepare import Report
 from training.recipe import RouterRecipe
 from training.routing import checkpoint as checkpoints
 from training.routing import rows
