@@ -75,7 +75,7 @@ def described(limits: GatewaySettings) -> dict[str, Any]:
         paths[path] = {"post": _operation(summary, answer, key, body, _placed(path))}
     for path, (summary, answer, whose) in _gets(client).items():
         operation = _operation(summary, answer, whose, None, _placed(path))
-        methods = ("get",) if path == "/admin/adapters" else ("get", "head")
+        methods = ("get",) if path.startswith("/admin/") else ("get", "head")
         paths.setdefault(path, {}).update(dict.fromkeys(methods, operation))
     bearer = {"type": "http", "scheme": "bearer"}
     return {
