@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 
 import httpx
 import pytest
 
+from deploy.demo import evaluation
 from tests.e2e.demo import ROOT, Demo
 
 pytestmark = pytest.mark.e2e
@@ -34,3 +36,10 @@ def test_a_second_gateway_on_the_port_is_refused_before_anything_starts(demo: De
     assert done.returncode != 0
     assert f"error: port {port} on 127.0.0.1 is in use by " in done.stderr
     assert "make up PORT=" in done.stderr
+
+
+def test_held_out_cases_are_done_as_the_bars_ask(demo: Demo) -> None:
+    samples = evaluation.cases(4, seed=11, intents=sorted(evaluation.BARRED))
+    outcomes = asyncio.run(evaluation.evaluate(demo.url, samples))
+    missed = [(outcome.sample.intent, outcome.text, outcome.faults) for outcome in outcomes if outcome.faults]
+    assert len(missed) <= len(samples) // 10, missed
