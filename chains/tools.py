@@ -8,13 +8,10 @@ told to the model as text (``error: ...``); a traceback goes to the log and nowh
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import contextvars
 import functools
 import inspect
 import json
 import logging
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -23,6 +20,7 @@ from typing import Any, get_type_hints
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
 from pydantic_core import to_jsonable_python
 
+from chains.daemon import in_daemon
 from chains.errors import ToolDefinitionError, ToolFailure, ToolNotFound
 
 GROUP = "pointsman.tools"
@@ -83,7 +81,7 @@ class Tool:
     async def _invoke(self, arguments: dict[str, Any]) -> Any:
         if inspect.iscoroutinefunction(self.function):
             return await self.function(**arguments)
-        return await _in_thread(functools.partial(self.function, **arguments))
+        return await in_daemon(functools.partial(self.function, **arguments), "tool")
 
 
 def tool_schema(function: Callable[..., Any]) -> dict[str, Any]:
@@ -199,30 +197,3 @@ def _cut(text: str, characters: int) -> str:
     if len(text) <= characters:
         return text
     return f"{text[:characters]} ... (cut, {len(text)} characters in all)"
-
-
-async def _in_thread(call: Callable[[], Any]) -> Any:
-    """``call`` in a daemon thread: one that hangs keeps neither a pool nor the process from ending."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Any] = loop.create_future()
-    context = contextvars.copy_context()
-
-    def settle(value: Any, error: Exception | None) -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(value)
-
-    def work() -> None:
-        value, error = None, None
-        try:
-            value = context.run(call)
-        except Exception as exc:
-            error = exc
-        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits
-            loop.call_soon_threadsafe(settle, value, error)
-
-    threading.Thread(target=work, name="tool", daemon=True).start()
-    return await future

@@ -11,11 +11,13 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from watchfiles import Change, awatch
 
+from chains.daemon import in_daemon
 from chains.errors import ChainError
 from chains.resources import Resources
 from router.batching import BatchingRouter
@@ -90,7 +92,8 @@ class LiveRoutes:
         """
         async with self._reloading:
             try:
-                built = await asyncio.to_thread(self._build, self._live)
+                # Minutes at worst, and Ctrl-C does not wait for it.
+                built = await in_daemon(partial(self._build, self._live), "fit")
             except RoutesRejected as exc:
                 self.problems = tuple(exc.problems)
                 raise

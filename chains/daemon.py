@@ -1,0 +1,35 @@
+"""Work that blocks, in a thread that nobody has to wait for."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def in_daemon(call: Callable[[], T], name: str) -> T:
+    """``call`` in a daemon thread: one that hangs keeps neither a pool nor the process from ending."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def settle(give: Callable[[], None]) -> None:
+        if not future.done():
+            give()
+
+    def work() -> None:
+        try:
+            give = partial(future.set_result, context.run(call))
+        except Exception as exc:
+            give = partial(future.set_exception, exc)
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits
+            loop.call_soon_threadsafe(settle, give)
+
+    threading.Thread(target=work, name=name, daemon=True).start()
+    return await future
