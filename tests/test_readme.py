@@ -1,10 +1,10 @@
 """Every command of the READMEs is run, as it stands, against the real demo.
 
 What is changed: the demo's address, the folder of runs, the training, which is cut to a few steps (``CUT``),
-and the count of evaluated cases. What is looked at and not run: the suite and the checks (they would run
-themselves), the locks (the whole index would be resolved) and what needs a GPU, whose settings are loaded.
-``make up`` is what the fixture ``demo`` does; here make is brought as far as the gateway, which finds its
-port in use.
+and the counts of evaluated cases and of a bench's requests. What is looked at and not run: the suite and the
+checks (they would run themselves), the locks (the whole index would be resolved) and what needs a GPU, whose
+settings are loaded. ``make up`` is what the fixture ``demo`` does; here make is brought as far as the
+gateway, which finds its port in use.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ SHOWN: Mapping[str, tuple[str, ...]] = {  # how a command begins → what its ou
     "curl -i": ("200 OK", "x-pointsman-intent: track_parcel", "x-pointsman-chain: react", "PX482913"),
     "pointsman route": ("complaint with confidence", "adapter support"),
     "pointsman eval demo": ("task success",),
+    "pointsman bench --help": ("--against", "--zipf"),
+    "pointsman bench": ("requests/s",),
     "pointsman check": ("no problems",),
     "pointsman convert": ("runs/help-desk",),
     "pointsman data preview": ("1 rows,",),
@@ -150,6 +152,8 @@ def run(command: str, demo: Demo, folder: Path) -> tuple[int, str]:
     elif command.startswith(TRAIN):
         sets = " ".join(f"--set {given}" for given in CUT[command.removeprefix(TRAIN)])
         command = f"{command} {sets} --runs {shlex.quote(str(folder / 'runs'))}"
+    elif command.startswith("pointsman bench --model"):
+        command = f"{command} --requests 8"
     elif command.startswith("pointsman eval demo"):
         status, output = shell(command.replace("--count 20", "--count 1"), demo)
         return (0 if status == 0 or "below the bar" in output else status), output
