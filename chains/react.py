@@ -1,7 +1,8 @@
 """ReAct over the model's own tool calls: LangChain's agent calls server tools until the answer stands.
 
 LangChain runs the loop; what is bounded, shown and counted is decided here. A tool's failure goes to the
-model and never to the client. The words of all steps are the content, steps apart by a blank line.
+model; a client sees it only in the trace that it asks for. The words of all steps are the content, steps
+apart by a blank line.
 
 A client that brings tools of its own runs the loop itself: it gets one step, whose calls are its to make. A
 client that wants a form (JSON) gets it from one more call at the end, which has all that the tools found: a

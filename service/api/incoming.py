@@ -17,6 +17,8 @@ from service.record import Record
 
 M = TypeVar("M", bound=BaseModel)
 
+_DEEPEST = 100  # levels of a body; a JSON schema of a tool has a dozen
+
 
 def gateway_of(request: Request) -> Gateway:
     """The gateway that this application runs."""
@@ -71,7 +73,7 @@ async def json_object(request: Request) -> dict[str, Any]:
     """The body, which must be a JSON object in UTF-8.
 
     Raises:
-        NotJSON: it is not.
+        NotJSON: it is not, or is nested deeper than anything that an engine is sent.
         BodyTooLarge: it is over the limit.
     """
     data = await request.body()
@@ -87,7 +89,18 @@ async def json_object(request: Request) -> dict[str, Any]:
         raise NotJSON(f"the body is not JSON: {exc}") from exc
     if not isinstance(found, dict):
         raise NotJSON("the body must be a JSON object")
+    if data.count(b"{") + data.count(b"[") > _DEEPEST and _is_deeper(found, _DEEPEST):
+        raise NotJSON(f"the body is nested deeper than {_DEEPEST} levels")
     return found
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether there are objects or lists in ``value`` below so many levels of them."""
+    level = [value]
+    for _ in range(levels):
+        inside = (child for each in level for child in (each.values() if isinstance(each, dict) else each))
+        level = [child for child in inside if isinstance(child, dict | list)]
+    return bool(level)
 
 
 async def document(request: Request, model: type[M]) -> M:

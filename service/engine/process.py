@@ -43,7 +43,7 @@ _STEPS = (  # of a start, as its log shows them, in words for who waits
     (r"Starting to load model", "loading the base"),
     (r"checkpoint shards: +(\d+)% Completed", "loading the base ({} %)"),
     (r"Loading weights took", "the base is loaded"),
-    (r"torch\.compile", "compiling the base"),
+    (r"Dynamo bytecode transform|Compiling a graph", "compiling the base"),
     (r"KV cache size: ([\d,]+) tokens", "making room for {} tokens"),
     (r"Capturing .*graph", "capturing CUDA graphs"),
     (r"Starting vLLM server", "opening its API"),

@@ -35,6 +35,7 @@ BODIES: list[tuple[bytes, int, str]] = [
     (b'{"model": "auto", "messages": [{"role": "user", "content": "\\ud800"}]}', 400, "not JSON"),
     (b'{"model": "auto", "n": NaN}', 400, "not JSON"),
     (b"[" * 100_000, 400, "not JSON"),
+    (b'{"metadata": ' + b"[" * 300 + b"]" * 300 + b"}", 400, "nested deeper than 100"),
 ]
 
 

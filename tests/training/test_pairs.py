@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,10 @@ from training.pair_rows import PairRows
 from training.pairs import Pair
 from training.preview import preview
 
-SHARED = Path("/work/shared/data/preference")
+SHARED = (
+    Path(os.environ.get("POINTSMAN_DATA") or Path(__file__).parents[2].parent / "shared" / "data")
+    / "preference"
+)
 ASKED, GOOD, BAD = ({"role": role, "content": said} for role, said in [
     ("user", "red?"), ("assistant", "blue 7"), ("assistant", "green")
 ])  # fmt: skip
