@@ -29,8 +29,8 @@ env-quantize: env  ## GPTQModel once more, where `make env` could not install it
 up: env  ## serve the demo on 127.0.0.1:8000 until Ctrl-C
 	@exec $(BIN)/pointsman serve --config $(CONFIG) $(if $(PORT),--port $(PORT))
 
-test: env  ## the whole suite; vLLM is started once
-	@$(BIN)/python -m pytest
+test: env  ## the whole suite, by two processes; vLLM is started once
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 bench-router: env  ## the router beside its peers on one core, some minutes; writes docs/bench-router.md
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 taskset -c $(CORE) \
