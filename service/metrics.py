@@ -125,5 +125,5 @@ class _Restarts(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield CounterMetricFamily(
-            "pointsman_engine_restarts", "Times the engine came up again after it went down.", self._read()
+            "pointsman_engine_restarts", "Times that an engine which was up went down.", self._read()
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -82,8 +83,8 @@ def demo(
     columns = (TextColumn("asking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Bars(*columns, console=err(), transient=True) as bars:
         task = bars.add_task("", total=len(samples))
-        done = lambda: bars.advance(task)  # noqa: E731
-        outcomes = asyncio.run(evaluation.evaluate(url, samples, concurrency, api_key, done))
+        asked = evaluation.evaluate(url, samples, concurrency, api_key, partial(bars.advance, task))
+        outcomes = asyncio.run(asked)
     scores = evaluation.scores(outcomes)
     _print_scores(scores)
     failed = [outcome for outcome in outcomes if outcome.faults]
