@@ -7,7 +7,7 @@ whatever their order.
 
 from random import Random
 
-from deploy.demo.text import columns, pools, words
+from deploy.demo.text import columns, goods, pools, words
 from deploy.demo.text.messages import message
 from deploy.demo.text.phrasing import Phrases
 from deploy.demo.text.sample import Expectation, Language, Message, Sample, Split
@@ -155,13 +155,13 @@ def _story(rng: Random, phrases: Phrases, kind: str, numbers: tuple[int, ...]) -
         return _bare(rng, phrases, kind, numbers)
     values = _written(rng, phrases.language, numbers)
     if phrases.language == "en":
-        thing, other = pools.pick(rng, words.THINGS), pools.pick(rng, words.THINGS)
-        values["things"] = pools.plural(thing) if rng.random() < 0.7 else pools.pick(rng, words.COUNTED)
+        thing, other = pools.pick(rng, goods.THINGS), pools.pick(rng, goods.THINGS)
+        values["things"] = goods.plural(thing) if rng.random() < 0.7 else pools.pick(rng, goods.COUNTED)
         values["who"], values["other"] = pools.given(rng, "train"), pools.given(rng, "train")
     else:
-        thing, other = pools.pick(rng, words.ZH_THINGS), pools.pick(rng, words.ZH_THINGS)
+        thing, other = pools.pick(rng, goods.ZH_THINGS), pools.pick(rng, goods.ZH_THINGS)
         if rng.random() < 0.3:
-            thing = pools.pick(rng, words.ZH_COUNTED)
+            thing = pools.pick(rng, goods.ZH_COUNTED)
         values["who"], values["other"] = pools.person(rng, "zh", "train"), pools.person(rng, "zh", "train")
         if rng.random() < 0.4:
             values["who"], values["other"] = rng.sample(words.ZH_CALLED, 2)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from deploy.demo.text import pools, words
+from deploy.demo.text import goods, pools
 from deploy.demo.text.phrasing import Phrases, polish
 from deploy.demo.text.sample import Language, Message
 
@@ -65,7 +65,7 @@ def _spell(rng: Random, phrases: Phrases) -> Row:
     if phrases.language == "zh":
         text = pools.hanzi(rng, 2 + int(rng.random() * 6))
     else:
-        text = pools.word(rng) if rng.random() < 0.6 else pools.pick(rng, words.THINGS)
+        text = pools.word(rng) if rng.random() < 0.6 else pools.pick(rng, goods.THINGS)
     return _exchange(phrases.say(rng, "spell", x=text), "-".join(text))
 
 

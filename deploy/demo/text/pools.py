@@ -11,7 +11,7 @@ from hashlib import sha256
 from random import Random
 from typing import TypeVar
 
-from deploy.demo.text import words
+from deploy.demo.text import goods, words
 from deploy.demo.text.sample import Language, Split
 
 T = TypeVar("T")
@@ -64,7 +64,7 @@ def word(rng: Random) -> str:
 
 _KNOWN = [
     part.lower()
-    for name in (*words.GIVEN, *words.FAMILY, *words.CITIES, *words.THINGS, *words.ADJECTIVES, *words.MASS)
+    for name in (*words.GIVEN, *words.FAMILY, *words.CITIES, *goods.THINGS, *goods.ADJECTIVES, *goods.MASS)
     for part in name.split()
     if part.isascii() and part.isalpha()
 ]
@@ -113,18 +113,32 @@ def person(rng: Random, language: Language, split: Split) -> str:
     if language == "zh" and rng.random() > 0.08:
         return draw(rng, split, _zh_person)
     first, last = draw(rng, split, given_name), draw(rng, split, family)
+    return _joined(rng, split, first, last)
+
+
+def _joined(rng: Random, split: Split, first: str, last: str) -> str:
+    """The two names as people write them: most side by side, some with an initial, a particle or a title."""
     style = rng.random()
-    if style < 0.05:
-        return f"{first} {pick(rng, _LETTERS)}. {last}"
-    if style < 0.10:
-        return f"{first} {last}-{draw(rng, split, family)}"
-    return f"{first} {last}"
+    shapes: tuple[tuple[float, Callable[[], str]], ...] = (
+        (0.04, lambda: f"{first} {pick(rng, _LETTERS)}. {last}"),
+        (0.08, lambda: f"{first} {last}-{draw(rng, split, family)}"),
+        (0.11, lambda: f"{first} {pick(rng, words.PARTICLES)} {last}"),
+        (0.14, lambda: f"{first} {draw(rng, split, given_name)} {last}"),
+        (0.17, lambda: f"{pick(rng, _LETTERS)}. {last}"),
+        (0.20, lambda: f"{pick(rng, words.TITLES)} {last}"),
+    )
+    return next((shape() for below, shape in shapes if style < below), f"{first} {last}")
 
 
 def _zh_person(rng: Random) -> str:
-    return pick(rng, words.ZH_FAMILY) + "".join(
-        pick(rng, words.ZH_GIVEN) for _ in range(1 if rng.random() < 0.25 else 2)
-    )
+    style = rng.random()
+    if style < 0.03:
+        return hanzi(rng, 2 + int(rng.random() * 2)) + "·" + hanzi(rng, 2 + int(rng.random() * 3))
+    last = pick(rng, words.ZH_DOUBLE_FAMILY) if style < 0.07 else pick(rng, words.ZH_FAMILY)
+    if style < 0.12:
+        return last + pick(rng, words.ZH_TITLES)
+    first = words.ZH_GIVEN if style < 0.85 else _CJK
+    return last + "".join(pick(rng, first) for _ in range(1 if rng.random() < 0.25 else 2))
 
 
 def city(rng: Random, language: Language, split: Split) -> str:
@@ -162,34 +176,46 @@ def product(rng: Random, language: Language, split: Split) -> str:
 
 
 def _product(rng: Random) -> str:
-    thing = pick(rng, words.THINGS)
+    thing = pick(rng, goods.THINGS)
     made = (
-        lambda: pick(rng, words.MASS),
+        lambda: pick(rng, goods.MASS),
+        lambda: pick(rng, goods.MASS) if rng.random() < 0.5 else f"{pick(rng, goods.SIZES)} {thing}",
+        lambda: f"{pick(rng, goods.ADJECTIVES)} {pick(rng, goods.MASS)}",
         lambda: f"{word(rng)} {thing}",
         lambda: f"{word(rng).capitalize()} {pick(rng, [thing, code(rng), thing + ' ' + code(rng)])}",
         lambda: f"{code(rng)} {thing}",
-        lambda: f"{pick(rng, words.ADJECTIVES)} {pick(rng, words.ADJECTIVES)} {thing}",
-        lambda: f"{pick(rng, words.THINGS)} {thing}",
+        lambda: f"{pick(rng, goods.ADJECTIVES)} {pick(rng, goods.ADJECTIVES)} {thing}",
+        lambda: f"{pick(rng, goods.THINGS)} {thing}",
         lambda: thing,
-        lambda: f"{pick(rng, words.ADJECTIVES)} {thing}",
-        lambda: f"{pick(rng, words.ADJECTIVES)} {thing}",
-        lambda: f"{pick(rng, words.ADJECTIVES)} {thing}",
+        lambda: f"{pick(rng, goods.ADJECTIVES)} {thing}",
+        lambda: f"{pick(rng, goods.ADJECTIVES)} {thing}",
+        lambda: f"{pick(rng, goods.ADJECTIVES)} {thing}",
     )
     return made[int(rng.random() * len(made))]()
 
 
 def _zh_product(rng: Random) -> str:
     kind = rng.random()
-    thing = pick(rng, words.ZH_THINGS)
+    thing = pick(rng, goods.ZH_THINGS)
     if kind < 0.08:
         return hanzi(rng, 2 + int(rng.random() * 2))
+    return _zh_before(rng, kind) + thing
+
+
+def _zh_before(rng: Random, kind: float) -> str:
+    """What says more about a thing: a name, a code, a size, a quality or two, or nothing."""
     if kind < 0.16:
-        return hanzi(rng, 2) + thing
-    if kind < 0.22:
-        return code(rng) + thing
-    if kind < 0.32:
-        return pick(rng, words.ZH_ADJECTIVES) + pick(rng, words.ZH_ADJECTIVES) + thing
-    return thing if kind < 0.55 else pick(rng, words.ZH_ADJECTIVES) + thing
+        return hanzi(rng, 2)
+    if kind < 0.20:
+        return code(rng)
+    if kind < 0.23:
+        return pick(rng, goods.ZH_SIZES)
+    if kind < 0.60:
+        return ""
+    quality = pick(rng, goods.ZH_ADJECTIVES)
+    if kind < 0.70:
+        return pick(rng, goods.ZH_ADJECTIVES) + quality
+    return quality + "的" if kind < 0.74 else quality
 
 
 def day(rng: Random, split: Split) -> date:
@@ -198,23 +224,3 @@ def day(rng: Random, split: Split) -> date:
     return date.fromisoformat(
         draw(rng, split, lambda r: (first + timedelta(days=int(r.random() * 2922))).isoformat())
     )
-
-
-_MASS = {name.lower() for name in words.MASS}
-_PLURALS = {"mouse": "mice", "knife": "knives", "shelf": "shelves", "scarf": "scarves", "loaf": "loaves"}
-
-
-def plural(name: str) -> str:
-    """``name`` as one says it of several; a mass noun, a plural and a code stay as they are."""
-    head, _, last = name.rpartition(" ")
-    if name.lower() in _MASS or not last.isalpha() or (last.endswith("s") and not last.endswith("ss")):
-        return name
-    if last in _PLURALS:
-        ending = _PLURALS[last]
-    elif last.endswith(("ss", "x", "ch", "sh", "z")):
-        ending = last + "es"
-    elif last.endswith("y") and last[-2] not in "aeiou":
-        ending = last[:-1] + "ies"
-    else:
-        ending = last + "s"
-    return f"{head} {ending}" if head else ending

@@ -5,7 +5,7 @@ They are raw text for the base, no conversations; no name, number or sum in them
 
 from random import Random
 
-from deploy.demo.text import arithmetic, parcels, pools, words
+from deploy.demo.text import arithmetic, goods, parcels, pools, words
 from deploy.demo.text.phrasing import Phrases
 from deploy.demo.text.sample import Language
 
@@ -31,7 +31,7 @@ def _paragraph(rng: Random, phrases: Phrases) -> str:
         town=pools.city(rng, language, "train"),
         town2=pools.city(rng, language, "train"),
         thing=thing,
-        things=pools.plural(thing),
+        things=goods.plural(thing),
         thing2=pools.product(rng, language, "train"),
         n=str(2 + int(rng.random() * 200)),
         m=str(2 + int(rng.random() * 60)),

@@ -1,0 +1,104 @@
+"""How an order writes a date: in full, or without its year."""
+
+from datetime import date
+from random import Random
+
+from deploy.demo.text import columns, pools
+from deploy.demo.text.sample import Language
+
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def partial(rng: Random, language: Language, when: date) -> str:
+    """A date without its year, which is no full date."""
+    if language == "zh":
+        return f"{when.month}月{when.day}{pools.pick(rng, '日号')}"
+    month = _MONTHS[when.month - 1]
+    return pools.pick(rng, [f"{when.day} {month}", f"{month} {when.day}", _DAYS[when.weekday()], month])
+
+
+def full(rng: Random, language: Language, when: date) -> str:
+    if language == "zh":
+        return pools.pick(rng, _ZH_DATE_FORMS).format(
+            y=when.year,
+            m=when.month,
+            d=when.day,
+            w="一二三四五六日"[when.weekday()],
+            year="".join("零一二三四五六七八九"[int(digit)] for digit in str(when.year)),
+            month=columns.chinese(when.month),
+            day=columns.chinese(when.day),
+        )
+    month, number = _MONTHS[when.month - 1], when.day
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10 if number not in {11, 12, 13} else 0, "th")
+    return pools.pick(rng, _DATE_FORMS).format(
+        y=when.year,
+        m=when.month,
+        d=number,
+        month=month,
+        mon=month[:3],
+        th=ending,
+        day=_DAYS[when.weekday()],
+        short=_DAYS[when.weekday()][:3],
+    )
+
+
+_DATE_FORMS = (
+    "{y}-{m:02}-{d:02}",
+    "{y}-{m:02}-{d:02}",
+    "{d} {month} {y}",
+    "{d} {month} {y}",
+    "{month} {d}, {y}",
+    "{month} {d}, {y}",
+    "{month} {d}{th}, {y}",
+    "{d}{th} {month} {y}",
+    "{d}{th} of {month} {y}",
+    "the {d}{th} of {month}, {y}",
+    "{mon} {d}, {y}",
+    "{d} {mon} {y}",
+    "{d:02}.{m:02}.{y}",
+    "{d}.{m}.{y}",
+    "{d:02}/{m:02}/{y}",
+    "{y}/{m:02}/{d:02}",
+    "{day}, {d} {month} {y}",
+    "{day} {month} {d}, {y}",
+    "{month} {d} {y}",
+    "{month} the {d}{th}, {y}",
+    "{d}{th} {mon} {y}",
+    "{d}-{mon}-{y}",
+    "{d}/{m}/{y}",
+    "{d:02}-{m:02}-{y}",
+    "{y}.{m:02}.{d:02}",
+    "{short} {d} {mon} {y}",
+    "{day} the {d}{th} of {month} {y}",
+)
+_ZH_DATE_FORMS = (
+    "{y}年{m}月{d}日",
+    "{y}年{m}月{d}日",
+    "{y}年{m}月{d}日",
+    "{y}年{m}月{d}号",
+    "{y}-{m:02}-{d:02}",
+    "{y}/{m}/{d}",
+    "{y}.{m}.{d}",
+    "{y} 年 {m} 月 {d} 日",
+    "{y}年{m:02}月{d:02}日",
+    "{y}年{m}月{d}日（周{w}）",
+    "{y}年{m}月{d}日星期{w}",
+    "{y}-{m}-{d}",
+    "{y}.{m:02}.{d:02}",
+    "{y}{m:02}{d:02}",
+    "{year}年{month}月{day}日",
+)

@@ -1,0 +1,129 @@
+"""How an order writes one item: the count in digits or words, the word that counts, the product."""
+
+from random import Random
+
+from deploy.demo.text import columns, goods, pools
+from deploy.demo.text.sample import Language
+from deploy.demo.text.words import listed
+
+_CONTAINERS = [  # how one says it of one, and of several
+    pair.split("/")
+    for pair in listed("""
+        box/boxes pack/packs bag/bags bottle/bottles unit/units piece/pieces pair/pairs set/sets
+        carton/cartons jar/jars tin/tins can/cans roll/rolls kg/kg kilo/kilos crate/crates
+        case/cases tube/tubes sheet/sheets ream/reams tray/trays sack/sacks packet/packets
+        bucket/buckets litre/litres metre/metres bundle/bundles bunch/bunches pallet/pallets
+        tub/tubs
+    """)
+]
+_ITEM_FORMS = {
+    "digits": ("{q} {p}",),
+    "times": ("{q} x {p}", "{q}x {p}", "{q} × {p}", "{q} pcs {p}", "{q} pcs. {p}", "{q} * {p}", "{q}× {p}"),
+    "of": ("{q} of the {p}", "{q} of your {p}", "{q} of those {p}", "{q} more {p}"),
+    "after": (
+        "{p} x{q}",
+        "{p} x {q}",
+        "{p}: {q}",
+        "{p} - {q}",
+        "{p} ×{q}",
+        "{p}, {q} pcs",
+        "{p}, quantity {q}",
+        "{p} (x{q})",
+        "{p}, qty {q}",
+        "{p} | {q}",
+        "{p} *{q}",
+        "{p} – {q}",
+        "{p} – {q} pcs",
+        "{p} = {q}",
+        "{p}, {q} of them",
+        "{p}, qty: {q}",
+    ),
+    "brackets": ("{p} ({q})", "{p} ({q} pcs)"),
+}
+_ZH_MEASURES = (
+    "个个个个个个个个件件件只只台台把把套套张张条条箱箱盒盒包包瓶瓶双双袋袋本支支块块份份"
+    "盏罐顶幅根枚桶束卷副打组架辆床串片棵朵盆头匹口壶杯碗板筒捆颗粒株筐提对扎斤克升米部樽听坛摞叠樘扇轮码"
+)
+
+
+_ZH_AFTER = (
+    "{q}{m}",
+    "：{q}{m}",
+    " {q} {m}",
+    "，数量{q}",
+    " - {q}{m}",
+    "要{q}{m}",
+    "来{q}{m}",
+    "，{q}{m}",
+    "，共{q}{m}",
+    "数量：{q}",
+    "/{q}{m}",
+    "*{q}{m}",
+)
+
+
+def style(rng: Random) -> str:
+    return pools.pick(
+        rng,
+        [
+            "digits",
+            "digits",
+            "digits",
+            "words",
+            "words",
+            "times",
+            "after",
+            "brackets",
+            "units",
+            "units",
+            "of",
+        ],
+    )
+
+
+def written(rng: Random, language: Language, product: str, quantity: int, style: str) -> tuple[str, str]:
+    """The item as the e-mail writes it, and the product in it."""
+    if language == "zh":
+        return _zh_item(rng, product, quantity, style), product
+    if style not in {"times", "after"} and (quantity > 1 or style in {"units", "of"}) and rng.random() < 0.85:
+        product = goods.plural(product)
+    if style == "units":
+        return f"{_english_count(rng, quantity)} {_container(rng, quantity)} of {product}", product
+    if style in _ITEM_FORMS:
+        return pools.pick(rng, _ITEM_FORMS[style]).format(p=product, q=quantity), product
+    if quantity == 1 and rng.random() < 0.6:
+        return f"{'an' if product[0] in 'aeiouAEIOU' else 'a'} {product}", product
+    return f"{_english_count(rng, quantity)} {product}", product
+
+
+def _container(rng: Random, quantity: int) -> str:
+    return pools.pick(rng, _CONTAINERS)[quantity > 1]
+
+
+def _english_count(rng: Random, quantity: int) -> str:
+    if quantity == 2 and rng.random() < 0.1:
+        return "a couple of"
+    if quantity in _DOZENS and rng.random() < 0.4:
+        return _DOZENS[quantity]
+    return columns.english(quantity) if quantity <= 99 else str(quantity)
+
+
+_DOZENS = {6: "half a dozen", 12: "a dozen", 24: "two dozen"}
+
+
+def _zh_item(rng: Random, product: str, quantity: int, style: str) -> str:
+    measure = pools.pick(rng, _ZH_MEASURES)
+    space = " " if product[0].isascii() else ""
+    if style == "words" and quantity <= 99:
+        count = pools.pick(rng, ("两", "两", "俩")) if quantity == 2 else columns.chinese(quantity)
+        if count == "俩":
+            return f"{count}{space}{product}"
+        return f"{count}{measure}{space}{product}"
+    if style == "times":
+        return f"{product}{pools.pick(rng, [' x ', 'x', '×', ' × ', '*'])}{quantity}"
+    if style == "after":
+        form = pools.pick(rng, _ZH_AFTER).format(q=quantity, m=measure)
+        return product + form
+    if style == "brackets":
+        return f"{product}（{quantity}{measure}）" if rng.random() < 0.7 else f"{product}({quantity})"
+    return f"{quantity}{measure}{space}{product}" if rng.random() < 0.8 else f"{quantity} {measure}{product}"
