@@ -26,9 +26,11 @@ _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Su
 def partial(rng: Random, language: Language, when: date) -> str:
     """A date without its year, which is no full date."""
     if language == "zh":
-        return f"{when.month}月{when.day}{pools.pick(rng, '日号')}"
+        day = f"{when.month}月{when.day}{pools.pick(rng, '日号')}"
+        return day if rng.random() < 0.6 else pools.pick(rng, _ZH_VAGUE)
     month = _MONTHS[when.month - 1]
-    return pools.pick(rng, [f"{when.day} {month}", f"{month} {when.day}", _DAYS[when.weekday()], month])
+    named = [f"{when.day} {month}", f"{month} {when.day}", _DAYS[when.weekday()], month]
+    return pools.pick(rng, named if rng.random() < 0.75 else _VAGUE)
 
 
 def full(rng: Random, language: Language, when: date) -> str:
@@ -56,6 +58,32 @@ def full(rng: Random, language: Language, when: date) -> str:
     )
 
 
+_VAGUE = (
+    "the weekend",
+    "next week",
+    "the end of the month",
+    "next Friday",
+    "tomorrow",
+    "Easter",
+    "the holidays",
+    "noon tomorrow",
+    "the 15th",
+    "mid-March",
+)
+_ZH_VAGUE = (
+    "周末",
+    "下周",
+    "月底",
+    "下周三",
+    "明天",
+    "国庆",
+    "春节",
+    "后天",
+    "15号",
+    "礼拜五",
+    "下个月初",
+    "中秋",
+)
 _DATE_FORMS = (
     "{y}-{m:02}-{d:02}",
     "{y}-{m:02}-{d:02}",

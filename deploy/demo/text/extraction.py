@@ -102,20 +102,25 @@ def _quantity(rng: Random) -> int:
     return 1 + int(rng.random() * (12 if draw < 0.7 else 60 if draw < 0.95 else 500))
 
 
+_COMMAS = {
+    "en": (", ", ", ", ", ", "; ", " + ", " and ", " / ", " n "),
+    "zh": ("、", "，", "、", "和", " ", "；", "+"),
+}
+_LASTS = {
+    "en": (
+        *(" and ", " and ", ", ", " plus ", ", and ", " and also ", " & ", " as well as "),
+        *(" n ", ", also ", " along with ", " + "),
+    ),
+    "zh": ("和", "、", "，", "还有", "以及", "，再加", " ", "跟", "外加", "，另外"),
+}
+
+
 def _line(rng: Random, language: Language, items: list[str]) -> str:
     if len(items) == 1:
         return items[0]
-    if language == "zh":
-        comma, last = (
-            pools.pick(rng, ["、", "，", "、", "和"]),
-            pools.pick(rng, ["和", "、", "，", "还有", "以及", "，再加"]),
-        )
-    else:
-        comma = pools.pick(rng, [", ", ", ", ", ", "; ", " + ", " and "])
-        last = pools.pick(
-            rng, [" and ", " and ", ", ", " plus ", ", and ", " and also ", " & ", " as well as "]
-        )
-    if any(comma.strip() in item for item in items) and comma.strip():
+    comma, last = pools.pick(rng, _COMMAS[language]), pools.pick(rng, _LASTS[language])
+    spaced = not comma.strip() or comma.strip().isalpha()  # such a joint is one by its spaces alone
+    if any((comma if spaced else comma.strip()) in item for item in items):
         comma = last = "; " if language == "en" else "；"
     return comma.join(items[:-1]) + last + items[-1]
 

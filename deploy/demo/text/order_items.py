@@ -105,7 +105,10 @@ def _english_count(rng: Random, quantity: int) -> str:
         return "a couple of"
     if quantity in _DOZENS and rng.random() < 0.4:
         return _DOZENS[quantity]
-    return columns.english(quantity) if quantity <= 99 else str(quantity)
+    if quantity > 99:
+        return str(quantity)
+    count = columns.english(quantity)
+    return count.upper() if rng.random() < 0.08 else count
 
 
 _DOZENS = {6: "half a dozen", 12: "a dozen", 24: "two dozen"}
