@@ -77,6 +77,7 @@ class Reasoning:
     """More text of ``reasoning_content``."""
 
     text: str
+    choice: int = 0  # index of the answer, where the client asked for several
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ class Content:
     """More text of ``content``."""
 
     text: str
+    choice: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +123,16 @@ class Citations:
     cited: tuple[Citation, ...]
 
 
+Reason = Literal["stop", "length"]
+
+
 @dataclass(frozen=True, slots=True)
 class Finish:
     """The last event of every chain that does not pass raw bytes."""
 
-    reason: Literal["stop", "length"]
+    reason: Reason
     usage: Usage
+    others: tuple[Reason, ...] = ()  # why the second choice ended, the third, ...
 
 
 Event = Raw | Reasoning | Content | Step | Note | Citations | Finish

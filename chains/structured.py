@@ -2,6 +2,7 @@
 
 What is given out has been validated: a stream therefore brings the whole answer at once, where it could be
 taken back no more. Only an answer that ran out of tokens comes as far as it was made, and says ``length``.
+Several choices are asked for at once, each as if it were alone; one that does not fit refuses them all.
 
 A client that brings tools of its own runs the loop itself: it gets one step as in the chain ``cot``, in the
 form that it asks for, if it does, and not in the route's.
@@ -9,19 +10,21 @@ form that it asks for, if it does, and not in the route's.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from importlib.metadata import EntryPoint
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, Field, model_validator
 
 from chains.closing import Deadline
 from chains.cot import Cot
 from chains.errors import ChainUnsupported
-from chains.events import ChainRequest, Engine, Event, Finish
+from chains.events import ChainRequest, Content, Engine, Event, Finish, Reason, Reasoning, Usage
 from chains.form import NO_SCHEMA, Cost, asked_schema, formed
 from chains.options import File
 from chains.parameters import calls_tools, formats_of, sampling
@@ -54,10 +57,10 @@ class Structured:
         self._stepping = Cot()
 
     async def run(self, request: ChainRequest, engine: Engine) -> AsyncGenerator[Event, None]:
-        """Content in one piece, and Finish; Notes of what had to be asked again. Raw for the client's tools.
+        """Each choice in one piece, Notes of what was asked again, and Finish. Raw for the client's tools.
 
         Raises:
-            ChainUnsupported: there is no schema, or it can't be used; more than one text is asked for.
+            ChainUnsupported: there is no schema, or it can't be used; log-probabilities are asked for.
             AnswerInvalid: the model's answer does not fit.
         """
         if calls_tools(request.parameters):
@@ -66,20 +69,51 @@ class Structured:
                     yield event
             return
         form = formats_of(request.parameters)
-        rest = {name: value for name, value in request.parameters.items() if name not in form}
+        choices: int = request.parameters.get("n") or 1
+        rest = {name: value for name, value in request.parameters.items() if name not in (*form, "n")}
         parameters = sampling("structured", rest)
         schema = asked_schema("structured", form, self._schema)
         if schema is None:
             raise ChainUnsupported("structured", "response_format", None, NO_SCHEMA)
-        body, cost = {**parameters, "messages": list(request.messages)}, Cost()
-        answer = formed(schema, body, engine, request.limits.steps, cost)
-        async with Deadline(request.limits.seconds).each(answer) as events:
-            async for event in events:
+        body, costs = {**parameters, "messages": list(request.messages)}, [Cost() for _ in range(choices)]
+        answers = [
+            _choice(index, formed(schema, _seeded(body, index), engine, request.limits.steps, cost))
+            for index, cost in enumerate(costs)
+        ]
+        for made in await Deadline(request.limits.seconds).wait(_all(answers)):
+            for event in made:
                 yield event
-        yield Finish("length" if cost.cut else "stop", cost.usage)
+        reasons: list[Reason] = ["length" if cost.cut else "stop" for cost in costs]
+        usage = sum((cost.usage for cost in costs), Usage())
+        yield Finish(reasons[0], usage, tuple(reasons[1:]))
 
     def warm(self, resources: Resources) -> None:
         """Nothing to do."""
+
+
+def _seeded(body: Mapping[str, Any], choice: int) -> dict[str, Any]:
+    """``body`` for one of several choices: a client's seed is that of the first, as at the engine."""
+    seed = body.get("seed")
+    return {**body, "seed": seed + choice} if isinstance(seed, int) else dict(body)
+
+
+async def _choice(index: int, answer: AsyncGenerator[Event, None]) -> list[Event]:
+    async with aclosing(answer) as events:
+        return [
+            replace(event, choice=index) if isinstance(event, Content | Reasoning) else event
+            async for event in events
+        ]
+
+
+async def _all(answers: Sequence[Coroutine[None, None, list[Event]]]) -> list[list[Event]]:
+    """What ``answers`` come to, in order; the first that fails stops the others."""
+    tasks = [asyncio.create_task(answer, name="choice") for answer in answers]
+    try:
+        return [await task for task in tasks]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def schema_of(options: StructuredOptions) -> AnswerSchema | None:

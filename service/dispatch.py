@@ -10,8 +10,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from chains.errors import ChainNotFound, ChainOptionsError
 from chains.events import Chain, ChainRequest, Limits
-from chains.registry import chain_by_name
 from router.decision import Decision
 from service.conversation import Message, messages_of
 from service.errors import InvalidRequest, ModelNotFound, NotReady
@@ -23,6 +23,7 @@ from service.settings import GatewaySettings
 
 AUTO = "auto"
 DIRECT = "direct"
+CHAIN = "x-pointsman-chain"  # the header by which a request names its chain, and is told it
 
 
 class Leased(Protocol):
@@ -56,6 +57,10 @@ class Decider(Protocol):
         ...
 
     async def decide(self, messages: Sequence[dict[str, Any]]) -> tuple[Decision, Route]: ...
+
+    async def chain(self, name: str) -> Chain:
+        """The installed chain ``name`` without options, ready to run."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +102,11 @@ class Dispatch:
         self._encoder = encoder  # its name, which is no model's that generates
         self._note = note  # gets every decision on a request that is to be answered
 
-    async def chat(self, body: Mapping[str, Any]) -> Plan:
-        """The plan for a chat completion.
+    async def chat(self, body: Mapping[str, Any], chain: str | None = None) -> Plan:
+        """The plan for a chat completion; ``chain`` is one that the request names itself.
 
         Raises:
-            InvalidRequest: something that our own code relies on does not hold.
+            InvalidRequest: something that our own code relies on does not hold, or there is no such chain.
             ModelNotFound: ``model`` names nothing that is served.
             NotReady: the router isn't fitted, or the route's adapter has no live version.
             PromptError: the conversation does not fit the route's prompt.
@@ -114,9 +119,10 @@ class Dispatch:
         if model != AUTO:
             adapter = self.named(model)
             request = ChainRequest(messages, parameters, stream, limits=self._limits)
-            chain = COT if self._routes.reasons(adapter) else DIRECT
-            return Plan(adapter, None, None, chain, chain_by_name(chain), request)
+            name = chain or (COT if self._routes.reasons(adapter) else DIRECT)
+            return Plan(adapter, None, None, name, await self._chain(name), request)
         decision, route = await self.decide(messages)
+        own = chain is None or chain == route.chain_name
         request = ChainRequest(
             messages=_rendered(route, messages, decision),
             parameters=_filled(parameters, route.sampling),
@@ -124,7 +130,31 @@ class Dispatch:
             tools=route.tools,
             limits=route.limits,
         )
-        return Plan(route.adapter, route.intent, decision.confidence, route.chain_name, route.chain, request)
+        return Plan(
+            route.adapter,
+            route.intent,
+            decision.confidence,
+            route.chain_name if own else str(chain),
+            route.chain if own else await self._chain(str(chain)),
+            request,
+        )
+
+    async def _chain(self, name: str) -> Chain:
+        """The chain ``name`` without options.
+
+        Raises:
+            InvalidRequest: it is not installed, or needs options, which a route alone can give.
+        """
+        try:
+            return await self._routes.chain(name)
+        except ChainNotFound as exc:
+            raise InvalidRequest(f"the header {CHAIN} names {exc}", CHAIN) from exc
+        except ChainOptionsError as exc:
+            raise InvalidRequest(
+                f"the header {CHAIN} can't name {name!r} here: {exc}; these are a route's to give, so ask "
+                "what such a route answers, or leave the header out",
+                CHAIN,
+            ) from exc
 
     async def decide(self, messages: Sequence[Message]) -> tuple[Decision, Route]:
         """The decision on a conversation, and its route, whose adapter is live.

@@ -19,6 +19,8 @@ from watchfiles import Change, awatch
 
 from chains.daemon import in_daemon
 from chains.errors import ChainError
+from chains.events import Chain
+from chains.registry import chain_by_name
 from chains.resources import Resources
 from router.batching import BatchingRouter
 from router.decision import Decision
@@ -33,6 +35,7 @@ from service.settings import Settings
 
 log = logging.getLogger("pointsman.routes")
 
+_NEED_NOTHING = ("direct", "cot")  # chains that serve a model by its name before any route is ready
 _RETRY = 2.0  # seconds until a folder that can't be watched is tried again
 
 
@@ -56,6 +59,7 @@ class LiveRoutes:
         self._batching: BatchingRouter | None = None
         self._encoder: Encoder | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._named: dict[str, Chain] = {}  # chains without options that requests named, warm
         self._reloading = asyncio.Lock()
         self.problems: tuple[str, ...] = ()  # of the last set that could not be built
 
@@ -146,6 +150,26 @@ class LiveRoutes:
                 self._observe(time.perf_counter() - began)
                 return decision, live.table.route(decision.intent)
 
+    async def chain(self, name: str) -> Chain:
+        """The installed chain ``name`` without options, warm.
+
+        Raises:
+            NotReady: there is nothing to warm it with yet.
+            ChainNotFound, ChainOptionsError: it is not installed, or can't be made without options.
+        """
+        if name not in self._named:
+            chain, live = await asyncio.to_thread(chain_by_name, name), self._live
+            if live is None:
+                if name not in _NEED_NOTHING:
+                    raise NotReady(f"the chain {name!r} waits for the router, which is not fitted yet")
+                return chain
+            await in_daemon(partial(chain.warm, self._resources(live.router)), "warm")
+            self._named[name] = chain
+        return self._named[name]
+
+    def _resources(self, router: Router) -> Resources:
+        return Resources(router.encoder, self._settings.state)
+
     def _load_table(self) -> RouteTable:
         return load_table(self._settings.router.routes, self._settings.prompts, self._settings.limits)
 
@@ -159,7 +183,7 @@ class LiveRoutes:
                 self._encoder = self._encoder or Encoder.load(name, folder)
                 router = Router.fit_or_load(table.examples, self._encoder, folder)
             for route in table.all():
-                route.chain.warm(Resources(router.encoder, self._settings.state))
+                route.chain.warm(self._resources(router))
         except (RouterError, ChainError, OSError) as exc:
             raise RoutesRejected([f"{self._settings.router.routes}: {exc}"]) from exc
         warnings = messages((*table.policy.warnings(table.examples), *router.report.warnings))

@@ -10,6 +10,7 @@ from service.api.chunks import ChatForm
 from service.api.incoming import Recorded, Running, client_only, json_object
 from service.api.respond import Generated
 from service.conversation import conversation_key
+from service.dispatch import CHAIN
 from service.exchange import Job
 
 router = APIRouter(dependencies=[Depends(client_only)])
@@ -21,7 +22,7 @@ async def chat(request: Request, gateway: Running, record: Recorded) -> Response
     gateway.exchange.check(record)
     body = await json_object(request)
     record.streamed = body.get("stream") is True
-    plan = await gateway.dispatch.chat(body)
+    plan = await gateway.dispatch.chat(body, request.headers.get(CHAIN))
     plan.note(record)
     job = Job(
         model=plan.model,

@@ -24,21 +24,22 @@ class ChatForm:
     trace: bool = False  # steps are shown, under "pointsman"
     id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
     created: int = field(default_factory=lambda: int(time.time()))
-    _opened: bool = False
+    _opened: set[int] = field(default_factory=set)  # the choices that have begun
 
     def chunks(self, event: Event) -> Iterator[bytes]:
         """The server-sent events that ``event`` becomes; none for a step that is not shown."""
         if isinstance(event, Reasoning):
-            yield from self._delta({"reasoning_content": event.text})
+            yield from self._delta({"reasoning_content": event.text}, choice=event.choice)
         elif isinstance(event, Content):
-            yield from self._delta({"content": event.text})
+            yield from self._delta({"content": event.text}, choice=event.choice)
         elif isinstance(event, Step | Note):
             if self.trace:
                 yield from self._delta({}, extra={"pointsman": _traced([event])})
         elif isinstance(event, Citations):
             yield from self._delta({}, extra={"pointsman": _cited(event)})
         elif isinstance(event, Finish):
-            yield from self._delta({}, event.reason)
+            for index, reason in enumerate((event.reason, *event.others)):
+                yield from self._delta({}, reason, choice=index)
             if self.include_usage:
                 yield _sse(
                     {**self._head("chat.completion.chunk"), "choices": [], "usage": usage_of(event.usage)}
@@ -48,17 +49,17 @@ class ChatForm:
     def completion(self, events: list[Event]) -> bytes:
         """The whole answer as one JSON body."""
         finish = next((e for e in events if isinstance(e, Finish)), Finish("stop", Usage()))
-        message: dict[str, Any] = {
-            "role": "assistant",
-            "content": "".join(e.text for e in events if isinstance(e, Content)),
-            "refusal": None,
-        }
-        if reasoning := "".join(e.text for e in events if isinstance(e, Reasoning)):
-            message["reasoning_content"] = reasoning
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish.reason}
         body = {
             **self._head("chat.completion"),
-            "choices": [choice],
+            "choices": [
+                {
+                    "index": index,
+                    "message": _message(events, index),
+                    "logprobs": None,
+                    "finish_reason": reason,
+                }
+                for index, reason in enumerate((finish.reason, *finish.others))
+            ],
             "usage": usage_of(finish.usage),
         }
         extra: dict[str, Any] = {}
@@ -72,15 +73,21 @@ class ChatForm:
         return orjson.dumps(body, default=str)
 
     def _delta(
-        self, delta: dict[str, Any], reason: str | None = None, extra: dict[str, Any] | None = None
+        self,
+        delta: dict[str, Any],
+        reason: str | None = None,
+        extra: dict[str, Any] | None = None,
+        choice: int = 0,
     ) -> Iterator[bytes]:
-        if not self._opened:
-            self._opened = True
-            yield self._chunk({"role": "assistant", "content": ""}, None)
-        yield self._chunk(delta, reason, extra)
+        if choice not in self._opened:
+            self._opened.add(choice)
+            yield self._chunk(choice, {"role": "assistant", "content": ""}, None)
+        yield self._chunk(choice, delta, reason, extra)
 
-    def _chunk(self, delta: dict[str, Any], reason: str | None, extra: dict[str, Any] | None = None) -> bytes:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
+    def _chunk(
+        self, index: int, delta: dict[str, Any], reason: str | None, extra: dict[str, Any] | None = None
+    ) -> bytes:
+        choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": reason}
         chunk: dict[str, Any] = {**self._head("chat.completion.chunk"), "choices": [choice]}
         if self.include_usage:
             chunk["usage"] = None
@@ -88,6 +95,16 @@ class ChatForm:
 
     def _head(self, kind: str) -> dict[str, Any]:
         return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
+
+
+def _message(events: Sequence[Event], choice: int) -> dict[str, Any]:
+    """The message of one choice."""
+    said = [e for e in events if isinstance(e, Content | Reasoning) and e.choice == choice]
+    content = "".join(e.text for e in said if isinstance(e, Content))
+    message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": None}
+    if reasoning := "".join(e.text for e in said if isinstance(e, Reasoning)):
+        message["reasoning_content"] = reasoning
+    return message
 
 
 def usage_of(usage: Usage) -> dict[str, int]:

@@ -22,7 +22,7 @@ from service.api.chunks import DONE, ChatForm
 from service.api.incoming import Recorded, Running, client_only, json_object
 from service.api.respond import Generated
 from service.conversation import conversation_key
-from service.dispatch import AUTO, DIRECT, Plan, model_of, stream_of
+from service.dispatch import AUTO, CHAIN, DIRECT, Plan, model_of, stream_of
 from service.errors import InvalidRequest
 from service.exchange import Events, Job
 from service.gateway import Gateway
@@ -50,7 +50,13 @@ async def completions(request: Request, gateway: Running, record: Recorded) -> R
         raise InvalidRequest("prompt is required: text, or a list of texts or token ids", "prompt")
     check_options(body, gateway.settings.gateway.max_choices)
     if model == AUTO:
-        return await _answered(body, gateway, record)
+        return await _answered(body, request.headers.get(CHAIN), gateway, record)
+    if request.headers.get(CHAIN, DIRECT) != DIRECT:
+        raise InvalidRequest(
+            f"the header {CHAIN} has no meaning for a text that {model!r} continues: leave it out, or ask "
+            "/v1/chat/completions",
+            CHAIN,
+        )
     record.chain = DIRECT
     job = Job(
         model=gateway.dispatch.named(model),
@@ -69,8 +75,8 @@ async def _continued(engine: Pool, body: Mapping[str, Any], stream: bool) -> Eve
             yield Raw(data)
 
 
-async def _answered(body: Mapping[str, Any], gateway: Gateway, record: Record) -> Response:
-    plan = await gateway.dispatch.chat(_as_chat(body))
+async def _answered(body: Mapping[str, Any], chain: str | None, gateway: Gateway, record: Record) -> Response:
+    plan = await gateway.dispatch.chat(_as_chat(body), chain)
     plan.note(record)
     options = body.get("stream_options") or {}
     form = ChatForm(gateway.settings.engine.model_name, include_usage=options.get("include_usage") is True)

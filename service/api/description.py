@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from service.api import admin
 from service.api.incoming import Running
 from service.conversation import ROLES
+from service.dispatch import CHAIN
 from service.settings import GatewaySettings
 
 Schema = dict[str, Any]
@@ -36,6 +37,14 @@ _MESSAGE: Schema = {
         "role": {"enum": list(ROLES)},
         "content": {"anyOf": [_TEXT, {"type": "array", "items": _PART}, {"type": "null"}]},
     },
+}
+_PRIORITY = {"name": "x-pointsman-priority", "in": "header", "schema": {"enum": ["interactive", "batch"]}}
+_CHAIN = {"name": CHAIN, "in": "header", "schema": _NAME, "description": "in place of the route's"}
+_TRACE = {"name": "x-pointsman-trace", "in": "header", "schema": {"enum": ["0", "1"]}}
+_HEADERS: Mapping[str, list[Schema]] = {
+    "/v1/chat/completions": [_PRIORITY, _CHAIN, _TRACE],
+    "/v1/completions": [_PRIORITY, _CHAIN],
+    "/v1/responses": [_PRIORITY, _CHAIN],
 }
 _USAGE: Schema = {
     "type": "object",
@@ -219,7 +228,7 @@ def _placed(path: str) -> list[Schema]:
         {"name": part[1:-1], "in": "path", "required": True, "schema": _NAME}
         for part in path.split("/")
         if part.startswith("{")
-    ]
+    ] + _HEADERS.get(path, [])
 
 
 def _object(properties: Schema, *required: str) -> Schema:

@@ -17,7 +17,7 @@ from service.api.chunks import ChatForm
 from service.api.incoming import Recorded, Running, client_only, json_object
 from service.api.respond import Generated
 from service.conversation import conversation_key
-from service.dispatch import Plan
+from service.dispatch import CHAIN, Plan
 from service.exchange import Events, Job
 from service.gateway import Gateway
 from service.record import Record
@@ -34,7 +34,7 @@ async def responses(request: Request, gateway: Running, record: Recorded) -> Res
     body = await json_object(request)
     chat = chat_of(body)
     record.streamed = chat.get("stream") is True
-    plan = await gateway.dispatch.chat(chat)
+    plan = await gateway.dispatch.chat(chat, request.headers.get(CHAIN))
     plan.note(record)
     form = ChatForm(gateway.settings.engine.model_name, include_usage=True)
     answer = ResponseAnswer(body, plan.request.parameters)

@@ -109,8 +109,8 @@ def test_options_that_cannot_be_used_say_why(tmp_path: Path, options: dict[str, 
             "nothing in",
         ),
         ({"structured_outputs": {"regex": "a+"}}, "'structured_outputs': only json"),
-        ({"response_format": FORMAT, "n": 2}, "'n' = 2"),
         ({"response_format": FORMAT, "logprobs": True}, "'logprobs'"),
+        ({"response_format": FORMAT, "n": 2, "best_of": 2}, "'best_of' = 2"),
     ],
 )
 async def test_what_cannot_be_held_to_is_refused_before_any_call(
@@ -156,14 +156,36 @@ async def test_an_answer_that_does_not_fit_is_asked_for_once_more(stream: bool) 
 async def test_nothing_of_an_answer_that_never_fits_is_given_out(steps: int, times: str) -> None:
     engine = ScriptedEngine([Said(["no"])])
     request = asked(True, parameters={"response_format": FORMAT}, limits=Limits(steps=steps))
-    run = plain().run(request, engine)
-    for _ in range(min(steps, 2)):
-        assert isinstance(await anext(run), Note)
     with pytest.raises(
         AnswerInvalid, match=f"asked {times} and its answer does not fit the schema: not JSON"
     ):
-        await anext(run)
+        await anext(plain().run(request, engine))
     assert len(engine.bodies) == min(steps, 2)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_each_of_several_choices_is_held_to_the_schema(stream: bool) -> None:
+    engine = ScriptedEngine(
+        [Said([LEEDS]), Said(["{}"]), Said(['{"city": "Yo'], reason="length"), Said([LEEDS])]
+    )
+    request = asked(stream, parameters={"response_format": FORMAT, "n": 3, "seed": 7})
+    events = await events_of(plain(), request, engine)
+    assert [(e.choice, e.text) for e in events if isinstance(e, Content)] == [
+        (0, LEEDS),
+        (1, LEEDS),
+        (2, '{"city": "Yo'),
+    ]
+    assert finish(events) == Finish("stop", Usage(40, 20), ("stop", "length"))
+    assert [body["seed"] for body in engine.bodies] == [7, 8, 9, 8]
+    assert not any("n" in body for body in engine.bodies)
+
+
+async def test_one_choice_that_never_fits_refuses_them_all_and_stops_the_others() -> None:
+    engine = ScriptedEngine([Said(["no"])])
+    request = asked(False, parameters={"response_format": FORMAT, "n": 3})
+    with pytest.raises(AnswerInvalid, match="not JSON"):
+        await events_of(plain(), request, engine)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_an_engine_that_refuses_to_guide_is_asked_in_words() -> None:

@@ -83,6 +83,80 @@ async def test_an_answer_is_held_to_the_schema_of_the_route(start: Start, stream
         assert "'weight' is a required property" in refused.json()["error"]["message"]
 
 
+async def test_several_choices_come_in_the_form_of_openai(start: Start) -> None:
+    async with start(routes=STRUCTURED) as running:
+        running.vllm.answer = lambda body: json.dumps({"weight": body["seed"]})
+        (whole,) = objects(await running.ask("where is my parcel", n=2, seed=4))
+        assert [(c["index"], c["message"]["content"], c["finish_reason"]) for c in whole["choices"]] == [
+            (0, '{"weight": 4}', "stop"),
+            (1, '{"weight": 5}', "stop"),
+        ]
+        chunks = objects(await running.ask("where is my parcel", n=2, seed=4, stream=True))
+        for index in (0, 1):
+            parts = [c for chunk in chunks for c in chunk["choices"] if c["index"] == index]
+            said = "".join(part["delta"].get("content") or "" for part in parts)
+            assert said == whole["choices"][index]["message"]["content"]
+            assert [part["finish_reason"] for part in parts] == [None, None, "stop"]
+            assert parts[0]["delta"]["role"] == "assistant"
+
+
+async def test_a_request_names_its_chain(start: Start) -> None:
+    async with start() as running:
+        running.vllm.answer = lambda _: "<think>\nhm\n</think>\n\nHere."
+        path, body = "/v1/chat/completions", {"messages": [{"role": "user", "content": "where is my parcel"}]}
+        for model, intent in (("auto", "track_parcel"), ("support", "-")):
+            answer = await running.http.post(
+                path, json={**body, "model": model}, headers={"x-pointsman-chain": "cot"}
+            )
+            assert answer.headers["x-pointsman-chain"] == "cot"
+            assert answer.headers["x-pointsman-intent"] == intent
+            assert answer.json()["choices"][0]["message"]["content"] == "Here."
+        asked = {"model": "auto", "input": "where is my parcel"}
+        answer = await running.http.post("/v1/responses", json=asked, headers={"x-pointsman-chain": "cot"})
+        assert [item["type"] for item in answer.json()["output"]] == ["reasoning", "message"]
+        asked = {"model": "auto", "prompt": "where is my parcel"}
+        answer = await running.http.post("/v1/completions", json=asked, headers={"x-pointsman-chain": "cot"})
+        assert answer.json()["choices"][0]["text"] == "Here."
+
+
+async def test_a_route_keeps_the_options_of_the_chain_that_is_named(start: Start) -> None:
+    async with start(routes=STRUCTURED) as running:
+        running.vllm.answer = lambda _: '{"weight": 2}'
+        body = {"model": "auto", "messages": [{"role": "user", "content": "where is my parcel"}]}
+        headers = {"x-pointsman-chain": "structured"}
+        answer = await running.http.post("/v1/chat/completions", json=body, headers=headers)
+        assert answer.status_code == 200
+        assert running.vllm.requests[0]["response_format"]["json_schema"]["name"] == "Parcel"
+
+
+@pytest.mark.parametrize(
+    ("path", "model", "chain", "said"),
+    [
+        ("/v1/chat/completions", "auto", "retrieve", "documents: is required; these are a route's to give"),
+        ("/v1/chat/completions", "support", "retrieve", "documents: is required"),
+        ("/v1/responses", "auto", "recat", "no chain 'recat'; known: cot, direct"),
+        ("/v1/completions", "auto", "retrieve", "documents: is required"),
+        ("/v1/completions", "support", "cot", "no meaning for a text that 'support' continues"),
+    ],
+)
+async def test_a_chain_that_cannot_be_named_is_refused(
+    start: Start, path: str, model: str, chain: str, said: str
+) -> None:
+    async with start() as running:
+        messages = [{"role": "user", "content": "where is my parcel"}]
+        body = {"model": model, "messages": messages, "input": "where is my parcel", "prompt": "hi"}
+        kept = {"/v1/chat/completions": "messages", "/v1/responses": "input", "/v1/completions": "prompt"}[
+            path
+        ]
+        answer = await running.http.post(
+            path, json={"model": model, kept: body[kept]}, headers={"x-pointsman-chain": chain}
+        )
+        error = answer.json()["error"]
+        assert (answer.status_code, error["param"]) == (400, "x-pointsman-chain")
+        assert said in error["message"]
+        assert running.vllm.requests == []
+
+
 async def test_an_engine_that_refuses_the_schema_is_asked_once_without(start: Start) -> None:
     async with start(routes=STRUCTURED) as running:
         running.vllm.refuse = (400, "response_format is not supported")
