@@ -13,9 +13,10 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
 from chains.closing import closing
+from chains.dialects import UNREADABLE, Dialect
 from chains.errors import StepsExhausted
 from chains.events import ChainRequest, Engine, Limits, Step
-from chains.langchain_model import UNREADABLE, EngineChatModel, Ledger, given
+from chains.langchain_model import EngineChatModel, Ledger, given
 from chains.tools import Tool, ToolResult
 
 
@@ -24,7 +25,9 @@ async def messages_of_run(
     parameters: dict[str, Any],
     tools: Mapping[str, Tool],
     engine: Engine,
+    *,
     ledger: Ledger,
+    dialect: Dialect,
 ) -> AsyncGenerator[BaseMessage, None]:
     """What the agent says and what its tools answer, in order.
 
@@ -36,12 +39,16 @@ async def messages_of_run(
         Exception: what the engine raises, as it is.
     """
     model = EngineChatModel(
-        engine=engine, parameters=parameters, ledger=ledger, disable_streaming=not request.stream
+        engine=engine,
+        parameters=parameters,
+        ledger=ledger,
+        dialect=dialect,
+        disable_streaming=not request.stream,
     )
     agent = create_agent(
         model,
         tools=[dict(tool.schema) for tool in tools.values()],
-        middleware=[_ServerTools(tools, request.limits, ledger)],
+        middleware=[_ServerTools(tools, request.limits, ledger, dialect)],
     )
     state: Any = {"messages": given(request.messages)}
     config: RunnableConfig = {"recursion_limit": 2 * ledger.steps + 2}  # the ledger stops it before this
@@ -57,8 +64,9 @@ async def messages_of_run(
 class _ServerTools(AgentMiddleware[Any, Any, Any]):
     """Calls our tools in LangChain's place: it would check the arguments by rules of its own."""
 
-    def __init__(self, tools: Mapping[str, Tool], limits: Limits, ledger: Ledger) -> None:
+    def __init__(self, tools: Mapping[str, Tool], limits: Limits, ledger: Ledger, dialect: Dialect) -> None:
         super().__init__()
+        self._unreadable = dialect.unreadable
         self._known = tools
         self._limits = limits
         self._ledger = ledger
@@ -89,7 +97,7 @@ class _ServerTools(AgentMiddleware[Any, Any, Any]):
 
     async def _result(self, name: str, arguments: dict[str, Any]) -> ToolResult:
         if UNREADABLE in arguments:
-            return ToolResult("error: the tool call is not valid JSON", failed=True)
+            return ToolResult(self._unreadable, failed=True)
         tool = self._known.get(name)
         if tool is None:
             known = ", ".join(self._known) or "none"

@@ -21,12 +21,12 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 
 from chains.answer import Answer, Call, Piece, ask
+from chains.dialects import UNREADABLE, Dialect, Reading
 from chains.errors import StepsExhausted
 from chains.events import Engine, Message, Usage
-from chains.splitter import Splitter
 
-UNREADABLE = "_unreadable"  # the one argument of a call whose arguments are no JSON object
 REASONING = "reasoning_content"
+_SAID = "said"  # an answer as the model is to see it later, where that is not its content and its calls
 _GIVEN = "given"
 
 
@@ -57,6 +57,9 @@ def to_openai(messages: Sequence[BaseMessage]) -> list[Message]:
     result: list[Message] = []
     for message in messages:
         original = message.additional_kwargs.get(_GIVEN)
+        said = message.additional_kwargs.get(_SAID)
+        if said is not None:
+            original = {"role": "assistant", "content": said}
         converted = original if original is not None else convert_to_openai_messages(message)
         result.append(dict(converted))
     return result
@@ -68,6 +71,7 @@ class EngineChatModel(BaseChatModel):
     engine: Any  # chains.events.Engine, which pydantic can't check
     parameters: dict[str, Any]
     ledger: Any  # Ledger; not copied by pydantic
+    dialect: Any  # chains.dialects.Dialect
     cache: bool = False
 
     @property
@@ -122,35 +126,32 @@ class EngineChatModel(BaseChatModel):
         body = {**self.parameters, **extra, "messages": to_openai(messages)}
         if stop:
             body["stop"] = stop
-        answer, splitter = Answer(), Splitter("reasoning", "call")
-        unread: list[str] = []
+        dialect: Dialect = self.dialect
+        answer, reading = Answer(), dialect.reading(body)
         try:
-            async with aclosing(ask(engine, body, stream, answer)) as pieces:
+            asked = ask(engine, dialect.asked(body), stream, answer, count_along=dialect.leaves_early)
+            async with aclosing(asked) as pieces:
                 async for piece in pieces:
-                    for chunk in _text_chunks(piece, splitter, unread):
+                    for chunk in _text_chunks(piece, reading):
                         yield chunk
-            for chunk in _text_chunks(None, splitter, unread):
+                    if reading.done:
+                        break
+            for chunk in _text_chunks(None, reading):
                 yield chunk
         finally:
             ledger.usage += answer.usage
-        ledger.cut = answer.reason == "length" or splitter.unclosed == "reasoning"
-        if unread and not answer.calls:
-            answer.calls.append(Call(name="unreadable", arguments="".join(unread)))
-        yield _last_chunk(answer, ledger.calls)
+        ledger.cut = not reading.done and (answer.reason == "length" or reading.cut)
+        answer.calls = reading.calls(answer.calls, ledger.cut)
+        yield _last_chunk(answer, ledger.calls, reading.said)
 
 
-def _text_chunks(piece: Piece | None, splitter: Splitter, unread: list[str]) -> list[ChatGenerationChunk]:
-    """The chunks for a piece of text, or (None) for what the splitter held back."""
+def _text_chunks(piece: Piece | None, reading: Reading) -> list[ChatGenerationChunk]:
+    """The chunks for a piece of text, or (None) for what was held back."""
     chunks = []
     if piece and piece.reasoning:
         chunks.append(_chunk("", piece.reasoning))
-    for part in splitter.feed(piece.content) if piece else splitter.end():
-        if part.kind == "call":
-            unread.append(part.text)
-        elif part.kind == "reasoning":
-            chunks.append(_chunk("", part.text))
-        else:
-            chunks.append(_chunk(part.text, ""))
+    for part in reading.feed(piece.content) if piece else reading.end():
+        chunks.append(_chunk("", part.text) if part.kind == "reasoning" else _chunk(part.text, ""))
     return chunks
 
 
@@ -159,7 +160,7 @@ def _chunk(content: str, reasoning: str) -> ChatGenerationChunk:
     return ChatGenerationChunk(message=AIMessageChunk(content=content, additional_kwargs=extra))
 
 
-def _last_chunk(answer: Answer, step: int) -> ChatGenerationChunk:
+def _last_chunk(answer: Answer, step: int, said: str | None) -> ChatGenerationChunk:
     """Tool calls go out whole: LangChain would complete half a call by guessing its end."""
     usage = answer.usage
     ids: set[str] = set()
@@ -170,6 +171,7 @@ def _last_chunk(answer: Answer, step: int) -> ChatGenerationChunk:
         calls.append(tool_call_chunk(name=call.name, args=_arguments(call), id=name, index=index))
     message = AIMessageChunk(
         content="",
+        additional_kwargs={} if said is None else {_SAID: said},
         tool_call_chunks=calls,
         usage_metadata={
             "input_tokens": usage.prompt_tokens,

@@ -1,4 +1,8 @@
-"""ReAct over the model's own tool calls: LangChain's agent calls server tools until the answer stands.
+"""ReAct: LangChain's agent calls server tools until the answer stands.
+
+The model asks for tools by its own tool calls, or in written form (Thought, Action, Action Input) where it
+has none: the route's ``dialect`` says which. A written thought is reasoning; what follows ``Final Answer`` is
+the content.
 
 LangChain runs the loop; what is bounded, shown and counted is decided here. A tool's failure goes to the
 model; a client sees it only in the trace that it asks for. The words of all steps are the content, steps
@@ -16,10 +20,11 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from chains.answer import Answer, ask
 from chains.closing import Deadline
+from chains.dialects import Calls, Dialect, Written
 from chains.errors import StepsExhausted
 from chains.events import ChainRequest, Content, Engine, Event, Finish, Message, Reasoning, Step
 from chains.form import Cost, asked_schema, formed
@@ -28,6 +33,7 @@ from chains.parameters import calls_tools, formats_of, sampling
 from chains.sift import sifted
 from chains.splitter import Passages
 from chains.tools import tool_by_name
+from pointsman.document import Document
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -38,8 +44,20 @@ _JSON = ("json", "json_object")  # of structured_outputs
 _TRIES = 2  # calls for the form of the answer, beyond those of the loop
 
 
+class ReactOptions(Document):
+    """How the model asks for tools."""
+
+    dialect: Literal["calls", "written"] = "calls"
+
+
 class React:
     """The engine and the server tools of the request, in turns, at most ``limits.steps`` of them."""
+
+    Options = ReactOptions
+
+    def __init__(self, options: ReactOptions | None = None) -> None:
+        options = options or ReactOptions()
+        self._dialect: Dialect = Written() if options.dialect == "written" else Calls()
 
     async def run(self, request: ChainRequest, engine: Engine) -> AsyncGenerator[Event, None]:
         """Reasoning, Content and Steps as they come, then Finish with the usage of all calls; or Raw."""
@@ -59,7 +77,7 @@ class React:
 
         ledger = Ledger(request.limits.steps)
         told, deadline = _Told(silent=bool(form)), Deadline(request.limits.seconds)
-        run = messages_of_run(request, parameters, tools, engine, ledger)
+        run = messages_of_run(request, parameters, tools, engine, ledger=ledger, dialect=self._dialect)
         try:
             async with deadline.each(run) as messages:
                 async for message in messages:
@@ -73,7 +91,8 @@ class React:
             ledger.cut = True
         if form:
             asked = form if schema is None else {}
-            body = {**parameters, **asked, "messages": [*request.messages, *_history(told.steps)]}
+            history = [*request.messages, *_history(told.steps)]
+            body = {**self._dialect.asked({**parameters, "messages": history}), **asked}
             cost = Cost()
             answer = (
                 formed(schema, body, engine, _TRIES, cost)

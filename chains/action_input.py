@@ -1,0 +1,102 @@
+"""A tool and its arguments in what a model wrote: JSON, nearly JSON, names with values, or a bare value."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_FENCE = re.compile(r"```[\w-]*\s*(.*?)\s*(?:```|\Z)", re.DOTALL)
+_TYPOGRAPHIC = str.maketrans("“”‘’：，｛｝", "\"\"'':,{}")
+_TRAILING_COMMA = re.compile(r",\s*([}\]])")
+_PAIR = re.compile(r"(\w+)\s*[=:：]\s*(\"[^\"]*\"|'[^']*'|[^,，\n]+)")
+_LONGEST = 8_000  # characters that are read by Python's rules
+_NOTHING = ("", "none", "null", "{}", "n/a", "无")
+
+
+def tool_named(written: str, tools: Sequence[str]) -> tuple[str, str | None]:
+    """The tool that an action names, and its input where that stands in the action itself.
+
+    The name is as it was written where no tool has it.
+    """
+    plain = written.strip().strip("`*\"'“” ").rstrip(".。")
+    if isinstance(blob := _json(plain), Mapping):  # the whole call in one object
+        name = blob.get("name") or blob.get("action") or blob.get("tool")
+        given = next((blob[key] for key in ("arguments", "action_input", "input") if key in blob), None)
+        if isinstance(name, str):
+            return name, given if isinstance(given, str) or given is None else json.dumps(given)
+    for tool in sorted(tools, key=len, reverse=True):
+        words = r"[ _-]".join(map(re.escape, re.split(r"[ _-]", tool)))
+        if match := re.match(rf"{words}(?![\w-])[`*\"']*\s*", plain, re.IGNORECASE):
+            rest = plain[match.end() :].strip()
+            if rest[:1] in ("(", "[", "（") and rest[-1:] in (")", "]", "）"):
+                rest = rest[1:-1]
+            is_input = rest.startswith(("{", "[", "`", '"', "'")) or "=" in rest or " " not in rest
+            return tool, rest if rest and is_input else None
+    named = [tool for tool in tools if re.search(rf"(?<!\w){re.escape(tool)}(?!\w)", plain)]
+    return (named[0] if len(named) == 1 else plain.split("\n")[0]), None
+
+
+def arguments_in(written: str | None, parameters: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The arguments in ``written`` for a tool of the JSON schema ``parameters``; None: they can't be read.
+
+    A bare value is that of the one argument that has to be given, or of the only one.
+    """
+    properties: Mapping[str, Any] = parameters.get("properties") or {}
+    required = parameters.get("required") or []
+    text = (written or "").strip()
+    if fenced := _FENCE.search(text):
+        text = fenced[1]
+    if text.lower() in _NOTHING:
+        return {}
+    value = _json(text)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if text.startswith(("{", "｛")):
+        return None
+    only = required[0] if len(required) == 1 else next(iter(properties)) if len(properties) == 1 else None
+    pairs = {
+        name: _typed(found, properties[name]) for name, found in _PAIR.findall(text) if name in properties
+    }
+    if pairs and not (only is not None and len(properties) == 1 and only not in pairs):
+        return pairs
+    if only is None:
+        return None
+    return {only: value if isinstance(value, list) else _typed(text, properties.get(only) or {})}
+
+
+def _json(text: str) -> Any:
+    """The JSON value that ``text`` begins with, mended where that is easy; None: there is none."""
+    begins = text.translate(_TYPOGRAPHIC)[:1] if text else ""
+    if begins not in ("{", "["):
+        return None
+    for form in (
+        text,
+        _TRAILING_COMMA.sub(r"\1", text),
+        _TRAILING_COMMA.sub(r"\1", text.translate(_TYPOGRAPHIC)),
+    ):
+        try:
+            return json.JSONDecoder(strict=False).raw_decode(form)[0]
+        except (ValueError, RecursionError):
+            continue
+    if len(text) > _LONGEST:
+        return None
+    try:
+        return json.loads(json.dumps(ast.literal_eval(text[: text.rfind("}" if begins == "{" else "]") + 1])))
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        return None
+
+
+def _typed(text: str, schema: Mapping[str, Any]) -> Any:
+    """``text`` as a value of ``schema``: a number where it asks for one, else the first line of the text."""
+    plain = text.strip().split("\n")[0].strip()
+    if len(plain) > 1 and plain[0] in "\"'“`" and plain[-1] in "\"'”`":
+        plain = plain[1:-1]
+    if schema.get("type") in ("integer", "number", "boolean"):
+        try:
+            return json.loads(plain.lower())
+        except ValueError:
+            return plain
+    return plain

@@ -1,0 +1,78 @@
+"""What models write as a tool and its input, and what is made of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chains.action_input import arguments_in, tool_named
+
+TOOLS = ["track_parcel", "track_parcels", "change_address"]
+ONE = {"properties": {"parcel_id": {"type": "string"}}, "required": ["parcel_id"]}
+TWO = {
+    "properties": {"parcel_id": {"type": "string"}, "address": {"type": "string"}},
+    "required": ["parcel_id", "address"],
+}
+NUMBER = {"properties": {"days": {"type": "integer"}, "note": {"type": "string"}}, "required": ["days"]}
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("track_parcel", ("track_parcel", None)),
+        ("`track_parcel`", ("track_parcel", None)),
+        ("Track Parcel.", ("track_parcel", None)),
+        ("track_parcels", ("track_parcels", None)),
+        ("[track_parcel]", ("track_parcel", None)),
+        ('track_parcel("PX1")', ("track_parcel", '"PX1"')),
+        ("track_parcel[PX1]", ("track_parcel", "PX1")),
+        ('track_parcel(parcel_id="PX1")', ("track_parcel", 'parcel_id="PX1"')),
+        ('track_parcel\n{"parcel_id": "PX1"}', ("track_parcel", '{"parcel_id": "PX1"}')),
+        (
+            '{"name": "track_parcel", "arguments": {"parcel_id": "PX1"}}',
+            ("track_parcel", '{"parcel_id": "PX1"}'),
+        ),
+        ('{"action": "track_parcel", "action_input": "PX1"}', ("track_parcel", "PX1")),
+        ("I will use change_address for this", ("change_address", None)),
+        ("track_parcel to see where it is", ("track_parcel", None)),
+        ("teleport\nnow", ("teleport", None)),
+    ],
+)
+def test_a_tool_is_found_in_what_names_it(written: str, found: tuple[str, str | None]) -> None:
+    assert tool_named(written, TOOLS) == found
+
+
+@pytest.mark.parametrize(
+    ("written", "schema", "found"),
+    [
+        ('{"parcel_id": "PX1"}', ONE, {"parcel_id": "PX1"}),
+        ('```json\n{"parcel_id": "PX1"}\n```\nNow I wait.', ONE, {"parcel_id": "PX1"}),
+        ('```\n{"parcel_id": "PX1"}', ONE, {"parcel_id": "PX1"}),
+        ('{"parcel_id": "PX1"} and then I wait', ONE, {"parcel_id": "PX1"}),
+        ("{'parcel_id': 'PX1', 'x': None}", ONE, {"parcel_id": "PX1", "x": None}),
+        ('{"parcel_id": "PX1",}', ONE, {"parcel_id": "PX1"}),
+        ("{“parcel_id”：“PX1”}", ONE, {"parcel_id": "PX1"}),
+        ('{"parcel_id": "a\nb"}', ONE, {"parcel_id": "a\nb"}),
+        ("PX1", ONE, {"parcel_id": "PX1"}),
+        ('"PX1"', ONE, {"parcel_id": "PX1"}),
+        ("`PX1`\nI wait for it.", ONE, {"parcel_id": "PX1"}),
+        ("parcel_id: PX1", ONE, {"parcel_id": "PX1"}),
+        ('parcel_id="PX1", address="1 Elm Road"', TWO, {"parcel_id": "PX1", "address": "1 Elm Road"}),
+        ("parcel_id：PX1，address：榆树路1号", TWO, {"parcel_id": "PX1", "address": "榆树路1号"}),
+        ("7", NUMBER, {"days": 7}),
+        ("seven", NUMBER, {"days": "seven"}),
+        ("", ONE, {}),
+        ("None", ONE, {}),
+        (None, ONE, {}),
+        ('{"parcel_id": "PX', ONE, None),
+        ("PX1", TWO, None),
+        ('[["a"]]', {"properties": {"rows": {"type": "array"}}}, {"rows": [["a"]]}),
+        ("{" * 5_000, ONE, None),
+        ("{1: {2}}", ONE, None),
+    ],
+)
+def test_arguments_are_found_in_what_was_written(
+    written: str | None, schema: dict[str, Any], found: dict[str, Any] | None
+) -> None:
+    assert arguments_in(written, schema) == found
