@@ -143,7 +143,15 @@ class TurnReader:
             if whole and self._counts(match, _name(match)) and self._is_label(match):
                 found.append((match.start(), match.start("rest"), _name(match)))
                 break
-        return min(found, default=None)
+        first = min(found, default=None)
+        return None if first is not None and not ended and self._is_open(first[0]) else first
+
+    def _is_open(self, at: int) -> bool:
+        """Whether the line of ``at`` may turn out to begin with a label that it ends too late to show."""
+        begin = self._text.rfind("\n", 0, at) + 1
+        if not self._at <= begin < at or "\n" in self._text[begin:]:
+            return False
+        return self._may_begin(self._text[begin:], at_line=True)
 
     def _counts(self, match: re.Match[str], label: Label) -> bool:
         """In an answer only what ends it is a label, and that at the beginning of a line."""
@@ -158,7 +166,8 @@ class TurnReader:
         if len(rest) > _LINE or rest.startswith((":", "：")):
             return False
         if not rest.strip() or label == "final":
-            return label != "final" or match["name"][0] in "F最"
+            apart = match.start("rest") > match.end("name")
+            return label != "final" or not rest.strip() or (apart and match["name"][0] in "F最")
         if label == "action":
             return any(re.match(rf"[`*\"']*{re.escape(tool)}\b", rest) for tool in self._tools)
         return label == "input" and rest.startswith(_OPENERS)
@@ -179,7 +188,7 @@ class TurnReader:
                 return True
             if plain.startswith(name):
                 rest = plain[len(name) :]
-                if re.fullmatch(r"[ \d*_`:：]*", rest) or (at_line and len(rest) <= _LINE):
+                if re.fullmatch(r"[ \d>*#_`:：]*", rest) or (at_line and len(rest) <= _LINE + 50):
                     return True
         return False
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from chains.turn import Action, TurnReader
 
@@ -110,3 +112,19 @@ def test_words_come_as_they_are_made_and_nothing_after_the_end() -> None:
 def test_a_thought_alone_is_no_answer() -> None:
     turn, reasoning, _ = read("Thought: hm", 3)
     assert (reasoning, turn.answered, turn.actions) == ("hm", False, [])
+
+
+BITS = st.sampled_from(
+    ["Thought", "Action", "Action Input", "Final Answer", "Observation", "思考", "最终答案"]
+    + [":", "：", "\n", " ", ".", "**", "> ", "1", "a", "track_parcel", "{}", "None", "。"]
+)
+
+
+@given(st.lists(BITS, max_size=14).map("".join))
+@settings(max_examples=150, derandomize=True, deadline=None)
+def test_cuts_change_nothing(text: str) -> None:
+    whole, *said = read(text, 1_000)
+    for cut in (1, 3):
+        turn, *pieces = read(text, cut)
+        assert pieces == said
+        assert (turn.actions, turn.said, turn.answered) == (whole.actions, whole.said, whole.answered)
