@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from langchain.agents import create_agent
@@ -14,10 +16,13 @@ from langgraph.types import Command
 
 from chains.closing import closing
 from chains.dialects import UNREADABLE, Dialect
-from chains.errors import StepsExhausted
+from chains.errors import StepsExhausted, ToolGivenUp
 from chains.events import ChainRequest, Engine, Limits, Step
 from chains.langchain_model import EngineChatModel, Ledger, given
-from chains.tools import Tool, ToolResult
+from chains.tool_call import Tool, ToolResult
+
+_HINT = "Mend this and call once more, or answer without it."
+_LAST = "This is the second time: do not call {name} again, and say plainly what could not be done."
 
 
 async def messages_of_run(
@@ -36,6 +41,7 @@ async def messages_of_run(
 
     Raises:
         StepsExhausted: the model would need another call than ``ledger.steps`` allows.
+        ToolGivenUp: it would call a tool again that failed in two turns.
         Exception: what the engine raises, as it is.
     """
     model = EngineChatModel(
@@ -67,6 +73,7 @@ class _ServerTools(AgentMiddleware[Any, Any, Any]):
     def __init__(self, tools: Mapping[str, Tool], limits: Limits, ledger: Ledger, dialect: Dialect) -> None:
         super().__init__()
         self._unreadable = dialect.unreadable
+        self._failures: defaultdict[str, set[int]] = defaultdict(set)  # tool → the turns in which it failed
         self._known = tools
         self._limits = limits
         self._ledger = ledger
@@ -96,10 +103,27 @@ class _ServerTools(AgentMiddleware[Any, Any, Any]):
         )
 
     async def _result(self, name: str, arguments: dict[str, Any]) -> ToolResult:
+        """What the model is told of a call: of a failure once with a hint, then to do without.
+
+        Raises:
+            ToolGivenUp: it was told so, and calls the tool again.
+        """
+        earlier = self._failures[name] - {self._ledger.calls}
+        if len(earlier) > 1:
+            raise ToolGivenUp(name)
+        result = await self._called(name, arguments)
+        if not result.mendable:
+            return result
+        self._failures[name].add(self._ledger.calls)
+        hint = _LAST if earlier else _HINT
+        return replace(result, text=f"{result.text}. {hint.format(name=name)}")
+
+    async def _called(self, name: str, arguments: dict[str, Any]) -> ToolResult:
         if UNREADABLE in arguments:
-            return ToolResult(self._unreadable, failed=True)
+            return ToolResult(self._unreadable, failed=True, mendable=True)
         tool = self._known.get(name)
         if tool is None:
             known = ", ".join(self._known) or "none"
-            return ToolResult(f"error: no tool {name!r}; the tools are: {known}", failed=True)
+            text = f"error: no tool {name!r}; the tools are: {known}"
+            return ToolResult(text, failed=True, mendable=True)
         return await tool.call(arguments, self._limits.tool_seconds, self._limits.tool_characters)

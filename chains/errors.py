@@ -9,7 +9,8 @@ ChainError
 ├── DocumentsUnreadable a document that answers are to be made from can't be read
 ├── ChainTimeout        the run took longer than its limit
 ├── ToolNotFound        no tool of that name is installed
-└── ToolDefinitionError a function can't be described as a tool
+├── ToolDefinitionError a function can't be described as a tool, or two tools have one name
+└── ToolSourceError     a server whose tools a route names can't be asked for them
 
 Raised by an engine, and base of its owner's own error:
 
@@ -18,6 +19,8 @@ Refused                 the engine understood the request and will not serve it 
 Raised inside a chain and never let out of it:
 
 ToolFailure             by a tool: what the model is told
+└── ArgumentsWrong      its arguments do not fit
+ToolGivenUp             a tool failed twice and the model would call it again
 StepsExhausted          the model would need one call more than it has
 """
 
@@ -92,12 +95,28 @@ class ToolDefinitionError(ChainError):
     """A function has no docstring, an untyped argument or one that can't be given by name."""
 
 
+class ToolSourceError(ChainError):
+    """A server of tools can't be reached, or does not have what is wanted; names it."""
+
+
 class Refused(Exception):
     """The engine refuses the request as it is; a chain may ask in another way, or let it through."""
 
 
 class ToolFailure(Exception):
     """A tool could not do what it was asked; ``str(error)`` is what the model is told."""
+
+
+class ArgumentsWrong(ToolFailure):
+    """What the model gave does not fit the tool; says what is wrong with it."""
+
+
+class ToolGivenUp(Exception):
+    """The tool ``name`` failed in two turns, and is not called in a third."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
 
 
 class StepsExhausted(Exception):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import yaml
 from pydantic import AfterValidator, ValidationInfo
 
 FOLDER = "folder"  # key of the validation's context
@@ -29,3 +30,31 @@ def _is_folder(path: Path) -> Path:
 
 File = Annotated[Path, AfterValidator(_seen_from), AfterValidator(_is_file)]
 Folder = Annotated[Path, AfterValidator(_seen_from), AfterValidator(_is_folder)]
+
+
+def mapping_in(file: Path) -> dict[str, Any]:
+    """What is in ``file``, YAML or JSON.
+
+    Raises:
+        ValueError: it can't be read, or is no mapping.
+    """
+    try:
+        found = yaml.safe_load(file.read_text("utf-8"))
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as exc:
+        raise ValueError(f"{file.name} can't be read: {exc}") from exc
+    if not isinstance(found, dict):
+        raise ValueError(f"{file.name} is no mapping")  # noqa: TRY004  pydantic takes ValueErrors only
+    return found
+
+
+def headers_in(file: Path | None) -> dict[str, str]:
+    """The headers in ``file``, names in lower case; none where there is no file.
+
+    Raises:
+        ValueError: it can't be read, or a value is no text that a header takes.
+    """
+    found = {} if file is None else mapping_in(file)
+    for name, value in found.items():
+        if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+            raise ValueError(f"{file and file.name}: the header {name} must be a text in ASCII, in one line")
+    return {str(name).lower(): value for name, value in found.items()}

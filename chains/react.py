@@ -25,15 +25,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from chains.answer import Answer, ask
 from chains.closing import Deadline
 from chains.dialects import Calls, Dialect, Written
-from chains.errors import StepsExhausted
+from chains.errors import StepsExhausted, ToolGivenUp
 from chains.events import ChainRequest, Content, Engine, Event, Finish, Message, Reasoning, Step
 from chains.form import Cost, asked_schema, formed
 from chains.messages import in_chinese
 from chains.parameters import calls_tools, formats_of, sampling
 from chains.sift import sifted
 from chains.splitter import Passages
+from chains.tool_sources import ToolSources, by_name
 from chains.tools import tool_by_name
-from pointsman.document import Document
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -44,8 +44,8 @@ _JSON = ("json", "json_object")  # of structured_outputs
 _TRIES = 2  # calls for the form of the answer, beyond those of the loop
 
 
-class ReactOptions(Document):
-    """How the model asks for tools."""
+class ReactOptions(ToolSources):
+    """How the model asks for tools, and where some of them come from."""
 
     dialect: Literal["calls", "written"] = "calls"
 
@@ -56,7 +56,8 @@ class React:
     Options = ReactOptions
 
     def __init__(self, options: ReactOptions | None = None) -> None:
-        options = options or ReactOptions()
+        self._sources = options = options or ReactOptions()
+        self._tools = options.described()  # of files, and of servers once it is warm
         self._dialect: Dialect = Written() if options.dialect == "written" else Calls()
 
     async def run(self, request: ChainRequest, engine: Engine) -> AsyncGenerator[Event, None]:
@@ -70,7 +71,7 @@ class React:
         rest = {name: value for name, value in request.parameters.items() if name not in form}
         schema = asked_schema("react", form) if _is_json(form) else None
         parameters = sampling("react", rest)
-        tools = {name: tool_by_name(name) for name in request.tools}
+        tools = by_name([*map(tool_by_name, request.tools), *self._tools])
         await asyncio.to_thread(_import)
         from chains.agent import messages_of_run
         from chains.langchain_model import Ledger
@@ -89,6 +90,9 @@ class React:
             for event in told.unfinished(request.messages, request.limits.steps):
                 yield event
             ledger.cut = True
+        except ToolGivenUp as exc:
+            for event in told.given_up(request.messages, exc.name):
+                yield event
         if form:
             asked = form if schema is None else {}
             history = [*request.messages, *_history(told.steps)]
@@ -107,8 +111,11 @@ class React:
         yield Finish("length" if ledger.cut else "stop", ledger.usage)
 
     def warm(self, resources: Resources) -> None:
-        """Import LangChain and LangGraph, which takes seconds."""
+        """Import LangChain and LangGraph, which takes seconds, and ask servers for their tools."""
         _import()
+        tools = [*self._sources.described(), *self._sources.listed()]
+        by_name(tools)  # raises where two have one name
+        self._tools = tools
 
 
 def _import() -> None:
@@ -178,15 +185,24 @@ class _Told:
 
     def unfinished(self, conversation: Sequence[Message], steps: int) -> Iterator[Event]:
         """An honest end where the bound on steps cut the run."""
-        if self._silent:
-            return
-        self._break_off()
-        text = (
+        yield from self._last_words(
             f"抱歉，我在{steps}个步骤内没能完成这个请求。"
             if in_chinese(conversation)
             else f"Sorry, I could not finish this within {steps} steps."
         )
-        yield Content(self._content.add(text))
+
+    def given_up(self, conversation: Sequence[Message], tool: str) -> Iterator[Event]:
+        """An honest end where a tool failed again and again."""
+        yield from self._last_words(
+            f"抱歉，这个请求没能完成：{tool} 失败了两次。"
+            if in_chinese(conversation)
+            else f"Sorry, I could not do this: {tool} failed twice."
+        )
+
+    def _last_words(self, text: str) -> Iterator[Event]:
+        if not self._silent:
+            self._break_off()
+            yield Content(self._content.add(text))
 
     def _break_off(self) -> None:
         self._content.break_off()

@@ -1,43 +1,30 @@
 """Server tools: typed Python functions that the model may call.
 
 A tool is a function with a docstring and type hints, installed under the entry point group
-``pointsman.tools`` by its own name. Its first paragraph is what the model reads about it. A failure is
-told to the model as text (``error: ...``); a traceback goes to the log and nowhere else.
+``pointsman.tools`` by its own name. Its first paragraph is what the model reads about it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
-import json
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
-from pydantic_core import to_jsonable_python
 
 from chains.daemon import in_daemon
-from chains.errors import ToolDefinitionError, ToolFailure, ToolNotFound
+from chains.errors import ArgumentsWrong, ToolDefinitionError, ToolNotFound
+from chains.tool_call import ToolResult, bounded
 
 GROUP = "pointsman.tools"
 _ORDER = ("type", "description", "enum", "items", "anyOf", "default")  # of the keys of a property
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class ToolResult:
-    """What the model gets to see of one call."""
-
-    text: str
-    failed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Tool:
+class FunctionTool:
     """One function as the model sees it, and how to call it."""
 
     name: str
@@ -46,42 +33,29 @@ class Tool:
     arguments: type[BaseModel]
 
     async def call(self, arguments: object, seconds: float, characters: int) -> ToolResult:
-        """Call the tool with the model's ``arguments``; never raises for what the tool does.
+        """Call the function; see :class:`chains.tool_call.Tool`.
 
         A synchronous function runs in a thread of its own. One that is over its time is left behind:
         it can't be stopped, its result is dropped.
-
-        Args:
-            seconds: wall clock for the call.
-            characters: of the result that are kept.
         """
-        try:
-            async with asyncio.timeout(seconds):
-                value = await self._invoke(self._checked(arguments))
-            return ToolResult(_cut(result_text(value), characters))
-        except TimeoutError:
-            return ToolResult(f"error: {self.name} did not answer within {seconds:g} s", failed=True)
-        except (ToolFailure, ValueError) as exc:
-            return ToolResult(_cut(f"error: {exc}", characters), failed=True)
-        except Exception as exc:
-            log.exception("tool %s failed", self.name)
-            return ToolResult(f"error: {self.name} failed ({type(exc).__name__})", failed=True)
+        return await bounded(self.name, self._invoke(arguments), seconds, characters)
 
     def _checked(self, arguments: object) -> dict[str, Any]:
         try:
             valid = self.arguments.model_validate(arguments)
         except ValidationError as exc:
-            raise ToolFailure(f"wrong arguments for {self.name}: {_summary(exc)}") from exc
+            raise ArgumentsWrong(_summary(exc)) from exc
         return {
             str(field.alias): getattr(valid, name)
             for name, field in type(valid).model_fields.items()
             if name in valid.model_fields_set
         }
 
-    async def _invoke(self, arguments: dict[str, Any]) -> Any:
+    async def _invoke(self, arguments: object) -> Any:
+        checked = self._checked(arguments)
         if inspect.iscoroutinefunction(self.function):
-            return await self.function(**arguments)
-        return await in_daemon(functools.partial(self.function, **arguments), "tool")
+            return await self.function(**checked)
+        return await in_daemon(functools.partial(self.function, **checked), "tool")
 
 
 def tool_schema(function: Callable[..., Any]) -> dict[str, Any]:
@@ -93,14 +67,14 @@ def tool_schema(function: Callable[..., Any]) -> dict[str, Any]:
     return _schema(function, _arguments(function))
 
 
-def tool_from(function: Callable[..., Any]) -> Tool:
+def tool_from(function: Callable[..., Any]) -> FunctionTool:
     """``function`` as a tool; raises as :func:`tool_schema` does."""
     arguments = _arguments(function)
-    return Tool(function.__name__, _schema(function, arguments), function, arguments)
+    return FunctionTool(function.__name__, _schema(function, arguments), function, arguments)
 
 
 @functools.cache
-def tool_by_name(name: str) -> Tool:
+def tool_by_name(name: str) -> FunctionTool:
     """The installed tool ``name``.
 
     Raises:
@@ -114,13 +88,6 @@ def tool_by_name(name: str) -> Tool:
     if tool.name != name:
         raise ToolDefinitionError(f"the entry point {name!r} holds a function named {tool.name!r}")
     return tool
-
-
-def result_text(value: object) -> str:
-    """A tool's result as the model sees it: JSON in one line; text stays as it is."""
-    if isinstance(value, str):
-        return value
-    return json.dumps(to_jsonable_python(value, fallback=str), ensure_ascii=False)
 
 
 def _schema(function: Callable[..., Any], arguments: type[BaseModel]) -> dict[str, Any]:
@@ -191,9 +158,3 @@ def _summary(error: ValidationError) -> str:
         place = ".".join(str(part) for part in problem["loc"])
         parts.append(f"{place}: {problem['msg']}" if place else problem["msg"])
     return "; ".join(parts)
-
-
-def _cut(text: str, characters: int) -> str:
-    if len(text) <= characters:
-        return text
-    return f"{text[:characters]} ... (cut, {len(text)} characters in all)"

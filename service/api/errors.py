@@ -69,6 +69,7 @@ TABLE: dict[type[Exception], Row] = {
     chains.ChainTimeout: Row(504, SERVER, "timeout"),
     chains.ToolNotFound: _CONFIGURATION,
     chains.ToolDefinitionError: _CONFIGURATION,
+    chains.ToolSourceError: _CONFIGURATION,
     prompts.PromptError: _CONFIGURATION,
     prompts.PromptNotFound: _CONFIGURATION,
     prompts.RenderError: _CONFIGURATION,

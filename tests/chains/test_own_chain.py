@@ -40,9 +40,9 @@ def made(track: TrackDocument) -> Chain:
 @pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize("stream", [True, False])
 async def test_it_does_what_the_page_says(stream: bool) -> None:
-    assert [track.chain for track in TRACKS] == ["cot", "reviewed"]
+    assert [track.chain for track in TRACKS] == ["cot", "react", "reviewed"]
     engine = ScriptedEngine([Said(["It is ", "41."]), Said(["42", "."], tokens=(20, 2))])
-    events = await events_of(made(TRACKS[1]), asked(stream, parameters={"seed": 3}), engine)
+    events = await events_of(made(TRACKS[-1]), asked(stream, parameters={"seed": 3}), engine)
     assert events[0] == Note("draft", {"text": "It is 41."})
     assert (content(events), events[-1]) == ("42.", Finish("stop", Usage(30, 7)))
     assert engine.bodies[1]["messages"][1:] == [
@@ -55,7 +55,7 @@ async def test_it_does_what_the_page_says(stream: bool) -> None:
 @pytest.mark.usefixtures("installed")
 async def test_it_refuses_by_name_what_it_cannot_do() -> None:
     with pytest.raises(ChainUnsupported, match="'reviewed' does not support the parameter 'logprobs'"):
-        await events_of(made(TRACKS[1]), asked(False, parameters={"logprobs": True}), ScriptedEngine([]))
+        await events_of(made(TRACKS[-1]), asked(False, parameters={"logprobs": True}), ScriptedEngine([]))
     with pytest.raises(ChainOptionsError, match="instructoin: no such option; known: instruction"):
         chain_with("reviewed", {"instructoin": "x"}, Path())
 

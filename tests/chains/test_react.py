@@ -10,7 +10,8 @@ from chains import react
 from chains.errors import AnswerInvalid, ChainTimeout, ChainUnsupported, ToolFailure, ToolNotFound
 from chains.events import ChainRequest, Content, Event, Finish, Limits, Reasoning, Step, Usage
 from chains.react import React, ReactOptions
-from chains.tools import Tool, tool_from, tool_schema
+from chains.tool_call import Tool
+from chains.tools import tool_from, tool_schema
 from tests.chains.scripted import (
     Said,
     ScriptedEngine,
@@ -168,12 +169,36 @@ async def test_a_failure_goes_to_the_model_and_not_to_the_client(
 
 
 @pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("question", ["Weather?", "天气？"])
+async def test_a_tool_that_fails_again_ends_honestly(stream: bool, question: str) -> None:
+    wrong = Said(calls=[("weather", "{}"), ("weather", "[]")], reason="tool_calls")
+    request = asked(stream, question, tools=("weather",))
+    engine = ScriptedEngine([wrong])
+    events = await events_of(React(), request, engine)
+    errors = [step.error or "" for step in steps(events)]
+    assert ["Mend this and call once more" in error for error in errors] == [True, True, False, False]
+    assert ["do not call weather again" in error for error in errors] == [False, False, True, True]
+    ends = {"天气？": "抱歉，这个请求没能完成：weather 失败了两次。"}
+    assert content(events) == ends.get(question, "Sorry, I could not do this: weather failed twice.")
+    assert (len(engine.bodies), finish(events)) == (3, Finish("stop", Usage(30, 15)))
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_what_a_tool_says_no_to_is_no_failure_of_the_tool() -> None:
+    engine = ScriptedEngine([calls("Atlantis"), calls("Atlantis"), calls("Atlantis"), Said(["No."])])
+    events = await events_of(React(), asking(False), engine)
+    assert content(events) == "No."
+    assert [step.error for step in steps(events)] == ["error: no such city"] * 3
+
+
+@pytest.mark.parametrize("stream", [True, False])
 async def test_a_call_that_the_engine_could_not_read_is_not_shown(stream: bool) -> None:
     broken = Said(["Wait. <tool", '_call>\n{"name": "weather", "argu\n</tool_call>'])
     engine = ScriptedEngine([broken, Said(["Fine."])])
     events = await events_of(React(), asking(stream), engine)
     assert content(events) == "Wait.\n\nFine."
-    assert [step.error for step in steps(events)] == ["error: the tool call is not valid JSON"]
+    (step,) = steps(events)
+    assert (step.error or "").startswith("error: the tool call is not valid JSON. Mend this")
 
 
 @pytest.mark.parametrize("stream", [True, False])

@@ -9,7 +9,8 @@ import pytest
 from pydantic import BaseModel, Field
 
 from chains.errors import ToolDefinitionError, ToolFailure, ToolNotFound
-from chains.tools import result_text, tool_by_name, tool_from, tool_schema
+from chains.tool_call import result_text
+from chains.tools import tool_by_name, tool_from, tool_schema
 
 
 class Place(BaseModel):
@@ -125,7 +126,7 @@ async def test_failures_are_text_without_a_traceback(caplog: pytest.LogCaptureFi
 
     assert await call(fails, {"how": "value"}) == "error: no parcel PX1"
     assert await call(fails, {"how": "tool"}) == "error: closed"
-    with caplog.at_level(logging.ERROR, "chains.tools"):
+    with caplog.at_level(logging.ERROR, "chains.tool_call"):
         assert await call(fails, {"how": "other"}) == "error: fails failed (RuntimeError)"
     assert "secret" in caplog.text
 

@@ -19,7 +19,13 @@ from service import errors as service_errors
 from service.api.errors import TABLE, tell
 from service.errors import EngineRefused, EngineUnavailable, InvalidRequest, RoutesRejected
 
-INSIDE = {chains.ToolFailure, chains.StepsExhausted, chains.Refused}  # never leave a chain; a base
+INSIDE = {
+    chains.ToolFailure,
+    chains.ArgumentsWrong,
+    chains.ToolGivenUp,
+    chains.StepsExhausted,
+    chains.Refused,
+}  # never leave a chain; a base
 
 
 def errors_in(module: ModuleType) -> set[type[Exception]]:

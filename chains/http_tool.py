@@ -1,0 +1,104 @@
+"""A tool that is one HTTP request to a server that the operator named.
+
+The model fills in parameters and the body, never the host: a path can't be left by what it writes, and a
+redirect is not followed. Arguments are held to their schema before anything is sent; of an answer no more is
+read than the model gets to see.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from chains.errors import ToolFailure
+from chains.schema import AnswerSchema
+from chains.tool_call import ToolResult, bounded, fitting
+
+BODY = "body"  # the argument that is sent as the body
+_TOLD = 500  # characters of an error's body that the model is told
+
+
+@dataclass(frozen=True)
+class HttpTool:
+    """One operation of a server."""
+
+    name: str
+    schema: Mapping[str, Any]
+    method: str
+    url: str  # with {name} for each argument that the path holds
+    places: Mapping[str, str]  # argument → path, query or header
+    headers: Mapping[str, str]  # of the operator; they go before the model's
+    arguments: AnswerSchema
+
+    async def call(self, arguments: object, seconds: float, characters: int) -> ToolResult:
+        """Ask the server; see :class:`chains.tool_call.Tool`."""
+        return await bounded(self.name, self._answer(arguments, characters), seconds, characters)
+
+    async def _answer(self, arguments: object, characters: int) -> str:
+        request = self._request(fitting(arguments, self.arguments))
+        try:
+            async with httpx.AsyncClient(trust_env=False, timeout=None) as client:
+                answer = await client.send(client.build_request(**request), stream=True)
+                try:
+                    return _told(answer, await _text(answer, characters))
+                finally:
+                    await answer.aclose()
+        except httpx.HTTPError as exc:
+            raise ConnectionError(f"{self.method} {self.url}: {type(exc).__name__}: {exc}") from exc
+
+    def _request(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        url, query, headers = self.url, list[tuple[str, str]](), dict[str, str]()
+        for name, place in self.places.items():
+            if name not in arguments:
+                continue
+            value = arguments[name]
+            texts = [_plain(item) for item in (value if isinstance(value, list) else [value])]
+            if place == "query":
+                query += [(name, text) for text in texts]
+            elif place == "header":
+                headers[name.lower()] = quote(",".join(texts), safe=" !#$%&'()*+,/:;=?@[]~")
+            else:
+                part = quote(",".join(texts), safe="")
+                if not part.strip("."):
+                    raise ToolFailure(f"{name} can't be {','.join(texts)!r}")
+                url = url.replace(f"{{{name}}}", part)
+        if BODY in arguments:
+            headers["content-type"] = "application/json"
+        headers |= {**self.headers, "accept-encoding": "identity"}  # read no more than was sent
+        content = json.dumps(arguments[BODY]).encode() if BODY in arguments else None
+        return {"method": self.method, "url": url, "params": query, "headers": headers, "content": content}
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+async def _text(answer: httpx.Response, characters: int) -> str:
+    """The body, as far as ``characters`` and one more could reach."""
+    data = b""
+    async for piece in answer.aiter_raw():
+        data += piece
+        if len(data) > 4 * (characters + 1):  # of UTF-8
+            break
+    return data.decode(answer.charset_encoding or "utf-8", "replace")
+
+
+def _told(answer: httpx.Response, text: str) -> str:
+    """The text of an answer.
+
+    Raises:
+        ToolFailure: the server refused, or would have the request go elsewhere.
+    """
+    if answer.is_redirect or answer.has_redirect_location:
+        raise ToolFailure(f"the server answered {answer.status_code}, a redirect, which is not followed")
+    if answer.is_success:
+        return text or f"done ({answer.status_code})"
+    said = f": {text[:_TOLD]}" if text.strip() else ""
+    if answer.status_code >= 500:
+        raise ConnectionError(f"{answer.status_code}{said}")
+    raise ToolFailure(f"the server answered {answer.status_code}{said}")

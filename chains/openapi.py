@@ -1,0 +1,150 @@
+"""Tools from an OpenAPI file (3.0 or 3.1): each operation is one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, model_validator
+
+from chains.http_tool import BODY, HttpTool
+from chains.options import File, headers_in, mapping_in
+from chains.schema import AnswerSchema, SchemaUnusable
+from pointsman.document import Document
+
+_METHODS = ("get", "post", "put", "patch", "delete")
+_PLACES = ("path", "query", "header")
+_JSON = "application/json"
+_DESCRIBED = 1_000  # characters of a description
+_OURS = ("accept", "authorization", "content-type")  # headers that OpenAPI leaves to others than parameters
+
+
+class OpenApiSource(Document):
+    """An OpenAPI file of a route, and what of it the model may use."""
+
+    file: File  # YAML or JSON
+    url: str | None = Field(default=None, pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")  # None: the file's
+    operations: tuple[str, ...] | None = None  # by operationId; None: all of them
+    headers: File | None = None  # YAML of name: value that every request gets; a key, for instance
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        http_tools(self)  # raises what is wrong
+        return self
+
+
+def http_tools(source: OpenApiSource) -> list[HttpTool]:
+    """The tools of ``source``.
+
+    Raises:
+        ValueError: the file is none, or an operation can't be a tool; says which.
+    """
+    document, tools = mapping_in(source.file), dict[str, HttpTool]()
+    url = source.url or _server(document)
+    if url is None:
+        raise ValueError(f"{source.file.name} names no server by a whole http(s) URL: give url")
+    headers = headers_in(source.headers)
+    operations = [(_name(*found), *found) for found in _operations(document)]
+    for name, path, method, operation in operations:
+        if source.operations is not None and name not in source.operations:
+            continue
+        place = f"{source.file.name}: {method.upper()} {path}"
+        if name in tools:
+            raise ValueError(f"{place}: another operation is named {name!r} too")
+        try:
+            schema, places = _arguments(operation, document)
+            if missing := set(re.findall(r"{(.*?)}", path)) - {n for n, at in places.items() if at == "path"}:
+                raise ValueError(f"the path's {{{min(missing)}}} is no parameter")
+            checked = AnswerSchema(schema)
+        except (SchemaUnusable, ValueError, AttributeError, TypeError) as exc:
+            raise ValueError(f"{place}: {exc}") from exc
+        about = str(operation.get("description") or operation.get("summary") or f"{method} {path}")
+        function = {"name": name, "description": " ".join(about.split())[:_DESCRIBED], "parameters": schema}
+        told = {"type": "function", "function": function}
+        whole = f"{url.rstrip('/')}{path}"
+        tools[name] = HttpTool(name, told, method.upper(), whole, places, headers, checked)
+    if unknown := [name for name in source.operations or () if name not in tools]:
+        known = ", ".join(name for name, *_ in operations) or "none"
+        raise ValueError(f"{source.file.name} has no operation {unknown[0]!r}; it has: {known}")
+    return list(tools.values())
+
+
+def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Path, method and operation, the path's own parameters among the operation's."""
+    paths = document.get("paths")
+    for path, item in (paths if isinstance(paths, Mapping) else {}).items():
+        for method in _METHODS:
+            if isinstance(item, Mapping) and isinstance(operation := item.get(method), Mapping):
+                parameters = [*(item.get("parameters") or []), *(operation.get("parameters") or [])]
+                yield str(path), method, {**operation, "parameters": parameters}
+
+
+def _name(path: str, method: str, operation: Mapping[str, Any]) -> str:
+    found = operation.get("operationId") or f"{method}{path}"
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", str(found)).strip("_")[:64]
+
+
+def _arguments(
+    operation: Mapping[str, Any], document: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The schema of an operation's arguments, and where each parameter goes."""
+    properties, places, required = dict[str, Any](), dict[str, str](), list[str]()
+    for given in operation["parameters"]:
+        parameter = _resolved(given, document, ())
+        name, place = parameter["name"], parameter["in"]
+        needed = parameter.get("required") or place == "path"
+        if place not in _PLACES or (place == "header" and name.lower() in _OURS):
+            if needed and place not in _PLACES:
+                raise ValueError(f"the parameter {name!r} is in {place}; only {', '.join(_PLACES)} are sent")
+            continue
+        if name == BODY or (name in places and places[name] != place):
+            raise ValueError(f"two arguments would be named {name!r}")
+        schema = {**(parameter.get("schema") or {})}
+        if parameter.get("description"):
+            schema["description"] = parameter["description"]
+        properties[name], places[name] = schema, place
+        if needed and name not in required:
+            required.append(name)
+    if body := _resolved(operation.get("requestBody") or {}, document, ()):
+        content = body.get("content") or {}
+        if _JSON in content:
+            properties[BODY] = content[_JSON].get("schema") or {}
+            required += [BODY] if body.get("required") else []
+        elif body.get("required"):
+            raise ValueError(f"its body is {', '.join(content) or 'of no type'}; only {_JSON} is sent")
+    schema = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+    return schema, places
+
+
+def _resolved(value: Any, document: Mapping[str, Any], inside: tuple[str, ...]) -> Any:
+    """``value`` with what it refers to in place of each reference, as a model is to read it.
+
+    Raises:
+        ValueError: a reference names nothing in the file, or itself.
+    """
+    if isinstance(value, list):
+        return [_resolved(item, document, inside) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    reference = value.get("$ref")
+    if not isinstance(reference, str):
+        return {key: _resolved(item, document, inside) for key, item in value.items()}
+    if reference in inside:
+        raise ValueError(f"{reference} refers to itself, which has no end when it is written out")
+    found: Any = document
+    for part in reference.removeprefix("#/").split("/"):
+        found = found.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(found, Mapping) else None
+    if not reference.startswith("#/") or found is None:
+        raise ValueError(f"{reference!r} names nothing in this file")
+    return _resolved(found, document, (*inside, reference))
+
+
+def _server(document: Mapping[str, Any]) -> str | None:
+    servers = document.get("servers")
+    for server in servers if isinstance(servers, list) else []:
+        url = server.get("url") if isinstance(server, Mapping) else None
+        if isinstance(url, str) and urlsplit(url).scheme in ("http", "https") and "{" not in url:
+            return url
+    return None

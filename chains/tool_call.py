@@ -1,0 +1,93 @@
+"""A call of a server tool, whatever the tool is: bounded in time and in size, and never raising.
+
+A failure is told to the model as text (``error: ...``); a traceback goes to the log and nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic_core import to_jsonable_python
+
+from chains.errors import ArgumentsWrong, ToolFailure
+from chains.schema import AnswerSchema
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What the model gets to see of one call."""
+
+    text: str
+    failed: bool = False
+    mendable: bool = False  # it failed in a way in which another call need not
+
+
+class Tool(Protocol):
+    """One tool as the model sees it, and how to call it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        """OpenAI's form: ``{"type": "function", "function": {...}}``."""
+        ...
+
+    async def call(self, arguments: object, seconds: float, characters: int) -> ToolResult:
+        """Call the tool with the model's ``arguments``; never raises for what the tool does.
+
+        Args:
+            seconds: wall clock for the call.
+            characters: of the result that are kept.
+        """
+        ...
+
+
+async def bounded(name: str, coming: Awaitable[object], seconds: float, characters: int) -> ToolResult:
+    """What ``coming``, a call of the tool ``name``, comes to."""
+    try:
+        async with asyncio.timeout(seconds):
+            return ToolResult(_cut(result_text(await coming), characters))
+    except TimeoutError:
+        text, mendable = f"{name} did not answer within {seconds:g} s", True
+    except ArgumentsWrong as exc:
+        text, mendable = f"wrong arguments for {name}: {exc}", True
+    except (ToolFailure, ValueError) as exc:
+        text, mendable = str(exc), False
+    except Exception as exc:
+        log.exception("tool %s failed", name)
+        text, mendable = f"{name} failed ({type(exc).__name__})", True
+    return ToolResult(_cut(f"error: {text}", characters), failed=True, mendable=mendable)
+
+
+def fitting(arguments: object, schema: AnswerSchema) -> dict[str, Any]:
+    """``arguments``, an object that fits ``schema``.
+
+    Raises:
+        ArgumentsWrong
+    """
+    if not isinstance(arguments, dict):
+        raise ArgumentsWrong("they must be a JSON object")
+    if (problem := schema.problem(json.dumps(arguments))) is not None:
+        raise ArgumentsWrong(problem)
+    return arguments
+
+
+def result_text(value: object) -> str:
+    """A tool's result as the model sees it: JSON in one line; text stays as it is."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(to_jsonable_python(value, fallback=str), ensure_ascii=False)
+
+
+def _cut(text: str, characters: int) -> str:
+    if len(text) <= characters:
+        return text
+    return f"{text[:characters]} ... (cut, {len(text)} characters in all)"

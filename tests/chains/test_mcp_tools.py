@@ -1,0 +1,77 @@
+"""Tools of MCP servers, over HTTP and over pipes."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+
+from chains.errors import ToolSourceError
+from chains.events import Limits, Step
+from chains.mcp_tools import McpServer, McpTool, mcp_tools
+from chains.react import React
+from chains.registry import chain_with
+from tests.chains.mcp_server import server
+from tests.chains.scripted import Said, ScriptedEngine, asked, events_of
+from tests.chains.spelling import resources
+from tests.service.loopback import serving
+
+PIPES = (sys.executable, "-S", str(Path(__file__).with_name("mcp_pipes.py")))
+
+
+@pytest.fixture
+async def url() -> AsyncGenerator[str, None]:
+    async with serving(server.streamable_http_app(), lifespan=True) as found:
+        yield f"{found}/mcp"
+
+
+async def listed(url: str, *names: str) -> list[McpTool]:
+    return await asyncio.to_thread(mcp_tools, McpServer((), url, {}), names or None)
+
+
+async def test_the_model_reads_what_the_server_lists(url: str) -> None:
+    locate, wait = await listed(url)
+    assert locate.schema["function"]["name"] == "locate"
+    assert locate.schema["function"]["description"] == "Say where a parcel is."
+    assert locate.schema["function"]["parameters"]["required"] == ["parcel_id"]
+    assert [tool.name for tool in await listed(url, "wait")] == [wait.name]
+
+
+async def test_calls_and_failures_are_told(url: str) -> None:
+    locate, wait = await listed(url)
+    result = await locate.call({"parcel_id": "PX1"}, 10, 1_000)
+    assert (result.text, result.failed) == ("PX1 is in 罗马", False)
+    assert (await locate.call({"parcel_id": "PX1"}, 10, 3)).text == "PX1 ... (cut, 12 characters in all)"
+    result = await locate.call({}, 10, 1_000)
+    assert result.text == "error: wrong arguments for locate: 'parcel_id' is a required property"
+    result = await locate.call({"parcel_id": "PX0"}, 10, 1_000)
+    assert result.failed
+    assert "no parcel PX0" in result.text
+    assert (await wait.call({}, 0.2, 1_000)).text == "error: wait did not answer within 0.2 s"
+
+
+async def test_a_server_that_is_gone_is_told(url: str) -> None:
+    (tool, _) = await listed(url)
+    gone = McpTool(tool.name, tool.schema, McpServer((), "http://127.0.0.1:1/mcp", {}), tool.arguments)
+    assert "error: locate failed (" in (await gone.call({"parcel_id": "PX1"}, 10, 1_000)).text
+    for place, said in (
+        (gone.server, "the MCP server http://127.0.0.1:1/mcp can't be used: "),
+        (McpServer(("/no/such/program",), None, {}), "the MCP server /no/such/program can't be used: "),
+    ):
+        with pytest.raises(ToolSourceError, match=said):
+            await asyncio.to_thread(mcp_tools, place, None)
+    with pytest.raises(ToolSourceError, match="has no tool 'fly'; it has: locate, wait"):
+        await listed(url, "fly")
+
+
+async def test_a_route_calls_a_server_that_speaks_over_pipes(tmp_path: Path) -> None:
+    chain = chain_with("react", {"mcp": [{"command": PIPES, "tools": ["locate"]}]}, tmp_path)
+    assert isinstance(chain, React)
+    await asyncio.to_thread(chain.warm, resources(tmp_path))
+    engine = ScriptedEngine([Said(calls=[("locate", '{"parcel_id": "PX1"}')]), Said(["There."])])
+    events = await events_of(chain, asked(False, limits=Limits(tool_seconds=60)), engine)
+    assert [tool["function"]["name"] for tool in engine.bodies[0]["tools"]] == ["locate"]
+    assert events[0] == Step("locate", {"parcel_id": "PX1"}, "PX1 is in 罗马")
