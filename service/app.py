@@ -6,9 +6,11 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from service.api import (
     admin,
@@ -65,18 +67,27 @@ def create_app(settings: Settings, make: Callable[[Settings], Gateway] = assembl
     return app
 
 
+def _allowed(request: Request) -> str:
+    """The methods of a path, of all its routes; where several fit, of those that say most of it."""
+    routes = [route for part in PARTS for route in part.routes if isinstance(route, APIRoute)]
+    found = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    least = min((len(route.param_convertors) for route in found), default=0)
+    methods = [route.methods for route in found if len(route.param_convertors) == least]
+    return ", ".join(sorted(set().union(*methods)))
+
+
 async def _http_error(request: Request, error: Exception) -> Response:
     """No such path or method, in OpenAI's form; OPTIONS is told what a path allows."""
     record = record_of(request.scope)
     if isinstance(error, HTTPException):
+        allowed = _allowed(request) if error.status_code == 405 else ""
         if error.status_code == 405 and request.method == "OPTIONS":
-            return Response(status_code=204, headers=dict(error.headers or {}))
+            return Response(status_code=204, headers={"Allow": allowed})
         if error.status_code == 404:
             error = HTTPException(404, f"there is nothing at {request.method} {request.url.path[:200]}")
         elif error.status_code == 405:
-            allowed = (error.headers or {}).get("Allow", "")
             text = f"{request.method} is not allowed at {request.url.path[:200]}; allowed: {allowed}"
-            error = HTTPException(405, text, error.headers)
+            error = HTTPException(405, text, {"Allow": allowed})
     told = tell(error, record.id)
     record.error = told.code
     headers = {name.decode(): value.decode() for name, value in told.headers}

@@ -14,59 +14,25 @@ from pydantic import BaseModel
 
 from service.api import admin
 from service.api.incoming import Running
-from service.conversation import ROLES
-from service.dispatch import CHAIN
+from service.api.shapes import (
+    ERROR,
+    HEADERS,
+    IDS,
+    MESSAGE,
+    MODEL,
+    NAME,
+    PROMPT,
+    STOP,
+    STREAMED,
+    SWITCH,
+    TEXT,
+    TOOLS,
+    USAGE,
+    Schema,
+)
 from service.settings import GatewaySettings
 
-Schema = dict[str, Any]
-
 router = APIRouter()
-_TEXT: Schema = {"type": "string"}
-_NAME: Schema = {"type": "string", "minLength": 1}
-_MODEL: Schema = {**_NAME, "description": "'auto', an alias, alias@version or the base; see /v1/models"}
-_SWITCH: Schema = {"type": ["boolean", "null"]}
-_STOP: Schema = {"anyOf": [_NAME, {"type": "array", "items": _NAME}, {"type": "null"}]}
-_FUNCTION = {"type": "object", "required": ["name"], "properties": {"name": _TEXT}}
-_TOOL = {"type": "object", "required": ["function"], "properties": {"function": _FUNCTION}}
-_TOOLS: Schema = {"type": ["array", "null"], "items": _TOOL}
-_PART = {"type": "object", "required": ["type"], "properties": {"type": _TEXT}}
-_MESSAGE: Schema = {
-    "type": "object",
-    "required": ["role"],
-    "properties": {
-        "role": {"enum": list(ROLES)},
-        "content": {"anyOf": [_TEXT, {"type": "array", "items": _PART}, {"type": "null"}]},
-    },
-}
-_PRIORITY = {"name": "x-pointsman-priority", "in": "header", "schema": {"enum": ["interactive", "batch"]}}
-_CHAIN = {"name": CHAIN, "in": "header", "schema": _NAME, "description": "in place of the route's"}
-_TRACE = {"name": "x-pointsman-trace", "in": "header", "schema": {"enum": ["0", "1"]}}
-_HEADERS: Mapping[str, list[Schema]] = {
-    "/v1/chat/completions": [_PRIORITY, _CHAIN, _TRACE],
-    "/v1/completions": [_PRIORITY, _CHAIN],
-    "/v1/responses": [_PRIORITY, _CHAIN],
-}
-_USAGE: Schema = {
-    "type": "object",
-    "required": ["prompt_tokens", "total_tokens"],
-    "properties": {"prompt_tokens": {"type": "integer"}, "total_tokens": {"type": "integer"}},
-}
-_ERROR: Schema = {
-    "type": "object",
-    "required": ["error"],
-    "properties": {
-        "error": {
-            "type": "object",
-            "required": ["message", "type", "param", "code"],
-            "properties": {
-                "message": _TEXT,
-                "type": _TEXT,
-                "param": {"type": ["string", "null"]},
-                "code": {"type": ["string", "integer", "null"]},
-            },
-        }
-    },
-}
 
 
 @router.api_route("/openapi.json", methods=["GET", "HEAD"])
@@ -91,57 +57,61 @@ def described(limits: GatewaySettings) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Pointsman", "version": "1", "description": "OpenAI's API, routed by intent."},
         "paths": paths,
-        "components": {"schemas": {"Error": _ERROR}, "securitySchemes": {"client": bearer, "admin": bearer}},
+        "components": {"schemas": {"Error": ERROR}, "securitySchemes": {"client": bearer, "admin": bearer}},
     }
 
 
 def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Schema]]:
     """What each path does, takes and gives."""
-    messages = {"type": "array", "minItems": 1, "maxItems": limits.max_messages, "items": _MESSAGE}
+    messages = {"type": "array", "minItems": 1, "maxItems": limits.max_messages, "items": MESSAGE}
     count = {"type": ["integer", "null"], "minimum": 1, "maximum": limits.max_choices}
-    options = {"stream": _SWITCH, "stream_options": {"type": ["object", "null"]}, "n": count, "stop": _STOP}
-    chat = {"model": _MODEL, "messages": messages, "tools": _TOOLS, **options}
-    texts = {"type": "array", "minItems": 1, "maxItems": limits.max_inputs, "items": _NAME}
+    options = {"stream": SWITCH, "stream_options": {"type": ["object", "null"]}, "n": count, "stop": STOP}
+    chat = {"model": MODEL, "messages": messages, "tools": TOOLS, **options}
+    texts = {"type": "array", "minItems": 1, "maxItems": limits.max_inputs, "items": NAME}
     embedded = {
-        "model": _NAME,
-        "input": {"anyOf": [_NAME, texts]},
+        "model": NAME,
+        "input": {"anyOf": [NAME, texts]},
         "encoding_format": {"enum": ["float", "base64", None]},
         "dimensions": {"type": ["integer", "null"], "minimum": 1},
         "truncate_prompt_tokens": {"enum": [-1, None]},
         "user": {},
     }
     named = {"type": ["string", "null"], "minLength": 1}
-    listed = {"anyOf": [_TEXT, {"type": "array", "minItems": 1, "items": {"type": "object"}}]}
-    loaded = {"lora_name": _NAME, "lora_path": _NAME, "load_inplace": {"type": "boolean"}}
+    listed = {"anyOf": [TEXT, {"type": "array", "minItems": 1, "items": {"type": "object"}}]}
+    loaded = {"lora_name": NAME, "lora_path": NAME, "load_inplace": {"type": "boolean"}}
     tokens = _answer(count={"type": "integer"}, tokens={"type": "array"})
     return {
-        "/v1/chat/completions": ("Answer a conversation", _object(chat, "model", "messages"), _GENERATED),
+        "/v1/chat/completions": (
+            "Answer a conversation",
+            {**_object(chat, "model", "messages"), **STREAMED},
+            _GENERATED,
+        ),
         "/v1/completions": (
             "Continue a prompt, or with 'auto' answer it",
-            _object({"model": _MODEL, "prompt": {}, **options}, "model", "prompt"),
+            {**_object({"model": MODEL, "prompt": PROMPT, **options}, "model", "prompt"), **STREAMED},
             _GENERATED,
         ),
         "/v1/responses": (
             "Answer a conversation, without a memory",
-            _object({"model": _MODEL, "input": listed, "stream": _SWITCH}, "model", "input"),
+            _object({"model": MODEL, "input": listed, "stream": SWITCH}, "model", "input"),
             _answer("id", "status", object={"const": "response"}, output={"type": "array"}),
         ),
         "/v1/embeddings": (
             "Vectors of texts by the router's encoder",
             {**_object(embedded, "model", "input"), "additionalProperties": {"type": "null"}},
-            _answer("data", "model", object={"const": "list"}, usage=_USAGE),
+            _answer("data", "model", object={"const": "list"}, usage=USAGE),
         ),
         "/tokenize": (
             "The tokens of a text or a conversation",
             {
-                **_object({"model": named, "prompt": _TEXT, "messages": messages, "tools": _TOOLS}),
+                **_object({"model": named, "prompt": TEXT, "messages": messages, "tools": TOOLS}),
                 "oneOf": [{"required": ["prompt"]}, {"required": ["messages"]}],
             },
             tokens,
         ),
         "/detokenize": (
             "The text of tokens",
-            _object({"model": named, "tokens": {"type": "array"}}, "tokens"),
+            _object({"model": named, "tokens": IDS}, "tokens"),
             _answer("prompt"),
         ),
         "/v1/route": (
@@ -155,12 +125,12 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
         "/v1/load_lora_adapter": (
             "Register and promote an adapter, as at vLLM",
             _object(loaded, "lora_name", "lora_path"),
-            _TEXT,
+            TEXT,
         ),
         "/v1/unload_lora_adapter": (
             "Take an adapter out of service, as at vLLM",
-            _object({"lora_name": _NAME}, "lora_name"),
-            _TEXT,
+            _object({"lora_name": NAME}, "lora_name"),
+            TEXT,
         ),
         "/admin/adapters": ("Check a folder and enter it", _of(admin.Registration), _answer("version")),
         "/admin/adapters/check": ("Make all checks on a folder", _of(admin.Folder), _answer()),
@@ -183,7 +153,7 @@ def _gets(client: str | None) -> Mapping[str, tuple[str, Schema, str | None]]:
         "/v1/models": (
             "Everything that 'model' may name",
             _answer("data", object={"const": "list"}),
-            "client",
+            client,
         ),
         "/v1/models/{model}": ("One model", _answer("id", object={"const": "model"}), client),
         "/admin/adapters": ("Every version in the registry", _answer("data"), "admin"),
@@ -194,7 +164,7 @@ def _gets(client: str | None) -> Mapping[str, tuple[str, Schema, str | None]]:
         ),
         "/health": ("The process is alive", _answer("status"), None),
         "/ready": ("Whether a request would succeed now", _answer("ready", "reasons"), None),
-        "/metrics": ("Prometheus's text form", _TEXT, None),
+        "/metrics": ("Prometheus's text form", TEXT, None),
         "/openapi.json": ("This document", _answer("openapi", "paths"), None),
     }
 
@@ -203,10 +173,10 @@ def _operation(
     summary: str, answer: Schema, key: str | None, body: Schema | None, places: list[Schema]
 ) -> dict[str, Any]:
     content: dict[str, Any] = {"application/json": {"schema": answer}}
-    if answer is _TEXT:
-        content = {"text/plain": {"schema": _TEXT}}
+    if answer is TEXT:
+        content = {"text/plain": {"schema": TEXT}}
     if body is not None and "stream" in body["properties"]:
-        content["text/event-stream"] = {"schema": _TEXT}
+        content["text/event-stream"] = {"schema": TEXT}
     error = {"description": "what is wrong", "content": {"application/json": {"schema": _REFERENCE}}}
     reasons = {"description": "why not now", "content": {"application/json": {"schema": {"type": "object"}}}}
     operation: dict[str, Any] = {
@@ -225,10 +195,10 @@ def _operation(
 
 def _placed(path: str) -> list[Schema]:
     return [
-        {"name": part[1:-1], "in": "path", "required": True, "schema": _NAME}
+        {"name": part[1:-1], "in": "path", "required": True, "schema": NAME}
         for part in path.split("/")
         if part.startswith("{")
-    ] + _HEADERS.get(path, [])
+    ] + HEADERS.get(path, [])
 
 
 def _object(properties: Schema, *required: str) -> Schema:
@@ -245,4 +215,4 @@ def _of(model: type[BaseModel]) -> Schema:
 
 _REFERENCE = {"$ref": "#/components/schemas/Error"}
 _VERSION = _answer("alias", "version", "state", "weight")
-_GENERATED = _answer("id", "created", "model", choices={"type": "array", "minItems": 1}, usage=_USAGE)
+_GENERATED = _answer("id", "created", "model", choices={"type": "array", "minItems": 1}, usage=USAGE)

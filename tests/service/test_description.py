@@ -97,3 +97,30 @@ def test_odd_conversations_are_allowed() -> None:
     schema = schema_of(described(GatewaySettings()), "/v1/chat/completions", "post", None)
     for messages in test_bad_input.FINE:
         schema.validate({"model": "auto", "messages": messages})
+
+
+async def test_options_tells_the_methods_of_the_document(running: Running) -> None:
+    found = await document(running)
+    for path, methods in found["paths"].items():
+        answer = await running.http.options(path.format(alias="support", version="0" * 12, model="auto"))
+        assert answer.status_code == 204
+        assert set(answer.headers["allow"].lower().split(", ")) == set(methods), path
+
+
+def test_the_document_says_who_needs_a_key() -> None:
+    assert described(GatewaySettings())["paths"]["/v1/models"]["get"]["security"] == []
+    closed = described(GatewaySettings(api_keys=("0" * 64,)))
+    assert closed["paths"]["/v1/models"]["get"]["security"] == [{"client": []}]
+
+
+def test_what_must_stand_together_is_described() -> None:
+    schema = schema_of(described(GatewaySettings()), "/v1/chat/completions", "post", None)
+    for more in (
+        {"messages": [{"role": "tool"}]},
+        {"messages": [{"role": "user", "content": None}]},
+        {"stream_options": {}},
+        {"stream_options": {"include_usage": True}, "stream": False},
+    ):
+        assert not schema.is_valid({"model": "auto", "messages": [USER], **more})
+    schema.validate({"model": "auto", "messages": [{"role": "assistant"}], "stream_options": None})
+    schema.validate({"model": "auto", "messages": [USER], "stream_options": {}, "stream": True})
