@@ -6,6 +6,7 @@ without is made with nothing. ``docs/chains.md`` shows both.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
@@ -24,6 +25,17 @@ GROUP = "pointsman.chains"
 def chain_names() -> tuple[str, ...]:
     """The names of all installed chains, sorted."""
     return tuple(sorted(_installed()))
+
+
+@functools.cache
+def chains_without_options() -> tuple[str, ...]:
+    """The names of the installed chains that can be made without options, sorted."""
+    found = []
+    for name in chain_names():
+        with contextlib.suppress(ChainOptionsError):
+            chain_by_name(name)
+            found.append(name)
+    return tuple(found)
 
 
 @functools.cache

@@ -33,8 +33,8 @@ _WHY = {
     "background": "answers are given at once or streamed",
     "truncation": "a conversation is not shortened: give 'disabled'",
 }
-_TEXTS = ("input_text", "output_text", "text")
-_ROLES = ("user", "assistant", "system", "developer")
+TEXTS = ("input_text", "output_text", "text")
+ITEM_ROLES = ("user", "assistant", "system", "developer")
 
 
 def chat_of(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,8 +101,8 @@ def _add(messages: list[Message], item: Mapping[str, Any], at: str) -> None:
     kind = item.get("type", "message")
     if kind == "message":
         role = item.get("role")
-        if role not in _ROLES:
-            raise InvalidRequest(f"{at}.role must be one of {', '.join(_ROLES)}", f"{at}.role")
+        if role not in ITEM_ROLES:
+            raise InvalidRequest(f"{at}.role must be one of {', '.join(ITEM_ROLES)}", f"{at}.role")
         messages.append({"role": role, "content": _content(item.get("content"), f"{at}.content")})
     elif kind == "function_call":
         function = {name: _text(item, name, at) for name in ("name", "arguments")}
@@ -129,9 +129,9 @@ def _content(content: object, at: str) -> str | list[dict[str, str]]:
     for index, part in enumerate(content):
         place = f"{at}[{index}]"
         kind = part.get("type") if isinstance(part, dict) else None
-        if kind not in (*_TEXTS, "refusal"):
+        if kind not in (*TEXTS, "refusal"):
             raise InvalidRequest(
-                f"{place} must be text ({', '.join(_TEXTS)}); {str(kind)[:40]!r} is not supported", place
+                f"{place} must be text ({', '.join(TEXTS)}); {str(kind)[:40]!r} is not supported", place
             )
         name = "refusal" if kind == "refusal" else "text"
         parts.append({"type": "text", "text": _text(part, name, place)})

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pointsman.artefact import ALIAS
 from pointsman.document import Document
 from service.api.incoming import Running, admin_only, document
 
@@ -19,14 +20,14 @@ router = APIRouter(prefix="/admin", dependencies=[Depends(admin_only)])
 class Folder(Document):
     """Body of a check."""
 
-    folder: str
+    folder: Annotated[str, Field(json_schema_extra={"minLength": 1})]
 
 
 class Registration(Document):
     """Body of a registration."""
 
-    alias: str
-    folder: str
+    alias: Annotated[str, Field(json_schema_extra={"pattern": f"^{ALIAS.pattern}$"})]
+    folder: Annotated[str, Field(json_schema_extra={"minLength": 1})]
 
 
 class Promotion(Document):

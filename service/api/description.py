@@ -16,8 +16,8 @@ from service.api import admin
 from service.api.incoming import Running
 from service.api.shapes import (
     ERROR,
-    HEADERS,
     IDS,
+    ITEM,
     MESSAGE,
     MODEL,
     NAME,
@@ -29,6 +29,7 @@ from service.api.shapes import (
     TOOLS,
     USAGE,
     Schema,
+    headers_of,
 )
 from service.settings import GatewaySettings
 
@@ -77,7 +78,7 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
         "user": {},
     }
     named = {"type": ["string", "null"], "minLength": 1}
-    listed = {"anyOf": [TEXT, {"type": "array", "minItems": 1, "items": {"type": "object"}}]}
+    listed = {"anyOf": [TEXT, {"type": "array", "minItems": 1, "items": ITEM}]}
     loaded = {"lora_name": NAME, "lora_path": NAME, "load_inplace": {"type": "boolean"}}
     tokens = _answer(count={"type": "integer"}, tokens={"type": "array"})
     return {
@@ -117,7 +118,7 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
         "/v1/route": (
             "Which way a conversation would take, and why",
             {
-                **_object({"messages": messages}),
+                **_object({"messages": messages, "text": TEXT, "input": TEXT}),
                 "anyOf": [{"required": [name]} for name in ("messages", "text", "input")],
             },
             _answer("intent", "confidence", "abstained", "route"),
@@ -198,7 +199,7 @@ def _placed(path: str) -> list[Schema]:
         {"name": part[1:-1], "in": "path", "required": True, "schema": NAME}
         for part in path.split("/")
         if part.startswith("{")
-    ] + HEADERS.get(path, [])
+    ] + headers_of(path)
 
 
 def _object(properties: Schema, *required: str) -> Schema:

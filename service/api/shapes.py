@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+from chains.registry import chains_without_options
 from service.conversation import ROLES
 from service.dispatch import CHAIN
+from service.responses_request import ITEM_ROLES, TEXTS
 
 Schema = dict[str, Any]
 
@@ -42,6 +43,44 @@ MESSAGE: Schema = {  # only an assistant may have said nothing, beside its calls
         },
     ]
 }
+_PARTS: Schema = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["type", "text"],
+        "properties": {"type": {"enum": list(TEXTS)}, "text": TEXT},
+    },
+}
+_SAID: Schema = {"anyOf": [TEXT, _PARTS]}
+ITEM: Schema = {  # of the input of a response
+    "anyOf": [
+        {
+            "type": "object",
+            "required": ["role", "content"],
+            "properties": {
+                "type": {"const": "message"},
+                "role": {"enum": list(ITEM_ROLES)},
+                "content": _SAID,
+            },
+        },
+        {
+            "type": "object",
+            "required": ["type", "call_id", "name", "arguments"],
+            "properties": {
+                "type": {"const": "function_call"},
+                "call_id": TEXT,
+                "name": TEXT,
+                "arguments": {**TEXT, "description": "a JSON object"},
+            },
+        },
+        {
+            "type": "object",
+            "required": ["type", "call_id", "output"],
+            "properties": {"type": {"const": "function_call_output"}, "call_id": TEXT, "output": _SAID},
+        },
+        {"type": "object", "required": ["type"], "properties": {"type": {"const": "reasoning"}}},
+    ]
+}
 STREAMED: Schema = {  # stream_options stand beside a stream only
     "anyOf": [
         {"properties": {"stream_options": {"type": "null"}}},
@@ -49,13 +88,7 @@ STREAMED: Schema = {  # stream_options stand beside a stream only
     ]
 }
 _PRIORITY = {"name": "x-pointsman-priority", "in": "header", "schema": {"enum": ["interactive", "batch"]}}
-_CHAIN = {"name": CHAIN, "in": "header", "schema": NAME, "description": "in place of the route's"}
 _TRACE = {"name": "x-pointsman-trace", "in": "header", "schema": {"enum": ["0", "1"]}}
-HEADERS: Mapping[str, list[Schema]] = {
-    "/v1/chat/completions": [_PRIORITY, _CHAIN, _TRACE],
-    "/v1/completions": [_PRIORITY, _CHAIN],
-    "/v1/responses": [_PRIORITY, _CHAIN],
-}
 USAGE: Schema = {
     "type": "object",
     "required": ["prompt_tokens", "total_tokens"],
@@ -77,3 +110,12 @@ ERROR: Schema = {
         }
     },
 }
+
+
+def headers_of(path: str) -> list[Schema]:
+    """The request headers that a path reads beside HTTP's own."""
+    if path not in ("/v1/chat/completions", "/v1/completions", "/v1/responses"):
+        return []
+    names = {"enum": list(chains_without_options())}
+    chain = {"name": CHAIN, "in": "header", "schema": names, "description": "in place of the route's"}
+    return [_PRIORITY, chain, *([_TRACE] if path == "/v1/chat/completions" else [])]
