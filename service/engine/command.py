@@ -27,6 +27,7 @@ def command(settings: EngineSettings, port: int) -> list[str]:
         *("--max-lora-rank", str(engine_rank(settings.max_lora_rank))),
         *("--lora-target-modules", *_LAYERS),
         *("--enable-auto-tool-choice", "--tool-call-parser", "hermes"),
+        *("--tool-strict-level", "parameter"),  # a call names a tool that there is, and fits its schema
         "--exclude-tools-when-tool-choice-none",  # a model calls what it reads of, and no parser looks
         "--disable-uvicorn-access-log",
         *settings.arguments,

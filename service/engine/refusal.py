@@ -56,7 +56,7 @@ _WORDS = (  # vLLM's words that name an option of its command line or of its cod
     (
         r"^Grammar error|grammar specification|^Choice '",
         "response_format",
-        "the format in response_format or structured_outputs can't be used: {}",
+        "the schema in response_format, structured_outputs or a tool can't be used: {}",
     ),
     (
         r"for ValidatorIterator",

@@ -97,7 +97,7 @@ WORDS = [
     ),
     (
         "Grammar error: Invalid type: banana",
-        "the format in response_format or structured_outputs can't be used: "
+        "the schema in response_format, structured_outputs or a tool can't be used: "
         "Grammar error: Invalid type: banana",
         "response_format",
     ),
