@@ -105,6 +105,6 @@ FILES = [
 @pytest.mark.parametrize(("name", "rows"), FILES)
 @pytest.mark.parametrize("choice", ["required", "auto"])
 def test_calls_fit_their_schemas_streamed_and_not(demo: Demo, name: str, rows: Any, choice: str) -> None:
-    few = list(rows(name))[:300:150]
-    made = [check(demo.url, *row, model="auto", tool_choice=choice, max_tokens=128) for row in few]
-    assert choice == "auto" or 0 not in made
+    question, tools = next(iter(rows(name)))
+    made = check(demo.url, question, tools, model="auto", tool_choice=choice, max_tokens=96)
+    assert choice == "auto" or made != 0
