@@ -115,12 +115,13 @@ def test_the_document_says_who_needs_a_key() -> None:
 
 def test_what_must_stand_together_is_described() -> None:
     schema = schema_of(described(GatewaySettings()), "/v1/chat/completions", "post", None)
-    for more in (
+    refused: list[dict[str, Any]] = [
         {"messages": [{"role": "tool"}]},
         {"messages": [{"role": "user", "content": None}]},
         {"stream_options": {}},
         {"stream_options": {"include_usage": True}, "stream": False},
-    ):
+    ]
+    for more in refused:
         assert not schema.is_valid({"model": "auto", "messages": [USER], **more})
     schema.validate({"model": "auto", "messages": [{"role": "assistant"}], "stream_options": None})
     schema.validate({"model": "auto", "messages": [USER], "stream_options": {}, "stream": True})
