@@ -95,15 +95,14 @@ def check(url: str, question: str, tools: list[dict[str, Any]], **options: Any) 
 
 
 FILES = [
-    ("bfcl_v4_simple_python.json", bfcl),
-    ("bfcl_v4_irrelevance.json", bfcl),
-    ("glaive_toolcall_en_demo.json", glaive),
-    ("glaive_toolcall_zh_demo.json", glaive),
+    ("bfcl_v4_simple_python.json", bfcl, "required"),
+    ("bfcl_v4_irrelevance.json", bfcl, "auto"),
+    ("glaive_toolcall_en_demo.json", glaive, "auto"),
+    ("glaive_toolcall_zh_demo.json", glaive, "required"),
 ]
 
 
-@pytest.mark.parametrize(("name", "rows"), FILES)
-@pytest.mark.parametrize("choice", ["required", "auto"])
+@pytest.mark.parametrize(("name", "rows", "choice"), FILES)
 def test_calls_fit_their_schemas_streamed_and_not(demo: Demo, name: str, rows: Any, choice: str) -> None:
     question, tools = next(iter(rows(name)))
     made = check(demo.url, question, tools, model="auto", tool_choice=choice, max_tokens=96)
