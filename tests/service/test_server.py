@@ -16,6 +16,7 @@ import httpx
 import orjson
 import pytest
 
+from tests.service.conftest import until
 from tests.service.fake_vllm import FakeVLLM
 from tests.service.loopback import serving
 from tests.service.parts import ROUTES, write_settings
@@ -81,9 +82,13 @@ async def test_from_start_to_an_orderly_stop(tmp_path: Path) -> None:
                 assert response.headers["x-pointsman-intent"] == "track_parcel"
                 process.send_signal(signal.SIGINT)
                 await line_with(process, "stopping")
+                vllm.healthy, looks = False, vllm.looks
+                await until(lambda: vllm.looks > looks + 1)  # the engine went away, and that was seen
                 vllm.gate.set()
                 text = (await response.aread()).decode()
             assert text.endswith("data: [DONE]\n\n")  # what had begun was finished
+            assert process.stdout is not None
+            assert await process.stdout.read() == b""  # and nothing more was said
             assert await process.wait() == 0
     lines = [orjson.loads(line) for line in (tmp_path / "state" / "gateway.log").read_bytes().splitlines()]
     (request,) = [line for line in lines if line["logger"] == "pointsman.requests"]
