@@ -22,6 +22,7 @@ from service.app import create_app
 from service.errors import RoutesRejected, ServiceError
 from service.gateway import Gateway
 from service.logs import log_to, stop_logging
+from service.protocol import Protocol
 from service.settings import Settings
 
 log = logging.getLogger("pointsman.server")
@@ -75,7 +76,8 @@ async def _serve(settings: Settings, listener: socket.socket, report: Report) ->
         return 1
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=Protocol,
+        ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
