@@ -1,9 +1,8 @@
 """What `make up` looks at while there may be no environment yet: ``python3 -m pointsman.cli.before_env``.
 
-It prints the lines of :mod:`pointsman.cli.preflight` that a configuration makes needed, and `make up` stops
-where there are any. Settings are YAML, which Python alone can't read, so the four that matter are searched for
-in the text; one that is written in a way that can't be understood so is left to ``pointsman serve``, which
-looks once more.
+It prints the lines of :mod:`pointsman.cli.preflight` that apply to a configuration, and `make up` stops where
+there are any. Settings are YAML, which Python alone can't read, so the four that matter are searched for in
+the text; a port that can't be told so is left to ``pointsman serve``, which looks once more.
 """
 
 from __future__ import annotations

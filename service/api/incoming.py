@@ -13,6 +13,7 @@ from service.admission.ticket import Priority
 from service.api.middleware import record_of
 from service.errors import InvalidRequest, NotJSON
 from service.gateway import Gateway
+from service.problems import sentences_on
 from service.record import Record
 
 M = TypeVar("M", bound=BaseModel)
@@ -113,6 +114,5 @@ async def document(request: Request, model: type[M]) -> M:
     try:
         return model.model_validate(data)
     except ValidationError as exc:
-        problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors(include_url=False)]
-        first = exc.errors()[0]["loc"]
-        raise InvalidRequest("; ".join(problems), str(first[0]) if first else None) from exc
+        told = sentences_on(exc, model)
+        raise InvalidRequest("; ".join(told.values()), next(iter(told))) from exc
