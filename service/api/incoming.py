@@ -74,9 +74,11 @@ async def json_object(request: Request) -> dict[str, Any]:
     """The body, which must be a JSON object in UTF-8.
 
     Raises:
-        NotJSON: it is not, or is nested deeper than anything that an engine is sent.
+        NotJSON: it is not, is compressed, or is nested deeper than anything that an engine is sent.
         BodyTooLarge: it is over the limit.
     """
+    if (encoding := request.headers.get("content-encoding", "identity")) != "identity":
+        raise NotJSON(f"the body has the content-encoding {encoding[:40]!r}: send it as plain JSON")
     data = await request.body()
     if not data:
         raise NotJSON("the body is empty; a JSON object is needed")

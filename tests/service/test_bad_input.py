@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import Any
 
 import httpx
@@ -49,6 +50,12 @@ async def test_bytes_that_are_no_request(running: Running, body: bytes, status: 
     for path in ("/v1/chat/completions", "/v1/completions", "/v1/route"):
         error = check_error(await running.http.post(path, content=body), status)
         assert says in error["message"]
+
+
+async def test_a_compressed_body_is_named_as_such(running: Running) -> None:
+    headers = {"content-encoding": "gzip"}
+    response = await running.http.post("/v1/route", content=gzip.compress(b'{"text": "x"}'), headers=headers)
+    assert "content-encoding 'gzip'" in check_error(response, 400)["message"]
 
 
 _NO_FORMATS: list[object] = ["x", 5, [], ["x"], True, {}, {"jsn": {}}, {"json": {}, "regex": "a"}]
