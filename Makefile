@@ -26,7 +26,9 @@ $(STAMP): deploy/env/$(ACCEL).txt deploy/env/quantize.txt pyproject.toml
 env-quantize: env  ## GPTQModel once more, where `make env` could not install it
 	@deploy/env/make-quantize.sh
 
-up: env  ## serve the demo on 127.0.0.1:8000 until Ctrl-C
+up:  ## serve the demo on 127.0.0.1:8000 until Ctrl-C
+	@deploy/env/before-up.sh $(ACCEL) $(CONFIG) $(PORT)
+	@$(MAKE) --no-print-directory env
 	@exec $(BIN)/pointsman serve --config $(CONFIG) $(if $(PORT),--port $(PORT))
 
 test: env  ## the whole suite, by two processes; vLLM is started once

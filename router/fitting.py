@@ -8,7 +8,7 @@ the texts it has learned nearer to their intent than any new one, so those are f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -25,6 +25,7 @@ from router.nearest import Near, Neighbours
 from router.regression import Metric
 from router.report import FitReport, make_report
 
+Tell = Callable[[str], object]  # gets each step as it begins
 FIRST_SHARES = Shares(chinese=0.75, other=0.3)  # where the choice of shares begins
 SHARES = (0.15, 0.3, 0.5, 0.8)  # tried in turn, for Chinese and for other scripts
 LESS_INNER = (1.5, 0.5)  # times the squared lengths of an embedding's own and inner half, in place of 1 and 1
@@ -65,12 +66,13 @@ class FittedModel:
         return self.calibration.confidences(logits, signals(logits, near)), near
 
 
-def fit(examples: RoutingExamples, encoder: TextEncoder) -> tuple[FittedModel, FitReport]:
+def fit(examples: RoutingExamples, encoder: TextEncoder, tell: Tell) -> tuple[FittedModel, FitReport]:
     """Fit everything; the same examples give the same model."""
     from threadpoolctl import threadpool_limits
 
     originals, given = examples.rows()
     texts = tuple(fold(text) for text in originals)
+    tell(f"encoding {len(texts):,} examples")
     embeddings = encoder.encode(texts)
     with threadpool_limits(1):  # many small products: more threads only wait for each other
         spelling, spelled = Spelling.fit(texts)
@@ -79,7 +81,7 @@ def fit(examples: RoutingExamples, encoder: TextEncoder) -> tuple[FittedModel, F
         inner = encoder.inner if new.sum() <= _FEW else 0
         meanings = [Meaning.fit(embeddings, of) for of in _column_weights(embeddings.shape[1], inner)]
         corpora = [_Corpus(texts, labels, m.transform(embeddings), spelled, new) for m in meanings]
-        return _fit(examples, corpora, meanings, spelling)
+        return _fit(examples, corpora, meanings, spelling, tell)
 
 
 def _column_weights(columns: int, inner: int) -> list[Dense]:
@@ -193,17 +195,23 @@ class _Problem:
 
 
 def _fit(
-    examples: RoutingExamples, corpora: Sequence[_Corpus], meanings: Sequence[Meaning], spelling: Spelling
+    examples: RoutingExamples,
+    corpora: Sequence[_Corpus],
+    meanings: Sequence[Meaning],
+    spelling: Spelling,
+    tell: Tell,
 ) -> tuple[FittedModel, FitReport]:
     """Of several ways to mean, whose rows are in ``corpora``, that of the least loss is taken."""
     intents, labels = len(examples.names), corpora[0].labels
     folds = folds_of(corpora[0].rows(FIRST_SHARES), labels)
     if len(labels) > _MANY:  # all that are out of scope are in folds held out: they are few and the gate's
         folds = np.where(labels == OUT_OF_SCOPE, folds % _HELD_OF_MANY, folds)
+    tell("choosing what counts for how much")
     choices = [_choose(corpus, folds, intents) for corpus in corpora]
     best = min(range(len(choices)), key=lambda place: choices[place][1])
     corpus, meaning, (shares, _) = corpora[best], meanings[best], choices[best]
     problem = _Problem(corpus.rows(shares), labels, folds, corpus.new, intents)
+    tell("scoring them, each by a model that has not seen it")
     held, empty = problem.cross_fit()
     scores = Scores.concatenate([held, empty, problem.strangers()])
     model = FittedModel(

@@ -20,7 +20,7 @@ from router.decision import Decision, decided_by, nothing_to_decide
 from router.encoder import TextEncoder
 from router.errors import ArtefactError, ArtefactMismatch
 from router.examples import OUT_OF_SCOPE, RoutingExamples
-from router.fitting import FittedModel, fit
+from router.fitting import FittedModel, Tell, fit
 from router.memory import RememberingEncoder
 from router.policy import NO_POLICY, Policy
 from router.report import FitReport
@@ -51,15 +51,23 @@ class Router:
         return Router(self.model, self.report, self.encoder, self.fingerprint, policy)
 
     @classmethod
-    def fit(cls, examples: RoutingExamples, encoder: TextEncoder, folder: Path | None = None) -> Router:
+    def fit(
+        cls,
+        examples: RoutingExamples,
+        encoder: TextEncoder,
+        folder: Path | None = None,
+        tell: Tell = lambda _: None,
+    ) -> Router:
         """Learn the routes from examples. ``router.report`` says how well, with warnings.
 
-        In ``folder``, where one is given, the examples' vectors are kept for the next fit.
+        In ``folder``, where one is given, the examples' vectors are kept for the next fit. ``tell`` gets each
+        step as it begins.
 
         Raises:
             EncoderError: the encoder fails.
         """
-        model, report = fit(examples, encoder if folder is None else RememberingEncoder(encoder, folder))
+        remembering = encoder if folder is None else RememberingEncoder(encoder, folder)
+        model, report = fit(examples, remembering, tell)
         return cls(model, report, encoder, fingerprint(examples, encoder))
 
     @classmethod
@@ -79,14 +87,20 @@ class Router:
         return cls(model, report, encoder, made)
 
     @classmethod
-    def fit_or_load(cls, examples: RoutingExamples, encoder: TextEncoder, folder: Path | str) -> Router:
+    def fit_or_load(
+        cls,
+        examples: RoutingExamples,
+        encoder: TextEncoder,
+        folder: Path | str,
+        tell: Tell = lambda _: None,
+    ) -> Router:
         """The router saved in ``folder`` if it is of these examples, encoder and code, else a new one."""
         try:
             router = cls.load(folder, encoder)
         except ArtefactError:
             router = None
         if router is None or router.fingerprint != fingerprint(examples, encoder):
-            router = cls.fit(examples, encoder, Path(folder))
+            router = cls.fit(examples, encoder, Path(folder), tell)
             router.save(folder)
         return router
 

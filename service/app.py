@@ -62,7 +62,10 @@ def create_app(settings: Settings, make: Callable[[Settings], Gateway] = assembl
     for part in PARTS:
         app.include_router(part)
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_middleware(Guard, max_body_bytes=settings.gateway.max_body_bytes)
+    bounds = settings.gateway
+    app.add_middleware(
+        Guard, max_body_bytes=bounds.max_body_bytes, body_seconds=bounds.request_timeout_seconds
+    )
     app.add_middleware(Observe, metrics=gateway.metrics)
     return app
 

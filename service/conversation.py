@@ -33,7 +33,10 @@ def messages_of(body: Mapping[str, Any], most: int) -> list[Message]:
     if len(messages) > most:
         raise InvalidRequest(f"messages holds {len(messages)} messages; at most {most} are taken", "messages")
     for index, message in enumerate(messages):
-        _check_message(message, f"messages[{index}]")
+        at = f"messages[{index}]"
+        _check_message(message, at)
+        if message["role"] == "tool":
+            check_answer(messages[:index], message.get("tool_call_id"), at)
     return [{**one, "role": "system"} if one["role"] == "developer" else one for one in messages]
 
 
@@ -48,6 +51,37 @@ def conversation_key(body: Mapping[str, Any]) -> str:
         if isinstance(message, Mapping) and message.get("role") == "user":
             break
     return hashlib.sha256(orjson.dumps(first, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def check_answer(before: Sequence[Message], call: str | None, at: str) -> None:
+    """Refuse a tool's answer at ``at`` to no call of the assistant's just ``before``, as OpenAI does.
+
+    vLLM takes it, and the model then reads an answer to nothing: it may say anything, in any language.
+    """
+    asked = next((message for message in reversed(before) if message["role"] != "tool"), {})
+    ids = [found["id"] for found in asked.get("tool_calls") or [] if asked["role"] == "assistant"]
+    if not ids:
+        raise InvalidRequest(
+            f"{at} is a tool's answer and follows no message of the assistant with tool_calls: give that "
+            "message before it",
+            at,
+        )
+    if call is not None and call not in ids:
+        raise InvalidRequest(
+            f"{at} answers the call {call[:40]!r}, and the assistant's message before it has the calls "
+            f"{', '.join(map(repr, ids))[:200]}",
+            at,
+        )
+
+
+def check_arguments(arguments: str, at: str) -> None:
+    """Refuse the arguments of a call that are no JSON object, which a chat template can't print."""
+    try:
+        parsed = orjson.loads(arguments or "{}")
+    except orjson.JSONDecodeError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise InvalidRequest(f"{at} must be a JSON object, found {arguments[:40]!r}", at)
 
 
 def _check_message(message: object, at: str) -> None:
@@ -99,14 +133,7 @@ def _check_calls(calls: object, at: str) -> None:
             raise InvalidRequest(
                 f"{place}.arguments must be JSON as text, found {kind_of(arguments)}", f"{place}.arguments"
             )
-        try:
-            parsed = orjson.loads(arguments or "{}")
-        except orjson.JSONDecodeError:
-            parsed = None
-        if not isinstance(parsed, dict):
-            raise InvalidRequest(
-                f"{place}.arguments must be a JSON object, found {arguments[:40]!r}", f"{place}.arguments"
-            )
+        check_arguments(arguments, f"{place}.arguments")
         _check_text(call, "id", f"{at}[{index}]")
         if call.get("type") != "function":
             kind = f"{at}[{index}].type"

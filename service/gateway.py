@@ -121,9 +121,7 @@ class Gateway:
         live = self.routes.live
         if live is None:
             problems = self.routes.problems
-            reasons += [f"the router can't be fitted: {p}" for p in problems] or [
-                "the router is being fitted"
-            ]
+            reasons += [f"the router can't be fitted: {p}" for p in problems] or [self.routes.progress]
         else:
             for route in live.table.all():
                 if route.adapter is not None and not self.adapters.knows(route.adapter):

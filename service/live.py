@@ -62,11 +62,17 @@ class LiveRoutes:
         self._named: dict[str, Chain] = {}  # chains without options that requests named, warm
         self._reloading = asyncio.Lock()
         self.problems: tuple[str, ...] = ()  # of the last set that could not be built
+        self._step, self._began = "", 0.0  # of the set that is being built
 
     @property
     def live(self) -> RouteSet | None:
         """The set that decides now; None until the first is built."""
         return self._live
+
+    @property
+    def progress(self) -> str:
+        """How far the first set is, for who waits for it."""
+        return f"the router is being fitted ({time.monotonic() - self._began:.0f} s): {self._step}"
 
     async def start(self) -> None:
         """Check the routes, then fit the router and watch the files in tasks of our own.
@@ -75,6 +81,8 @@ class LiveRoutes:
             RoutesRejected: the files can't be used, so there is nothing to start with.
         """
         self._table = await asyncio.to_thread(self._load_table)
+        self._tell("reading its examples")
+        self._began = time.monotonic()
         self._tasks = [
             asyncio.create_task(self._reload_quietly(), name="first routes"),
             asyncio.create_task(self._watch(), name="watch routes"),
@@ -180,14 +188,18 @@ class LiveRoutes:
                 router = live.router
             else:
                 name, folder = self._settings.router.encoder, self._settings.state / "router"
+                self._tell("loading its encoder")
                 self._encoder = self._encoder or Encoder.load(name, folder)
-                router = Router.fit_or_load(table.examples, self._encoder, folder)
+                router = Router.fit_or_load(table.examples, self._encoder, folder, self._tell)
             for route in table.all():
                 route.chain.warm(self._resources(router))
         except (RouterError, ChainError, OSError) as exc:
             raise RoutesRejected([f"{self._settings.router.routes}: {exc}"]) from exc
         warnings = messages((*table.policy.warnings(table.examples), *router.report.warnings))
         return RouteSet(table, router.under(table.policy), warnings)
+
+    def _tell(self, step: str) -> None:
+        self._step = step
 
     async def _reload_quietly(self) -> None:
         try:

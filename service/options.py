@@ -14,6 +14,12 @@ from service.errors import InvalidRequest
 from service.reserved import check_reserved
 
 FORMATS = ("json", "regex", "choice", "grammar", "json_object", "structural_tag")
+_FIELDS = ("messages", "tools", "documents", "add_generation_prompt", "continue_final_message")
+_FILLED = (  # the other arguments of the call that renders the chat template
+    *("self", "conversation", "chat_template", "tokenizer", "model_config"),
+    *("tokenize", "padding", "truncation", "max_length", "return_tensors", "return_dict"),
+    *("return_assistant_tokens_mask", "tokenizer_kwargs", "processor_kwargs"),
+)
 _GONE = "guided_"  # vLLM read these once; now it would answer without any constraint
 
 
@@ -24,9 +30,15 @@ def check_options(body: Mapping[str, Any], most: int) -> None:
         InvalidRequest: names the option, what was found and what is taken.
     """
     check_reserved(body)
+    check_template(body)
     _check_choices(body, most)
     _check_stop(body)
     check_tools(body.get("tools"))
+    _check_tool_choice(body.get("tool_choice"))
+    if not isinstance(form := body.get("response_format"), dict | None):
+        raise InvalidRequest(
+            f"response_format must be an object with a type, found {_shown(form)}", "response_format"
+        )
     _check_format(body.get("structured_outputs"))
     for name in body:
         if name.startswith(_GONE):
@@ -90,6 +102,42 @@ def check_tools(tools: object) -> None:
                 f"{place}.function.name must be text, found {kind_of(function.get('name'))}",
                 f"{place}.function.name",
             )
+
+
+def check_template(body: Mapping[str, Any]) -> None:
+    """``chat_template_kwargs``: variables of the chat template's own, and nothing that is filled anyway.
+
+    Raises:
+        InvalidRequest
+    """
+    given = body.get("chat_template_kwargs")
+    if not isinstance(given, dict):  # None, or the engine's to refuse
+        return
+    for name in given:
+        if name in _FIELDS:
+            raise InvalidRequest(
+                f"chat_template_kwargs may not hold {name!r}: give {name} as a field of the request",
+                f"chat_template_kwargs.{name}",
+            )
+        if name in _FILLED:
+            raise InvalidRequest(
+                f"chat_template_kwargs may not hold {name!r}, which the engine fills itself: only variables "
+                "of the chat template's own are taken, such as enable_thinking",
+                f"chat_template_kwargs.{name}",
+            )
+
+
+def _check_tool_choice(choice: object) -> None:
+    if choice is None or choice in ("none", "auto", "required"):
+        return
+    function = choice.get("function") if isinstance(choice, dict) else None
+    name = function.get("name") if isinstance(function, dict) else None
+    if not isinstance(name, str) or not name:
+        raise InvalidRequest(
+            "tool_choice must be 'none', 'auto', 'required' or {'type': 'function', 'function': {'name': …}}"
+            f", found {_shown(choice)}",
+            "tool_choice",
+        )
 
 
 def _check_format(wanted: object) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from service.errors import InvalidRequest
 
-_ENGINES = {  # name → what it would do
+ENGINES = {  # name → what it would do
     "priority": "who goes first is the gateway's to decide",
     "request_id": "the engine's ids are the gateway's; send the header x-request-id",
     "kv_transfer_params": "it has the engine move its cache to and from other servers",
@@ -21,7 +21,7 @@ _ENGINES = {  # name → what it would do
     "prompt_embeds": "tensors from outside are loaded unchecked",
     "chat_template": "adapters are trained for the base's own template",
 }
-_IGNORED: Mapping[str, tuple[tuple[object, ...], str]] = {  # name → values that ask for nothing, what to do
+IGNORED: Mapping[str, tuple[tuple[object, ...], str]] = {  # name → values that ask for nothing, what to do
     "functions": (([],), "use tools"),
     "function_call": (("none", "auto"), "use tool_choice"),
     "modalities": ((["text"],), "only text is given: leave it out"),
@@ -41,7 +41,7 @@ def check_reserved(body: Mapping[str, Any]) -> None:
     for name, value in body.items():
         if value is None:
             continue
-        if name in _ENGINES:
-            raise InvalidRequest(f"{name} may not be set by a request: {_ENGINES[name]}", name)
-        if name in _IGNORED and value not in _IGNORED[name][0]:
-            raise InvalidRequest(f"{name} is not supported: {_IGNORED[name][1]}", name)
+        if name in ENGINES:
+            raise InvalidRequest(f"{name} may not be set by a request: {ENGINES[name]}", name)
+        if name in IGNORED and value not in IGNORED[name][0]:
+            raise InvalidRequest(f"{name} is not supported: {IGNORED[name][1]}", name)

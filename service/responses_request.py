@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from service.conversation import Message, kind_of
+from service.conversation import Message, check_answer, check_arguments, kind_of
 from service.errors import InvalidRequest
 
 _AS_IN_CHAT = ("model", "temperature", "top_p", "parallel_tool_calls", "user")
@@ -106,13 +106,15 @@ def _add(messages: list[Message], item: Mapping[str, Any], at: str) -> None:
         messages.append({"role": role, "content": _content(item.get("content"), f"{at}.content")})
     elif kind == "function_call":
         function = {name: _text(item, name, at) for name in ("name", "arguments")}
+        check_arguments(function["arguments"], f"{at}.arguments")
         call = {"id": _text(item, "call_id", at), "type": "function", "function": function}
         if not messages or messages[-1]["role"] != "assistant":
             messages.append({"role": "assistant", "content": None})
         messages[-1].setdefault("tool_calls", []).append(call)
     elif kind == "function_call_output":
-        output = _content(item.get("output"), f"{at}.output")
-        messages.append({"role": "tool", "tool_call_id": _text(item, "call_id", at), "content": output})
+        output, call_id = _content(item.get("output"), f"{at}.output"), _text(item, "call_id", at)
+        check_answer(messages, call_id, at)
+        messages.append({"role": "tool", "tool_call_id": call_id, "content": output})
     elif kind != "reasoning":  # what was thought before is not read again
         why = (
             _STATELESS if kind == "item_reference" else "only messages, function calls and their outputs are"

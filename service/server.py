@@ -22,6 +22,7 @@ from service.app import create_app
 from service.errors import RoutesRejected, ServiceError
 from service.gateway import Gateway
 from service.logs import log_to, stop_logging
+from service.protocol import Protocol
 from service.settings import Settings
 
 log = logging.getLogger("pointsman.server")
@@ -75,7 +76,8 @@ async def _serve(settings: Settings, listener: socket.socket, report: Report) ->
         return 1
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=Protocol,
+        ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -83,9 +85,9 @@ async def _serve(settings: Settings, listener: socket.socket, report: Report) ->
         timeout_graceful_shutdown=_GRACE,
     )
     server = _Server(config)
-    _stop_on_signals(server, report)
     address = f"http://{_host(settings)}:{listener.getsockname()[1]}"
     progress = asyncio.create_task(_tell(gateway, address, report), name="progress")
+    _stop_on_signals(server, progress, report)
     try:
         await server.serve(sockets=[listener])
     finally:
@@ -95,7 +97,7 @@ async def _serve(settings: Settings, listener: socket.socket, report: Report) ->
     return 0
 
 
-def _stop_on_signals(server: uvicorn.Server, report: Report) -> None:
+def _stop_on_signals(server: uvicorn.Server, progress: asyncio.Task[None], report: Report) -> None:
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -103,6 +105,7 @@ def _stop_on_signals(server: uvicorn.Server, report: Report) -> None:
             server.force_exit = True
             return
         server.should_exit = True
+        progress.cancel()  # whatever starts still is of no interest now
         report("stopping")
 
     for one in _SIGNALS:

@@ -3,12 +3,13 @@
 What is changed: the demo's address, the folder of runs, the training, which is cut to a few steps (``CUT``),
 and the counts of evaluated cases and of a bench's requests. What is looked at and not run: the suite and the
 checks (they would run themselves), the locks (the whole index would be resolved) and what needs a GPU, whose
-settings are loaded. ``make up`` is what the fixture ``demo`` does; here make is brought as far as the
-gateway, which finds its port in use.
+settings are loaded. ``make up`` is what the fixture ``demo`` does; here make is brought as far as its
+look before it makes or starts anything, which finds the port in use.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import socket
@@ -22,6 +23,7 @@ import httpx
 import pytest
 import yaml
 
+from deploy.demo.evaluation import INTENTS, LANGUAGES
 from pointsman.cli.options import DEFAULT_URL
 from tests.e2e.demo import ROOT, Demo
 
@@ -134,9 +136,9 @@ def test_both_languages_show_the_same_commands() -> None:
 
 
 def test_the_files_that_are_linked_exist() -> None:
-    for name in READMES:
-        for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / name).read_text(encoding="utf-8")):
-            assert (ROOT / target).exists(), f"{name}: {target}"
+    for path in (*(ROOT / name for name in READMES), *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text(encoding="utf-8")):
+            assert (path.parent / target).exists(), f"{path}: {target}"
 
 
 def run(command: str, demo: Demo, folder: Path) -> tuple[int, str]:
@@ -155,9 +157,31 @@ def run(command: str, demo: Demo, folder: Path) -> tuple[int, str]:
     elif command.startswith("pointsman bench --model"):
         command = f"{command} --requests 8"
     elif command.startswith("pointsman eval demo"):
-        status, output = shell(command.replace("--count 20", "--count 1"), demo)
-        return (0 if status == 0 or "below the bar" in output else status), output
+        return evaluated(command.replace("--count 20", "--count 1"), demo, folder / "scores.json")
     return shell(command.replace(" runs/", f" {folder}/runs/").replace(DEFAULT_URL, demo.url), demo)
+
+
+def evaluated(command: str, demo: Demo, written: Path) -> tuple[int, str]:
+    """An evaluation by one case of a kind, whose status, words and scores have to agree.
+
+    One case decides nothing, so a missed bar is no failure here; half of all is what a gateway that does not
+    answer would miss.
+    """
+    status, output = shell(f"COLUMNS=100 {command} --json {shlex.quote(str(written))}", demo)
+    scores = json.loads(written.read_text(encoding="utf-8"))["scores"]
+    cells = [(score["intent"], score["language"]) for score in scores]
+    assert cells == [(intent, language) for intent in INTENTS for language in LANGUAGES]
+    for score, (intent, language) in zip(scores, cells, strict=True):
+        share = f"{score['done'] / score['cases']:.0%}"
+        assert re.search(rf"{intent} +│ {language} +│ +1 +│ +{share} ", output), output
+    missed = [
+        f"{score['intent']} ({score['language']})"
+        for score in scores
+        if score["done"] < (score["bar"] or 0) * score["cases"]
+    ]
+    assert (status == 1) == bool(missed) == (f"below the bar: {', '.join(missed)};" in output), output
+    assert sum(score["done"] for score in scores) * 2 > len(scores), output
+    return (0 if missed else status), output
 
 
 def shell(command: str, demo: Demo) -> tuple[int, str]:

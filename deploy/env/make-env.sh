@@ -7,45 +7,27 @@
 set -euo pipefail
 
 UV_VERSION=0.13.9
-DISK_GIB_CPU=6   # the finished environment takes 5
-DISK_GIB_CUDA=16 # and 14 with CUDA's libraries
 
 fail() {
     echo "make env: $*" >&2
     exit 1
 }
 say() { echo "make env: $*"; }
+tell_byte_code() { # every few seconds, as long as there is more of it
+    local made before
+    made=$(find "$venv/lib" -name '*.pyc' | wc -l)
+    while before=$made; do
+        read -rt 4 <> <(:) || made=$(find "$venv/lib" -name '*.pyc' | wc -l)
+        ((made == before)) || say "byte code of $made files so far"
+    done
+}
 
 accel=${1:-cpu}
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 lock=$root/deploy/env/$accel.txt
-venv=$root/.venv
-stamp=$venv/.made-for-$accel
-
-[[ -f $lock ]] || fail "ACCEL=$accel is not known; use ACCEL=cpu or ACCEL=cuda"
-[[ $(uname -s) == Linux ]] || fail "vLLM's wheels are for Linux; this is $(uname -s): use a Linux machine"
-
-python=""
-for candidate in python3 python3.12 python3.11; do
-    if command -v "$candidate" >/dev/null &&
-        "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null; then
-        python=$(command -v "$candidate")
-        break
-    fi
-done
-if [[ -z $python ]]; then
-    found=$(python3 --version 2>/dev/null || echo "no python3")
-    fail "Python 3.11 or 3.12 is needed, found $found: install one and make sure that it is on PATH"
-fi
-"$python" -c 'import ensurepip, venv' 2>/dev/null ||
-    fail "$python has no venv module: install it (Debian: apt-get install python3-venv)"
-command -v gcc >/dev/null || fail "gcc is missing, the compiler: install it (Debian: apt-get install gcc)"
-needed=$DISK_GIB_CPU
-[[ $accel == cuda ]] && needed=$DISK_GIB_CUDA
-free=$(df --output=avail --block-size=1G "$root" | tail -n 1 | tr -d ' ')
-if [[ ! -e $stamp && $free -lt $needed ]]; then
-    fail "$needed GiB of disk are needed in $root, $free GiB are free"
-fi
+source "$root/deploy/env/machine.sh"
+look_at_machine
+refuse "make env"
 
 # The two builds of vLLM share one module name, so an environment is for one kind of machine only.
 for other in "$venv"/.made-for-*; do
@@ -74,8 +56,10 @@ if [[ $accel == cpu ]]; then
     fi
 fi
 say "$(grep -cE '^[a-z0-9]' "$lock") packages of deploy/env/$accel.txt (the first time: some minutes, ${needed} GiB)"
-say "after the last download their byte code is made, which says nothing for half a minute to two"
-# Byte code is made here once: vLLM imports so much that a start without it takes half a minute longer.
+# Byte code is made here once: vLLM imports so much that a start without it takes half a minute longer. uv says
+# nothing meanwhile, half a minute to two.
+tell_byte_code &
+trap "kill $!" EXIT
 "${uv[@]}" --compile-bytecode --no-deps "${source[@]}" --requirement "$lock" ||
     fail "the packages could not be installed: see uv's message above"
 "${uv[@]}" --quiet --no-deps --no-build-isolation --editable "$root"

@@ -1,22 +1,26 @@
 """What is looked at before anything starts: one clear line for each thing that would fail later.
 
-Knows the machine, not the service: it gets addresses and sizes and gives back sentences.
+Knows the machine, not the service: it gets addresses and sizes and gives back sentences. It needs Python and
+nothing else, because `make up` looks before there is an environment (:mod:`pointsman.cli.before_env`).
 """
 
 from __future__ import annotations
 
 import errno
+import re
+import resource
 import shutil
 import socket
 from collections.abc import Iterator
-from importlib.util import find_spec
+from contextlib import suppress
 from pathlib import Path
 
-import psutil
-
 GIB = 1 << 30
+MEMORY_GIB = 4.0  # vLLM with the demo's base and the gateway with its encoder; a larger base needs more
 COMPILERS = ("gcc", "g++")
+PROC = Path("/proc")
 CGROUP = Path("/sys/fs/cgroup")
+_LISTENS = "0A"  # a state in the kernel's table of connections
 
 
 def port_problems(host: str, port: int) -> Iterator[str]:
@@ -36,19 +40,17 @@ def port_problems(host: str, port: int) -> Iterator[str]:
         yield f"can't listen on {host}, port {port}: {error.strerror or error}"
 
 
-def engine_problems(*, compiles: bool) -> Iterator[str]:
-    """Sentences for what vLLM as a child process would miss on this machine."""
-    if find_spec("vllm") is None:
-        yield "vLLM is not installed here: make env (make env ACCEL=cuda with an NVIDIA GPU)"
+def compiler_problems() -> Iterator[str]:
+    """A sentence if vLLM as a child process could not compile its kernels here."""
     missing = [name for name in COMPILERS if shutil.which(name) is None]
-    if compiles and missing:
+    if missing:
         yield (
             f"no {' and no '.join(missing)} on PATH, and vLLM compiles kernels with it: install it (Debian: "
             'apt-get install g++), or set TORCH_COMPILE_DISABLE: "1" under engine.environment'
         )
 
 
-def memory_problems(needed: float) -> Iterator[str]:
+def memory_problems(needed: float = MEMORY_GIB) -> Iterator[str]:
     """A sentence if less than ``needed`` GiB of memory are available, container limits included."""
     free = available_memory() / GIB
     if free < needed:
@@ -59,15 +61,24 @@ def memory_problems(needed: float) -> Iterator[str]:
 
 
 def available_memory() -> int:
-    """Bytes that can be had without swapping, within this process's cgroup."""
-    available = int(psutil.virtual_memory().available)
-    try:
-        limit = int((CGROUP / "memory.max").read_text())
-        used = int((CGROUP / "memory.current").read_text())
-        counts = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
-        return min(available, limit - used + int(counts["inactive_file"]))
-    except (OSError, ValueError, KeyError):  # no cgroup v2 here, or its limit is the word "max"
-        return available
+    """Bytes that can be had without swapping, within this process's limits and its container's."""
+    bounds = [1 << 62]
+    with suppress(OSError, TypeError):  # no such file but on Linux
+        found = re.search(r"MemAvailable: +(\d+) kB", (PROC / "meminfo").read_text())
+        bounds.append(int(found[1]) << 10 if found else bounds[0])
+    own, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if own != resource.RLIM_INFINITY:
+        bounds.append(own)
+    for folder, limit, used, dropped in (
+        (CGROUP, "memory.max", "memory.current", "inactive_file"),
+        (CGROUP / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ):
+        # Neither is there on every machine, and a limit may be the word "max".
+        with suppress(OSError, ValueError, KeyError):
+            counts = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+            free = int((folder / limit).read_text()) - int((folder / used).read_text())
+            bounds.append(free + int(counts[dropped]))
+    return min(bounds)
 
 
 def _bind_error(host: str, port: int) -> OSError | None:
@@ -85,11 +96,20 @@ def _bind_error(host: str, port: int) -> OSError | None:
 
 def _holder(port: int) -> str:
     """Who listens on ``port``, as far as this user may know."""
-    try:
-        for connection in psutil.net_connections("tcp"):
-            here = connection.laddr[1] if connection.laddr else None
-            if connection.status == psutil.CONN_LISTEN and here == port and connection.pid:
-                return f" by {psutil.Process(connection.pid).name()} (process {connection.pid})"
-    except psutil.Error:
-        pass
+    sockets = {f"socket:[{inode}]" for inode in _listening(port)}
+    for link in PROC.glob("[0-9]*/fd/*"):
+        with suppress(OSError):  # it ended meanwhile, or is another user's
+            if str(link.readlink()) in sockets:
+                process = link.parent.parent
+                return f" by {(process / 'comm').read_text().strip()} (process {process.name})"
     return ""
+
+
+def _listening(port: int) -> Iterator[str]:
+    """Inodes of the sockets that listen on ``port``."""
+    for name in ("tcp", "tcp6"):
+        with suppress(OSError):
+            for line in (PROC / "net" / name).read_text().splitlines()[1:]:
+                _, local, _, state, *rest = line.split()
+                if state == _LISTENS and int(local.rpartition(":")[2], 16) == port:
+                    yield rest[5]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 READY = "ready: "  # how the line begins that service.server reports when requests are answered
 WARNING = "warning: "  # and about routes that won't work well; these come first
 ADMIN_KEY_FILE = "admin.key"
-MEMORY_GIB = 4.0  # vLLM with the demo's base and the gateway with its encoder; a larger base needs more
 PortOption = Annotated[
     int | None,
     typer.Option("--port", min=0, max=65535, show_default=False, help="Another port; 0: a free one."),
@@ -81,8 +81,11 @@ def _checked(config: Path, port: int | None) -> tuple[Settings, str]:
         settings = settings.model_copy(update={"gateway": gateway})
     problems = [*preflight.port_problems(settings.gateway.host, settings.gateway.port)]
     if not settings.engine.urls:
-        problems += preflight.engine_problems(compiles=settings.engine.compiles)
-        problems += preflight.memory_problems(MEMORY_GIB)
+        if find_spec("vllm") is None:
+            problems.append("vLLM is not installed here: make env (make env ACCEL=cuda with an NVIDIA GPU)")
+        if settings.engine.compiles:
+            problems += preflight.compiler_problems()
+        problems += preflight.memory_problems()
     if problems:
         fail("\n".join(problems), REFUSED)
     return settings, next(iter(table.examples.intents.values()))[0]

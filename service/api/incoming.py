@@ -13,6 +13,7 @@ from service.admission.ticket import Priority
 from service.api.middleware import record_of
 from service.errors import InvalidRequest, NotJSON
 from service.gateway import Gateway
+from service.problems import sentences_on
 from service.record import Record
 
 M = TypeVar("M", bound=BaseModel)
@@ -73,9 +74,11 @@ async def json_object(request: Request) -> dict[str, Any]:
     """The body, which must be a JSON object in UTF-8.
 
     Raises:
-        NotJSON: it is not, or is nested deeper than anything that an engine is sent.
+        NotJSON: it is not, is compressed, or is nested deeper than anything that an engine is sent.
         BodyTooLarge: it is over the limit.
     """
+    if (encoding := request.headers.get("content-encoding", "identity")) != "identity":
+        raise NotJSON(f"the body has the content-encoding {encoding[:40]!r}: send it as plain JSON")
     data = await request.body()
     if not data:
         raise NotJSON("the body is empty; a JSON object is needed")
@@ -113,6 +116,5 @@ async def document(request: Request, model: type[M]) -> M:
     try:
         return model.model_validate(data)
     except ValidationError as exc:
-        problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors(include_url=False)]
-        first = exc.errors()[0]["loc"]
-        raise InvalidRequest("; ".join(problems), str(first[0]) if first else None) from exc
+        told = sentences_on(exc, model)
+        raise InvalidRequest("; ".join(told.values()), next(iter(told))) from exc

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.errors import tell
-from service.errors import BodyTooLarge
+from service.errors import BodyTimeout, BodyTooLarge
 from service.metrics import Metrics
 from service.record import Record, request_id
 
@@ -81,16 +81,17 @@ class Observe:
 class Guard:
     """Bounds, errors and disconnects."""
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_body_bytes: int, body_seconds: float) -> None:
         self._app = app
         self._limit = max_body_bytes
+        self._seconds = body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         record = record_of(scope)
-        intake = _Intake(scope, receive, self._limit)
+        intake = _Intake(scope, receive, self._limit, self._seconds)
         output = _Output(send)
         try:
             intake.check_declared()
@@ -105,7 +106,8 @@ class Guard:
             if output.started:
                 log.error("request %s failed while its answer was being sent", record.id, exc_info=exc)
                 raise
-            await intake.drain()
+            if not isinstance(exc, BodyTimeout):
+                await intake.drain()
             headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(told.body))]
             start = {
                 "type": "http.response.start",
@@ -119,12 +121,14 @@ class Guard:
 class _Intake:
     """The request's body, counted as it comes, and the news that its client is gone."""
 
-    def __init__(self, scope: Scope, receive: Receive, limit: int) -> None:
+    def __init__(self, scope: Scope, receive: Receive, limit: int, seconds: float) -> None:
         headers = Headers(scope=scope)
         self._declared = headers.get("content-length", "")
         self._waits_for_go = "expect" in headers  # has not sent its body, and won't if it is refused
         self._receive = receive
         self._limit = limit
+        self._seconds = seconds
+        self._deadline = asyncio.get_running_loop().time() + seconds
         self._seen = 0
         self._complete = asyncio.Event()
         self._gone = asyncio.Event()
@@ -137,7 +141,13 @@ class _Intake:
         if self._complete.is_set():
             await self._gone.wait()
             return {"type": "http.disconnect"}
-        message = await self._receive()
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
+        except TimeoutError:
+            raise BodyTimeout(
+                f"after {self._seconds:g} s the body was not complete: {self._seen} bytes had come"
+            ) from None
         self._note(message)
         if self._seen > self._limit:
             raise self._too_large(None)

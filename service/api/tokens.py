@@ -18,7 +18,7 @@ from service.conversation import messages_of
 from service.dispatch import AUTO, model_of
 from service.errors import InvalidRequest
 from service.gateway import Gateway
-from service.options import check_tools
+from service.options import check_template, check_tools
 from service.reserved import check_reserved
 
 router = APIRouter(dependencies=[Depends(client_only)])
@@ -42,6 +42,7 @@ async def tokenize(request: Request, gateway: Running) -> Response:
         body["messages"] = messages_of(body, gateway.settings.gateway.max_messages)
         check_tools(body.get("tools"))
     check_reserved(body)
+    check_template(body)
     return await _asked("/tokenize", body, gateway)
 
 

@@ -74,7 +74,7 @@ class EngineClient:
             async with self._http.stream("POST", path, content=_dump(body), headers=_JSON) as response:
                 if response.is_error:
                     status, reason = response.status_code, await response.aread()
-                    raise refusal(status, reason, strict=await self._is_well_after(status))
+                    raise refusal(status, reason, body, strict=await self._is_well_after(status))
                 tail = b""
                 chunks = response.aiter_raw()
                 async for chunk in chunks:
@@ -82,7 +82,7 @@ class EngineClient:
                     at = seen.find(_ERROR_EVENT)
                     if at >= 0 and (at == 0 or seen[at - 1 : at] == b"\n"):
                         event = seen[at:] + b"".join([rest async for rest in chunks])
-                        raise refusal_in(event, strict=await self.healthy())
+                        raise refusal_in(event, body, strict=await self.healthy())
                     tail = seen[-_TAIL:]
                     yield chunk
         except (httpx.HTTPError, httpx.StreamError) as exc:
@@ -136,7 +136,7 @@ class EngineClient:
         if response.is_error:
             status = response.status_code
             strict = strict or (method == "POST" and await self._is_well_after(status))
-            raise refusal(status, response.content, strict=strict)
+            raise refusal(status, response.content, body, strict=strict)
         return response.content
 
     async def _is_well_after(self, status: int) -> bool:

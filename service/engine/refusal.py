@@ -9,13 +9,14 @@ from __future__ import annotations
 import ast
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 
 from service.errors import EngineRefused, EngineUnavailable
+from service.problems import Wrong, sentences
 
 log = logging.getLogger("pointsman.engine")
 
@@ -27,27 +28,48 @@ _SUBJECT = re.compile(
     r"`?([a-z]+(?:_[a-z]+)+|n|stop|seed|suffix|prompt|tools)`? (?:must|cannot|can't|is|contain)"
 )
 _DUMP = re.compile(r"\d+ validation errors?\b")
-_CLASS = re.compile(r"[A-Z]\w+")  # a branch of a union, which pydantic puts into the place
-
 _NUMBER = re.compile(r"-?\d[\d.e+-]*")
+_FORMATS = ("response_format", "structured_outputs")
+_FORMAT_WORDS = (
+    "the engine stumbles over the format in {}: mend its schema (it may not hold a reference that leads to "
+    "itself, a length below 0 or a pattern that can't be read), or leave it out"
+)
 _SCALARS = {"True": "true", "False": "false", "None": "null"}
 
-# what a kind of pydantic's errors says, by the beginning of its name
-_EXPECTED = {
-    "float": "a number",
-    "int_parsing_size": "a whole number of 64 bits",
-    "int": "a whole number",
-    "bool": "true or false",
-    "string": "text",
-    "bytes": "base64 text",
-    "list": "a list",
-    "dict": "an object",
-    "model": "an object",
-    "dataclass": "an object",
-}
-_WORDS = (  # vLLM's words that name an option of its command line or of its code, and ours
+_WORDS = (  # vLLM's words that name its command line, its code or no field, the field, and ours
     (r"greedy sampling", "n", "{} Set temperature above 0, or ask n times"),
     (r"trust-request-chat-template", "chat_template", "chat_template can't be given with a request"),
+    (
+        r"got multiple values for (?:keyword )?argument",
+        "chat_template_kwargs",
+        "chat_template_kwargs holds a name that the engine fills itself: only variables of the chat "
+        "template's own are taken, such as enable_thinking",
+    ),
+    (
+        r"^continue_final_message and add_generation_prompt",
+        "continue_final_message",
+        "continue_final_message: true needs add_generation_prompt: false beside it",
+    ),
+    (
+        r"^thinking_token_budget is set",
+        "thinking_token_budget",
+        "thinking_token_budget is not supported by this engine: leave it out",
+    ),
+    (
+        r"is not a multimodal model",
+        "messages",
+        "messages holds an image, sound or video, and this model reads text only",
+    ),
+    (
+        r"prompt cannot be empty|must pass at least one prompt",
+        "prompt",
+        "the prompt holds no token: give some text, and truncate_prompt_tokens of at least 1 if any",
+    ),
+    (
+        r"^allowed_token_ids is not None and empty",
+        "allowed_token_ids",
+        "allowed_token_ids must hold at least one token id, found an empty list",
+    ),
     (
         r"one kind of structured outputs constraint but none",
         "response_format",
@@ -67,8 +89,14 @@ _WORDS = (  # vLLM's words that name an option of its command line or of its cod
 )
 
 
-def refusal(status: int, body: bytes, *, strict: bool = False) -> EngineUnavailable | EngineRefused:
-    """What an error of vLLM is; ``strict``: a 500 is about the request unless vLLM says that it is dead."""
+def refusal(
+    status: int, body: bytes, request: Mapping[str, Any] | None = None, *, strict: bool = False
+) -> EngineUnavailable | EngineRefused:
+    """What an error of vLLM is; ``strict``: a 500 is about the request unless vLLM says that it is dead.
+
+    Of a ``request`` with a format such a 500 is the format's: vLLM does not look at a schema before it works
+    with it.
+    """
     message, parameter = _message(body)
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         log.error("the engine does not accept our key: %s", message)
@@ -76,19 +104,25 @@ def refusal(status: int, body: bytes, *, strict: bool = False) -> EngineUnavaila
     if status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return EngineRefused(status, *told(message, parameter))
     if strict and status == HTTPStatus.INTERNAL_SERVER_ERROR and not _ENGINE_DEAD.search(message):
-        return EngineRefused(status, message)
+        form = next((name for name in _FORMATS if (request or {}).get(name) is not None), None)
+        if form is None:
+            return EngineRefused(status, message)
+        log.warning("the engine stumbled over %s: %s", form, message)
+        return EngineRefused(HTTPStatus.BAD_REQUEST, _FORMAT_WORDS.format(form), form)
     log.error("the engine answered %d: %s", status, message)
     return EngineUnavailable("the engine failed on this request")
 
 
-def refusal_in(event: bytes, *, strict: bool = False) -> EngineUnavailable | EngineRefused:
+def refusal_in(
+    event: bytes, request: Mapping[str, Any] | None = None, *, strict: bool = False
+) -> EngineUnavailable | EngineRefused:
     """The error that an error event in the middle of a stream stands for."""
     line = event.split(b"\n", 1)[0].removeprefix(b"data: ")
     try:
         status = int(orjson.loads(line)["error"]["code"])
     except (ValueError, KeyError, TypeError):
         status = int(HTTPStatus.INTERNAL_SERVER_ERROR)
-    return refusal(status, line, strict=strict)
+    return refusal(status, line, request, strict=strict)
 
 
 def told(message: str, parameter: str | None = None) -> tuple[str, str | None]:
@@ -106,55 +140,18 @@ def told(message: str, parameter: str | None = None) -> tuple[str, str | None]:
 
 
 def _problems(dump: str) -> dict[str, str]:
-    """What is wrong by field: of a field that fits none of several forms, all that they expect."""
-    errors: dict[str, list[dict[str, Any]]] = {}
-    for line in dump.splitlines()[1:]:
-        error = _error(line.strip())
-        if error is not None:
-            errors.setdefault(str(error["loc"]).removeprefix("body."), []).append(error)
-    found: dict[str, str] = {}
-    fields: set[str] = set()
-    for place, same in errors.items():
-        field = place.split(".")[0]
-        if field not in fields:  # what else is said of the field is about the other forms that it may have
-            fields.add(field)
-            name, text = _problem(place, same)
-            found[name] = text
-    return found
-
-
-def _problem(place: str, errors: list[dict[str, Any]]) -> tuple[str, str]:
-    parts = place.split(".")
-    branches = [index for index, part in enumerate(parts) if _CLASS.fullmatch(part)]
-    name = _path(parts[: branches[0]] if branches else parts)
-    if branches:  # the forms of a message are too many to be told one by one
-        return name, f"{name} is not of OpenAI's form"
-    if all(error["type"] == "missing" for error in errors):
-        return name, f"{name} is required"
-    expected = " or ".join(dict.fromkeys(_expected(error) for error in errors))
-    return name, f"{name} must be {expected}, found {_found(errors[0])}"
-
-
-def _path(parts: Iterable[str]) -> str:
-    """``tools.0.function`` as ``tools[0].function``."""
-    path = ""
-    for part in parts:
-        path += f"[{part}]" if part.isdigit() else f".{part}" if path else part
-    return path
-
-
-def _expected(error: dict[str, Any]) -> str:
-    context = error.get("ctx") or {}
-    if "expected" in context:
-        return str(context["expected"])
-    if "ge" in context:
-        return f"at least {context['ge']}"
-    if "le" in context:
-        return f"at most {context['le']}"
-    if "max_length" in context:
-        return f"at most {context['max_length']} long"
-    known = next((words for kind, words in _EXPECTED.items() if str(error["type"]).startswith(kind)), None)
-    return known or str(error.get("msg", "another value"))
+    """A sentence by field."""
+    errors = [error for line in dump.splitlines()[1:] if (error := _error(line.strip())) is not None]
+    return sentences(
+        Wrong(
+            str(error["type"]),
+            str(error["loc"]).removeprefix("body.").split("."),
+            _found(error),
+            str(error.get("msg", "")),
+            error.get("ctx") or {},
+        )
+        for error in errors
+    )
 
 
 def _found(error: dict[str, Any]) -> str:

@@ -34,7 +34,7 @@ def test_a_second_gateway_on_the_port_is_refused_before_anything_starts(demo: De
     words = ["make", "up", f"PORT={port}", f"CONFIG={demo.config}"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode != 0
-    assert f"error: port {port} on 127.0.0.1 is in use by " in done.stderr
+    assert f"make up: port {port} on 127.0.0.1 is in use by " in done.stderr
     assert "make up PORT=" in done.stderr
 
 

@@ -1,10 +1,12 @@
-"""`make env` says what is missing in one line, before it makes anything."""
+"""`make env` and `make up` say what is missing, a line for each thing, before they make anything."""
 
 from __future__ import annotations
 
 import shutil
+import socket
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,49 +35,78 @@ def command(machine: Path, name: str, script: str) -> None:
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
 
-def refusal(machine: Path, accel: str = "cpu") -> str:
+def refusal(machine: Path, script: str = "make-env.sh", *words: str) -> list[str]:
     """What the script says on stderr; it must fail and make nothing."""
     done = subprocess.run(
-        [machine / "deploy" / "env" / "make-env.sh", accel],
+        [machine / "deploy" / "env" / script, *(words or ("cpu",))],
         env={"PATH": str(machine / "bin")},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 1
+    assert (done.returncode, done.stdout) == (1, "")
     assert not (machine / ".venv").exists()
-    (line,) = done.stderr.splitlines()
-    return line
+    return done.stderr.splitlines()
 
 
 def test_a_python_that_is_missing_or_too_old_is_named(machine: Path) -> None:
     wanted = "make env: Python 3.11 or 3.12 is needed, found {}: install one and make sure that it is on PATH"
-    assert refusal(machine) == wanted.format("no python3")
+    command(machine, "gcc", "exit 0")
+    assert refusal(machine) == [wanted.format("no python3")]
     command(machine, "python3", '[ "$1" = --version ] && echo Python 3.9.2 || exit 1')
-    assert refusal(machine) == wanted.format("Python 3.9.2")
+    assert refusal(machine) == [wanted.format("Python 3.9.2")]
 
 
 def test_a_newer_python_beside_an_old_python3_is_found(machine: Path) -> None:
     command(machine, "python3", "exit 1")
     command(machine, "python3.12", "exit 0")
-    assert "gcc is missing" in refusal(machine)
+    (line,) = refusal(machine)
+    assert "gcc is missing" in line
 
 
 def test_a_missing_compiler_is_named(machine: Path) -> None:
     command(machine, "python3", "exit 0")
-    assert refusal(machine).startswith("make env: gcc is missing, the compiler: install it")
+    (line,) = refusal(machine)
+    assert line.startswith("make env: gcc is missing, the compiler: install it")
 
 
-def test_too_little_disk_is_said_before_anything_is_downloaded(machine: Path) -> None:
-    for name in ("python3", "gcc"):
-        command(machine, name, "exit 0")
+def test_all_that_is_missing_is_said_before_anything_is_downloaded(machine: Path) -> None:
     (machine / "bin" / "df").unlink()
     command(machine, "df", "printf 'Avail\\n 2\\n'")
-    assert refusal(machine) == f"make env: 6 GiB of disk are needed in {machine}, 2 GiB are free"
+    python, compiler, disk = refusal(machine)
+    assert "no python3" in python
+    assert "gcc is missing" in compiler
+    assert disk == f"make env: 6 GiB of disk are needed in {machine}, 2 GiB are free"
 
 
 def test_an_accelerator_that_is_none_is_refused(machine: Path) -> None:
-    assert refusal(machine, "tpu") == "make env: ACCEL=tpu is not known; use ACCEL=cpu or ACCEL=cuda"
+    for name in ("python3", "gcc"):
+        command(machine, name, "exit 0")
+    wanted = ["make env: ACCEL=tpu is not known; use ACCEL=cpu or ACCEL=cuda"]
+    assert refusal(machine, "make-env.sh", "tpu") == wanted
+
+
+def test_up_looks_at_port_compiler_and_memory_with_nothing_but_python(machine: Path) -> None:
+    """No package can be imported (-S), and 3 GiB are all that the process may have."""
+    command(machine, "python3", f'ulimit -v {3 << 20}; exec {sys.executable} -S "$@"')
+    (machine / "pointsman" / "cli").mkdir(parents=True)
+    for name in ("__init__.py", "cli/__init__.py", "cli/preflight.py", "cli/before_env.py"):
+        shutil.copy(ROOT / "pointsman" / name, machine / "pointsman" / name)
+    settings = machine / "settings.yaml"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        taken = listener.getsockname()[1]
+        settings.write_text(f"gateway:\n  port: {taken}  # ours\nengine: {{model: base}}\n", "utf-8")
+        gcc, port, kernels, memory = refusal(machine, "before-up.sh", "cpu", str(settings))
+        assert gcc.startswith("make up: gcc is missing, the compiler: install it")
+        assert port.startswith(f"make up: port {taken} on 127.0.0.1 is in use by ")
+        assert kernels.startswith("make up: no gcc and no g++ on PATH, and vLLM compiles")
+        assert memory.startswith("make up: 4 GiB of memory are needed for the engine and the gateway")
+        other = refusal(machine, "before-up.sh", "cpu", str(settings), "0")
+    assert [line for line in other if " port " in line] == []
+    settings.write_text("gateway: {port: 0}\nengine: {urls: ['http://127.0.0.1:9']}\n", "utf-8")
+    assert refusal(machine, "before-up.sh", "cpu", str(settings)) == [gcc]  # what the environment needs
+    wrong = refusal(machine, "before-up.sh", "cpu", str(settings), "no")
+    assert wrong[1:] == ["make up: PORT=no is no port: a number up to 65535, or 0 for any that is free"]
 
 
 def quantize(machine: Path) -> subprocess.CompletedProcess[str]:

@@ -105,17 +105,28 @@ def test_an_address_that_is_not_ours_is_one_sentence() -> None:
     assert problem.startswith("can't listen on 192.0.2.1, port 8000: ")
 
 
-def test_memory_is_what_the_container_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """5 GiB allowed, 4 in use, 1 of those file cache that can be dropped: 2 are left."""
+@pytest.mark.parametrize(
+    ("limit", "used", "dropped"),
+    [
+        ("memory.max", "memory.current", "inactive_file"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "total_inactive_file"),
+    ],
+)
+def test_memory_is_what_the_container_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, used: str, dropped: str
+) -> None:
+    """8 GiB are free on the machine; 5 allowed, 4 in use, 1 of those file cache that can be dropped: 2."""
     gib = preflight.GIB
+    (tmp_path / "memory").mkdir()
     for name, text in (
-        ("memory.max", str(5 * gib)),
-        ("memory.current", str(4 * gib)),
-        ("memory.stat", f"anon {3 * gib}\ninactive_file {gib}\n"),
+        ("meminfo", f"MemTotal: 9 kB\nMemAvailable:   {8 << 20} kB\n"),
+        (limit, str(5 * gib)),
+        (used, str(4 * gib)),
+        (f"{limit.rpartition('memory.')[0]}memory.stat", f"anon {3 * gib}\n{dropped} {gib}\n"),
     ):
         (tmp_path / name).write_text(text, encoding="utf-8")
-    whole = preflight.available_memory()
+    monkeypatch.setattr(preflight, "PROC", tmp_path)
     monkeypatch.setattr(preflight, "CGROUP", tmp_path)
-    assert preflight.available_memory() == min(2 * gib, whole)
-    (tmp_path / "memory.max").write_text("max\n", encoding="utf-8")
-    assert preflight.available_memory() > 2 * gib or whole <= 2 * gib
+    assert preflight.available_memory() == 2 * gib
+    (tmp_path / limit).write_text("max\n", encoding="utf-8")
+    assert preflight.available_memory() == 8 * gib

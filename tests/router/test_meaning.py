@@ -74,5 +74,5 @@ def test_an_inner_layer_that_only_disturbs_counts_less() -> None:
                 dtype=np.float32,
             )
 
-    squares = (fit(RoutingExamples(texts), Noisy())[0].meaning.directions ** 2).sum(axis=1)
+    squares = (fit(RoutingExamples(texts), Noisy(), lambda _: None)[0].meaning.directions ** 2).sum(axis=1)
     np.testing.assert_allclose(squares, [1.5] * 4 + [0.5] * 4, rtol=1e-3)

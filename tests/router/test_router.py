@@ -99,6 +99,13 @@ def test_an_order_in_the_text_does_not_raise_confidence(small_router: Router) ->
     assert small_router.decide(user(order)).abstained
 
 
+def test_a_fit_tells_its_steps(small_examples: RoutingExamples) -> None:
+    told: list[str] = []
+    Router.fit(small_examples, WordEncoder(), tell=told.append)
+    assert told[0] == f"encoding {len(small_examples.rows()[0])} examples"
+    assert [step.split(" ")[0] for step in told[1:]] == ["choosing", "scoring"]
+
+
 def test_fitting_again_gives_the_same(small_examples: RoutingExamples, small_router: Router) -> None:
     again = Router.fit(small_examples, WordEncoder())
     assert again.fingerprint == small_router.fingerprint

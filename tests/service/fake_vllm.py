@@ -34,6 +34,7 @@ class FakeVLLM:
     sent: list[bytes] = field(default_factory=list)  # every body that was answered
     refuse: tuple[int, str] | None = None  # status and message for every generation
     healthy: bool = True  # what /health says
+    looks: int = 0  # at /health
     error_event: tuple[int, str] | None = None  # code and message as the first event of a stream
     break_after: int | None = None  # chunks, after which the connection breaks
     extra: dict[str, Any] = field(default_factory=dict)  # fields of every choice beyond OpenAI's
@@ -47,7 +48,7 @@ class FakeVLLM:
         """The server."""
         return Starlette(
             routes=[
-                Route("/health", lambda _: Response(status_code=200 if self.healthy else 503)),
+                Route("/health", self._health),
                 Route("/v1/models", self._models),
                 Route("/v1/chat/completions", self._generate, methods=["POST"]),
                 Route("/v1/completions", self._generate, methods=["POST"]),
@@ -57,6 +58,10 @@ class FakeVLLM:
                 Route("/v1/unload_lora_adapter", self._unload, methods=["POST"]),
             ]
         )
+
+    def _health(self, _: Request) -> Response:
+        self.looks += 1
+        return Response(status_code=200 if self.healthy else 503)
 
     def _models(self, _: Request) -> Response:
         data = [{"id": name, "object": "model", "created": 0, "owned_by": "vllm"} for name in self.models]

@@ -7,7 +7,7 @@ import contextlib
 import socket
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 
 import uvicorn
 
@@ -19,7 +19,9 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: Any, *, lifespan: bool = False) -> AsyncGenerator[str, None]:
+async def serving(
+    app: Any, *, lifespan: bool = False, http: type[asyncio.Protocol] | Literal["auto"] = "auto"
+) -> AsyncGenerator[str, None]:
     """Serve ``app`` and give its URL."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
@@ -27,6 +29,7 @@ async def serving(app: Any, *, lifespan: bool = False) -> AsyncGenerator[str, No
         log_level="critical",
         lifespan="on" if lifespan else "off",
         timeout_graceful_shutdown=1,
+        http=http,
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))

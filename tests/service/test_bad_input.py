@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import Any
 
 import httpx
@@ -11,6 +12,11 @@ from service.keys import digest
 from tests.service.conftest import Running, Start
 
 USER = {"role": "user", "content": "where is my parcel"}
+CALL = {
+    "role": "assistant",
+    "content": None,
+    "tool_calls": [{"id": "call_0", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
+}
 
 
 def check_error(response: httpx.Response, status: int) -> dict[str, Any]:
@@ -46,7 +52,25 @@ async def test_bytes_that_are_no_request(running: Running, body: bytes, status: 
         assert says in error["message"]
 
 
+async def test_a_compressed_body_is_named_as_such(running: Running) -> None:
+    headers = {"content-encoding": "gzip"}
+    response = await running.http.post("/v1/route", content=gzip.compress(b'{"text": "x"}'), headers=headers)
+    assert "content-encoding 'gzip'" in check_error(response, 400)["message"]
+
+
 _NO_FORMATS: list[object] = ["x", 5, [], ["x"], True, {}, {"jsn": {}}, {"json": {}, "regex": "a"}]
+_NO_CHOICE: list[object] = ["any", 5, [], {}, {"type": "function", "function": {}}]
+_NO_FORM: list[object] = ["json", 5, [], True]
+_NO_CHOICES: list[tuple[str, object]] = [
+    *(("tool_choice", wrong) for wrong in _NO_CHOICE),
+    *(("response_format", wrong) for wrong in _NO_FORM),
+]
+_ANSWERS_TO_NOTHING: list[tuple[list[dict[str, Any]], dict[str, Any]]] = [
+    ([], {"role": "tool", "content": "{}"}),
+    ([USER], {"role": "tool", "content": "{}", "tool_call_id": "call_0"}),
+    ([CALL, USER], {"role": "tool", "content": "{}", "tool_call_id": "call_0"}),
+    ([CALL], {"role": "tool", "content": "{}", "tool_call_id": "call_1"}),
+]
 REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
     ({"messages": [USER]}, 400, "model"),
     ({"model": None, "messages": [USER]}, 400, "model"),
@@ -98,6 +122,24 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
     ({"model": "auto", "messages": [USER], "tools": [{}]}, 400, "tools[0].function"),
     ({"model": "auto", "messages": [USER], "tools": [{"function": {}}]}, 400, "tools[0].function.name"),
     ({"model": "support", "messages": [USER], "guided_json": {}}, 400, "guided_json"),
+    *(
+        ({"model": model, "messages": [USER], name: wrong}, 400, name)
+        for model in ("auto", "support")
+        for name, wrong in _NO_CHOICES
+    ),
+    *(
+        (
+            {"model": model, "messages": [USER], "chat_template_kwargs": {name: 1}},
+            400,
+            f"chat_template_kwargs.{name}",
+        )
+        for model in ("auto", "support")
+        for name in ("messages", "tools", "conversation", "tokenize", "self", "chat_template", "tokenizer")
+    ),
+    *(
+        ({"model": "auto", "messages": [*before, answer]}, 400, f"messages[{len(before)}]")
+        for before, answer in _ANSWERS_TO_NOTHING
+    ),
     *(
         ({"model": model, "messages": [USER], "structured_outputs": wrong}, 400, "structured_outputs")
         for model in ("auto", "support")
@@ -182,14 +224,9 @@ FINE: list[list[dict[str, Any]]] = [
     ],
     [
         USER,
-        {
-            "role": "assistant",
-            "content": None,
-            "tool_calls": [
-                {"id": "call_0", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
-            ],
-        },
+        CALL,
         {"role": "tool", "tool_call_id": "call_0", "content": "{}"},
+        {"role": "tool", "content": "more of it"},  # whose call is left open
     ],
     [{"role": "user", "content": "\x00\u202e" + "很长" * 20_000}],
 ]
@@ -240,6 +277,10 @@ async def test_a_request_that_the_engine_stumbles_over_is_not_called_an_outage(r
         assert error["code"] == "engine_error"
         assert "retry-after" not in response.headers
         assert "attribute" not in response.text
+    schema = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"$ref": "#"}}}
+    for stream in (False, True):
+        response = await running.ask("where is my parcel", stream=stream, response_format=schema)
+        assert check_error(response, 400)["param"] == "response_format"
     running.vllm.refuse = None
     assert (await running.ask("where is my parcel")).status_code == 200
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
 
 from pointsman.document import DocumentError
+from service import live
 from service.configuration import load_configuration
 from service.errors import ConfigurationRejected, RoutesRejected
 from service.routes import load_table
 from service.settings import LimitSettings, Settings
-from tests.service.conftest import Running, Start
-from tests.service.parts import PROMPT, ROUTES, write_settings
+from tests.service.conftest import Running, Start, until
+from tests.service.parts import PROMPT, ROUTES, SpellingEncoder, write_settings
 
 TRACK = "where is my parcel"
 
@@ -95,6 +97,29 @@ def problems_of(settings: Settings, text: str) -> list[str]:
     with pytest.raises(RoutesRejected) as caught:
         load_table(settings.router.routes, settings.prompts, LimitSettings())
     return caught.value.problems
+
+
+async def test_who_waits_for_the_first_set_is_told_how_far_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = threading.Event()
+
+    class SlowEncoder(SpellingEncoder):
+        @classmethod
+        def load(cls, name: str, folder: Path) -> SpellingEncoder:
+            loaded.wait()
+            return super().load(name, folder)
+
+    monkeypatch.setattr(live, "Encoder", SlowEncoder)
+    routes = live.LiveRoutes(write_settings(tmp_path, "http://127.0.0.1:9"))
+    await routes.start()
+    try:
+        await until(lambda: routes.progress.endswith(" s): loading its encoder"))
+        loaded.set()
+        await until(lambda: routes.live is not None)
+        assert "scoring them" in routes.progress
+    finally:
+        await routes.stop()
 
 
 def test_cross_checks_name_their_lines(tmp_path: Path) -> None:

@@ -16,9 +16,11 @@ import httpx
 import orjson
 import pytest
 
+from tests.service.conftest import until
 from tests.service.fake_vllm import FakeVLLM
 from tests.service.loopback import serving
 from tests.service.parts import ROUTES, write_settings
+from tests.service.wire import exchanged
 
 ON_BASE = "\n".join(line for line in ROUTES.splitlines() if "adapter: " not in line or "fallback" in line)
 ON_BASE = ON_BASE.replace(", adapter: chat", "") + "\n"
@@ -72,6 +74,8 @@ async def test_from_start_to_an_orderly_stop(tmp_path: Path) -> None:
         async with started(tmp_path) as process, httpx.AsyncClient(timeout=30) as http:
             assert "the rule 'sums' leads 2 of 7" in await line_with(process, "warning: ")
             url = (await line_with(process, "ready: ")).removeprefix("ready: ")
+            status, _, error = await exchanged(url.removesuffix("/v1"), b"no request\r\n\r\n")
+            assert (status, error["code"]) == (400, "invalid_http")
             body = {
                 "model": "auto",
                 "stream": True,
@@ -81,9 +85,13 @@ async def test_from_start_to_an_orderly_stop(tmp_path: Path) -> None:
                 assert response.headers["x-pointsman-intent"] == "track_parcel"
                 process.send_signal(signal.SIGINT)
                 await line_with(process, "stopping")
+                vllm.healthy, looks = False, vllm.looks
+                await until(lambda: vllm.looks > looks + 1)  # the engine went away, and that was seen
                 vllm.gate.set()
                 text = (await response.aread()).decode()
             assert text.endswith("data: [DONE]\n\n")  # what had begun was finished
+            assert process.stdout is not None
+            assert await process.stdout.read() == b""  # and nothing more was said
             assert await process.wait() == 0
     lines = [orjson.loads(line) for line in (tmp_path / "state" / "gateway.log").read_bytes().splitlines()]
     (request,) = [line for line in lines if line["logger"] == "pointsman.requests"]

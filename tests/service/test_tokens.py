@@ -38,6 +38,12 @@ REFUSED: list[tuple[str, dict[str, Any], int, str]] = [
     ("/tokenize", {"model": BASE, "prompt": ["x"]}, 400, "prompt"),
     ("/tokenize", {"model": "auto", "messages": [USER]}, 400, "model"),
     ("/tokenize", {"model": BASE, "messages": [5]}, 400, "messages[0]"),
+    (
+        "/tokenize",
+        {"model": BASE, "messages": [USER], "chat_template_kwargs": {"messages": 1}},
+        400,
+        "chat_template_kwargs.messages",
+    ),
     ("/tokenize", {"model": BASE, "messages": [USER], "tools": [{}]}, 400, "tools[0].function"),
     ("/tokenize", {"model": BASE, "messages": [USER], "chat_template": "x"}, 400, "chat_template"),
     ("/tokenize", {"model": BASE, "prompt": "x", "media_io_kwargs": {}}, 400, "media_io_kwargs"),

@@ -101,6 +101,22 @@ WORDS = [
         "Grammar error: Invalid type: banana",
         "response_format",
     ),
+    (
+        "jinja2.environment.Template.render() got multiple values for keyword argument 'messages'",
+        "chat_template_kwargs holds a name that the engine fills itself: only variables of the chat "
+        "template's own are taken, such as enable_thinking",
+        "chat_template_kwargs",
+    ),
+    (
+        "continue_final_message and add_generation_prompt are not compatible. Use",
+        "continue_final_message: true needs add_generation_prompt: false beside it",
+        "continue_final_message",
+    ),
+    (
+        "base is not a multimodal model",
+        "messages holds an image, sound or video, and this model reads text only",
+        "messages",
+    ),
     ("something new", "something new", None),
 ]
 

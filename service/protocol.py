@@ -1,0 +1,71 @@
+"""HTTP as it comes off the wire, where uvicorn would answer by itself.
+
+What is no HTTP, and what never ends its headers, gets OpenAI's error form too.
+"""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from service.api.errors import INVALID, error_body
+from service.record import request_id
+
+log = logging.getLogger("pointsman.server")
+
+_MOST_HEAD = 65_536  # bytes of a request's line and headers
+_NO_HTTP = "what was sent is no HTTP/1.1 request: is it https on a port without TLS, or an unknown method?"
+_LONG_HEAD = f"the request's line and headers are over {_MOST_HEAD} bytes"
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's, with bounded headers and refusals in our form."""
+
+    _part = ""  # of a request, that the last piece ended in: its head or its body
+    _head = 0  # bytes of the head in such pieces
+    _is_long = False
+
+    def data_received(self, data: bytes) -> None:
+        """Parse a piece."""
+        before = self._part
+        super().data_received(data)
+        if self._part == "head" and before != "body":
+            self._head += len(data)
+            if self._head > _MOST_HEAD and not self.transport.is_closing():
+                self._is_long = True
+                self.send_400_response(_LONG_HEAD)
+
+    def on_message_begin(self) -> None:
+        """A request's first byte is there."""
+        self._part, self._head = "head", 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Its body begins."""
+        self._part = "body"
+        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > _MOST_HEAD:
+            self._is_long = True
+            raise ValueError(_LONG_HEAD)  # uvicorn then calls send_400_response
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """All of it is there."""
+        self._part = ""
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what can't be parsed, and close."""
+        status, message, code = HTTPStatus.BAD_REQUEST, _NO_HTTP, "invalid_http"
+        if self._is_long:
+            status, message = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _LONG_HEAD
+            code = "headers_too_large"
+        name, body = request_id(None), error_body(message, INVALID, code)
+        log.warning("request %s: %s", name, message)
+        head = (
+            f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\nx-request-id: {name}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()

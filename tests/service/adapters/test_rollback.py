@@ -1,0 +1,67 @@
+"""Shares of an alias's conversations, and the way back from any of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from service.errors import AdapterConflict
+from tests.service.adapters.conftest import World
+
+
+async def test_rollback_goes_back_step_by_step_without_a_load(world: World) -> None:
+    versions = [await world.register("support", seed) for seed in (1, 2, 3)]
+    for version in versions:
+        await world.adapters.promote("support", version)
+    loads = len(world.engine.history)
+    for version in (versions[1], versions[0]):
+        assert (await world.adapters.rollback("support")).version == version
+        assert await world.answered_by("support") == version
+    assert len(world.engine.history) == loads
+    with pytest.raises(AdapterConflict, match="no earlier version"):
+        await world.adapters.rollback("support")
+    await world.adapters.promote("support", versions[2])
+    assert (await world.adapters.rollback("support")).version == versions[0]
+
+
+async def test_a_canary_gets_its_share_and_conversations_stay(world: World) -> None:
+    first, second = await world.register("support", 1), await world.register("support", 2)
+    await world.adapters.promote("support", first)
+    await world.adapters.promote("support", second, 30)
+
+    async def who() -> dict[str, str]:
+        return {str(n): await world.answered_by("support", str(n)) for n in range(400)}
+
+    at_30 = await who()
+    assert at_30 == await who()
+    assert 80 < Counter(at_30.values())[second] < 160
+    await world.adapters.promote("support", second, 60)
+    at_60 = await who()
+    assert all(at_60[n] == second for n, version in at_30.items() if version == second)
+    weights = {info.version: info.weight for info in world.adapters.names()}
+    assert weights == {first: 40, second: 60}
+    await world.adapters.promote("support", first)  # ends the canary
+    assert set((await who()).values()) == {first}
+
+
+@pytest.mark.parametrize("shares", [(10,), (10, 50), (10, 50, 100), (100,)])
+async def test_one_rollback_takes_a_version_out_whatever_share_it_got(
+    world: World, shares: tuple[int, ...]
+) -> None:
+    first, second, third = [await world.register("support", seed) for seed in (1, 2, 3)]
+    await world.adapters.promote("support", first)
+    await world.adapters.promote("support", second)
+    for share in shares:
+        await world.adapters.promote("support", third, share)
+    assert (await world.adapters.rollback("support")).version == second
+    assert {info.version: info.weight for info in world.adapters.names() if info.weight} == {second: 100}
+    assert (await world.adapters.rollback("support")).version == first
+
+
+async def test_promoting_what_is_live_is_no_step(world: World) -> None:
+    first, second = await world.register("support", 1), await world.register("support", 2)
+    await world.adapters.promote("support", first)
+    await world.adapters.promote("support", second)
+    await world.adapters.promote("support", second)
+    assert (await world.adapters.rollback("support")).version == first

@@ -1,0 +1,42 @@
+"""What an admin gets wrong is told by field, value and what is taken, like a client's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.service.conftest import Running
+from tests.service.test_bad_input import check_error
+
+PROMOTE, REGISTER = "/admin/adapters/support/promote", "/admin/adapters"
+WRONG: list[tuple[str, dict[str, Any], str, str]] = [
+    (REGISTER, {}, "alias is required; folder is required", "alias"),
+    (REGISTER, {"alias": 5, "folder": "x"}, "alias must be text, found 5", "alias"),
+    (REGISTER, {"alias": "a", "folder": ["x"]}, "folder must be text, found a list", "folder"),
+    (REGISTER, {"alias": "a", "folder": None}, "folder must be text, found null", "folder"),
+    (
+        REGISTER,
+        {"alias": "a", "folder": "x", "wieght": 5},
+        "wieght is not taken here: the fields are alias, folder",
+        "wieght",
+    ),
+    (PROMOTE, {"version": "0", "weight": 101}, "weight must be at most 100, found 101", "weight"),
+    (PROMOTE, {"version": "0", "weight": -1}, "weight must be at least 0, found -1", "weight"),
+    (PROMOTE, {"version": "0", "weight": "half"}, "weight must be a whole number, found 'half'", "weight"),
+    (PROMOTE, {"version": "0", "weight": 0.5}, "weight must be a whole number, found 0.5", "weight"),
+    (
+        "/admin/adapters/support/verdict",
+        {"version": "0", "passed": "perhaps", "report": []},
+        "passed must be true or false, found 'perhaps'; report must be an object, found a list",
+        "passed",
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "says", "parameter"), WRONG, ids=range(len(WRONG)))
+async def test_field_value_and_what_is_taken(
+    running: Running, path: str, body: dict[str, Any], says: str, parameter: str
+) -> None:
+    error = check_error(await running.http.post(path, json=body, headers=running.admin), 400)
+    assert (error["message"], error["param"]) == (says, parameter)

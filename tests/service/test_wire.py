@@ -1,0 +1,60 @@
+"""What comes over the wire and is no request: half of one, no HTTP, headers without an end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from service.protocol import Protocol
+from tests.service.conftest import Start
+from tests.service.loopback import serving
+from tests.service.wire import exchanged
+
+HEAD = b"POST /v1/route HTTP/1.1\r\nhost: x\r\n"
+
+
+@pytest.fixture
+async def url() -> AsyncGenerator[str, None]:
+    """A server whose application is never reached."""
+    async with serving(None, http=Protocol) as found:
+        yield found
+
+
+NO_HTTP = (
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"a" * 200,  # TLS
+    b"BREW /v1/models HTTP/1.1\r\nhost: x\r\n\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    HEAD + b"content-length: -5\r\n\r\n",
+    HEAD + b"content-length: 99999999999999999999\r\n\r\n",
+    HEAD + b"content-length: 3\r\ncontent-length: 4\r\n\r\nabcd",
+    HEAD + b"content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+)
+
+
+@pytest.mark.parametrize("sent", NO_HTTP, ids=range(len(NO_HTTP)))
+async def test_what_is_no_http_gets_the_error_form(url: str, sent: bytes) -> None:
+    status, headers, error = await exchanged(url, sent)
+    assert status == 400
+    assert headers["content-type"] == "application/json"
+    assert headers["x-request-id"]
+    assert headers["connection"] == "close"
+    assert error["code"] == "invalid_http"
+    assert set(error) == {"message", "type", "param", "code"}
+
+
+async def test_headers_have_a_bound(url: str) -> None:
+    status, _, error = await exchanged(url, HEAD + b"x-a: " + b"a" * 70_000 + b"\r\n\r\n")
+    assert (status, error["code"]) == (431, "headers_too_large")
+    many = b"".join(b"x-%d: y\r\n" % n for n in range(9_000))
+    assert (await exchanged(url, HEAD + many + b"\r\n"))[0] == 431
+    assert (await exchanged(url, HEAD, b"x-a: ", *[b"a" * 40_000] * 2))[0] == 431  # without an end
+
+
+async def test_a_body_that_stays_away_is_not_waited_for_longer_than_for_an_answer(start: Start) -> None:
+    async with start("gateway: {request_timeout_seconds: 0.2}\n") as running:
+        half = HEAD + b'content-length: 100\r\n\r\n{"text'
+        status, headers, error = await exchanged(running.url, half)
+    assert (status, error["code"]) == (408, "request_timeout")
+    assert "6 bytes had come" in error["message"]
+    assert headers["x-request-id"]
