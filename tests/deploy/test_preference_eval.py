@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from deploy.demo import preference_eval
 from deploy.demo.preference_eval import Spoken, compared
 from tests.training.rows import ROOT
+from training.reward_model import RewardModel
 
 DEMO = ROOT / "deploy" / "demo"
 
@@ -40,7 +41,7 @@ def test_an_adapter_that_learned_another_task_is_found_out(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The adapter for orders, on three tokens of each answer."""
-    monkeypatch.setattr(preference_eval.RewardModel, "load", lambda folder: Shortest())
+    monkeypatch.setattr(RewardModel, "load", lambda folder: Shortest())
     monkeypatch.setattr(preference_eval, "NEW_TOKENS", 3)
     (found,) = preference_eval.evaluate(
         str(DEMO / "base"), Path("none"), [DEMO / "adapters" / "extract"], [0.0], count=1, seed=3

@@ -88,9 +88,10 @@ def test_padding_changes_no_gradient_and_no_hidden_state(online: Online) -> None
 def test_no_row_of_attention_is_empty(online: Online, monkeypatch: pytest.MonkeyPatch) -> None:
     """A query that may look at nothing has a gradient of 0 / 0, which some kernels hand on as NaN."""
     policy = loaded(online("ppo"))
-    attend, masks = torch.nn.functional.scaled_dot_product_attention, []
+    attend: Any = torch.nn.functional.scaled_dot_product_attention
+    masks: list[Tensor | None] = []
 
-    def watched(*tensors: Tensor, attn_mask: Tensor | None = None, **how: Any) -> Tensor:
+    def watched(*tensors: Tensor, attn_mask: Tensor | None = None, **how: Any) -> Any:
         masks.append(attn_mask)
         return attend(*tensors, attn_mask=attn_mask, **how)
 
