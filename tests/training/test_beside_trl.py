@@ -32,8 +32,13 @@ def asked(tokenizer: Any, question: str) -> str:
 
 def test_dpo(recipe: Recipe, base: Path, tmp_path: Path) -> None:
     """Every step is on all pairs, so that nothing depends on their order."""
-    changes = {"train.steps": STEPS, "train.batch_rows": 29, "train.log_every": 1, "data.validation_rows": 1}
-    changes |= {"train.learning_rate": 0.003}
+    changes = {
+        "train.steps": STEPS,
+        "train.batch_rows": 29,
+        "train.log_every": 1,
+        "train.learning_rate": 0.003,
+        "data.validation_rows": 1,
+    }
     path = recipe(PAIRS, form="pairs", stage="dpo", **changes)
     run.train(path, runs=tmp_path, report=quiet)
     ours = [line for line in metrics(tmp_path / "tiny") if "loss" in line]

@@ -192,7 +192,7 @@ def test_attention_is_left_to_other_kernels_than_cudnns(
     torch.backends.cuda.enable_cudnn_sdp(True)
 
     def prepared(*_: Any) -> Any:
-        assert not torch.backends.cuda.cudnn_sdp_enabled()
+        assert not torch.backends.cuda.cudnn_sdp_enabled()  # type: ignore[no-untyped-call]
         raise BaseError("far enough")
 
     monkeypatch.setattr("training.likelihood.prepare", prepared)
