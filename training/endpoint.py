@@ -1,13 +1,12 @@
 """A served model as a client sees it: an OpenAI-compatible URL and a model's name there.
 
-What evaluation and data building ask goes through here. Requests wait for one of ``concurrency`` places, and
-what may pass (a busy server, a connection that broke) is tried again; knows nothing of rows or metrics.
+What evaluation and data building ask goes through here, by :mod:`training.transport`; knows nothing of rows
+or metrics.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
@@ -15,14 +14,11 @@ from typing import Any, NamedTuple, TypeVar
 import httpx
 
 from training import streamed
-from training.errors import EndpointError, ModelUnknown, RequestRefused, TrainingError
+from training.errors import EndpointError, ModelUnknown, TrainingError
+from training.transport import Transport, message
 
 T = TypeVar("T")
 R = TypeVar("R")
-ATTEMPTS = 5  # for one request
-FIRST_WAIT = 0.5  # seconds before the second attempt; doubled before each further one
-LONGEST_WAIT = 30.0  # seconds, also where the server asks for more
-PASSING = (408, 425, 429, 500, 502, 503, 504)  # statuses that another attempt may not get
 
 
 class Logprobs(NamedTuple):
@@ -51,28 +47,24 @@ class Endpoint:
         concurrency: int = 8,
         timeout: float = 300.0,
     ) -> None:
-        """``url`` with or without ``/v1``; ``timeout`` in seconds, for one answer."""
-        self.url, self.model = url.rstrip("/").removesuffix("/v1"), model
+        """As :class:`training.transport.Transport`; ``model`` as the server calls it."""
+        self.model = model
         self.answered_by: set[str] = set()  # adapter versions that Pointsman's gateway named in its headers
-        self._places = asyncio.Semaphore(concurrency)
-        try:
-            self._client = httpx.AsyncClient(
-                base_url=self.url,
-                timeout=httpx.Timeout(timeout, connect=10.0),
-                headers={"authorization": f"Bearer {api_key}"} if api_key else {},
-                limits=httpx.Limits(max_connections=concurrency),
-                trust_env=False,
-            )
-        except httpx.InvalidURL as exc:
-            raise EndpointError(f"{url!r} is no address of a server: {exc}") from exc
+        self._transport = Transport(url, api_key=api_key, concurrency=concurrency, timeout=timeout)
+
+    @property
+    def url(self) -> str:
+        """The server's address, without ``/v1``."""
+        return self._transport.url
 
     async def __aenter__(self) -> Endpoint:
+        await self._transport.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._client.aclose()
+        await self._transport.__aexit__(kind, error, trace)
 
     async def check(self) -> None:
         """Make sure that the server answers and knows the model.
@@ -83,9 +75,9 @@ class Endpoint:
             EndpointError: nothing answers, or it is no such server.
             ModelUnknown: with the models that there are.
         """
-        response = await self._send("GET", "/v1/models", None)
+        response = await self._transport.get("/v1/models")
         if response.status_code in (401, 403):
-            raise EndpointError(f"{self.url} does not accept the key: {_message(response)}; give --api-key")
+            raise EndpointError(f"{self.url} does not accept the key: {message(response)}; give --api-key")
         if response.is_error:
             return
         try:
@@ -95,7 +87,7 @@ class Endpoint:
                 f"{self.url}/v1/models answers, but not as an OpenAI-compatible server; is the URL right?"
             ) from None
         # A version, alias@version, is not in the gateway's list and still a model of its own.
-        if self.model in known or (await self._send("GET", f"/v1/models/{self.model}", None)).is_success:
+        if self.model in known or (await self._transport.get(f"/v1/models/{self.model}")).is_success:
             return
         raise ModelUnknown(f"{self.url} serves no model {self.model!r}; it serves {', '.join(sorted(known))}")
 
@@ -166,14 +158,7 @@ class Endpoint:
 
     async def _asked(self, path: str, body: Mapping[str, Any]) -> tuple[httpx.Response, float]:
         """The response, and the seconds since it had a place."""
-        async with self._places:
-            began = time.perf_counter()
-            response = await self._tried("POST", path, {**body, "model": self.model})
-            seconds = time.perf_counter() - began
-        if response.is_error:
-            raise RequestRefused(
-                response.status_code, f"{self.url}{path}: {response.status_code} {_message(response)}"
-            )
+        response, seconds = await self._transport.post(path, {**body, "model": self.model})
         if version := response.headers.get("x-pointsman-adapter"):
             self.answered_by.add(version)
         return response, seconds
@@ -186,35 +171,6 @@ class Endpoint:
         if not isinstance(answer, dict):
             raise EndpointError(f"{self.url}{path} answered something that is no JSON object")
         return answer
-
-    async def _tried(self, method: str, path: str, body: Mapping[str, Any]) -> httpx.Response:
-        wait = FIRST_WAIT
-        for attempt in range(1, ATTEMPTS + 1):
-            last = attempt == ATTEMPTS
-            try:
-                response = await self._send(method, path, body)
-                if last or response.status_code not in PASSING:
-                    return response
-                wait = max(wait, _asked_to_wait(response))
-            except EndpointError:
-                if last:
-                    raise
-            await asyncio.sleep(min(wait, LONGEST_WAIT))
-            wait *= 2
-        raise AssertionError("the last attempt returns or raises")
-
-    async def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> httpx.Response:
-        try:
-            return await self._client.request(method, path, json=body)
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as exc:
-            raise EndpointError(f"{self.url!r} is no address of a server: {exc}") from exc
-        except httpx.TimeoutException as exc:
-            seconds = self._client.timeout.read or 0.0
-            raise EndpointError(f"{self.url}{path} did not answer within {seconds:g} s") from exc
-        except httpx.HTTPError as exc:
-            raise EndpointError(
-                f"nothing answers at {self.url}{path} ({exc or type(exc).__name__}): is the server running?"
-            ) from exc
 
 
 async def each(
@@ -244,20 +200,3 @@ def _first(answer: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         raise EndpointError("the server answered without choices; is it OpenAI-compatible?")
     return choices[0]
-
-
-def _message(response: httpx.Response) -> str:
-    """What the server says is wrong, in OpenAI's form or in another."""
-    try:
-        found = response.json()
-    except ValueError:
-        return response.text[:300] or response.reason_phrase
-    error = found.get("error", found) if isinstance(found, dict) else found
-    return str(error.get("message", error) if isinstance(error, dict) else error)[:300]
-
-
-def _asked_to_wait(response: httpx.Response) -> float:
-    try:
-        return float(response.headers.get("retry-after", 0))
-    except ValueError:  # a date
-        return 0.0

@@ -20,11 +20,14 @@ __all__ = ["PANELS", "evaluate", "prepare", "trainer"]
 
 
 def trainer(recipe: SftRecipe, given: Given) -> Any:
-    """TRL's trainer of the rows, one conversation each."""
-    from training import batches, likelihood_trainer
+    """TRL's trainer of the rows: one conversation to a sequence, or several that don't see each other."""
+    from training import batches, likelihood_trainer, trainers
 
     rows = given.prepared
-    return likelihood_trainer.build(recipe, given, *map(batches.dataset, (rows.train, rows.validation)))
+    train = (
+        trainers.packed(rows.train, recipe.data.max_tokens) if recipe.packing else batches.dataset(rows.train)
+    )
+    return likelihood_trainer.build(recipe, given, train, batches.dataset(rows.validation))
 
 
 def evaluate(

@@ -90,7 +90,7 @@ def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
     at_once = recipe.train.batch_rows * recipe.train.accumulate
     each = learned.tokens / len(learned)  # a row, or a block that is packed of several
     sequences = float(len(learned))
-    if recipe.stage == "cpt":
+    if recipe.stage == "cpt" or (isinstance(recipe, SftRecipe) and recipe.packing):
         sequences, each = learned.tokens / recipe.data.max_tokens, float(recipe.data.max_tokens)
     steps = recipe.train.steps or math.ceil(math.ceil(sequences / at_once) * recipe.train.epochs)
     tokens = round(steps * at_once * each)

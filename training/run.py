@@ -61,6 +61,7 @@ def train(
             return run.artefact
         _set_threads()
         quieten()
+        _pass_over_cudnn()
         if not run.keeper or isinstance(recipe, recipes.QuantizeRecipe):
             return _trained(recipe, run, report)
         with trackers.following(recipe, run) as followed:
@@ -97,6 +98,17 @@ def _set_threads() -> None:
     # By default a thread that waits for another burns its core, which another process, such as the vLLM that
     # serves meanwhile, may need for the work that is waited for: training then is several times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def _pass_over_cudnn() -> None:
+    """Leave attention to the other kernels, where cuDNN's would be taken first (Hopper, from torch 2.11 on).
+
+    Its gradients of a masked row can be NaN: where a row's scores are all far below 0, or all masked, and the
+    length is 64 more than a multiple of 128 (pytorch #196678, and DPO's in trl #7181).
+    """
+    import torch
+
+    torch.backends.cuda.enable_cudnn_sdp(False)
 
 
 def quieten() -> None:

@@ -98,6 +98,17 @@ class RunFolder:
                 shutil.rmtree(folder)
         return max(whole)[1] if whole else None
 
+    def begin(self, checkpoint: Path | None, steps: int, report: Callable[[str], None]) -> int:
+        """Make ready for the first of ``steps``, or for the one behind ``checkpoint``; the steps done."""
+        if checkpoint is None:
+            if self.keeper:
+                self.metrics.unlink(missing_ok=True)
+            return 0
+        done = int(checkpoint.name.rpartition("-")[2])
+        report(f"{self.path} was stopped before it was finished; going on after step {done}")
+        self.keep_metrics_until(done, last=steps)
+        return done
+
     def keep_metrics_until(self, step: int, last: int) -> None:
         """Cut the metrics behind ``step``: what follows a checkpoint is done, and written, again.
 

@@ -73,12 +73,7 @@ def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFo
     training = learning.trainer(recipe, given)
     steps = trainer.steps(training)
     report(f"{recipe.name}: {steps} steps of {recipe.train.batch_rows * recipe.train.accumulate} sequences")
-    if checkpoint:
-        done = int(checkpoint.name.rpartition("-")[2])
-        report(f"{run.path} was stopped before it was finished; going on after step {done}")
-        run.keep_metrics_until(done, last=steps)
-    elif run.keeper:
-        run.metrics.unlink(missing_ok=True)
+    run.begin(checkpoint, steps, report)
     try:
         trainer.train(training, checkpoint)
         evaluation = learning.evaluate(recipe, training, prepared, report)

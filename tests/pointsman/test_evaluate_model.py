@@ -10,7 +10,7 @@ import pytest
 from tests.pointsman.canned import canned
 from tests.pointsman.conftest import ROOT, Run
 from tests.training.serving import message, server
-from training import endpoint
+from training import transport
 
 DEMO = ROOT / "deploy" / "demo"
 PLAN = """\
@@ -21,7 +21,7 @@ tools:
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoint, "FIRST_WAIT", 0.0)
+    monkeypatch.setattr(transport, "FIRST_WAIT", 0.0)
 
 
 def test_a_report_is_printed_and_written(run: Run, tmp_path: Path) -> None:

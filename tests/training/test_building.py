@@ -18,7 +18,7 @@ from pointsman.document import DocumentError
 from tests.pointsman.canned import Reply, canned
 from tests.training.rows import ROOT, TOOL, write_rows
 from tests.training.serving import message, server
-from training import endpoint, render, sources
+from training import render, sources, transport
 from training.building.build import Yield, build
 from training.building.expectation import Expectation, stated_number
 from training.building.plan import BuildPlan
@@ -85,7 +85,7 @@ class Building:
 
 @pytest.fixture
 def building(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Building:
-    monkeypatch.setattr(endpoint, "FIRST_WAIT", 0.0)
+    monkeypatch.setattr(transport, "FIRST_WAIT", 0.0)
     return Building(tmp_path)
 
 

@@ -16,7 +16,7 @@ from tests.training.evaluating import harness, held, measured, plan
 from tests.training.rows import CONVERSATIONS, ROOT, TOOL_USE, write_rows
 from tests.training.serving import message, server
 from training import base as bases
-from training import endpoint
+from training import transport
 from training.endpoint import Endpoint
 from training.errors import BadRows, EndpointError, ModelUnknown, NothingToLearn, PackageMissing
 from training.evaluation.load import load
@@ -25,7 +25,7 @@ from training.evaluation.plan import Plan
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoint, "FIRST_WAIT", 0.0)
+    monkeypatch.setattr(transport, "FIRST_WAIT", 0.0)
 
 
 def test_all_bad_rows_of_all_parts_are_named_before_anything_is_asked(tmp_path: Path, tokenizer: Any) -> None:

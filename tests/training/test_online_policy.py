@@ -44,11 +44,11 @@ def unpadded(values: Tensor) -> list[list[float]]:
     return [row[: len(answer)].tolist() for row, answer in zip(values, ANSWERS, strict=True)]
 
 
-def test_a_layout_joins_prompts_and_answers_in_one_column() -> None:
+def test_an_answer_is_laid_out_right_behind_its_prompt() -> None:
     layout = lay_out(PROMPTS[:2], ANSWERS[:2], 0, torch.device("cpu"))
-    assert layout.ids.tolist() == [[5, 6, 7, 8, 9, 20, 21, 0, 0], [0, 0, 0, 0, 10, 22, 23, 24, 25]]
-    assert layout.positions.tolist()[1] == [0, 0, 0, 0, 0, 1, 2, 3, 4]
-    assert layout.answers.tolist() == [[20, 21, 0, 0], [22, 23, 24, 25]]
+    assert layout.ids.tolist() == [[5, 6, 7, 8, 9, 20, 21], [10, 22, 23, 24, 25, 0, 0]]
+    assert layout.places.tolist() == [[5, 6, 6, 6], [1, 2, 3, 4]]
+    assert layout.answers.tolist() == [[20, 21, 21, 21], [22, 23, 24, 25]]
     assert layout.answer_mask.tolist() == [[True, True, False, False], [True] * 4]
 
 
@@ -60,6 +60,53 @@ def test_padding_changes_no_log_prob(online: Online, temperature: float) -> None
         together = unpadded(log_probs(policy.logits(layout)[0], layout.answers))
     for prompt, answer, found in zip(PROMPTS, ANSWERS, together, strict=True):
         assert found == pytest.approx(alone(policy, prompt, answer), abs=1e-4)
+
+
+def test_padding_changes_no_gradient_and_no_hidden_state(online: Online) -> None:
+    """In float64, so that nothing but rounding's last digits is forgiven."""
+    policy = loaded(online("ppo"))
+    policy.model.double()
+    _open_adapter(policy)
+    weights = [weight for weight in policy.model.parameters() if weight.requires_grad]
+
+    def said(prompts: list[list[int]], answers: list[list[int]]) -> tuple[Tensor, Tensor]:
+        layout = policy.layout(prompts, answers)
+        logits, hidden = policy.logits(layout)
+        of_answers = (log_probs(logits, layout.answers) * layout.answer_mask).sum()
+        return of_answers, (hidden * layout.answer_mask[..., None]).sum((1, 2))
+
+    together, states = said(PROMPTS, ANSWERS)
+    gradients = torch.autograd.grad(together, weights)
+    apart = [said([prompt], [answer]) for prompt, answer in zip(PROMPTS, ANSWERS, strict=True)]
+    torch.testing.assert_close(states, torch.cat([one for _, one in apart]))
+    expected = torch.autograd.grad(torch.stack([one for one, _ in apart]).sum(), weights)
+    assert any(gradient.abs().max() > 1e-3 for gradient in gradients)
+    for found, wanted in zip(gradients, expected, strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)  # the logits themselves are float32
+
+
+def test_no_row_of_attention_is_empty(online: Online, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A query that may look at nothing has a gradient of 0 / 0, which some kernels hand on as NaN."""
+    policy = loaded(online("ppo"))
+    attend: Any = torch.nn.functional.scaled_dot_product_attention
+    masks: list[Tensor | None] = []
+
+    def watched(*tensors: Tensor, attn_mask: Tensor | None = None, **how: Any) -> Any:
+        masks.append(attn_mask)
+        return attend(*tensors, attn_mask=attn_mask, **how)
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", watched)
+    policy.logits(policy.layout(PROMPTS, ANSWERS))
+    assert masks
+    assert all(mask is None or mask.any(-1).all() for mask in masks)
+
+
+def _open_adapter(policy: Policy) -> None:
+    """Let the adapter say something: its second matrices begin at 0."""
+    with torch.no_grad():
+        for number, (name, weight) in enumerate(policy.model.named_parameters()):
+            if "lora_B" in name:
+                weight.normal_(0.0, 0.1, generator=torch.Generator().manual_seed(number))
 
 
 def test_what_is_sampled_is_what_log_probs_are_of(online: Online) -> None:

@@ -9,8 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from pointsman import artefact
+from pointsman.document import DocumentError
+from tests.training.conftest import Recipe
+from tests.training.test_run import metrics, quiet
 from training import base as bases
-from training import batches, likelihood_trainer, trainers
+from training import batches, likelihood_trainer, run, trainers
+from training import recipe as recipes
 from training.recipe import SftRecipe
 from training.runfolder import RunFolder
 from training.supervised import Given
@@ -147,3 +152,21 @@ def test_a_row_longer_than_a_block_is_cut_and_nothing_is_lost() -> None:
     assert max(len(block) for block in packed["input_ids"]) == BLOCK
     lengths = sorted(int(length) for block in packed["seq_lengths"] for length in block)
     assert lengths == [5, 7, BLOCK, BLOCK, BLOCK]
+
+
+def test_a_run_packs_its_rows_and_learns_the_same(recipe: Recipe, tmp_path: Path) -> None:
+    """One step on all rows: 40 sequences of a conversation each, or at most 12 of several."""
+    losses = []
+    for packing, sequences in ((False, 40), (True, 12)):
+        changes = {"train.steps": None, "train.batch_rows": sequences, "train.log_every": 1}
+        made = run.train(recipe(packing=packing, **changes), runs=tmp_path / str(packing), report=quiet)
+        assert artefact.read_manifest(made).metrics["steps"] == 1
+        losses.append(metrics(tmp_path / str(packing) / "tiny")[0]["loss"])
+    assert losses[1] == pytest.approx(losses[0], abs=1e-5)
+
+
+@pytest.mark.parametrize("method", ["prefix", "p_tuning", "p_tuning_v2", "prompt_tuning"])
+def test_virtual_tokens_are_not_packed(recipe: Recipe, method: str) -> None:
+    path = recipe(packing=True, method=method, lora=None)
+    with pytest.raises(DocumentError, match=f"packing: the method {method} puts its virtual tokens in front"):
+        recipes.load(path)

@@ -185,6 +185,21 @@ def test_a_loss_that_is_no_number_stops_the_run_and_spoils_no_checkpoint(
     assert artefact.version_of(gone_on) == artefact.version_of(whole)
 
 
+def test_attention_is_left_to_other_kernels_than_cudnns(
+    monkeypatch: pytest.MonkeyPatch, recipe: Recipe, tmp_path: Path
+) -> None:
+    """Its gradients of rows with padding can be NaN (pytorch #196678)."""
+    torch.backends.cuda.enable_cudnn_sdp(True)
+
+    def prepared(*_: Any) -> Any:
+        assert not torch.backends.cuda.cudnn_sdp_enabled()  # type: ignore[no-untyped-call]
+        raise BaseError("far enough")
+
+    monkeypatch.setattr("training.likelihood.prepare", prepared)
+    with pytest.raises(BaseError, match="far enough"):
+        run.train(recipe(), runs=tmp_path, report=quiet)
+
+
 def test_a_folder_holds_one_recipe(recipe: Recipe, tmp_path: Path) -> None:
     path = recipe()
     run.train(path, runs=tmp_path, report=quiet)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
@@ -37,36 +37,12 @@ def load(plan: Plan, tokenizer: PreTrainedTokenizerBase) -> list[Part]:
         PackageMissing: lm_eval is asked for and not installed.
     """
     bad: list[BadRow] = []
-    parts: list[Part] = []
-    for kind in ("loss", "general"):
-        for name, held in getattr(plan, kind).items():
-            rows = _read(held, plan.seed, bad)
-            of_row = lambda row: tokens.of_row(tokenizer, row)  # noqa: E731
-            kept, dropped = _kept(rows, of_row, lambda made: _unfit([made], plan.max_tokens), bad)
-            parts.append(Likelihood(f"{kind}.{name}", kept, dropped))
-    for name, tools in plan.tools.items():
-        asked, dropped = _kept(_read(tools, plan.seed, bad), _turns, _nothing_asked, bad)
-        parts.append(
-            Calls(f"tools.{name}", [t for some in asked for t in some], dropped, tools.max_new_tokens)
-        )
-    end = turns.end_of_turn(tokenizer) if plan.preferences else None
-    for name, held in plan.preferences.items():
-        pairs = _read_preferences(held, plan.seed, bad)
-
-        def of_pair(row: Preference) -> tuple[tokens.Tokens, tokens.Tokens]:
-            if isinstance(row, Labelled):
-                raise FieldError("label", "one answer can't be compared; give chosen and rejected")
-            return tokens.of_pair(tokenizer, row, end)
-
-        both, dropped = _kept(pairs, of_pair, lambda made: _unfit(made, plan.max_tokens), bad)
-        parts.append(Preferences(f"preferences.{name}", both, dropped))
-    for name, asked_of in plan.answers.items():
-        try:
-            found = questions.read([asked_of.source], plan.seed)
-        except BadRows as exc:
-            bad += exc.rows
-        else:
-            parts.append(Answers(f"answers.{name}", found, asked_of.max_new_tokens))
+    parts: list[Part] = [
+        *_likelihoods(plan, tokenizer, bad),
+        *_calls(plan, bad),
+        *_preferences(plan, tokenizer, bad),
+        *_answers(plan, bad),
+    ]
     if bad:
         raise BadRows(bad)
     for part in parts:
@@ -78,6 +54,48 @@ def load(plan: Plan, tokenizer: PreTrainedTokenizerBase) -> list[Part]:
 
         parts.append(harness.load(plan.lm_eval, tokenizer, plan.max_tokens))
     return parts
+
+
+def _likelihoods(plan: Plan, tokenizer: PreTrainedTokenizerBase, bad: list[BadRow]) -> Iterator[Part]:
+    for kind in ("loss", "general"):
+        for name, held in getattr(plan, kind).items():
+            kept, dropped = _kept(
+                _read(held, plan.seed, bad),
+                lambda row: tokens.of_row(tokenizer, row),
+                lambda made: _unfit([made], plan.max_tokens),
+                bad,
+            )
+            yield Likelihood(f"{kind}.{name}", kept, dropped)
+
+
+def _calls(plan: Plan, bad: list[BadRow]) -> Iterator[Part]:
+    for name, tools in plan.tools.items():
+        asked, dropped = _kept(_read(tools, plan.seed, bad), _turns, _nothing_asked, bad)
+        yield Calls(f"tools.{name}", [t for some in asked for t in some], dropped, tools.max_new_tokens)
+
+
+def _preferences(plan: Plan, tokenizer: PreTrainedTokenizerBase, bad: list[BadRow]) -> Iterator[Part]:
+    end = turns.end_of_turn(tokenizer) if plan.preferences else None
+
+    def of_pair(row: Preference) -> tuple[tokens.Tokens, tokens.Tokens]:
+        if isinstance(row, Labelled):
+            raise FieldError("label", "one answer can't be compared; give chosen and rejected")
+        return tokens.of_pair(tokenizer, row, end)
+
+    for name, held in plan.preferences.items():
+        pairs = _read_preferences(held, plan.seed, bad)
+        both, dropped = _kept(pairs, of_pair, lambda made: _unfit(made, plan.max_tokens), bad)
+        yield Preferences(f"preferences.{name}", both, dropped)
+
+
+def _answers(plan: Plan, bad: list[BadRow]) -> Iterator[Part]:
+    for name, asked_of in plan.answers.items():
+        try:
+            found = questions.read([asked_of.source], plan.seed)
+        except BadRows as exc:
+            bad += exc.rows
+        else:
+            yield Answers(f"answers.{name}", found, asked_of.max_new_tokens)
 
 
 def _part(held: HeldOut, seed: int) -> sources.Part:

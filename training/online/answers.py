@@ -44,36 +44,42 @@ class Sampler(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A batch of prompts and answers: prompts end, and answers begin, in one column.
+    """A batch of prompts, each with its answer right behind it and padding behind that.
 
-    P is the tokens of the longest prompt; shorter ones are padded in front, shorter answers behind.
+    A causal model never looks ahead, so no token sees the padding and the model needs no mask: attention
+    takes its fastest kernel, and no row of it is empty, which some kernels turn into NaN.
+    L is the tokens of the longest prompt with its answer, T those of the longest answer.
     """
 
-    ids: Tensor  # (B, P + T)
-    attention_mask: Tensor  # (B, P + T) bool, True = a token, False = padding
+    ids: Tensor  # (B, L)
+    places: Tensor  # (B, T), the column of each token of the answer; of padding some column behind it
     answer_mask: Tensor  # (B, T) bool, True = a token of the answer
 
     @property
     def answers(self) -> Tensor:
         """The answers' token ids, (B, T)."""
-        return self.ids[:, -self.answer_mask.shape[1] :]
-
-    @property
-    def positions(self) -> Tensor:
-        """Each token's place in its own sequence, (B, P + T), from 0; 0 on the padding in front."""
-        return (self.attention_mask.long().cumsum(dim=1) - 1).clamp(min=0)
+        return self.ids.gather(1, self.places)
 
 
 def lay_out(prompts: Sequence[Ids], answers: Sequence[Ids], pad: int, device: torch.device) -> Layout:
-    """``prompts`` and ``answers`` (B each) as one batch, padded with the token ``pad``."""
-    width, height = max(map(len, prompts)), max(map(len, answers))
-    ids = torch.full((len(prompts), width + height), pad)
+    """``prompts``, each of a token at least, and ``answers`` (B each) as one batch, padded with ``pad``."""
+    ids, _ = padded([[*prompt, *answer] for prompt, answer in zip(prompts, answers, strict=True)], pad)
+    steps = torch.arange(max(map(len, answers)))
+    places = torch.tensor([len(prompt) for prompt in prompts])[:, None] + steps
+    mask = steps < torch.tensor([len(answer) for answer in answers])[:, None]
+    return Layout(ids.to(device), places.clamp(max=ids.shape[1] - 1).to(device), mask.to(device))
+
+
+def padded(rows: Sequence[Ids], pad: int, *, in_front: bool = False) -> tuple[Tensor, Tensor]:
+    """``rows`` of token ids as one batch, (B, L), padded behind; and its mask, True = a token."""
+    longest = max(map(len, rows))
+    ids = torch.full((len(rows), longest), pad)
     mask = torch.zeros_like(ids, dtype=torch.bool)
-    for row, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
-        start, end = width - len(prompt), width + len(answer)
-        ids[row, start:end] = torch.tensor([*prompt, *answer])
-        mask[row, start:end] = True
-    return Layout(ids.to(device), mask.to(device), mask[:, width:].to(device))
+    for i, row in enumerate(rows):
+        columns = slice(longest - len(row), longest) if in_front else slice(len(row))
+        ids[i, columns] = torch.tensor(row)
+        mask[i, columns] = True
+    return ids, mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +99,13 @@ class LocalSampler:
             torch.manual_seed(seed)
             for start in range(0, len(prompts), self.plan.batch_rows):
                 rows = prompts[start : start + self.plan.batch_rows]
-                layout = lay_out(rows, [()] * len(rows), self.pad, device)
+                asked, mask = padded(rows, self.pad, in_front=True)  # all answers begin in one column
                 out = self.model.generate(
-                    input_ids=layout.ids,
-                    attention_mask=layout.attention_mask.long(),
+                    input_ids=asked.to(device),
+                    attention_mask=mask.long().to(device),
                     generation_config=self._how(),
                 )
-                ids += [ended(row, self.stops) for row in out[:, layout.ids.shape[1] :].tolist()]
+                ids += [ended(row, self.stops) for row in out[:, asked.shape[1] :].tolist()]
         return Answers(ids, [answer[-1] in self.stops for answer in ids])
 
     def _how(self) -> Any:

@@ -53,18 +53,18 @@ class Policy:
 
         Both float32; the logits are divided by the sampling temperature. The gradient flows where it is on.
         """
-        count = layout.answer_mask.shape[1]
-        with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-            out = self.model(
-                input_ids=layout.ids,
-                attention_mask=layout.attention_mask.long(),
-                position_ids=layout.positions,
-                logits_to_keep=count + 1,
-                output_hidden_states=True,
-                use_cache=False,
-            )
-        hidden = out.hidden_states[-1][:, -count - 1 : -1]  # token t is drawn from the state before it
-        return out.logits[:, :-1].float() / self.temperature, hidden.float()
+        before = layout.places[..., None] - 1  # a token is drawn from the state before it
+
+        def those_before(_: Any, states: tuple[Tensor]) -> Tensor:
+            return states[0].take_along_dim(before, dim=1)
+
+        # Of all other states no logits are computed: with a large vocabulary they would fill the memory.
+        chosen = self.model.get_output_embeddings().register_forward_pre_hook(those_before)
+        autocast = torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32)
+        with autocast, chosen:
+            out = self.model(input_ids=layout.ids, output_hidden_states=True, use_cache=False)
+        hidden = out.hidden_states[-1].take_along_dim(before, dim=1)
+        return out.logits.float() / self.temperature, hidden.float()
 
     def reference_log_probs(self, layout: Layout) -> Tensor:
         """(B, T) in nats, without gradient; of padding something of no meaning."""

@@ -83,27 +83,14 @@ def train(recipe: R, run: RunFolder, report: Report, stage: Callable[[R, Session
     hashes = asked.hashes | learning.hashes
     checkpoint = run.last_checkpoint()
     run.check_data(hashes, resuming=checkpoint is not None)
-    steps = recipe.train.steps
-    report(f"{recipe.name}: {steps} steps")
     try:
-        if checkpoint:
-            done = int(checkpoint.name.rpartition("-")[2])
-            report(f"{run.path} was stopped before it was finished; going on after step {done}")
-            run.keep_metrics_until(done, last=steps)
-            bar.start(steps, done)
-        else:
-            run.metrics.unlink(missing_ok=True)
-            bar.start(steps)
-            session.evaluate(0)
-        learning.learn(checkpoint)
-        base.round_to_served(model.model)
-        session.evaluate(steps)
+        _learn(recipe, session, learning, checkpoint)
     finally:
         bar.close()
         if isinstance(sampler, ServerSampler):
             sampler.close()
     metrics = _summary(run.read_metrics()) | {
-        "steps": float(steps),
+        "steps": float(recipe.train.steps),
         "train_prompts": float(len(asked.train)),
         "dropped_rows": float(sum(asked.dropped.values())),
         "seconds": run.note_seconds(),
@@ -117,6 +104,21 @@ def train(recipe: R, run: RunFolder, report: Report, stage: Callable[[R, Session
         f"{run.artefact}"
     )
     return run.artefact
+
+
+def _learn(
+    recipe: PpoRecipe | GrpoRecipe, session: Session, learning: Stage, checkpoint: Path | None
+) -> None:
+    """All steps, or those behind ``checkpoint``, and the evaluations before and after them."""
+    run, steps = session.run, recipe.train.steps
+    session.report(f"{recipe.name}: {steps} steps")
+    done = run.begin(checkpoint, steps, session.report)
+    session.bar.start(steps, done)
+    if not checkpoint:
+        session.evaluate(0)
+    learning.learn(checkpoint)
+    base.round_to_served(session.policy.model)
+    session.evaluate(steps)
 
 
 def _evaluate(recipe: PpoRecipe | GrpoRecipe, session: Session, step: int) -> dict[str, float]:

@@ -214,7 +214,8 @@ class Learner:
         assert self.recipe.pretraining
         assert self.documents
         ids, mask = self.documents.batch(seed)
-        whole = Layout(ids, torch.ones_like(ids, dtype=torch.bool), mask[:, 1:])
+        behind_the_first = torch.arange(1, ids.shape[1], device=ids.device).expand(len(ids), -1)
+        whole = Layout(ids, behind_the_first, mask[:, 1:])
         untempered = replace(self.policy, temperature=1.0)  # text is modelled as it is, not as it is sampled
         said = log_probs(untempered.logits(whole)[0], whole.answers)
         nothing = torch.zeros((), device=ids.device)

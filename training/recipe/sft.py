@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from training.recipe.methods import (
     SECTIONS,
+    VIRTUAL,
     Freeze,
     Method,
     Prefix,
@@ -32,6 +33,11 @@ class SftRecipe(StageRecipe):
     base: str = Field(description="folder or hub id of the base")
     method: Method = Field(default="lora", description="which weights learn; vLLM serves lora and qlora")
     init_adapter: Path | None = Field(default=None, description="artefact folder of an adapter to go on from")
+    packing: bool = Field(
+        default=False,
+        description="lay several rows into one sequence of data.max_tokens, where none sees another; "
+        "train.batch_rows then counts such sequences",
+    )
     lora: SftLora | None = None
     qlora: Qlora | None = None
     freeze: Freeze | None = None
@@ -68,6 +74,11 @@ class SftRecipe(StageRecipe):
         ]
         if self.init_adapter is not None and self.method not in ("lora", "qlora"):
             problems.append(f"init_adapter: the method {self.method} begins anew; only lora and qlora go on")
+        if self.packing and self.method in VIRTUAL:
+            problems.append(
+                f"packing: the method {self.method} puts its virtual tokens in front of a sequence, so each "
+                "row needs one of its own; leave packing out"
+            )
         if self.method == "pissa" and self.lora and (self.lora.rank_pattern or self.lora.alpha_pattern):
             problems.append("lora: pissa takes no rank_pattern and no alpha_pattern")
         if problems:

@@ -51,16 +51,12 @@ def train(recipe: RouterRecipe, run: RunFolder, report: Report) -> Path:
     plan = recipe.train
     steps = plan.steps or steps_of(len(intents.train), plan.batch_rows, plan.epochs)
     report(f"{recipe.name}: {steps} steps of {plan.batch_rows} texts; {learner.said}")
+    done = run.begin(checkpoint, steps, report)
     bar = Bar(report)
     try:
         if checkpoint:
-            done = int(checkpoint.name.rpartition("-")[2])
-            report(f"{run.path} was stopped before it was finished; going on after step {done}")
-            run.keep_metrics_until(done, last=steps)
             checkpoints.load(learner, checkpoint)
         else:
-            done = 0
-            run.metrics.unlink(missing_ok=True)
             learner.begin(*_pairs(intents, intents.train))
         bar.start(steps, done)
         if not checkpoint:
@@ -70,10 +66,7 @@ def train(recipe: RouterRecipe, run: RunFolder, report: Report) -> Path:
     finally:
         bar.close()
     lines = run.read_metrics()
-    evaluations = [line for line in lines if "eval_loss" in line]
-    metrics = {
-        **{f"{name}_before": evaluations[0][name] for name in ("eval_loss", "eval_accuracy")},
-        **{name: evaluations[-1][name] for name in ("eval_loss", "eval_accuracy")},
+    metrics = _before_and_after(lines) | {
         "steps": float(steps),
         "train_rows": float(len(intents.train)),
         "dropped_rows": float(intents.repeated),
@@ -110,6 +103,15 @@ def load(recipe: RouterRecipe) -> SentenceTransformer:
             f"base: the encoder {recipe.base!r} can't be loaded: {exc}; expected {CARRIED!r}, a folder of a "
             "sentence-transformers model, or the id of one on the hub"
         ) from exc
+
+
+def _before_and_after(lines: list[dict[str, float]]) -> dict[str, float]:
+    """The closing evaluation, and the first one's numbers beside it."""
+    evaluations = [line for line in lines if "eval_loss" in line]
+    names = ("eval_loss", "eval_accuracy")
+    return {f"{name}_before": evaluations[0][name] for name in names} | {
+        name: evaluations[-1][name] for name in names
+    }
 
 
 def _learn(learner: Learner, intents: Intents, run: RunFolder, bar: Bar, *, done: int, steps: int) -> None:
