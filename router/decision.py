@@ -25,6 +25,7 @@ class Decision:
     text: str  # what was classified: cleaned, cut, and of an earlier turn where the track was kept
     rule: Fired | None = None  # what decided in place of the model; then the confidence is 1
     parameters: Mapping[str, str] = field(default_factory=dict)  # of the intent, found in the conversation
+    resembles: str | None = None  # where abstained: what it is like, see router.decoys
 
 
 def decided_by(rule: Fired, text: str, threshold: float) -> Decision:

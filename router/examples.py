@@ -52,6 +52,11 @@ class RoutingExamples:
         """The intents, in the order given."""
         return tuple(self.intents)
 
+    @property
+    def size(self) -> int:
+        """How many texts there are, ``N``."""
+        return sum(map(len, self.intents.values())) + len(self.out_of_scope)
+
     def rows(self) -> tuple[tuple[str, ...], tuple[int, ...]]:
         """All ``N`` texts and their labels: the index of the intent, or ``OUT_OF_SCOPE``."""
         pairs = [(text, k) for k, texts in enumerate(self.intents.values()) for text in texts]

@@ -3,7 +3,8 @@
 The examples are cut into folds; each fold is scored by a model that never saw it nor anything nearly equal to
 it. On these scores the weight of the n-grams, the temperature, the gate and the threshold are chosen, and the
 report counts each fold with a gate and a threshold chosen on the other folds. An encoder that was tuned puts
-the texts it has learned nearer to their intent than any new one, so those are fitted on, but never scored.
+the texts it has learned nearer to their intent than any new one, so those are fitted on, but never scored; so
+are decoys (:mod:`router.decoys`).
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ from functools import cache
 
 import numpy as np
 
-from router.calibration import Calibration, Mask, Scores, calibrate, cross_calibrate
-from router.classifier import Floats, Labels, Linear, fit_temperature, signals
+from router.calibration import Mask, Scores, calibrate, cross_calibrate
+from router.classifier import Labels, Linear, fit_temperature, signals
+from router.decoys import decoys
 from router.encoder import TextEncoder
 from router.examples import OUT_OF_SCOPE, RoutingExamples
 from router.features import Dense, Shares, Spelling, fold, join
 from router.folds import folds_of
 from router.meaning import Meaning
-from router.nearest import Near, Neighbours
+from router.model import FittedModel
+from router.nearest import Neighbours
 from router.regression import Metric
 from router.report import FitReport, make_report
 
@@ -38,50 +41,26 @@ _FEWEST_NEW = 50  # examples that the encoder has not learned, to score those al
 _HELD_OUT_GROUPS = 4  # of intents, each held out in turn to make strangers; of many examples only the first
 
 
-@dataclass(frozen=True)
-class FittedModel:
-    """All that a decision needs beside the encoder. ``N`` examples, ``K`` intents, ``D`` columns."""
-
-    intents: tuple[str, ...]
-    texts: tuple[str, ...]  # (N,)
-    labels: Labels  # (N,)
-    neighbours: Neighbours  # the examples' rows
-    meaning: Meaning
-    spelling: Spelling
-    shares: Shares
-    linear: Linear
-    calibration: Calibration
-
-    def transform(self, texts: Sequence[str], encoder: TextEncoder) -> Dense:
-        """``(M, D)`` rows of ``M`` texts."""
-        texts = [fold(text) for text in texts]
-        meant = self.meaning.transform(encoder.encode(texts))
-        return join(meant, self.spelling.transform(texts), self.shares.of(texts))
-
-    def confidences(self, rows: Dense) -> tuple[Floats, Near]:
-        """``(M, K)`` calibrated probabilities, and the nearest examples."""
-        logits = self.linear.logits(rows)
-        near = self.neighbours.near(rows, logits[:, :-1])
-        logits = near.weigh(logits)
-        return self.calibration.confidences(logits, signals(logits, near)), near
-
-
 def fit(examples: RoutingExamples, encoder: TextEncoder, tell: Tell) -> tuple[FittedModel, FitReport]:
     """Fit everything; the same examples give the same model."""
     from threadpoolctl import threadpool_limits
 
     originals, given = examples.rows()
+    made = tuple(decoys(examples.names))
+    originals, given = originals + made, given + (OUT_OF_SCOPE,) * len(made)
     texts = tuple(fold(text) for text in originals)
-    tell(f"encoding {len(texts):,} examples")
+    tell(f"encoding {examples.size:,} examples")
     embeddings = encoder.encode(texts)
     with threadpool_limits(1):  # many small products: more threads only wait for each other
         spelling, spelled = Spelling.fit(texts)
         labels = np.asarray(given, dtype=np.int64)
-        new = _new(originals, encoder)
+        new = _new(originals, examples.size, encoder)
         inner = encoder.inner if new.sum() <= _FEW else 0
         meanings = [Meaning.fit(embeddings, of) for of in _column_weights(embeddings.shape[1], inner)]
-        corpora = [_Corpus(texts, labels, m.transform(embeddings), spelled, new) for m in meanings]
-        return _fit(examples, corpora, meanings, spelling, tell)
+        corpora = [
+            _Corpus(texts, examples.size, labels, m.transform(embeddings), spelled, new) for m in meanings
+        ]
+        return _fit(examples, originals, corpora, meanings, spelling, tell)
 
 
 def _column_weights(columns: int, inner: int) -> list[Dense]:
@@ -96,17 +75,22 @@ def _column_weights(columns: int, inner: int) -> list[Dense]:
     return found
 
 
-def _new(texts: Sequence[str], encoder: TextEncoder) -> Mask:
-    """``(N,)`` texts that say how well others will do: all, if the encoder has learned none or nearly all."""
-    new = ~encoder.learned(texts)
-    return new if new.sum() >= _FEWEST_NEW else np.ones_like(new)
+def _new(texts: Sequence[str], examples: int, encoder: TextEncoder) -> Mask:
+    """``(N,)`` texts that say how well others will do, out of the first ``examples``.
+
+    All of those do, if the encoder has learned none or nearly all of them.
+    """
+    example = np.arange(len(texts)) < examples
+    new = example & ~encoder.learned(texts)
+    return new if new.sum() >= _FEWEST_NEW else example
 
 
 @dataclass(frozen=True)
 class _Corpus:
-    """The examples and both halves of their rows."""
+    """The examples, decoys behind them, and both halves of their rows."""
 
     texts: tuple[str, ...]  # (N,)
+    examples: int  # how many are
     labels: Labels  # (N,)
     meant: Dense  # (N, R)
     spelled: Dense  # (N, R)
@@ -116,13 +100,17 @@ class _Corpus:
         return join(self.meant, self.spelled, shares.of(self.texts))
 
     def sample(self, most: int) -> tuple[_Corpus, Labels]:
-        """At most ``most`` examples, of every label its part, and their places; of new ones half at least."""
-        parts = [np.flatnonzero(mask) for mask in (self.new, ~self.new) if mask.any()]
-        most //= len(parts)
+        """At most ``most`` examples, of every label its part and of new ones half, and their places."""
+        learned = ~self.new & (np.arange(len(self.texts)) < self.examples)
+        parts = [np.flatnonzero(mask) for mask in (self.new, learned) if mask.any()]
+        fewer = min(most // 2, *map(len, parts)) if len(parts) > 1 else 0
         ordered = [part[np.argsort(self.labels[part], kind="stable")] for part in parts]
-        kept = np.sort(np.concatenate([part[:: -(-len(part) // most)] for part in ordered]))
+        kept = np.sort(np.concatenate([part[:: -(-len(part) // (most - fewer))] for part in ordered]))
         texts = tuple(self.texts[place] for place in kept)
-        return _Corpus(texts, self.labels[kept], self.meant[kept], self.spelled[kept], self.new[kept]), kept
+        sample = _Corpus(
+            texts, len(kept), self.labels[kept], self.meant[kept], self.spelled[kept], self.new[kept]
+        )
+        return sample, kept
 
 
 class _Problem:
@@ -196,6 +184,7 @@ class _Problem:
 
 def _fit(
     examples: RoutingExamples,
+    texts: tuple[str, ...],
     corpora: Sequence[_Corpus],
     meanings: Sequence[Meaning],
     spelling: Spelling,
@@ -216,7 +205,7 @@ def _fit(
     scores = Scores.concatenate([held, empty, problem.strangers()])
     model = FittedModel(
         intents=examples.names,
-        texts=examples.rows()[0],
+        texts=texts,
         labels=labels,
         neighbours=Neighbours.of(problem.rows, labels, intents),
         meaning=meaning,

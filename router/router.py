@@ -20,8 +20,9 @@ from router.decision import Decision, decided_by, nothing_to_decide
 from router.encoder import TextEncoder
 from router.errors import ArtefactError, ArtefactMismatch
 from router.examples import OUT_OF_SCOPE, RoutingExamples
-from router.fitting import FittedModel, Tell, fit
+from router.fitting import Tell, fit
 from router.memory import RememberingEncoder
+from router.model import FittedModel
 from router.policy import NO_POLICY, Policy
 from router.report import FitReport
 from router.storage import read_fitted, write_fitted
@@ -175,6 +176,7 @@ class Router:
             threshold=model.calibration.threshold,
             nearest=tuple((model.texts[n], self._intent_of(n), similar) for n, similar in nearest),
             text=text,
+            resembles=model.resembles(nearest) if intent is None else None,
         )
 
     def _intent_of(self, example: int) -> str | None:

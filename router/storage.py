@@ -19,12 +19,12 @@ from router.calibration import Calibration
 from router.classifier import Gate, Linear
 from router.errors import ArtefactUnreadable
 from router.features import Shares, Spelling
-from router.fitting import FittedModel
 from router.meaning import Meaning
+from router.model import FittedModel
 from router.nearest import Neighbours
 from router.report import FitReport, FitWarning
 
-FORMAT = 3
+FORMAT = 4
 ARRAYS = "router.safetensors"
 MANIFEST = "router.json"
 

@@ -142,6 +142,7 @@ def explain(decision: Decision, taken: Route) -> dict[str, object]:
             {"example": text, "intent": intent, "similarity": similarity}
             for text, intent, similarity in decision.nearest
         ],
+        "resembles": decision.resembles,
         "rule": (
             None if decision.rule is None else {"name": decision.rule.name, "matched": decision.rule.matched}
         ),

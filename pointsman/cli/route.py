@@ -97,5 +97,6 @@ def _verdict(answer: dict[str, Any]) -> str:
         found = escape(repr(rule["matched"]))
         return f"{decided} by the rule {rule['name']}, which matched {found}; the model was not asked"
     if answer["abstained"]:
-        return f"{decided}: the best intent has {confidence:.2f}, {threshold:.2f} is needed"
+        like = f"; it looks like {answer['resembles']}" if answer["resembles"] else ""
+        return f"{decided}: the best intent has {confidence:.2f}, {threshold:.2f} is needed{like}"
     return f"{decided} with confidence {confidence:.2f} (over {threshold:.2f})"

@@ -18,6 +18,7 @@ EXPLAINED = {
     "nearest": [{"example": "my [money] back?", "intent": "refund", "similarity": 0.8}],
     "rule": None,
     "parameters": {},
+    "resembles": None,
     "text": "I want my money back",
     "route": {
         "intent": "refund",

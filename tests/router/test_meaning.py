@@ -67,7 +67,8 @@ def test_an_inner_layer_that_only_disturbs_counts_less() -> None:
 
         def encode(self, texts: Sequence[str]) -> Vectors:
             halves = [
-                (own[text], np.random.default_rng(list(text.encode())).normal(size=4)) for text in texts
+                (own.get(text, -np.ones(4)), np.random.default_rng(list(text.encode())).normal(size=4))
+                for text in texts  # a decoy is away from every intent
             ]
             return np.array(
                 [np.concatenate([half / np.linalg.norm(half) for half in both]) / 2**0.5 for both in halves],
