@@ -16,6 +16,7 @@ from service.api import (
     completions,
     description,
     embeddings,
+    feedback,
     health,
     lora,
     models,
@@ -33,7 +34,7 @@ PARTS = tuple(
     part.router
     for part in (
         *(chat, completions, responses, embeddings, tokens, models, route),
-        *(health, admin, lora, description),
+        *(feedback, health, admin, lora, description),
     )
 )
 

@@ -7,6 +7,7 @@ ServiceError
 │   ├── Unauthorized              401
 │   ├── Forbidden                 403
 │   ├── ModelNotFound             404
+│   ├── AnswerNotFound            404
 │   ├── BodyTooLarge              413
 │   └── TooManyRequests           429, with Retry-After
 ├── NotReady                      503, with Retry-After: what the request needs isn't there yet
@@ -57,6 +58,10 @@ class Forbidden(RequestError):
 
 class ModelNotFound(RequestError):
     """``model`` names nothing that is served."""
+
+
+class AnswerNotFound(RequestError):
+    """There is no such answer to be rated."""
 
 
 class BodyTooLarge(RequestError):

@@ -18,6 +18,7 @@ from service.decisions import DecisionLog
 from service.dispatch import Dispatch, Plan
 from service.embeddings import Embeddings, encoder_name
 from service.exchange import Exchange
+from service.feedback import Feedback
 from service.keys import Keys, RateLimit, admin_digest
 from service.live import LiveRoutes
 from service.metrics import Metrics
@@ -59,6 +60,7 @@ class Gateway:
         self.routes = LiveRoutes(settings, self.metrics.router_seconds.observe)
         self.embeddings = Embeddings(settings.gateway.request_timeout_seconds)
         self.decisions = DecisionLog(settings.state, settings.router.decision_log)
+        self.feedback = Feedback(settings.state, settings.feedback, self.metrics.rated)
         self.dispatch = Dispatch(
             base,
             self.adapters,
@@ -100,6 +102,7 @@ class Gateway:
                 log.exception("%s did not stop cleanly", name)
         self.embeddings.stop()
         self.decisions.close()
+        self.feedback.close()
 
     def engine_of(self, plan: Plan, name: str) -> Engine:
         """The engine for a plan on the model ``name``; on a route every tool call can be read."""

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from service.api import admin
 from service.api.incoming import Running
 from service.conversation import ROLES
+from service.feedback import Rating
 from service.settings import GatewaySettings
 
 Schema = dict[str, Any]
@@ -142,6 +143,19 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
                 "anyOf": [{"required": [name]} for name in ("messages", "text", "input")],
             },
             _answer("intent", "confidence", "abstained", "route"),
+        ),
+        "/v1/feedback": (
+            "Rate an answer by the id of its completion",
+            {
+                **_of(Rating),
+                "oneOf": [{"required": ["thumbs"]}, {"required": ["score"]}],
+                "properties": {
+                    **Rating.model_json_schema()["properties"],
+                    "thumbs": {"enum": ["up", "down"]},
+                    "score": {"type": "number", "minimum": 0, "maximum": 1},
+                },
+            },
+            _answer("id", "adapter"),
         ),
         "/v1/load_lora_adapter": (
             "Register and promote an adapter, as at vLLM",

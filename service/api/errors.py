@@ -46,6 +46,7 @@ TABLE: dict[type[Exception], Row] = {
     service.Unauthorized: Row(401, "authentication_error", "invalid_api_key"),
     service.Forbidden: Row(403, "permission_error", "forbidden"),
     service.ModelNotFound: Row(404, INVALID, "model_not_found"),
+    service.AnswerNotFound: Row(404, INVALID, "answer_not_found"),
     service.BodyTooLarge: Row(413, INVALID, "request_too_large"),
     service.TooManyRequests: Row(429, "rate_limit_error", "rate_limit_exceeded"),
     service.NotReady: _UNAVAILABLE,
