@@ -64,6 +64,7 @@ class Heard:
     tools: Sequence[Any] | None
     known: OrderedDict[str, Heard]
     most: int
+    then: Callable[[Heard], object] | None = None  # when all of it is out
     rated: float | None = None
     _data: bytearray = field(default_factory=bytearray)
     _begun: bool = False
@@ -76,8 +77,16 @@ class Heard:
                 self.known[found[1].decode()] = self
                 while len(self.known) > self.most:
                     self.known.popitem(last=False)
-        if self.messages is not None and len(self._data) < _LONGEST:
+        if (self.messages is not None or self.then is not None) and len(self._data) < _LONGEST:
             self._data += data
+
+    def end(self) -> None:
+        """The answer is out, whole and without an error."""
+        then, self.then = self.then, None
+        if then is not None:
+            then(self)
+            if self.messages is None:
+                self._data.clear()
 
     def answer(self) -> dict[str, Any] | None:
         """The first choice's message; None where it was not kept, or broke off."""
@@ -118,11 +127,15 @@ class Feedback:
         self._file = OwnFile(folder / FILE)
 
     def hear(
-        self, record: Record, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any] | None
+        self,
+        record: Record,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Any] | None,
+        then: Callable[[Heard], object] | None = None,
     ) -> Heard:
-        """Listen to an answer to ``messages``, as the model gets them."""
+        """Listen to an answer to ``messages``, as the model gets them; ``then`` gets what was heard."""
         kept = messages if self._settings.keep == "texts" else None
-        return Heard(record, kept, tools if kept else None, self._known, self._settings.remember)
+        return Heard(record, kept, tools if kept else None, self._known, self._settings.remember, then)
 
     def rate(self, rating: Rating) -> str:
         """Take a rating; the version that it is of. A second one of an answer is kept and not counted.

@@ -23,9 +23,11 @@ from service.keys import Keys, RateLimit, admin_digest
 from service.live import LiveRoutes
 from service.metrics import Metrics
 from service.parts import AdapterDesk, Pool
+from service.redaction import Redaction
 from service.routes import Route
 from service.routes_document import FALLBACK
 from service.settings import Settings
+from service.shadow import Shadows
 
 log = logging.getLogger("pointsman.gateway")
 
@@ -73,6 +75,8 @@ class Gateway:
         self.exchange = Exchange(
             base, self.admission, self.adapters, settings.gateway.request_timeout_seconds
         )
+        redaction = Redaction(settings.feedback.redact) if settings.feedback.keep == "texts" else None
+        self.shadows = Shadows(self.exchange, self.engine_of, self.metrics.shadowed, redaction)
         self.metrics.watch(self.admission, lambda: self.engine.restarts)
 
     async def start(self) -> None:
@@ -92,6 +96,7 @@ class Gateway:
     async def stop(self) -> None:
         """Stop all parts; one that fails does not keep the others from it."""
         for name, stop in (
+            ("shadow traffic", self.shadows.stop),
             ("adapters", self.adapters.stop),
             ("engine", self.engine.stop),
             ("routes", self.routes.stop),

@@ -49,6 +49,12 @@ class Metrics:
             ("adapter", "thumbs"),
             registry=self.registry,
         )
+        self._shadowed = Counter(
+            "pointsman_shadowed",
+            "Answers of candidates that nobody was shown: same, different, failed.",
+            ("adapter", "outcome"),
+            registry=self.registry,
+        )
         self._first_token = Histogram(
             "pointsman_time_to_first_token_seconds",
             "From the request's arrival to the first byte of a streamed answer.",
@@ -112,6 +118,10 @@ class Metrics:
     def rated(self, adapter: str, good: bool) -> None:
         """Count an answer that was rated."""
         self._rated.labels(adapter, "up" if good else "down").inc()
+
+    def shadowed(self, adapter: str, outcome: str) -> None:
+        """Count an answer of a candidate that was only compared."""
+        self._shadowed.labels(adapter, outcome).inc()
 
     def refused(self, reason: str) -> None:
         """Count a request that was not."""

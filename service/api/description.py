@@ -178,6 +178,11 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
         "/admin/adapters/{alias}/retire": ("Take a version out of service", _of(admin.Named), _VERSION),
         "/admin/adapters/{alias}/load": ("Load and prove, without requests", _of(admin.Named), _VERSION),
         "/admin/adapters/{alias}/verdict": ("Keep a gate's verdict", _of(admin.Judgement), _VERSION),
+        "/admin/adapters/{alias}/shadow": (
+            "Have a candidate answer a share too, unseen",
+            _of(admin.Shadowing),
+            _SHADOW,
+        ),
         "/admin/routes/reload": ("Read routes and prompts again", None, _answer("routes", "warnings")),
     }
 
@@ -192,6 +197,7 @@ def _gets(client: str | None) -> Mapping[str, tuple[str, Schema, str | None]]:
         ),
         "/v1/models/{model}": ("One model", _answer("id", object={"const": "model"}), client),
         "/admin/adapters": ("Every version in the registry", _answer("data"), "admin"),
+        "/admin/adapters/{alias}/shadow": ("How its answers compare", _SHADOW, "admin"),
         "/admin/adapters/{alias}/{version}": (
             "Where a version comes from",
             _answer("version", "manifest", "verdict", "promotions"),
@@ -250,4 +256,5 @@ def _of(model: type[BaseModel]) -> Schema:
 
 _REFERENCE = {"$ref": "#/components/schemas/Error"}
 _VERSION = _answer("alias", "version", "state", "weight")
+_SHADOW = _answer("version", "share", "same", "different", "failed")
 _GENERATED = _answer("id", "created", "model", choices={"type": "array", "minItems": 1}, usage=_USAGE)

@@ -54,6 +54,8 @@ class Generated(Response):
             await self._stream(send)
         else:
             await self._whole(send)
+        if self._heard is not None and self._record.error is None:
+            self._heard.end()
 
     async def _whole(self, send: Send) -> None:
         async with self._exchange.open(self._job, self._record) as events:
