@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import socket
 import sys
 import tempfile
@@ -47,6 +48,7 @@ def main() -> int:
 def _swap(served: Served, given: argparse.Namespace, report: Report) -> tuple[list[str], bool]:
     plan = Plan(
         operations=given.operations,
+        minutes=given.minutes,
         aliases=given.aliases,
         clients=given.clients,
         seed=given.seed,
@@ -80,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     proofs = parser.add_subparsers(dest="proof", required=True)
     swap = proofs.add_parser("swap", parents=[shared], help="versions change under load")
     swap.add_argument("--operations", type=int, default=200, help="promotions, canaries, rollbacks, ...")
+    swap.add_argument("--minutes", type=float, default=math.inf, help="after which none begins")
     swap.add_argument("--aliases", type=int, default=8, help="with three versions each")
     swap.add_argument("--clients", type=int, default=4, help="that ask without a pause")
     swap.add_argument("--seed", type=int, default=0)

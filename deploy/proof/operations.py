@@ -55,9 +55,12 @@ class Operator:
         self._traffic = traffic
         self._done = done
 
-    async def work(self, count: int, random: Random, *, spoil: bool) -> None:
-        """Do ``count`` operations."""
+    async def work(self, count: int, random: Random, *, spoil: bool, deadline: float) -> None:
+        """Do ``count`` operations, or as many as begin before ``deadline`` on the loop's clock."""
+        loop = asyncio.get_running_loop()
         for _ in range(count):
+            if loop.time() >= deadline:
+                return
             alias = random.choice(self._aliases)
             await self.do(alias, alias.choose(random, spoil=spoil))
 

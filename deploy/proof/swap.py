@@ -8,6 +8,7 @@ not the named version's, which leases are left, whether registry and engine agre
 from __future__ import annotations
 
 import asyncio
+import math
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -39,6 +40,7 @@ class Plan:
     """How much is done."""
 
     operations: int = 200
+    minutes: float = math.inf  # after which no operation begins
     aliases: int = 8
     clients: int = 4
     operators: int = 2
@@ -166,6 +168,7 @@ async def _under_load(
     report: Callable[[str], object],
 ) -> None:
     plan, stopped, samples = proof.plan, asyncio.Event(), list[Sample]()
+    deadline = asyncio.get_running_loop().time() + 60 * plan.minutes
     began, each = time.monotonic(), -(-plan.operations // len(operators))
 
     async def told() -> None:
@@ -185,7 +188,7 @@ async def _under_load(
             async with asyncio.TaskGroup() as group:
                 for number, operator in enumerate(operators):
                     random = Random(f"{plan.seed} {number}")
-                    group.create_task(operator.work(each, random, spoil=plan.spoil))
+                    group.create_task(operator.work(each, random, spoil=plan.spoil, deadline=deadline))
         finally:
             stopped.set()
     proof.seconds = time.monotonic() - began
