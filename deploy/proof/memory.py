@@ -28,8 +28,7 @@ class Sample:
 
     operations: int  # done by then
     gateway: float  # MiB, resident
-    engine: float | None  # None: it was down
-    engine_pid: int | None = None
+    engine: float | None  # with its children; None: it was down
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,8 @@ def _sample(served: Served, operations: int) -> Sample:
     gateway = served.gateway.memory_info().rss / _MIB
     engine = served.engine
     try:
-        held = engine.memory_info().rss / _MIB if engine is not None else None
+        family = [engine, *engine.children(recursive=True)] if engine is not None else []
+        held = sum(one.memory_info().rss for one in family) / _MIB or None
     except psutil.Error:
         held = None
-    return Sample(operations, gateway, held, engine.pid if engine is not None and held is not None else None)
+    return Sample(operations, gateway, held)

@@ -48,22 +48,20 @@ async def test_a_rating_is_counted_once_for_the_version_that_answered(running: R
     assert kept(running) == []  # nobody asked for the texts
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "words"),
-    [
-        ({"id": "chatcmpl-none", "thumbs": "up"}, 404, "no answer 'chatcmpl-none' can be rated"),
-        ({"id": "x"}, 400, "either thumbs .* or score"),
-        ({"id": "x", "thumbs": "up", "score": 1}, 400, "either thumbs .* or score"),
-        ({"id": "x", "score": 2}, 400, "less than or equal to 1"),
-        ({"thumbs": "up"}, 400, "id: Field required"),
-    ],
+REFUSED: tuple[tuple[dict[str, Any], int, str], ...] = (
+    ({"id": "chatcmpl-none", "thumbs": "up"}, 404, "no answer 'chatcmpl-none' can be rated"),
+    ({"id": "x"}, 400, "either thumbs .* or score"),
+    ({"id": "x", "thumbs": "up", "score": 1}, 400, "either thumbs .* or score"),
+    ({"id": "x", "score": 2}, 400, "less than or equal to 1"),
+    ({"thumbs": "up"}, 400, "id: Field required"),
 )
-async def test_what_is_no_rating_is_refused(
-    running: Running, body: dict[str, Any], status: int, words: str
-) -> None:
-    answer = await rate(running, **body)
-    assert answer.status_code == status
-    assert re.search(words, answer.json()["error"]["message"])
+
+
+async def test_what_is_no_rating_is_refused(running: Running) -> None:
+    for body, status, words in REFUSED:
+        answer = await rate(running, **body)
+        assert answer.status_code == status, body
+        assert re.search(words, answer.json()["error"]["message"]), answer.text
 
 
 @pytest.mark.parametrize("stream", [False, True])
