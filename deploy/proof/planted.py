@@ -194,10 +194,10 @@ CHECKED: Mapping[str, tuple[Plant, str]] = {
     "half a pair": (without_half, "half a pair of matrices"),
     "a wider base": (for_a_wider_base, "shapes that fit neither the base nor"),
     "a pickle": (pickled, "it is a pickle"),
+    "overflow": (partial(stronger, factor=1e36), "largest A · largest B · lora_alpha over 1e+06"),
 }
 PROBED: Mapping[str, tuple[Plant, str]] = {
     "no effect": (no_effect, "it has no effect"),
-    "overflow": (partial(stronger, factor=1e36), "the engine computes no numbers with it"),
 }
 JUDGED: Mapping[str, tuple[Plant, str]] = {  # the measure that must say so
     "noise": (noise, "answers.tracking.correct"),
