@@ -14,7 +14,7 @@ pytestmark = pytest.mark.e2e
 
 async def test_versions_change_under_load_and_every_token_is_the_right_ones(demo: Demo) -> None:
     served = Served(demo.url, demo.state, demo.adapters, psutil.Process(demo.process.pid))
-    plan = Plan(operations=10, aliases=2, clients=2, operators=1, questions=1, spoil=True)
+    plan = Plan(operations=8, aliases=2, clients=2, operators=1, questions=1, spoil=True)
     proof = await prove(served, plan, lambda _: None)
     assert proof.faults == []
     assert proof.done.count >= plan.operations
