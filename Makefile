@@ -3,6 +3,7 @@
 #   CONFIG=FILE  what `make up` serves (default: the demo)
 #   PORT=N       where `make up` listens (default: what the config says)
 #   INTENTS=DIR  clinc150/{train,val,test}.jsonl and banking77/{train,test}.jsonl, for `make bench-router`
+#   PROOF=WORDS  more words for the proofs, for example PROOF='--operations 1000 --kill-engine 30'
 #   CORE=N       the core that `make bench-router` runs on
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -11,10 +12,11 @@ CONFIG ?= deploy/demo/pointsman.yaml
 PORT ?=
 INTENTS ?= $(or $(POINTSMAN_DATA),../shared/data)/intents
 CORE ?= 0
+PROOF ?=
 BIN := .venv/bin
 STAMP := .venv/.made-for-$(ACCEL)
 
-.PHONY: help env env-quantize up test bench-router bench-training check format lock clean
+.PHONY: help env env-quantize up test prove-swap prove-gate bench-router bench-training check format lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -33,6 +35,12 @@ up:  ## serve the demo on 127.0.0.1:8000 until Ctrl-C
 
 test: env  ## the whole suite, by two processes; vLLM is started once
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+prove-swap: env  ## versions change under load, every token compared; writes runs/prove-swap/report.txt
+	@$(BIN)/python -m deploy.proof swap --spoil $(PROOF)
+
+prove-gate: env  ## planted candidates take the way of a release; writes runs/prove-gate/report.txt
+	@$(BIN)/python -m deploy.proof gate $(PROOF)
 
 bench-router: env  ## the router beside its peers on one core, some minutes; writes docs/bench-router.md
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 taskset -c $(CORE) \

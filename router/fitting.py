@@ -60,7 +60,7 @@ def fit(examples: RoutingExamples, encoder: TextEncoder, tell: Tell) -> tuple[Fi
         corpora = [
             _Corpus(texts, examples.size, labels, m.transform(embeddings), spelled, new) for m in meanings
         ]
-        return _fit(examples, originals, corpora, meanings, spelling, tell)
+        return _fit(examples, originals, corpora, meanings, spelling, tell=tell)
 
 
 def _column_weights(columns: int, inner: int) -> list[Dense]:
@@ -188,6 +188,7 @@ def _fit(
     corpora: Sequence[_Corpus],
     meanings: Sequence[Meaning],
     spelling: Spelling,
+    *,
     tell: Tell,
 ) -> tuple[FittedModel, FitReport]:
     """Of several ways to mean, whose rows are in ``corpora``, that of the least loss is taken."""

@@ -18,6 +18,7 @@ from service.api import (
     completions,
     description,
     embeddings,
+    feedback,
     health,
     lora,
     models,
@@ -35,7 +36,7 @@ PARTS = tuple(
     part.router
     for part in (
         *(chat, completions, responses, embeddings, tokens, models, route),
-        *(health, admin, lora, description),
+        *(feedback, health, admin, lora, description),
     )
 )
 

@@ -7,6 +7,7 @@ ServiceError
 │   ├── Unauthorized              401
 │   ├── Forbidden                 403
 │   ├── ModelNotFound             404
+│   ├── AnswerNotFound            404
 │   ├── BodyTimeout               408
 │   ├── BodyTooLarge              413
 │   └── TooManyRequests           429, with Retry-After
@@ -62,6 +63,10 @@ class ModelNotFound(RequestError):
 
 class BodyTimeout(RequestError):
     """The body did not come in time."""
+
+
+class AnswerNotFound(RequestError):
+    """There is no such answer to be rated."""
 
 
 class BodyTooLarge(RequestError):

@@ -18,13 +18,16 @@ from service.decisions import DecisionLog
 from service.dispatch import Dispatch, Plan
 from service.embeddings import Embeddings, encoder_name
 from service.exchange import Exchange
+from service.feedback import Feedback
 from service.keys import Keys, RateLimit, admin_digest
 from service.live import LiveRoutes
 from service.metrics import Metrics
 from service.parts import AdapterDesk, Pool
+from service.redaction import Redaction
 from service.routes import Route
 from service.routes_document import FALLBACK
 from service.settings import Settings
+from service.shadow import Shadows
 
 log = logging.getLogger("pointsman.gateway")
 
@@ -59,6 +62,7 @@ class Gateway:
         self.routes = LiveRoutes(settings, self.metrics.router_seconds.observe)
         self.embeddings = Embeddings(settings.gateway.request_timeout_seconds)
         self.decisions = DecisionLog(settings.state, settings.router.decision_log)
+        self.feedback = Feedback(settings.state, settings.feedback, self.metrics.rated)
         self.dispatch = Dispatch(
             base,
             self.adapters,
@@ -71,6 +75,8 @@ class Gateway:
         self.exchange = Exchange(
             base, self.admission, self.adapters, settings.gateway.request_timeout_seconds
         )
+        redaction = Redaction(settings.feedback.redact) if settings.feedback.keep == "texts" else None
+        self.shadows = Shadows(self.exchange, self.engine_of, self.metrics.shadowed, redaction)
         self.metrics.watch(self.admission, lambda: self.engine.restarts)
 
     async def start(self) -> None:
@@ -90,6 +96,7 @@ class Gateway:
     async def stop(self) -> None:
         """Stop all parts; one that fails does not keep the others from it."""
         for name, stop in (
+            ("shadow traffic", self.shadows.stop),
             ("adapters", self.adapters.stop),
             ("engine", self.engine.stop),
             ("routes", self.routes.stop),
@@ -100,6 +107,7 @@ class Gateway:
                 log.exception("%s did not stop cleanly", name)
         self.embeddings.stop()
         self.decisions.close()
+        self.feedback.close()
 
     def engine_of(self, plan: Plan, name: str) -> Engine:
         """The engine for a plan on the model ``name``; on a route every tool call can be read."""

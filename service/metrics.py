@@ -37,6 +37,24 @@ class Metrics:
             ("adapter",),
             registry=self.registry,
         )
+        self._aborted = Counter(
+            "pointsman_aborted_answers",
+            "Answers that their client did not wait for.",
+            ("adapter",),
+            registry=self.registry,
+        )
+        self._rated = Counter(
+            "pointsman_ratings",
+            "Answers that were rated by POST /v1/feedback, once each: up or down.",
+            ("adapter", "thumbs"),
+            registry=self.registry,
+        )
+        self._shadowed = Counter(
+            "pointsman_shadowed",
+            "Answers of candidates that nobody was shown: same, different, failed.",
+            ("adapter", "outcome"),
+            registry=self.registry,
+        )
         self._first_token = Histogram(
             "pointsman_time_to_first_token_seconds",
             "From the request's arrival to the first byte of a streamed answer.",
@@ -97,6 +115,14 @@ class Metrics:
         """Count a request that was let into the engine."""
         self._waited[priority].observe(waited)
 
+    def rated(self, adapter: str, good: bool) -> None:
+        """Count an answer that was rated."""
+        self._rated.labels(adapter, "up" if good else "down").inc()
+
+    def shadowed(self, adapter: str, outcome: str) -> None:
+        """Count an answer of a candidate that was only compared."""
+        self._shadowed.labels(adapter, outcome).inc()
+
     def refused(self, reason: str) -> None:
         """Count a request that was not."""
         self._refused.labels(reason).inc()
@@ -108,6 +134,8 @@ class Metrics:
         self._duration.labels(chain, adapter).observe(record.seconds)
         if record.error not in (None, "client_gone") and record.status < 400:
             self._broken.labels(adapter).inc()
+        if record.error == "client_gone":
+            self._aborted.labels(adapter).inc()
         if record.streamed and record.first_byte is not None:
             self._first_token.labels(chain, adapter).observe(record.first_byte)
         for kind, tokens in (("prompt", record.prompt_tokens), ("completion", record.completion_tokens)):

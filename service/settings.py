@@ -7,6 +7,7 @@ reads the environment.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -131,6 +132,24 @@ class AdapterSettings(Document):
         return preload
 
 
+class FeedbackSettings(Document):
+    """What becomes of ratings (POST /v1/feedback) beyond being counted."""
+
+    keep: Literal["off", "texts"] = "off"  # texts: question and answer of what is rated, redacted
+    redact: tuple[str, ...] = ()  # regular expressions; what they match is left out, beside e-mails, ...
+    remember: Positive = 2_000  # of the last answers that can be rated
+
+    @field_validator("redact")
+    @classmethod
+    def _expressions(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            try:
+                re.compile(pattern)
+            except re.error as exc:
+                raise ValueError(f"{pattern!r} is no regular expression: {exc}") from exc
+        return patterns
+
+
 class LimitSettings(Document):
     """Bounds of one run of a chain where its route gives none."""
 
@@ -151,6 +170,7 @@ class Settings(Document):
     router: RouterSettings
     prompts: Path  # folder of templates
     adapters: AdapterSettings
+    feedback: FeedbackSettings = FeedbackSettings()
     limits: LimitSettings = LimitSettings()
 
     @property

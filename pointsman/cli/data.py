@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pointsman.cli.options import DEMO_CONFIG, ConfigOption
 from pointsman.cli.terminal import INTERRUPTED, Progress, err, out, reported, say
 from pointsman.cli.train import RecipeArgument, RunsOption, SetOption
 
@@ -99,6 +101,45 @@ def build(
     if found.duplicates:
         say(f"  {found.duplicates:5} kept, but the same as another row")
     say(f"{folder / 'rows.jsonl'}")
+
+
+@app.command("from-feedback")
+def from_feedback(
+    *,
+    alias: Annotated[str, typer.Option(help="Whose answers are taken.")],
+    config: ConfigOption = DEMO_CONFIG,
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="For the rows; else runs/feedback-ALIAS.")
+    ] = None,
+) -> None:
+    """Make preference pairs and SFT rows of the answers that users rated, the start of the next release.
+
+    Needs `feedback: {keep: texts}` in the gateway's settings. `pairs.jsonl` is a source of dpo, `format:
+    pairs`; `rows.jsonl` one of sft, `format: messages`.
+
+    Example: `pointsman data from-feedback --alias support`
+    """
+    from pointsman.document import DocumentError
+    from service.feedback import FILE
+    from service.own_file import lines_of
+    from service.settings import Settings
+    from training.building.rated import rows_of
+
+    with reported(DocumentError, OSError):
+        log = Settings.load(config).state / FILE
+        found = rows_of(lines_of(log), alias)
+        if not found.ratings:
+            err().print(f"{log} holds no rating; settings with `feedback: {{keep: texts}}` have them kept")
+            raise typer.Exit(1)
+        folder = out_folder or Path("runs") / f"feedback-{alias}"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, rows in (("pairs", found.pairs), ("rows", found.conversations)):
+            text = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
+            (folder / f"{name}.jsonl").write_text(text, encoding="utf-8")
+    say(f"{found.ratings} ratings: {len(found.pairs)} pairs, {len(found.conversations)} rows")
+    for reason, count in found.dropped.most_common():
+        say(f"  {count:5} left out: {reason}")
+    say(f"{folder / 'pairs.jsonl'}\n{folder / 'rows.jsonl'}")
 
 
 def _show(row: PreviewRow) -> None:

@@ -62,6 +62,15 @@ class Desk:
         found: dict[str, Any] = self._ask("GET", f"/{alias}/{version}")
         return found
 
+    def shadow(self, alias: str, version: str, share: int) -> dict[str, Any]:
+        """Have a candidate answer a share of the conversations too, unseen."""
+        return self._version(f"/{alias}/shadow", {"version": version, "share": share})
+
+    def shadowed(self, alias: str) -> dict[str, Any]:
+        """How its answers compare."""
+        found: dict[str, Any] = self._ask("GET", f"/{alias}/shadow")
+        return found
+
     def metrics(self) -> str:
         """The gateway's counters, in Prometheus's form."""
         return text(self.url, "/metrics")

@@ -24,6 +24,7 @@ from pointsman.cli import (
     route,
     router,
     serve,
+    shadow,
     train,
 )
 from pointsman.cli.terminal import err
@@ -62,6 +63,7 @@ app.command("releases")(releases.releases)
 app.add_typer(data.app, name="data")
 adapters.app.command("show")(provenance.show)
 adapters.app.command("diff")(provenance.diff)
+adapters.app.command("shadow")(shadow.shadow)
 app.add_typer(adapters.app, name="adapters")
 app.add_typer(router.app, name="router")
 app.add_typer(evaluate.app, name="eval")

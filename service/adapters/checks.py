@@ -5,6 +5,7 @@ Reads files and nothing else: no torch, no unpickling, no code of the artefact.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from dataclasses import dataclass
@@ -13,11 +14,12 @@ from pathlib import Path
 from pointsman.artefact import ALIAS, WEIGHTS, ArtefactError, Manifest, read_manifest, version_of
 from service.adapters.base import Base
 from service.adapters.peft_config import PeftConfig, read_config
-from service.adapters.weights import FLOATS, Tensor, WeightsError, not_finite, read_header
+from service.adapters.weights import FLOATS, Tensor, WeightsError, magnitudes, read_header
 from service.errors import AdapterRejected
 
 _CODE = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".py", ".pyc", ".so"}
 _MATRIX = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.weight")
+_STRONGEST = 1e6  # of A, B and alpha together; those of trained adapters are under 1e3
 _SHOWN = 3  # examples of a problem that many tensors have
 _SERVED = {"lora", "qlora"}  # methods whose artefact vLLM takes as it is
 _IDENTITY = {  # what differs → what to do
@@ -158,7 +160,8 @@ def _weights_problems(path: Path, config: PeftConfig | None, base: Base) -> list
             foreign.append(name)
         else:
             pairs.setdefault(match["module"], {})[match["side"]] = tensor
-    broken = not_finite(path, tensors)
+    sizes = magnitudes(path, tensors)
+    broken = [name for name, size in sizes.items() if not math.isfinite(size)]
     problems = _listed("not LoRA matrices of linear layers", foreign, "train LoRA on linear layers only")
     problems += _listed("not floating point", dtypes, "save it as float32 or bfloat16")
     problems += _listed("holds NaN or infinity", broken, "the training diverged: train again")
@@ -166,6 +169,7 @@ def _weights_problems(path: Path, config: PeftConfig | None, base: Base) -> list
     problems += _listed("modules that the base does not have", missing, "train it on the served base")
     if config is not None:
         problems += _shape_problems(pairs, config, base) + _target_problems(pairs, config)
+        problems += _size_problems(sizes, config)
     return problems
 
 
@@ -183,6 +187,22 @@ def _shape_problems(pairs: dict[str, dict[str, Tensor]], config: PeftConfig, bas
     return _listed("half a pair of matrices", halves, "save the adapter again") + _listed(
         "shapes that fit neither the base nor adapter_config.json", wrong, "train it on the served base"
     )
+
+
+def _size_problems(sizes: dict[str, float], config: PeftConfig) -> list[str]:
+    """Pairs whose product is so large that the engine's numbers would run over.
+
+    What runs over in one request stays in the engine's cache, and spoils the answers of others: vLLM must
+    not see it.
+    """
+    found = []
+    for name, size in sizes.items():
+        other = sizes.get(name.replace(".lora_A.", ".lora_B."), 0.0)
+        strength = size * other * config.alpha
+        if ".lora_A." in name and math.isfinite(size) and math.isfinite(other) and strength > _STRONGEST:
+            found.append(f"{name.removesuffix('.lora_A.weight')} ({strength:.1e})")
+    what = f"largest A · largest B · lora_alpha over {_STRONGEST:.0e}"
+    return _listed(what, found, "the training diverged: train again")
 
 
 def _target_problems(pairs: dict[str, dict[str, Tensor]], config: PeftConfig) -> list[str]:

@@ -34,6 +34,7 @@ class PeftConfig:
     """The part of the file that the weights are compared with."""
 
     rank: int
+    alpha: float
     rank_pattern: dict[str, int]
     target_modules: tuple[str, ...] | str  # names, or one regular expression
 
@@ -99,7 +100,9 @@ def _parse(data: dict[str, Any], max_rank: int) -> tuple[PeftConfig | None, list
     if broken or any(type(value) is not int or value < 1 for value in ranks.values()):
         return None, problems
     assert isinstance(rank, int)
-    return PeftConfig(rank, dict(pattern), modules if isinstance(modules, str) else tuple(modules)), problems
+    strength = float(alpha) if isinstance(alpha, int | float) and _is_positive(alpha) else 1.0
+    names = modules if isinstance(modules, str) else tuple(modules)
+    return PeftConfig(rank, strength, dict(pattern), names), problems
 
 
 def _init_problems(init: object) -> list[str]:

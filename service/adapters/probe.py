@@ -21,6 +21,11 @@ PROMPTS = (
     '{"name": "Anna", "items": [{"product": "mug", "quantity": 2}], "city": "Leeds"}',
     "47 + 25: 7 + 5 = 12, 40 + 20 = 60, so the answer is 72.",
 )
+_NO_NUMBER = "float values are not JSON"  # vLLM's words where a log-probability is NaN
+_SPOILT = (
+    "the engine computes no numbers with it; train it again. What it computed may stay in the engine's cache "
+    "and spoil other answers: restart the engine"
+)
 _TOKENS = 20  # compared for each prompt; the most that vLLM gives
 LEAST_EFFECT = 1e-4  # natural log of a probability
 
@@ -39,9 +44,11 @@ async def prove(client: EngineClient, base: str, adapter: str) -> float:
             *(_log_probabilities(client, model) for model in (base, base, adapter))
         )
     except EngineRefused as exc:
+        if _NO_NUMBER in str(exc):
+            raise AdapterRejected([f"{adapter}: {_SPOILT}"]) from exc
         raise AdapterRejected([f"{adapter}: the engine could not answer the probe with it: {exc}"]) from exc
     if not all(values and all(map(_is_number, values.values())) for values in changed):
-        raise AdapterRejected([f"{adapter}: the engine computes no numbers with it; train it again"])
+        raise AdapterRejected([f"{adapter}: {_SPOILT}"])
     effect, noise = _largest_difference(first, changed), _largest_difference(first, second)
     if effect <= max(LEAST_EFFECT, noise):
         raise AdapterRejected(

@@ -35,6 +35,7 @@ class VersionInfo(BaseModel):
     weight: int  # percent of the alias's conversations
     canary: bool  # live beside the version that it may replace
     leases: int  # requests that use it now
+    loaded: bool  # a server of the engine has it
     rank: int
     base: str  # the base's name for clients
     folder: str  # it was registered from
@@ -218,6 +219,7 @@ class Versions:
             weight=live.weight_of(record.version) if live is not None else 0,
             canary=live is not None and live.canary == record.version,
             leases=entry.leases,
+            loaded=bool(entry.loaded_on),
             rank=record.rank,
             base=self._base_name,
             folder=record.folder,

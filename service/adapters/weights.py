@@ -1,4 +1,4 @@
-"""safetensors files without torch: the header, and whether every number is finite.
+"""safetensors files without torch: the header, and how large the numbers are.
 
 The format: eight bytes with the header's length N (little-endian), N bytes of JSON from tensor name to
 dtype, shape and offsets, then the tensors' bytes, without gaps.
@@ -66,22 +66,22 @@ def read_header(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def not_finite(path: Path, tensors: dict[str, Tensor]) -> list[str]:
-    """The names of the floating-point tensors with a NaN or an infinity."""
+def magnitudes(path: Path, tensors: dict[str, Tensor]) -> dict[str, float]:
+    """The largest absolute number of each floating-point tensor; infinite where one is not a number."""
     import numpy as np
 
     content = np.memmap(path, dtype=np.uint8, mode="r")
-    found = []
+    found = {}
     for name, tensor in tensors.items():
         if tensor.dtype not in _BYTES or tensor.begin == tensor.end:
             continue
         raw = content[tensor.begin : tensor.end].tobytes()
-        if tensor.dtype == "BF16":  # not known to numpy: all bits of the exponent are set
-            finite = bool(np.all((np.frombuffer(raw, "<u2") & 0x7F80) != 0x7F80))
+        if tensor.dtype == "BF16":  # not known to numpy: the upper half of a float32
+            numbers = (np.frombuffer(raw, "<u2").astype("<u4") << 16).view("<f4")
         else:
-            finite = bool(np.all(np.isfinite(np.frombuffer(raw, f"<f{_BYTES[tensor.dtype]}"))))
-        if not finite:
-            found.append(name)
+            numbers = np.frombuffer(raw, f"<f{_BYTES[tensor.dtype]}")
+        largest = float(np.abs(numbers).max())
+        found[name] = largest if math.isfinite(largest) else math.inf
     return found
 
 

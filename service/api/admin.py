@@ -13,6 +13,7 @@ from starlette.responses import Response
 from pointsman.artefact import ALIAS
 from pointsman.document import Document
 from service.api.incoming import Running, admin_only, document
+from service.errors import AdapterNotFound
 
 router = APIRouter(prefix="/admin", dependencies=[Depends(admin_only)])
 
@@ -45,6 +46,13 @@ class Judgement(Document):
     passed: bool
     report: dict[str, Any]
     by: Annotated[str, Field(max_length=200)] = "admin"
+
+
+class Shadowing(Document):
+    """Body of shadow traffic; ``share`` is the percentage of conversations, 0 ends it."""
+
+    version: str
+    share: Annotated[int, Field(ge=0, le=100)]
 
 
 class Named(Document):
@@ -95,6 +103,24 @@ async def judge(alias: str, request: Request, gateway: Running) -> Response:
         alias, asked.version, passed=asked.passed, report=asked.report, by=asked.by
     )
     return _json(await judged)
+
+
+@router.post("/adapters/{alias}/shadow")
+async def shadow(alias: str, request: Request, gateway: Running) -> Response:
+    """Have a candidate answer a share of the conversations too; what it says is only compared."""
+    asked = await document(request, Shadowing)
+    if asked.share:
+        await gateway.adapters.load(alias, asked.version)
+    return _json(gateway.shadows.set(alias, asked.version, asked.share).told())
+
+
+@router.get("/adapters/{alias}/shadow")
+async def shadowed(alias: str, gateway: Running) -> Response:
+    """What the candidate's shadow answers were beside the live version's."""
+    found = gateway.shadows.of(alias)
+    if found is None:
+        raise AdapterNotFound(f"{alias!r} has had no shadow traffic since the gateway's start")
+    return _json(found.told())
 
 
 @router.get("/adapters/{alias}/{version}")

@@ -35,4 +35,6 @@ async def chat(request: Request, gateway: Running, record: Recorded) -> Response
         include_usage=options.get("include_usage") is True,
         trace=request.headers.get("x-pointsman-trace") == "1",
     )
-    return Generated(gateway.exchange, job, record, form)
+    then = gateway.shadows.follower(plan, job.conversation)
+    heard = gateway.feedback.hear(record, plan.request.messages, body.get("tools"), then)
+    return Generated(gateway.exchange, job, record, form, heard)

@@ -31,6 +31,7 @@ from service.api.shapes import (
     Schema,
     headers_of,
 )
+from service.feedback import Rating
 from service.settings import GatewaySettings
 
 router = APIRouter()
@@ -123,6 +124,19 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
             },
             _answer("intent", "confidence", "abstained", "route"),
         ),
+        "/v1/feedback": (
+            "Rate an answer by the id of its completion",
+            {
+                **_of(Rating),
+                "oneOf": [{"required": ["thumbs"]}, {"required": ["score"]}],
+                "properties": {
+                    **Rating.model_json_schema()["properties"],
+                    "thumbs": {"enum": ["up", "down"]},
+                    "score": {"type": "number", "minimum": 0, "maximum": 1},
+                },
+            },
+            _answer("id", "adapter"),
+        ),
         "/v1/load_lora_adapter": (
             "Register and promote an adapter, as at vLLM",
             _object(loaded, "lora_name", "lora_path"),
@@ -144,6 +158,11 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
         "/admin/adapters/{alias}/retire": ("Take a version out of service", _of(admin.Named), _VERSION),
         "/admin/adapters/{alias}/load": ("Load and prove, without requests", _of(admin.Named), _VERSION),
         "/admin/adapters/{alias}/verdict": ("Keep a gate's verdict", _of(admin.Judgement), _VERSION),
+        "/admin/adapters/{alias}/shadow": (
+            "Have a candidate answer a share too, unseen",
+            _of(admin.Shadowing),
+            _SHADOW,
+        ),
         "/admin/routes/reload": ("Read routes and prompts again", None, _answer("routes", "warnings")),
     }
 
@@ -158,6 +177,7 @@ def _gets(client: str | None) -> Mapping[str, tuple[str, Schema, str | None]]:
         ),
         "/v1/models/{model}": ("One model", _answer("id", object={"const": "model"}), client),
         "/admin/adapters": ("Every version in the registry", _answer("data"), "admin"),
+        "/admin/adapters/{alias}/shadow": ("How its answers compare", _SHADOW, "admin"),
         "/admin/adapters/{alias}/{version}": (
             "Where a version comes from",
             _answer("version", "manifest", "verdict", "promotions"),
@@ -216,4 +236,5 @@ def _of(model: type[BaseModel]) -> Schema:
 
 _REFERENCE = {"$ref": "#/components/schemas/Error"}
 _VERSION = _answer("alias", "version", "state", "weight")
+_SHADOW = _answer("version", "share", "same", "different", "failed")
 _GENERATED = _answer("id", "created", "model", choices={"type": "array", "minItems": 1}, usage=USAGE)

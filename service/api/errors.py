@@ -47,6 +47,7 @@ TABLE: dict[type[Exception], Row] = {
     service.Forbidden: Row(403, "permission_error", "forbidden"),
     service.ModelNotFound: Row(404, INVALID, "model_not_found"),
     service.BodyTimeout: Row(408, INVALID, "request_timeout"),
+    service.AnswerNotFound: Row(404, INVALID, "answer_not_found"),
     service.BodyTooLarge: Row(413, INVALID, "request_too_large"),
     service.TooManyRequests: Row(429, "rate_limit_error", "rate_limit_exceeded"),
     service.NotReady: _UNAVAILABLE,

@@ -21,6 +21,7 @@ from service.api.errors import tell
 from service.api.extras import openai_form
 from service.errors import EngineUnavailable
 from service.exchange import Events, Exchange, Job
+from service.feedback import Heard
 from service.record import Record
 
 log = logging.getLogger("pointsman.errors")
@@ -37,12 +38,15 @@ _END = b"\n\n"  # of a server-sent event
 class Generated(Response):
     """Runs the job while it is sent, so that slot and lease are held until the last byte is out."""
 
-    def __init__(self, exchange: Exchange, job: Job, record: Record, form: ChatForm) -> None:
+    def __init__(
+        self, exchange: Exchange, job: Job, record: Record, form: ChatForm, heard: Heard | None = None
+    ) -> None:
         super().__init__()
         self._exchange = exchange
         self._job = job
         self._record = record
         self._form = form
+        self._heard = heard
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Errors before the first byte are raised; later ones end the stream with an error event."""
@@ -50,6 +54,8 @@ class Generated(Response):
             await self._stream(send)
         else:
             await self._whole(send)
+        if self._heard is not None and self._record.error is None:
+            self._heard.end()
 
     async def _whole(self, send: Send) -> None:
         async with self._exchange.open(self._job, self._record) as events:
@@ -58,6 +64,8 @@ class Generated(Response):
             raw = [event.data for event in found if isinstance(event, Raw)]
             body = openai_form(b"".join(raw)) if raw else self._form.completion(found)
             _note_usage(self._record, found, body)
+        if self._heard is not None:
+            self._heard.add(body)
         headers = [*_JSON, (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
@@ -72,6 +80,8 @@ class Generated(Response):
                         if not begun:
                             await send({"type": "http.response.start", "status": 200, "headers": _SSE})
                             begun = True
+                        if self._heard is not None:
+                            self._heard.add(piece)
                         await send({"type": "http.response.body", "body": piece, "more_body": True})
             if not begun:
                 raise EngineUnavailable("the engine ended the stream before it began")

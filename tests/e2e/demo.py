@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,12 +17,12 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psutil
 import pytest
-import yaml
+
+from deploy.proof.served import settings_in
 
 ROOT = Path(__file__).parents[2]
 HOME = ROOT / "deploy" / "demo"
@@ -89,20 +88,6 @@ class Demo:
             time.sleep(0.25)
 
 
-def demo_settings(folder: Path) -> Path:
-    """The demo's own settings with state and adapters in ``folder``."""
-    settings: dict[str, Any] = yaml.safe_load((HOME / "pointsman.yaml").read_text(encoding="utf-8"))
-    shutil.copytree(HOME / settings["adapters"]["folder"], folder / "adapters")
-    settings["state"] = "state"
-    settings["adapters"]["folder"] = "adapters"
-    settings["engine"]["model"] = str(HOME / settings["engine"]["model"])
-    settings["router"]["routes"] = str(HOME / settings["router"]["routes"])
-    settings["prompts"] = str((HOME / settings["prompts"]).resolve())
-    path = folder / "pointsman.yaml"
-    path.write_text(yaml.safe_dump(settings), encoding="utf-8")
-    return path
-
-
 @contextmanager
 def running(folder: Path) -> Generator[Demo, None, None]:
     """A demo of its own with its state in ``folder``; afterwards none of its processes is left.
@@ -110,7 +95,7 @@ def running(folder: Path) -> Generator[Demo, None, None]:
     Compilers fail and leave a trace: Python, make and gcc are all that the demo may need, and gcc only
     for the environment.
     """
-    config, output = demo_settings(folder), folder / "output.txt"
+    config, output = settings_in(folder), folder / "output.txt"
     compiled = _broken_compilers(folder / "bin")
     port = _free_port()
     words = [sys.executable, "-m", "pointsman.cli", "serve", "--config", str(config), "--port", str(port)]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
+from deploy.proof import planted
 from pointsman.artefact import version_of
 from pointsman.cli.desk import Desk
 from pointsman.cli.release import Admin
-from tests.e2e import planted
 from tests.e2e.demo import ROOT, Demo
 from training.errors import CandidateRefused
 
@@ -33,18 +32,11 @@ def enter(demo: Demo, folder: Path) -> None:
     admin(demo).load("support", version_of(folder))
 
 
-@pytest.mark.parametrize(
-    ("plant", "reason"),
-    [
-        (planted.not_a_number, "holds NaN or infinity"),
-        (planted.over_rank, "r is 128, the engine was started for ranks up to 16"),
-        (planted.wrong_base, "it was trained on another base"),
-        (planted.no_effect, "it has no effect"),
-    ],
-)
+@pytest.mark.parametrize("name", ["NaN in a layer", "over-rank", "another base", *planted.PROBED])
 def test_a_candidate_that_can_not_serve_is_refused_for_its_own_reason(
-    demo: Demo, tmp_path: Path, plant: Callable[[Path], Path], reason: str
+    demo: Demo, tmp_path: Path, name: str
 ) -> None:
+    plant, reason = {**planted.CHECKED, **planted.PROBED}[name]
     before, folder = live(demo), plant(tmp_path / "artefact")
     with pytest.raises(CandidateRefused, match=reason):
         enter(demo, folder)

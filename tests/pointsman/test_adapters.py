@@ -226,3 +226,32 @@ def test_check_offline_says_what_is_wrong_without_a_gateway(run: Run, config: Pa
     ended = run("adapters", "check", trained, "--offline", "--config", config)
     assert ended.exit_code == 1
     assert "holds no safetensors file, so it is no base model" in ended.stderr
+
+
+def test_shadow_asks_for_a_candidate_and_tells_what_it_said(run: Run, config: Path) -> None:
+    said = {"content": "60 days", "tool_calls": []}
+    report = {
+        "version": "a" * 12,
+        "share": 20,
+        "same": 3,
+        "different": 1,
+        "failed": 0,
+        "left_out": 0,
+        "seconds": 0.5,
+        "live_seconds": 0.25,
+        "differences": [{"request": "r1", "live": "support@b", "texts": {"candidate": said}}],
+    }
+    path = "/admin/adapters/support/shadow"
+    replies: dict[str, Reply] = {f"POST {path}": report, f"GET {path}": report}
+    with canned(replies) as gateway:
+        where = ("--url", gateway.url, "--config", config)
+        run("adapters", "shadow", "support", "--version", "a" * 12, "--share", 20, *where)
+        told = run("adapters", "shadow", "support", *where)
+    assert dict(gateway.asked)[f"POST {path}"] == {"version": "a" * 12, "share": 20}
+    assert told.stdout.splitlines() == [
+        f"support@{'a' * 12} is asked along for 20 % of the conversations",
+        "3 answers the same, 1 different, 0 failed, 0 left out",
+        "0.50 s an answer, 0.25 s the live version",
+        "request r1, beside support@b",
+        "  candidate: 60 days",
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import zlib
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -213,7 +214,9 @@ def _chunks(body: dict[str, Any], pieces: list[str], chat: bool, extra: dict[str
 
 def _head(body: dict[str, Any], chat: bool, *, stream: bool) -> dict[str, Any]:
     kind = ("chat.completion.chunk" if stream else "chat.completion") if chat else "text_completion"
-    return {"id": "chatcmpl-1" if chat else "cmpl-1", "object": kind, "created": 1, "model": body["model"]}
+    asked = zlib.crc32(json.dumps(body, sort_keys=True).encode())  # who asks the same gets the same id
+    name = f"{'chatcmpl' if chat else 'cmpl'}-{asked:08x}"
+    return {"id": name, "object": kind, "created": 1, "model": body["model"]}
 
 
 def _usage(text: str) -> dict[str, int]:

@@ -164,6 +164,7 @@ class Desk:
             alias: Version(alias, f"{index:012x}") for index, alias in enumerate(("support", "math", "chat"))
         }
     )
+    others: dict[str, Version] = field(default_factory=dict)  # by alias@version; not live
     held: int = 0
     conversations: list[str] = field(default_factory=list)
     ready: bool = True
@@ -176,18 +177,24 @@ class Desk:
     def names(self) -> Sequence[Version]:
         return list(self.versions.values())
 
+    def _of(self, model: str) -> Version:
+        found = self.others.get(model) or self.versions[model.partition("@")[0]]
+        if found.alias != model.partition("@")[0]:
+            raise AdapterConflict(f"{model} is gone")
+        return found
+
     def knows(self, model: str) -> bool:
         return any(model in (one.alias, one.name) for one in self.versions.values())
 
     def name_of(self, model: str, conversation: str) -> str:
-        return self.versions[model.partition("@")[0]].name
+        return self._of(model).name
 
     @asynccontextmanager
     async def lease(self, model: str, conversation: str) -> AsyncGenerator[Version, None]:
         self.conversations.append(conversation)
         self.held += 1
         try:
-            yield self.versions[model.partition("@")[0]]
+            yield self._of(model)
         finally:
             self.held -= 1
 

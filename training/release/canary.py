@@ -1,4 +1,4 @@
-"""A candidate gets a growing share of the conversations while it fails no more than the live version.
+"""A candidate gets a growing share of the conversations while it does no worse than the live version.
 
 The rule in :mod:`training.release.watch` trips only where the rows are sure; a canary that is merely not yet
 proved goes on to its next step.
@@ -35,7 +35,7 @@ def run(
         while True:
             now = counts(metrics())
             ours, theirs = (now.get(name, Count()).since(first.get(name, Count())) for name in (canary, live))
-            if why := tripped(ours, theirs, plan.error_rate):
+            if why := tripped(ours, theirs, plan):
                 return why
             answered = now.get(canary, Count()).since(before).requests
             seconds = clock() - began

@@ -48,6 +48,12 @@ class Canary(Document):
         description="by how much the share of failed requests may lie over the live version's; where it "
         "surely lies higher, the candidate is rolled back",
     )
+    abort_rate: float = Field(
+        default=0.1, ge=0, lt=1, description="the same for requests that their clients gave up"
+    )
+    down_rate: float = Field(
+        default=0.1, ge=0, lt=1, description="the same for rated answers (POST /v1/feedback) rated down"
+    )
 
     @model_validator(mode="after")
     def _rises(self) -> Self:

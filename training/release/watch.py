@@ -1,84 +1,128 @@
-"""Whether a canary fails more requests than the live version does, from the gateway's counters."""
+"""Whether a canary does worse than the live version, from the gateway's counters.
+
+Three shares are compared: of requests that failed by the server's fault, of requests whose client did not
+wait for the end, and of rated answers that were rated down.
+"""
 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from training.release.recipe import Canary
+
 _Z = 1.959964  # of 95 %
 _REQUESTS, _BROKEN = "pointsman_requests_total", "pointsman_broken_answers_total"
+_ABORTED, _RATINGS = "pointsman_aborted_answers_total", "pointsman_ratings_total"
 _SECONDS = "pointsman_request_seconds_sum"
 Ends = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """So many of so many."""
+
+    bad: int = 0
+    of: int = 0
+
+
+@dataclass(slots=True)
 class Count:
-    """Requests that one version answered, and how many of them failed by the server's fault."""
+    """What one version answered, and what came of it."""
 
     requests: int = 0
-    failed: int = 0
-    seconds: float = 0.0  # that they took together
+    failed: int = 0  # by the server's fault
+    aborted: int = 0  # by their clients
+    rated: int = 0
+    down: int = 0  # of those that were rated
+    seconds: float = 0.0  # that the requests took together
 
     def since(self, before: Count) -> Count:
         """What came after ``before``; all, where the gateway has counted anew since."""
-        if self.requests < before.requests or self.failed < before.failed:
-            return self
-        return Count(
-            self.requests - before.requests, self.failed - before.failed, self.seconds - before.seconds
+        left = Count(
+            self.requests - before.requests,
+            self.failed - before.failed,
+            self.aborted - before.aborted,
+            self.rated - before.rated,
+            self.down - before.down,
+            self.seconds - before.seconds,
         )
+        return self if min(left.requests, left.failed, left.aborted, left.rated, left.down) < 0 else left
 
 
 def counts(exposition: str) -> Mapping[str, Count]:
     """The gateway's ``/metrics`` by adapter version; 5xx and answers that broke off have failed."""
-    requests: dict[str, int] = {}
-    failed: dict[str, int] = {}
-    seconds: dict[str, float] = {}
+    found: defaultdict[str, Count] = defaultdict(Count)
     for family in text_string_to_metric_families(exposition):
         for sample in family.samples:
-            name, number = sample.labels.get("adapter", "-"), int(sample.value)
+            if "adapter" not in sample.labels:
+                continue
+            count, number = found[sample.labels["adapter"]], int(sample.value)
             if sample.name == _REQUESTS:
-                requests[name] = requests.get(name, 0) + number
-                if sample.labels["status"].startswith("5"):
-                    failed[name] = failed.get(name, 0) + number
+                count.requests += number
+                count.failed += number * sample.labels["status"].startswith("5")
             elif sample.name == _BROKEN:
-                failed[name] = failed.get(name, 0) + number
+                count.failed += number
+            elif sample.name == _ABORTED:
+                count.aborted += number
+            elif sample.name == _RATINGS:
+                count.rated += number
+                count.down += number * (sample.labels["thumbs"] == "down")
             elif sample.name == _SECONDS:
-                seconds[name] = seconds.get(name, 0.0) + sample.value
-    return {
-        name: Count(number, failed.get(name, 0), seconds.get(name, 0.0)) for name, number in requests.items()
-    }
+                count.seconds += sample.value
+    return found
 
 
-def tripped(canary: Count, live: Count, allowed: float) -> str:
-    """Why the canary must go: its failures surely lie more than ``allowed`` over live's; "" if they don't."""
-    low, _ = difference(canary, live) if live.requests else wilson(canary)
-    if low <= allowed:
-        return ""
-    return (
-        f"{canary.failed} of {canary.requests} requests of the canary failed, {live.failed} of "
-        f"{live.requests} of the live version: {100 * low:.1f} % more at least, "
-        f"{100 * allowed:.1f} % are allowed"
-    )
+def tripped(canary: Count, live: Count, allowed: Canary) -> str:
+    """Why the canary must go: a share that surely lies too far over live's; "" if none does."""
+    for ours, theirs, most, what in (
+        (
+            Share(canary.failed, canary.requests),
+            Share(live.failed, live.requests),
+            allowed.error_rate,
+            "requests of the canary failed",
+        ),
+        (
+            Share(canary.aborted, canary.requests),
+            Share(live.aborted, live.requests),
+            allowed.abort_rate,
+            "requests of the canary were given up by their clients",
+        ),
+        (
+            Share(canary.down, canary.rated),
+            Share(live.down, live.rated),
+            allowed.down_rate,
+            "rated answers of the canary were rated down",
+        ),
+    ):
+        low, _ = difference(ours, theirs) if theirs.of else wilson(ours)
+        if low > most:
+            return (
+                f"{ours.bad} of {ours.of} {what}, {theirs.bad} of {theirs.of} of the live version: "
+                f"{100 * low:.1f} % more at least, {100 * most:.1f} % are allowed"
+            )
+    return ""
 
 
-def wilson(count: Count) -> Ends:
-    """Wilson's 95 % interval of the share that failed."""
-    n, z = count.requests, _Z
+def wilson(found: Share) -> Ends:
+    """Wilson's 95 % interval of a share."""
+    n, z = found.of, _Z
     if not n:
         return 0.0, 1.0
-    share = count.failed / n
+    share = found.bad / n
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def difference(one: Count, other: Count) -> Ends:
+def difference(one: Share, other: Share) -> Ends:
     """Newcombe's 95 % interval of the difference of two shares (Stat. Med. 17, 1998, method 10)."""
     (low, high), (other_low, other_high) = wilson(one), wilson(other)
-    first, second = one.failed / max(1, one.requests), other.failed / max(1, other.requests)
+    first, second = one.bad / max(1, one.of), other.bad / max(1, other.of)
     apart = first - second
     return (
         apart - math.hypot(first - low, other_high - second),

@@ -1,0 +1,104 @@
+"""``python -m deploy.proof swap|gate``: serves the demo and leads a proof on it.
+
+    python -m deploy.proof swap --operations 1000
+    python -m deploy.proof swap --operations 200 --spoil --kill-engine 30
+    python -m deploy.proof gate --rows 12
+
+Ends with 1 if something was not as it must be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import math
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from deploy.proof import gate
+from deploy.proof.served import Served, serving
+from deploy.proof.swap import Plan, prove
+
+Report = Callable[[str], None]
+
+
+def main() -> int:
+    """Serve, prove, tell."""
+    given = _parser().parse_args()
+    began = time.monotonic()
+
+    def report(line: str) -> None:
+        print(f"{time.monotonic() - began:6.0f} s  {line}", file=sys.stderr, flush=True)
+
+    with tempfile.TemporaryDirectory() as folder:
+        report("starting the demo")
+        with serving(Path(folder), _free_port(), {"max_loras": given.slots}) as served:
+            lines, right = (_swap if given.proof == "swap" else _gate)(served, given, report)
+    out = given.out or Path(f"runs/prove-{given.proof}/report.txt")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print("\n".join([*lines, f"written to {out}"]))
+    return 0 if right else 1
+
+
+def _swap(served: Served, given: argparse.Namespace, report: Report) -> tuple[list[str], bool]:
+    plan = Plan(
+        operations=given.operations,
+        minutes=given.minutes,
+        aliases=given.aliases,
+        clients=given.clients,
+        seed=given.seed,
+        spoil=given.spoil,
+        kill_engine=given.kill_engine,
+    )
+    proof = asyncio.run(prove(served, plan, report))
+    return proof.lines(), not proof.faults
+
+
+def _gate(served: Served, given: argparse.Namespace, report: Report) -> tuple[list[str], bool]:
+    lines, right = [], {"bad": [0, 0], "good": [0, 0]}
+    for one in gate.prove(served, given.rows, report, given.only):
+        right[one.kind][0] += one.right
+        right[one.kind][1] += 1
+        what = f"refused: {'; '.join(one.refused)}" if one.refused else "passed"
+        lines.append(f"{'right' if one.right else 'WRONG'}  {one.kind:<4}  {one.name}: {what}")
+        report(lines[-1])
+    for kind, what in (("bad", "refused for the right reason"), ("good", "passed")):
+        lines.append(f"{right[kind][0]} of {right[kind][1]} {kind} candidates {what}")
+    return lines, all(found == count for found, count in right.values())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.proof", description="Serves the demo and leads a proof on it."
+    )
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--slots", type=int, default=8, help="of the engine")
+    shared.add_argument("--out", type=Path, help="the report; else runs/prove-PROOF/report.txt")
+    proofs = parser.add_subparsers(dest="proof", required=True)
+    swap = proofs.add_parser("swap", parents=[shared], help="versions change under load")
+    swap.add_argument("--operations", type=int, default=200, help="promotions, canaries, rollbacks, ...")
+    swap.add_argument("--minutes", type=float, default=math.inf, help="after which none begins")
+    swap.add_argument("--aliases", type=int, default=8, help="with three versions each")
+    swap.add_argument("--clients", type=int, default=4, help="that ask without a pause")
+    swap.add_argument("--seed", type=int, default=0)
+    swap.add_argument("--spoil", action="store_true", help="change bytes of registered versions")
+    swap.add_argument("--kill-engine", type=float, metavar="SECONDS", help="that an engine may live")
+    judged = proofs.add_parser("gate", parents=[shared], help="bad candidates are refused, good ones are not")
+    judged.add_argument("--rows", type=int, default=12, help="questions of each kind")
+    judged.add_argument("--only", nargs="*", default=(), metavar="NAME", help="candidates; else all")
+    return parser
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""The proof of the gate: candidates that are bad in a known way are refused for it, and good ones are not.
+
+Each takes the way of a release to the verdict, checks and probe included; none gets traffic.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Literal
+
+import httpx
+
+from deploy.proof import planted
+from deploy.proof.served import HOME, ProofError, Served
+from pointsman.artefact import version_of
+from training import base
+from training.evaluation.evaluate import Findings, evaluate
+from training.evaluation.load import load
+from training.evaluation.plan import Plan
+from training.release.gate import Criterion, judge
+
+ALIAS = "support"
+_SECONDS = 300.0
+_TURNS = "deploy.demo.text.questions:turns"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one candidate."""
+
+    name: str
+    kind: Literal["bad", "good"]
+    refused: tuple[str, ...]  # every reason; none: it passed
+    right: bool  # refused for what is wrong with it, or passed and good
+
+
+def plan(rows: int) -> Plan:
+    """What candidates are asked: tracking and customs, and the base's mix for what must not be forgotten."""
+    answers = {
+        name: {"generator": _TURNS, "arguments": {"intent": intent}, "rows": rows, "max_new_tokens": 128}
+        for name, intent in (("tracking", "track_parcel"), ("customs", "customs"))
+    }
+    general = {"base-mix": {"generator": "deploy.demo.text.corpus:corpus", "rows": 2 * rows}}
+    return Plan.model_validate({"seed": 91, "answers": answers, "general": general})
+
+
+def table() -> list[Criterion]:
+    """The gate of the demo's release, with bounds that a dozen rows can keep."""
+    rows: Sequence[Mapping[str, Any]] = (
+        *(
+            {"metric": f"answers.{part}.correct", "at_least": "live - 0.4"}
+            for part in ("tracking", "customs")
+        ),
+        {"metric": "answers.tracking.stops", "at_least": 0.6},
+        {"metric": "answers.tracking.streams_alike", "at_least": 0.6},
+        {"metric": "general.base-mix.nats_per_token", "at_most": "live + 0.1"},
+    )
+    return [Criterion.model_validate(row) for row in rows]
+
+
+def prove(
+    served: Served, rows: int, report: Callable[[str], None], only: Sequence[str] = ()
+) -> Iterator[Outcome]:
+    """The candidates one after the other; ``only`` names those that are wanted.
+
+    Raises:
+        ProofError, TrainingError: it could not be led.
+    """
+    parts = load(plan(rows), base.load_tokenizer(str(HOME / "base")))
+
+    def measured(model: str) -> Findings:
+        return evaluate(parts, [model], url=served.url, api_key=None, concurrency=8, report=report)[0]
+
+    versions = _ask(served, "GET", "").json()["data"]
+    [live] = [one["name"] for one in versions if one["alias"] == ALIAS and one["state"] == "live"]
+    was: Findings | None = None
+    bad = {**planted.CHECKED, **planted.PROBED, **planted.JUDGED}
+    for name, plant in {**{name: plant for name, (plant, _) in bad.items()}, **planted.GOOD}.items():
+        if only and name not in only:
+            continue
+        artefact = plant(served.adapters / "planted")
+        try:
+            version = version_of(artefact)
+            refused = _entered(served, version)
+        finally:
+            shutil.rmtree(artefact)
+        if not refused:
+            was = was or measured(live)
+            verdict = judge(table(), measured(f"{ALIAS}@{version}").measures, was.measures)
+            refused = tuple(verdict.reasons)
+        reason = bad[name][1] if name in bad else ""
+        right = any(reason in one for one in refused) if reason else not refused
+        yield Outcome(name, "bad" if name in bad else "good", refused, right)
+
+
+def _entered(served: Served, version: str) -> tuple[str, ...]:
+    """Register, load and probe; every problem that is found."""
+    asked = (("", {"alias": ALIAS, "folder": "planted"}), (f"/{ALIAS}/load", {"version": version}))
+    for path, body in asked:
+        answer = _ask(served, "POST", path, body)
+        if answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY:
+            return tuple(answer.json()["error"]["problems"])
+        if answer.is_error:
+            raise ProofError(f"{path or 'register'}: {answer.status_code} {answer.text[:300]}")
+    return ()
+
+
+def _ask(served: Served, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
+    return httpx.request(
+        method,
+        f"{served.url}/admin/adapters{path}",
+        headers=served.admin,
+        json=body,
+        timeout=_SECONDS,
+        trust_env=False,
+    )

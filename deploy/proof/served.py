@@ -1,0 +1,138 @@
+"""A demo that is served for a proof: a process of its own, with its state in a folder of its own."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import yaml
+
+HOME = Path(__file__).parents[1] / "demo"
+CONFIG = HOME / "pointsman.yaml"
+START_SECONDS = 300.0
+_STOP_SECONDS = 30.0
+_PR_SET_PDEATHSIG = 1  # of prctl
+_SERVER = "vllm.entrypoints.openai.api_server"
+
+
+class ProofError(Exception):
+    """The proof could not be led; says what was in its way."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running gateway and its engine."""
+
+    url: str
+    state: Path  # database, copies of the versions, admin key
+    adapters: Path  # where artefacts are registered from
+    gateway: psutil.Process
+
+    @property
+    def admin(self) -> dict[str, str]:
+        """The header that lets the admin in."""
+        return {"authorization": f"Bearer {(self.state / 'admin.key').read_text('utf-8').strip()}"}
+
+    @property
+    def engine(self) -> psutil.Process | None:
+        """vLLM's API server, a descendant of the gateway; None while it is down."""
+        try:
+            family = self.gateway.children(recursive=True)
+            found = [one for one in family if _SERVER in one.cmdline()]
+        except psutil.Error:
+            return None
+        return found[-1] if found else None  # the guardian names it too, and comes first
+
+    def in_engine(self) -> set[str]:
+        """The names of the adapters that the engine itself says it has.
+
+        Raises:
+            ProofError: it is down.
+        """
+        if (engine := self.engine) is None:
+            raise ProofError("the engine is down")
+        words = engine.cmdline()
+        port, key = words[words.index("--port") + 1], engine.environ()["VLLM_API_KEY"]
+        answer = httpx.get(
+            f"http://127.0.0.1:{port}/v1/models", headers={"authorization": f"Bearer {key}"}, trust_env=False
+        )
+        return {one["id"] for one in answer.json()["data"] if one.get("parent")}
+
+    def ready(self) -> bool:
+        """Whether a request would succeed."""
+        try:
+            return httpx.get(f"{self.url}/ready", timeout=5, trust_env=False).is_success
+        except httpx.HTTPError:
+            return False
+
+
+def settings_in(folder: Path, changes: Mapping[str, Any] | None = None) -> Path:
+    """The demo's own settings with state and adapters in ``folder``; ``changes`` are of its engine."""
+    settings: dict[str, Any] = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    shutil.copytree(HOME / settings["adapters"]["folder"], folder / "adapters")
+    settings["state"] = "state"
+    settings["adapters"]["folder"] = "adapters"
+    settings["engine"]["model"] = str(HOME / settings["engine"]["model"])
+    settings["engine"] |= changes or {}
+    settings["router"]["routes"] = str(HOME / settings["router"]["routes"])
+    settings["prompts"] = str((HOME / settings["prompts"]).resolve())
+    path = folder / "pointsman.yaml"
+    path.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    return path
+
+
+@contextmanager
+def serving(
+    folder: Path, port: int, changes: Mapping[str, Any] | None = None
+) -> Generator[Served, None, None]:
+    """Serve the demo with its state in ``folder`` until the exit.
+
+    Raises:
+        ProofError: it did not become ready.
+    """
+    config, output = settings_in(folder, changes), folder / "output.txt"
+    words = [sys.executable, "-m", "pointsman.cli", "serve", "--config", str(config), "--port", str(port)]
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+            preexec_fn=_stop_with_parent,  # noqa: PLW1509  no thread runs yet
+        )
+    served = Served(
+        f"http://127.0.0.1:{port}", folder / "state", folder / "adapters", psutil.Process(process.pid)
+    )
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not served.ready():
+            if process.poll() is not None or time.monotonic() > deadline:
+                said = output.read_text(encoding="utf-8", errors="replace")[-2_000:]
+                raise ProofError(f"the demo was not ready after {START_SECONDS:g} s:\n{said}")
+            time.sleep(0.25)
+        yield served
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _stop_with_parent() -> None:
+    """A proof that is killed takes the demo with it (Linux)."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)

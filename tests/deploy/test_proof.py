@@ -1,0 +1,78 @@
+"""The parts of the proof of the adapter life that need no engine."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+import pytest
+
+from deploy.proof.expected import Expected
+from deploy.proof.memory import slope
+from deploy.proof.traffic import told_apart
+from service.adapters.versions import Live
+
+A, B, C = "a" * 12, "b" * 12, "c" * 12
+
+
+def test_a_rollback_takes_all_that_gave_the_newest_version_its_share() -> None:
+    alias = Expected("x", (A, B, C))
+    alias.promoted(A, 100)
+    alias.promoted(B, 5)
+    alias.promoted(B, 50)
+    alias.promoted(B, 100)
+    assert alias.live == Live(B)
+    assert alias.way_back() == Live(A)
+    alias.rolled_back()
+    assert alias.live == Live(A)
+    assert alias.way_back() is None  # nothing was live before it
+    alias.promoted(C, 20)
+    alias.promoted(B, 20)
+    alias.rolled_back()
+    assert alias.live == Live(A, C, 20)
+    alias.rolled_back()
+    alias.promoted(B, 100)
+    alias.retired.add(A)
+    assert alias.way_back() is None  # what was retired does not come back by itself
+
+
+def test_every_operation_that_is_chosen_changes_something_or_must_be_refused() -> None:
+    alias, random = Expected("x", (A, B, C)), Random(1)
+    kinds = set()
+    for _ in range(400):
+        asked, before = alias.choose(random, spoil=True), alias.live
+        kinds.add(asked.kind)
+        if asked.kind in ("promote", "canary"):
+            alias.retired.discard(asked.version)
+            alias.promoted(asked.version, asked.weight)
+            assert alias.live != before
+        elif asked.kind == "rollback" and alias.way_back() is not None:
+            alias.rolled_back()
+            assert alias.live != before
+        elif asked.kind == "conflict":
+            assert before is not None
+            assert asked.version in before.versions
+        elif asked.kind in ("retire", "spoil"):
+            assert before is not None
+            assert asked.version not in before.versions
+            alias.retired.add(asked.version)
+    assert kinds == {"promote", "canary", "rollback", "retire", "spoil", "conflict"}
+
+
+def test_a_slope_is_found_with_an_interval_that_holds_it() -> None:
+    random = np.random.default_rng(0)
+    operations = np.arange(600)
+    for grows in (0.0, 50.0):
+        held = 400 + grows * operations / 1_000 + random.normal(0, 2, operations.size)
+        held[:100] -= 80  # what fills at the start says nothing
+        found = slope(list(zip(operations.tolist(), held.tolist(), strict=True)))
+        assert found is not None
+        assert found.low < grows < found.high
+        assert found.high - found.low < 10
+    assert slope([(0, 400.0)] * 100) is None
+
+
+def test_what_a_comparison_would_see_is_counted() -> None:
+    one, other = ("q", False), ("r", False)
+    known = {(A, one): [1, 2], (B, one): [1, 2], (A, other): [1, 2], (B, other): [1, 3]}
+    assert told_apart(known) == pytest.approx(0.5)
