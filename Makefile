@@ -14,7 +14,7 @@ CORE ?= 0
 BIN := .venv/bin
 STAMP := .venv/.made-for-$(ACCEL)
 
-.PHONY: help env env-quantize up test bench-router bench-training check format lock clean
+.PHONY: help env env-quantize up test bench-router bench-serving bench-training check format lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -35,6 +35,11 @@ test: env  ## the whole suite, by two processes; vLLM is started once
 bench-router: env  ## the router beside its peers on one core, some minutes; writes docs/bench-router.md
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 taskset -c $(CORE) \
 		$(BIN)/python -m deploy.bench.router --data $(INTENTS) --out docs/bench-router.md
+
+bench-serving: env  ## Pointsman beside the vLLM under it, on the CPU, a quarter of an hour; writes .pointsman/bench-serving
+	@$(BIN)/python -m deploy.bench.beside --shape demo --out .pointsman/bench-serving \
+		--engine "--distributed-executor-backend uni" --environment "VLLM_CPU_KVCACHE_SPACE=1 \
+		VLLM_ENABLE_V1_MULTIPROCESSING=0 OMP_NUM_THREADS=1 TORCH_COMPILE_DISABLE=1"
 
 bench-training: env  ## our training beside plain TRL on the CPU, some minutes; writes docs/bench-training.md
 	@OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE TOKENIZERS_PARALLELISM=false \
