@@ -91,7 +91,9 @@ class EngineSettings(Document):
     def _not_fewer(cls, count: int | None, info: ValidationInfo) -> int | None:
         most = info.data.get("max_loras")
         if count is not None and most is not None and count < most:
-            raise ValueError(f"{count} adapters in memory are fewer than the {most} of max_loras in one batch")
+            raise ValueError(
+                f"{count} adapters in memory are fewer than the {most} of max_loras in one batch"
+            )
         return count
 
     @property
