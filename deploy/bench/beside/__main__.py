@@ -27,7 +27,6 @@ SHAPES = {
         "num_attention_heads": 24,
         "num_key_value_heads": 8,
         "head_dim": 128,
-        "vocab_size": 32_000,
         "max_position_embeddings": 4096,
     }
 }
@@ -35,7 +34,7 @@ DEMO = Sizes(
     words=30, tokens=24, clients=8, requests=48, rounds=3, few=4, all=8, many_clients=16, seconds=15, narrow=4
 )
 GPU = Sizes(
-    words=200, tokens=128, clients=64, requests=192, rounds=3, few=16, all=64, many_clients=128, seconds=6,
+    words=140, tokens=128, clients=64, requests=192, rounds=3, few=16, all=64, many_clients=128, seconds=6,
     narrow=48,
 )  # fmt: skip
 PARTS = ["world", "engine", "alone"]
@@ -118,9 +117,9 @@ def _beside_engine(
             add("one adapter", lambda: rows.one_adapter(ends, known[0]))
             add("mixed", mixed)
             add("crowded", lambda: rows.crowded(ends, known, sizes.few))
-            add("open loop", lambda: rows.open_loop(ends, few, capacity[0]))
             add("churn", lambda: rows.churn(ends, made, known[:4], fresh[-1], key))
             add("promotion", lambda: rows.promotion(ends, made, fresh[:-1], key))
+            add("open loop", lambda: rows.open_loop(ends, few, capacity[0]))
             if given.routed:
                 add("routed", lambda: rows.routed(ends, known[0]))
         narrow = {"max_concurrent": sizes.narrow, "max_queue": 256, "max_wait_seconds": 10}
@@ -129,14 +128,14 @@ def _beside_engine(
         config = world.write_gateway(served, engine.url, sizes.few, narrow)
         with processes.gateway(config, given.out / "gateway-narrow.log", _START_SECONDS, None) as gateway:
             ends = Ends(gateway.url, engine.url, sizes, say)
-            add("mixed, narrow", lambda: rows.mixed(ends, few, None, note)[0])
-            add("crowded, narrow", lambda: rows.crowded(ends, known, sizes.few, note))
 
             def overload() -> Row:
                 _, pair = rows.mixed(ends, few[:1], None, note)
                 return rows.overload(ends, known[0], pair.ours.throughput)
 
             add("overload", overload)
+            add("mixed, narrow", lambda: rows.mixed(ends, few, None, note)[0])
+            add("crowded, narrow", lambda: rows.crowded(ends, known, sizes.few, note))
 
 
 def _world(given: argparse.Namespace, sizes: Sizes) -> world.World:

@@ -67,10 +67,11 @@ def draw_base(folder: Path, shape: dict[str, int]) -> None:
     tokens = json.loads((DEMO / "base" / "config.json").read_bytes())
     config = LlamaConfig(
         **shape,
+        vocab_size=tokens["vocab_size"],
         bos_token_id=tokens.get("bos_token_id"),
         eos_token_id=tokens.get("eos_token_id"),
         pad_token_id=tokens.get("pad_token_id"),
-        torch_dtype="bfloat16",
+        dtype="bfloat16",
     )
     torch.manual_seed(0)
     torch.set_default_dtype(torch.bfloat16)
