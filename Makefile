@@ -16,7 +16,7 @@ PROOF ?=
 BIN := .venv/bin
 STAMP := .venv/.made-for-$(ACCEL)
 
-.PHONY: help env env-quantize up test prove-swap prove-gate bench-router bench-training check format lock clean
+.PHONY: help env env-quantize up test prove-swap prove-gate bench-router bench-serving bench-training check format lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -45,6 +45,11 @@ prove-gate: env  ## planted candidates take the way of a release; writes runs/pr
 bench-router: env  ## the router beside its peers on one core, some minutes; writes docs/bench-router.md
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 taskset -c $(CORE) \
 		$(BIN)/python -m deploy.bench.router --data $(INTENTS) --out docs/bench-router.md
+
+bench-serving: env  ## Pointsman beside the vLLM under it, on the CPU, a quarter of an hour; writes .pointsman/bench-serving
+	@$(BIN)/python -m deploy.bench.beside --shape demo --out .pointsman/bench-serving \
+		--engine "--distributed-executor-backend uni" --environment "VLLM_CPU_KVCACHE_SPACE=1 \
+		VLLM_ENABLE_V1_MULTIPROCESSING=0 OMP_NUM_THREADS=1 TORCH_COMPILE_DISABLE=1"
 
 bench-training: env  ## our training beside plain TRL on the CPU, some minutes; writes docs/bench-training.md
 	@OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE TOKENIZERS_PARALLELISM=false \

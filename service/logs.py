@@ -16,6 +16,17 @@ _KEPT = 3
 _NOISY = ("torchao", "bitsandbytes")  # warn about what nobody here asked for
 
 
+class LogFile(RotatingFileHandler):
+    """Turned over when it is full, which is known without asking the disk for each line."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, maxBytes=_BYTES, backupCount=_KEPT, encoding="utf-8")
+
+    def shouldRollover(self, record: logging.LogRecord) -> bool:
+        """Whether the file is full already; the line that fills it is still written to it."""
+        return self.stream is not None and self.stream.tell() >= self.maxBytes
+
+
 class JSONLines(logging.Formatter):
     """A record as a JSON object; its ``fields`` come beside the message."""
 
@@ -43,7 +54,7 @@ def log_to(target: TextIO | Path) -> logging.Handler:
     handler: logging.Handler
     if isinstance(target, Path):
         target.mkdir(parents=True, exist_ok=True)
-        handler = RotatingFileHandler(target / FILE, maxBytes=_BYTES, backupCount=_KEPT, encoding="utf-8")
+        handler = LogFile(target / FILE)
     else:
         handler = logging.StreamHandler(target)
     handler.setFormatter(JSONLines())

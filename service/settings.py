@@ -71,7 +71,8 @@ class EngineSettings(Document):
     model_name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")  # the base's name for clients
     urls: tuple[Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")], ...] = ()
     port: Port = 0
-    max_loras: Positive = 8  # adapters loaded at once
+    max_loras: Positive = 8  # different adapters in one batch
+    max_cpu_loras: Positive | None = None  # adapters loaded at once, in memory; None: twice max_loras
     max_lora_rank: Positive = 16
     max_model_len: Positive = 2048  # tokens of prompt and answer
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
@@ -85,6 +86,21 @@ class EngineSettings(Document):
         if name == "auto":
             raise ValueError("'auto' is the name that asks for routing; the base needs another")
         return name
+
+    @field_validator("max_cpu_loras")
+    @classmethod
+    def _not_fewer(cls, count: int | None, info: ValidationInfo) -> int | None:
+        most = info.data.get("max_loras")
+        if count is not None and most is not None and count < most:
+            raise ValueError(
+                f"{count} adapters in memory are fewer than the {most} of max_loras in one batch"
+            )
+        return count
+
+    @property
+    def loaded_loras(self) -> int:
+        """Adapters that are loaded at once."""
+        return self.max_cpu_loras or 2 * self.max_loras
 
     @property
     def folder(self) -> Path | None:

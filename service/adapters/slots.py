@@ -30,7 +30,7 @@ class Slots:
     def __init__(
         self, settings: EngineSettings, *, base: ServedBase, versions: Versions, leases: Leases, store: Store
     ) -> None:
-        self._count = settings.max_loras
+        self._count = settings.loaded_loras
         self._base_name = settings.model_name
         self._base = base
         self._versions = versions

@@ -1,4 +1,4 @@
-"""One vLLM server over its HTTP API. httpx's and vLLM's errors become ours here and nowhere else.
+"""One vLLM server over its HTTP API. The wire's and vLLM's errors become ours here and nowhere else.
 
 No retries: who calls knows if a request may be sent twice. No timeout between bytes either: a long prompt
 on a full engine is silent for long, and the gateway bounds every request as a whole.
@@ -6,17 +6,17 @@ on a full engine is silent for long, and the gateway bounds every request as a w
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from http import HTTPStatus
 from typing import Any
 
-import httpx
 import orjson
 
 from service.engine.refusal import refusal, refusal_in
+from service.engine.wire import HttpWire, Reply, Unreachable, Wire, WireError
 from service.errors import EngineRefused, EngineUnavailable
 
-_CONNECT_SECONDS = 5.0
 _PROBE_SECONDS = 5.0
 _ERROR_EVENT = b'data: {"error":'
 _DONE = b"data: [DONE]"
@@ -26,26 +26,17 @@ _TAIL = 32  # bytes of what was seen that are looked at again: more than either 
 class EngineClient:
     """A connection pool to one server; keep one for as long as the server lives."""
 
-    def __init__(
-        self, url: str, key: str | None = None, *, transport: httpx.AsyncBaseTransport | None = None
-    ) -> None:
+    def __init__(self, url: str, key: str | None = None, *, wire: Wire | None = None) -> None:
         self.url = url.rstrip("/").removesuffix("/v1")
         self.calls = 0  # generations under way
-        self._http = httpx.AsyncClient(
-            base_url=self.url,
-            headers={"accept-encoding": "identity"} | ({"authorization": f"Bearer {key}"} if key else {}),
-            timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=256),
-            trust_env=False,
-            transport=transport,
-        )
+        self._wire = wire or HttpWire(self.url, key)
 
     def __repr__(self) -> str:
         return f"EngineClient({self.url})"
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._http.aclose()
+        self._wire.close()
 
     async def complete(self, path: str, body: Mapping[str, Any]) -> bytes:
         """The answer's JSON bytes.
@@ -71,21 +62,20 @@ class EngineClient:
         """
         self.calls += 1
         try:
-            async with self._http.stream("POST", path, content=_dump(body), headers=_JSON) as response:
-                if response.is_error:
-                    status, reason = response.status_code, await response.aread()
-                    raise refusal(status, reason, body, strict=await self._is_well_after(status))
+            async with self._wire.ask("POST", path, _dump(body)) as reply:
+                if reply.status >= HTTPStatus.BAD_REQUEST:
+                    strict = await self._is_well_after(reply.status)
+                    raise refusal(reply.status, await _rest(reply), body, strict=strict)
                 tail = b""
-                chunks = response.aiter_raw()
-                async for chunk in chunks:
+                while chunk := await reply.next():
                     seen = tail + chunk
                     at = seen.find(_ERROR_EVENT)
                     if at >= 0 and (at == 0 or seen[at - 1 : at] == b"\n"):
-                        event = seen[at:] + b"".join([rest async for rest in chunks])
+                        event = seen[at:] + await _rest(reply)
                         raise refusal_in(event, body, strict=await self.healthy())
                     tail = seen[-_TAIL:]
                     yield chunk
-        except (httpx.HTTPError, httpx.StreamError) as exc:
+        except WireError as exc:
             raise _broken(exc) from exc
         finally:
             self.calls -= 1
@@ -120,40 +110,46 @@ class EngineClient:
     async def healthy(self) -> bool:
         """Whether the server answers and says that its engine lives."""
         try:
-            return (await self._http.get("/health", timeout=_PROBE_SECONDS)).is_success
-        except httpx.HTTPError:
+            async with asyncio.timeout(_PROBE_SECONDS), self._wire.ask("GET", "/health", None) as reply:
+                await _rest(reply)
+                return reply.status < HTTPStatus.MULTIPLE_CHOICES
+        except (WireError, TimeoutError):
             return False
 
     async def _send(
         self, method: str, path: str, body: Mapping[str, Any] | None, *, strict: bool = False
     ) -> bytes:
         """``strict``: a 500 is about this request, not about the engine's health."""
-        content, headers = (None, None) if body is None else (_dump(body), _JSON)
         try:
-            response = await self._http.request(method, path, content=content, headers=headers)
-        except (httpx.HTTPError, httpx.StreamError) as exc:
+            async with self._wire.ask(method, path, None if body is None else _dump(body)) as reply:
+                status, content = reply.status, await _rest(reply)
+        except WireError as exc:
             raise _broken(exc) from exc
-        if response.is_error:
-            status = response.status_code
+        if status >= HTTPStatus.BAD_REQUEST:
             strict = strict or (method == "POST" and await self._is_well_after(status))
-            raise refusal(status, response.content, body, strict=strict)
-        return response.content
+            raise refusal(status, content, body, strict=strict)
+        return content
 
     async def _is_well_after(self, status: int) -> bool:
         """Whether ``status`` is a 500 that was about the request: the engine still says that it lives."""
         return status == HTTPStatus.INTERNAL_SERVER_ERROR and await self.healthy()
 
 
-_JSON = {"content-type": "application/json"}
+async def _rest(reply: Reply) -> bytes:
+    """All of an answer that has not been read."""
+    pieces = []
+    while piece := await reply.next():
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def _dump(body: Mapping[str, Any]) -> bytes:
     return orjson.dumps(dict(body), option=orjson.OPT_NON_STR_KEYS)
 
 
-def _broken(exc: Exception) -> EngineUnavailable:
+def _broken(exc: WireError) -> EngineUnavailable:
     return EngineUnavailable(
         "the engine can't be reached"
-        if isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout)
+        if isinstance(exc, Unreachable)
         else "the connection to the engine broke"
     )

@@ -10,7 +10,6 @@ from service.settings import EngineSettings
 ALLOWED_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # vllm.config.lora.MaxLoRARanks
 # not lm_head: with an adapter there, prompt_logprobs and echo kill the CPU build's engine
 _LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-_SPARE_LORAS = 2  # in CPU memory, per slot: what was unloaded stays there until it is pushed out
 
 
 def command(settings: EngineSettings, port: int) -> list[str]:
@@ -23,7 +22,7 @@ def command(settings: EngineSettings, port: int) -> list[str]:
         *("--model", settings.model, "--served-model-name", settings.model_name),
         *("--max-model-len", str(settings.max_model_len), "--dtype", settings.dtype),
         *("--enable-lora", "--max-loras", str(settings.max_loras)),
-        *("--max-cpu-loras", str(settings.max_loras * _SPARE_LORAS)),
+        *("--max-cpu-loras", str(settings.loaded_loras)),
         *("--max-lora-rank", str(engine_rank(settings.max_lora_rank))),
         *("--lora-target-modules", *_LAYERS),
         *("--enable-auto-tool-choice", "--tool-call-parser", "hermes"),

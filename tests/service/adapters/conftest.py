@@ -67,7 +67,7 @@ def build(folder: Path, engine: FakeEngine, **preload: str) -> World:
     """A gateway's adapters in ``folder``; building again is starting the gateway again."""
     settings = Settings(
         state=folder / "state",
-        engine=EngineSettings(model=str(folder / "base"), model_name=BASE, max_loras=3),
+        engine=EngineSettings(model=str(folder / "base"), model_name=BASE, max_loras=3, max_cpu_loras=3),
         router=RouterSettings(routes=folder / "routes.yaml"),
         prompts=folder,
         adapters=AdapterSettings(folder=folder / "adapters", preload=preload),

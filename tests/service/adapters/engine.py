@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,7 +34,7 @@ class FakeEngine:
 
     def client(self) -> EngineClient:
         """A new client, as after every start."""
-        return EngineClient("http://engine", transport=httpx.ASGITransport(self._app()))
+        return EngineClient("http://engine", wire=_Called(self._app()))
 
     def restart(self) -> None:
         """Forget all adapters."""
@@ -87,6 +89,31 @@ class FakeEngine:
             for index in range(len(body["prompt"]))
         ]
         return JSONResponse({"choices": choices})
+
+
+class _Called:
+    """A wire that calls an application."""
+
+    def __init__(self, app: Starlette) -> None:
+        self._http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://engine")
+
+    @asynccontextmanager
+    async def ask(self, method: str, path: str, body: bytes | None) -> AsyncGenerator[_Answer, None]:
+        headers = {"content-type": "application/json"} if body is not None else None
+        answer = await self._http.request(method, path, content=body, headers=headers)
+        yield _Answer(answer.status_code, [answer.content])
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
+class _Answer:
+    status: int
+    left: list[bytes]
+
+    async def next(self) -> bytes:
+        return self.left.pop() if self.left else b""
 
 
 def _error(status: int, message: str) -> Response:

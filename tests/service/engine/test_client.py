@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
 
-import httpx
 import orjson
 import pytest
 
@@ -33,19 +32,28 @@ async def client(vllm: FakeVLLM) -> AsyncGenerator[EngineClient, None]:
         await found.aclose()
 
 
-class _Chunks(httpx.AsyncByteStream):
-    def __init__(self, chunks: list[bytes]) -> None:
-        self._chunks = chunks
+class Canned:
+    """A wire whose every answer has these pieces."""
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for chunk in self._chunks:
-            yield chunk
+    def __init__(self, status: int, pieces: tuple[bytes, ...]) -> None:
+        self.status = status
+        self._pieces = pieces
+
+    @asynccontextmanager
+    async def ask(self, method: str, path: str, body: bytes | None) -> AsyncGenerator[Canned, None]:
+        self._left = iter(self._pieces)
+        yield self
+
+    async def next(self) -> bytes:
+        return next(self._left, b"")
+
+    def close(self) -> None:
+        pass
 
 
-def answering(*chunks: bytes, status: int = 200) -> EngineClient:
+def answering(*pieces: bytes, status: int = 200) -> EngineClient:
     """A client of a server that always answers with these bytes, cut like this."""
-    transport = httpx.MockTransport(lambda _: httpx.Response(status, stream=_Chunks(list(chunks))))
-    return EngineClient("http://engine", transport=transport)
+    return EngineClient("http://engine", wire=Canned(status, pieces))
 
 
 async def collect(client: EngineClient) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
 from service.engine.command import ALLOWED_RANKS, command, engine_rank, environment
 from service.settings import EngineSettings
@@ -56,3 +57,14 @@ def test_the_settings_environment_wins_and_byte_code_is_kept() -> None:
 def test_a_hub_id_may_be_downloaded_and_a_folder_not() -> None:
     assert environment(settings(), {}, "k")["HF_HUB_OFFLINE"] == "1"
     assert "HF_HUB_OFFLINE" not in environment(settings(model="Qwen/Qwen3-8B"), {}, "k")
+
+
+def test_twice_as_many_adapters_are_kept_as_run_in_one_batch_or_as_many_as_the_settings_say() -> None:
+    def kept(**changes: int) -> list[str]:
+        words = command(settings(**changes), 1)
+        return [words[words.index(option) + 1] for option in ("--max-loras", "--max-cpu-loras")]
+
+    assert kept(max_loras=4) == ["4", "8"]
+    assert kept(max_loras=4, max_cpu_loras=64) == ["4", "64"]
+    with pytest.raises(ValidationError, match="3 adapters in memory are fewer than the 4"):
+        settings(max_loras=4, max_cpu_loras=3)

@@ -1,0 +1,173 @@
+"""``python -m deploy.bench.beside``: every row of the table, on this machine's engine.
+
+``--shape demo`` takes the demo's base; ``--shape 3b`` draws one of Llama 3.2's 3B form. One vLLM is started,
+with adapters loaded under names of its own; gateways in front of it load the same adapters under theirs. A
+row that fails is told and left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from deploy.bench.beside import alone, page, processes, rows, world
+from deploy.bench.beside.asking import Ends, Row, Sizes, post
+from deploy.bench.machine import processor, progress
+from service.settings import EngineSettings
+
+SHAPES = {
+    "3b": {
+        "hidden_size": 3072,
+        "intermediate_size": 8192,
+        "num_hidden_layers": 28,
+        "num_attention_heads": 24,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "max_position_embeddings": 4096,
+    }
+}
+DEMO = Sizes(
+    words=30, tokens=24, clients=8, requests=48, rounds=3, few=4, all=8, many_clients=16, seconds=15, narrow=4
+)
+GPU = Sizes(
+    words=140, tokens=128, clients=64, requests=192, rounds=3, few=16, all=64, many_clients=128, seconds=6,
+    narrow=48,
+)  # fmt: skip
+PARTS = ["world", "engine", "alone"]
+_FRESH = 5  # adapters that are promoted while somebody looks at the clock
+_START_SECONDS = 400.0
+
+
+def main() -> None:
+    """Measure, and write the table."""
+    given = _arguments()
+    say = progress()
+    sizes = DEMO if given.shape == "demo" else GPU
+    if given.quick:
+        sizes = replace(sizes, requests=sizes.requests // 4, rounds=1, seconds=3)
+    found: list[Row] = []
+    described = {
+        "shape": given.shape,
+        "sizes": asdict(sizes),
+        "processor": processor(),
+        "load": os.getloadavg()[0],
+    }
+
+    def add(name: str, row: Callable[[], Row | Sequence[Row]]) -> None:
+        say(name)
+        try:
+            made = row()
+        except Exception as exc:  # the other rows are worth having
+            traceback.print_exc()
+            made = Row(name, "", "", f"failed: {exc}"[:200].replace("\n", " "), "", {})
+        found.extend([made] if isinstance(made, Row) else made)
+        page.write(found, described, given.out)
+
+    if "world" in given.parts:
+        _draw(_world(given, sizes), given.shape, say)
+    if "engine" in given.parts:
+        _beside_engine(given, sizes, add, say)
+    if "alone" in given.parts:
+        add("alone", lambda: alone.measure(given.work / "alone", given.out, given.repeats, say))
+    print(page.table(found))
+
+
+def _beside_engine(
+    given: argparse.Namespace,
+    sizes: Sizes,
+    add: Callable[[str, Callable[[], Row | Sequence[Row]]], None],
+    say: Callable[[str], object],
+) -> None:
+    made = _world(given, sizes)
+    known, fresh = made.adapters[: sizes.all], made.adapters[sizes.all :]
+    served = replace(made, adapters=known)
+    settings = EngineSettings(
+        model=str(made.base),
+        model_name=world.BASE,
+        max_loras=sizes.few,
+        max_cpu_loras=2 * len(made.adapters) + 4,
+        max_lora_rank=16,
+        dtype="float32" if given.shape == "demo" else "bfloat16",
+        arguments=tuple(given.engine.split()),
+        environment=dict(word.split("=", 1) for word in given.environment.split()),
+    )
+    say("starting vLLM")
+    with processes.engine(settings, given.out / "engine.log", _START_SECONDS) as engine:
+        for alias in known:
+            body = {"lora_name": Ends.plain(alias), "lora_path": str(made.artefact(alias))}
+            post(f"{engine.url}/v1/load_lora_adapter", body)
+        few, key_file = known[: sizes.few], made.folder / "state" / "admin.key"
+        wide = {"max_concurrent": 256, "max_queue": 256, "max_wait_seconds": 20}
+        say("starting a gateway")
+        config = world.write_gateway(served, engine.url, sizes.few, wide)
+        with processes.gateway(config, given.out / "gateway.log", _START_SECONDS, None) as gateway:
+            ends, key = Ends(gateway.url, engine.url, sizes, say), key_file.read_text().strip()
+            capacity: list[float] = []
+
+            def mixed() -> Row:
+                row, pair = rows.mixed(ends, few, None)
+                capacity.append(min(pair.ours.throughput, pair.plain.throughput))
+                return row
+
+            add("base", lambda: rows.base(ends)[0])
+            add("one adapter", lambda: rows.one_adapter(ends, known[0]))
+            add("mixed", mixed)
+            add("crowded", lambda: rows.crowded(ends, known, sizes.few))
+            add("churn", lambda: rows.churn(ends, made, known[:4], fresh[-1], key))
+            add("promotion", lambda: rows.promotion(ends, made, fresh[:-1], key))
+            add("open loop", lambda: rows.open_loop(ends, few, capacity[0]))
+            if given.routed:
+                add("routed", lambda: rows.routed(ends, known[0]))
+        narrow = {"max_concurrent": sizes.narrow, "max_queue": 256, "max_wait_seconds": 10}
+        note = f", {sizes.narrow} let in at once"
+        say("starting a gateway that lets fewer in")
+        config = world.write_gateway(served, engine.url, sizes.few, narrow)
+        with processes.gateway(config, given.out / "gateway-narrow.log", _START_SECONDS, None) as gateway:
+            ends = Ends(gateway.url, engine.url, sizes, say)
+
+            def overload() -> Row:
+                _, pair = rows.mixed(ends, few[:1], None, note)
+                return rows.overload(ends, known[0], pair.ours.throughput)
+
+            add("overload", overload)
+            add("mixed, narrow", lambda: rows.mixed(ends, few, None, note)[0])
+            add("crowded, narrow", lambda: rows.crowded(ends, known, sizes.few, note))
+
+
+def _world(given: argparse.Namespace, sizes: Sizes) -> world.World:
+    base = world.DEMO / "base" if given.shape == "demo" else given.work / "base"
+    return world.named(given.work / "world", base, sizes.all + _FRESH, rank=16)
+
+
+def _draw(made: world.World, shape: str, say: Callable[[str], object]) -> None:
+    if shape in SHAPES:
+        say("drawing a base")
+        world.draw_base(made.base, SHAPES[shape])
+    say(f"drawing {len(made.adapters)} adapters")
+    world.draw(made)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Pointsman beside the vLLM that it speaks to.")
+    parser.add_argument("--shape", choices=["demo", *SHAPES], default="demo")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the table, the numbers and logs")
+    parser.add_argument(
+        "--work", type=Path, default=Path(".pointsman/beside"), help="folder for what is served"
+    )
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--engine", default="", help="more words for vLLM's command line, as one text")
+    parser.add_argument("--environment", default="", help="NAME=VALUE for vLLM, as one text")
+    parser.add_argument("--repeats", type=int, default=5, help="of the rows without an engine")
+    parser.add_argument("--no-routed", dest="routed", action="store_false", help="there is no encoder here")
+    parser.add_argument("--quick", action="store_true", help="a quarter of the requests, one round")
+    given = parser.parse_args()
+    given.out, given.work = given.out.absolute(), given.work.absolute()
+    return given
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,214 @@
+"""The rows that need an engine. Each asks, and says what came of it beside what is to be reached."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from deploy.bench.beside.asking import (
+    Ends,
+    Pair,
+    Row,
+    answered_per_second,
+    first_token_after,
+    milliseconds,
+    post,
+    shown_spread,
+)
+from deploy.bench.beside.world import BASE, World
+from deploy.bench.serving.alternate import Target
+from deploy.bench.serving.load import Pace
+from deploy.bench.serving.report import Spread
+
+_CHURN_SECONDS = 0.25  # between two loads or unloads
+_PROMOTIONS = 5
+
+
+def base(ends: Ends) -> tuple[Row, Pair]:
+    """The base alone: what a gateway in between costs."""
+    sizes = ends.sizes
+    pair = ends.pair([BASE], Pace(concurrency=sizes.clients), plain=[BASE])
+    return _row(f"base, {sizes.clients} clients", "0.98 of plain", pair), pair
+
+
+def one_adapter(ends: Ends, adapter: str) -> list[Row]:
+    """One adapter: throughput, and what is added to the first token and between tokens."""
+    sizes = ends.sizes
+    pair = ends.pair([adapter], Pace(concurrency=sizes.clients))
+    rows = [_row(f"one adapter, {sizes.clients} clients", "0.98 of plain", pair)]
+    ours, plain = pair.ours.times, pair.plain.times
+    if ours.first_token and plain.first_token and ours.per_token and plain.per_token:
+        added = [ours.first_token.p50 - plain.first_token.p50, ours.first_token.p99 - plain.first_token.p99]
+        rows.append(
+            Row(
+                "the same: first token, p50 / p99",
+                "3 / 10 ms added",
+                milliseconds(plain.first_token),
+                milliseconds(ours.first_token),
+                f"{added[0]:+.1f} / {added[1]:+.1f} ms",
+                {},
+            )
+        )
+        slower = ours.per_token.p50 / plain.per_token.p50 - 1
+        between = [f"{one.p50:.2f} ms" for one in (plain.per_token, ours.per_token)]
+        shown = f"{slower:+.1%}"
+        rows.append(Row("the same: time between tokens, p50", "2 % more", between[0], between[1], shown, {}))
+    return rows
+
+
+def mixed(ends: Ends, adapters: Sequence[str], alone: Pair | None, note: str = "") -> tuple[Row, Pair]:
+    """Adapters in equal shares, as many as fit into one batch."""
+    sizes = ends.sizes
+    pair = ends.pair(adapters, Pace(concurrency=sizes.clients))
+    by_base = (
+        "" if alone is None else f"; {pair.ours.throughput / alone.plain.throughput:.2f} of plain's base"
+    )
+    name = f"{len(adapters)} adapters alike, {sizes.clients} clients{note}"
+    return _row(name, "1.3 of plain; 0.8 of base", pair, by_base), pair
+
+
+def crowded(ends: Ends, adapters: Sequence[str], slots: int, note: str = "") -> Row:
+    """More adapters than fit into one batch."""
+    sizes = ends.sizes
+    pair = ends.pair(
+        adapters, Pace(concurrency=sizes.many_clients), zipf=1.0, requests=2 * sizes.many_clients
+    )
+    waits = [milliseconds(one.times.first_token) for one in (pair.ours, pair.plain)]
+    name = f"{len(adapters)} adapters by Zipf 1.0, {slots} in a batch, {sizes.many_clients} clients{note}"
+    return _row(name, "1.5 of plain, p99 not worse", pair, f"; first token {waits[0]} for {waits[1]}")
+
+
+def open_loop(ends: Ends, adapters: Sequence[str], capacity: float) -> Row:
+    """Requests that come when they come, at 80 % of what the slower of the two serves."""
+    rate = 0.8 * capacity
+    pair = ends.pair(adapters, Pace(rate=rate), requests=max(20, int(rate * ends.sizes.seconds)))
+    ours, plain = pair.ours.times.end_to_end, pair.plain.times.end_to_end
+    ratio = "-" if ours is None or plain is None else f"p99 {ours.p99 / plain.p99:.2f}"
+    return Row(
+        f"open loop, {rate:.0f} requests/s (80 %): end to end, p50 / p99",
+        "p99 at most plain's",
+        milliseconds(plain),
+        milliseconds(ours),
+        ratio,
+        pair.numbers(),
+    )
+
+
+def churn(ends: Ends, world: World, used: Sequence[str], other: str, key: str) -> Row:
+    """Another adapter comes and goes four times a second, by each endpoint's own way."""
+    sizes, path = ends.sizes, str(world.artefact(other))
+    bodies = {"lora_name": "churn", "lora_path": path}
+    kept: dict[str, list[float]] = {}
+    changes: dict[str, int] = {}
+    for part in range(sizes.rounds):
+        for name, url, models, given in (
+            ("ours", ends.gateway, list(used), key),
+            ("plain", ends.engine, list(map(ends.plain, used)), None),
+        ):
+
+            def change(step: int, url: str = url, given: str | None = given) -> None:
+                post(f"{url}/v1/{'unload' if step % 2 else 'load'}_lora_adapter", bodies, given)
+
+            pace = Pace(concurrency=sizes.clients)
+            quiet = answered_per_second(ends.alone(url, models, pace, sizes.requests, part))
+            stop, done = threading.Event(), list[int]()
+            worker = threading.Thread(target=_change_until, args=(stop, change, done))
+            worker.start()
+            busy = answered_per_second(ends.alone(url, models, pace, sizes.requests, part))
+            stop.set()
+            worker.join()
+            kept.setdefault(name, []).append(busy / quiet)
+            changes[name] = changes.get(name, 0) + len(done)
+    costs = {name: [1 - one for one in found] for name, found in kept.items()}
+    ends.say(f"churn costs {costs}, changes {changes}")
+    shown = {
+        name: f"{np.median(found):.1%} ({min(found):.1%} to {max(found):.1%})"
+        for name, found in costs.items()
+    }
+    name = "loaded and unloaded 4 times a second: cost"
+    return Row(name, "5 %", shown["plain"], shown["ours"], "", {"kept": kept, "changes": changes})
+
+
+def promotion(ends: Ends, world: World, fresh: Sequence[str], key: str) -> Row:
+    """From the call that makes an adapter live to the first token of an answer by it."""
+    ours, plain = [], []
+    for alias in fresh[:_PROMOTIONS]:
+        version = post(f"{ends.gateway}/admin/adapters", {"alias": alias, "folder": alias}, key)
+        assert isinstance(version, dict)
+        call = {"version": version["version"]}
+        ours.append(
+            first_token_after(
+                lambda alias=alias, call=call: _do(  # type: ignore[misc]
+                    f"{ends.gateway}/admin/adapters/{alias}/promote", call, key
+                ),
+                ends.gateway,
+                alias,
+                ends,
+            )
+        )
+        body = {"lora_name": ends.plain(alias), "lora_path": str(world.artefact(alias))}
+        plain.append(
+            first_token_after(
+                lambda body=body: _do(f"{ends.engine}/v1/load_lora_adapter", body),  # type: ignore[misc]
+                ends.engine,
+                ends.plain(alias),
+                ends,
+            )
+        )
+    cells = [f"{shown_spread([1_000 * one for one in found], 0)} ms" for found in (plain, ours)]
+    ends.say(f"promotion: {cells}")
+    numbers = {"ours": ours, "plain": plain}
+    return Row("promoted to first token", "150 ms", cells[0], cells[1], "", numbers)
+
+
+def routed(ends: Ends, adapter: str) -> Row:
+    """``auto`` beside the adapter that it finds."""
+    targets = [Target(ends.gateway, None, ("auto",)), Target(ends.gateway, None, (adapter,))]
+    pair = ends.between(targets, [adapter], Pace(concurrency=ends.sizes.clients))
+    cells = [f"{one.throughput:.1f}/s" for one in (pair.plain, pair.ours)]
+    name = "auto (right) by named (left)"
+    return Row(name, "0.97", cells[0], cells[1], pair.shown(), pair.numbers())
+
+
+def overload(ends: Ends, adapter: str, capacity: float) -> Row:
+    """Three times what is served."""
+    rate = 3 * capacity
+    found = ends.alone(ends.gateway, [adapter], Pace(rate=rate), max(30, int(rate * ends.sizes.seconds)))
+    refused = Spread.of(result.seconds for result in found.results if result.error == "HTTP 429")
+    good = answered_per_second(found)
+    others = [result.error for result in found.results if result.error not in (None, "HTTP 429")]
+    share = sum(result.error == "HTTP 429" for result in found.results) / len(found.results)
+    numbers = {"rate": rate, "goodput": good, "refused": share, "others": len(others), "lag": found.lag}
+    ours = f"{good:.1f}/s; {share:.0%} refused, {milliseconds(refused)}; other errors {len(others)}"
+    ends.say(f"overload: {ours}")
+    return Row(
+        f"overload, {rate:.0f} requests/s (3 ×) for {ends.sizes.seconds:.0f} s",
+        "0.95 of capacity; 429 within 50 ms",
+        f"capacity {capacity:.1f}/s",
+        ours,
+        f"{good / capacity:.2f}",
+        numbers,
+    )
+
+
+def _row(name: str, to_reach: str, pair: Pair, more: str = "") -> Row:
+    cells = [f"{one.throughput:.1f}/s" for one in (pair.plain, pair.ours)]
+    return Row(name, to_reach, cells[0], cells[1], pair.shown() + more, pair.numbers())
+
+
+def _do(url: str, body: dict[str, Any], key: str | None = None) -> None:
+    post(url, body, key)
+
+
+def _change_until(stop: threading.Event, change: Callable[[int], None], done: list[int]) -> None:
+    """Load, unload and so on at fixed times; ends with the adapter unloaded."""
+    step = 0
+    while not stop.wait(_CHURN_SECONDS if step else 0):
+        change(step)
+        done.append(step)
+        step += 1
+    if step % 2:
+        change(step)

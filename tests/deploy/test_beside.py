@@ -1,0 +1,69 @@
+"""The bench beside plain vLLM: what it serves can be served, and its rows say what was measured."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from deploy.bench.beside import page, rows, world
+from deploy.bench.beside.asking import Ends, Row, Sizes
+from deploy.bench.serving.stub import serve
+from service.adapters.base import read_base
+from service.adapters.checks import check
+from service.configuration import load_configuration
+from service.settings import EngineSettings
+
+SIZES = Sizes(
+    words=3, tokens=5, clients=2, requests=8, rounds=2, few=2, all=3, many_clients=4, seconds=0.1, narrow=1
+)
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> world.World:
+    made = world.named(tmp_path_factory.mktemp("beside"), world.DEMO / "base", 2, rank=8)
+    world.draw(made)
+    return made
+
+
+def test_drawn_adapters_differ_and_pass_every_check_of_the_gateway(drawn: world.World) -> None:
+    settings = EngineSettings(model=str(drawn.base), model_name=world.BASE)
+    base = read_base(settings, drawn.folder / "state")
+    found = [check(drawn.folder / "adapters", alias, base, 8) for alias in drawn.adapters]
+    assert [one.rank for one in found] == [8, 8]
+    assert len({one.version for one in found}) == 2
+
+
+def test_the_configuration_loads_and_routes_to_an_adapter(drawn: world.World) -> None:
+    path = world.write_gateway(drawn, "http://127.0.0.1:1", 2, {"max_concurrent": 3})
+    settings, table = load_configuration(path)
+    assert (settings.engine.max_loras, settings.engine.loaded_loras) == (2, 4)
+    assert settings.admission.max_concurrent == 3
+    assert {route.adapter for route in table.all()} == {"a00"}
+
+
+async def test_rows_say_what_both_endpoints_did() -> None:
+    server = await serve(("a",), tokens=5, every=0.002, port=0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        ends = Ends(url, url, SIZES, lambda _: None)
+        row, pair = await asyncio.to_thread(rows.mixed, ends, ["a", "b"], None, ", as it is")
+        (throughput, first, between) = await asyncio.to_thread(rows.one_adapter, ends, "a")
+        over = await asyncio.to_thread(rows.overload, ends, "a", 100.0)
+    assert row.name == "2 adapters alike, 2 clients, as it is"
+    assert pair.ours.requests == pair.plain.requests == SIZES.requests * SIZES.rounds
+    assert row.ratio == pair.shown() != "-"
+    assert set(pair.plain.by_model) == {"a", "b"}
+    assert throughput.numbers["ours"]["errors"] == {}
+    assert first.ratio.endswith("ms")
+    assert between.ratio.endswith("%")
+    assert over.numbers["refused"] == over.numbers["others"] == 0
+
+
+def test_a_page_has_every_row_so_far(tmp_path: Path) -> None:
+    found = [Row("a row", "1.5", "10/s", "20/s", "2.00 (1.90 to 2.10)", {"raw": [1]})]
+    page.write(found, {"shape": "demo"}, tmp_path)
+    assert "| a row | 1.5 | 10/s | 20/s | 2.00 (1.90 to 2.10) |" in (tmp_path / "beside.md").read_text()
+    assert json.loads((tmp_path / "beside.json").read_text())["rows"][0]["numbers"] == {"raw": [1]}
