@@ -6,11 +6,10 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match
+from starlette.routing import Match, Route
 
 from service.api import (
     admin,
@@ -73,10 +72,10 @@ def create_app(settings: Settings, make: Callable[[Settings], Gateway] = assembl
 
 def _allowed(request: Request) -> str:
     """The methods of a path, of all its routes; where several fit, of those that say most of it."""
-    routes = [route for part in PARTS for route in part.routes if isinstance(route, APIRoute)]
+    routes = [route for part in PARTS for route in part.routes if isinstance(route, Route)]
     found = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
     least = min((len(route.param_convertors) for route in found), default=0)
-    methods = [route.methods for route in found if len(route.param_convertors) == least]
+    methods = [route.methods or () for route in found if len(route.param_convertors) == least]
     return ", ".join(sorted(set().union(*methods)))
 
 

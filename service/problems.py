@@ -48,7 +48,11 @@ def sentences(wrong: Iterable[Wrong]) -> dict[str, str]:
     found: dict[str, str] = {}
     fields: set[str] = set()
     for place, same in errors.items():
-        if place[0] not in fields:  # what else is said of the field is about the other forms that it may have
+        if not place:  # of the body as a whole: a rule of the model, in its own words
+            found[""] = same[0].said.removeprefix("Value error, ")
+        elif (
+            place[0] not in fields
+        ):  # what else is said of the field is about the other forms that it may have
             fields.add(place[0])
             name, text = _sentence(place, same)
             found[name] = text

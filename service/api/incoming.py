@@ -117,4 +117,4 @@ async def document(request: Request, model: type[M]) -> M:
         return model.model_validate(data)
     except ValidationError as exc:
         told = sentences_on(exc, model)
-        raise InvalidRequest("; ".join(told.values()), next(iter(told))) from exc
+        raise InvalidRequest("; ".join(told.values()), next(iter(told)) or None) from exc

@@ -71,24 +71,6 @@ def test_a_trainer_loads_and_unloads_as_at_vllm(demo: Demo, client: OpenAI) -> N
     assert post("unload_lora_adapter", lora_name="chat").status_code == 400
 
 
-async def test_a_call_that_cannot_be_read_is_asked_for_again(demo: Demo) -> None:
-    """A grammar makes the model write what is no call; under tool_choice required it can't hold."""
-    tool: Any = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
-    broken = {"structured_outputs": {"regex": 'One moment\\. <tool_call>\\{"nam": "look"\\}</tool_call>'}}
-    asked: Any = {"model": "auto", "messages": [{"role": "user", "content": PARCEL}], "tools": [tool]}
-    async with AsyncOpenAI(base_url=f"{demo.url}/v1", api_key="none", max_retries=0) as client:
-        whole = (await client.chat.completions.create(**asked, extra_body=broken)).choices[0]
-        async with client.chat.completions.stream(**asked, extra_body=broken) as stream:
-            streamed = (await stream.get_final_completion()).choices[0]
-    for found in (whole, streamed):
-        assert found.message.content == "One moment. "
-        (call,) = found.message.tool_calls or []
-        assert call.type == "function"
-        assert call.function.name == "look"
-        assert isinstance(json.loads(call.function.arguments), dict)
-        assert found.finish_reason == "tool_calls"
-
-
 async def test_responses_with_calls_of_the_client(demo: Demo) -> None:
     """The client runs the loop: its call, its tool's output, and an answer that holds it."""
     parameters = {

@@ -52,7 +52,7 @@ REFUSED: tuple[tuple[dict[str, Any], int, str], ...] = (
     ({"id": "chatcmpl-none", "thumbs": "up"}, 404, "no answer 'chatcmpl-none' can be rated"),
     ({"id": "x"}, 400, "either thumbs .* or score"),
     ({"id": "x", "thumbs": "up", "score": 1}, 400, "either thumbs .* or score"),
-    ({"id": "x", "score": 2}, 400, "less than or equal to 1"),
+    ({"id": "x", "score": 2}, 400, "at most 1"),
     ({"thumbs": "up"}, 400, "id: Field required"),
 )
 
