@@ -53,7 +53,7 @@ REFUSED: tuple[tuple[dict[str, Any], int, str], ...] = (
     ({"id": "x"}, 400, "either thumbs .* or score"),
     ({"id": "x", "thumbs": "up", "score": 1}, 400, "either thumbs .* or score"),
     ({"id": "x", "score": 2}, 400, "at most 1"),
-    ({"thumbs": "up"}, 400, "id: Field required"),
+    ({"thumbs": "up"}, 400, "id is required"),
 )
 
 
