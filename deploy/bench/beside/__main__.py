@@ -11,7 +11,9 @@ import argparse
 import os
 import traceback
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
+from multiprocessing import get_context
 from pathlib import Path
 
 from deploy.bench.beside import alone, page, processes, rows, world
@@ -146,7 +148,8 @@ def _world(given: argparse.Namespace, sizes: Sizes) -> world.World:
 def _draw(made: world.World, shape: str, say: Callable[[str], object]) -> None:
     if shape in SHAPES:
         say("drawing a base")
-        world.draw_base(made.base, SHAPES[shape])
+        with ProcessPoolExecutor(1, get_context("spawn")) as apart:  # so that the GPU's memory is free again
+            apart.submit(world.draw_base, made.base, SHAPES[shape]).result()
     say(f"drawing {len(made.adapters)} adapters")
     world.draw(made)
 
