@@ -7,7 +7,8 @@ from pathlib import Path
 from pointsman.document import DocumentError, problem_lines
 from service.errors import ConfigurationRejected, RoutesRejected
 from service.routes import RouteTable, load_table
-from service.settings import LimitSettings, Settings
+from service.sections import LimitSettings
+from service.settings import Settings
 
 
 def load_configuration(path: Path) -> tuple[Settings, RouteTable]:

@@ -19,7 +19,7 @@ from service.options import check_options
 from service.record import Record
 from service.routes import COT, Route
 from service.routes_document import FALLBACK
-from service.settings import GatewaySettings
+from service.sections import GatewaySettings
 
 AUTO = "auto"
 DIRECT = "direct"

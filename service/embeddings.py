@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from chains.errors import ChainTimeout
 from router.embedding import Embedder
 from service.errors import InvalidRequest, TooManyRequests
-from service.settings import CARRIED
+from service.sections import CARRIED
 
 CARRIED_NAME = "all-MiniLM-L6-v2"
 _CHUNK = 8  # texts in one pass: about a tenth of a second on one core where all are at their longest

@@ -26,7 +26,7 @@ from service.errors import AnswerNotFound, InvalidRequest
 from service.own_file import OwnFile
 from service.record import Record
 from service.redaction import Redaction
-from service.settings import FeedbackSettings
+from service.sections import FeedbackSettings
 
 FILE = "feedback.jsonl"
 _ID = re.compile(rb'"id": ?"([^"]{1,128})"')

@@ -23,7 +23,7 @@ from service.crosschecks import cross_problems, example_rows, placed
 from service.errors import RoutesRejected
 from service.policy import policy_of, policy_problems
 from service.routes_document import FALLBACK, RoutesDocument, TrackDocument
-from service.settings import LimitSettings
+from service.sections import LimitSettings
 
 COT = "cot"  # the chain whose adapters reason before they answer
 

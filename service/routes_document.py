@@ -12,7 +12,7 @@ from router.errors import PatternError
 from router.examples import WRONG_COST
 from router.pattern import checked
 from router.rules import Rule, keywords
-from service.settings import Positive, Seconds
+from service.sections import Positive, Seconds
 
 FALLBACK = "fallback"  # what the log and the headers call the intent of an abstention
 

@@ -14,7 +14,7 @@ import uvloop
 
 from service.admission import Admission
 from service.metrics import Metrics
-from service.settings import AdmissionSettings
+from service.sections import AdmissionSettings
 
 _REQUESTS = 20_000
 _REPEATS = 5

@@ -20,7 +20,7 @@ from pointsman.artefact import (
 )
 from service.adapters.weights import WeightsError, read_header
 from service.errors import AdapterConflict
-from service.settings import EngineSettings
+from service.sections import EngineSettings
 
 _WEIGHT = ".weight"
 _PACKED = ".qweight"  # of a layer in GPTQ's form, (in × bits / 32, out)

@@ -17,7 +17,7 @@ from service.adapters.store import Store
 from service.adapters.versions import Entry, Versions
 from service.engine import EngineClient
 from service.errors import AdapterError, AdapterRejected, EngineError, EngineRefused, EngineUnavailable
-from service.settings import EngineSettings
+from service.sections import EngineSettings
 
 log = logging.getLogger("pointsman.adapters")
 

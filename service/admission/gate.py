@@ -17,7 +17,7 @@ from service.admission.policies import FirstCome, Policy
 from service.admission.scheduler import Scheduler
 from service.admission.ticket import Priority, State, Ticket
 from service.errors import TooManyRequests
-from service.settings import AdmissionSettings
+from service.sections import AdmissionSettings
 
 
 class Observer(Protocol):

@@ -32,7 +32,7 @@ from service.api.shapes import (
     headers_of,
 )
 from service.feedback import Rating
-from service.settings import GatewaySettings
+from service.sections import GatewaySettings
 
 router = APIRouter()
 

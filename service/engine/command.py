@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
-from service.settings import EngineSettings
+from service.sections import EngineSettings
 
 ALLOWED_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # vllm.config.lora.MaxLoRARanks
 # not lm_head: with an adapter there, prompt_logprobs and echo kill the CPU build's engine

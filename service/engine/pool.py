@@ -12,7 +12,7 @@ from service.engine.client import EngineClient
 from service.engine.process import EngineProcess
 from service.engine.watch import keep_running, watch
 from service.errors import EngineUnavailable
-from service.settings import EngineSettings
+from service.sections import EngineSettings
 
 log = logging.getLogger("pointsman.engine")
 

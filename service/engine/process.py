@@ -24,7 +24,7 @@ import psutil
 
 from service.engine.client import EngineClient
 from service.engine.command import command, environment
-from service.settings import EngineSettings
+from service.sections import EngineSettings
 
 log = logging.getLogger("pointsman.engine")
 

@@ -14,7 +14,7 @@ from deploy.bench.serving.stub import serve
 from service.adapters.base import read_base
 from service.adapters.checks import check
 from service.configuration import load_configuration
-from service.settings import EngineSettings
+from service.sections import EngineSettings
 
 SIZES = Sizes(
     words=3, tokens=5, clients=2, requests=8, rounds=2, few=2, all=3, many_clients=4, seconds=0.1, narrow=1

@@ -15,7 +15,7 @@ from deploy.demo.text.phrasing import Phrases
 from deploy.demo.text.sample import Expectation, Language, Sample, Split
 from prompts.library import PromptLibrary
 from service.routes import load_table
-from service.settings import LimitSettings
+from service.sections import LimitSettings
 
 REPOSITORY = Path(__file__).parents[2]
 TEMPLATES = REPOSITORY / "prompts" / "templates"

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from pointsman.cli.before_env import Glimpse, glimpse
-from service.settings import EngineSettings, GatewaySettings, Settings
+from service.sections import EngineSettings, GatewaySettings
+from service.settings import Settings
 from tests.pointsman.conftest import ROOT
 
 WRITTEN = (

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from service.errors import RoutesRejected
 from service.routes import load_table
-from service.settings import LimitSettings
+from service.sections import LimitSettings
 from tests.service.conftest import Start
 from tests.service.parts import ROUTES, write_settings
 

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from service.api.description import described
 from service.app import PARTS
-from service.settings import GatewaySettings
+from service.sections import GatewaySettings
 from tests.service import test_bad_input, test_embeddings, test_responses
 from tests.service.conftest import Running
 

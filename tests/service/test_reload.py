@@ -13,7 +13,8 @@ from service import live
 from service.configuration import load_configuration
 from service.errors import ConfigurationRejected, RoutesRejected
 from service.routes import load_table
-from service.settings import LimitSettings, Settings
+from service.sections import LimitSettings
+from service.settings import Settings
 from tests.service.conftest import Running, Start, until
 from tests.service.parts import PROMPT, ROUTES, SpellingEncoder, write_settings
 

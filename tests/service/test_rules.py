@@ -9,7 +9,7 @@ import pytest
 
 from service.errors import RoutesRejected
 from service.routes import RouteTable, load_table
-from service.settings import LimitSettings
+from service.sections import LimitSettings
 from tests.service.conftest import Running, Start
 from tests.service.parts import ROUTES, write_settings
 

@@ -14,7 +14,7 @@ from pointsman import artefact
 from service.adapters.base import read_base
 from service.adapters.checks import Checked, check
 from service.errors import AdapterRejected
-from service.settings import EngineSettings
+from service.sections import EngineSettings
 from tests.training.conftest import Recipe
 from tests.training.rows import CONVERSATIONS
 from tests.training.test_methods import METHODS

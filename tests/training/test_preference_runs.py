@@ -16,7 +16,7 @@ from pointsman import artefact
 from pointsman.document import DocumentError
 from service.adapters.base import read_base
 from service.adapters.checks import check
-from service.settings import EngineSettings
+from service.sections import EngineSettings
 from tests.training.conftest import Recipe
 from tests.training.disturbed import assert_same, break_off, gone_on, kill_after, untimed
 from tests.training.preferences import LABELS, PAIRS, loaded, pair

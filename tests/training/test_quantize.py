@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from pointsman import artefact
 from pointsman.document import DocumentError
 from service.adapters.base import read_base
-from service.settings import EngineSettings
+from service.sections import EngineSettings
 from tests.training.rows import CONVERSATIONS, write_rows
 from tests.training.test_run import metrics, quiet
 from training import base as bases

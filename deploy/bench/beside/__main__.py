@@ -19,7 +19,7 @@ from pathlib import Path
 from deploy.bench.beside import alone, page, processes, rows, world
 from deploy.bench.beside.asking import Ends, Row, Sizes, post
 from deploy.bench.machine import processor, progress
-from service.settings import EngineSettings
+from service.sections import EngineSettings
 
 SHAPES = {
     "3b": {

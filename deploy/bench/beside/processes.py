@@ -20,7 +20,7 @@ import httpx
 import psutil
 
 from service.engine.command import command, environment
-from service.settings import EngineSettings
+from service.sections import EngineSettings
 
 REPOSITORY = Path(__file__).parents[3]
 

@@ -11,7 +11,8 @@ import pytest
 from service.adapters import Adapters
 from service.adapters.base import Base, read_base
 from service.engine import EngineClient, EnginePool
-from service.settings import AdapterSettings, EngineSettings, RouterSettings, Settings
+from service.sections import AdapterSettings, EngineSettings, RouterSettings
+from service.settings import Settings
 from tests.service.adapters.artefacts import write_adapter, write_base
 from tests.service.adapters.engine import BASE, FakeEngine
 

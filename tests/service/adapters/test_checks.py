@@ -13,7 +13,7 @@ from pointsman.artefact import MANIFEST, BaseIdentity, version_of
 from service.adapters.base import Base, read_base
 from service.adapters.checks import check, check_alias
 from service.errors import AdapterConflict, AdapterRejected
-from service.settings import EngineSettings
+from service.sections import EngineSettings
 from tests.service.adapters.artefacts import (
     RANK,
     lora,

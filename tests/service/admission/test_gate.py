@@ -11,7 +11,7 @@ from service.admission import Admission
 from service.admission.gate import policy_of
 from service.admission.policies import FirstCome
 from service.errors import TooManyRequests
-from service.settings import AdmissionSettings
+from service.sections import AdmissionSettings
 from tests.service.conftest import Start, until
 
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from service.engine.command import ALLOWED_RANKS, command, engine_rank, environment
-from service.settings import EngineSettings
+from service.sections import EngineSettings
 
 
 def settings(**changes: object) -> EngineSettings:

@@ -10,7 +10,7 @@ import pytest
 
 from service.engine import EngineClient, EnginePool
 from service.errors import EngineUnavailable
-from service.settings import EngineSettings
+from service.sections import EngineSettings
 from tests.service.conftest import until
 from tests.service.fake_vllm import BASE, FakeVLLM
 from tests.service.loopback import serving

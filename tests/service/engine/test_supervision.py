@@ -16,7 +16,7 @@ import pytest
 from service.engine import EngineClient, EnginePool
 from service.engine.process import EngineProcess
 from service.errors import EngineUnavailable
-from service.settings import EngineSettings
+from service.sections import EngineSettings
 from tests.service.conftest import until
 
 CHILD = Path(__file__).with_name("fake_child.py")
