@@ -22,6 +22,7 @@ help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 env: $(STAMP)  ## the environment in .venv, with the `pointsman` command in it
+	@:
 $(STAMP): deploy/env/$(ACCEL).txt deploy/env/quantize.txt pyproject.toml
 	@deploy/env/make-env.sh $(ACCEL)
 

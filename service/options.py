@@ -102,6 +102,8 @@ def check_tools(tools: object) -> None:
                 f"{place}.function.name must be text, found {kind_of(function.get('name'))}",
                 f"{place}.function.name",
             )
+        if not function["name"]:
+            raise InvalidRequest(f"{place}.function.name is empty", f"{place}.function.name")
 
 
 def check_template(body: Mapping[str, Any]) -> None:

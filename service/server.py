@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import logging
+import os
 import signal
 import socket
 import time
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import TextIO
 
 import uvicorn
@@ -29,6 +32,7 @@ log = logging.getLogger("pointsman.server")
 
 Report = Callable[[str], None]
 
+CLAIM = "gateway.lock"  # in the folder of state
 WARNING = "warning: "  # how a line begins about something that works and won't work well
 
 _GRACE = 10  # seconds that answers under way get after Ctrl-C
@@ -50,12 +54,40 @@ def serve(settings: Settings, report: Report, log_stream: TextIO | None = None) 
         address = f"{settings.gateway.host}:{settings.gateway.port}"
         report(f"can't listen on {address}: {exc.strerror}; choose another gateway.port or stop who has it")
         return 1
+    try:
+        claim = _claim(settings.state)
+    except OSError as exc:
+        listener.close()
+        report(f"can't use the folder of state {settings.state}: {exc.strerror}")
+        return 1
     handler = log_to(log_stream if log_stream is not None else settings.state)
     try:
-        with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with claim, listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_serve(settings, listener, report))
     finally:
         stop_logging(handler)
+
+
+def _claim(state: Path) -> TextIO:
+    """A file that this gateway holds as long as it runs: two on one registry would undo each other's work.
+
+    Raises:
+        OSError: another gateway has it, or it can't be written.
+    """
+    state.mkdir(parents=True, exist_ok=True)
+    claim = (state / CLAIM).open("a+", encoding="ascii")
+    try:
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as exc:
+        claim.seek(0)
+        owner = claim.read(20) or "unknown"
+        claim.close()
+        words = f"the gateway of process {owner} has it; stop that, or give this one a state of its own"
+        raise BlockingIOError(exc.errno, words) from exc
+    claim.truncate(0)
+    claim.write(str(os.getpid()))
+    claim.flush()
+    return claim
 
 
 class _Server(uvicorn.Server):

@@ -34,6 +34,7 @@ _FORMAT_WORDS = (
     "the engine stumbles over the format in {}: mend its schema (it may not hold a reference that leads to "
     "itself, a length below 0 or a pattern that can't be read), or leave it out"
 )
+_INNER = {"input_text", "input_tokens"}  # vLLM's own names of what is in no request
 _SCALARS = {"True": "true", "False": "false", "None": "null"}
 
 _WORDS = (  # vLLM's words that name its command line, its code or no field, the field, and ours
@@ -133,10 +134,10 @@ def told(message: str, parameter: str | None = None) -> tuple[str, str | None]:
     if _DUMP.match(message) and (problems := _problems(message)):
         return "; ".join(problems.values()), next(iter(problems))
     if (named := _PARAMETER.search(message)) is not None:
-        return message[: named.start()], named[1]
-    if parameter is None and (subject := _SUBJECT.match(message)) is not None:
+        message, parameter = message[: named.start()], named[1]
+    elif parameter is None and (subject := _SUBJECT.match(message)) is not None:
         parameter = subject[1]
-    return message, parameter
+    return message, None if parameter in _INNER else parameter
 
 
 def _problems(dump: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ import httpx
 import orjson
 import pytest
 
+from service.server import CLAIM
 from tests.service.conftest import until
 from tests.service.fake_vllm import FakeVLLM
 from tests.service.loopback import serving
@@ -127,3 +129,15 @@ async def test_what_keeps_it_from_starting_is_named(
     assert process.returncode == 1
     assert says in said.decode()
     assert b"Traceback" not in said + stderr
+
+
+async def test_a_state_that_another_gateway_has_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    with (tmp_path / "state" / CLAIM).open("w", encoding="ascii") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        held.write("4711")
+        held.flush()
+        write_settings(tmp_path, "http://127.0.0.1:1", "gateway: {port: 0}\n", ON_BASE)
+        async with started(tmp_path) as process:
+            await line_with(process, "the gateway of process 4711 has it")
+            assert await process.wait() == 1

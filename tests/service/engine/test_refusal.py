@@ -126,6 +126,11 @@ def test_a_refusal_names_field_value_and_what_is_taken(said: str, words: str, fi
     assert told(said) == (words, field)
 
 
+def test_a_name_of_vllms_own_is_no_field() -> None:
+    said = "This model's maximum context length is 2048 tokens. (parameter=input_text, value=9000)"
+    assert told(said) == ("This model's maximum context length is 2048 tokens.", None)
+
+
 def test_the_field_that_vllm_names_is_kept() -> None:
     assert told("Either prompt or prompt_embeds must be given", "prompt")[1] == "prompt"
 
