@@ -93,7 +93,17 @@ def main() -> None:
     except Exception as exc:
         if os.environ.get("POINTSMAN_TRACEBACK"):
             raise
+        if _interrupted(exc):
+            sys.exit(130)  # as shells count it
         err().print("[bold red]error:[/] ", end="")
         err().print(f"{type(exc).__name__}: {exc}", markup=False, soft_wrap=True)
         err().print("this is a fault in Pointsman; POINTSMAN_TRACEBACK=1 shows where", style="dim")
         sys.exit(70)
+
+
+def _interrupted(error: BaseException) -> bool:
+    """Whether Ctrl-C came first: what was cleaned up after it may stumble over what had only half begun."""
+    context: BaseException | None = error
+    while context is not None and not isinstance(context, KeyboardInterrupt):
+        context = context.__context__
+    return context is not None

@@ -89,6 +89,22 @@ def test_an_unexpected_error_is_one_line_and_its_traceback_is_on_request(
         main.main()
 
 
+def test_what_stumbles_after_ctrl_c_is_no_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stumbles() -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            [].pop()
+
+    monkeypatch.setattr(main, "app", stumbles)
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == ""
+
+
 def test_a_long_line_is_not_broken(capsys: pytest.CaptureFixture[str]) -> None:
     line = "served by vLLM with " + "/a/deep/folder" * 20 + ": no problems [1]"
     terminal.say(line)
