@@ -1,0 +1,124 @@
+"""The written form of react: Thought, Action, Action Input, Observation."""
+
+from typing import Any
+
+import pytest
+
+from chains.events import ChainRequest, Content, Finish, Limits, Reasoning, Step, Usage
+from chains.react import React, ReactOptions
+from tests.chains.reacting import asking, called, steps
+from tests.chains.scripted import (
+    Said,
+    ScriptedEngine,
+    content,
+    events_of,
+    finish,
+    reasoning,
+)
+
+pytestmark = pytest.mark.usefixtures("weather_tools")
+
+
+WRITTEN = ReactOptions(dialect="written")
+LOOKED = [
+    "Thought: I look",
+    ' it up.\nAction: weather\nAction Input: {"city": "Bonn"}',
+    "\nObservation: rain",
+]
+
+
+@pytest.mark.parametrize("cut", [1, 7, 100_000])
+async def test_the_written_form_gives_the_same_events_streamed_and_not(cut: int) -> None:
+    script = [Said(LOOKED), Said(["Thought: Now I", " know.\nFinal Answer: It is", " 晴."])]
+    streamed_engine, whole_engine = ScriptedEngine(script, cut=cut), ScriptedEngine(script)
+    streamed = await events_of(React(WRITTEN), asking(True), streamed_engine)
+    whole = await events_of(React(WRITTEN), asking(False), whole_engine)
+    step = Step("weather", {"city": "Bonn"}, '{"city": "Bonn", "sky": "晴"}')
+    assert whole == [
+        Reasoning("I look it up."),
+        step,
+        Reasoning("\n\nNow I know."),
+        Content("It is 晴."),
+        Finish("stop", Usage(20, 10)),
+    ]
+    assert (content(streamed), reasoning(streamed)) == ("It is 晴.", "I look it up.\n\nNow I know.")
+    assert steps(streamed) == [step]
+    assert finish(streamed).reason == "stop"
+    bodies = [[b["messages"] for b in engine.bodies] for engine in (streamed_engine, whole_engine)]
+    assert bodies[0] == bodies[1]
+
+
+async def test_the_written_form_tells_tools_in_the_prompt_and_results_as_observations() -> None:
+    engine = ScriptedEngine([Said(LOOKED), Said(["Final Answer: ok"])])
+    await events_of(React(WRITTEN), asking(False, parameters={"temperature": 0}), engine)
+    first, second = engine.bodies
+    assert not {"tools", "tool_choice"} & first.keys()
+    assert "\nObservation:" in first["stop"]
+    system = first["messages"][0]
+    assert system["role"] == "system"
+    assert "weather: Tell the weather." in system["content"]
+    assert "one of weather" in system["content"]
+    assert second["messages"][2:] == [
+        {"role": "assistant", "content": "".join(LOOKED[:2])},
+        {"role": "user", "content": 'Observation: {"city": "Bonn", "sky": "晴"}'},
+    ]
+
+
+async def test_calls_of_the_history_are_told_in_written_form() -> None:
+    function = {"name": "weather", "arguments": '{"city": "Rome"}'}
+    call = {"id": "1", "type": "function", "function": function}
+    history: list[dict[str, Any]] = [
+        {"role": "user", "content": "Rome?"},
+        {"role": "assistant", "content": None, "tool_calls": [call, call]},
+        {"role": "tool", "tool_call_id": "1", "content": "wet"},
+        {"role": "tool", "tool_call_id": "1", "content": "dry"},
+        {"role": "user", "content": "and now?"},
+    ]
+    engine = ScriptedEngine([Said(["Final Answer: ok"])])
+    await events_of(React(WRITTEN), ChainRequest(history, {}, False, ("weather",)), engine)
+    action = 'Action: weather\nAction Input: {"city": "Rome"}'
+    assert engine.bodies[0]["messages"][2:4] == [
+        {"role": "assistant", "content": f"{action}\n{action}"},
+        {"role": "user", "content": "Observation: wet\nObservation: dry"},
+    ]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("turn", ["Thought: hm", "Action: weather\nAction Input: {'city'"])
+async def test_a_turn_that_cannot_be_read_goes_back_with_the_form(stream: bool, turn: str) -> None:
+    engine = ScriptedEngine([Said([turn]), Said(["Final Answer: I could not."])])
+    events = await events_of(React(WRITTEN), asking(stream), engine)
+    assert content(events) == "I could not."
+    assert (steps(events)[0].error or "").startswith("error: this can't be read. Write 'Action:'")
+    assert engine.bodies[1]["messages"][-1]["content"].startswith("Observation: error: this can't be read")
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_the_written_form_is_bounded_and_honours_stop_and_length(stream: bool) -> None:
+    engine = ScriptedEngine([Said(LOOKED)])
+    events = await events_of(React(WRITTEN), asking(stream, limits=Limits(steps=2)), engine)
+    assert (len(engine.bodies), called) == (2, ["Bonn"])
+    assert content(events) == "Sorry, I could not finish this within 2 steps."
+    assert finish(events).reason == "length"
+    cut = Said(['Thought: I\nAction: weather\nAction Input: {"city": "Bo'], reason="length")
+    events = await events_of(React(WRITTEN), asking(stream), ScriptedEngine([cut]))
+    assert (steps(events), finish(events).reason) == ([], "length")
+    said = Said(["Thought: END\nFinal Answer: one", " END two"])
+    events = await events_of(
+        React(WRITTEN), asking(stream, parameters={"stop": "END"}), ScriptedEngine([said])
+    )
+    assert (content(events).strip(), reasoning(events), finish(events).reason) == ("one", "END", "stop")
+
+
+async def test_the_written_form_with_a_schema_for_the_answer() -> None:
+    form = {"structured_outputs": {"json": {"required": ["sky"]}}}
+    engine = ScriptedEngine([Said(LOOKED), Said(["Final Answer: 晴"]), Said(['{"sky": 1}'])])
+    events = await events_of(React(WRITTEN), asking(False, parameters=form), engine)
+    assert content(events) == '{"sky": 1}'
+    assert [message["role"] for message in engine.bodies[2]["messages"]] == ["user", "assistant", "user"]
+
+
+async def test_without_tools_nothing_is_told_of_them() -> None:
+    engine = ScriptedEngine([Said(["Thought: hello"])])
+    events = await events_of(React(WRITTEN), asking(False, tools=()), engine)
+    assert (content(events), len(engine.bodies[0]["messages"])) == ("Thought: hello", 1)
