@@ -13,11 +13,12 @@ fail() {
     exit 1
 }
 say() { echo "make env: $*"; }
+byte_code() { find "$venv/lib" -name '*.pyc' 2>/dev/null | wc -l || true; } # files come and go under find
 tell_byte_code() { # every few seconds, as long as there is more of it
     local made before
-    made=$(find "$venv/lib" -name '*.pyc' | wc -l)
+    made=$(byte_code)
     while before=$made; do
-        read -rt 4 <> <(:) || made=$(find "$venv/lib" -name '*.pyc' | wc -l)
+        read -rt 4 <> <(:) || made=$(byte_code)
         ((made == before)) || say "byte code of $made files so far"
     done
 }
@@ -59,7 +60,7 @@ say "$(grep -cE '^[a-z0-9]' "$lock") packages of deploy/env/$accel.txt (the firs
 # Byte code is made here once: vLLM imports so much that a start without it takes half a minute longer. uv says
 # nothing meanwhile, half a minute to two.
 tell_byte_code &
-trap "kill $!" EXIT
+trap "kill $! 2>/dev/null || true" EXIT
 "${uv[@]}" --compile-bytecode --no-deps "${source[@]}" --requirement "$lock" ||
     fail "the packages could not be installed: see uv's message above"
 "${uv[@]}" --quiet --no-deps --no-build-isolation --editable "$root"
