@@ -7,14 +7,16 @@ gives no full date with its year, null.
 """
 
 import json
+import re
 from random import Random
 
-from deploy.demo.text import dates, order_items, pools
+from deploy.demo.text import dates, order_items, pools, terse
 from deploy.demo.text.messages import message
 from deploy.demo.text.phrasing import Phrases, polish
 from deploy.demo.text.sample import Expectation, Language, Message, Sample, Split
 
-_WHOLE = 0.5  # of the e-mails, and of the instructions, are whole ones, the rest recombined pieces
+_TERSE = 0.12  # of the e-mails are the bare facts in any order
+_WHOLE = 0.44  # are whole ones, the rest recombined pieces
 
 
 def sample(rng: Random, language: Language, split: Split) -> Sample:
@@ -28,13 +30,14 @@ def sample(rng: Random, language: Language, split: Split) -> Sample:
     written, capital = order_items.style(rng), rng.random() < 0.35
     named = [(p[:1].upper() + p[1:] if capital else p, q) for p, q in items]
     shown = [order_items.written(rng, language, product, quantity, written) for product, quantity in named]
-    stated, shown_date = True, dates.full(rng, language, when)
+    line = _line(rng, language, [text for text, _ in shown])
+    shown_date = dates.full(rng, language, when)
     values = {
         "name": name,
         "city": city,
         "date": shown_date,
         "partial": dates.partial(rng, language, when),
-        "line": _line(rng, language, [text for text, _ in shown]),
+        "line": line,
         "list": _list(rng, [text for text, _ in shown]),
         "clerk": pools.pick(rng, _CLERKS_ZH) if language == "zh" else pools.draw(rng, "train", pools.family),
         "clerk_given": pools.given(rng, "train"),
@@ -43,17 +46,19 @@ def sample(rng: Random, language: Language, split: Split) -> Sample:
         "number": str(1 + int(rng.random() * 190)),
         "post": str(10000 + int(rng.random() * 89999)),
     }
-    if rng.random() < _WHOLE:
+    draw = rng.random()
+    if draw < _TERSE:
+        facts = {"name": name, "line": line, "city": city, "date": shown_date}
+        text = terse.order(rng, language, facts)
+    elif draw < _TERSE + _WHOLE:
         text = message(rng, "order", language, "mail" if rng.random() < 0.7 else "mail_short", **values)
     else:
         text = polish(rng, phrases.raw(rng, "mail_text", **values).replace("\\n", "\n"), language)
     stated = shown_date in text
+    if language == "en" and not shown[0][0].startswith(shown[0][1]) and rng.random() < 0.8:
+        text = _begun_large(text, line)
     if rng.random() < 0.55:
-        joint = pools.pick(rng, ["\n", "\n\n", "\n\n", " "])
-        if rng.random() < _WHOLE:
-            text = message(rng, "order", language, "instruction") + joint + text
-        else:
-            text = phrases.say(rng, "instruction", typos=0.03) + joint + text
+        text = _instructed(rng, language, text)
     answer = {
         "customer": name,
         "items": [
@@ -71,6 +76,22 @@ def sample(rng: Random, language: Language, split: Split) -> Sample:
     if split == "train" and rng.random() < 0.06:
         messages = (*sample(rng, language, split).messages, *messages)
     return Sample("order_json", language, messages, Expectation(json=answer))
+
+
+def _begun_large(text: str, line: str) -> str:
+    """``text`` with the count that begins ``line`` in a capital where it begins a sentence: ``Four mugs``."""
+    return re.sub(rf"(^|[.!?]\s+|\n){re.escape(line)}", lambda m: m[1] + line[:1].upper() + line[1:], text)
+
+
+def _instructed(rng: Random, language: Language, text: str) -> str:
+    """``text`` under an instruction, or before one."""
+    if rng.random() < 0.2:
+        joint = pools.pick(rng, ["\n", "\n\n", " ", " "])
+        return text + joint + message(rng, "order", language, "instruction_after")
+    joint = pools.pick(rng, ["\n", "\n\n", "\n\n", " "])
+    if rng.random() < 0.5:
+        return message(rng, "order", language, "instruction") + joint + text
+    return Phrases.load("order", language).say(rng, "instruction", typos=0.03) + joint + text
 
 
 _FIRMS = ("Ltd", "GmbH", "& Sons", "Trading", "Books", "Hotel", "Bakery", "Inc", "Café", "Garden Centre")

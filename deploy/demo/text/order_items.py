@@ -107,8 +107,8 @@ def _english_count(rng: Random, quantity: int) -> str:
         return _DOZENS[quantity]
     if quantity > 99:
         return str(quantity)
-    count = columns.english(quantity)
-    return count.upper() if rng.random() < 0.08 else count
+    count, draw = columns.english(quantity), rng.random()
+    return count.upper() if draw < 0.06 else count.capitalize() if draw < 0.18 else count
 
 
 _DOZENS = {6: "half a dozen", 12: "a dozen", 24: "two dozen"}
