@@ -51,11 +51,17 @@ def full(rng: Random, language: Language, when: date) -> str:
         m=when.month,
         d=number,
         month=month,
-        mon=month[:3],
+        mon=_short(rng, month),
         th=ending,
         day=_DAYS[when.weekday()],
         short=_DAYS[when.weekday()][:3],
     )
+
+
+def _short(rng: Random, month: str) -> str:
+    """``Mar``, at times ``Mar.``; ``Sept`` is as usual as ``Sep``."""
+    short = month[:4] if month == "September" and rng.random() < 0.5 else month[:3]
+    return f"{short}." if month != "May" and rng.random() < 0.1 else short
 
 
 _VAGUE = (

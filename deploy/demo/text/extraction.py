@@ -120,9 +120,12 @@ def _products(rng: Random, language: Language, split: Split) -> list[str]:
 
 def _quantity(rng: Random) -> int:
     draw = rng.random()
+    if draw < 0.07:
+        return pools.pick(rng, _ROUND)
     return 1 + int(rng.random() * (12 if draw < 0.7 else 60 if draw < 0.95 else 500))
 
 
+_ROUND = (10, 15, 20, 25, 30, 40, 50, 100, 100, 150, 200, 250, 300, 500)
 _COMMAS = {
     "en": (", ", ", ", ", ", "; ", " + ", " and ", " / ", " n "),
     "zh": ("、", "，", "、", "和", " ", "；", "+"),

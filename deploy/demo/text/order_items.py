@@ -105,7 +105,7 @@ def _english_count(rng: Random, quantity: int) -> str:
         return "a couple of"
     if quantity in _DOZENS and rng.random() < 0.4:
         return _DOZENS[quantity]
-    if quantity > 99:
+    if quantity > 99 and (quantity % 50 or rng.random() < 0.3):
         return str(quantity)
     count, draw = columns.english(quantity), rng.random()
     return count.upper() if draw < 0.06 else count.capitalize() if draw < 0.18 else count
@@ -117,7 +117,7 @@ _DOZENS = {6: "half a dozen", 12: "a dozen", 24: "two dozen"}
 def _zh_item(rng: Random, product: str, quantity: int, style: str) -> str:
     measure = pools.pick(rng, _ZH_MEASURES)
     space = " " if product[0].isascii() else ""
-    if style == "words" and quantity <= 99:
+    if style == "words" and (quantity <= 99 or quantity % 50 == 0):
         count = pools.pick(rng, ("两", "两", "俩")) if quantity == 2 else columns.chinese(quantity)
         if count == "俩":
             return f"{count}{space}{product}"
