@@ -13,6 +13,7 @@ from deploy.demo.text.phrasing import Phrases
 from deploy.demo.text.sample import Expectation, Language, Message, Sample, Split
 
 _WHOLE = 0.5  # of the questions are whole messages, the rest recombined pieces
+_COMPARED = 0.3  # of the stories compare two, told from either side: only what is meant says which way
 _SIGNS = {"add": "+", "subtract": "-", "multiply": "×", "three": "+"}
 
 
@@ -31,7 +32,7 @@ def sample(rng: Random, language: Language, split: Split) -> Sample:
         rule = "subtract_bare" if kind == "subtract" and numbers[0] <= numbers[1] else kind
         question = message(rng, "arithmetic", language, rule, **_written(rng, language, numbers))
     else:
-        question = (_story if rng.random() < 0.27 else _bare)(rng, phrases, kind, numbers)
+        question = (_story if rng.random() < 0.4 else _bare)(rng, phrases, kind, numbers)
     lines, result = work(kind, numbers, language)
     answer = lines[-1]
     content = _reasoned(lines)
@@ -165,6 +166,8 @@ def _story(rng: Random, phrases: Phrases, kind: str, numbers: tuple[int, ...]) -
         values["who"], values["other"] = pools.person(rng, "zh", "train"), pools.person(rng, "zh", "train")
         if rng.random() < 0.4:
             values["who"], values["other"] = rng.sample(words.ZH_CALLED, 2)
+        values["m"] = phrases.plain(rng, "m")
     values["thing"], values["thing2"] = thing, other
-    story = phrases.raw(rng, f"story_{kind}", **values)
+    compared = kind in {"add", "subtract"} and rng.random() < _COMPARED
+    story = phrases.raw(rng, f"{'compare' if compared else 'story'}_{kind}", **values)
     return phrases.say(rng, "tell", typos=0.05, story=story)

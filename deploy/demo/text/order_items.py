@@ -125,7 +125,9 @@ def _zh_item(rng: Random, product: str, quantity: int, style: str) -> str:
     if style == "times":
         return f"{product}{pools.pick(rng, [' x ', 'x', '×', ' × ', '*'])}{quantity}"
     if style == "after":
-        form = pools.pick(rng, _ZH_AFTER).format(q=quantity, m=measure)
+        worded = quantity <= 99 and rng.random() < 0.25
+        count = ("两" if quantity == 2 else columns.chinese(quantity)) if worded else str(quantity)
+        form = pools.pick(rng, _ZH_AFTER).format(q=count, m=measure)
         return product + form
     if style == "brackets":
         return f"{product}（{quantity}{measure}）" if rng.random() < 0.7 else f"{product}({quantity})"
