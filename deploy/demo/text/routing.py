@@ -16,8 +16,9 @@ from typing import Any, get_args
 from deploy.demo.text.corpus import draw
 from deploy.demo.text.sample import Intent, Language
 
-COUNTS: Mapping[Language, int] = {"en": 400, "zh": 500}  # by intent; the encoder knows English, so fewer do
-OUT_OF_SCOPE = 600  # by language
+COUNTS: Mapping[Language, int] = {"en": 500, "zh": 600}  # by intent; the encoder knows English, so fewer do
+OUT_OF_SCOPE = 900  # by language
+SMALL_TALK = 900  # by language: nothing holds it together but that it is none of the others
 LONGEST = 160  # characters; an order may be longer
 LONGEST_ORDER = 400
 
@@ -30,7 +31,7 @@ def examples(seed: int = 0) -> Iterator[dict[str, Any]]:
         outside = intent == "out_of_scope"
         longest = LONGEST_ORDER if intent == "order_json" else LONGEST
         for language, count in COUNTS.items():
-            wanted = OUT_OF_SCOPE if outside else count
+            wanted = OUT_OF_SCOPE if outside else SMALL_TALK if intent == "smalltalk" else count
             while wanted:
                 messages = draw(rng, intent, language, "train").messages
                 text = str(messages[0]["content"])
