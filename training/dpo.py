@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training import base, lora, sft
-from training.collection import Report
+from training.data.collection import Report
 from training.recipe import DpoRecipe
 from training.runfolder import RunFolder
 

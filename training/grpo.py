@@ -19,8 +19,8 @@ from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback
 
 from training import grpo_trainers, trainer
-from training.collection import Report
 from training.curves import Panel
+from training.data.collection import Report
 from training.errors import LossNotFinite, NothingToLearn
 from training.online import session
 from training.online.answers import Answers

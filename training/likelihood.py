@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from training.collection import Prepared, Report
 from training.curves import Panel
-from training.prepare import prepare
+from training.data.collection import Prepared, Report
+from training.data.prepare_rows import prepare
+from training.data.token_rows import TokenRows
 from training.recipe import SftRecipe
 from training.supervised import Given
-from training.token_rows import TokenRows
 
 PANELS = (
     Panel("nats per token", {"loss": "-", "eval_loss": "o--"}, logarithmic=True, height=3),
@@ -21,7 +21,8 @@ __all__ = ["PANELS", "evaluate", "prepare", "trainer"]
 
 def trainer(recipe: SftRecipe, given: Given) -> Any:
     """TRL's trainer of the rows: one conversation to a sequence, or several that don't see each other."""
-    from training import batches, likelihood_trainer, trainers
+    from training import likelihood_trainer, trainers
+    from training.data import batches
 
     rows = given.prepared
     train = (

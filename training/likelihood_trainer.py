@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import torch
 from transformers import PrinterCallback
 
-from training import batches
+from training.data import batches
 from training.recipe import Optimisation
 from training.supervised import Given
 from training.trainer import settings

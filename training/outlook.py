@@ -14,9 +14,9 @@ from typing import Any
 
 from training import base, estimate, lora, methods, trackers
 from training import recipe as recipes
-from training.collection import Report
 from training.convert.convert import route
 from training.cpt import stage
+from training.data.collection import Report
 from training.estimate import Estimate, duration
 from training.online import prompts
 from training.quantize import layers, process, rows

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from training import lora, prepare_pairs
-from training.collection import Prepared, Report
+from training import lora
 from training.curves import Panel
-from training.pair_rows import LabelledRows, PairRows
+from training.data import prepare_pairs
+from training.data.collection import Prepared, Report
+from training.data.token_pairs import LabelledRows, PairRows
+from training.data.token_rows import TokenRows
 from training.recipe import DpoRecipe
 from training.supervised import Given
-from training.token_rows import TokenRows
 
 PANELS = (
     Panel("loss", {"loss": "-", "eval_loss": "o--"}, height=2),

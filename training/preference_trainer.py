@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from transformers import PrinterCallback, TrainerCallback
 
 from training import lora, trainers
-from training.batches import IGNORED, list_column, list_lengths, table
-from training.collection import Report
-from training.pair_rows import LabelledRows, PairRows
+from training.data.batches import IGNORED, list_column, list_lengths, table
+from training.data.collection import Report
+from training.data.token_pairs import LabelledRows, PairRows
+from training.data.token_rows import TokenRows
 from training.preference import fallen
 from training.recipe import DpoRecipe
 from training.recipe.dpo import REFERENCE_FREE, Loss
 from training.supervised import Given
-from training.token_rows import TokenRows
 from training.trainer import settings
 
 SIMPO_GAMMA = 1.0

@@ -9,9 +9,10 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training import base, prepare_pairs, render, runfolder, sources, turns
+from training import base, runfolder
 from training import recipe as recipes
 from training.cpt import stage
+from training.data import prepare_pairs, render, sources, turns
 from training.online import prompts
 from training.quantize import rows as calibration
 from training.recipe import (

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training import lora
-from training.collection import Prepared, Report
 from training.curves import Panel
-from training.pair_rows import PairRows
-from training.prepare_pairs import pairs as prepare
+from training.data.collection import Prepared, Report
+from training.data.prepare_pairs import pairs as prepare
+from training.data.token_pairs import PairRows
 from training.recipe import RmRecipe
 from training.supervised import Given
 

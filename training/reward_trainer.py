@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from transformers import PrinterCallback
 
-from training.batches import list_column, list_lengths, table
-from training.pair_rows import PairRows
+from training.data.batches import list_column, list_lengths, table
+from training.data.token_pairs import PairRows
 from training.recipe import RmRecipe
 from training.supervised import Given
 from training.trainer import settings

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from training import sources
+from training.data import sources
 from training.errors import RewardError, SourceError
 from training.recipe import ModelReward, RuleReward
 

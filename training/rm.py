@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pointsman.artefact import BaseIdentity
 from training import base, lora, reward_model
-from training.collection import Report
+from training.data.collection import Report
 from training.recipe import RmRecipe
 from training.runfolder import RunFolder
 

@@ -25,8 +25,8 @@ from training import (
     trackers,
 )
 from training import recipe as recipes
-from training.collection import Report
 from training.cpt import learning, stage
+from training.data.collection import Report
 
 RUNS = Path("runs")
 PARTS: dict[str, tuple[supervised.Stage, supervised.Learning]] = {

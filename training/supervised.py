@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from pointsman import artefact
 from training import curves, estimate, processes, provenance
-from training.collection import Prepared, Report
+from training.data.collection import Prepared, Report
 from training.recipe import SupervisedRecipe
 from training.runfolder import RunFolder
 

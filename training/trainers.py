@@ -28,9 +28,10 @@ from trl.data_utils import pack_dataset
 from trl.experimental.cpo import CPOConfig, CPOTrainer
 from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference
 
-from training import batches, losses, processes, virtual_tokens
-from training.batches import LengthSampler
-from training.token_rows import TokenRows
+from training import losses, processes, virtual_tokens
+from training.data import batches
+from training.data.batches import LengthSampler
+from training.data.token_rows import TokenRows
 
 
 def packed(rows: TokenRows, block: int) -> Any:

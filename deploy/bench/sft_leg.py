@@ -20,9 +20,10 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from training import batches, likelihood, progress, runfolder, sft, trainer
+from training import likelihood, progress, runfolder, sft, trainer
 from training import recipe as recipes
 from training.base import load_model, load_tokenizer
+from training.data import batches
 from training.recipe import SftRecipe
 from training.run import quieten
 from training.supervised import Given

@@ -10,9 +10,10 @@ from service.feedback import FILE
 from service.own_file import OwnFile
 from tests.pointsman.conftest import Run
 from tests.service.parts import write_settings
-from training import formats, pairs
 from training.building import rated
 from training.building.rated import rows_of
+from training.data import formats
+from training.data import preferences as pairs
 
 QUESTION = [{"role": "user", "content": "How long may I return it?"}]
 

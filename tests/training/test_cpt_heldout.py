@@ -17,8 +17,8 @@ from training import base as bases
 from training.convert import fidelity
 from training.cpt import gain, heldout, mixture, vocabulary
 from training.cpt.heldout import Text, align, likelihood
+from training.data.token_rows import TokenRows
 from training.recipe import Vocabulary
-from training.token_rows import TokenRows
 
 
 def rows(*lengths: int) -> TokenRows:

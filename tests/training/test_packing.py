@@ -14,12 +14,13 @@ from pointsman.document import DocumentError
 from tests.training.conftest import Recipe
 from tests.training.test_run import metrics, quiet
 from training import base as bases
-from training import batches, likelihood_trainer, run, trainers
+from training import likelihood_trainer, run, trainers
 from training import recipe as recipes
+from training.data import batches
+from training.data.token_rows import TokenRows
 from training.recipe import SftRecipe
 from training.runfolder import RunFolder
 from training.supervised import Given
-from training.token_rows import TokenRows
 
 BLOCK = 64
 

@@ -13,12 +13,14 @@ from tests.training.conftest import Recipe, make_base
 from tests.training.preferences import LABELS, PAIRS, loaded, pair
 from tests.training.rows import TEMPLATE, TOOL, TOOL_USE, write_rows
 from training import base as bases
-from training import pairs, prepare_pairs, run, turns
-from training.collection import Prepared
+from training import run
+from training.data import preferences as pairs
+from training.data import prepare_pairs, turns
+from training.data.collection import Prepared
+from training.data.formats import FieldError
+from training.data.preferences import Pair
+from training.data.token_pairs import PairRows
 from training.errors import BadRows, NothingToLearn
-from training.formats import FieldError
-from training.pair_rows import PairRows
-from training.pairs import Pair
 from training.preview import preview
 
 SHARED = (
@@ -235,7 +237,7 @@ def test_llama_factorys_files_load_unchanged(name: str, recipe: Recipe, base: Pa
 
 
 def test_a_file_of_several_lines_of_pairs(tmp_path: Path) -> None:
-    from training import sources
+    from training.data import sources
     from training.recipe import FileSource
 
     path = write_rows(tmp_path / "rows.jsonl", PAIRS)

@@ -22,10 +22,11 @@ from tests.training.disturbed import assert_same, break_off, gone_on, kill_after
 from tests.training.preferences import LABELS, PAIRS, loaded, pair
 from tests.training.test_run import metrics, quiet
 from training import base as bases
-from training import logprobs, prepare_pairs, run, trainers
+from training import logprobs, run, trainers
 from training import recipe as recipes
+from training.data import prepare_pairs
+from training.data.token_pairs import PairRows
 from training.errors import LossNotFinite
-from training.pair_rows import PairRows
 
 Options = dict[str, Any]
 LOSSES: dict[str, Options] = {

@@ -23,10 +23,10 @@ from training import base as bases
 from training import outlook, preview, run
 from training import recipe as recipes
 from training.bar import Bar
+from training.data.token_rows import TokenRows
 from training.errors import BaseError, NothingToLearn, OutOfMemory, QuantizeError
 from training.quantize import layers, packed, process, rows
 from training.recipe import QuantizeRecipe
-from training.token_rows import TokenRows
 
 installed = pytest.mark.skipif(
     not (process.PACKAGES / "gptqmodel").is_dir(), reason="GPTQModel is not installed: make env-quantize"

@@ -11,9 +11,10 @@ import pytest
 
 from tests.training.conftest import Recipe
 from tests.training.rows import CONVERSATIONS, TOOL, said, write_rows
-from training import formats, run, sources
+from training import run
+from training.data import formats, sources
+from training.data.formats import FieldError, Row
 from training.errors import BadRows, SourceError
-from training.formats import FieldError, Row
 from training.recipe import FileSource, GeneratorSource
 
 Stage = Literal["cpt", "sft"]

@@ -23,14 +23,14 @@ from typing import Any, Literal
 
 from pointsman import artefact
 from training import base, lora, methods, provenance
-from training.collection import Prepared, Report
 from training.convert import low_rank
 from training.convert.distil import distil
 from training.convert.fidelity import Fidelity, measure
 from training.convert.result import Result, opened
+from training.data.collection import Prepared, Report
+from training.data.token_rows import TokenRows
 from training.errors import ConversionError
 from training.recipe import SftRecipe
-from training.token_rows import TokenRows
 
 Target = Literal["lora", "base"]
 TARGETS: tuple[Target, ...] = ("lora", "base")

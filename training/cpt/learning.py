@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from training import likelihood
-from training.collection import Report
 from training.cpt import mixture
 from training.cpt.mixture import Mixture
+from training.data.collection import Report
 from training.recipe import CptRecipe
 from training.supervised import Given
 

@@ -10,16 +10,16 @@ from typing import Any
 import torch
 
 from training import base, likelihood_trainer, lora, trainer, trainers
-from training.collection import Report
 from training.cpt import gain, heldout, stage, vocabulary
 from training.cpt.forgetting import Bound, pooled
 from training.cpt.heldout import NATS, Likelihood, Text
 from training.cpt.mixture import Mixture
+from training.data.collection import Report
+from training.data.token_rows import TokenRows
 from training.errors import NothingToLearn, RunConflict
 from training.recipe import CptRecipe
 from training.runfolder import RunFolder
 from training.supervised import Given
-from training.token_rows import TokenRows
 
 
 @dataclass(slots=True)

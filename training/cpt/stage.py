@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pointsman.artefact import BaseIdentity
-from training import base, freeze, lora, prepare
+from training import base, freeze, lora
 from training import tokenizer as bpe
-from training.collection import Report
 from training.cpt import mixture, vocabulary
+from training.data import prepare_rows as prepare
+from training.data.collection import Report
 from training.errors import BaseError, SourceError
 from training.recipe import CptRecipe, SftLora, TokenizerPlan
 from training.runfolder import RunFolder

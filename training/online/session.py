@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from training import base, curves, estimate, lora, provenance, rewards, sft, supervised
 from training.bar import Bar
-from training.collection import Report
 from training.curves import Panel
+from training.data.collection import Report
 from training.online import heldout, policy, prompts
 from training.online.answers import LocalSampler, Sampler
 from training.online.policy import Policy

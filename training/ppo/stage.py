@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training.collection import Report
 from training.curves import Panel
+from training.data.collection import Report
 from training.online import prompts, session
 from training.online.scoring import scored
 from training.online.session import Session

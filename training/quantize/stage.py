@@ -16,13 +16,13 @@ from typing import Any
 
 from training import base, curves, provenance, supervised
 from training.bar import Bar
-from training.collection import Prepared, Report
 from training.curves import Panel
+from training.data.collection import Prepared, Report
+from training.data.token_rows import TokenRows
 from training.errors import QuantizeError
 from training.quantize import layers, process, rows
 from training.recipe import QuantizeRecipe
 from training.runfolder import RunFolder
-from training.token_rows import TokenRows
 
 PANELS = (
     Panel("squared error of a layer", {"gptq_error": "o-"}, logarithmic=True, height=2),

@@ -13,8 +13,8 @@ from pointsman import learned
 from pointsman.carried import CARRIED, PACKAGE, encoder_folder
 from training import curves, provenance, supervised
 from training.bar import Bar
-from training.collection import Report
 from training.curves import Panel
+from training.data.collection import Report
 from training.errors import BaseError
 from training.recipe import RouterRecipe
 from training.routing import checkpoint as checkpoints

@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from training import render, sources, workers
-from training.collection import Collected, Encoded, Plan, Prepared, Report, collect
-from training.encoding import Tokens, encoded
+from training.data import render, sources, workers
+from training.data.collection import Collected, Encoded, Plan, Prepared, Report, collect
+from training.data.encoding import Tokens, encoded
+from training.data.formats import Row
+from training.data.token_rows import TokenRows
 from training.errors import NothingToLearn
-from training.formats import Row
 from training.recipe import CptRecipe
-from training.token_rows import TokenRows
 
 
 class TokenPlan(Plan, Protocol):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.token_rows import TokenRows
+from training.data.token_rows import TokenRows
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from jinja2 import TemplateError
 
+from training.data.formats import Row
 from training.errors import BadRow, BadRows, BaseError
-from training.formats import Row
 from training.tokenizer import END_OF_TEXT
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from training.data.sources import Part
 from training.errors import BadRow, BadRows
-from training.sources import Part
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -63,6 +63,7 @@ def _mapping(parts: int) -> Iterator[Callable[[Callable[[T], R], Iterable[T]], I
         return
     # A fresh server forks the workers: this process may hold threads, and those do not survive a fork.
     context: Any = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["training.prepare", "transformers.models.auto.tokenization_auto"])
+    libraries = "transformers.models.auto.tokenization_auto"
+    context.set_forkserver_preload(["training.data.prepare_rows", libraries])
     with context.Pool(count) as pool:
         yield pool.imap

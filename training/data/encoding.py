@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from training import sources
-from training.collection import Encoded
+from training.data import sources
+from training.data.collection import Encoded
+from training.data.formats import Row
+from training.data.token_rows import TokenRows
 from training.errors import BadRow, BadRows
-from training.formats import Row
-from training.token_rows import TokenRows
 
 Tokens = tuple[list[int], list[int]]  # token ids (T), and the loss mask (T), 1 = trained on
 

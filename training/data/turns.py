@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from training.data.formats import Row
+from training.data.render import rendered
 from training.errors import BadRow, BadRows
-from training.formats import Row
-from training.render import rendered
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from training import sources, workers
+from training.data import sources, workers
 from training.errors import NothingToLearn
 from training.recipe import Data
 

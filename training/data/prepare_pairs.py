@@ -1,4 +1,4 @@
-"""From a recipe's preferences to token rows; the sibling of :mod:`training.prepare` for rm and dpo."""
+"""From a recipe's preferences to token rows; as ``prepare_rows``, for rm and dpo."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training import sources, turns, workers
-from training.collection import Collected, Encoded, Prepared, Report, RowsT, collect
+from training.data import sources, turns, workers
+from training.data.collection import Collected, Encoded, Prepared, Report, RowsT, collect
+from training.data.preferences import Labelled, Pair, Preference
+from training.data.token_pairs import LabelledRows, PairRows
+from training.data.token_rows import TokenRows
 from training.errors import BadRow, BadRows, NothingToLearn
-from training.pair_rows import LabelledRows, PairRows
-from training.pairs import Labelled, Pair, Preference
 from training.recipe import StageRecipe
-from training.token_rows import TokenRows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -12,7 +12,7 @@ from datasets.table import InMemoryTable
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
-from training.token_rows import TokenRows
+from training.data.token_rows import TokenRows
 
 IGNORED = -100  # the label of a token that is not trained on
 WINDOW_BATCHES = 50  # batches that are filled from one shuffled window, sorted by length

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from training import formats
-from training.formats import FieldError
+from training.data import formats
+from training.data.formats import FieldError
 
 Message = dict[str, Any]
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
-from training import pairs
+from training.data import preferences as pairs
+from training.data.formats import READERS, FieldError, Row
+from training.data.preferences import Preference
 from training.errors import BadRow, BadRows, SourceError
-from training.formats import READERS, FieldError, Row
-from training.pairs import Preference
 from training.recipe import FileSource, GeneratorSource, Source
 
 R = TypeVar("R")
