@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from training import openai_form
 from training.building import expectation
 from training.building.expectation import Expectation
 from training.building.plan import BuildPlan, QuestionFile
@@ -17,6 +16,7 @@ from training.data import formats, sources
 from training.data.formats import FieldError
 from training.errors import BadRow, BadRows, SourceError
 from training.recipe import GeneratorSource
+from training.served import openai_form
 
 Message = dict[str, Any]
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from training.data import prepare_pairs, render
 from training.data.formats import Row
 from training.data.preferences import Pair
-from training.endpoint import Endpoint
 from training.errors import RequestRefused
+from training.served.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

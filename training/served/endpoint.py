@@ -1,7 +1,7 @@
 """A served model as a client sees it: an OpenAI-compatible URL and a model's name there.
 
-What evaluation and data building ask goes through here, by :mod:`training.transport`; knows nothing of rows
-or metrics.
+What evaluation and data building ask goes through here, by :mod:`training.served.transport`; knows nothing of
+rows or metrics.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import httpx
 
-from training import streamed
 from training.errors import EndpointError, ModelUnknown, TrainingError
-from training.transport import Transport, message
+from training.served import streamed
+from training.served.transport import Transport, message
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -47,7 +47,7 @@ class Endpoint:
         concurrency: int = 8,
         timeout: float = 300.0,
     ) -> None:
-        """As :class:`training.transport.Transport`; ``model`` as the server calls it."""
+        """As :class:`training.served.transport.Transport`; ``model`` as the server calls it."""
         self.model = model
         self.answered_by: set[str] = set()  # adapter versions that Pointsman's gateway named in its headers
         self._transport = Transport(url, api_key=api_key, concurrency=concurrency, timeout=timeout)
