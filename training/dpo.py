@@ -8,8 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training import base, lora, sft
+from training import lora, sft
 from training.data.collection import Report
+from training.models import base
 from training.recipe import DpoRecipe
 from training.runfolder import RunFolder
 

@@ -35,7 +35,7 @@ def evaluate(
     recipe: SftRecipe, training: Any, prepared: Prepared[TokenRows], report: Report
 ) -> dict[str, float]:
     """Held-out loss and token accuracy of the weights as they are served."""
-    from training import base
+    from training.models import base
 
     base.round_to_served(training.model)
     evaluation = training.evaluate()

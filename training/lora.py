@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pointsman import artefact
-from training.base import rewrite_json
 from training.errors import BaseError
+from training.models.base import rewrite_json
 from training.recipe import Lora, SftLora
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from training import base
+from training.models import base
 from training.recipe import Qlora
 
 

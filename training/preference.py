@@ -62,7 +62,7 @@ def evaluate(
     report: Report,
 ) -> dict[str, float]:
     """Held-out loss, margin, accuracy and both log-probabilities: the start's, and of the weights served."""
-    from training import base, logprobs
+    from training.models import base, logprobs
 
     base.round_to_served(training.model)
     evaluation = training.evaluate()

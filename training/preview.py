@@ -9,10 +9,11 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training import base, runfolder
 from training import recipe as recipes
+from training import runfolder
 from training.cpt import stage
 from training.data import prepare_pairs, render, sources, turns
+from training.models import base
 from training.online import prompts
 from training.quantize import rows as calibration
 from training.recipe import (

@@ -147,6 +147,6 @@ def _model(folder: Path) -> RewardModel:
         raise RewardError(
             f"rewards: {folder}: no such folder; `pointsman train` with a recipe of stage rm makes one"
         )
-    from training import reward_model  # loads torch, which rules do not need
+    from training.models import reward_model
 
     return reward_model.RewardModel.load(folder)

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pointsman.artefact import BaseIdentity
-from training import base, lora, reward_model
+from training import lora
 from training.data.collection import Report
+from training.models import base, reward_model
 from training.recipe import RmRecipe
 from training.runfolder import RunFolder
 

@@ -54,7 +54,8 @@ class Learning(Protocol):
 
 def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFolder, report: Report) -> Path:
     """Train and return the artefact's folder; goes on from the run's last checkpoint, if it has one."""
-    from training import base, progress, trainer
+    from training import progress, trainer
+    from training.models import base
 
     identity, parent = stage.origin(recipe)
     report(f"{recipe.name}: preparing the data")

@@ -74,7 +74,7 @@ def save(model: Any, folder: Path, base: str) -> None:
     import torch
     from safetensors.torch import save_file
 
-    from training.base import rewrite_json
+    from training.models.base import rewrite_json
 
     encoder = _encoder(model)
     assert encoder is not None

@@ -22,8 +22,8 @@ from transformers import TrainerCallback
 
 from training import likelihood, progress, runfolder, sft, trainer
 from training import recipe as recipes
-from training.base import load_model, load_tokenizer
 from training.data import batches
+from training.models.base import load_model, load_tokenizer
 from training.recipe import SftRecipe
 from training.run import quieten
 from training.supervised import Given

@@ -66,12 +66,13 @@ def model(
     from pointsman import document
     from pointsman.artefact import ArtefactError
     from pointsman.document import DocumentError
-    from training import base, provenance
+    from training import provenance
     from training.errors import TrainingError
     from training.evaluation import report as reports
     from training.evaluation.evaluate import evaluate
     from training.evaluation.load import load
     from training.evaluation.plan import Plan
+    from training.models import base
     from training.run import quieten
 
     models = [name, *(other for other in against or () if other != name)]

@@ -68,8 +68,8 @@ def answers(new: str, text: Callable[[str], str]) -> dict[str, Reply]:
 @pytest.fixture
 def written(tmp_path: Path, config: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str]:
     """A release of an artefact that lies on the disk, and the artefact's version."""
-    from training import base
     from training.evaluation import report
+    from training.models import base
 
     folder = tmp_path / "candidate" / "artefact"
     folder.mkdir(parents=True)

@@ -13,8 +13,6 @@ from tests.pointsman.canned import Canned, canned
 from tests.training.evaluating import harness, held, measured, plan, value
 from tests.training.rows import CONVERSATIONS, TOOL, TOOL_USE, write_rows
 from tests.training.serving import echoing, message, server
-from training import base as bases
-from training import logprobs
 from training.data.token_rows import TokenRows
 from training.errors import SourceError
 from training.evaluation import report
@@ -22,6 +20,8 @@ from training.evaluation.calls import read
 from training.evaluation.evaluate import evaluate
 from training.evaluation.load import load
 from training.evaluation.measures import Measure
+from training.models import base as bases
+from training.models import logprobs
 
 TASK = """\
 task: colours

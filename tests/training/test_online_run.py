@@ -14,8 +14,9 @@ from pointsman import artefact
 from tests.training.asking import STAGES, Online
 from tests.training.disturbed import untimed
 from tests.training.test_run import metrics, quiet
-from training import base as bases
-from training import reward_model, run
+from training import run
+from training.models import base as bases
+from training.models import reward_model
 
 
 @pytest.mark.parametrize("kind", STAGES)

@@ -13,11 +13,11 @@ from pointsman import artefact
 from pointsman.document import DocumentError
 from tests.training.conftest import Recipe
 from tests.training.test_run import metrics, quiet
-from training import base as bases
 from training import likelihood_trainer, run, trainers
 from training import recipe as recipes
 from training.data import batches
 from training.data.token_rows import TokenRows
+from training.models import base as bases
 from training.recipe import SftRecipe
 from training.runfolder import RunFolder
 from training.supervised import Given

@@ -12,7 +12,6 @@ import pytest
 from tests.training.conftest import Recipe, make_base
 from tests.training.preferences import LABELS, PAIRS, loaded, pair
 from tests.training.rows import TEMPLATE, TOOL, TOOL_USE, write_rows
-from training import base as bases
 from training import run
 from training.data import preferences as pairs
 from training.data import prepare_pairs, turns
@@ -21,6 +20,7 @@ from training.data.formats import FieldError
 from training.data.preferences import Pair
 from training.data.token_pairs import PairRows
 from training.errors import BadRows, NothingToLearn
+from training.models import base as bases
 from training.preview import preview
 
 SHARED = (

@@ -15,9 +15,9 @@ from tests.training.conftest import Recipe
 from tests.training.preferences import PAIRS
 from training import dpo, lora, losses, preference, preference_trainer, reward, rm
 from training import recipe as recipes
-from training.base import load_tokenizer
 from training.data.token_pairs import PairRows
 from training.data.token_rows import TokenRows
+from training.models.base import load_tokenizer
 from training.recipe import DpoRecipe, RmRecipe
 from training.runfolder import RunFolder
 from training.supervised import Given

@@ -21,12 +21,13 @@ from tests.training.conftest import Recipe
 from tests.training.disturbed import assert_same, break_off, gone_on, kill_after, untimed
 from tests.training.preferences import LABELS, PAIRS, loaded, pair
 from tests.training.test_run import metrics, quiet
-from training import base as bases
-from training import logprobs, run, trainers
 from training import recipe as recipes
+from training import run, trainers
 from training.data import prepare_pairs
 from training.data.token_pairs import PairRows
 from training.errors import LossNotFinite
+from training.models import base as bases
+from training.models import logprobs
 
 Options = dict[str, Any]
 LOSSES: dict[str, Options] = {

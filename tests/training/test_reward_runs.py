@@ -17,7 +17,7 @@ from tests.training.test_run import metrics, quiet
 from training import run
 from training.data import prepare_pairs
 from training.errors import BaseError
-from training.reward_model import RewardModel
+from training.models.reward_model import RewardModel
 
 
 def rm(recipe: Recipe, **changes: Any) -> Path:

@@ -15,9 +15,9 @@ from safetensors.torch import load_file
 from pointsman import artefact
 from tests.training.conftest import Recipe, make_base
 from tests.training.rows import CONVERSATIONS, ROOT, said
-from training import base as bases
 from training import run, trainers
 from training.errors import BaseError, LossNotFinite, RunConflict
+from training.models import base as bases
 
 
 def quiet(_: str) -> None:

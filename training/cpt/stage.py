@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pointsman.artefact import BaseIdentity
-from training import base, freeze, lora
-from training import tokenizer as bpe
+from training import freeze, lora
 from training.cpt import mixture, vocabulary
 from training.data import prepare_rows as prepare
 from training.data.collection import Report
 from training.errors import BaseError, SourceError
+from training.models import base
+from training.models import tokenizer as bpe
 from training.recipe import CptRecipe, SftLora, TokenizerPlan
 from training.runfolder import RunFolder
 

@@ -13,7 +13,7 @@ from jinja2 import TemplateError
 
 from training.data.formats import Row
 from training.errors import BadRow, BadRows, BaseError
-from training.tokenizer import END_OF_TEXT
+from training.models.tokenizer import END_OF_TEXT
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from training import base
 from training.errors import QuantizeError
 from training.estimate import count, size
+from training.models import base
 from training.recipe import QuantizeRecipe
 
 _MULTIPLE = 32  # of a layer's inputs and outputs, for vLLM's kernels

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training import logprobs
 from training.data import render, sources, workers
 from training.data.collection import Encoded, Prepared, Report, collect
 from training.data.encoding import Tokens, encoded
 from training.data.formats import Row
 from training.data.token_rows import TokenRows
+from training.models import logprobs
 from training.recipe import QuantizeRecipe
 
 if TYPE_CHECKING:

@@ -14,12 +14,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from training import base, curves, provenance, supervised
+from training import curves, provenance, supervised
 from training.bar import Bar
 from training.curves import Panel
 from training.data.collection import Prepared, Report
 from training.data.token_rows import TokenRows
 from training.errors import QuantizeError
+from training.models import base
 from training.quantize import layers, process, rows
 from training.recipe import QuantizeRecipe
 from training.runfolder import RunFolder
