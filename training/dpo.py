@@ -8,8 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training import lora, sft
+from training import sft
 from training.data.collection import Report
+from training.methods import lora
 from training.models import base
 from training.recipe import DpoRecipe
 from training.runfolder import RunFolder

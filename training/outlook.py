@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from training import estimate, lora, methods, trackers
+from training import estimate, trackers
 from training import recipe as recipes
 from training.convert.convert import route
 from training.cpt import stage
 from training.data.collection import Report
 from training.estimate import Estimate, duration
+from training.methods import choice as methods
+from training.methods import lora
 from training.models import base
 from training.online import prompts
 from training.quantize import layers, process, rows

@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import PrinterCallback, TrainerCallback
 
-from training import lora, trainers
+from training import trainers
 from training.data.batches import IGNORED, list_column, list_lengths, table
 from training.data.collection import Report
 from training.data.token_pairs import LabelledRows, PairRows
 from training.data.token_rows import TokenRows
+from training.methods import lora
 from training.preference import fallen
 from training.recipe import DpoRecipe
 from training.recipe.dpo import REFERENCE_FREE, Loss

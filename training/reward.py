@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training import lora
 from training.curves import Panel
 from training.data.collection import Prepared, Report
 from training.data.prepare_pairs import pairs as prepare
 from training.data.token_pairs import PairRows
+from training.methods import lora
 from training.recipe import RmRecipe
 from training.supervised import Given
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pointsman.artefact import BaseIdentity
-from training import lora
 from training.data.collection import Report
+from training.methods import lora
 from training.models import base, reward_model
 from training.recipe import RmRecipe
 from training.runfolder import RunFolder

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from pointsman import artefact
 from pointsman.artefact import ArtefactError, BaseIdentity
-from training import methods
 from training.data.collection import Report
 from training.errors import BaseError
+from training.methods import choice as methods
 from training.models import base
 from training.recipe import OnlineRecipe, SftRecipe
 from training.runfolder import RunFolder

@@ -28,10 +28,11 @@ from trl.data_utils import pack_dataset
 from trl.experimental.cpo import CPOConfig, CPOTrainer
 from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference
 
-from training import losses, processes, virtual_tokens
+from training import losses, processes
 from training.data import batches
 from training.data.batches import LengthSampler
 from training.data.token_rows import TokenRows
+from training.methods import virtual_tokens
 
 
 def packed(rows: TokenRows, block: int) -> Any:

@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 from deploy.demo.scoring import Answer, faults
 from deploy.demo.text import corpus
 from deploy.demo.text.sample import Intent, Language, Sample
-from training import lora
 from training.data import render
 from training.data.formats import READERS
 from training.data.token_rows import TokenRows
+from training.methods import lora
 from training.models import base
 from training.models.reward_model import RewardModel
 from training.online import prompts

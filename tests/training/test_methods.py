@@ -13,9 +13,11 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from pointsman import artefact
 from tests.training.conftest import Recipe, make_base
 from tests.training.test_run import quiet
-from training import freeze, lora, methods, run, trainers
+from training import run, trainers
 from training.data import prepare_rows as prepare
 from training.errors import BaseError
+from training.methods import choice as methods
+from training.methods import freeze, lora
 from training.models import base as bases
 from training.recipe import Freeze, SftLora, SftRecipe
 

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from tests.training.conftest import Recipe
 from tests.training.preferences import PAIRS
-from training import dpo, lora, losses, preference, preference_trainer, reward, rm
+from training import dpo, losses, preference, preference_trainer, reward, rm
 from training import recipe as recipes
 from training.data.token_pairs import PairRows
 from training.data.token_rows import TokenRows
+from training.methods import lora
 from training.models.base import load_tokenizer
 from training.recipe import DpoRecipe, RmRecipe
 from training.runfolder import RunFolder

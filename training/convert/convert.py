@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pointsman import artefact
-from training import lora, methods, provenance
+from training import provenance
 from training.convert import low_rank
 from training.convert.distil import distil
 from training.convert.fidelity import Fidelity, measure
@@ -30,6 +30,8 @@ from training.convert.result import Result, opened
 from training.data.collection import Prepared, Report
 from training.data.token_rows import TokenRows
 from training.errors import ConversionError
+from training.methods import choice as methods
+from training.methods import lora
 from training.models import base
 from training.recipe import SftRecipe
 

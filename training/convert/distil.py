@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from training import lora
 from training.convert.fidelity import divergence, log_probs, sequences
 from training.data.collection import Report
 from training.data.token_rows import TokenRows
+from training.methods import lora
 from training.recipe import Lora
 
 BATCH = 4  # rows to a step

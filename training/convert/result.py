@@ -10,11 +10,12 @@ from pydantic import ValidationError
 
 from pointsman import artefact
 from pointsman.artefact import Manifest
-from training import lora, methods
 from training.data import prepare_rows as prepare
 from training.data.collection import Prepared, Report
 from training.data.token_rows import TokenRows
 from training.errors import ConversionError
+from training.methods import choice as methods
+from training.methods import lora
 from training.models import base
 from training.recipe import SftRecipe
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from training import likelihood_trainer, lora, trainer, trainers
+from training import likelihood_trainer, trainer, trainers
 from training.cpt import gain, heldout, stage, vocabulary
 from training.cpt.forgetting import Bound, pooled
 from training.cpt.heldout import NATS, Likelihood, Text
@@ -17,6 +17,7 @@ from training.cpt.mixture import Mixture
 from training.data.collection import Report
 from training.data.token_rows import TokenRows
 from training.errors import NothingToLearn, RunConflict
+from training.methods import lora
 from training.models import base
 from training.recipe import CptRecipe
 from training.runfolder import RunFolder

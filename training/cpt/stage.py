@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pointsman.artefact import BaseIdentity
-from training import freeze, lora
 from training.cpt import mixture, vocabulary
 from training.data import prepare_rows as prepare
 from training.data.collection import Report
 from training.errors import BaseError, SourceError
+from training.methods import freeze, lora
 from training.models import base
 from training.models import tokenizer as bpe
 from training.recipe import CptRecipe, SftLora, TokenizerPlan

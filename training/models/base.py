@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pointsman import artefact
 from pointsman.artefact import ArtefactError, BaseIdentity
-from training import virtual_tokens
 from training.errors import BaseError
+from training.methods import virtual_tokens
 from training.recipe import Architecture
 
 if TYPE_CHECKING:

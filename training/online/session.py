@@ -8,10 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from training import curves, estimate, lora, provenance, rewards, sft, supervised
+from training import curves, estimate, provenance, rewards, sft, supervised
 from training.bar import Bar
 from training.curves import Panel
 from training.data.collection import Report
+from training.methods import lora
 from training.models import base
 from training.online import heldout, policy, prompts
 from training.online.answers import LocalSampler, Sampler

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training import freeze, lora, nf4, virtual_tokens
+from training.methods import freeze, lora, nf4, virtual_tokens
 from training.models import base
 from training.recipe import SftRecipe
 
