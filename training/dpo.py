@@ -13,7 +13,7 @@ from training.data.collection import Report
 from training.methods import lora
 from training.models import base
 from training.recipe import DpoRecipe
-from training.runfolder import RunFolder
+from training.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -19,7 +19,6 @@ from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback
 
 from training import grpo_trainers, trainer
-from training.curves import Panel
 from training.data.collection import Report
 from training.errors import LossNotFinite, NothingToLearn
 from training.online import session
@@ -29,7 +28,8 @@ from training.online.scoring import columns
 from training.online.session import Session
 from training.recipe import GrpoRecipe
 from training.rewards import Reward
-from training.runfolder import COMPLETE, RunFolder
+from training.runs.curves import Panel
+from training.runs.folder import COMPLETE, RunFolder
 
 NAMES = {
     "loss": "loss",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from training.curves import Panel
 from training.data.collection import Prepared, Report
 from training.data.prepare_rows import prepare
 from training.data.token_rows import TokenRows
 from training.recipe import SftRecipe
+from training.runs.curves import Panel
 from training.supervised import Given
 
 PANELS = (

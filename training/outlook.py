@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from training import estimate, trackers
 from training import recipe as recipes
 from training.convert.convert import route
 from training.cpt import stage
 from training.data.collection import Report
-from training.estimate import Estimate, duration
 from training.methods import choice as methods
 from training.methods import lora
 from training.models import base
@@ -38,6 +36,8 @@ from training.recipe import (
 from training.routing import size
 from training.routing.size import Size
 from training.run import PARTS
+from training.runs import estimate, trackers
+from training.runs.estimate import Estimate, duration
 
 _SIDE = 1024  # of the matrices by which this machine's speed is measured
 

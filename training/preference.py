@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from training.curves import Panel
 from training.data import prepare_pairs
 from training.data.collection import Prepared, Report
 from training.data.token_pairs import LabelledRows, PairRows
 from training.data.token_rows import TokenRows
 from training.methods import lora
 from training.recipe import DpoRecipe
+from training.runs.curves import Panel
 from training.supervised import Given
 
 PANELS = (

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training import recipe as recipes
-from training import runfolder
 from training.cpt import stage
 from training.data import prepare_pairs, render, sources, turns
 from training.models import base
@@ -27,6 +26,7 @@ from training.recipe import (
     RouterRecipe,
     SftRecipe,
 )
+from training.runs import folder as runfolder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

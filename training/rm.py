@@ -10,7 +10,7 @@ from training.data.collection import Report
 from training.methods import lora
 from training.models import base, reward_model
 from training.recipe import RmRecipe
-from training.runfolder import RunFolder
+from training.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

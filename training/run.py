@@ -11,22 +11,12 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from training import (
-    dpo,
-    faults,
-    likelihood,
-    preference,
-    processes,
-    reward,
-    rm,
-    runfolder,
-    sft,
-    supervised,
-    trackers,
-)
+from training import dpo, likelihood, preference, reward, rm, sft, supervised
 from training import recipe as recipes
 from training.cpt import learning, stage
 from training.data.collection import Report
+from training.runs import faults, processes, trackers
+from training.runs import folder as runfolder
 
 RUNS = Path("runs")
 PARTS: dict[str, tuple[supervised.Stage, supervised.Learning]] = {

@@ -15,7 +15,7 @@ from training.errors import BaseError
 from training.methods import choice as methods
 from training.models import base
 from training.recipe import OnlineRecipe, SftRecipe
-from training.runfolder import RunFolder
+from training.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

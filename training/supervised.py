@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pointsman import artefact
-from training import curves, estimate, processes, provenance
 from training.data.collection import Prepared, Report
 from training.recipe import SupervisedRecipe
-from training.runfolder import RunFolder
+from training.runs import curves, estimate, processes, provenance
+from training.runs.folder import RunFolder
 
 
 class Stage(Protocol):
@@ -54,8 +54,9 @@ class Learning(Protocol):
 
 def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFolder, report: Report) -> Path:
     """Train and return the artefact's folder; goes on from the run's last checkpoint, if it has one."""
-    from training import progress, trainer
+    from training import trainer
     from training.models import base
+    from training.runs import progress
 
     identity, parent = stage.origin(recipe)
     report(f"{recipe.name}: preparing the data")

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from transformers import TrainerState
 
-from training import processes
 from training.recipe import Optimisation
+from training.runs import processes
 
 
 def settings(plan: Optimisation, *, seed: int, checkpoints: Path) -> dict[str, Any]:

@@ -28,11 +28,12 @@ from trl.data_utils import pack_dataset
 from trl.experimental.cpo import CPOConfig, CPOTrainer
 from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference
 
-from training import losses, processes
+from training import losses
 from training.data import batches
 from training.data.batches import LengthSampler
 from training.data.token_rows import TokenRows
 from training.methods import virtual_tokens
+from training.runs import processes
 
 
 def packed(rows: TokenRows, block: int) -> Any:

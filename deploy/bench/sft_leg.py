@@ -20,12 +20,14 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from training import likelihood, progress, runfolder, sft, trainer
+from training import likelihood, sft, trainer
 from training import recipe as recipes
 from training.data import batches
 from training.models.base import load_model, load_tokenizer
 from training.recipe import SftRecipe
 from training.run import quieten
+from training.runs import folder as runfolder
+from training.runs import progress
 from training.supervised import Given
 
 WARM_UP = 2  # steps that are not timed

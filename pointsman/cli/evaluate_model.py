@@ -66,7 +66,6 @@ def model(
     from pointsman import document
     from pointsman.artefact import ArtefactError
     from pointsman.document import DocumentError
-    from training import provenance
     from training.errors import TrainingError
     from training.evaluation import report as reports
     from training.evaluation.evaluate import evaluate
@@ -74,6 +73,7 @@ def model(
     from training.evaluation.plan import Plan
     from training.models import base
     from training.run import quieten
+    from training.runs import provenance
 
     models = [name, *(other for other in against or () if other != name)]
     folder = folder or Path("runs") / ("evaluation-" + re.sub(r"[^\w.@-]", "-", name))

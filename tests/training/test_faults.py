@@ -16,8 +16,9 @@ from tests.training.conftest import Recipe
 from tests.training.disturbed import untimed
 from tests.training.test_methods import METHODS
 from tests.training.test_run import metrics, quiet
-from training import faults, run, trainers
+from training import run, trainers
 from training.errors import DiskFull, OutOfMemory
+from training.runs import faults
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -13,13 +13,14 @@ from tests.training.conftest import Recipe
 from tests.training.rows import said
 from tests.training.test_methods import METHODS
 from tests.training.test_run import quiet
-from training import estimate, outlook
+from training import outlook
 from training import recipe as recipes
 from training.errors import BaseError, NothingToLearn
-from training.estimate import duration
 from training.methods import choice as methods
 from training.models import base as bases
 from training.recipe import SftRecipe
+from training.runs import estimate
+from training.runs.estimate import duration
 
 SERVED = {
     "lora": "an adapter of rank 4, as it is",

@@ -19,7 +19,7 @@ from training.data import batches
 from training.data.token_rows import TokenRows
 from training.models import base as bases
 from training.recipe import SftRecipe
-from training.runfolder import RunFolder
+from training.runs.folder import RunFolder
 from training.supervised import Given
 
 BLOCK = 64

@@ -20,7 +20,7 @@ from training.data.token_rows import TokenRows
 from training.methods import lora
 from training.models.base import load_tokenizer
 from training.recipe import DpoRecipe, RmRecipe
-from training.runfolder import RunFolder
+from training.runs.folder import RunFolder
 from training.supervised import Given
 
 Floats = NDArray[np.float64]

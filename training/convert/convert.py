@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pointsman import artefact
-from training import provenance
 from training.convert import low_rank
 from training.convert.distil import distil
 from training.convert.fidelity import Fidelity, measure
@@ -34,6 +33,7 @@ from training.methods import choice as methods
 from training.methods import lora
 from training.models import base
 from training.recipe import SftRecipe
+from training.runs import provenance
 
 Target = Literal["lora", "base"]
 TARGETS: tuple[Target, ...] = ("lora", "base")

@@ -20,7 +20,7 @@ from training.errors import NothingToLearn, RunConflict
 from training.methods import lora
 from training.models import base
 from training.recipe import CptRecipe
-from training.runfolder import RunFolder
+from training.runs.folder import RunFolder
 from training.supervised import Given
 
 

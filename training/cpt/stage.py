@@ -18,7 +18,7 @@ from training.methods import freeze, lora
 from training.models import base
 from training.models import tokenizer as bpe
 from training.recipe import CptRecipe, SftLora, TokenizerPlan
-from training.runfolder import RunFolder
+from training.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -8,9 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from training import curves, estimate, provenance, rewards, sft, supervised
-from training.bar import Bar
-from training.curves import Panel
+from training import rewards, sft, supervised
 from training.data.collection import Report
 from training.methods import lora
 from training.models import base
@@ -21,7 +19,10 @@ from training.online.prompts import PreparedPrompts
 from training.online.server import ServerSampler
 from training.recipe import GrpoRecipe, PpoRecipe
 from training.rewards import Rewards
-from training.runfolder import RunFolder
+from training.runs import curves, estimate, provenance
+from training.runs.bar import Bar
+from training.runs.curves import Panel
+from training.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -31,9 +31,9 @@ from typing import Any
 import yaml
 
 from pointsman import artefact
-from training import processes
 from training.errors import RunConflict
 from training.recipe import Recipe
+from training.runs import processes
 
 COMPLETE = "complete"
 

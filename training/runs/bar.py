@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from training.estimate import duration
+from training.runs.estimate import duration
 
 LINE_SECONDS = 10.0  # at most one plain line in this time
 

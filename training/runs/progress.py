@@ -10,10 +10,10 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from training import processes
-from training.bar import Bar
 from training.errors import LossNotFinite
-from training.runfolder import COMPLETE, RunFolder
+from training.runs import processes
+from training.runs.bar import Bar
+from training.runs.folder import COMPLETE, RunFolder
 
 NAMES = {
     "loss": "loss",

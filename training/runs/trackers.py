@@ -17,7 +17,7 @@ from typing import Any
 
 from training.errors import PackageMissing, TrackerError
 from training.recipe import LearningRecipe, Recipe, RouterRecipe
-from training.runfolder import RunFolder
+from training.runs.folder import RunFolder
 
 PACKAGES = {"tensorboard": "tensorboardX", "wandb": "wandb"}
 PROJECT = "pointsman"  # W&B's, where WANDB_PROJECT says no other

@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from training.runfolder import COMPLETE
+from training.runs.folder import COMPLETE
 
 TENSORS, NUMBERS = "state.safetensors", "state.json"
 KEPT = 2
