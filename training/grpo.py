@@ -18,7 +18,7 @@ import torch
 from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback
 
-from training import grpo_trainers, trainer
+from training import grpo_trainers
 from training.data.collection import Report
 from training.errors import LossNotFinite, NothingToLearn
 from training.online import session
@@ -30,6 +30,7 @@ from training.recipe import GrpoRecipe
 from training.rewards import Reward
 from training.runs.curves import Panel
 from training.runs.folder import COMPLETE, RunFolder
+from training.trainers import settings as trainer
 
 NAMES = {
     "loss": "loss",

@@ -1,4 +1,4 @@
-"""TRL's GRPOTrainer and RLOOTrainer as they are used here; beside :mod:`training.trainers`, all of TRL.
+"""TRL's GRPOTrainer and RLOOTrainer as they are used here; beside :mod:`training.trainers.trl`, all of TRL.
 
 Where they depart from TRL's: prompts come as token ids; their order within an epoch depends on seed and epoch
 alone, so a resumed run asks what the first would have asked.

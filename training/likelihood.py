@@ -9,7 +9,7 @@ from training.data.prepare_rows import prepare
 from training.data.token_rows import TokenRows
 from training.recipe import SftRecipe
 from training.runs.curves import Panel
-from training.supervised import Given
+from training.trainers.supervised import Given
 
 PANELS = (
     Panel("nats per token", {"loss": "-", "eval_loss": "o--"}, logarithmic=True, height=3),
@@ -21,8 +21,9 @@ __all__ = ["PANELS", "evaluate", "prepare", "trainer"]
 
 def trainer(recipe: SftRecipe, given: Given) -> Any:
     """TRL's trainer of the rows: one conversation to a sequence, or several that don't see each other."""
-    from training import likelihood_trainer, trainers
     from training.data import batches
+    from training.trainers import likelihood as likelihood_trainer
+    from training.trainers import trl as trainers
 
     rows = given.prepared
     train = (

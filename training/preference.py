@@ -14,7 +14,7 @@ from training.data.token_rows import TokenRows
 from training.methods import lora
 from training.recipe import DpoRecipe
 from training.runs.curves import Panel
-from training.supervised import Given
+from training.trainers.supervised import Given
 
 PANELS = (
     Panel("loss", {"loss": "-", "eval_loss": "o--"}, height=2),

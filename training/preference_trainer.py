@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import PrinterCallback, TrainerCallback
 
-from training import trainers
 from training.data.batches import IGNORED, list_column, list_lengths, table
 from training.data.collection import Report
 from training.data.token_pairs import LabelledRows, PairRows
@@ -24,8 +23,9 @@ from training.methods import lora
 from training.preference import fallen
 from training.recipe import DpoRecipe
 from training.recipe.dpo import REFERENCE_FREE, Loss
-from training.supervised import Given
-from training.trainer import settings
+from training.trainers import trl as trainers
+from training.trainers.settings import settings
+from training.trainers.supervised import Given
 
 SIMPO_GAMMA = 1.0
 _ANSWERS = ("completion_ids", "chosen_ids", "rejected_ids", "chosen_input_ids", "rejected_input_ids")

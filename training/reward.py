@@ -17,7 +17,7 @@ from training.data.token_pairs import PairRows
 from training.methods import lora
 from training.recipe import RmRecipe
 from training.runs.curves import Panel
-from training.supervised import Given
+from training.trainers.supervised import Given
 
 PANELS = (
     Panel("nats per pair", {"loss": "-", "eval_loss": "o--"}, height=2),

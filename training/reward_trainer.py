@@ -10,9 +10,9 @@ from transformers import PrinterCallback
 from training.data.batches import list_column, list_lengths, table
 from training.data.token_pairs import PairRows
 from training.recipe import RmRecipe
-from training.supervised import Given
-from training.trainer import settings
-from training.trainers import Reward
+from training.trainers.settings import settings
+from training.trainers.supervised import Given
+from training.trainers.trl import Reward
 
 
 def dataset(rows: PairRows, *, margins: bool) -> Any:

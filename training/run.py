@@ -11,12 +11,13 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from training import dpo, likelihood, preference, reward, rm, sft, supervised
+from training import dpo, likelihood, preference, reward, rm, sft
 from training import recipe as recipes
 from training.cpt import learning, stage
 from training.data.collection import Report
 from training.runs import faults, processes, trackers
 from training.runs import folder as runfolder
+from training.trainers import supervised
 
 RUNS = Path("runs")
 PARTS: dict[str, tuple[supervised.Stage, supervised.Learning]] = {

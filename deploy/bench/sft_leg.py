@@ -20,7 +20,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from training import likelihood, sft, trainer
+from training import likelihood, sft
 from training import recipe as recipes
 from training.data import batches
 from training.models.base import load_model, load_tokenizer
@@ -28,7 +28,8 @@ from training.recipe import SftRecipe
 from training.run import quieten
 from training.runs import folder as runfolder
 from training.runs import progress
-from training.supervised import Given
+from training.trainers import settings as trainer
+from training.trainers.supervised import Given
 
 WARM_UP = 2  # steps that are not timed
 CONTENDERS = ("ours", "plain", "alike")

@@ -16,10 +16,12 @@ from tests.training.continued import NEW_WORDS, Continued, replay
 from tests.training.disturbed import assert_same, break_off, gone_on
 from tests.training.test_cpt_recipe import loaded
 from tests.training.test_run import metrics, quiet
-from training import likelihood_trainer, run, trainers
+from training import run
 from training.cpt import stage
 from training.errors import BaseError, ForgotTooMuch, NothingToLearn
 from training.models import base as bases
+from training.trainers import likelihood as likelihood_trainer
+from training.trainers import trl as trainers
 
 EVERY_2 = {"train.evaluate_every": 2, "train.save_every": 2}
 GROWN: dict[str, Any] = {"vocabulary": {"pieces": 12, "min_count": 2}}

@@ -16,9 +16,10 @@ from tests.training.conftest import Recipe
 from tests.training.disturbed import untimed
 from tests.training.test_methods import METHODS
 from tests.training.test_run import metrics, quiet
-from training import run, trainers
+from training import run
 from training.errors import DiskFull, OutOfMemory
 from training.runs import faults
+from training.trainers import trl as trainers
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

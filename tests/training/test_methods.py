@@ -13,13 +13,14 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from pointsman import artefact
 from tests.training.conftest import Recipe, make_base
 from tests.training.test_run import quiet
-from training import run, trainers
+from training import run
 from training.data import prepare_rows as prepare
 from training.errors import BaseError
 from training.methods import choice as methods
 from training.methods import freeze, lora
 from training.models import base as bases
 from training.recipe import Freeze, SftLora, SftRecipe
+from training.trainers import trl as trainers
 
 METHODS: dict[str, dict[str, Any]] = {
     "lora": {

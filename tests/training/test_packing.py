@@ -13,14 +13,16 @@ from pointsman import artefact
 from pointsman.document import DocumentError
 from tests.training.conftest import Recipe
 from tests.training.test_run import metrics, quiet
-from training import likelihood_trainer, run, trainers
 from training import recipe as recipes
+from training import run
 from training.data import batches
 from training.data.token_rows import TokenRows
 from training.models import base as bases
 from training.recipe import SftRecipe
 from training.runs.folder import RunFolder
-from training.supervised import Given
+from training.trainers import likelihood as likelihood_trainer
+from training.trainers import trl as trainers
+from training.trainers.supervised import Given
 
 BLOCK = 64
 

@@ -21,7 +21,7 @@ from training.methods import lora
 from training.models.base import load_tokenizer
 from training.recipe import DpoRecipe, RmRecipe
 from training.runs.folder import RunFolder
-from training.supervised import Given
+from training.trainers.supervised import Given
 
 Floats = NDArray[np.float64]
 

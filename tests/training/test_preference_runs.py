@@ -22,12 +22,13 @@ from tests.training.disturbed import assert_same, break_off, gone_on, kill_after
 from tests.training.preferences import LABELS, PAIRS, loaded, pair
 from tests.training.test_run import metrics, quiet
 from training import recipe as recipes
-from training import run, trainers
+from training import run
 from training.data import prepare_pairs
 from training.data.token_pairs import PairRows
 from training.errors import LossNotFinite
 from training.models import base as bases
 from training.models import logprobs
+from training.trainers import trl as trainers
 
 Options = dict[str, Any]
 LOSSES: dict[str, Options] = {

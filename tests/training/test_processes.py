@@ -66,7 +66,7 @@ def test_two_processes_with_cut_weights_make_what_one_makes(recipe: Recipe, tmp_
     alone = [run.train(path, runs=tmp_path / "alone", report=quiet) for path in recipes]
 
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["training.run", "training.likelihood_trainer", "training.runs.progress"])
+    context.set_forkserver_preload(["training.run", "training.trainers.likelihood", "training.runs.progress"])
     given = (tmp_path / "meeting", recipes, tmp_path / "shared")
     both = [context.Process(target=_process, args=(rank, *given), daemon=True) for rank in (0, 1)]
     for process in both:

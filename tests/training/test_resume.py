@@ -14,8 +14,9 @@ from tests.training.conftest import Recipe
 from tests.training.disturbed import assert_same, break_off, gone_on, kill_after, untimed
 from tests.training.rows import CONVERSATIONS
 from tests.training.test_run import metrics, quiet
-from training import run, trainers
+from training import run
 from training.errors import RunConflict
+from training.trainers import trl as trainers
 
 # Steps in several epochs, neither a multiple of an epoch (10) nor of the log; dropout needs the random state.
 STEPS = {

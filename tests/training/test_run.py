@@ -15,9 +15,10 @@ from safetensors.torch import load_file
 from pointsman import artefact
 from tests.training.conftest import Recipe, make_base
 from tests.training.rows import CONVERSATIONS, ROOT, said
-from training import run, trainers
+from training import run
 from training.errors import BaseError, LossNotFinite, RunConflict
 from training.models import base as bases
+from training.trainers import trl as trainers
 
 
 def quiet(_: str) -> None:

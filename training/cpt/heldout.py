@@ -18,12 +18,12 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy
 
-from training import trainers
 from training.cpt.mixture import Mixture
 from training.cpt.vocabulary import Pieces
 from training.data import batches, render
 from training.data.token_rows import TokenRows
 from training.runs import progress
+from training.trainers import trl as trainers
 
 _ITSELF = [0]  # one token of its own
 NATS = progress.BY_TEXT  # and the source's name: nats per token of the base's tokenizer, in metrics.jsonl

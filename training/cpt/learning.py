@@ -9,7 +9,7 @@ from training.cpt import mixture
 from training.cpt.mixture import Mixture
 from training.data.collection import Report
 from training.recipe import CptRecipe
-from training.supervised import Given
+from training.trainers.supervised import Given
 
 PANELS = likelihood.PANELS
 prepare = mixture.prepared

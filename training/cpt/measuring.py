@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-from training import likelihood_trainer, trainer, trainers
 from training.cpt import gain, heldout, stage, vocabulary
 from training.cpt.forgetting import Bound, pooled
 from training.cpt.heldout import NATS, Likelihood, Text
@@ -21,7 +20,10 @@ from training.methods import lora
 from training.models import base
 from training.recipe import CptRecipe
 from training.runs.folder import RunFolder
-from training.supervised import Given
+from training.trainers import likelihood as likelihood_trainer
+from training.trainers import settings as trainer
+from training.trainers import trl as trainers
+from training.trainers.supervised import Given
 
 
 @dataclass(slots=True)

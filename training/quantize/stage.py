@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from training import supervised
 from training.data.collection import Prepared, Report
 from training.data.token_rows import TokenRows
 from training.errors import QuantizeError
@@ -25,6 +24,7 @@ from training.runs import curves, provenance
 from training.runs.bar import Bar
 from training.runs.curves import Panel
 from training.runs.folder import RunFolder
+from training.trainers import supervised
 
 PANELS = (
     Panel("squared error of a layer", {"gptq_error": "o-"}, logarithmic=True, height=2),

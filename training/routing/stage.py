@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from pointsman import learned
 from pointsman.carried import CARRIED, PACKAGE, encoder_folder
-from training import supervised
 from training.data.collection import Report
 from training.errors import BaseError
 from training.recipe import RouterRecipe
@@ -23,6 +22,7 @@ from training.runs import curves, provenance
 from training.runs.bar import Bar
 from training.runs.curves import Panel
 from training.runs.folder import RunFolder
+from training.trainers import supervised
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

@@ -13,9 +13,9 @@ from transformers import PrinterCallback
 
 from training.data import batches
 from training.recipe import Optimisation
-from training.supervised import Given
-from training.trainer import settings
-from training.trainers import Likelihood
+from training.trainers.settings import settings
+from training.trainers.supervised import Given
+from training.trainers.trl import Likelihood
 
 
 class Plan(Protocol):

@@ -54,9 +54,9 @@ class Learning(Protocol):
 
 def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFolder, report: Report) -> Path:
     """Train and return the artefact's folder; goes on from the run's last checkpoint, if it has one."""
-    from training import trainer
     from training.models import base
     from training.runs import progress
+    from training.trainers import settings as trainer
 
     identity, parent = stage.origin(recipe)
     report(f"{recipe.name}: preparing the data")
