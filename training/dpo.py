@@ -8,12 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training import sft
 from training.data.collection import Report
 from training.methods import lora
 from training.models import base
 from training.recipe import DpoRecipe
 from training.runs.folder import RunFolder
+from training.sft import stage as sft
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

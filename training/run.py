@@ -11,12 +11,14 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from training import dpo, likelihood, preference, reward, rm, sft
+from training import dpo, preference, reward, rm
 from training import recipe as recipes
 from training.cpt import learning, stage
 from training.data.collection import Report
 from training.runs import faults, processes, trackers
 from training.runs import folder as runfolder
+from training.sft import learning as likelihood
+from training.sft import stage as sft
 from training.trainers import supervised
 
 RUNS = Path("runs")

@@ -20,7 +20,6 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from training import likelihood, sft
 from training import recipe as recipes
 from training.data import batches
 from training.models.base import load_model, load_tokenizer
@@ -28,6 +27,8 @@ from training.recipe import SftRecipe
 from training.run import quieten
 from training.runs import folder as runfolder
 from training.runs import progress
+from training.sft import learning as likelihood
+from training.sft import stage as sft
 from training.trainers import settings as trainer
 from training.trainers.supervised import Given
 

@@ -196,7 +196,7 @@ def test_attention_is_left_to_other_kernels_than_cudnns(
         assert not torch.backends.cuda.cudnn_sdp_enabled()  # type: ignore[no-untyped-call]
         raise BaseError("far enough")
 
-    monkeypatch.setattr("training.likelihood.prepare", prepared)
+    monkeypatch.setattr("training.sft.learning.prepare", prepared)
     with pytest.raises(BaseError, match="far enough"):
         run.train(recipe(), runs=tmp_path, report=quiet)
 

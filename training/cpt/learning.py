@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from training import likelihood
 from training.cpt import mixture
 from training.cpt.mixture import Mixture
 from training.data.collection import Report
 from training.recipe import CptRecipe
+from training.sft import learning as likelihood
 from training.trainers.supervised import Given
 
 PANELS = likelihood.PANELS

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from training import rewards, sft
+from training import rewards
 from training.data.collection import Report
 from training.methods import lora
 from training.models import base
@@ -23,6 +23,7 @@ from training.runs import curves, estimate, provenance
 from training.runs.bar import Bar
 from training.runs.curves import Panel
 from training.runs.folder import RunFolder
+from training.sft import stage as sft
 from training.trainers import supervised
 
 if TYPE_CHECKING:
