@@ -11,10 +11,12 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from training import dpo, preference, reward, rm
+from training import dpo, preference
 from training import recipe as recipes
 from training.cpt import learning, stage
 from training.data.collection import Report
+from training.rm import learning as reward
+from training.rm import stage as rm
 from training.runs import faults, processes, trackers
 from training.runs import folder as runfolder
 from training.sft import learning as likelihood

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 
 from tests.training.conftest import Recipe
 from tests.training.preferences import PAIRS
-from training import dpo, losses, preference, preference_trainer, reward, rm
+from training import dpo, losses, preference, preference_trainer
 from training import recipe as recipes
 from training.data.token_pairs import PairRows
 from training.data.token_rows import TokenRows
 from training.methods import lora
 from training.models.base import load_tokenizer
 from training.recipe import DpoRecipe, RmRecipe
+from training.rm import learning as reward
+from training.rm import stage as rm
 from training.runs.folder import RunFolder
 from training.trainers.supervised import Given
 

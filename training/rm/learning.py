@@ -32,7 +32,7 @@ __all__ = ["PANELS", "calibration_error", "correlation", "evaluate", "prepare", 
 
 def trainer(recipe: RmRecipe, given: Given) -> Any:
     """TRL's trainer of the pairs."""
-    from training import reward_trainer
+    from training.rm import trainer as reward_trainer
 
     return reward_trainer.build(recipe, given)
 
