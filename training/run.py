@@ -11,10 +11,11 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from training import dpo, preference
 from training import recipe as recipes
 from training.cpt import learning, stage
 from training.data.collection import Report
+from training.dpo import learning as preference
+from training.dpo import stage as dpo
 from training.rm import learning as reward
 from training.rm import stage as rm
 from training.runs import faults, processes, trackers

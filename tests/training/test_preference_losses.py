@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 
 from tests.training.conftest import Recipe
 from tests.training.preferences import PAIRS
-from training import dpo, losses, preference, preference_trainer
 from training import recipe as recipes
 from training.data.token_pairs import PairRows
 from training.data.token_rows import TokenRows
+from training.dpo import learning as preference
+from training.dpo import losses
+from training.dpo import stage as dpo
+from training.dpo import trainer as preference_trainer
 from training.methods import lora
 from training.models.base import load_tokenizer
 from training.recipe import DpoRecipe, RmRecipe

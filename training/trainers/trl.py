@@ -28,10 +28,10 @@ from trl.data_utils import pack_dataset
 from trl.experimental.cpo import CPOConfig, CPOTrainer
 from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference
 
-from training import losses
 from training.data import batches
 from training.data.batches import LengthSampler
 from training.data.token_rows import TokenRows
+from training.dpo import losses
 from training.methods import virtual_tokens
 from training.runs import processes
 

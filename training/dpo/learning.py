@@ -50,7 +50,7 @@ def prepare(
 
 def trainer(recipe: DpoRecipe, given: Given) -> Any:
     """TRL's trainer of the recipe's loss."""
-    from training import preference_trainer
+    from training.dpo import trainer as preference_trainer
 
     return preference_trainer.build(recipe, given)
 

@@ -19,8 +19,8 @@ from training.data.batches import IGNORED, list_column, list_lengths, table
 from training.data.collection import Report
 from training.data.token_pairs import LabelledRows, PairRows
 from training.data.token_rows import TokenRows
+from training.dpo.learning import fallen
 from training.methods import lora
-from training.preference import fallen
 from training.recipe import DpoRecipe
 from training.recipe.dpo import REFERENCE_FREE, Loss
 from training.trainers import trl as trainers
