@@ -74,7 +74,7 @@ def _trained(recipe: recipes.Recipe, run: runfolder.RunFolder, report: Report) -
 
         return ppo.train(recipe, run, report)
     if recipe.stage == "grpo":
-        from training import grpo
+        from training.grpo import stage as grpo
 
         return grpo.train(recipe, run, report)
     if recipe.stage == "quantize":

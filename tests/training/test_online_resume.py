@@ -12,8 +12,9 @@ from pointsman import artefact
 from tests.training.asking import QUESTIONS, Online
 from tests.training.disturbed import assert_same, break_off, gone_on, kill_after, untimed
 from tests.training.test_run import metrics, quiet
-from training import grpo_trainers, run
+from training import run
 from training.errors import LossNotFinite, RunConflict
+from training.grpo import trl as grpo_trainers
 from training.ppo import learner, losses
 
 PPO = {

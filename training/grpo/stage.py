@@ -18,9 +18,9 @@ import torch
 from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback
 
-from training import grpo_trainers
 from training.data.collection import Report
 from training.errors import LossNotFinite, NothingToLearn
+from training.grpo import trl as grpo_trainers
 from training.online import session
 from training.online.answers import Answers
 from training.online.prompts import Prompt
