@@ -24,10 +24,10 @@ from training.grpo import trl as grpo_trainers
 from training.online import session
 from training.online.answers import Answers
 from training.online.prompts import Prompt
+from training.online.rewards import Reward
 from training.online.scoring import columns
 from training.online.session import Session
 from training.recipe import GrpoRecipe
-from training.rewards import Reward
 from training.runs.curves import Panel
 from training.runs.folder import COMPLETE, RunFolder
 from training.trainers import settings as trainer

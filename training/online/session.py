@@ -8,17 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from training import rewards
 from training.data.collection import Report
 from training.methods import lora
 from training.models import base
-from training.online import heldout, policy, prompts
+from training.online import heldout, policy, prompts, rewards
 from training.online.answers import LocalSampler, Sampler
 from training.online.policy import Policy
 from training.online.prompts import PreparedPrompts
+from training.online.rewards import Rewards
 from training.online.server import ServerSampler
 from training.recipe import GrpoRecipe, PpoRecipe
-from training.rewards import Rewards
 from training.runs import curves, estimate, provenance
 from training.runs.bar import Bar
 from training.runs.curves import Panel
