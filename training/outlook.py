@@ -16,8 +16,7 @@ from training import recipe as recipes
 from training.convert.convert import route
 from training.cpt import stage
 from training.data.collection import Report
-from training.methods import choice as methods
-from training.methods import lora
+from training.methods import choice, lora
 from training.models import base
 from training.online import prompts
 from training.quantize import layers, process, rows
@@ -115,7 +114,7 @@ def served(recipe: Recipe) -> str:
     if not isinstance(recipe, SftRecipe) or recipe.method in ("lora", "qlora"):
         return _adapter(recipe)
     ways = f"`pointsman convert --to lora` gives {route(recipe, 'lora')}"
-    if recipe.method in methods.BASES or recipe.lora:
+    if recipe.method in choice.BASES or recipe.lora:
         ways += f", --to base: {route(recipe, 'base')}"
     return f"not as it is; {ways}"
 
@@ -130,7 +129,7 @@ def _adapter(recipe: CptRecipe | SftRecipe | DpoRecipe | OnlineRecipe) -> str:
 def _outline(recipe: LearningRecipe) -> Any:
     """The model without weights, those marked that learn."""
     if isinstance(recipe, SftRecipe):
-        return methods.outline(recipe)
+        return choice.outline(recipe)
     if isinstance(recipe, CptRecipe):
         if recipe.base is not None:
             return stage.learning(recipe, base.load_outline(recipe.base))

@@ -14,7 +14,7 @@ from tests.training.disturbed import assert_same, break_off, gone_on, kill_after
 from tests.training.test_run import metrics, quiet
 from training import run
 from training.errors import LossNotFinite, RunConflict
-from training.grpo import trl as grpo_trainers
+from training.grpo import trl
 from training.ppo import learner, losses
 
 PPO = {
@@ -46,7 +46,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(online: Online, tmp_path: Path) 
 def test_groups_go_on_too(online: Online, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     path = online(kind, QUESTIONS[:10], **GROUPS)  # 2 prompts a step, so epochs are short
     whole = run.train(path, runs=tmp_path / "whole", report=quiet)
-    trainer: Any = {"grpo": grpo_trainers.Grpo, "rloo": grpo_trainers.Rloo}[kind]
+    trainer: Any = {"grpo": trl.Grpo, "rloo": trl.Rloo}[kind]
     break_off(10, trainer, path, tmp_path, monkeypatch)
     assert_same(gone_on(path, tmp_path, after=8), whole)
 
@@ -64,7 +64,7 @@ def test_a_run_killed_after_its_last_step_trains_no_further(
         pytest.fail("one more step was trained")
 
     monkeypatch.setattr(learner.Learner, "step", step)
-    monkeypatch.setattr(grpo_trainers.Grpo, "training_step", step)
+    monkeypatch.setattr(trl.Grpo, "training_step", step)
     again = run.train(path, runs=tmp_path, report=quiet)
     assert artefact.version_of(again) == version
     assert untimed(metrics(tmp_path / "tiny")) == untimed(lines)

@@ -8,10 +8,10 @@ from training.cpt import mixture
 from training.cpt.mixture import Mixture
 from training.data.collection import Report
 from training.recipe import CptRecipe
-from training.sft import learning as likelihood
+from training.sft import learning
 from training.trainers.supervised import Given
 
-PANELS = likelihood.PANELS
+PANELS = learning.PANELS
 prepare = mixture.prepared
 
 

@@ -20,9 +20,7 @@ from training.methods import lora
 from training.models import base
 from training.recipe import CptRecipe
 from training.runs.folder import RunFolder
-from training.trainers import likelihood as likelihood_trainer
-from training.trainers import settings as trainer
-from training.trainers import trl as trainers
+from training.trainers import likelihood, loop, trl
 from training.trainers.supervised import Given
 
 
@@ -45,7 +43,7 @@ class Watch:
         return by_name(first) if first.get("step") == 0 else {}
 
 
-class CptTrainer(trainers.Likelihood):
+class CptTrainer(trl.Likelihood):
     """Measures every text by itself, and stops at the bound."""
 
     recipe: CptRecipe
@@ -126,14 +124,14 @@ def build(recipe: CptRecipe, given: Given) -> CptTrainer:
     learns = frozenset(name for name, weight in model.named_parameters() if weight.requires_grad)
     bound = Bound(recipe.bound, run, learns) if recipe.bound is not None else None
     block = recipe.data.max_tokens
-    made: CptTrainer = likelihood_trainer.build(
+    made: CptTrainer = likelihood.build(
         recipe,
         replace(given, callbacks=[*given.callbacks, *filter(None, (schedule, bound))]),
-        trainers.packed(prepared.train, block),
-        trainers.packed(prepared.validation, block),
+        trl.packed(prepared.train, block),
+        trl.packed(prepared.validation, block),
         CptTrainer,
     )
-    _refuse_late_releases(recipe, trainer.steps(made))
+    _refuse_late_releases(recipe, loop.steps(made))
     made.recipe = recipe
     made.watch = Watch(heldout.texts(prepared, found, tokenizer, block), bound, run)
     _say_mixture(prepared, given.report)

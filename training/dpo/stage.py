@@ -13,12 +13,12 @@ from training.methods import lora
 from training.models import base
 from training.recipe import DpoRecipe
 from training.runs.folder import RunFolder
-from training.sft import stage as sft
+from training.sft import stage
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-origin = sft.origin
+origin = stage.origin
 
 
 def tokenizer(recipe: DpoRecipe, run: RunFolder, report: Report) -> Path | str:

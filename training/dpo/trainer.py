@@ -23,8 +23,8 @@ from training.dpo.learning import fallen
 from training.methods import lora
 from training.recipe import DpoRecipe
 from training.recipe.dpo import REFERENCE_FREE, Loss
-from training.trainers import trl as trainers
-from training.trainers.settings import settings
+from training.trainers import trl
+from training.trainers.loop import settings
 from training.trainers.supervised import Given
 
 SIMPO_GAMMA = 1.0
@@ -97,7 +97,7 @@ def build(recipe: DpoRecipe, given: Given) -> Any:
     kind, arguments = _kind(recipe, common)
     pad = given.tokenizer.pad_token_id
     collator = (
-        {"data_collator": trainers.UnpairedCollator(pad_token_id=pad, pad_to_multiple_of=8)}
+        {"data_collator": trl.UnpairedCollator(pad_token_id=pad, pad_to_multiple_of=8)}
         if recipe.loss == "kto"
         else {}
     )
@@ -123,7 +123,7 @@ def _kind(recipe: DpoRecipe, common: dict[str, Any]) -> tuple[type[Any], dict[st
     """The trainer of the recipe's loss, and what it is told."""
     beta, smoothing = recipe.temperature, recipe.label_smoothing or 0.0
     if recipe.loss == "kto":
-        return trainers.Kto, common | {
+        return trl.Kto, common | {
             "beta": beta,
             "desirable_weight": recipe.desirable_weight or 1.0,
             "undesirable_weight": recipe.undesirable_weight or 1.0,
@@ -132,7 +132,7 @@ def _kind(recipe: DpoRecipe, common: dict[str, Any]) -> tuple[type[Any], dict[st
     if recipe.loss in REFERENCE_FREE:
         simpo = recipe.loss == "simpo"
         gamma = SIMPO_GAMMA if recipe.gamma is None else recipe.gamma
-        return trainers.ReferenceFree, common | {
+        return trl.ReferenceFree, common | {
             "loss_type": "simpo",  # whose log-probabilities are means over tokens, as orpo's
             "beta": beta,
             "label_smoothing": smoothing,
@@ -141,7 +141,7 @@ def _kind(recipe: DpoRecipe, common: dict[str, Any]) -> tuple[type[Any], dict[st
             "max_length": recipe.data.max_tokens,
         }
     sft = [recipe.sft_weight] if recipe.sft_weight else []
-    return trainers.Dpo, common | {
+    return trl.Dpo, common | {
         "loss_type": [recipe.loss, *(["sft"] if sft else [])],
         "loss_weights": [1.0, *sft],
         "beta": beta,

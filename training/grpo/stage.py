@@ -20,7 +20,7 @@ from transformers import PrinterCallback, TrainerCallback
 
 from training.data.collection import Report
 from training.errors import LossNotFinite, NothingToLearn
-from training.grpo import trl as grpo_trainers
+from training.grpo import trl
 from training.online import session
 from training.online.answers import Answers
 from training.online.prompts import Prompt
@@ -30,7 +30,7 @@ from training.online.session import Session
 from training.recipe import GrpoRecipe
 from training.runs.curves import Panel
 from training.runs.folder import COMPLETE, RunFolder
-from training.trainers import settings as trainer
+from training.trainers import loop
 
 NAMES = {
     "loss": "loss",
@@ -78,7 +78,7 @@ class Grpo:
 
     def learn(self, checkpoint: Path | None) -> None:
         """Take all steps, or those behind ``checkpoint``."""
-        trainer.train(self._trainer, checkpoint)
+        loop.train(self._trainer, checkpoint)
         self._trainer.model.eval()
 
 
@@ -162,7 +162,7 @@ def _build(recipe: GrpoRecipe, given: Session) -> Any:
         "max_completion_length": recipe.sampling.max_new_tokens,
         "reward_weights": weights,
     }
-    kind: Any = grpo_trainers.Grpo if recipe.algorithm == "grpo" else grpo_trainers.Rloo
+    kind: Any = trl.Grpo if recipe.algorithm == "grpo" else trl.Rloo
     made = kind(
         model=given.policy.model,
         reward_funcs=functions,

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.data import prepare_rows as prepare
+from training.data import prepare_rows
 from training.data.collection import Report
 from training.data.token_rows import TokenRows
 from training.recipe import Data, Pretraining
@@ -54,6 +54,6 @@ def load(
     Raises:
         SourceError, BadRows, NothingToLearn: as ``training.data.prepare_rows.prepare`` does.
     """
-    prepared = prepare.prepare(_Plan(plan.data, seed), base, report)
+    prepared = prepare_rows.prepare(_Plan(plan.data, seed), base, report)
     batches = TextBatches(prepared.train, plan.batch_rows, plan.data.max_tokens, pad, device)
     return batches, prepared.hashes

@@ -10,7 +10,7 @@ from transformers import PrinterCallback
 from training.data.batches import list_column, list_lengths, table
 from training.data.token_pairs import PairRows
 from training.recipe import RmRecipe
-from training.trainers.settings import settings
+from training.trainers.loop import settings
 from training.trainers.supervised import Given
 from training.trainers.trl import Reward
 

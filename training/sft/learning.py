@@ -22,14 +22,11 @@ __all__ = ["PANELS", "evaluate", "prepare", "trainer"]
 def trainer(recipe: SftRecipe, given: Given) -> Any:
     """TRL's trainer of the rows: one conversation to a sequence, or several that don't see each other."""
     from training.data import batches
-    from training.trainers import likelihood as likelihood_trainer
-    from training.trainers import trl as trainers
+    from training.trainers import likelihood, trl
 
     rows = given.prepared
-    train = (
-        trainers.packed(rows.train, recipe.data.max_tokens) if recipe.packing else batches.dataset(rows.train)
-    )
-    return likelihood_trainer.build(recipe, given, train, batches.dataset(rows.validation))
+    train = trl.packed(rows.train, recipe.data.max_tokens) if recipe.packing else batches.dataset(rows.train)
+    return likelihood.build(recipe, given, train, batches.dataset(rows.validation))
 
 
 def evaluate(

@@ -12,7 +12,7 @@ from pointsman import artefact
 from pointsman.artefact import ArtefactError, BaseIdentity
 from training.data.collection import Report
 from training.errors import BaseError
-from training.methods import choice as methods
+from training.methods import choice
 from training.models import base
 from training.recipe import OnlineRecipe, SftRecipe
 from training.runs.folder import RunFolder
@@ -28,12 +28,12 @@ def tokenizer(recipe: SftRecipe, run: RunFolder, report: Report) -> Path | str:
 
 def model(recipe: SftRecipe, tokenizer: PreTrainedTokenizerBase) -> Any:
     """The base as training begins, with the method's weights ready to learn."""
-    return methods.prepared(recipe, methods.plain_base(recipe))
+    return choice.prepared(recipe, choice.plain_base(recipe))
 
 
 def save(recipe: SftRecipe, model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     """Write the adapter's files, or the base's."""
-    methods.save(recipe, model, tokenizer, folder)
+    choice.save(recipe, model, tokenizer, folder)
 
 
 def origin(recipe: SftRecipe | OnlineRecipe) -> tuple[BaseIdentity | None, str | None]:

@@ -13,7 +13,7 @@ from transformers import PrinterCallback
 
 from training.data import batches
 from training.recipe import Optimisation
-from training.trainers.settings import settings
+from training.trainers.loop import settings
 from training.trainers.supervised import Given
 from training.trainers.trl import Likelihood
 

@@ -56,7 +56,7 @@ def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFo
     """Train and return the artefact's folder; goes on from the run's last checkpoint, if it has one."""
     from training.models import base
     from training.runs import progress
-    from training.trainers import settings as trainer
+    from training.trainers import loop
 
     identity, parent = stage.origin(recipe)
     report(f"{recipe.name}: preparing the data")
@@ -73,11 +73,11 @@ def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFo
     watcher = progress.RunProgress(run, prepared.train.tokens, report)
     given = Given(model, tokenizer, prepared, run, [watcher], report)
     training = learning.trainer(recipe, given)
-    steps = trainer.steps(training)
+    steps = loop.steps(training)
     report(f"{recipe.name}: {steps} steps of {recipe.train.batch_rows * recipe.train.accumulate} sequences")
     run.begin(checkpoint, steps, report)
     try:
-        trainer.train(training, checkpoint)
+        loop.train(training, checkpoint)
         evaluation = learning.evaluate(recipe, training, prepared, report)
         model = processes.whole(training, model, lambda: stage.model(recipe, tokenizer))
     finally:
