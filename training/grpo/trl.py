@@ -18,6 +18,7 @@ class _OwnPrompts:
     """A trainer whose rows say in ``row`` which of our prompts they are; stands in front of TRL's class."""
 
     prompt_ids: Sequence[Sequence[int]]
+    model: Any
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> Any:
         self._asked = [row["row"] for row in inputs]
@@ -25,6 +26,11 @@ class _OwnPrompts:
 
     def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[list[int]], None, dict[str, Any]]:
         return [list(self.prompt_ids[row]) for row in self._asked], None, {}
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        # The library would load the reference, which lies in a folder of its own, and leave out the adapter
+        # that learns: the run would begin anew.
+        self.model.load_adapter(resume_from_checkpoint, "default", is_trainable=True)
 
     def _get_train_sampler(self, dataset: Any = None) -> Any:
         made: Any = super()._get_train_sampler(dataset)  # type: ignore[misc]
