@@ -65,7 +65,15 @@ def messages(raw: dict[str, Any]) -> Row:
 
 
 def alpaca(raw: dict[str, Any]) -> Row:
-    """``{"instruction", "input", "output"}``, with ``system`` and ``history`` (pairs) where given."""
+    """``{"instruction", "input", "output"}``, with ``system`` and ``history`` (pairs) where given.
+
+    Also ``{"question", "answer"}``, as GSM8K has, and Self-Instruct's ``{"instruction", "instances"}`` with
+    one instance of ``{"input", "output"}``.
+    """
+    as_asked = "question" in raw and "instruction" not in raw
+    asked, said = ("question", "answer") if as_asked else ("instruction", "output")
+    if said not in raw and "instances" in raw:
+        raw = raw | _only_instance(raw)
     turns: list[dict[str, Any]] = []
     if raw.get("system"):
         turns.append({"role": "system", "content": text_at(raw, "system")})
@@ -73,14 +81,23 @@ def alpaca(raw: dict[str, Any]) -> Row:
         if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(part, str) for part in pair):
             raise FieldError(f"history.{i}", "must be a pair of texts, [question, answer]")
         turns += [{"role": "user", "content": pair[0]}, {"role": "assistant", "content": pair[1]}]
-    question = text_at(raw, "instruction")
+    question = text_at(raw, asked)
     if raw.get("input"):
         question += "\n" + text_at(raw, "input")
     turns += [
         {"role": "user", "content": question},
-        {"role": "assistant", "content": text_at(raw, "output")},
+        {"role": "assistant", "content": text_at(raw, said)},
     ]
     return Row(messages=tuple(turns))
+
+
+def _only_instance(raw: dict[str, Any]) -> dict[str, Any]:
+    instances = list_at(raw, "instances")
+    if len(instances) != 1:
+        raise FieldError("instances", f"holds {len(instances)}; write a row for each of them")
+    if not isinstance(instances[0], dict):
+        raise FieldError("instances.0", f"must be an object, found {instances[0]!r}")
+    return {"input": instances[0].get("input"), "output": text_at(instances[0], "output", "instances.0")}
 
 
 def sharegpt(raw: dict[str, Any]) -> Row:

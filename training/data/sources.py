@@ -140,7 +140,7 @@ def from_file(
     if path.suffix == ".txt":
         for first, text in _documents(content, documents):
             yield str(path) if documents == "file" else f"{path}:{first}", {"text": text}
-    elif path.suffix == ".json":
+    elif path.suffix == ".json" and not _has_a_row_a_line(content):
         try:
             rows = json.loads(content)
         except ValueError as exc:
@@ -154,6 +154,17 @@ def from_file(
             if line.strip():
                 where = f"{path}:{number}"
                 yield where, _parsed(where, line)
+
+
+def _has_a_row_a_line(content: str) -> bool:
+    """Whether a .json file is a .jsonl file by another name, as BELLE's are."""
+    first, _, rest = content.lstrip().partition("\n")
+    if not first.startswith("{") or not rest.strip():
+        return False
+    try:
+        return isinstance(json.loads(first), dict)
+    except ValueError:
+        return False
 
 
 def _documents(content: str, documents: str) -> Iterator[tuple[int, str]]:
