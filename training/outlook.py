@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from training import base, estimate, lora, methods, trackers
 from training import recipe as recipes
-from training.collection import Report
 from training.convert.convert import route
 from training.cpt import stage
-from training.estimate import Estimate, duration
+from training.data.collection import Report
+from training.methods import choice, lora
+from training.models import base
 from training.online import prompts
 from training.quantize import layers, process, rows
 from training.quantize.layers import Shape
@@ -35,6 +35,8 @@ from training.recipe import (
 from training.routing import size
 from training.routing.size import Size
 from training.run import PARTS
+from training.runs import estimate, trackers
+from training.runs.estimate import Estimate, duration
 
 _SIDE = 1024  # of the matrices by which this machine's speed is measured
 
@@ -112,7 +114,7 @@ def served(recipe: Recipe) -> str:
     if not isinstance(recipe, SftRecipe) or recipe.method in ("lora", "qlora"):
         return _adapter(recipe)
     ways = f"`pointsman convert --to lora` gives {route(recipe, 'lora')}"
-    if recipe.method in methods.BASES or recipe.lora:
+    if recipe.method in choice.BASES or recipe.lora:
         ways += f", --to base: {route(recipe, 'base')}"
     return f"not as it is; {ways}"
 
@@ -127,7 +129,7 @@ def _adapter(recipe: CptRecipe | SftRecipe | DpoRecipe | OnlineRecipe) -> str:
 def _outline(recipe: LearningRecipe) -> Any:
     """The model without weights, those marked that learn."""
     if isinstance(recipe, SftRecipe):
-        return methods.outline(recipe)
+        return choice.outline(recipe)
     if isinstance(recipe, CptRecipe):
         if recipe.base is not None:
             return stage.learning(recipe, base.load_outline(recipe.base))

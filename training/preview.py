@@ -9,9 +9,10 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training import base, prepare_pairs, render, runfolder, sources, turns
 from training import recipe as recipes
 from training.cpt import stage
+from training.data import prepare_pairs, render, sources, turns
+from training.models import base
 from training.online import prompts
 from training.quantize import rows as calibration
 from training.recipe import (
@@ -25,6 +26,7 @@ from training.recipe import (
     RouterRecipe,
     SftRecipe,
 )
+from training.runs import folder as runfolder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -11,29 +11,26 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from training import (
-    dpo,
-    faults,
-    likelihood,
-    preference,
-    processes,
-    reward,
-    rm,
-    runfolder,
-    sft,
-    supervised,
-    trackers,
-)
 from training import recipe as recipes
-from training.collection import Report
-from training.cpt import learning, stage
+from training.cpt import learning as cpt_learning
+from training.cpt import stage as cpt_stage
+from training.data.collection import Report
+from training.dpo import learning as dpo_learning
+from training.dpo import stage as dpo_stage
+from training.rm import learning as rm_learning
+from training.rm import stage as rm_stage
+from training.runs import faults, processes, trackers
+from training.runs import folder as runfolder
+from training.sft import learning as sft_learning
+from training.sft import stage as sft_stage
+from training.trainers import supervised
 
 RUNS = Path("runs")
 PARTS: dict[str, tuple[supervised.Stage, supervised.Learning]] = {
-    "cpt": (stage, learning),
-    "sft": (sft, likelihood),
-    "rm": (rm, reward),
-    "dpo": (dpo, preference),
+    "cpt": (cpt_stage, cpt_learning),
+    "sft": (sft_stage, sft_learning),
+    "rm": (rm_stage, rm_learning),
+    "dpo": (dpo_stage, dpo_learning),
 }
 
 
@@ -78,7 +75,7 @@ def _trained(recipe: recipes.Recipe, run: runfolder.RunFolder, report: Report) -
 
         return ppo.train(recipe, run, report)
     if recipe.stage == "grpo":
-        from training import grpo
+        from training.grpo import stage as grpo
 
         return grpo.train(recipe, run, report)
     if recipe.stage == "quantize":

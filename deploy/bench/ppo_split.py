@@ -11,7 +11,7 @@ import yaml
 
 from training import run
 from training.ppo.stage import PARTS
-from training.runfolder import RunFolder
+from training.runs.folder import RunFolder
 
 STEPS = 4  # the first is not counted
 _GENERATORS = "deploy.demo.text.preference"

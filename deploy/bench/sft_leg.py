@@ -20,12 +20,16 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from training import batches, likelihood, progress, runfolder, sft, trainer
 from training import recipe as recipes
-from training.base import load_model, load_tokenizer
+from training.data import batches
+from training.models.base import load_model, load_tokenizer
 from training.recipe import SftRecipe
 from training.run import quieten
-from training.supervised import Given
+from training.runs import folder as runfolder
+from training.runs import progress
+from training.sft import learning, stage
+from training.trainers import loop
+from training.trainers.supervised import Given
 
 WARM_UP = 2  # steps that are not timed
 CONTENDERS = ("ours", "plain", "alike")
@@ -78,14 +82,12 @@ def ours(recipe: SftRecipe, folder: Path) -> Leg:
     """What ``pointsman train`` does, with a probe."""
     tokenizer = load_tokenizer(recipe.base)
     with runfolder.opened(recipe, folder) as run:
-        prepared = likelihood.prepare(recipe, recipe.base, _silent)
-        model = sft.model(recipe, tokenizer)
+        prepared = learning.prepare(recipe, recipe.base, _silent)
+        model = stage.model(recipe, tokenizer)
         probe = Probe(model, int(tokenizer.pad_token_id))
         watcher = progress.RunProgress(run, prepared.train.tokens, _silent)
-        training = likelihood.trainer(
-            recipe, Given(model, tokenizer, prepared, run, [watcher, probe], _silent)
-        )
-        trainer.train(training, None)
+        training = learning.trainer(recipe, Given(model, tokenizer, prepared, run, [watcher, probe], _silent))
+        loop.train(training, None)
         watcher.close()
     return probe.leg
 
@@ -99,7 +101,7 @@ def theirs(recipe: SftRecipe, folder: Path, *, alike: bool) -> Leg:
 
     tokenizer = load_tokenizer(recipe.base)
     if alike:
-        rows = likelihood.prepare(recipe, recipe.base, _silent).train
+        rows = learning.prepare(recipe, recipe.base, _silent).train
         order = batches.LengthSampler(rows.lengths, recipe.train.batch_rows, recipe.seed)
         given = batches.dataset(rows).select(list(order))
     else:

@@ -25,14 +25,16 @@ from numpy.typing import NDArray
 from deploy.demo.scoring import Answer, faults
 from deploy.demo.text import corpus
 from deploy.demo.text.sample import Intent, Language, Sample
-from training import base, lora, render
-from training.formats import READERS
+from training.data import render
+from training.data.formats import READERS
+from training.data.token_rows import TokenRows
+from training.methods import lora
+from training.models import base
+from training.models.reward_model import RewardModel
 from training.online import prompts
 from training.online.answers import LocalSampler, stop_tokens
 from training.online.prompts import Prompt
 from training.recipe import Sampling
-from training.reward_model import RewardModel
-from training.token_rows import TokenRows
 
 INTENTS: tuple[Intent, ...] = (
     "refund",

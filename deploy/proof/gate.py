@@ -16,10 +16,10 @@ import httpx
 from deploy.proof import planted
 from deploy.proof.served import HOME, ProofError, Served
 from pointsman.artefact import version_of
-from training import base
 from training.evaluation.evaluate import Findings, evaluate
 from training.evaluation.load import load
 from training.evaluation.plan import Plan
+from training.models import base
 from training.release.gate import Criterion, judge
 
 ALIAS = "support"

@@ -66,13 +66,14 @@ def model(
     from pointsman import document
     from pointsman.artefact import ArtefactError
     from pointsman.document import DocumentError
-    from training import base, provenance
     from training.errors import TrainingError
     from training.evaluation import report as reports
     from training.evaluation.evaluate import evaluate
     from training.evaluation.load import load
     from training.evaluation.plan import Plan
+    from training.models import base
     from training.run import quieten
+    from training.runs import provenance
 
     models = [name, *(other for other in against or () if other != name)]
     folder = folder or Path("runs") / ("evaluation-" + re.sub(r"[^\w.@-]", "-", name))

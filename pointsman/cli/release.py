@@ -188,11 +188,12 @@ def _evaluated(
     asked: ReleaseRecipe, models: Sequence[str], folder: Path, served: Served, report: Progress
 ) -> Sequence[Findings]:
     """What the plan measures on ``models``, with its report in ``folder``."""
-    from training import base, provenance
     from training.evaluation import report as reports
     from training.evaluation.evaluate import evaluate
     from training.evaluation.load import load
+    from training.models import base
     from training.run import quieten
+    from training.runs import provenance
 
     tokenizer = base_of(served.config)
     read = base.load_tokenizer(tokenizer)

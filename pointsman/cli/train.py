@@ -39,8 +39,8 @@ def train(
     from pointsman.artefact import ArtefactError
     from pointsman.document import DocumentError
     from training.errors import TrainingError
-    from training.processes import keeps
     from training.run import train as run
+    from training.runs.processes import keeps
 
     try:
         with reported(DocumentError, TrainingError, ArtefactError):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from deploy.demo import preference_eval
 from deploy.demo.preference_eval import Spoken, compared
 from tests.training.rows import ROOT
-from training.reward_model import RewardModel
+from training.models.reward_model import RewardModel
 
 DEMO = ROOT / "deploy" / "demo"
 

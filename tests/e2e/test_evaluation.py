@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.demo import HOME, Demo
-from training import base, logprobs
+from training.data.token_rows import TokenRows
 from training.evaluation.evaluate import evaluate
 from training.evaluation.likelihood import Likelihood
 from training.evaluation.load import load
 from training.evaluation.plan import Plan
-from training.token_rows import TokenRows
+from training.models import base, logprobs
 
 pytestmark = pytest.mark.e2e
 PLAN = Plan.model_validate(

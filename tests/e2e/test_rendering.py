@@ -11,7 +11,8 @@ import pytest
 
 from deploy.demo.text.corpus import held_out_rows
 from tests.e2e.demo import HOME, Demo
-from training import base, formats, render
+from training.data import formats, render
+from training.models import base
 
 pytestmark = pytest.mark.e2e
 ROWS = 25  # of each adapter

@@ -10,7 +10,7 @@ import pytest
 from tests.pointsman.canned import canned
 from tests.pointsman.conftest import ROOT, Run
 from tests.training.serving import message, server
-from training import transport
+from training.served import transport
 
 DEMO = ROOT / "deploy" / "demo"
 PLAN = """\

@@ -10,9 +10,9 @@ from service.feedback import FILE
 from service.own_file import OwnFile
 from tests.pointsman.conftest import Run
 from tests.service.parts import write_settings
-from training import formats, pairs
 from training.building import rated
 from training.building.rated import rows_of
+from training.data import formats, preferences
 
 QUESTION = [{"role": "user", "content": "How long may I return it?"}]
 
@@ -39,7 +39,7 @@ def test_good_and_bad_answers_to_one_question_are_a_pair() -> None:
     found = rows_of([line("a", 1, "60 days"), line("b", 0, "30 days"), line("c", 1, "60 days")], "support")
     assert found.pairs == [{"prompt": QUESTION, "chosen": [said("60 days")], "rejected": [said("30 days")]}]
     assert found.conversations == [{"messages": [*QUESTION, said("60 days")]}]
-    [pair] = [pairs.pairs(one) for one in found.pairs]
+    [pair] = [preferences.pairs(one) for one in found.pairs]
     assert pair.chosen["content"] == "60 days"
     assert formats.messages(found.conversations[0]).messages[-1]["content"] == "60 days"
 

@@ -68,8 +68,8 @@ def answers(new: str, text: Callable[[str], str]) -> dict[str, Reply]:
 @pytest.fixture
 def written(tmp_path: Path, config: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str]:
     """A release of an artefact that lies on the disk, and the artefact's version."""
-    from training import base
     from training.evaluation import report
+    from training.models import base
 
     folder = tmp_path / "candidate" / "artefact"
     folder.mkdir(parents=True)
@@ -229,6 +229,6 @@ def test_the_demos_release_is_a_recipe_whose_files_are_there() -> None:
 
 def _streams_as_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """The canned gateway speaks JSON only: what it says to a stream is read as the whole answer is."""
-    from training import streamed
+    from training.served import streamed
 
     monkeypatch.setattr(streamed, "choice", lambda text: json.loads(text)["choices"][0])

@@ -16,8 +16,8 @@ from tests.training.asking import Online, speak_up, write_recipe
 from tests.training.continued import Continued
 from tests.training.continued import write_recipe as write_continued
 from tests.training.rows import CONVERSATIONS, TEMPLATE, spoken, write_rows
-from training import base as bases
-from training import tokenizer as bpe
+from training.models import base as bases
+from training.models import tokenizer as bpe
 from training.recipe import Architecture
 
 Recipe = Callable[..., Path]

@@ -11,10 +11,10 @@ import pytest
 
 from tests.training.evaluating import plan, value
 from tests.training.rows import write_rows
-from training import streamed
 from training.errors import BadRows, EndpointError
 from training.evaluation.evaluate import evaluate
 from training.evaluation.load import load
+from training.served import streamed
 
 TOOL = {"name": "track", "parameters": {"type": "object", "properties": {"id": {"type": "string"}}}}
 QUESTIONS: list[dict[str, Any]] = [

@@ -12,8 +12,10 @@ from trl import DPOConfig, DPOTrainer
 from tests.training.conftest import Recipe
 from tests.training.preferences import PAIRS, loaded
 from tests.training.test_run import metrics, quiet
-from training import base as bases
-from training import lora, prepare_pairs, run
+from training import run
+from training.data import prepare_pairs
+from training.methods import lora
+from training.models import base as bases
 from training.recipe import DpoRecipe
 
 STEPS = 4

@@ -18,14 +18,15 @@ from pointsman.document import DocumentError
 from tests.pointsman.canned import Reply, canned
 from tests.training.rows import ROOT, TOOL, write_rows
 from tests.training.serving import message, server
-from training import render, sources, transport
 from training.building.build import Yield, build
 from training.building.expectation import Expectation, stated_number
 from training.building.plan import BuildPlan
 from training.building.questions import load
+from training.data import render, sources
+from training.data.formats import READERS
 from training.errors import BadRows, EndpointError, RunConflict
-from training.formats import READERS
 from training.recipe import FileSource
+from training.served import transport
 
 ASKED = {"prompt": "Where is PX1?", "expect": {"calls": [{"name": "track", "arguments": {"id": "PX1"}}]}}
 SUM = {"prompt": "34 + 28?", "expect": {"number": 62}}

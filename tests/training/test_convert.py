@@ -23,8 +23,8 @@ from training import run
 from training.convert import Options, convert
 from training.convert.fidelity import measure
 from training.convert.low_rank import between, of_changes
+from training.data.token_rows import TokenRows
 from training.errors import ConversionError
-from training.token_rows import TokenRows
 
 Ways = dict[str, tuple[Options, float]]
 WAYS: Ways = {  # method → how it becomes a LoRA, and the error that is allowed, nats per token

@@ -13,12 +13,12 @@ import torch
 
 from tests.training.continued import NEW_WORDS, Continued, replay, texts
 from tests.training.test_cpt_recipe import loaded
-from training import base as bases
 from training.convert import fidelity
 from training.cpt import gain, heldout, mixture, vocabulary
 from training.cpt.heldout import Text, align, likelihood
+from training.data.token_rows import TokenRows
+from training.models import base as bases
 from training.recipe import Vocabulary
-from training.token_rows import TokenRows
 
 
 def rows(*lengths: int) -> TokenRows:

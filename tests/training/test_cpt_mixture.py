@@ -15,8 +15,8 @@ from tests.training.rows import write_rows
 from tests.training.test_cpt_recipe import loaded
 from tests.training.test_prepare import texts as said
 from training.cpt import documents, mixture
+from training.data.render import end_of_text
 from training.errors import NothingToLearn
-from training.render import end_of_text
 
 
 def prepared(path: Path, base: Path) -> mixture.Mixture:

@@ -8,12 +8,13 @@ import pytest
 
 from pointsman.document import DocumentError
 from tests.training.continued import Continued, replay
-from training import outlook, sources
+from training import outlook
 from training import recipe as recipes
+from training.data import sources
+from training.data.sources import parts
 from training.errors import BadRows, SourceError
-from training.estimate import Estimate
 from training.recipe import CptRecipe, FileSource
-from training.sources import parts
+from training.runs.estimate import Estimate
 
 LINES = "First line,\n\nsecond one\nand its end.\n  \n\n\nThird.\n"
 

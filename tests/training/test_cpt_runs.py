@@ -16,10 +16,11 @@ from tests.training.continued import NEW_WORDS, Continued, replay
 from tests.training.disturbed import assert_same, break_off, gone_on
 from tests.training.test_cpt_recipe import loaded
 from tests.training.test_run import metrics, quiet
-from training import base as bases
-from training import likelihood_trainer, run, trainers
+from training import run
 from training.cpt import stage
 from training.errors import BaseError, ForgotTooMuch, NothingToLearn
+from training.models import base as bases
+from training.trainers import likelihood, trl
 
 EVERY_2 = {"train.evaluate_every": 2, "train.save_every": 2}
 GROWN: dict[str, Any] = {"vocabulary": {"pieces": 12, "min_count": 2}}
@@ -33,7 +34,7 @@ WEIGHTS = "model.safetensors"
 
 def killed(path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> Path:
     """The artefact of a run that is broken off within ``step``, and started again."""
-    break_off(step, trainers.Likelihood, path, runs, monkeypatch)
+    break_off(step, trl.Likelihood, path, runs, monkeypatch)
     return gone_on(path, runs)
 
 
@@ -123,14 +124,14 @@ def test_layers_are_released_at_their_steps(
 ) -> None:
     seen = Seen()
     seen.steps = []
-    build = likelihood_trainer.build
+    build = likelihood.build
 
     def watched(*args: Any) -> Any:
         made = build(*args)
         made.add_callback(seen)
         return made
 
-    monkeypatch.setattr(likelihood_trainer, "build", watched)
+    monkeypatch.setattr(likelihood, "build", watched)
     made = run.train(continued(**FROZEN, **{"train.weight_decay": 0.1}), runs=tmp_path, report=quiet)
     before = load_file(base / WEIGHTS)
     last = {name for name in before if ".layers.1." in name}

@@ -26,10 +26,10 @@ from transformers import (
 
 from tests.training.continued import NEW_WORDS, texts
 from tests.training.rows import TEMPLATE, spoken
-from training import base as bases
-from training import tokenizer as bpe
 from training.cpt import vocabulary
 from training.errors import BaseError, NothingToLearn
+from training.models import base as bases
+from training.models import tokenizer as bpe
 from training.recipe import Vocabulary
 
 PIECES = 16

@@ -13,15 +13,15 @@ from tests.pointsman.canned import Canned, canned
 from tests.training.evaluating import harness, held, measured, plan, value
 from tests.training.rows import CONVERSATIONS, TOOL, TOOL_USE, write_rows
 from tests.training.serving import echoing, message, server
-from training import base as bases
-from training import logprobs
+from training.data.token_rows import TokenRows
 from training.errors import SourceError
 from training.evaluation import report
 from training.evaluation.calls import read
 from training.evaluation.evaluate import evaluate
 from training.evaluation.load import load
 from training.evaluation.measures import Measure
-from training.token_rows import TokenRows
+from training.models import base as bases
+from training.models import logprobs
 
 TASK = """\
 task: colours
@@ -51,7 +51,7 @@ def test_the_loss_is_what_training_measures(
     asked = plan(loss={"a": held(rows)}, general={"b": held(rows, rows=2)})
     [found] = measured(asked, tokenizer, tiny_server.url, "tiny")
 
-    from training import render, sources
+    from training.data import render, sources
 
     ids: list[int] = []
     mask: list[int] = []

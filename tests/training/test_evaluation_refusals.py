@@ -15,12 +15,12 @@ from tests.pointsman.canned import Reply, canned
 from tests.training.evaluating import harness, held, measured, plan
 from tests.training.rows import CONVERSATIONS, ROOT, TOOL_USE, write_rows
 from tests.training.serving import message, server
-from training import base as bases
-from training import transport
-from training.endpoint import Endpoint
 from training.errors import BadRows, EndpointError, ModelUnknown, NothingToLearn, PackageMissing
 from training.evaluation.load import load
 from training.evaluation.plan import Plan
+from training.models import base as bases
+from training.served import transport
+from training.served.endpoint import Endpoint
 
 
 @pytest.fixture(autouse=True)

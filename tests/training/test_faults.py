@@ -16,8 +16,10 @@ from tests.training.conftest import Recipe
 from tests.training.disturbed import untimed
 from tests.training.test_methods import METHODS
 from tests.training.test_run import metrics, quiet
-from training import faults, run, trainers
+from training import run
 from training.errors import DiskFull, OutOfMemory
+from training.runs import faults
+from training.trainers import trl
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -51,7 +53,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_and_the_run_goes_on(
     options: dict[str, Any] = {"lora": None} | METHODS[method] | {"train.batch_rows": 2}
     path = recipe(method=method, **options, **{"train.steps": 7, "train.save_every": 2})
     whole = run.train(path, runs=tmp_path / "whole", report=quiet)
-    save = trainers.Likelihood._save
+    save = trl.Likelihood._save
 
     def fills(self: Any, output_dir: str, state_dict: Any = None) -> None:
         save(self, output_dir, state_dict)
@@ -59,7 +61,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_and_the_run_goes_on(
             raise FULL
 
     with monkeypatch.context() as patch:
-        patch.setattr(trainers.Likelihood, "_save", fills)
+        patch.setattr(trl.Likelihood, "_save", fills)
         with pytest.raises(DiskFull, match=r"tiny can't be written, the disk is full \(.*No space left"):
             run.train(path, runs=tmp_path, report=quiet)
     told: list[str] = []

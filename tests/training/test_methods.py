@@ -13,10 +13,13 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from pointsman import artefact
 from tests.training.conftest import Recipe, make_base
 from tests.training.test_run import quiet
-from training import base as bases
-from training import freeze, lora, methods, prepare, run, trainers
+from training import run
+from training.data import prepare_rows
 from training.errors import BaseError
+from training.methods import choice, freeze, lora
+from training.models import base as bases
 from training.recipe import Freeze, SftLora, SftRecipe
+from training.trainers import trl
 
 METHODS: dict[str, dict[str, Any]] = {
     "lora": {
@@ -58,7 +61,7 @@ def test_the_artefact_of_each_method_is_what_was_evaluated(
     manifest = artefact.read_manifest(made)
     assert manifest.method == method
     plan = SftRecipe.model_validate(manifest.recipe)
-    assert held_out_loss(methods.load(plan, made), plan) == pytest.approx(
+    assert held_out_loss(choice.load(plan, made), plan) == pytest.approx(
         manifest.metrics["eval_loss"], abs=2e-5
     )
     alone = held_out_loss(bases.load_model(str(base)), plan)
@@ -67,7 +70,7 @@ def test_the_artefact_of_each_method_is_what_was_evaluated(
 
 def held_out_loss(model: Any, plan: SftRecipe) -> float:
     """Nats per trained token of the validation rows, which make one batch."""
-    rows = prepare.prepare(plan, plan.base, quiet).validation
+    rows = prepare_rows.prepare(plan, plan.base, quiet).validation
     losses = []
     for start, length in zip(rows.starts, rows.lengths, strict=True):
         ids = torch.tensor(rows.ids[start : start + length], dtype=torch.long)
@@ -91,7 +94,7 @@ def test_full_lora_and_prefix_learn_on_each_architecture(
         made = run.train(path, runs=tmp_path, report=quiet)
         manifest = artefact.read_manifest(made)
         plan = SftRecipe.model_validate(manifest.recipe)
-        assert held_out_loss(methods.load(plan, made), plan) == pytest.approx(
+        assert held_out_loss(choice.load(plan, made), plan) == pytest.approx(
             manifest.metrics["eval_loss"], abs=2e-5
         )
 
@@ -144,7 +147,7 @@ def test_lora_plus_lets_b_learn_faster(base: Path) -> None:
     model = lora.add(bases.load_model(str(base)), SftLora(rank=2), 0)
     learning = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     optimiser = torch.optim.SGD(learning.values(), lr=0.5)
-    trainers.quicken(optimiser, model, 16)
+    trl.quicken(optimiser, model, 16)
     rates = {id(weight): group["lr"] for group in optimiser.param_groups for weight in group["params"]}
     assert {(".lora_B." in name, rates[id(weight)]) for name, weight in learning.items()} == {
         (False, 0.5),

@@ -13,9 +13,9 @@ from torch import Tensor
 from pointsman import artefact
 from tests.training.asking import Online
 from tests.training.test_run import metrics, quiet
-from training import base as bases
 from training import recipe as recipes
 from training import run
+from training.models import base as bases
 from training.online import policy as policies
 from training.online.answers import LocalSampler, ended, lay_out
 from training.online.policy import Policy, log_probs

@@ -9,10 +9,10 @@ import pytest
 from pointsman.document import DocumentError
 from tests.training.asking import QUESTIONS, Online
 from tests.training.conftest import Recipe
-from training import base as bases
 from training import recipe as recipes
 from training import run
 from training.errors import BaseError, NothingToLearn, RewardError
+from training.models import base as bases
 
 
 def problem(path: Path) -> str:

@@ -11,11 +11,13 @@ from peft import PeftModel
 from safetensors.torch import load_file
 
 from pointsman import artefact
-from tests.training.asking import STAGES, Online
+from tests.training.asking import STAGES, Online, write_recipe
 from tests.training.disturbed import untimed
+from tests.training.test_methods import of_shape
 from tests.training.test_run import metrics, quiet
-from training import base as bases
-from training import reward_model, run
+from training import run
+from training.models import base as bases
+from training.models import reward_model
 
 
 @pytest.mark.parametrize("kind", STAGES)
@@ -91,3 +93,12 @@ def test_a_trained_reward_model_is_listened_to(
     cut = 1 - first["eval_stopped"]
     expected = first["eval_reward_model"] + first["eval_reward_vowels"] - cut
     assert first["eval_reward"] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("shape", ["qwen2", "qwen3", "mistral", "gemma"])
+def test_a_policy_learns_on_each_architecture(base: Path, tmp_path: Path, shape: str) -> None:
+    folder = of_shape(tmp_path / shape, base, shape)
+    one: dict[str, Any] = {"train.steps": 1}
+    made = run.train(write_recipe(tmp_path, folder, "ppo", **one), runs=tmp_path, report=quiet)
+    weights = load_file(made / artefact.WEIGHTS)
+    assert any(bool(weight.any()) for name, weight in weights.items() if "lora_B" in name)

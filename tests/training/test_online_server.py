@@ -16,9 +16,9 @@ from peft import PeftModel
 from pointsman import artefact
 from tests.training.asking import Online
 from tests.training.test_run import metrics, quiet
-from training import base as bases
 from training import run
 from training.errors import RolloutError
+from training.models import base as bases
 from training.online.answers import LocalSampler
 from training.recipe import Sampling
 

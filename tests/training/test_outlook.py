@@ -13,12 +13,14 @@ from tests.training.conftest import Recipe
 from tests.training.rows import said
 from tests.training.test_methods import METHODS
 from tests.training.test_run import quiet
-from training import base as bases
-from training import estimate, methods, outlook
+from training import outlook
 from training import recipe as recipes
 from training.errors import BaseError, NothingToLearn
-from training.estimate import duration
+from training.methods import choice
+from training.models import base as bases
 from training.recipe import SftRecipe
+from training.runs import estimate
+from training.runs.estimate import duration
 
 SERVED = {
     "lora": "an adapter of rank 4, as it is",
@@ -44,8 +46,8 @@ def loaded(path: Path) -> SftRecipe:
 def test_what_is_counted_without_weights_is_what_learns(recipe: Recipe, base: Path, method: str) -> None:
     plan = loaded(recipe(method=method, **{"lora": None} | METHODS[method]))
     assert outlook.served(plan).startswith(SERVED[method])
-    before = estimate.of(methods.outline(plan), plan)
-    assert before == estimate.of(methods.prepared(plan, methods.plain_base(plan)), plan)
+    before = estimate.of(choice.outline(plan), plan)
+    assert before == estimate.of(choice.prepared(plan, choice.plain_base(plan)), plan)
     assert (before.trainable == before.parameters) == (method == "full")
     assert before.optimiser == 8 * before.trainable
 

@@ -13,13 +13,15 @@ from pointsman import artefact
 from pointsman.document import DocumentError
 from tests.training.conftest import Recipe
 from tests.training.test_run import metrics, quiet
-from training import base as bases
-from training import batches, likelihood_trainer, run, trainers
 from training import recipe as recipes
+from training import run
+from training.data import batches
+from training.data.token_rows import TokenRows
+from training.models import base as bases
 from training.recipe import SftRecipe
-from training.runfolder import RunFolder
-from training.supervised import Given
-from training.token_rows import TokenRows
+from training.runs.folder import RunFolder
+from training.trainers import likelihood, trl
+from training.trainers.supervised import Given
 
 BLOCK = 64
 
@@ -74,12 +76,12 @@ def build(model: Any, tokenizer: Any, given: Any, folder: Path) -> Any:
         }
     )
     made_with = Given(model, tokenizer, None, RunFolder(folder), [], print)  # type: ignore[arg-type]
-    return likelihood_trainer.build(recipe, made_with, given, given)
+    return likelihood.build(recipe, made_with, given, given)
 
 
 def test_packed_loss_is_the_sum_of_separate_losses(model: Any, tokenizer: Any, tmp_path: Path) -> None:
     given = rows([5, 40, 2, 17, 30, 9, 64, 12, 33, 1])
-    packed = trainers.packed(given, BLOCK)
+    packed = trl.packed(given, BLOCK)
     assert len(packed) < len(given)
     training = build(model, tokenizer, packed, tmp_path)
     total, count = separately(model, given)
@@ -103,7 +105,7 @@ def gradients(model: Any) -> dict[str, torch.Tensor]:
 
 def test_packed_gradients_are_the_sum_of_separate_ones(model: Any, tokenizer: Any, tmp_path: Path) -> None:
     given = rows([5, 40, 2, 17, 30, 9, 64, 12, 33, 1], seed=3)
-    training = build(model, tokenizer, trainers.packed(given, BLOCK), tmp_path)
+    training = build(model, tokenizer, trl.packed(given, BLOCK), tmp_path)
     batch = training.data_collator(list(training.train_dataset))
     count = torch.tensor(int((batch["labels"] != batches.IGNORED).sum()))
     training.compute_loss(model, dict(batch), num_items_in_batch=count).backward()
@@ -140,14 +142,14 @@ def test_rows_padded_beside_each_other_learn_as_alone(model: Any, tokenizer: Any
 
 def test_evaluation_keeps_packed_rows_apart_too(model: Any, tokenizer: Any, tmp_path: Path) -> None:
     given = rows([20, 40, 4], seed=2)  # one block
-    training = build(model, tokenizer, trainers.packed(given, BLOCK), tmp_path)
+    training = build(model, tokenizer, trl.packed(given, BLOCK), tmp_path)
     total, count = separately(model, given)
     assert training.evaluate()["eval_loss"] == pytest.approx(total / count, abs=1e-5)
 
 
 def test_a_row_longer_than_a_block_is_cut_and_nothing_is_lost() -> None:
     given = rows([3 * BLOCK + 5, 7])
-    packed = trainers.packed(given, BLOCK)
+    packed = trl.packed(given, BLOCK)
     assert sorted(token for block in packed["input_ids"] for token in block) == sorted(given.ids.tolist())
     assert max(len(block) for block in packed["input_ids"]) == BLOCK
     lengths = sorted(int(length) for block in packed["seq_lengths"] for length in block)

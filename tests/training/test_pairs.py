@@ -12,13 +12,14 @@ import pytest
 from tests.training.conftest import Recipe, make_base
 from tests.training.preferences import LABELS, PAIRS, loaded, pair
 from tests.training.rows import TEMPLATE, TOOL, TOOL_USE, write_rows
-from training import base as bases
-from training import pairs, prepare_pairs, run, turns
-from training.collection import Prepared
+from training import run
+from training.data import preferences, prepare_pairs, turns
+from training.data.collection import Prepared
+from training.data.formats import FieldError
+from training.data.preferences import Pair
+from training.data.token_pairs import PairRows
 from training.errors import BadRows, NothingToLearn
-from training.formats import FieldError
-from training.pair_rows import PairRows
-from training.pairs import Pair
+from training.models import base as bases
 from training.preview import preview
 
 SHARED = (
@@ -45,11 +46,11 @@ def prepared(path: Path, base: Path) -> Prepared[PairRows]:
     ],
 )
 def test_every_form_of_a_pair_is_the_same_pair(row: dict[str, Any]) -> None:
-    assert pairs.pairs(row) == Pair((ASKED,), GOOD, BAD)
+    assert preferences.pairs(row) == Pair((ASKED,), GOOD, BAD)
 
 
 def test_llama_factorys_ranking_rows_are_pairs() -> None:
-    assert pairs.sharegpt(
+    assert preferences.sharegpt(
         {
             "conversations": [{"from": "human", "value": "red?"}],
             "chosen": {"from": "gpt", "value": "blue 7"},
@@ -57,16 +58,18 @@ def test_llama_factorys_ranking_rows_are_pairs() -> None:
         }
     ) == Pair((ASKED,), GOOD, BAD)
     row = {"instruction": "red?", "input": "", "chosen": "blue 7", "rejected": "green"}
-    assert pairs.alpaca(row) == Pair((ASKED,), GOOD, BAD)
-    assert pairs.alpaca({"instruction": "red?", "output": ["blue 7", "green"]}) == Pair((ASKED,), GOOD, BAD)
+    assert preferences.alpaca(row) == Pair((ASKED,), GOOD, BAD)
+    assert preferences.alpaca({"instruction": "red?", "output": ["blue 7", "green"]}) == Pair(
+        (ASKED,), GOOD, BAD
+    )
 
 
 def test_labels_come_with_an_answer_or_a_conversation() -> None:
-    row = pairs.labels({"prompt": "red?", "completion": "green", "label": False})
+    row = preferences.labels({"prompt": "red?", "completion": "green", "label": False})
     assert (row.prompt, row.completion, row.good) == ((ASKED,), BAD, False)
-    assert pairs.labels({"messages": [ASKED, BAD], "label": False}) == row
+    assert preferences.labels({"messages": [ASKED, BAD], "label": False}) == row
     turns = [{"from": "human", "value": "red?"}, {"from": "gpt", "value": "green"}]
-    assert pairs.labels({"conversations": turns, "kto_tag": False}) == row
+    assert preferences.labels({"conversations": turns, "kto_tag": False}) == row
 
 
 @pytest.mark.parametrize(
@@ -91,7 +94,7 @@ def test_labels_come_with_an_answer_or_a_conversation() -> None:
 )
 def test_the_field_of_a_bad_preference_is_named(reader: str, field: str, row: dict[str, Any]) -> None:
     with pytest.raises(FieldError) as caught:
-        pairs.READERS[reader](row)
+        preferences.READERS[reader](row)
     assert caught.value.field == field
 
 
@@ -117,7 +120,9 @@ def test_prompt_and_answers_are_the_tokens_of_serving(recipe: Recipe, base: Path
 
 def test_a_pair_of_calls_has_its_tools(tokenizer: Any) -> None:
     call = TOOL_USE["messages"][2]
-    row = pairs.pairs({"prompt": TOOL_USE["messages"][:2], "chosen": call, "rejected": BAD, "tools": [TOOL]})
+    row = preferences.pairs(
+        {"prompt": TOOL_USE["messages"][:2], "chosen": call, "rejected": BAD, "tools": [TOOL]}
+    )
     ids, asked = prepare_pairs.tokens(tokenizer, row, "chosen", turns.end_of_turn(tokenizer))
     served = tokenizer.apply_chat_template(
         TOOL_USE["messages"][:2], tools=[TOOL], add_generation_prompt=True
@@ -235,7 +240,7 @@ def test_llama_factorys_files_load_unchanged(name: str, recipe: Recipe, base: Pa
 
 
 def test_a_file_of_several_lines_of_pairs(tmp_path: Path) -> None:
-    from training import sources
+    from training.data import sources
     from training.recipe import FileSource
 
     path = write_rows(tmp_path / "rows.jsonl", PAIRS)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from training import lora
+from training.methods import lora
 from training.online.answers import LocalSampler
 from training.online.policy import Policy, log_probs
 from training.ppo.learner import Learner

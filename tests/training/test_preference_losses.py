@@ -13,14 +13,20 @@ from numpy.typing import NDArray
 
 from tests.training.conftest import Recipe
 from tests.training.preferences import PAIRS
-from training import dpo, lora, losses, preference, preference_trainer, reward, rm
 from training import recipe as recipes
-from training.base import load_tokenizer
-from training.pair_rows import PairRows
+from training.data.token_pairs import PairRows
+from training.data.token_rows import TokenRows
+from training.dpo import learning as preference
+from training.dpo import losses
+from training.dpo import stage as dpo
+from training.dpo import trainer as preference_trainer
+from training.methods import lora
+from training.models.base import load_tokenizer
 from training.recipe import DpoRecipe, RmRecipe
-from training.runfolder import RunFolder
-from training.supervised import Given
-from training.token_rows import TokenRows
+from training.rm import learning as reward
+from training.rm import stage as rm
+from training.runs.folder import RunFolder
+from training.trainers.supervised import Given
 
 Floats = NDArray[np.float64]
 

@@ -21,11 +21,14 @@ from tests.training.conftest import Recipe
 from tests.training.disturbed import assert_same, break_off, gone_on, kill_after, untimed
 from tests.training.preferences import LABELS, PAIRS, loaded, pair
 from tests.training.test_run import metrics, quiet
-from training import base as bases
-from training import logprobs, prepare_pairs, run, trainers
 from training import recipe as recipes
+from training import run
+from training.data import prepare_pairs
+from training.data.token_pairs import PairRows
 from training.errors import LossNotFinite
-from training.pair_rows import PairRows
+from training.models import base as bases
+from training.models import logprobs
+from training.trainers import trl
 
 Options = dict[str, Any]
 LOSSES: dict[str, Options] = {
@@ -145,10 +148,10 @@ def test_a_killed_run_with_a_reference_goes_on_and_ends_the_same(recipe: Recipe,
 @pytest.mark.parametrize(
     ("kind", "options"),
     [
-        (trainers.ReferenceFree, {"stage": "dpo", "loss": "orpo"}),
-        (trainers.Kto, {"stage": "dpo", "loss": "kto"}),
-        (trainers.Reward, {"stage": "rm"}),
-        (trainers.Reward, {"stage": "rm", "method": "full", "lora": None}),
+        (trl.ReferenceFree, {"stage": "dpo", "loss": "orpo"}),
+        (trl.Kto, {"stage": "dpo", "loss": "kto"}),
+        (trl.Reward, {"stage": "rm"}),
+        (trl.Reward, {"stage": "rm", "method": "full", "lora": None}),
     ],
 )
 def test_a_stopped_run_goes_on_and_ends_the_same(

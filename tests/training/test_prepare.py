@@ -13,11 +13,11 @@ import pytest
 from tests.training.conftest import Recipe
 from tests.training.rows import CONVERSATIONS, said, write_rows
 from training import recipe as recipes
-from training import sources
-from training.collection import Prepared
+from training.data import sources
+from training.data.collection import Prepared
+from training.data.prepare_rows import prepare
+from training.data.token_rows import TokenRows
 from training.errors import BadRow, BadRows
-from training.prepare import prepare
-from training.token_rows import TokenRows
 
 GENERATED = {
     "generator": "deploy.demo.text.corpus:adapter_rows",

@@ -9,7 +9,7 @@ import pytest
 
 from tests.training.conftest import SHAPE, Recipe
 from tests.training.rows import ROOT, TOOL_USE, said, write_rows
-from training import formats, render, sources
+from training.data import formats, render, sources
 from training.errors import BadRows
 from training.preview import preview
 from training.recipe import GeneratorSource, load

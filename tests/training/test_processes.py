@@ -66,7 +66,7 @@ def test_two_processes_with_cut_weights_make_what_one_makes(recipe: Recipe, tmp_
     alone = [run.train(path, runs=tmp_path / "alone", report=quiet) for path in recipes]
 
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["training.run", "training.likelihood_trainer", "training.progress"])
+    context.set_forkserver_preload(["training.run", "training.trainers.likelihood", "training.runs.progress"])
     given = (tmp_path / "meeting", recipes, tmp_path / "shared")
     both = [context.Process(target=_process, args=(rank, *given), daemon=True) for rank in (0, 1)]
     for process in both:
@@ -115,7 +115,7 @@ def test_a_recipe_that_can_not_be_shared_is_refused(
 
 
 def test_a_process_that_does_not_keep_the_run_writes_nothing(tmp_path: Path) -> None:
-    from training.runfolder import RunFolder
+    from training.runs.folder import RunFolder
 
     folder = RunFolder(tmp_path, keeper=False)
     folder.add_metrics({"step": 1})

@@ -19,14 +19,14 @@ from service.adapters.base import read_base
 from service.sections import EngineSettings
 from tests.training.rows import CONVERSATIONS, write_rows
 from tests.training.test_run import metrics, quiet
-from training import base as bases
 from training import outlook, preview, run
 from training import recipe as recipes
-from training.bar import Bar
+from training.data.token_rows import TokenRows
 from training.errors import BaseError, NothingToLearn, OutOfMemory, QuantizeError
+from training.models import base as bases
 from training.quantize import layers, packed, process, rows
 from training.recipe import QuantizeRecipe
-from training.token_rows import TokenRows
+from training.runs.bar import Bar
 
 installed = pytest.mark.skipif(
     not (process.PACKAGES / "gptqmodel").is_dir(), reason="GPTQModel is not installed: make env-quantize"

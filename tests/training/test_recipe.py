@@ -12,7 +12,7 @@ from pointsman.document import DocumentError
 from tests.training.conftest import Recipe
 from tests.training.rows import RECIPES, ROOT
 from training import recipe as recipes
-from training import sources
+from training.data import sources
 from training.recipe import CptRecipe, FileSource, GeneratorSource, QuantizeRecipe, RouterRecipe, SftRecipe
 
 MAX_ADAPTER_BYTES = 1_500_000

@@ -9,9 +9,9 @@ import pytest
 
 from tests.training.conftest import Recipe, make_base
 from tests.training.rows import CONVERSATIONS, TEMPLATE, TOOL_USE, said
-from training import base as bases
 from training import run
 from training.errors import BadRows, BaseError, NothingToLearn, TrainingError
+from training.models import base as bases
 
 MARKED = "{%- generation -%}{{- answer(message) -}}{%- endgeneration -%}"
 

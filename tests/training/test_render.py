@@ -8,9 +8,9 @@ import pytest
 
 from deploy.demo.text.corpus import held_out_rows
 from tests.training.rows import ROOT, TOOL_USE, said
-from training import formats, render
-from training.base import load_tokenizer
-from training.render import Stage
+from training.data import formats, render
+from training.data.render import Stage
+from training.models.base import load_tokenizer
 
 START, END = "<|im_start|>", "<|im_end|>"
 

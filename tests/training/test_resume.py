@@ -14,8 +14,9 @@ from tests.training.conftest import Recipe
 from tests.training.disturbed import assert_same, break_off, gone_on, kill_after, untimed
 from tests.training.rows import CONVERSATIONS
 from tests.training.test_run import metrics, quiet
-from training import run, trainers
+from training import run
 from training.errors import RunConflict
+from training.trainers import trl
 
 # Steps in several epochs, neither a multiple of an epoch (10) nor of the log; dropout needs the random state.
 STEPS = {
@@ -55,7 +56,7 @@ def test_a_run_killed_after_its_last_step_trains_no_further(
     def step(*_: Any, **__: Any) -> None:
         pytest.fail("one more step was trained")
 
-    monkeypatch.setattr(trainers.Likelihood, "training_step", step)
+    monkeypatch.setattr(trl.Likelihood, "training_step", step)
     again = run.train(path, runs=tmp_path, report=quiet)
     assert artefact.version_of(again) == version
     assert untimed(metrics(tmp_path / "tiny")) == untimed(lines)
@@ -67,7 +68,7 @@ def test_a_base_goes_on_too_and_half_a_checkpoint_is_none(
     changes = {"stage": "cpt", "alias": None, "lora": None, "data.max_tokens": 64, "train.save_every": 3}
     path = recipe(**changes, **{"train.steps": 11, "train.accumulate": 2, "train.batch_rows": 2})
     whole = run.train(path, runs=tmp_path / "whole", report=quiet)
-    break_off(8, trainers.Likelihood, path, tmp_path, monkeypatch)
+    break_off(8, trl.Likelihood, path, tmp_path, monkeypatch)
     checkpoints = tmp_path / "tiny" / "checkpoints"
     shutil.copytree(checkpoints / "checkpoint-6", checkpoints / "checkpoint-9")
     (checkpoints / "checkpoint-9" / "complete").unlink()  # the process died while it wrote this one
@@ -83,7 +84,7 @@ def test_a_run_has_taken_the_time_of_all_its_processes(
     clock = tmp_path / "tiny" / "seconds"
     clock.parent.mkdir()
     clock.write_text("5000.0\n", encoding="utf-8")  # of a beginning that left no checkpoint: all is done anew
-    break_off(2, trainers.Likelihood, path, tmp_path, monkeypatch)
+    break_off(2, trl.Likelihood, path, tmp_path, monkeypatch)
     assert float(clock.read_text(encoding="utf-8")) < 5000
     clock.write_text("1000.0\n", encoding="utf-8")
     made = gone_on(path, tmp_path, after=2)

@@ -14,9 +14,10 @@ from pointsman import artefact
 from tests.training.conftest import Recipe
 from tests.training.preferences import PAIRS, loaded
 from tests.training.test_run import metrics, quiet
-from training import prepare_pairs, run
+from training import run
+from training.data import prepare_pairs
 from training.errors import BaseError
-from training.reward_model import RewardModel
+from training.models.reward_model import RewardModel
 
 
 def rm(recipe: Recipe, **changes: Any) -> Path:

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training import rewards
 from training.errors import RewardError
+from training.online import rewards
 from training.online.answers import Answers
 from training.online.prompts import Prompt
+from training.online.rewards import Rewards
 from training.online.scoring import columns
 from training.recipe import ModelReward, RuleReward
-from training.rewards import Rewards
 
 ASKED = [[{"role": "user", "content": "red?"}], [{"role": "user", "content": "blue?"}]]
 SAID = ["red it is", "no"]

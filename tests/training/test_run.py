@@ -15,9 +15,10 @@ from safetensors.torch import load_file
 from pointsman import artefact
 from tests.training.conftest import Recipe, make_base
 from tests.training.rows import CONVERSATIONS, ROOT, said
-from training import base as bases
-from training import run, trainers
+from training import run
 from training.errors import BaseError, LossNotFinite, RunConflict
+from training.models import base as bases
+from training.trainers import trl
 
 
 def quiet(_: str) -> None:
@@ -163,14 +164,14 @@ def test_a_loss_that_is_no_number_stops_the_run_and_spoils_no_checkpoint(
 ) -> None:
     path = recipe(**{"train.steps": 12, "train.save_every": 3, "train.log_every": 5})
     whole = run.train(path, runs=tmp_path / "whole", report=quiet)
-    step = trainers.Likelihood.training_step
+    step = trl.Likelihood.training_step
 
     def broken(self: Any, *args: Any, **kwargs: Any) -> Any:
         loss = step(self, *args, **kwargs)
         return loss * float("nan") if self.state.global_step == 7 else loss
 
     with monkeypatch.context() as patch:
-        patch.setattr(trainers.Likelihood, "training_step", broken)
+        patch.setattr(trl.Likelihood, "training_step", broken)
         with pytest.raises(
             LossNotFinite, match=r"the loss is nan at step 9; a lower learning_rate \(now 0.01\)"
         ):
@@ -195,7 +196,7 @@ def test_attention_is_left_to_other_kernels_than_cudnns(
         assert not torch.backends.cuda.cudnn_sdp_enabled()  # type: ignore[no-untyped-call]
         raise BaseError("far enough")
 
-    monkeypatch.setattr("training.likelihood.prepare", prepared)
+    monkeypatch.setattr("training.sft.learning.prepare", prepared)
     with pytest.raises(BaseError, match="far enough"):
         run.train(recipe(), runs=tmp_path, report=quiet)
 

@@ -11,9 +11,10 @@ import pytest
 
 from tests.training.conftest import Recipe
 from tests.training.rows import CONVERSATIONS, TOOL, said, write_rows
-from training import formats, run, sources
+from training import run
+from training.data import formats, sources
+from training.data.formats import FieldError, Row
 from training.errors import BadRows, SourceError
-from training.formats import FieldError, Row
 from training.recipe import FileSource, GeneratorSource
 
 Stage = Literal["cpt", "sft"]
@@ -34,6 +35,36 @@ def careless(rows: int, seed: int) -> Iterator[object]:
     """A generator whose second row is wrong."""
     yield said("red", "blue")
     yield {"messages": [{"role": "usr", "content": "x"}]}
+
+
+def test_questions_and_instances_are_alpaca_too(tmp_path: Path) -> None:
+    """As GSM8K and Self-Instruct write them; the latter's files hold one instance a row."""
+    instance = {"input": "red", "output": "blue"}
+    rows = [{"question": "red?", "answer": "blue"}, {"instruction": "what of", "instances": [instance]}]
+    asked, seeded = read(write_rows(tmp_path / "rows.jsonl", rows), "alpaca")
+    assert [turn["content"] for turn in asked.messages] == ["red?", "blue"]
+    assert [turn["content"] for turn in seeded.messages] == ["what of\nred", "blue"]
+    for instances, problem in (
+        ([instance] * 2, "instances: holds 2; write a row for each"),
+        (["x"], "instances.0: must be an object, found 'x'"),
+        ([{"input": ""}], "instances.0.output: must be a text; the row has input"),
+    ):
+        path = write_rows(tmp_path / "bad.jsonl", [{"instruction": "x", "instances": instances}])
+        with pytest.raises(BadRows, match=problem):
+            read(path, "alpaca")
+
+
+def test_a_json_file_may_have_a_row_a_line(tmp_path: Path) -> None:
+    """As BELLE's have; a list that was cut off is still told to be none."""
+    path = tmp_path / "rows.json"
+    path.write_text("\n".join(json.dumps(said("red?", word)) for word in ("blue", "green")), encoding="utf-8")
+    assert [row.messages[1]["content"] for row in read(path, "messages")] == ["blue", "green"]
+    path.write_text(path.read_text(encoding="utf-8") + "\n{", encoding="utf-8")
+    with pytest.raises(BadRows, match=r"rows\.json:3: is not JSON"):
+        read(path, "messages")
+    path.write_text('[{"text": "red"},\n{"te', encoding="utf-8")
+    with pytest.raises(SourceError, match="not JSON"):
+        read(path, "text")
 
 
 def test_all_bad_rows_are_reported_at_once(tmp_path: Path) -> None:

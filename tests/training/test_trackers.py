@@ -17,9 +17,10 @@ from tensorboardX.proto.event_pb2 import Event
 from tests.training.asking import Online
 from tests.training.conftest import Recipe
 from tests.training.test_run import metrics, quiet
-from training import outlook, run, runfolder
+from training import outlook, run
 from training import recipe as recipes
 from training.errors import PackageMissing, RunConflict, TrackerError
+from training.runs import folder as runfolder
 
 Lines = dict[int, dict[str, float]]  # step → name → value
 EVERY = {"train.log_every": 1, "train.evaluate_every": 2, "train.save_every": 2}
@@ -120,7 +121,7 @@ class Wandb:
 def wandb(monkeypatch: pytest.MonkeyPatch) -> Wandb:
     found = Wandb()
     monkeypatch.setitem(sys.modules, "wandb", found)
-    monkeypatch.setattr("training.trackers.find_spec", lambda _: object())
+    monkeypatch.setattr("training.runs.trackers.find_spec", lambda _: object())
     return found
 
 
@@ -164,7 +165,7 @@ def test_wandb_that_refuses_says_how_to_go_on(recipe: Recipe, tmp_path: Path, wa
 def test_a_tracker_that_is_not_installed_is_said_before_training(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.trackers.find_spec", lambda _: None)
+    monkeypatch.setattr("training.runs.trackers.find_spec", lambda _: None)
     path = recipe(trackers=["wandb"])
     with pytest.raises(PackageMissing, match=r"wandb needs the package wandb, .*uv pip install wandb"):
         run.train(path, runs=tmp_path, report=quiet)

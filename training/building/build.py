@@ -21,7 +21,7 @@ from training.building.journal import Journal
 from training.building.plan import BuildPlan
 from training.building.questions import Question
 from training.building.tries import Asking, Tool, Try
-from training.endpoint import Endpoint, each
+from training.served.endpoint import Endpoint, each
 
 Report = Callable[[str], None]
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 from pydantic import Field, ValidationError, model_validator
 
 from pointsman.document import Document
-from training.formats import FieldError
+from training.data.formats import FieldError
 
 WRONG_TOOL = "wrong tool"
 WRONG_ARGUMENTS = "wrong arguments"

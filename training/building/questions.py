@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from training import formats, openai_form, sources
 from training.building import expectation
 from training.building.expectation import Expectation
 from training.building.plan import BuildPlan, QuestionFile
+from training.data import formats, sources
+from training.data.formats import FieldError
 from training.errors import BadRow, BadRows, SourceError
-from training.formats import FieldError
 from training.recipe import GeneratorSource
+from training.served import openai_form
 
 Message = dict[str, Any]
 

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from training import openai_form
 from training.building.expectation import Call
 from training.building.plan import BuildPlan
 from training.building.questions import Question
-from training.endpoint import Endpoint
 from training.errors import RequestRefused
+from training.served import openai_form
+from training.served.endpoint import Endpoint
 
 KEPT = "kept"
 CUT = "cut at teacher.max_tokens"

@@ -22,15 +22,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pointsman import artefact
-from training import base, lora, methods, provenance
-from training.collection import Prepared, Report
 from training.convert import low_rank
 from training.convert.distil import distil
 from training.convert.fidelity import Fidelity, measure
 from training.convert.result import Result, opened
+from training.data.collection import Prepared, Report
+from training.data.token_rows import TokenRows
 from training.errors import ConversionError
+from training.methods import choice, lora
+from training.models import base
 from training.recipe import SftRecipe
-from training.token_rows import TokenRows
+from training.runs import provenance
 
 Target = Literal["lora", "base"]
 TARGETS: tuple[Target, ...] = ("lora", "base")
@@ -89,7 +91,7 @@ def route(recipe: SftRecipe, to: Target = "lora") -> str:
         ConversionError: there is no way.
     """
     method = recipe.method
-    if method in methods.BASES:
+    if method in choice.BASES:
         return "its weights are a base as they are" if to == "base" else "a LoRA by singular values"
     if recipe.lora is None:
         if to == "base":
@@ -107,11 +109,11 @@ def _to_lora(
 ) -> float | None:
     recipe, rank = source.recipe, options.rank or RANK
     if recipe.method == "pissa":
-        start = lora.read(source.folder / methods.PISSA_START)
+        start = lora.read(source.folder / choice.PISSA_START)
         found = low_rank.between(start, lora.matrices(own), options.rank)
     elif recipe.method == "dora":
         found = low_rank.of_models(source.base_model(), source.merged_model(), rank)
-    elif recipe.method in methods.BASES:
+    elif recipe.method in choice.BASES:
         found = low_rank.of_models(source.base_model(), own, rank)
     elif recipe.lora:
         for name in (artefact.WEIGHTS, artefact.CONFIG):
@@ -150,7 +152,7 @@ WAYS = {"lora": _to_lora, "base": _to_base}
 
 
 def _advice(recipe: SftRecipe) -> str:
-    if recipe.lora or recipe.method in methods.BASES:
+    if recipe.lora or recipe.method in choice.BASES:
         return "raise --rank, or use --to base"
     return "raise --rank or --steps"
 

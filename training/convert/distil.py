@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from training import lora
-from training.collection import Report
 from training.convert.fidelity import divergence, log_probs, sequences
+from training.data.collection import Report
+from training.data.token_rows import TokenRows
+from training.methods import lora
 from training.recipe import Lora
-from training.token_rows import TokenRows
 
 BATCH = 4  # rows to a step
 WARMUP = 0.05  # share of the steps

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
-from training.token_rows import TokenRows
+from training.data.token_rows import TokenRows
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,13 @@ from pydantic import ValidationError
 
 from pointsman import artefact
 from pointsman.artefact import Manifest
-from training import base, lora, methods, prepare
-from training.collection import Prepared, Report
+from training.data import prepare_rows
+from training.data.collection import Prepared, Report
+from training.data.token_rows import TokenRows
 from training.errors import ConversionError
+from training.methods import choice, lora
+from training.models import base
 from training.recipe import SftRecipe
-from training.token_rows import TokenRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +30,17 @@ class Result:
     @property
     def version(self) -> str:
         """``alias@version``; the alias alone where the result is a base."""
-        if self.recipe.method in methods.BASES:
+        if self.recipe.method in choice.BASES:
             return self.manifest.alias
         return f"{self.manifest.alias}@{artefact.version_of(self.folder)}"
 
     def model(self) -> Any:
         """The method's own model, as it was evaluated at the end of its run."""
-        return methods.load(self.recipe, self.folder)
+        return choice.load(self.recipe, self.folder)
 
     def merged_model(self) -> Any:
         """A base with what was learned in its weights; an adapter is merged into the base as it was."""
-        if self.recipe.method in methods.BASES:
+        if self.recipe.method in choice.BASES:
             return self.model()
         return lora.merged(lora.load(base.load_model(self.recipe.base), self.folder))
 
@@ -52,7 +54,7 @@ class Result:
         Raises:
             ConversionError: they are others by now.
         """
-        prepared = prepare.prepare(self.recipe, self.recipe.base, report)
+        prepared = prepare_rows.prepare(self.recipe, self.recipe.base, report)
         if changed := [
             name for name, found in prepared.hashes.items() if self.manifest.data.get(name) != found
         ]:

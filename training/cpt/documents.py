@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training import encoding, render, sources, workers
-from training.collection import Encoded
-from training.encoding import Tokens
-from training.formats import Row
-from training.token_rows import TokenRows
+from training.data import encoding, render, sources, workers
+from training.data.collection import Encoded
+from training.data.encoding import Tokens
+from training.data.formats import Row
+from training.data.token_rows import TokenRows
 
 CHARACTERS = 4  # of a text that is cut, for each token of a block: a block's worth in most languages
 _ENDS = ("\n\n", "\n", " ")  # where a text is cut, the best first

@@ -7,10 +7,10 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from training import processes
 from training.cpt.heldout import Text
 from training.errors import ForgotTooMuch
-from training.runfolder import RunFolder
+from training.runs import processes
+from training.runs.folder import RunFolder
 
 _STEP = "step"  # in the metadata of the kept weights
 

@@ -6,11 +6,11 @@ import json
 from dataclasses import asdict, dataclass
 
 from pointsman.artefact import write_atomically
-from training import curves
 from training.cpt.forgetting import pooled
 from training.cpt.heldout import NATS, Text, perplexity
-from training.curves import Panel
-from training.runfolder import RunFolder
+from training.runs import curves
+from training.runs.curves import Panel
+from training.runs.folder import RunFolder
 
 _TABLE, _NUMBERS, _PLOT = "gain.md", "gain.json", "gain.png"
 _ALL = {False: "all new text", True: "all general text"}

@@ -18,10 +18,12 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy
 
-from training import batches, progress, render, trainers
 from training.cpt.mixture import Mixture
 from training.cpt.vocabulary import Pieces
-from training.token_rows import TokenRows
+from training.data import batches, render
+from training.data.token_rows import TokenRows
+from training.runs import progress
+from training.trainers import trl
 
 _ITSELF = [0]  # one token of its own
 NATS = progress.BY_TEXT  # and the source's name: nats per token of the base's tokenizer, in metrics.jsonl
@@ -124,7 +126,7 @@ def likelihood(
     arithmetic: AbstractContextManager[Any],
 ) -> Likelihood:
     """How likely ``model`` finds ``rows``, packed into blocks as in training; ``arithmetic`` as there."""
-    packed = trainers.packed(rows, block).with_format("numpy")
+    packed = trl.packed(rows, block).with_format("numpy")
     collate = batches.collate(pad)
     nats, tokens, right = 0.0, 0, 0
     training = model.training

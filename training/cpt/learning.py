@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from training import likelihood
-from training.collection import Report
 from training.cpt import mixture
 from training.cpt.mixture import Mixture
+from training.data.collection import Report
 from training.recipe import CptRecipe
-from training.supervised import Given
+from training.sft import learning
+from training.trainers.supervised import Given
 
-PANELS = likelihood.PANELS
+PANELS = learning.PANELS
 prepare = mixture.prepared
 
 

@@ -9,17 +9,19 @@ from typing import Any
 
 import torch
 
-from training import base, likelihood_trainer, lora, trainer, trainers
-from training.collection import Report
 from training.cpt import gain, heldout, stage, vocabulary
 from training.cpt.forgetting import Bound, pooled
 from training.cpt.heldout import NATS, Likelihood, Text
 from training.cpt.mixture import Mixture
+from training.data.collection import Report
+from training.data.token_rows import TokenRows
 from training.errors import NothingToLearn, RunConflict
+from training.methods import lora
+from training.models import base
 from training.recipe import CptRecipe
-from training.runfolder import RunFolder
-from training.supervised import Given
-from training.token_rows import TokenRows
+from training.runs.folder import RunFolder
+from training.trainers import likelihood, loop, trl
+from training.trainers.supervised import Given
 
 
 @dataclass(slots=True)
@@ -41,7 +43,7 @@ class Watch:
         return by_name(first) if first.get("step") == 0 else {}
 
 
-class CptTrainer(trainers.Likelihood):
+class CptTrainer(trl.Likelihood):
     """Measures every text by itself, and stops at the bound."""
 
     recipe: CptRecipe
@@ -122,14 +124,14 @@ def build(recipe: CptRecipe, given: Given) -> CptTrainer:
     learns = frozenset(name for name, weight in model.named_parameters() if weight.requires_grad)
     bound = Bound(recipe.bound, run, learns) if recipe.bound is not None else None
     block = recipe.data.max_tokens
-    made: CptTrainer = likelihood_trainer.build(
+    made: CptTrainer = likelihood.build(
         recipe,
         replace(given, callbacks=[*given.callbacks, *filter(None, (schedule, bound))]),
-        trainers.packed(prepared.train, block),
-        trainers.packed(prepared.validation, block),
+        trl.packed(prepared.train, block),
+        trl.packed(prepared.validation, block),
         CptTrainer,
     )
-    _refuse_late_releases(recipe, trainer.steps(made))
+    _refuse_late_releases(recipe, loop.steps(made))
     made.recipe = recipe
     made.watch = Watch(heldout.texts(prepared, found, tokenizer, block), bound, run)
     _say_mixture(prepared, given.report)

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training import collection, sources
-from training.collection import Prepared, Report
 from training.cpt import documents
+from training.data import collection, sources
+from training.data.collection import Prepared, Report
+from training.data.token_rows import TokenRows
 from training.errors import NothingToLearn
 from training.recipe import CptRecipe, Data, Source
-from training.token_rows import TokenRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def prepared(recipe: CptRecipe, tokenizer_folder: Path | str, report: Report) ->
     """The recipe's texts as tokens.
 
     Raises:
-        SourceError, BadRows: as ``training.prepare.prepare``.
+        SourceError, BadRows: as ``training.data.prepare_rows.prepare``.
         NothingToLearn: nothing is left to train on, or to evaluate on.
     """
     encode = partial(documents.encoded, folder=str(tokenizer_folder), limit=_limit(recipe))
@@ -77,7 +77,7 @@ def training_texts(recipe: CptRecipe, rows: int, report: Report) -> list[str]:
     """``rows`` texts of the new sources, drawn from those that are trained on; conversations are left out.
 
     Raises:
-        SourceError, BadRows: as ``training.prepare.prepare``.
+        SourceError, BadRows: as ``training.data.prepare_rows.prepare``.
         NothingToLearn: there are no plain texts.
     """
     read = partial(documents.texts, limit=_limit(recipe))

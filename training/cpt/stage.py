@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pointsman.artefact import BaseIdentity
-from training import base, freeze, lora, prepare
-from training import tokenizer as bpe
-from training.collection import Report
 from training.cpt import mixture, vocabulary
+from training.data import prepare_rows
+from training.data.collection import Report
 from training.errors import BaseError, SourceError
+from training.methods import freeze, lora
+from training.models import base
+from training.models import tokenizer as bpe
 from training.recipe import CptRecipe, SftLora, TokenizerPlan
-from training.runfolder import RunFolder
+from training.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -59,7 +61,7 @@ def train_tokenizer(recipe: CptRecipe, plan: TokenizerPlan, rows: int) -> PreTra
         template = plan.chat_template.read_text(encoding="utf-8")
     except OSError as exc:
         raise SourceError(f"tokenizer.chat_template: {plan.chat_template}: {exc.strerror}") from exc
-    texts = prepare.sample_texts(recipe, template, rows)
+    texts = prepare_rows.sample_texts(recipe, template, rows)
     context = recipe.model.context if recipe.model else recipe.data.max_tokens
     return bpe.train(texts, vocab_size=plan.vocab_size, chat_template=template, context=context)
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from training import freeze
 from training.errors import BaseError
+from training.methods import freeze
 from training.recipe import CptRecipe
 
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from training import openai_form
 from training.building.questions import Question
-from training.endpoint import Endpoint, each
 from training.errors import RequestRefused
 from training.evaluation import calls
 from training.evaluation.measures import ratio
 from training.evaluation.part import Done, Result
+from training.served import openai_form
+from training.served.endpoint import Endpoint, each
 
 ENDED = ("stop", "tool_calls")  # finish reasons of an answer that the model ended
 

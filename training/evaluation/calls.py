@@ -13,12 +13,12 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, SchemaError, ValidationError
 
-from training import openai_form
-from training.endpoint import Endpoint, each
+from training.data.formats import FieldError, Row
 from training.errors import RequestRefused
 from training.evaluation.measures import Measure, ratio
 from training.evaluation.part import Done, Result
-from training.formats import FieldError, Row
+from training.served import openai_form
+from training.served.endpoint import Endpoint, each
 
 MARKERS = ("<tool_call>", "</tool_call>", "<|tool_call", "[TOOL_CALLS]", "<function=")
 Call = tuple[str, Any]  # name and arguments

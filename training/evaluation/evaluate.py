@@ -11,9 +11,9 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from training.endpoint import Endpoint
 from training.evaluation.measures import Measure
 from training.evaluation.part import Part
+from training.served.endpoint import Endpoint
 
 Report = Callable[[str], None]
 

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.endpoint import Endpoint
 from training.errors import PackageMissing, SourceError, TrainingError
 from training.evaluation.measures import Measure
 from training.evaluation.part import Done, Result
 from training.evaluation.plan import Harness
+from training.served.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lm_eval import utils
 from lm_eval.api.model import TemplateLM
 
-from training.endpoint import Endpoint, each
 from training.evaluation.part import Done
+from training.served.endpoint import Endpoint, each
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

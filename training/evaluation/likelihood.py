@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from training.endpoint import Endpoint, each
 from training.evaluation.measures import exponential, ratio
 from training.evaluation.part import Done, Result
 from training.evaluation.tokens import Tokens
+from training.served.endpoint import Endpoint, each
 
 
 @dataclass(frozen=True, slots=True)

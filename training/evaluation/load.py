@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
-from training import sources, turns
 from training.building import questions
+from training.data import sources, turns
+from training.data.formats import FieldError, Row
+from training.data.preferences import Labelled, Preference
 from training.errors import BadRow, BadRows, NothingToLearn
 from training.evaluation import tokens
 from training.evaluation.answers import Answers
@@ -16,8 +18,6 @@ from training.evaluation.likelihood import Likelihood
 from training.evaluation.part import Part
 from training.evaluation.plan import HeldOut, Plan
 from training.evaluation.preferences import Preferences
-from training.formats import FieldError, Row
-from training.pairs import Labelled, Preference
 from training.recipe import GeneratorSource
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from training.endpoint import Endpoint
 from training.evaluation.measures import Measure
+from training.served.endpoint import Endpoint
 
 Done = Callable[[], object]  # called after each request
 

@@ -42,7 +42,7 @@ class HeldOut(Document):
 
     @property
     def source(self) -> Source:
-        """The same for :mod:`training.sources`."""
+        """The same for :mod:`training.data.sources`."""
         if self.path is not None and self.format is not None:
             return FileSource(path=self.path, format=self.format)
         return GeneratorSource(generator=str(self.generator), rows=self.rows, arguments=self.arguments)

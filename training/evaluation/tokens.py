@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from training import prepare_pairs, render
-from training.endpoint import Endpoint
+from training.data import prepare_pairs, render
+from training.data.formats import Row
+from training.data.preferences import Pair
 from training.errors import RequestRefused
-from training.formats import Row
-from training.pairs import Pair
+from training.served.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

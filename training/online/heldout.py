@@ -12,9 +12,9 @@ import torch
 from training.online.answers import Sampler
 from training.online.policy import Policy, log_probs
 from training.online.prompts import Prompt
+from training.online.rewards import Rewards
 from training.online.scoring import scored
 from training.recipe import OnlineRecipe
-from training.rewards import Rewards
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor
 
-from training import base, lora
+from training.methods import lora
+from training.models import base
 from training.online.answers import Ids, Layout, lay_out, stop_tokens
 from training.recipe import OnlineRecipe
 

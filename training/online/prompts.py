@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jinja2 import TemplateError
 
-from training import collection, sources
+from training.data import collection, sources
+from training.data.formats import READERS, FieldError, Row
 from training.errors import BadRow, BadRows, NothingToLearn, SourceError
-from training.formats import READERS, FieldError, Row
 from training.recipe import GeneratorSource, Prompts, PromptSource
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from training.online.answers import Answers
 from training.online.prompts import Prompt
-from training.rewards import Rewards
+from training.online.rewards import Rewards
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

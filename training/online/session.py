@@ -8,18 +8,22 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from training import base, curves, estimate, lora, provenance, rewards, sft, supervised
-from training.bar import Bar
-from training.collection import Report
-from training.curves import Panel
-from training.online import heldout, policy, prompts
+from training.data.collection import Report
+from training.methods import lora
+from training.models import base
+from training.online import heldout, policy, prompts, rewards
 from training.online.answers import LocalSampler, Sampler
 from training.online.policy import Policy
 from training.online.prompts import PreparedPrompts
+from training.online.rewards import Rewards
 from training.online.server import ServerSampler
 from training.recipe import GrpoRecipe, PpoRecipe
-from training.rewards import Rewards
-from training.runfolder import RunFolder
+from training.runs import curves, estimate, provenance
+from training.runs.bar import Bar
+from training.runs.curves import Panel
+from training.runs.folder import RunFolder
+from training.sft import stage as sft
+from training.trainers import supervised
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import torch
 
-from training import checkpoint
 from training.ppo.learner import Learner
 from training.ppo.scores import RunningScale
+from training.runs import checkpoint
 
 
 def save(learner: Learner, checkpoints: Path, step: int) -> None:
-    """Write ``checkpoint-<step>``; raises as :func:`training.checkpoint.write` does."""
+    """Write ``checkpoint-<step>``; raises as :func:`training.runs.checkpoint.write` does."""
     tensors: checkpoint.Tensors = {f"weights.{name}": p for name, p in learner.parameters()}
     for name, optimiser in _optimisers(learner).items():
         tensors |= checkpoint.moments(name, optimiser)

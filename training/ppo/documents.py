@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training import prepare
-from training.collection import Report
+from training.data import prepare_rows
+from training.data.collection import Report
+from training.data.token_rows import TokenRows
 from training.recipe import Data, Pretraining
-from training.token_rows import TokenRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,8 @@ def load(
     """The documents that a recipe names, and the hash of each source.
 
     Raises:
-        SourceError, BadRows, NothingToLearn: as ``training.prepare.prepare`` does.
+        SourceError, BadRows, NothingToLearn: as ``training.data.prepare_rows.prepare`` does.
     """
-    prepared = prepare.prepare(_Plan(plan.data, seed), base, report)
+    prepared = prepare_rows.prepare(_Plan(plan.data, seed), base, report)
     batches = TextBatches(prepared.train, plan.batch_rows, plan.data.max_tokens, pad, device)
     return batches, prepared.hashes

@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training.collection import Report
-from training.curves import Panel
+from training.data.collection import Report
 from training.online import prompts, session
 from training.online.scoring import scored
 from training.online.session import Session
@@ -20,7 +19,8 @@ from training.ppo import checkpoint as checkpoints
 from training.ppo import documents
 from training.ppo.learner import Learner
 from training.recipe import PpoRecipe
-from training.runfolder import RunFolder
+from training.runs.curves import Panel
+from training.runs.folder import RunFolder
 
 PARTS = ("sampling_seconds", "scoring_seconds", "learning_seconds")  # of a step, in the metrics
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from training import base
 from training.errors import QuantizeError
-from training.estimate import count, size
+from training.models import base
 from training.recipe import QuantizeRecipe
+from training.runs.estimate import count, size
 
 _MULTIPLE = 32  # of a layer's inputs and outputs, for vLLM's kernels
 _BFLOAT16 = 2  # bytes

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from training.bar import Bar
 from training.errors import OutOfMemory, QuantizeError
+from training.runs.bar import Bar
 
 PACKAGES = Path(sys.prefix) / "quantize"  # where `make env` puts GPTQModel; nothing else looks there
 _CODE = Path(__file__).parents[2]

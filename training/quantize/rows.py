@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training import logprobs, render, sources, workers
-from training.collection import Encoded, Prepared, Report, collect
-from training.encoding import Tokens, encoded
-from training.formats import Row
+from training.data import render, sources, workers
+from training.data.collection import Encoded, Prepared, Report, collect
+from training.data.encoding import Tokens, encoded
+from training.data.formats import Row
+from training.data.token_rows import TokenRows
+from training.models import logprobs
 from training.recipe import QuantizeRecipe
-from training.token_rows import TokenRows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

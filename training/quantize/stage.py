@@ -14,15 +14,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-from training import base, curves, provenance, supervised
-from training.bar import Bar
-from training.collection import Prepared, Report
-from training.curves import Panel
+from training.data.collection import Prepared, Report
+from training.data.token_rows import TokenRows
 from training.errors import QuantizeError
+from training.models import base
 from training.quantize import layers, process, rows
 from training.recipe import QuantizeRecipe
-from training.runfolder import RunFolder
-from training.token_rows import TokenRows
+from training.runs import curves, provenance
+from training.runs.bar import Bar
+from training.runs.curves import Panel
+from training.runs.folder import RunFolder
+from training.trainers import supervised
 
 PANELS = (
     Panel("squared error of a layer", {"gptq_error": "o-"}, logarithmic=True, height=2),

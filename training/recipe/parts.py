@@ -21,7 +21,9 @@ Name = Annotated[str, StringConstraints(pattern=f"^{artefact.ALIAS.pattern}$")]
 class FileSource(Document):
     """Rows from a file."""
 
-    path: Path = Field(description="a .jsonl file (one row a line), a .json file (a list), or a .txt file")
+    path: Path = Field(
+        description="a .jsonl file (one row a line), a .json file (a list, or so), or a .txt file"
+    )
     format: Literal["text", "messages", "alpaca", "sharegpt", "pairs", "labels", "intents", "routes"] = Field(
         description="the form of its rows; pairs and labels are preferences, alpaca and sharegpt may be; "
         "intents are texts and what they are routed to, routes is a routes file with such examples"

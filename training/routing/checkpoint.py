@@ -6,14 +6,14 @@ from pathlib import Path
 
 import torch
 
-from training import checkpoint
 from training.routing.learner import Learner
+from training.runs import checkpoint
 
 MOMENTS = "moments"
 
 
 def save(learner: Learner, checkpoints: Path, step: int) -> None:
-    """Write ``checkpoint-<step>``; raises as :func:`training.checkpoint.write` does."""
+    """Write ``checkpoint-<step>``; raises as :func:`training.runs.checkpoint.write` does."""
     checkpoint.write(checkpoints, step, _kept(learner) | checkpoint.moments(MOMENTS, learner.optimiser))
 
 

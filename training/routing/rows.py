@@ -16,9 +16,9 @@ import numpy as np
 
 from pointsman import document
 from pointsman.document import DocumentError
-from training import sources
+from training.data import sources
+from training.data.formats import FieldError, text_at
 from training.errors import BadRow, BadRows, NothingToLearn, SourceError
-from training.formats import FieldError, text_at
 from training.recipe import FileSource, RouterRecipe, Source
 
 _FEWEST = 2  # rows of an intent that stay in training
@@ -58,7 +58,7 @@ def read(recipe: RouterRecipe) -> Intents:
     """All rows of ``recipe``, parted.
 
     Raises:
-        SourceError, BadRows: as :func:`training.sources.read` does.
+        SourceError, BadRows: as :func:`training.data.sources.read` does.
         NothingToLearn: fewer than two intents, or none with rows enough to keep some out.
     """
     found = {source.label: of_source(source, recipe.seed) for source in recipe.data.sources}

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING
 
 from pointsman import learned
 from pointsman.carried import CARRIED, PACKAGE, encoder_folder
-from training import curves, provenance, supervised
-from training.bar import Bar
-from training.collection import Report
-from training.curves import Panel
+from training.data.collection import Report
 from training.errors import BaseError
 from training.recipe import RouterRecipe
 from training.routing import checkpoint as checkpoints
 from training.routing import rows
 from training.routing.learner import Learner, batches, steps_of
 from training.routing.rows import Intents, Labelled
-from training.runfolder import RunFolder
+from training.runs import curves, provenance
+from training.runs.bar import Bar
+from training.runs.curves import Panel
+from training.runs.folder import RunFolder
+from training.trainers import supervised
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

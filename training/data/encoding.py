@@ -1,0 +1,53 @@
+"""The rows of one part of the data as token sequences; what cpt, sft and quantize share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from training.data import sources
+from training.data.collection import Encoded
+from training.data.formats import Row
+from training.data.token_rows import TokenRows
+from training.errors import BadRow, BadRows
+
+Tokens = tuple[list[int], list[int]]  # token ids (T), and the loss mask (T), 1 = trained on
+
+
+def encoded(
+    rows: Sequence[Row], sequences: Callable[[Row], Iterable[Tokens] | str], end: int | None = None
+) -> Encoded[TokenRows]:
+    """``rows`` as tokens.
+
+    Args:
+        rows: all of a part.
+        sequences: the sequences of one row, or why it is dropped.
+        end: the token whose trained occurrences are counted.
+
+    Raises:
+        BadRows: all rows that ``sequences`` has raised it for.
+    """
+    all_ids: list[int] = []
+    all_masks: list[int] = []
+    lengths: list[int] = []
+    dropped: dict[str, int] = {}
+    bad: list[BadRow] = []
+    for row in rows:
+        try:
+            found = sequences(row)
+            if isinstance(found, str):
+                dropped[found] = dropped.get(found, 0) + 1
+                continue
+            for ids, mask in found:
+                all_ids += ids
+                all_masks += mask
+                lengths.append(len(ids))
+        except BadRows as exc:
+            bad += exc.rows
+    if bad:
+        raise BadRows(bad)
+    tokens, loss_mask = np.array(all_ids, dtype=np.int32), np.array(all_masks, dtype=np.bool_)
+    ends = 0 if end is None else int(((tokens == end) & loss_mask).sum())
+    made = TokenRows(tokens, loss_mask, np.array(lengths, dtype=np.int64))
+    return Encoded(made, sources.digest(rows), dropped, ends)

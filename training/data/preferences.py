@@ -1,0 +1,178 @@
+"""The forms that preferences come in: two answers to one prompt of which one is better, or one with a label.
+
+Plain texts, conversations (prompt apart, or both answers after the same turns), alpaca's and sharegpt's
+ranking rows as LLaMA-Factory's files have them, and KTO's labelled answers. A plain text is what a user or
+an assistant says: the base's chat template stands around it, as where it is served.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from training.data import formats
+from training.data.formats import FieldError
+
+Message = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two answers to one prompt; ``chosen`` is the better one."""
+
+    prompt: tuple[Message, ...]
+    chosen: Message
+    rejected: Message
+    tools: tuple[dict[str, Any], ...] = ()
+    margin: float | None = None  # by how much it is better, in the reward's own unit
+    where: str = field(default="", compare=False)  # as in errors.BadRow
+
+    def canonical(self) -> bytes:
+        """The row's bytes, the same for the same content; what data hashes are made of."""
+        return _canonical([self.prompt, self.chosen, self.rejected, self.tools, self.margin])
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """One answer to a prompt, and whether it is good."""
+
+    prompt: tuple[Message, ...]
+    completion: Message
+    good: bool
+    tools: tuple[dict[str, Any], ...] = ()
+    where: str = field(default="", compare=False)
+
+    def canonical(self) -> bytes:
+        """As :meth:`Pair.canonical`."""
+        return _canonical([self.prompt, self.completion, self.good, self.tools])
+
+
+Preference = Pair | Labelled
+
+
+def pairs(raw: dict[str, Any]) -> Pair:
+    """``{"prompt", "chosen", "rejected", "margin"?, "tools"?}``, each a text, a message or a list of them.
+
+    Without a prompt, ``chosen`` and ``rejected`` are whole conversations that differ in their last answer.
+    """
+    chosen, rejected = _said(raw, "chosen"), _said(raw, "rejected")
+    if isinstance(chosen, list) and isinstance(rejected, list) and len(chosen) > 1 < len(rejected):
+        if chosen[:-1] != rejected[:-1]:
+            raise FieldError("rejected", "must be the conversation of chosen but for its last message")
+        prompt, chosen, rejected = chosen[:-1], chosen[-1], rejected[-1]
+        if "prompt" in raw and (given := _prompt(raw)) != prompt[-len(given) :]:
+            raise FieldError("prompt", "is not what stands before the answers in chosen and rejected")
+    elif "prompt" in raw:
+        prompt = _prompt(raw)
+    else:
+        raise FieldError(
+            "prompt", "is required, unless chosen and rejected are conversations that begin with it"
+        )
+    return Pair(
+        _asked(prompt, "prompt"),
+        _answer(chosen, "chosen"),
+        _answer(rejected, "rejected"),
+        formats.tools_of(raw),
+        _margin(raw),
+    )
+
+
+def alpaca(raw: dict[str, Any]) -> Pair:
+    """``{"instruction", "input", "chosen", "rejected"}``; or ``output``: both, the better first."""
+    answers = raw.get("output")
+    if "chosen" not in raw and isinstance(answers, list):
+        if len(answers) != 2:
+            raise FieldError("output", f"must be the better and the worse answer, found {len(answers)}")
+        raw = {**raw, "chosen": answers[0], "rejected": answers[1]}
+    *prompt, _ = formats.alpaca({**raw, "output": ""}).messages
+    chosen, rejected = formats.text_at(raw, "chosen"), formats.text_at(raw, "rejected")
+    return Pair(tuple(prompt), _assistant(chosen), _assistant(rejected), margin=_margin(raw))
+
+
+def sharegpt(raw: dict[str, Any]) -> Pair:
+    """``{"conversations": [{"from", "value"}], "chosen": {"from", "value"}, "rejected": {...}}``."""
+    row = formats.sharegpt(raw)
+    answers = [formats.sharegpt_turn(raw.get(key), key) for key in ("chosen", "rejected")]
+    chosen, rejected = (_answer(turn, key) for turn, key in zip(answers, ("chosen", "rejected"), strict=True))
+    return Pair(_asked(list(row.messages), "conversations"), chosen, rejected, row.tools, _margin(raw))
+
+
+def labels(raw: dict[str, Any]) -> Labelled:
+    """``{"prompt", "completion", "label"}``; or ``messages`` or ``conversations`` whose end is the answer."""
+    if "messages" in raw:
+        row, key = formats.messages(raw), "messages"
+    elif "conversations" in raw:
+        row, key = formats.sharegpt(raw), "conversations"
+    else:
+        completion = _said(raw, "completion")
+        turns = [*_prompt(raw), _answer(completion, "completion")]
+        row, key = formats.Row(messages=tuple(turns), tools=formats.tools_of(raw)), "prompt"
+    *prompt, answer = row.messages
+    label = raw.get("label", raw.get("kto_tag"))
+    if not isinstance(label, bool):
+        raise FieldError("label", f"must be true (a good answer) or false, found {label!r}")
+    return Labelled(_asked(prompt, key), _answer(answer, key), label, row.tools)
+
+
+def any_form(raw: dict[str, Any]) -> Preference:
+    """A generator's row: a label where it has one, else a pair."""
+    return labels(raw) if "label" in raw else pairs(raw)
+
+
+READERS: dict[str, Callable[[dict[str, Any]], Preference]] = {
+    "pairs": pairs,
+    "alpaca": alpaca,
+    "sharegpt": sharegpt,
+    "labels": labels,
+}
+
+
+def _canonical(content: Any) -> bytes:
+    return json.dumps(content, ensure_ascii=False, sort_keys=True).encode()
+
+
+def _assistant(text: str) -> Message:
+    return {"role": "assistant", "content": text}
+
+
+def _said(raw: dict[str, Any], key: str) -> str | Message | list[Message]:
+    value = raw.get(key)
+    if isinstance(value, list) and value:
+        return [formats.message(turn, f"{key}.{i}") for i, turn in enumerate(value)]
+    if isinstance(value, dict):
+        return formats.message(value, key)
+    return formats.text_at(raw, key)
+
+
+def _prompt(raw: dict[str, Any]) -> list[Message]:
+    said = _said(raw, "prompt")
+    if isinstance(said, str):
+        said = {"role": "user", "content": said}
+    return said if isinstance(said, list) else [said]
+
+
+def _asked(prompt: list[Message], at: str) -> tuple[Message, ...]:
+    if not prompt:
+        raise FieldError(at, "is empty; there must be something that is answered")
+    if prompt[-1]["role"] == "assistant":
+        raise FieldError(at, "must end before the assistant's turn: the answers are that turn")
+    return tuple(prompt)
+
+
+def _answer(said: str | Message | list[Message], at: str) -> Message:
+    if isinstance(said, list) and len(said) > 1:
+        raise FieldError(at, f"must be one message, the answer; found {len(said)} after the prompt")
+    turn = said[0] if isinstance(said, list) else said
+    answer = _assistant(turn) if isinstance(turn, str) else turn
+    if answer["role"] != "assistant":
+        raise FieldError(at, f"must be what an assistant says, found the role {answer['role']!r}")
+    return answer
+
+
+def _margin(raw: dict[str, Any]) -> float | None:
+    margin = raw.get("margin")
+    if margin is not None and (isinstance(margin, bool) or not isinstance(margin, int | float)):
+        raise FieldError("margin", f"must be a number, found {margin!r}")
+    return margin

@@ -1,0 +1,104 @@
+"""From a row to token ids and a loss mask (1 = trained on), by the very template that serving renders.
+
+In ``cpt`` all of a document is learned and ``<|endoftext|>`` closes it; in ``sft`` what the template marks
+with ``{% generation %}``: what an assistant writes, its end-of-turn included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from jinja2 import TemplateError
+
+from training.data.formats import Row
+from training.errors import BadRow, BadRows, BaseError
+from training.models.tokenizer import END_OF_TEXT
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Stage = Literal["cpt", "sft"]
+
+
+def text(tokenizer: PreTrainedTokenizerBase, row: Row) -> str:
+    """The row as the model sees it.
+
+    Raises:
+        BadRows: the chat template can't render it.
+    """
+    if row.text is not None:
+        return row.text
+    return str(rendered(tokenizer, row, tokenize=False))
+
+
+def tokens(tokenizer: PreTrainedTokenizerBase, row: Row, stage: Stage) -> tuple[list[int], list[int]]:
+    """Token ids (T) and loss mask (T) of ``row``.
+
+    Raises:
+        BadRows: the chat template can't render it.
+    """
+    if stage == "sft":
+        return _conversation(tokenizer, row)
+    if _holds_unlearned(row):
+        ids, mask = _all_but_unlearned(tokenizer, row)
+    else:
+        ids = list(tokenizer(text(tokenizer, row), add_special_tokens=False)["input_ids"])
+        mask = [1] * len(ids)
+    return [*ids, end_of_text(tokenizer)], [*mask, 1]
+
+
+def refuse_ignored_weights(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row]) -> None:
+    """Make sure that answers of weight 0, where ``rows`` hold any, are kept out of the loss mask.
+
+    Raises:
+        BaseError: the chat template learns them as any other.
+    """
+    row = next((row for row in rows if _holds_unlearned(row)), None)
+    if row is None:
+        return
+    asked, answered = {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}
+    _, learned = _conversation(tokenizer, Row(messages=(asked, answered)))
+    _, unlearned = _conversation(tokenizer, Row(messages=(asked, {**answered, "weight": 0})))
+    if any(unlearned) or not any(learned):
+        raise BaseError(
+            f'{row.where}: holds an answer of "weight": 0, which is not to be learned, but the base\'s chat '
+            "template does not look at weights. Take such rows out, or give the base a template that marks "
+            "{% generation %} by weight, as deploy/demo/chat_template.jinja does"
+        )
+
+
+def rendered(tokenizer: PreTrainedTokenizerBase, row: Row, **how: bool) -> Any:
+    """What ``apply_chat_template`` makes of the row, ``how`` being its own switches.
+
+    Raises:
+        BadRows: the chat template can't render it.
+    """
+    try:
+        return tokenizer.apply_chat_template(list(row.messages), tools=list(row.tools) or None, **how)
+    except TemplateError as exc:
+        problem = f"the base's chat template can't render it: {exc}"
+        raise BadRows([BadRow(row.where, "messages", problem)]) from exc
+
+
+def end_of_text(tokenizer: PreTrainedTokenizerBase) -> int:
+    """The token that closes a document; a tokenizer that has no <|endoftext|> closes it with its own end."""
+    return int(tokenizer.get_vocab().get(END_OF_TEXT, tokenizer.eos_token_id))
+
+
+def _holds_unlearned(row: Row) -> bool:
+    return any(message.get("weight") == 0 for message in row.messages)
+
+
+def _conversation(tokenizer: PreTrainedTokenizerBase, row: Row) -> tuple[list[int], list[int]]:
+    out = rendered(tokenizer, row, return_dict=True, return_assistant_tokens_mask=True)
+    ids = list(out["input_ids"])
+    return ids, list(out["assistant_masks"]) or [0] * len(ids)
+
+
+def _all_but_unlearned(tokenizer: PreTrainedTokenizerBase, row: Row) -> tuple[list[int], list[int]]:
+    """All is learned but the turns of weight 0: an answer that must not be learned here either."""
+    ids, learned = _conversation(tokenizer, row)
+    weighed = tuple({k: v for k, v in message.items() if k != "weight"} for message in row.messages)
+    _, every_answer = _conversation(tokenizer, Row(messages=weighed, tools=row.tools))
+    return ids, [int(mask >= answer) for mask, answer in zip(learned, every_answer, strict=True)]

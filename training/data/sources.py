@@ -1,0 +1,223 @@
+"""From a recipe's sources to rows, in parts that may be read side by side.
+
+A generator's rows are cut into parts of fixed size, each with a seed of its own, so that the rows are the
+same however many processes make them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeVar
+
+from training.data import preferences as pairs
+from training.data.formats import READERS, FieldError, Row
+from training.data.preferences import Preference
+from training.errors import BadRow, BadRows, SourceError
+from training.recipe import FileSource, GeneratorSource, Source
+
+R = TypeVar("R")
+PART_ROWS = 5_000
+NO_TURNS = "sft learns what an assistant says, and a text has no turns; give messages, or use stage: cpt"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows ``start`` to ``start + rows`` of a source."""
+
+    source: Source
+    seed: int  # the generator's
+    start: int
+    rows: int | None  # None: all there are, as in a file
+
+
+def parts(source: Source, seed: int) -> list[Part]:
+    """The parts of ``source`` in order; ``seed`` is the recipe's."""
+    if isinstance(source, FileSource):
+        return [Part(source, 0, 0, None)]
+    starts = range(0, source.rows, PART_ROWS)
+    return [
+        Part(source, _seed(seed, source.label, start), start, min(PART_ROWS, source.rows - start))
+        for start in starts
+    ]
+
+
+def read(part: Part, stage: Literal["cpt", "sft"]) -> list[Row]:
+    """The rows of ``part``, as ``stage`` can learn from them.
+
+    Raises:
+        SourceError: there is no such file or generator, or it gives nothing.
+        BadRows: all rows that don't fit their format.
+    """
+    source = part.source
+    reader = READERS[source.format if isinstance(source, FileSource) else "messages"]
+
+    def learnable(raw: dict[str, Any]) -> Row:
+        row = reader(raw)
+        if stage == "sft" and row.text is not None:
+            raise FieldError("text", NO_TURNS)
+        return row
+
+    return read_as(part, learnable)
+
+
+def preferences(part: Part) -> list[Preference]:
+    """The rows of ``part`` as preferences; raises as :func:`read` does."""
+    source = part.source
+    return read_as(part, pairs.READERS[source.format] if isinstance(source, FileSource) else pairs.any_form)
+
+
+def read_as(part: Part, reader: Callable[[dict[str, Any]], R]) -> list[R]:
+    """The rows of ``part``, each by ``reader``, which gives a dataclass with a field ``where``.
+
+    Raises:
+        SourceError, BadRows: as :func:`read`.
+    """
+    source = part.source
+    raw_rows = (
+        from_file(source.path, source.documents)
+        if isinstance(source, FileSource)
+        else from_generator(source, part)
+    )
+    rows: list[R] = []
+    bad: list[BadRow] = []
+    for where, raw in raw_rows:
+        if isinstance(raw, BadRow):
+            bad.append(raw)
+            continue
+        try:
+            if not isinstance(raw, dict):
+                raise FieldError("", f"must be an object, found {raw!r}")
+            rows.append(replace(reader(raw), where=where))  # type: ignore[type-var]
+        except FieldError as exc:
+            bad.append(BadRow(where, exc.field, exc.problem))
+    if bad:
+        raise BadRows(bad)
+    if not rows:
+        raise SourceError(f"{source.label} holds no rows")
+    return rows
+
+
+class Canonical(Protocol):
+    """A row of any form."""
+
+    def canonical(self) -> bytes: ...
+
+
+def digest(rows: Sequence[Canonical]) -> str:
+    """Hex SHA-256 over the rows' content."""
+    whole = hashlib.sha256()
+    for row in rows:
+        whole.update(row.canonical() + b"\n")
+    return whole.hexdigest()
+
+
+def _seed(seed: int, label: str, start: int) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed} {label} {start}".encode()).digest()[:4])
+
+
+def from_file(
+    path: Path, documents: Literal["file", "paragraph", "line"] = "file"
+) -> Iterator[tuple[str, Any]]:
+    """Where each row of a file stands, and what it holds: any JSON, or a BadRow where it is none.
+
+    ``documents`` says what a row of a .txt file is; white space alone is none.
+
+    Raises:
+        SourceError: there is no such file, or it can't be read.
+    """
+    try:
+        content = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise SourceError(f"{path}: no such file; paths are seen from {Path.cwd()}") from None
+    except (OSError, UnicodeDecodeError) as exc:
+        raise SourceError(f"{path}: can't be read as UTF-8 text: {exc}") from exc
+    if path.suffix == ".txt":
+        for first, text in _documents(content, documents):
+            yield str(path) if documents == "file" else f"{path}:{first}", {"text": text}
+    elif path.suffix == ".json" and not _has_a_row_a_line(content):
+        try:
+            rows = json.loads(content)
+        except ValueError as exc:
+            raise SourceError(f"{path}: not JSON: {exc}; one row a line is a .jsonl file") from exc
+        if not isinstance(rows, list):
+            raise SourceError(f"{path}: a .json file must hold a list of rows")
+        for number, row in enumerate(rows, 1):
+            yield f"{path} row {number}", row
+    else:
+        for number, line in enumerate(content.split("\n"), 1):  # splitlines cuts inside JSON texts, at U+2028
+            if line.strip():
+                where = f"{path}:{number}"
+                yield where, _parsed(where, line)
+
+
+def _has_a_row_a_line(content: str) -> bool:
+    """Whether a .json file is a .jsonl file by another name, as BELLE's are."""
+    first, _, rest = content.lstrip().partition("\n")
+    if not first.startswith("{") or not rest.strip():
+        return False
+    try:
+        return isinstance(json.loads(first), dict)
+    except ValueError:
+        return False
+
+
+def _documents(content: str, documents: str) -> Iterator[tuple[int, str]]:
+    """Each document of a text, and the number of its first line."""
+    if documents == "file":
+        parts = [content]
+    else:
+        parts = re.split(r"(\n(?:[^\S\n]*\n)+)" if documents == "paragraph" else r"(\n)", content)
+    line = 1
+    for text in parts:
+        if text.strip():
+            yield line, text
+        line += text.count("\n")
+
+
+def _parsed(where: str, line: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError as exc:
+        return BadRow(where, "", f"is not JSON: {exc}; a .jsonl file has one whole object a line")
+
+
+def from_generator(source: GeneratorSource, part: Part) -> Iterator[tuple[str, Any]]:
+    """Where each row of the generator's ``part`` stands, and what it holds.
+
+    Raises:
+        SourceError: there is no such generator, or it refuses its arguments.
+    """
+    generate = resolve(source.generator)
+    try:
+        rows = generate(rows=part.rows, seed=part.seed, **source.arguments)
+    except (TypeError, ValueError) as exc:
+        raise SourceError(f"{source.generator}: does not take these arguments: {exc}") from exc
+    try:
+        for number, row in enumerate(rows, part.start + 1):
+            yield f"{source.label} row {number}", row
+    except ValueError as exc:  # how a function refuses the value of an argument, here at its first row
+        raise SourceError(f"{source.label}: {exc}") from exc
+
+
+def resolve(name: str) -> Callable[..., Any]:
+    """The function that an import string, ``package.module:function``, names.
+
+    Raises:
+        SourceError: there is none.
+    """
+    module_name, _, function_name = name.partition(":")
+    try:
+        function = getattr(importlib.import_module(module_name), function_name)
+    except ImportError as exc:
+        raise SourceError(f"{name}: can't be imported: {exc}") from exc
+    except AttributeError:
+        raise SourceError(f"{name}: {module_name} has no {function_name!r}") from None
+    if not callable(function):
+        raise SourceError(f"{name}: is not a function")
+    return function  # type: ignore[no-any-return]

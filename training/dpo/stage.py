@@ -1,0 +1,39 @@
+"""Direct preference optimisation and its kin: a LoRA adapter makes better answers likelier than worse ones.
+
+Fresh, with the plain base as the reference; or going on from an adapter, which is then the reference.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from training.data.collection import Report
+from training.methods import lora
+from training.models import base
+from training.recipe import DpoRecipe
+from training.runs.folder import RunFolder
+from training.sft import stage
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+origin = stage.origin
+
+
+def tokenizer(recipe: DpoRecipe, run: RunFolder, report: Report) -> Path | str:
+    """Where the run's tokenizer is: the base's."""
+    return recipe.base
+
+
+def model(recipe: DpoRecipe, tokenizer: PreTrainedTokenizerBase) -> Any:
+    """The base with its adapter as training begins."""
+    plain = base.load_model(recipe.base)
+    if recipe.init_adapter is None:
+        return lora.add(plain, recipe.lora, recipe.seed)
+    return lora.resume(plain, recipe.init_adapter, recipe.lora)
+
+
+def save(recipe: DpoRecipe, model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write the adapter's files."""
+    lora.save(model, folder, recipe.base)

@@ -1,0 +1,1 @@
+"""GRPO and RLOO: ``stage`` is the run, ``trl`` TRL's trainers as they are used here."""

@@ -1,0 +1,214 @@
+"""The stage ``grpo``: TRL's GRPOTrainer or RLOOTrainer with our prompts and rewards.
+
+Prompts come with their token ids, so a row's own tools are in them and what is asked is what serving would
+ask; and an answer that was cut pays a stated penalty.
+
+``pointsman train deploy/demo/recipes/grpo.yaml``
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from transformers import PrinterCallback, TrainerCallback
+
+from training.data.collection import Report
+from training.errors import LossNotFinite, NothingToLearn
+from training.grpo import trl
+from training.online import session
+from training.online.answers import Answers
+from training.online.prompts import Prompt
+from training.online.rewards import Reward
+from training.online.scoring import columns
+from training.online.session import Session
+from training.recipe import GrpoRecipe
+from training.runs.curves import Panel
+from training.runs.folder import COMPLETE, RunFolder
+from training.trainers import loop
+
+NAMES = {
+    "loss": "loss",
+    "reward": "reward",
+    "reward_std": "reward_deviation",
+    "frac_reward_zero_std": "equal_groups",  # share of the prompts whose answers all got the same reward
+    "kl": "token_kl",
+    "entropy": "entropy",
+    "completions/mean_length": "tokens",
+    "completions/clipped_ratio": "unstopped",
+    "clip_ratio/region_mean": "clip_fraction",
+    "learning_rate": "learning_rate",
+    "grad_norm": "grad_norm",
+}
+
+
+def train(recipe: GrpoRecipe, run: RunFolder, report: Report) -> Path:
+    """Train and return the artefact's folder.
+
+    Raises:
+        TrainingError: see the tree in :mod:`training.errors`.
+    """
+    return session.train(recipe, run, report, Grpo)
+
+
+class Grpo:
+    """See :class:`training.online.session.Stage`."""
+
+    panels = (
+        Panel("reward", {"reward": "-", "eval_reward": "o--"}, height=2),
+        Panel("nats per answer", {"eval_kl": "o--"}),
+        Panel("nats per token", {"token_kl": "-", "entropy": "-"}),
+        Panel("share", {"clip_fraction": "-", "equal_groups": "-"}),
+    )
+
+    def __init__(self, recipe: GrpoRecipe, given: Session) -> None:
+        self.hashes: dict[str, str] = {}
+        asked = recipe.train.batch_rows * recipe.train.accumulate // recipe.generations
+        if len(given.prompts.train) < asked:
+            raise NothingToLearn(
+                f"a step asks {asked} prompts (train.batch_rows × train.accumulate / generations), and there "
+                f"are {len(given.prompts.train)}; give more, or lower train.batch_rows"
+            )
+        self._trainer = _build(recipe, given)
+
+    def learn(self, checkpoint: Path | None) -> None:
+        """Take all steps, or those behind ``checkpoint``."""
+        loop.train(self._trainer, checkpoint)
+        self._trainer.model.eval()
+
+
+class _Watch(TrainerCallback):  # type: ignore[misc]
+    """Writes the metrics, shows where the run is, evaluates, and stops it when the loss is no number."""
+
+    def __init__(self, recipe: GrpoRecipe, given: Session) -> None:
+        self._recipe, self._session = recipe, given
+        self._names = NAMES | {
+            f"rewards/{reward.name}/mean": f"reward_{reward.name}" for reward in given.rewards.parts
+        }
+
+    def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        """Move the bar; evaluate where the recipe says so."""
+        self._session.bar.move(state.global_step)
+        every = self._recipe.train.evaluate_every
+        if every and state.global_step % every == 0 and state.global_step < state.max_steps:
+            model.eval()
+            self._session.evaluate(state.global_step)
+            model.train()
+        if control.should_save:
+            control.should_log = True  # so no checkpoint keeps a loss that is none, or half a line of metrics
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
+    ) -> None:
+        """Keep the numbers; a loss that is none stops the run."""
+        found = {
+            ours: logs[name] for name, ours in self._names.items() if logs and logs.get(name) is not None
+        }
+        if "loss" not in found:
+            return  # the trainer's closing summary
+        for name in ("loss", "grad_norm"):
+            if not math.isfinite(found.get(name, 0.0)):
+                raise LossNotFinite(
+                    f"the {name.replace('_', ' ')} is {found[name]} at step {state.global_step}; a lower "
+                    f"learning_rate (now {args.learning_rate:g}), or precision: fp32 usually helps"
+                )
+        line = {"step": state.global_step} | {name: round(float(value), 6) for name, value in found.items()}
+        self._session.run.add_metrics(line)
+        # a step on answers of the step before (iterations) has no reward of its own
+        rewarded = f"reward {line['reward']:.4f}, " if "reward" in line else ""
+        self._session.bar.say(state.global_step, f"{rewarded}loss {line['loss']:.4f}")
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Mark the checkpoint as whole: the trainer calls this after its last file."""
+        (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+
+
+def _build(recipe: GrpoRecipe, given: Session) -> Any:
+    plan, gpu = recipe.train, torch.cuda.is_available()
+    functions, weights = _reward_functions(recipe, given)
+    common = {
+        "output_dir": str(given.run.checkpoints),
+        "max_steps": plan.steps,
+        "per_device_train_batch_size": plan.batch_rows,
+        "gradient_accumulation_steps": plan.accumulate,
+        "learning_rate": plan.learning_rate,
+        "lr_scheduler_type": plan.schedule,
+        "warmup_steps": plan.warmup,
+        "max_grad_norm": plan.max_grad_norm,
+        "adam_beta2": 0.95,  # as in the other stages
+        "optim": "adamw_torch_fused" if gpu else "adamw_torch",
+        "bf16": plan.precision == "bf16" or (plan.precision == "auto" and gpu),
+        "use_cpu": not gpu,
+        "gradient_checkpointing": False,
+        "logging_steps": plan.log_every,
+        "logging_nan_inf_filter": False,  # a NaN must be seen, not averaged away
+        "save_strategy": "steps",
+        "save_steps": plan.save_every,
+        "save_total_limit": 2,  # the last, and the one before it while the last is being written
+        "dataloader_pin_memory": gpu,
+        "seed": recipe.seed,
+        "report_to": [],
+        "disable_tqdm": True,
+        "num_generations": recipe.generations,
+        "num_iterations": recipe.iterations,
+        "epsilon": recipe.clip,
+        "beta": recipe.kl_coefficient,
+        "temperature": recipe.sampling.temperature,
+        "max_completion_length": recipe.sampling.max_new_tokens,
+        "reward_weights": weights,
+    }
+    kind: Any = trl.Grpo if recipe.algorithm == "grpo" else trl.Rloo
+    made = kind(
+        model=given.policy.model,
+        reward_funcs=functions,
+        args=kind.Config(**common),
+        train_dataset=_numbered(given.prompts.train),
+        processing_class=given.tokenizer,
+        callbacks=[_Watch(recipe, given)],
+    )
+    made.prompt_ids = [prompt.ids for prompt in given.prompts.train]
+    made.remove_callback(PrinterCallback)
+    return made
+
+
+def _numbered(prompts: Sequence[Prompt]) -> Any:
+    """One row a prompt: what TRL calls its text, and its number, by which all else is found."""
+    return Dataset.from_dict(
+        {"prompt": [str(i) for i in range(len(prompts))], "row": list(range(len(prompts)))}
+    )
+
+
+def _reward_functions(
+    recipe: GrpoRecipe, given: Session
+) -> tuple[list[Callable[..., list[float | None]]], list[float]]:
+    """The rewards as TRL calls them, one function each and one for answers that were cut; their weights."""
+
+    def by(reward: Reward, row: list[int], completion_ids: list[list[int]], **_: Any) -> list[float | None]:
+        asked = [given.prompts.train[i] for i in row]
+        answers = _answers(completion_ids, given.policy.stops)
+        messages = [prompt.messages for prompt in asked]
+        scores = reward.score(messages, answers.texts(given.tokenizer), columns(asked))
+        return [None if math.isnan(score) else float(score) for score in scores]
+
+    def unstopped(completion_ids: list[list[int]], **_: Any) -> list[float | None]:
+        return [float(not stopped) for stopped in _answers(completion_ids, given.policy.stops).stopped]
+
+    functions: list[Callable[..., list[float | None]]] = []
+    for reward in given.rewards.parts:
+        function: Any = partial(by, reward)
+        function.__name__ = reward.name
+        functions.append(function)
+    weights = [reward.weight for reward in given.rewards.parts]
+    if recipe.sampling.unstopped_penalty:
+        functions.append(unstopped)
+        weights.append(-recipe.sampling.unstopped_penalty)
+    return functions, weights
+
+
+def _answers(completion_ids: Sequence[list[int]], stops: Sequence[int]) -> Answers:
+    return Answers(list(completion_ids), [ids[-1] in stops for ids in completion_ids])

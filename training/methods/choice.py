@@ -1,0 +1,78 @@
+"""The methods of sft: what learns on a base, and what of it is saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from training.methods import freeze, lora, nf4, virtual_tokens
+from training.models import base
+from training.recipe import SftRecipe
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+BASES = ("full", "freeze")  # methods whose result is a base
+PISSA_START = "pissa_start"  # folder in the artefact: where pissa began, which its end is seen from
+
+
+def plain_base(recipe: SftRecipe) -> Any:
+    """The base that the method learns on: in 4 bits for qlora."""
+    if recipe.qlora:
+        return nf4.load(recipe.base, recipe.qlora, bf16=recipe.train.precision != "fp32")
+    return base.load_model(recipe.base)
+
+
+def prepared(recipe: SftRecipe, plain: PreTrainedModel) -> Any:
+    """The base ``plain`` with the method's weights ready to learn, all others frozen.
+
+    Raises:
+        BaseError: the method does not fit the base.
+    """
+    if plan := recipe.prefix or recipe.p_tuning or recipe.p_tuning_v2 or recipe.prompt_tuning:
+        return virtual_tokens.add(plain, plan, recipe.seed, recipe.base)
+    if recipe.freeze:
+        freeze.apply(plain, freeze.chosen(plain, recipe.freeze))
+    if not recipe.lora:
+        return plain
+    if recipe.init_adapter:
+        return lora.resume(plain, recipe.init_adapter, recipe.lora)
+    match recipe.method:
+        case "dora":
+            return lora.add(plain, recipe.lora, recipe.seed, use_dora=True)
+        case "pissa":
+            return lora.add(plain, recipe.lora, recipe.seed, init_lora_weights="pissa")
+    return lora.add(plain, recipe.lora, recipe.seed)
+
+
+def outline(recipe: SftRecipe) -> Any:
+    """The same without the base's weights, to be counted; pissa's shapes are lora's."""
+    plain = recipe.model_copy(
+        update={"init_adapter": None, "method": "lora" if recipe.method == "pissa" else recipe.method}
+    )
+    return prepared(plain, base.load_outline(recipe.base))
+
+
+def save(recipe: SftRecipe, model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write what was learned to ``folder``."""
+    if recipe.method in BASES:
+        base.save(model, tokenizer, folder)
+    elif recipe.lora:
+        lora.save(model, folder, recipe.base)
+        if recipe.method == "pissa":
+            start = folder / PISSA_START
+            start.mkdir()
+            lora.write(lora.matrices(prepared(recipe, plain_base(recipe))), start, recipe.base)
+    else:
+        virtual_tokens.save(model, folder, recipe.base)
+
+
+def load(recipe: SftRecipe, folder: Path) -> Any:
+    """The model as it was evaluated when its run ended: the artefact in ``folder`` on its base.
+
+    Raises:
+        BaseError: the base can't be loaded.
+    """
+    if recipe.method in BASES:
+        return base.load_model(str(folder)).eval()
+    return lora.load(plain_base(recipe), folder)

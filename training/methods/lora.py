@@ -1,0 +1,199 @@
+"""LoRA adapters through PEFT: put on a base, continued, and saved as an artefact's two files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pointsman import artefact
+from training.errors import BaseError
+from training.models.base import rewrite_json
+from training.recipe import Lora, SftLora
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedModel
+
+_PREFIX = "base_model.model."
+REFERENCE = "ref"  # TRL's name for the adapter that training began with
+
+
+def add(model: PreTrainedModel, plan: Lora, seed: int, **kind: Any) -> PeftModel:
+    """A fresh adapter of this shape on ``model``; ``kind`` holds what else PEFT is told, as ``use_dora``.
+
+    Raises:
+        BaseError: the base has none of the layers that it should be put on.
+    """
+    return _add(model, plan, seed, task_type="CAUSAL_LM", **kind)
+
+
+def add_scoring(model: PreTrainedModel, plan: Lora, seed: int) -> PeftModel:
+    """A fresh adapter on every linear layer of a scoring ``model``, whose head learns as a whole."""
+    return _add(model, plan, seed, task_type="SEQ_CLS", modules_to_save=["score"])
+
+
+def _add(model: PreTrainedModel, plan: Lora, seed: int, **more: Any) -> PeftModel:
+    from peft import LoraConfig, get_peft_model
+    from transformers import set_seed
+
+    set_seed(seed)
+    config = {"r": plan.rank, "lora_alpha": plan.alpha, "lora_dropout": plan.dropout}
+    config |= {"target_modules": "all-linear"} | _refinements(plan) | more
+    try:
+        return get_peft_model(model, LoraConfig(**config))
+    except ValueError as exc:
+        raise BaseError(f"lora can't be put on this base: {str(exc).splitlines()[0]}") from exc
+
+
+def _refinements(plan: Lora) -> dict[str, Any]:
+    if not isinstance(plan, SftLora):
+        return {}
+    return {
+        "target_modules": list(plan.targets) if plan.targets else "all-linear",
+        "use_rslora": plan.rslora,
+        "rank_pattern": dict(plan.rank_pattern),
+        "alpha_pattern": dict(plan.alpha_pattern),
+    }
+
+
+def resume(model: PreTrainedModel, folder: Path, plan: Lora) -> PeftModel:
+    """The adapter in ``folder`` on ``model``, to be trained on.
+
+    Raises:
+        BaseError: it is no adapter of this base, or of another shape than the recipe's.
+    """
+    from peft import PeftModel
+
+    try:
+        adapted = PeftModel.from_pretrained(model, str(folder), is_trainable=True)
+    except (OSError, ValueError, RuntimeError) as exc:
+        raise BaseError(
+            f"init_adapter {folder} can't be put on this base: {str(exc).splitlines()[0]}"
+        ) from exc
+    found = adapted.peft_config["default"]
+    if (found.r, found.lora_alpha) != (plan.rank, plan.alpha):
+        raise BaseError(
+            f"init_adapter {folder} has rank {found.r} and alpha {found.lora_alpha}, the recipe rank "
+            f"{plan.rank} and alpha {plan.alpha}; set lora to the adapter's, or leave init_adapter out"
+        )
+    return adapted
+
+
+def settle(model: Any) -> None:
+    """Merge the adapter, if ``model`` has one, into its base, and round all to bfloat16, in place."""
+    import torch
+    from peft import PeftModel
+
+    if isinstance(model, PeftModel):
+        model.merge_adapter()
+    for parameter in model.parameters():
+        parameter.data.copy_(
+            parameter.data.to(torch.bfloat16)
+        )  # in place, as cut weights are gathered thence
+
+
+def unwrapped(model: Any) -> Any:
+    """The base of a ``model`` that has an adapter, with what was merged into it; any other as it is."""
+    from peft import PeftModel
+
+    return model.unload() if isinstance(model, PeftModel) else model
+
+
+@contextmanager
+def reference(model: Any) -> Iterator[None]:
+    """``model`` as it was when training began: with its reference adapter, or with none."""
+    if REFERENCE not in model.peft_config:
+        with model.disable_adapter():
+            yield
+        return
+    model.set_adapter(REFERENCE)
+    try:
+        yield
+    finally:
+        model.set_adapter("default")
+
+
+def save(model: Any, folder: Path, base: str) -> None:
+    """Write the adapter's weights (bfloat16) and config to ``folder``; same adapter, same bytes."""
+    import torch
+    from peft import get_peft_model_state_dict
+    from safetensors.torch import save_file
+
+    state = get_peft_model_state_dict(model)
+    weights = {name: state[name].detach().to("cpu", torch.bfloat16).contiguous() for name in sorted(state)}
+    save_file(weights, folder / artefact.WEIGHTS, metadata={"format": "pt"})
+    (folder / artefact.WEIGHTS).chmod(0o644)
+    _write_config(model.peft_config["default"], folder, base)
+
+
+def matrices(model: Any) -> dict[str, tuple[Any, Any]]:
+    """A copy of the adapter: module → A (r, in) and B (out, r) times its scaling, so that ΔW = B A."""
+    found = {}
+    for name, module in model.get_base_model().named_modules():
+        if "default" in getattr(module, "lora_A", {}):
+            a, b = module.lora_A["default"].weight, module.lora_B["default"].weight
+            found[name] = (a.detach().clone(), b.detach() * module.scaling["default"])
+    return found
+
+
+def merged(model: Any) -> Any:
+    """The base with the adapter in its weights; ``model`` can't be used any more."""
+    return model.merge_and_unload()
+
+
+def load(model: PreTrainedModel, folder: Path) -> PeftModel:
+    """The adapter in ``folder``, of any of PEFT's kinds, on ``model``; not to be trained on."""
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(model, str(folder)).eval()
+
+
+def read(folder: Path) -> dict[str, tuple[Any, Any]]:
+    """The matrices in ``folder``, written by :func:`write`."""
+    from safetensors.torch import load_file
+
+    weights = load_file(folder / artefact.WEIGHTS)
+    names = {name.removeprefix(_PREFIX).rpartition(".lora_")[0] for name in weights}
+    return {
+        name: (weights[f"{_PREFIX}{name}.lora_A.weight"], weights[f"{_PREFIX}{name}.lora_B.weight"])
+        for name in sorted(names)
+    }
+
+
+def write(found: dict[str, tuple[Any, Any]], folder: Path, base: str) -> None:
+    """Write the update ΔW = B A of each module, all of one rank, as an adapter (float32)."""
+    import torch
+    from peft import LoraConfig
+    from safetensors.torch import save_file
+
+    (rank,) = {int(a.shape[0]) for a, _ in found.values()}
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=rank,
+        target_modules=sorted({name.rpartition(".")[2] for name in found}),
+        task_type="CAUSAL_LM",
+    )
+    weights = {}
+    for name, (a, b) in found.items():
+        for side, matrix in (("A", a), ("B", b)):
+            weights[f"{_PREFIX}{name}.lora_{side}.weight"] = (
+                matrix.detach().to("cpu", torch.float32).contiguous()
+            )
+    save_file(weights, folder / artefact.WEIGHTS, metadata={"format": "pt"})
+    (folder / artefact.WEIGHTS).chmod(0o644)
+    _write_config(config, folder, base)
+
+
+def _write_config(config: Any, folder: Path, base: str) -> None:
+    config.save_pretrained(str(folder))
+    # PEFT writes a set of layer names in any order and the path that this machine loaded the base from.
+    rewrite_json(
+        folder / artefact.CONFIG,
+        {
+            "target_modules": sorted(config.target_modules),
+            "base_model_name_or_path": base,
+            "inference_mode": True,
+        },
+    )

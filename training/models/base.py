@@ -1,0 +1,205 @@
+"""The base model of a run: loaded, or made from nothing; and saved as a folder that vLLM serves."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pointsman import artefact
+from pointsman.artefact import ArtefactError, BaseIdentity
+from training.errors import BaseError
+from training.methods import virtual_tokens
+from training.recipe import Architecture
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+_SETTINGS = {".json", ".jinja", ".model", ".txt"}  # of files that are neither weights nor code
+
+
+def identify(name: str) -> BaseIdentity | None:
+    """The identity of the base ``name``; None for a hub id."""
+    folder = Path(name)
+    if not folder.is_dir():
+        return None
+    try:
+        return artefact.identify_base(folder)
+    except ArtefactError as exc:
+        raise BaseError(f"base {exc}") from exc
+
+
+def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
+    """The tokenizer of the base ``name`` (folder or hub id), with its chat template."""
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError) as exc:
+        raise BaseError(_not_loaded(name, exc)) from exc
+    if tokenizer.chat_template is None:
+        raise BaseError(f"{name}: its tokenizer has no chat template, so conversations can't be rendered")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(name: str, **more: Any) -> PreTrainedModel:
+    """The base ``name`` (folder or hub id) in float32; ``more`` is for transformers' ``from_pretrained``."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    config = load_config(name)
+    try:
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            name, config=config, dtype=torch.float32, attn_implementation="sdpa", **more
+        )
+    except (OSError, ValueError) as exc:
+        raise BaseError(_not_loaded(name, exc)) from exc
+    return model
+
+
+def load_outline(name: str) -> PreTrainedModel:
+    """The base ``name`` without its weights: shapes that cost no memory."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    config = load_config(name)
+    with torch.device("meta"):
+        model: Any = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    return model
+
+
+def load_config(name: str) -> Any:
+    """The configuration of the base ``name`` (folder or hub id).
+
+    Raises:
+        BaseError: it can't be loaded, or its weights are quantised, so that nothing can be trained on them.
+    """
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(name)
+    except (OSError, ValueError) as exc:
+        raise BaseError(_not_loaded(name, exc)) from exc
+    if quantised := getattr(config, "quantization_config", None):
+        method = quantised.get("quant_method", "?") if isinstance(quantised, dict) else "?"
+        raise BaseError(
+            f"base {name!r} is quantised already ({method}), and can only be served. Name the base that it "
+            f"was made from; where stage quantize made it, its {artefact.MANIFEST} says which, as "
+            "base_model. Adapters are trained on that one, and served on both"
+        )
+    return config
+
+
+def _llama(plan: Architecture, vocab_size: int, **more: Any) -> Any:
+    from transformers import LlamaConfig
+
+    return LlamaConfig(
+        vocab_size=vocab_size,
+        hidden_size=plan.hidden_size,
+        num_hidden_layers=plan.layers,
+        num_attention_heads=plan.heads,
+        num_key_value_heads=plan.kv_heads,
+        intermediate_size=plan.intermediate_size,
+        max_position_embeddings=plan.context,
+        rope_theta=plan.rope_theta,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        attn_implementation="sdpa",
+        **more,
+    )
+
+
+def outline_of(plan: Architecture, vocab_size: int) -> PreTrainedModel:
+    """A Llama of this shape without weights."""
+    import torch
+    from transformers import LlamaForCausalLM
+
+    with torch.device("meta"):
+        model: Any = LlamaForCausalLM(_llama(plan, vocab_size))
+    return model
+
+
+def new_model(plan: Architecture, tokenizer: PreTrainedTokenizerBase, seed: int) -> PreTrainedModel:
+    """A Llama of this shape with weights drawn by ``seed``; its embedding is its output layer too."""
+    from transformers import GenerationConfig, LlamaForCausalLM, set_seed
+
+    config = _llama(
+        plan, len(tokenizer), eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
+    )
+    set_seed(seed)
+    model: Any = LlamaForCausalLM(config)
+    stops = sorted({int(tokenizer.eos_token_id), int(tokenizer.pad_token_id)})
+    model.generation_config = GenerationConfig(eos_token_id=stops, pad_token_id=tokenizer.pad_token_id)
+    return model
+
+
+def round_to_served(model: Any) -> None:
+    """Round every trained weight to bfloat16, in place: what is evaluated is then what is saved."""
+    import torch
+
+    virtual_tokens.settle(model)
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data.copy_(
+                parameter.data.to(torch.bfloat16)
+            )  # in place: cut weights are gathered thence
+
+
+def save(model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write weights (bfloat16), config, tokenizer and template to ``folder``; same model, same bytes.
+
+    Raises:
+        BaseError: embedding and output layer are one by the config, and hold different weights.
+    """
+    import torch
+
+    if model.config.tie_word_embeddings:
+        read, said = model.get_input_embeddings().weight, model.get_output_embeddings().weight
+        if read is not said and not torch.equal(read, said):
+            raise BaseError(
+                "the base's lm_head has come apart from the embedding, though its config ties them "
+                "(tie_word_embeddings), and only one of them can be saved; set it to false in the base's "
+                "config.json, with both matrices in its weights"
+            )
+    weights = {
+        name: tensor.detach().to("cpu", torch.bfloat16).contiguous()
+        for name, tensor in model.state_dict().items()
+        if not (model.config.tie_word_embeddings and name == "lm_head.weight")
+    }
+    model.config.dtype = torch.bfloat16
+    model.config.architectures = [type(model).__name__]  # a library that saved it before may have said so
+    model.config.save_pretrained(folder)
+    model.generation_config.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    from safetensors.torch import save_file
+
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "model.safetensors").chmod(0o644)
+
+
+def save_all_but_weights(name: str, folder: Path) -> None:
+    """Write the config, tokenizer and template of the base ``name`` to ``folder``, a folder's unchanged."""
+    if not Path(name).is_dir():
+        load_config(name).save_pretrained(folder)
+        load_tokenizer(name).save_pretrained(folder)
+        return
+    for path in sorted(Path(name).iterdir()):
+        weights_or_manifest = path.name.endswith(".index.json") or path.name == artefact.MANIFEST
+        if path.suffix in _SETTINGS and not weights_or_manifest:
+            shutil.copyfile(path, folder / path.name)
+
+
+def rewrite_json(path: Path, changes: dict[str, Any]) -> None:
+    """Write the JSON file again with ``changes``, keys sorted."""
+    content = json.loads(path.read_text(encoding="utf-8")) | changes
+    path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _not_loaded(name: str, cause: Exception) -> str:
+    reason = str(cause).splitlines()[0]
+    kind = "folder" if Path(name).is_dir() else "hub id, as there is no such folder"
+    return f"base {name!r} (taken for a {kind}) can't be loaded: {reason}"

@@ -1,0 +1,152 @@
+"""What an answer is worth: rules and trained reward models, added up by their weights.
+
+Knows messages and texts alone, never token ids: a reward model has a tokenizer of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.data import sources
+from training.errors import RewardError, SourceError
+from training.recipe import ModelReward, RuleReward
+
+Message = dict[str, Any]
+Conversation = Sequence[Message]
+Columns = Mapping[str, Sequence[Any]]
+
+
+class RewardModel(Protocol):
+    """A trained reward model."""
+
+    def score(self, conversations: Sequence[Conversation]) -> Any:
+        """One number for each conversation, the answer its last message: a sequence, or array, of (N,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reward:
+    """One reward: ``score(prompts, completions, columns)`` gives (N,), NaN where it has nothing to say."""
+
+    name: str
+    weight: float
+    score: Callable[[Sequence[Conversation], Sequence[str], Columns], NDArray[np.float64]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rewards:
+    """All rewards of a run."""
+
+    parts: tuple[Reward, ...]
+
+    def score(
+        self, prompts: Sequence[Conversation], completions: Sequence[str], columns: Columns
+    ) -> tuple[NDArray[np.float64], dict[str, float]]:
+        """The weighted sum for each answer, (N,), and each reward's own mean, unweighted.
+
+        Args:
+            prompts: (N,), the messages that were answered.
+            completions: (N,), the answers' texts, without the end of turn.
+            columns: what the prompts' rows say besides, each (N,).
+
+        Raises:
+            RewardError: a reward fails, or does not give N numbers.
+        """
+        total = np.zeros(len(prompts))
+        means: dict[str, float] = {}
+        for part in self.parts:
+            scores = part.score(prompts, completions, columns)
+            said = scores[~np.isnan(scores)]
+            if len(said):  # a rule that is silent about all of these has no mean
+                means[part.name] = float(said.mean())
+            total += part.weight * np.nan_to_num(scores)
+        return total, means
+
+
+def load(plans: Sequence[RuleReward | ModelReward]) -> Rewards:
+    """The rewards that a recipe names.
+
+    Raises:
+        RewardError: there is no such function or no such model.
+    """
+    return Rewards(
+        tuple(
+            rule(plan.label, plan.weight, _function(plan.rule))
+            if isinstance(plan, RuleReward)
+            else model(plan.label, plan.weight, _model(plan.model))
+            for plan in plans
+        )
+    )
+
+
+def rule(name: str, weight: float, function: Callable[..., Sequence[float | None]]) -> Reward:
+    """A reward by ``function(prompts, completions, **columns)``, completions of one message each."""
+
+    def score(
+        prompts: Sequence[Conversation], completions: Sequence[str], columns: Columns
+    ) -> NDArray[np.float64]:
+        answers = [[{"role": "assistant", "content": text}] for text in completions]
+        try:
+            given = function(prompts=[list(p) for p in prompts], completions=answers, **columns)
+        except Exception as exc:  # the user's own code, which may raise anything
+            raise RewardError(
+                f"the rule {name} failed: {type(exc).__name__}: {exc}. It is called with prompts, "
+                f"completions and the columns {', '.join(columns) or '(none)'}, and needs **columns for "
+                "those it ignores"
+            ) from exc
+        return _numbers(name, [math.nan if one is None else one for one in given], len(prompts))
+
+    return Reward(name, weight, score)
+
+
+def model(name: str, weight: float, scorer: RewardModel) -> Reward:
+    """A reward by a trained model, which reads the whole conversation."""
+
+    def score(
+        prompts: Sequence[Conversation], completions: Sequence[str], columns: Columns
+    ) -> NDArray[np.float64]:
+        whole = [
+            [*prompt, {"role": "assistant", "content": text}]
+            for prompt, text in zip(prompts, completions, strict=True)
+        ]
+        scores = _numbers(name, scorer.score(whole), len(prompts))
+        if not np.isfinite(scores).all():
+            raise RewardError(f"the reward {name} gave {scores[~np.isfinite(scores)][0]}, which is no score")
+        return scores
+
+    return Reward(name, weight, score)
+
+
+def _numbers(name: str, given: Any, wanted: int) -> NDArray[np.float64]:
+    try:
+        scores = np.array([float(one) for one in given])
+    except (TypeError, ValueError) as exc:
+        raise RewardError(f"the reward {name} gave something that is no list of numbers: {exc}") from exc
+    if len(scores) != wanted:
+        raise RewardError(f"the reward {name} gave {len(scores)} numbers for {wanted} answers")
+    if np.isinf(scores).any():
+        raise RewardError(f"the reward {name} gave an infinite number; a reward must be finite")
+    return scores
+
+
+def _function(name: str) -> Callable[..., Sequence[float | None]]:
+    try:
+        return sources.resolve(name)
+    except SourceError as exc:
+        raise RewardError(f"rewards: {exc}") from exc
+
+
+def _model(folder: Path) -> RewardModel:
+    if not folder.is_dir():
+        raise RewardError(
+            f"rewards: {folder}: no such folder; `pointsman train` with a recipe of stage rm makes one"
+        )
+    from training.models import reward_model
+
+    return reward_model.RewardModel.load(folder)

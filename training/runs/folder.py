@@ -1,0 +1,237 @@
+"""The folder of one run: config, data hashes, metrics, curves, checkpoints and, at the end, the artefact.
+
+::
+
+    runs/<name>/
+      config.yaml      the recipe, every default filled in
+      data.json        sha256 of each source's rows
+      metrics.jsonl    one line a log step, one an evaluation
+      seconds          how long it has been trained by now, over all processes that went on with it
+      curves.png
+      gain.md          cpt: what each held-out text has gained or lost; the numbers in gain.json, gain.png
+      tensorboard/     only with the tracker of that name
+      tokenizer/       only where the recipe makes one
+      within-bound.safetensors   cpt with a bound: the weights of the last evaluation within it
+      checkpoints/     checkpoint-<step>/, the last two; each is whole once it holds the file `complete`
+      artefact/        appears whole, when all is done
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pointsman import artefact
+from training.errors import RunConflict
+from training.recipe import Recipe
+from training.runs import processes
+
+COMPLETE = "complete"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Where one run keeps everything."""
+
+    path: Path
+    trackers: tuple[Callable[[Mapping[str, float]], None], ...] = ()  # get every line of metrics too
+    keeper: bool = True  # this process writes here; the others of a distributed run read
+    seconds_before: float = 0.0  # of the processes that were stopped before this one went on
+    began: float = field(default_factory=time.monotonic)  # this one, by its own clock
+
+    @property
+    def config(self) -> Path:
+        """The recipe as it is trained."""
+        return self.path / "config.yaml"
+
+    @property
+    def metrics(self) -> Path:
+        """JSON lines."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def clock(self) -> Path:
+        """The seconds that :meth:`note_seconds` has written last."""
+        return self.path / "seconds"
+
+    @property
+    def curves(self) -> Path:
+        """The metrics as a picture."""
+        return self.path / "curves.png"
+
+    @property
+    def tokenizer(self) -> Path:
+        """The tokenizer, where the recipe trains one."""
+        return self.path / "tokenizer"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The trainer's own folder."""
+        return self.path / "checkpoints"
+
+    @property
+    def artefact(self) -> Path:
+        """The result; exists only when the run is finished."""
+        return self.path / "artefact"
+
+    @property
+    def finished(self) -> bool:
+        """Is there a result?"""
+        return (self.artefact / artefact.MANIFEST).is_file()
+
+    def last_checkpoint(self) -> Path | None:
+        """The latest whole checkpoint. What a killed process left half-written is removed."""
+        whole: list[tuple[int, Path]] = []
+        for folder in self.checkpoints.glob("checkpoint-*"):
+            if (folder / COMPLETE).is_file():
+                whole.append((int(folder.name.rpartition("-")[2]), folder))
+            elif self.keeper:
+                shutil.rmtree(folder)
+        return max(whole)[1] if whole else None
+
+    def begin(self, checkpoint: Path | None, steps: int, report: Callable[[str], None]) -> int:
+        """Make ready for the first of ``steps``, or for the one behind ``checkpoint``; the steps done."""
+        if checkpoint is None:
+            if self.keeper:
+                self.metrics.unlink(missing_ok=True)
+            return 0
+        done = int(checkpoint.name.rpartition("-")[2])
+        report(f"{self.path} was stopped before it was finished; going on after step {done}")
+        self.keep_metrics_until(done, last=steps)
+        return done
+
+    def keep_metrics_until(self, step: int, last: int) -> None:
+        """Cut the metrics behind ``step``: what follows a checkpoint is done, and written, again.
+
+        So is the closing evaluation, that of the ``last`` step.
+        """
+        if not self.keeper or not self.metrics.is_file():
+            return
+        lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
+        whole = [(line, json.loads(line)) for line in lines if line.endswith("\n")]
+        kept = [
+            line
+            for line, metrics in whole
+            if metrics["step"] <= step and not (_is_evaluation(metrics) and metrics["step"] == last)
+        ]
+        artefact.write_atomically(self.metrics, "".join(kept).encode())
+
+    def add_metrics(self, line: dict[str, float]) -> None:
+        """Write one line of metrics; it holds the ``step``."""
+        if not self.keeper:
+            return
+        with self.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        for track in self.trackers:
+            track(line)
+        self.note_seconds()
+
+    def note_seconds(self) -> float:
+        """Write how long the run has been trained by all its processes; rounded to a tenth.
+
+        Every line of metrics does it, so what a killed process has done since its last line is not in it.
+        """
+        seconds = round(self.seconds_before + time.monotonic() - self.began, 1)
+        if self.keeper:
+            artefact.write_atomically(self.clock, f"{seconds}\n".encode())
+        return seconds
+
+    def read_metrics(self) -> list[dict[str, float]]:
+        """The metrics so far, in order."""
+        if not self.metrics.is_file():
+            return []
+        return [json.loads(line) for line in self.metrics.read_text(encoding="utf-8").splitlines()]
+
+    def check_data(self, hashes: dict[str, str], resuming: bool) -> None:
+        """Remember the data's hashes, or compare with those that the run began with."""
+        path = self.path / "data.json"
+        if resuming and path.is_file():
+            before = json.loads(path.read_text(encoding="utf-8"))
+            changed = [source for source in hashes if before.get(source) != hashes[source]]
+            if changed:
+                raise RunConflict(
+                    f"{self.path} was begun with other rows of {', '.join(changed)}; a run can't change "
+                    "its data on the way. Remove the folder to begin again, or give the recipe another name"
+                )
+        if self.keeper:
+            artefact.write_atomically(path, json.dumps(hashes, indent=2, ensure_ascii=False).encode())
+
+
+def _is_evaluation(metrics: dict[str, float]) -> bool:
+    return any(name.startswith("eval_") for name in metrics)
+
+
+@contextmanager
+def opened(recipe: Recipe, runs: Path) -> Iterator[RunFolder]:
+    """The folder of ``recipe``'s run, held for this process alone.
+
+    Raises:
+        RunConflict: another process trains in it, or it holds what another recipe has begun.
+    """
+    folder = RunFolder(runs / recipe.name, keeper=processes.keeps())
+    if not folder.keeper:
+        processes.wait()  # for the one below
+        yield folder
+        return
+    folder.path.mkdir(parents=True, exist_ok=True)
+    with (folder.path / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RunConflict(
+                f"{folder.path}: another process is training there; wait for it or stop it"
+            ) from None
+        config = recipe.model_dump(mode="json")
+        if folder.finished or folder.last_checkpoint():
+            _refuse_other_recipe(folder, config)
+            folder = replace(folder, seconds_before=_seconds(folder.clock))
+        text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+        artefact.write_atomically(folder.config, text.encode())
+        processes.wait()
+        yield folder
+
+
+def _seconds(clock: Path) -> float:
+    """What ``clock`` says; 0 where an older release has begun the run, which kept none."""
+    return float(clock.read_text(encoding="utf-8")) if clock.is_file() else 0.0
+
+
+def _refuse_other_recipe(folder: RunFolder, config: dict[str, Any]) -> None:
+    before = _flat(_deciding(yaml.safe_load(folder.config.read_text(encoding="utf-8"))))
+    now = _flat(_deciding(config))
+    changed = [
+        f"{key}: {before.get(key)!r} then, {now.get(key)!r} now"
+        for key in sorted(before.keys() | now.keys())
+        if before.get(key) != now.get(key)
+    ]
+    if changed:
+        raise RunConflict(
+            f"{folder.path} holds a run of another recipe ({'; '.join(changed)}). Remove the folder to begin "
+            "again, or give this recipe another name (--set name=...)"
+        )
+
+
+def _deciding(config: dict[str, Any]) -> dict[str, Any]:
+    """What decides the result: not where the metrics are shown."""
+    return {key: value for key, value in config.items() if key != "trackers"}
+
+
+def _flat(value: Any, at: str = "") -> dict[str, Any]:
+    if isinstance(value, dict) and value:
+        return {
+            k: v
+            for key, child in value.items()
+            for k, v in _flat(child, f"{at}.{key}" if at else key).items()
+        }
+    if isinstance(value, list) and value:
+        return {k: v for i, child in enumerate(value) for k, v in _flat(child, f"{at}.{i}").items()}
+    return {at: value}

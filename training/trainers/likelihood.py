@@ -1,0 +1,61 @@
+"""The trainer of cross-entropy, for sft and cpt.
+
+Packed rows are kept apart by their positions and a block-diagonal mask, which needs no FlashAttention and so
+holds on a CPU too.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+from transformers import PrinterCallback
+
+from training.data import batches
+from training.recipe import Optimisation
+from training.trainers.loop import settings
+from training.trainers.supervised import Given
+from training.trainers.trl import Likelihood
+
+
+class Plan(Protocol):
+    """What decides how a model learns by likelihood; a recipe of sft or cpt."""
+
+    @property
+    def train(self) -> Optimisation: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def lora_plus(self) -> float: ...
+    @property
+    def paged(self) -> bool: ...
+
+
+def build(plan: Plan, given: Given, train: Any, validation: Any, kind: type[Likelihood] = Likelihood) -> Any:
+    """A trainer of this ``kind`` that is ready for ``train()`` and ``evaluate()``.
+
+    Args:
+        plan: the recipe.
+        given: model, tokenizer, run and callbacks; its rows are not looked at.
+        train, validation: datasets of ``input_ids`` and ``labels``, packed or not.
+        kind: the trainer's class.
+    """
+    common = settings(plan.train, seed=plan.seed, checkpoints=given.run.checkpoints)
+    if plan.paged and torch.cuda.is_available():
+        common["optim"] = "paged_adamw_32bit"
+    trainer = kind(
+        model=given.model,
+        args=kind.Config(**common, max_length=None, dataset_kwargs={"skip_prepare_dataset": True}),
+        data_collator=batches.collate(int(given.tokenizer.pad_token_id)),
+        train_dataset=train.with_format("numpy"),
+        eval_dataset=validation.with_format("numpy"),
+        processing_class=given.tokenizer,
+        callbacks=list(given.callbacks),
+    )
+    for weight in given.model.parameters():  # TRL has made an adapter on a 4-bit base bfloat16
+        if weight.requires_grad:
+            weight.data = weight.data.float()
+    trainer.lora_plus = plan.lora_plus
+    trainer.row_lengths = batches.list_lengths(train, "input_ids")
+    trainer.remove_callback(PrinterCallback)
+    return trainer

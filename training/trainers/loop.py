@@ -1,0 +1,77 @@
+"""What the trainers of all stages are told, and how their steps are taken and counted."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainerState
+
+from training.recipe import Optimisation
+from training.runs import processes
+
+
+def settings(plan: Optimisation, *, seed: int, checkpoints: Path) -> dict[str, Any]:
+    """What TRL's configurations of all stages have in common, by their own names."""
+    gpu = torch.cuda.is_available()
+    bf16 = plan.precision == "bf16" or (plan.precision == "auto" and (gpu or _cpu_multiplies_bf16()))
+    return {
+        "output_dir": str(checkpoints),
+        "num_train_epochs": plan.epochs,
+        "max_steps": plan.steps or -1,
+        "per_device_train_batch_size": plan.batch_rows,
+        "per_device_eval_batch_size": plan.batch_rows,
+        "gradient_accumulation_steps": processes.share(plan.accumulate),
+        "learning_rate": plan.learning_rate,
+        "lr_scheduler_type": plan.schedule,
+        "warmup_steps": plan.warmup,
+        "weight_decay": plan.weight_decay,
+        "max_grad_norm": plan.max_grad_norm,
+        "adam_beta2": 0.95,  # GPT-3's and Llama's: follows the gradients' size faster than Adam's 0.999
+        "optim": "adamw_torch_fused" if gpu else "adamw_torch",
+        "bf16": bf16,
+        "use_cpu": not gpu,
+        "torch_compile": plan.compile,
+        "gradient_checkpointing": False,
+        "logging_steps": plan.log_every,
+        "logging_nan_inf_filter": False,  # a NaN must be seen, not averaged away
+        "eval_strategy": "steps" if plan.evaluate_every else "no",
+        "eval_steps": plan.evaluate_every,
+        "save_strategy": "steps",
+        "save_steps": plan.save_every,
+        "save_total_limit": 2,  # the last, and the one before it while the last is being written
+        "ddp_find_unused_parameters": False,
+        "dataloader_num_workers": 2 if gpu else 0,
+        "dataloader_pin_memory": gpu,
+        "seed": seed,
+        "report_to": [],
+        "disable_tqdm": True,
+    }
+
+
+def train(trainer: Any, checkpoint: Path | None) -> None:
+    """Take all steps, or those that are left after ``checkpoint``."""
+    if checkpoint is None:
+        trainer.train()
+    elif int(checkpoint.name.rpartition("-")[2]) < steps(trainer):
+        trainer.train(resume_from_checkpoint=str(checkpoint))
+    else:  # the library would take one step more
+        trainer._load_from_checkpoint(str(checkpoint))
+        trainer.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+
+
+def steps(trainer: Any) -> int:
+    """The steps that ``trainer.train()`` will take in all."""
+    if trainer.args.max_steps > 0:
+        return int(trainer.args.max_steps)
+    batches: int = -(-len(trainer.train_dataset) // (trainer.args.train_batch_size * processes.count()))
+    per_epoch: int = max(1, -(-batches // trainer.args.gradient_accumulation_steps))
+    epochs: float = trainer.args.num_train_epochs
+    return math.ceil(per_epoch * epochs)
+
+
+def _cpu_multiplies_bf16() -> bool:
+    """Whether this CPU has AMX: its bf16 products are several times as fast as fp32's; others' are slower."""
+    return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
