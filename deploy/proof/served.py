@@ -24,6 +24,7 @@ CONFIG = HOME / "pointsman.yaml"
 START_SECONDS = 300.0
 _STOP_SECONDS = 30.0
 _PR_SET_PDEATHSIG = 1  # of prctl
+_REMEMBER = 100  # answers that can be rated: 2,000 of them fill up all through a proof, and look like a leak
 _SERVER = "vllm.entrypoints.openai.api_server"
 
 
@@ -86,6 +87,7 @@ def settings_in(folder: Path, changes: Mapping[str, Any] | None = None) -> Path:
     settings["adapters"]["folder"] = "adapters"
     settings["engine"]["model"] = str(HOME / settings["engine"]["model"])
     settings["engine"] |= changes or {}
+    settings["feedback"] = {**settings.get("feedback", {}), "remember": _REMEMBER}
     settings["router"]["routes"] = str(HOME / settings["router"]["routes"])
     settings["prompts"] = str((HOME / settings["prompts"]).resolve())
     path = folder / "pointsman.yaml"
