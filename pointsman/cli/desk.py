@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,9 +41,17 @@ class Desk:
         """Enter ``folder`` in the registry."""
         return self._version("", {"alias": alias, "folder": folder})
 
-    def promote(self, alias: str, version: str, weight: int, by: str | None = None) -> dict[str, Any]:
-        """Load, probe and give it requests; ``by`` says who did."""
-        body = {"version": version, "weight": weight} | ({"by": by} if by else {})
+    def promote(
+        self,
+        alias: str,
+        version: str,
+        weight: int,
+        by: str | None = None,
+        beside: Sequence[str] | None = None,
+    ) -> dict[str, Any]:
+        """Load, probe and give it requests; ``by`` says who did, ``beside`` what must be live now."""
+        said = {"by": by, "beside": None if beside is None else list(beside)}
+        body = {"version": version, "weight": weight, **{k: v for k, v in said.items() if v is not None}}
         return self._version(f"/{alias}/promote", body)
 
     def load(self, alias: str, version: str) -> dict[str, Any]:
@@ -75,9 +83,9 @@ class Desk:
         """The gateway's counters, in Prometheus's form."""
         return text(self.url, "/metrics")
 
-    def rollback(self, alias: str) -> dict[str, Any]:
-        """Go back to what was live before."""
-        return self._version(f"/{alias}/rollback", {})
+    def rollback(self, alias: str, version: str | None = None) -> dict[str, Any]:
+        """Go back to what was live before the newest version, which must be ``version`` if it is given."""
+        return self._version(f"/{alias}/rollback", {} if version is None else {"version": version})
 
     def retire(self, alias: str, version: str) -> dict[str, Any]:
         """Take out of service."""

@@ -139,13 +139,15 @@ class Admin:
         """Keep the verdict."""
         return self.desk.judge(alias, version, passed=passed, report=report, by=self.by)
 
-    def promote(self, alias: str, version: str, weight: int) -> object:
-        """Give it requests."""
-        return self.desk.promote(alias, version, weight, self.by)
+    def promote(self, alias: str, version: str, weight: int, beside: Sequence[str]) -> object:
+        """Give it requests; raises ReleaseConflict."""
+        with _conflicting():
+            return self.desk.promote(alias, version, weight, self.by, beside)
 
-    def rollback(self, alias: str) -> object:
-        """Go back."""
-        return self.desk.rollback(alias)
+    def rollback(self, alias: str, version: str) -> object:
+        """Go back; raises ReleaseConflict."""
+        with _conflicting():
+            return self.desk.rollback(alias, version)
 
     def metrics(self) -> str:
         """The counters."""
@@ -182,6 +184,20 @@ def _refusing() -> Iterator[None]:
         if exc.status != HTTPStatus.UNPROCESSABLE_ENTITY:
             raise
         raise CandidateRefused(exc.problems) from exc
+
+
+@contextmanager
+def _conflicting() -> Iterator[None]:
+    """Within it a change that the gateway refuses because somebody else made one is a conflict."""
+    from pointsman.cli.gateway import Refused
+    from training.errors import ReleaseConflict
+
+    try:
+        yield
+    except Refused as exc:
+        if exc.status != HTTPStatus.CONFLICT:
+            raise
+        raise ReleaseConflict(str(exc)) from exc
 
 
 def _evaluated(

@@ -6,9 +6,11 @@ and vLLM reads an adapter's files again, at a time of its choosing, whenever its
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from pointsman.artefact import (
@@ -20,7 +22,10 @@ from pointsman.artefact import (
     read_manifest,
     version_of,
 )
-from service.errors import AdapterRejected
+from service.errors import AdapterRejected, StoreUnavailable
+
+_NEW = ".new-"  # a copy that is being made
+_OURS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}  # the disk's fault, not the artefact's
 
 
 class Store:
@@ -33,13 +38,17 @@ class Store:
         """Copy the artefact in ``source``; one that is there and whole stays.
 
         Raises:
-            AdapterRejected: its bytes are no longer those of ``version``.
+            AdapterRejected: its bytes are no longer those of ``version``, or can't be read.
+            StoreUnavailable: the disk is full or read-only.
         """
         target = self._folder / name
         if _is_whole(target, version):
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=self._folder, prefix=".new-"))
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(dir=self._folder, prefix=_NEW))
+        except OSError as exc:
+            raise _unavailable(self._folder, exc) from exc
         try:
             for file in (WEIGHTS, CONFIG, MANIFEST):
                 shutil.copyfile(source / file, temporary / file)
@@ -51,6 +60,8 @@ class Store:
             shutil.rmtree(target, ignore_errors=True)
             os.rename(temporary, target)
         except OSError as exc:
+            if exc.errno in _OURS:
+                raise _unavailable(self._folder, exc) from exc
             raise AdapterRejected([f"{source.name}: can't be copied: {exc.strerror}"]) from exc
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -75,9 +86,23 @@ class Store:
         except ArtefactError:
             return None
 
+    def sweep(self, gone: Iterable[str]) -> None:
+        """Delete what a gateway that was killed has left: half a copy, and copies of those that are ``gone``."""
+        for half in self._folder.glob(f"{_NEW}*"):
+            shutil.rmtree(half, ignore_errors=True)
+        for name in gone:
+            self.remove(name)
+
     def remove(self, name: str) -> None:
         """Delete the copy, if there is one."""
         shutil.rmtree(self._folder / name, ignore_errors=True)
+
+
+def _unavailable(folder: Path, exc: OSError) -> StoreUnavailable:
+    return StoreUnavailable(
+        f"{folder} takes no copy of the artefact: {exc.strerror}; nothing was entered. Make room, or let the "
+        "gateway write there, and ask again"
+    )
 
 
 def _is_whole(folder: Path, version: str) -> bool:

@@ -37,6 +37,13 @@ class Promotion(Document):
     version: str
     weight: Annotated[int, Field(ge=0, le=100)] = 100
     by: Annotated[str, Field(max_length=200)] = "admin"
+    beside: list[str] | None = None  # who must be live now, the primary first
+
+
+class Rollback(Document):
+    """Body of a rollback, if there is one."""
+
+    version: str | None = None  # which must be the newest live version
 
 
 class Judgement(Document):
@@ -85,7 +92,10 @@ async def register(request: Request, gateway: Running) -> Response:
 async def promote(alias: str, request: Request, gateway: Running) -> Response:
     """Load, probe, and give it requests."""
     asked = await document(request, Promotion)
-    return _json(await gateway.adapters.promote(alias, asked.version, asked.weight, by=asked.by))
+    promoted = gateway.adapters.promote(
+        alias, asked.version, asked.weight, by=asked.by, beside=asked.beside
+    )
+    return _json(await promoted)
 
 
 @router.post("/adapters/{alias}/load")
@@ -130,9 +140,10 @@ async def show(alias: str, version: str, gateway: Running) -> Response:
 
 
 @router.post("/adapters/{alias}/rollback")
-async def rollback(alias: str, gateway: Running) -> Response:
+async def rollback(alias: str, request: Request, gateway: Running) -> Response:
     """Go back to the version that was live before."""
-    return _json(await gateway.adapters.rollback(alias))
+    asked = await document(request, Rollback) if await request.body() else Rollback()
+    return _json(await gateway.adapters.rollback(alias, asked.version))
 
 
 @router.post("/adapters/{alias}/retire")

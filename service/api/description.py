@@ -154,7 +154,7 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
             _of(admin.Promotion),
             _VERSION,
         ),
-        "/admin/adapters/{alias}/rollback": ("Go back to the version before", None, _VERSION),
+        "/admin/adapters/{alias}/rollback": ("Go back to the version before", _of(admin.Rollback), _VERSION),
         "/admin/adapters/{alias}/retire": ("Take a version out of service", _of(admin.Named), _VERSION),
         "/admin/adapters/{alias}/load": ("Load and prove, without requests", _of(admin.Named), _VERSION),
         "/admin/adapters/{alias}/verdict": ("Keep a gate's verdict", _of(admin.Judgement), _VERSION),

@@ -209,14 +209,16 @@ class Desk:
         self.versions[alias] = version
         return version
 
-    async def promote(self, alias: str, version: str, weight: int = 100, by: str = "") -> Version:
+    async def promote(
+        self, alias: str, version: str, weight: int = 100, by: str = "", beside: Sequence[str] | None = None
+    ) -> Version:
         known = self.versions.get(alias)
         if known is None or known.version != version:
             raise AdapterNotFound(f"there is no {alias}@{version}")
         self.versions[alias] = replace(known, state="live", weight=weight)
         return self.versions[alias]
 
-    async def rollback(self, alias: str) -> Version:
+    async def rollback(self, alias: str, version: str | None = None) -> Version:
         raise AdapterConflict(f"{alias} has no earlier version to go back to")
 
     async def retire(self, alias: str, version: str) -> Version:

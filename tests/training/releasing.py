@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pointsman.artefact import CONFIG, WEIGHTS, version_of
-from training.errors import CandidateRefused
+from training.errors import CandidateRefused, ReleaseConflict
 from training.evaluation.evaluate import Findings
 from training.evaluation.measures import ratio
 from training.release.journal import Journal, opened
@@ -101,8 +101,10 @@ class FakeGateway:
 
         return self._call("judge", effect)
 
-    def promote(self, alias: str, version: str, weight: int) -> object:
+    def promote(self, alias: str, version: str, weight: int, beside: Sequence[str]) -> object:
         def effect() -> None:
+            if list(beside) != self.live:
+                raise ReleaseConflict(f"{self.live} are live")
             assert version not in self.refused
             if version not in self.live:
                 self.before.append(list(self.live))
@@ -112,8 +114,10 @@ class FakeGateway:
 
         return self._call("promote", effect)
 
-    def rollback(self, alias: str) -> object:
+    def rollback(self, alias: str, version: str) -> object:
         def effect() -> None:
+            if self.live[-1] != version:
+                raise ReleaseConflict(f"{self.live} are live")
             self.live, self.weight = self.before.pop(), 0
 
         return self._call("rollback", effect)

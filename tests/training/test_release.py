@@ -161,3 +161,40 @@ def test_without_a_live_version_a_comparison_is_refused_and_a_number_is_not(tmp_
 def test_a_recipe_that_can_not_work_is_refused(tmp_path: Path, changes: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValidationError, match=problem):
         recipe(tmp_path, **changes)
+
+
+def test_of_two_releases_of_one_alias_at_once_one_is_stopped_and_neither_is_mixed(tmp_path: Path) -> None:
+    one, other = recipe(artefact(tmp_path / "1", "1")), recipe(artefact(tmp_path / "2", "2"), name="other")
+    for at in range(1, 7):  # the other one is run whole after so many calls of the one
+        gateway, runs = FakeGateway(kill=(at, True)), tmp_path / f"at-{at}"
+        with pytest.raises(Killed):
+            run(one, gateway, runs)
+        if len(gateway.live) == 2:
+            with pytest.raises(ReleaseConflict, match="is a canary already; promote it or take it back"):
+                run(other, gateway, runs)
+            assert run(one, gateway, runs).state == "promoted"
+        elif at < 6:
+            assert run(other, gateway, runs).state == "promoted"
+            if at > 2:  # the verdict is of a comparison with the version that is gone
+                with pytest.raises(ReleaseConflict, match="run the same command again"):
+                    run(one, gateway, runs)
+            assert run(one, gateway, runs).state == "promoted"
+        assert len(gateway.live) == 1
+
+
+def test_a_share_that_another_release_took_meanwhile_is_not_taken_from_it(tmp_path: Path) -> None:
+    other, gateway = "2" * 12, FakeGateway()
+    asked = recipe(artefact(tmp_path / "new"))
+    look = gateway.versions
+
+    def taken(self: FakeGateway) -> list[dict[str, Any]]:
+        found = look()
+        if "judge" in self.calls:  # right after this look
+            self.known.add(other)
+            self.live = [OLD, other]
+        return found
+
+    gateway.versions = taken.__get__(gateway)  # type: ignore[method-assign]
+    with pytest.raises(ReleaseConflict):
+        run(asked, gateway, tmp_path)
+    assert gateway.live == [OLD, other]

@@ -35,8 +35,14 @@ class Gateway(Protocol):
         ...
 
     def judge(self, alias: str, version: str, *, passed: bool, report: Mapping[str, Any]) -> object: ...
-    def promote(self, alias: str, version: str, weight: int) -> object: ...
-    def rollback(self, alias: str) -> object: ...
+    def promote(self, alias: str, version: str, weight: int, beside: Sequence[str]) -> object:
+        """Only where ``beside`` is what is live, the primary first; raises ReleaseConflict."""
+        ...
+
+    def rollback(self, alias: str, version: str) -> object:
+        """Only where ``version`` is the newest that is live; raises ReleaseConflict."""
+        ...
+
     def metrics(self) -> str:
         """Prometheus's text."""
         ...
@@ -95,7 +101,7 @@ class Release:
                         f"{self.recipe.alias}@{live[-1]} became a canary after {self._version}; take that "
                         f"one back first: pointsman adapters rollback {self.recipe.alias}"
                     )
-                self.gateway.rollback(self.recipe.alias)
+                self.gateway.rollback(self.recipe.alias, self._version)
         self.journal.end("undone", ["by hand"])
         return self.journal
 
@@ -184,7 +190,7 @@ class Release:
                 return
             self.journal.done("tripped", why=tripped)
         if self._version in self._live():
-            self.gateway.rollback(self.recipe.alias)
+            self.gateway.rollback(self.recipe.alias, self._version)
         reasons = [f"canary: {self.journal.steps['tripped']['why']}"]
         self._reject(reasons, self.journal.steps["gate"], state="rolled back")
 
@@ -193,7 +199,7 @@ class Release:
             plan,
             self._name,
             f"{self.recipe.alias}@{live}",
-            give=lambda weight: self.gateway.promote(self.recipe.alias, self._version, weight),
+            give=lambda weight: self._give(weight, live),
             metrics=self.gateway.metrics,
             report=self.report,
             pause=self.pause,
@@ -201,14 +207,18 @@ class Release:
         )
 
     def _promote(self) -> None:
-        self._unchanged(self.journal.steps["evaluate"]["live"])
-        self.gateway.promote(self.recipe.alias, self._version, 100)
+        self._give(100, self.journal.steps["evaluate"]["live"])
         self.journal.done("promote", name=self._name)
         self.journal.end("promoted", [])
 
-    def _unchanged(self, compared: str | None) -> None:
-        """Make sure that what the candidate was compared with is what it replaces."""
-        live = [version for version in self._live() if version != self._version]
+    def _give(self, weight: int, compared: str | None) -> None:
+        """A share, beside what the candidate was compared with and nobody else."""
+        self.gateway.promote(self.recipe.alias, self._version, weight, self._unchanged(compared))
+
+    def _unchanged(self, compared: str | None) -> list[str]:
+        """What is live, once it is sure that what the candidate was compared with is what it replaces."""
+        found = self._live()
+        live = [version for version in found if version != self._version]
         if live and live[0] != compared:
             self.journal.forget("evaluate", "gate", "canary")
             raise ReleaseConflict(
@@ -216,6 +226,7 @@ class Release:
                 f"{compared or 'nothing'}; run the same command again to compare it with that"
             )
         self._alone(live)
+        return found
 
     def _alone(self, live: Sequence[str]) -> None:
         if len(live) > 1:
