@@ -24,6 +24,7 @@ from training.release.gate import Criterion, judge
 
 ALIAS = "support"
 _SECONDS = 300.0
+_AT_ONCE = 32  # requests: one batch of a small engine takes hardly longer with more in it
 _TURNS = "deploy.demo.text.questions:turns"
 
 
@@ -72,7 +73,7 @@ def prove(
     parts = load(plan(rows), base.load_tokenizer(str(HOME / "base")))
 
     def measured(model: str) -> Findings:
-        return evaluate(parts, [model], url=served.url, api_key=None, concurrency=8, report=report)[0]
+        return evaluate(parts, [model], url=served.url, api_key=None, concurrency=_AT_ONCE, report=report)[0]
 
     versions = _ask(served, "GET", "").json()["data"]
     [live] = [one["name"] for one in versions if one["alias"] == ALIAS and one["state"] == "live"]

@@ -25,6 +25,7 @@ from pointsman.cli import (
     router,
     serve,
     shadow,
+    signing,
     train,
 )
 from pointsman.cli.terminal import err
@@ -64,6 +65,8 @@ app.add_typer(data.app, name="data")
 adapters.app.command("show")(provenance.show)
 adapters.app.command("diff")(provenance.diff)
 adapters.app.command("shadow")(shadow.shadow)
+adapters.app.command("key")(signing.key)
+adapters.app.command("sign")(signing.sign)
 app.add_typer(adapters.app, name="adapters")
 app.add_typer(router.app, name="router")
 app.add_typer(evaluate.app, name="eval")

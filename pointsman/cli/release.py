@@ -69,13 +69,14 @@ def release(
     from pointsman.cli.desk import Desk
     from pointsman.cli.gateway import GatewayError
     from pointsman.document import DocumentError
+    from pointsman.signing import SigningError
     from training.errors import TrainingError
     from training.release.journal import opened
     from training.release.recipe import ReleaseRecipe
     from training.release.release import Release
 
     served = Served(url, api_key, config, concurrency)
-    errors = (DocumentError, TrainingError, ArtefactError, GatewayError, OSError)
+    errors = (DocumentError, TrainingError, ArtefactError, SigningError, GatewayError, OSError)
     try:
         with reported(*errors), Progress() as report:
             asked = document.load(ReleaseRecipe, recipe)
@@ -88,7 +89,7 @@ def release(
                 step = Release(
                     asked,
                     journal,
-                    Admin(Desk(url, key_file, config), f"{getpass.getuser()}, release {asked.name}"),
+                    Admin(Desk(url, key_file, config), f"{getpass.getuser()}, release {asked.name}", asked.sign),
                     train=trained,
                     evaluate=lambda models: _evaluated(asked, models, journal.folder, served, report),
                     report=report,
@@ -118,6 +119,7 @@ class Admin:
 
     desk: Desk
     by: str
+    key: Path | None = None  # that signs what is registered
 
     def versions(self) -> list[dict[str, Any]]:
         """Every version."""
@@ -126,7 +128,10 @@ class Admin:
     def register(self, alias: str, artefact: Path) -> Mapping[str, Any]:
         """Check and enter; raises CandidateRefused."""
         from pointsman.cli.desk import placed
+        from pointsman.signing import sign
 
+        if self.key is not None:
+            sign(artefact, self.key)
         with _refusing(), placed(artefact, self.desk.config) as name:
             return self.desk.register(alias, name)
 

@@ -38,7 +38,7 @@ class Adapters:
     def __init__(self, settings: Settings, pool: EnginePool) -> None:
         base = ServedBase(settings.engine, settings.state)
         self._registry = Registry(settings.database_url)
-        self._store = Store(settings.state / "adapters")
+        self._store = Store(settings.state / "adapters", settings.adapters.trusted_keys)
         self._versions = Versions(settings.engine.model_name)
         self._leases = Leases()
         self._slots = Slots(
@@ -198,8 +198,11 @@ class Adapters:
         """
         entry = self._versions.get(alias, version)
         manifest = await asyncio.to_thread(self._store.manifest, entry.name)
+        signed_by = await asyncio.to_thread(self._store.signer, entry.name)
         promotions = await asyncio.to_thread(self._registry.promotions, entry.record)
-        return Provenance(self._versions.info(entry), manifest, entry.verdict, tuple(promotions))
+        return Provenance(
+            self._versions.info(entry), manifest, signed_by, entry.verdict, tuple(promotions)
+        )
 
     async def list(self) -> builtins.list[VersionInfo]:
         """Every version, retired ones too."""

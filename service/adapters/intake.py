@@ -44,8 +44,10 @@ class Intake:
             AdapterConflict: the base can't be read, so there is nothing to compare with.
         """
         base = await self._base.read()
-        root, rank = root or self._settings.adapters.folder, self._settings.engine.max_lora_rank
-        return await asyncio.to_thread(check, root, folder, base, rank)
+        adapters, rank = self._settings.adapters, self._settings.engine.max_lora_rank
+        return await asyncio.to_thread(
+            check, root or adapters.folder, folder, base, rank, adapters.trusted_keys
+        )
 
     async def enter(self, alias: str, folder: str, root: Path | None = None) -> VersionInfo:
         """Check an artefact, copy it and enter it as a version of ``alias``; a second time changes nothing.

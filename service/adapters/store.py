@@ -10,18 +10,20 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from pointsman.artefact import (
     CONFIG,
     MANIFEST,
+    SIGNATURE,
     WEIGHTS,
     ArtefactError,
     Manifest,
     read_manifest,
     version_of,
 )
+from pointsman.signing import SigningError, mistrust, signer
 from service.errors import AdapterRejected, StoreUnavailable
 
 _NEW = ".new-"  # a copy that is being made
@@ -31,18 +33,19 @@ _OURS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}  # the disk's fault
 class Store:
     """Copies of artefacts in one folder, by ``alias@version``. Blocks: call it in a thread."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, trusted: Collection[str] = ()) -> None:
         self._folder = folder
+        self._trusted = trusted  # public keys; none: signatures are not asked for
 
     def add(self, name: str, version: str, source: Path) -> None:
-        """Copy the artefact in ``source``; one that is there and whole stays.
+        """Copy the artefact in ``source``; one that is there and whole stays, unless it is signed otherwise.
 
         Raises:
             AdapterRejected: its bytes are no longer those of ``version``, or can't be read.
             StoreUnavailable: the disk is full or read-only.
         """
         target = self._folder / name
-        if _is_whole(target, version):
+        if _is_whole(target, version) and _signature(target) == _signature(source):
             return
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -52,6 +55,8 @@ class Store:
         try:
             for file in (WEIGHTS, CONFIG, MANIFEST):
                 shutil.copyfile(source / file, temporary / file)
+            if (source / SIGNATURE).is_file():
+                shutil.copyfile(source / SIGNATURE, temporary / SIGNATURE)
             if not _is_whole(temporary, version):
                 raise AdapterRejected(
                     [f"{source.name}: its files changed while it was being registered; again"]
@@ -70,13 +75,15 @@ class Store:
         """The folder of a version, with its bytes hashed once more.
 
         Raises:
-            AdapterRejected: they are not what was registered, or not there.
+            AdapterRejected: they are not what was registered, not there, or not signed by who is trusted.
         """
         path = self._folder / name
         if not _is_whole(path, version):
             raise AdapterRejected(
                 [f"{name}: its stored files are missing or were changed; register its folder again"]
             )
+        if why := mistrust(path, self._trusted):
+            raise AdapterRejected([f"{name}/{SIGNATURE}: {why}"])
         return path
 
     def manifest(self, name: str) -> Manifest | None:
@@ -84,6 +91,13 @@ class Store:
         try:
             return read_manifest(self._folder / name)
         except ArtefactError:
+            return None
+
+    def signer(self, name: str) -> str | None:
+        """The public key whose signature a version has, in hex; None: it has none that holds."""
+        try:
+            return signer(self._folder / name)
+        except (SigningError, ArtefactError):
             return None
 
     def sweep(self, gone: Iterable[str]) -> None:
@@ -96,6 +110,11 @@ class Store:
     def remove(self, name: str) -> None:
         """Delete the copy, if there is one."""
         shutil.rmtree(self._folder / name, ignore_errors=True)
+
+
+def _signature(folder: Path) -> bytes | None:
+    path = folder / SIGNATURE
+    return path.read_bytes() if path.is_file() else None
 
 
 def _unavailable(folder: Path, exc: OSError) -> StoreUnavailable:

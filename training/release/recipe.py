@@ -72,6 +72,9 @@ class ReleaseRecipe(Document):
     artefact: Path | None = Field(default=None, description="or what was trained already, elsewhere perhaps")
     evaluation: Plan = Field(description="what candidate and live version are asked")
     gate: list[Criterion] = Field(min_length=1, description="every row must pass")
+    sign: Path | None = Field(
+        default=None, description="an ed25519 key that signs the artefact: pointsman adapters key makes one"
+    )
     canary: Canary | None = Field(default=None, description="left out: all conversations at once")
 
     @model_validator(mode="after")
