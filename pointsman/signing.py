@@ -15,7 +15,15 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from pointsman.artefact import CONFIG, MANIFEST, SIGNATURE, WEIGHTS, ArtefactError, sha256_file, write_atomically
+from pointsman.artefact import (
+    CONFIG,
+    MANIFEST,
+    SIGNATURE,
+    WEIGHTS,
+    ArtefactError,
+    sha256_file,
+    write_atomically,
+)
 
 _WHAT = b"pointsman artefact 1\0"  # a signature of anything else with the same key is none of an artefact
 
@@ -59,7 +67,9 @@ def sign(folder: Path, key_file: Path) -> str:
     except (ValueError, TypeError) as exc:
         raise SigningError(f"{key_file}: is no private key in PEM without a password") from exc
     if not isinstance(key, Ed25519PrivateKey):
-        raise SigningError(f"{key_file}: is a key of another kind; pointsman adapters key makes an ed25519 one")
+        raise SigningError(
+            f"{key_file}: is a key of another kind; pointsman adapters key makes an ed25519 one"
+        )
     public = key.public_key().public_bytes_raw().hex()
     content = {"key": public, "signature": key.sign(_message(folder)).hex()}
     write_atomically(folder / SIGNATURE, json.dumps(content).encode() + b"\n")

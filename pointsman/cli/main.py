@@ -21,6 +21,7 @@ from pointsman.cli import (
     provenance,
     release,
     releases,
+    reproduce,
     route,
     router,
     serve,
@@ -64,6 +65,7 @@ app.command("releases")(releases.releases)
 app.add_typer(data.app, name="data")
 adapters.app.command("show")(provenance.show)
 adapters.app.command("diff")(provenance.diff)
+adapters.app.command("reproduce")(reproduce.reproduce)
 adapters.app.command("shadow")(shadow.shadow)
 adapters.app.command("key")(signing.key)
 adapters.app.command("sign")(signing.sign)

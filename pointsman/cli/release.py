@@ -82,15 +82,17 @@ def release(
             asked = document.load(ReleaseRecipe, recipe)
             with opened(asked, runs) as journal:
 
-                def trained(path: Path) -> Path:
+                def train(path: Path) -> Path:
                     report.stop()  # training draws its own bar
-                    return _trained(path, runs)
+                    return trained(path, runs)
 
                 step = Release(
                     asked,
                     journal,
-                    Admin(Desk(url, key_file, config), f"{getpass.getuser()}, release {asked.name}", asked.sign),
-                    train=trained,
+                    Admin(
+                        Desk(url, key_file, config), f"{getpass.getuser()}, release {asked.name}", asked.sign
+                    ),
+                    train=train,
                     evaluate=lambda models: _evaluated(asked, models, journal.folder, served, report),
                     report=report,
                     pause=lambda: time.sleep(PAUSE),
@@ -159,7 +161,7 @@ class Admin:
         return self.desk.metrics()
 
 
-def _trained(recipe: Path, runs: Path) -> Path:
+def trained(recipe: Path, runs: Path) -> Path:
     """Train in a process of its own, whose gigabytes go with it, and behind whatever serves here.
 
     Raises:

@@ -200,9 +200,7 @@ class Adapters:
         manifest = await asyncio.to_thread(self._store.manifest, entry.name)
         signed_by = await asyncio.to_thread(self._store.signer, entry.name)
         promotions = await asyncio.to_thread(self._registry.promotions, entry.record)
-        return Provenance(
-            self._versions.info(entry), manifest, signed_by, entry.verdict, tuple(promotions)
-        )
+        return Provenance(self._versions.info(entry), manifest, signed_by, entry.verdict, tuple(promotions))
 
     async def list(self) -> builtins.list[VersionInfo]:
         """Every version, retired ones too."""

@@ -75,10 +75,8 @@ def locate(root: Path, folder: str) -> Path:
     return path
 
 
-def check(
-    root: Path, folder: str, base: Base, max_rank: int, trusted: Collection[str] = ()
-) -> Checked:
-    """Look at everything in the artefact ``folder`` below ``root``; ``trusted`` keys, if any, must have signed.
+def check(root: Path, folder: str, base: Base, max_rank: int, trusted: Collection[str] = ()) -> Checked:
+    """Look at everything in the artefact ``folder`` below ``root``; one of ``trusted``, if any, has signed it.
 
     Raises:
         AdapterRejected: with every problem.

@@ -89,7 +89,9 @@ class Lifecycle:
             before = self._versions.live(alias)
             if version is not None and (before is None or before.versions[-1] != version):
                 newest = "none is" if before is None else f"{alias}@{before.versions[-1]} is"
-                raise AdapterConflict(f"{alias}@{version} is not the newest live version of {alias!r}: {newest}")
+                raise AdapterConflict(
+                    f"{alias}@{version} is not the newest live version of {alias!r}: {newest}"
+                )
             after = await asyncio.to_thread(self._registry.way_back, alias)
             if before is None or after is None:
                 raise AdapterConflict(f"there is no earlier version of {alias!r} to go back to")

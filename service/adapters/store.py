@@ -101,7 +101,7 @@ class Store:
             return None
 
     def sweep(self, gone: Iterable[str]) -> None:
-        """Delete what a gateway that was killed has left: half a copy, and copies of those that are ``gone``."""
+        """Delete what a gateway that was killed has left: half a copy, and copies of who is ``gone``."""
         for half in self._folder.glob(f"{_NEW}*"):
             shutil.rmtree(half, ignore_errors=True)
         for name in gone:

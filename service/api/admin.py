@@ -92,9 +92,7 @@ async def register(request: Request, gateway: Running) -> Response:
 async def promote(alias: str, request: Request, gateway: Running) -> Response:
     """Load, probe, and give it requests."""
     asked = await document(request, Promotion)
-    promoted = gateway.adapters.promote(
-        alias, asked.version, asked.weight, by=asked.by, beside=asked.beside
-    )
+    promoted = gateway.adapters.promote(alias, asked.version, asked.weight, by=asked.by, beside=asked.beside)
     return _json(await promoted)
 
 

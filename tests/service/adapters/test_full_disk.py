@@ -1,4 +1,4 @@
-"""A disk or a database that takes nothing more: told as such, nothing half entered, and no candidate's fault."""
+"""A disk or a database that takes nothing more: told as such, nothing half entered, no candidate's fault."""
 
 from __future__ import annotations
 
@@ -94,7 +94,10 @@ async def test_a_read_only_registry_leaves_all_as_it_is(world: World) -> None:
 
 async def test_a_database_whose_disk_is_full_keeps_what_it_has(world: World) -> None:
     version = await world.register("support", 1)
-    with restricted("max_page_count", "1", "1000000"), pytest.raises(RegistryUnavailable, match="disk is full"):
+    with (
+        restricted("max_page_count", "1", "1000000"),
+        pytest.raises(RegistryUnavailable, match="disk is full"),
+    ):
         await world.adapters.judge("support", version, passed=False, report={"long": "x" * 100_000})
     assert (await world.adapters.show("support", version)).verdict is None
     await world.adapters.promote("support", version)

@@ -1,7 +1,7 @@
 """A gateway that is killed in the middle of a change has made it or not, and the same commands go on.
 
-Killed at every effect that a release has on disk, database and engine, before it and after it; the engine goes
-down with it, or outlives it.
+Killed at every effect that a release has on disk, database and engine, before it and after it; the engine
+goes down with it, or outlives it.
 """
 
 from __future__ import annotations

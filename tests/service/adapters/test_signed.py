@@ -32,7 +32,7 @@ async def test_only_what_a_trusted_key_has_signed_is_served(world: World, tmp_pa
     with pytest.raises(AdapterRejected, match=f"{before}/{SIGNATURE}: no such file, and only signed"):
         await world.adapters.promote("support", before)  # entered when nobody asked for a signature
     folder = world.folder / "adapters" / world.write("new", 2)
-    with pytest.raises(AdapterRejected, match="new/signature.json: no such file"):
+    with pytest.raises(AdapterRejected, match=r"new/signature\.json: no such file"):
         await world.adapters.register("support", "new")
     sign(folder, tmp_path / "other.key")
     with pytest.raises(AdapterRejected, match=f"signed by {other[:16]}.*not among adapters.trusted_keys"):
