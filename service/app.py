@@ -13,6 +13,7 @@ from starlette.routing import Match, Route
 
 from service.api import (
     admin,
+    board,
     chat,
     completions,
     description,
@@ -35,7 +36,7 @@ PARTS = tuple(
     part.router
     for part in (
         *(chat, completions, responses, embeddings, tokens, models, route),
-        *(feedback, health, admin, lora, description),
+        *(feedback, health, admin, board, lora, description),
     )
 )
 

@@ -79,6 +79,12 @@ class Desk:
         found: dict[str, Any] = self._ask("GET", f"/{alias}/shadow")
         return found
 
+    def board(self) -> dict[str, Any]:
+        """The table of releases, with the state of engine and queue."""
+        key = admin_key(self.key_file, self.config)
+        found: dict[str, Any] = call(self.url, "GET", "/admin/releases", key=key)
+        return found
+
     def metrics(self) -> str:
         """The gateway's counters, in Prometheus's form."""
         return text(self.url, "/metrics")

@@ -16,6 +16,7 @@ from service.api import admin
 from service.api.incoming import Running
 from service.api.shapes import (
     ERROR,
+    HTML,
     IDS,
     ITEM,
     MESSAGE,
@@ -52,14 +53,15 @@ def described(limits: GatewaySettings) -> dict[str, Any]:
         paths[path] = {"post": _operation(summary, answer, key, body, _placed(path))}
     for path, (summary, answer, whose) in _gets(client).items():
         operation = _operation(summary, answer, whose, None, _placed(path))
-        methods = ("get",) if path.startswith("/admin/") else ("get", "head")
+        methods = ("get",) if path.startswith("/admin") else ("get", "head")
         paths.setdefault(path, {}).update(dict.fromkeys(methods, operation))
     bearer = {"type": "http", "scheme": "bearer"}
+    keys = {"client": bearer, "admin": bearer, "page": {"type": "http", "scheme": "basic"}}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Pointsman", "version": "1", "description": "OpenAI's API, routed by intent."},
         "paths": paths,
-        "components": {"schemas": {"Error": ERROR}, "securitySchemes": {"client": bearer, "admin": bearer}},
+        "components": {"schemas": {"Error": ERROR}, "securitySchemes": keys},
     }
 
 
@@ -176,6 +178,12 @@ def _gets(client: str | None) -> Mapping[str, tuple[str, Schema, str | None]]:
             client,
         ),
         "/v1/models/{model}": ("One model", _answer("id", object={"const": "model"}), client),
+        "/admin": ("The table of releases as a page", HTML, "page"),
+        "/admin/releases": (
+            "The live versions, and what came of them",
+            _answer("engine", "running", "waiting", "data"),
+            "admin",
+        ),
         "/admin/adapters": ("Every version in the registry", _answer("data"), "admin"),
         "/admin/adapters/{alias}/shadow": ("How its answers compare", _SHADOW, "admin"),
         "/admin/adapters/{alias}/{version}": (
@@ -196,6 +204,8 @@ def _operation(
     content: dict[str, Any] = {"application/json": {"schema": answer}}
     if answer is TEXT:
         content = {"text/plain": {"schema": TEXT}}
+    elif answer is HTML:
+        content = {"text/html": {"schema": HTML}}
     if body is not None and "stream" in body["properties"]:
         content["text/event-stream"] = {"schema": TEXT}
     error = {"description": "what is wrong", "content": {"application/json": {"schema": _REFERENCE}}}

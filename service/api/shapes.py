@@ -12,6 +12,7 @@ from service.responses_request import ITEM_ROLES, TEXTS
 Schema = dict[str, Any]
 
 TEXT: Schema = {"type": "string"}
+HTML: Schema = {"type": "string", "description": "a page"}
 NAME: Schema = {"type": "string", "minLength": 1}
 MODEL: Schema = {**NAME, "description": "'auto', an alias, alias@version or the base; see /v1/models"}
 SWITCH: Schema = {"type": ["boolean", "null"]}

@@ -149,6 +149,8 @@ class Version:
     rank: int = 8
     base: str = "pointsman-demo"
     created: str = "2026-01-02T03:04:05+00:00"
+    canary: bool = False
+    live_since: str | None = "2026-01-03T04:05:06+00:00"
 
     @property
     def name(self) -> str:

@@ -48,7 +48,7 @@ class Comparison:
 def compare(
     first: Manifest, version: str, second: Manifest, folder: Path, weights: Path | None
 ) -> Comparison:
-    """``first`` is the version's, ``second`` that of the artefact in ``folder``; ``weights`` are the version's.
+    """``first`` is the version's, ``second`` of the artefact in ``folder``; ``weights`` are the version's.
 
     Raises:
         ArtefactError: ``folder`` is no artefact.
