@@ -25,6 +25,7 @@ from service.api import (
     responses,
     route,
     tokens,
+    uploads,
 )
 from service.api.errors import tell
 from service.api.middleware import Guard, Observe, record_of
@@ -36,7 +37,7 @@ PARTS = tuple(
     part.router
     for part in (
         *(chat, completions, responses, embeddings, tokens, models, route),
-        *(feedback, health, admin, board, lora, description),
+        *(feedback, health, admin, uploads, board, lora, description),
     )
 )
 

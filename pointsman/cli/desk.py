@@ -41,6 +41,23 @@ class Desk:
         """Enter ``folder`` in the registry."""
         return self._version("", {"alias": alias, "folder": folder})
 
+    def begin_upload(self, declared: Mapping[str, Any]) -> tuple[str, dict[str, int]]:
+        """Say which files are going to be sent; the upload's id, and the bytes that are there by file."""
+        key = admin_key(self.key_file, self.config)
+        found = call(self.url, "POST", "/admin/uploads", key=key, body={"files": declared})
+        return str(found["id"]), dict(found["files"])
+
+    def put_chunk(self, upload: str, file: str, offset: int, data: bytes) -> int:
+        """Add bytes to a file of an upload; how many are there then."""
+        key = admin_key(self.key_file, self.config)
+        path = f"/admin/uploads/{upload}/{file}?offset={offset}"
+        return int(call(self.url, "PUT", path, key=key, body=data)["bytes"])
+
+    def register_upload(self, alias: str, upload: str, folder: Path) -> dict[str, Any]:
+        """Enter a whole upload in the registry; what is wrong with it is told of ``folder``."""
+        with told_of(folder, upload):
+            return self._version("", {"alias": alias, "upload": upload})
+
     def promote(
         self,
         alias: str,
@@ -139,20 +156,20 @@ def placed(folder: Path, config: Path) -> Iterator[str]:
         yield str(folder)
     elif source.is_relative_to(home):
         name = str(source.relative_to(home))
-        with _told_of(folder, name):
+        with told_of(folder, name):
             yield name
     else:
         name = f"{source.parent.name}.{version_of(source)}.{secrets.token_hex(4)}"
         try:
             shutil.copytree(source, home / name, symlinks=True)
-            with _told_of(folder, name):
+            with told_of(folder, name):
                 yield name
         finally:
             shutil.rmtree(home / name, ignore_errors=True)
 
 
 @contextmanager
-def _told_of(folder: Path, name: str) -> Iterator[None]:
+def told_of(folder: Path, name: str) -> Iterator[None]:
     """Within it what the gateway refuses about files of ``name`` is told of ``folder``, as it was typed."""
     try:
         yield

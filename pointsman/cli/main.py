@@ -19,6 +19,7 @@ from pointsman.cli import (
     data,
     evaluate,
     provenance,
+    push,
     release,
     releases,
     reproduce,
@@ -66,6 +67,7 @@ app.command("top")(releases.top)
 app.add_typer(data.app, name="data")
 adapters.app.command("show")(provenance.show)
 adapters.app.command("diff")(provenance.diff)
+adapters.app.command("push")(push.push)
 adapters.app.command("reproduce")(reproduce.reproduce)
 adapters.app.command("shadow")(shadow.shadow)
 adapters.app.command("key")(signing.key)

@@ -6,7 +6,7 @@ import getpass
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -90,9 +90,13 @@ def release(
                     asked,
                     journal,
                     Admin(
-                        Desk(url, key_file, config), f"{getpass.getuser()}, release {asked.name}", asked.sign
+                        Desk(url, key_file, config),
+                        f"{getpass.getuser()}, release {asked.name}",
+                        asked.sign,
+                        report,
                     ),
                     train=train,
+                    fetch=lambda source: _fetched(source, journal.folder),
                     evaluate=lambda models: _evaluated(asked, models, journal.folder, served, report),
                     report=report,
                     pause=lambda: time.sleep(PAUSE),
@@ -122,6 +126,7 @@ class Admin:
     desk: Desk
     by: str
     key: Path | None = None  # that signs what is registered
+    report: Callable[[str], None] = lambda _: None
 
     def versions(self) -> list[dict[str, Any]]:
         """Every version."""
@@ -130,10 +135,14 @@ class Admin:
     def register(self, alias: str, artefact: Path) -> Mapping[str, Any]:
         """Check and enter; raises CandidateRefused."""
         from pointsman.cli.desk import placed
+        from pointsman.cli.push import is_elsewhere, pushed
         from pointsman.signing import sign
 
         if self.key is not None:
             sign(artefact, self.key)
+        if is_elsewhere(self.desk.url):
+            with _refusing():
+                return pushed(self.desk, alias, artefact, self.report)
         with _refusing(), placed(artefact, self.desk.config) as name:
             return self.desk.register(alias, name)
 
@@ -159,6 +168,17 @@ class Admin:
     def metrics(self) -> str:
         """The counters."""
         return self.desk.metrics()
+
+
+def _fetched(source: str, folder: Path) -> Path:
+    """The artefact at ``source``: a folder as it is; what lies at a URL is copied into the release's."""
+    from pointsman.cli.push import fetch
+
+    if "://" not in source:
+        return Path(source)
+    (folder / "artefact").mkdir(exist_ok=True)
+    fetch(source, folder / "artefact")
+    return folder / "artefact"
 
 
 def trained(recipe: Path, runs: Path) -> Path:

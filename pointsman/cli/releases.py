@@ -108,7 +108,7 @@ def table(board: Board, rates: Mapping[str, float] | None = None) -> Table:
 
 
 def rates_of(before: Board, after: Board, seconds: float) -> dict[str, float]:
-    """Requests a second between two looks, by alias@version; a gateway that began anew counts from nothing."""
+    """Requests a second between two looks, by alias@version; a gateway that began anew counts from 0."""
     were = {(line["alias"], line["version"]): line["requests"] for line in before["data"]}
     found = {}
     for line in after["data"]:

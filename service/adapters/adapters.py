@@ -7,6 +7,7 @@ import builtins
 import logging
 from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from service.adapters.base import ServedBase
@@ -119,14 +120,16 @@ class Adapters:
         """
         return await self._intake.check(folder)
 
-    async def register(self, alias: str, folder: str) -> VersionInfo:
+    async def register(self, alias: str, folder: str, root: Path | None = None) -> VersionInfo:
         """Check an artefact and enter it as a version of ``alias``; a second time changes nothing.
+
+        ``folder`` lies below ``root``, else below the adapters folder.
 
         Raises:
             AdapterRejected: with every problem.
             StoreUnavailable, RegistryUnavailable: nothing was entered.
         """
-        return await self._owned(self._intake.enter(alias, folder))
+        return await self._owned(self._intake.enter(alias, folder, root))
 
     async def promote(
         self, alias: str, version: str, weight: int = 100, by: str = "", beside: Sequence[str] | None = None

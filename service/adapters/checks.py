@@ -76,7 +76,7 @@ def locate(root: Path, folder: str) -> Path:
 
 
 def check(root: Path, folder: str, base: Base, max_rank: int, trusted: Collection[str] = ()) -> Checked:
-    """Look at everything in the artefact ``folder`` below ``root``; one of ``trusted``, if any, has signed it.
+    """Look at everything in the artefact ``folder`` below ``root``; ``trusted`` keys sign it, if there are.
 
     Raises:
         AdapterRejected: with every problem.

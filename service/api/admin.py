@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import asyncio
+from typing import Annotated, Any, Self
 
 import orjson
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -28,7 +29,14 @@ class Registration(Document):
     """Body of a registration."""
 
     alias: Annotated[str, Field(json_schema_extra={"pattern": f"^{ALIAS.pattern}$"})]
-    folder: Annotated[str, Field(json_schema_extra={"minLength": 1})]
+    folder: Annotated[str | None, Field(json_schema_extra={"minLength": 1})] = None
+    upload: Annotated[str | None, Field(description="that is whole, in the place of folder")] = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.folder is None) == (self.upload is None):
+            raise ValueError("give either folder (in the adapters folder) or upload (the id of one)")
+        return self
 
 
 class Promotion(Document):
@@ -83,9 +91,15 @@ async def check(request: Request, gateway: Running) -> Response:
 
 @router.post("/adapters")
 async def register(request: Request, gateway: Running) -> Response:
-    """Check a folder and enter it in the registry."""
+    """Check a folder, or what was pushed, and enter it in the registry."""
     asked = await document(request, Registration)
-    return _json(await gateway.adapters.register(asked.alias, asked.folder))
+    if asked.upload is None:
+        return _json(await gateway.adapters.register(asked.alias, asked.folder or ""))
+    uploads = gateway.uploads
+    folder = await asyncio.to_thread(uploads.whole, asked.upload)
+    version = await gateway.adapters.register(asked.alias, folder, uploads.folder)
+    await asyncio.to_thread(uploads.remove, folder)  # there is a copy of it now
+    return _json(version)
 
 
 @router.post("/adapters/{alias}/promote")

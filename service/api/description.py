@@ -34,6 +34,7 @@ from service.api.shapes import (
 )
 from service.feedback import Rating
 from service.sections import GatewaySettings
+from service.uploads import Declaration
 
 router = APIRouter()
 
@@ -55,6 +56,15 @@ def described(limits: GatewaySettings) -> dict[str, Any]:
         operation = _operation(summary, answer, whose, None, _placed(path))
         methods = ("get",) if path.startswith("/admin") else ("get", "head")
         paths.setdefault(path, {}).update(dict.fromkeys(methods, operation))
+    chunk = _operation("Add bytes to a file of an upload", _answer("bytes"), "admin", None, [])
+    octets = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+    paths["/admin/uploads/{upload}/{file}"] = {
+        "put": {
+            **chunk,
+            "requestBody": {"required": True, "content": octets},
+            "parameters": [*_placed("/admin/uploads/{upload}/{file}"), _OFFSET],
+        }
+    }
     bearer = {"type": "http", "scheme": "bearer"}
     keys = {"client": bearer, "admin": bearer, "page": {"type": "http", "scheme": "basic"}}
     return {
@@ -150,6 +160,7 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
             TEXT,
         ),
         "/admin/adapters": ("Check a folder and enter it", _of(admin.Registration), _answer("version")),
+        "/admin/uploads": ("Begin to push an artefact, or go on", _of(Declaration), _answer("id", "files")),
         "/admin/adapters/check": ("Make all checks on a folder", _of(admin.Folder), _answer()),
         "/admin/adapters/{alias}/promote": (
             "Load, prove, and give it requests",
@@ -244,6 +255,12 @@ def _of(model: type[BaseModel]) -> Schema:
     return model.model_json_schema()
 
 
+_OFFSET = {
+    "name": "offset",
+    "in": "query",
+    "schema": {"type": "integer", "minimum": 0, "default": 0},
+    "description": "bytes of the file that are there",
+}
 _REFERENCE = {"$ref": "#/components/schemas/Error"}
 _VERSION = _answer("alias", "version", "state", "weight")
 _SHADOW = _answer("version", "share", "same", "different", "failed")

@@ -48,7 +48,7 @@ def canned(answers: Mapping[str, Reply]) -> Iterator[Canned]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST = _answer
+        do_GET = do_POST = do_PUT = _answer
 
         def log_message(self, format: str, *args: Any) -> None:
             """Quiet."""

@@ -206,7 +206,7 @@ class Desk:
     async def check(self, folder: str) -> Any:
         return {"folder": folder, "problems": []}
 
-    async def register(self, alias: str, folder: str) -> Version:
+    async def register(self, alias: str, folder: str, root: Path | None = None) -> Version:
         version = Version(alias, hashlib.sha256(folder.encode()).hexdigest()[:12], "registered", 0)
         self.versions[alias] = version
         return version

@@ -158,6 +158,7 @@ def run(
             journal,
             gateway,
             train=lambda path: artefact(runs / path.stem),
+            fetch=Path,
             evaluate=lambda models: findings(models, share),
             report=lambda _: None,
             pause=pause,

@@ -69,7 +69,10 @@ class ReleaseRecipe(Document):
     name: Name = Field(description="the release's folder is runs/<name>")
     alias: Annotated[str, AfterValidator(_alias)] = Field(description="whose next version it makes")
     train: Path | None = Field(default=None, description="a training recipe, whose result is released")
-    artefact: Path | None = Field(default=None, description="or what was trained already, elsewhere perhaps")
+    artefact: str | None = Field(
+        default=None,
+        description="or what was trained already: a folder, or a URL that fsspec reads (s3://...)",
+    )
     evaluation: Plan = Field(description="what candidate and live version are asked")
     gate: list[Criterion] = Field(min_length=1, description="every row must pass")
     sign: Path | None = Field(
@@ -80,7 +83,7 @@ class ReleaseRecipe(Document):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if (self.train is None) == (self.artefact is None):
-            raise ValueError("give either train (a recipe) or artefact (a folder)")
+            raise ValueError("give either train (a recipe) or artefact (a folder or a URL)")
         asked = [f"{kind}.{name}" for kind in PARTS for name in getattr(self.evaluation, kind)]
         if self.evaluation.lm_eval:
             asked += [f"lm_eval.{task}" for task in self.evaluation.lm_eval.tasks]

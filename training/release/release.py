@@ -56,6 +56,7 @@ class Release:
     journal: Journal
     gateway: Gateway
     train: Callable[[Path], Path]  # a training recipe → the artefact's folder
+    fetch: Callable[[str], Path]  # a folder or a URL → the artefact's folder
     evaluate: Evaluate
     report: Report
     pause: Callable[[], object]  # between two looks at a canary
@@ -125,7 +126,7 @@ class Release:
 
     def _train(self) -> None:
         given = self.recipe.artefact
-        artefact = given if given is not None else self.train(self.recipe.train or Path())
+        artefact = self.fetch(given) if given is not None else self.train(self.recipe.train or Path())
         self.journal.done("train", artefact=str(artefact), version=version_of(artefact))
 
     def _register(self) -> None:

@@ -94,6 +94,7 @@ async def released(asked: ReleaseRecipe, world: World, *, undo: bool = False) ->
                 journal,
                 admin,
                 train=lambda path: path,
+                fetch=Path,
                 evaluate=lambda models: findings(models, 0.9),
                 report=lambda _: None,
                 pause=lambda: None,
