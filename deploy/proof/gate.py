@@ -39,9 +39,12 @@ class Outcome:
 
 
 def plan(rows: int) -> Plan:
-    """What candidates are asked: where parcels are, and the base's mix for what must not be forgotten."""
-    tracking = {"generator": _TURNS, "arguments": {"intent": "track_parcel"}}
-    answers = {"tracking": {**tracking, "rows": rows, "max_new_tokens": 96}}
+    """What candidates are asked: tracking, which the base can do too; customs, whose facts the adapter alone
+    knows; and the base's mix, for what must not be forgotten."""
+    answers = {
+        name: {"generator": _TURNS, "arguments": {"intent": intent}, "rows": rows, "max_new_tokens": 96}
+        for name, intent in (("tracking", "track_parcel"), ("customs", "customs"))
+    }
     general = {"base-mix": {"generator": "deploy.demo.text.corpus:corpus", "rows": 2 * rows}}
     return Plan.model_validate({"seed": 91, "answers": answers, "general": general})
 
@@ -49,7 +52,10 @@ def plan(rows: int) -> Plan:
 def table() -> list[Criterion]:
     """The gate of the demo's release, with bounds that a dozen rows can keep."""
     rows: Sequence[Mapping[str, Any]] = (
-        {"metric": "answers.tracking.correct", "at_least": "live - 0.4"},
+        *(
+            {"metric": f"answers.{part}.correct", "at_least": "live - 0.4"}
+            for part in ("tracking", "customs")
+        ),
         {"metric": "answers.tracking.stops", "at_least": 0.6},
         {"metric": "answers.tracking.streams_alike", "at_least": 0.6},
         {"metric": "general.base-mix.nats_per_token", "at_most": "live + 0.1"},

@@ -204,9 +204,9 @@ JUDGED: Mapping[str, tuple[Plant, str]] = {  # the measure that must say so
     "shuffled": (shuffled, "answers.tracking.correct"),
     "20 times as strong": (partial(stronger, factor=20), "answers.tracking.stops"),
     "the other way": (partial(stronger, factor=-1), "answers.tracking.correct"),
-    "refuses everything": (partial(another_job, origin="chat"), "answers.tracking.correct"),
+    "refuses everything": (partial(another_job, origin="chat"), "answers.customs.correct"),
     "extracts orders": (partial(another_job, origin="extract"), "answers.tracking.correct"),
-    "does sums": (partial(another_job, origin="math"), "answers.tracking.correct"),
+    "does sums": (partial(another_job, origin="math"), "answers.customs.correct"),
 }
 GOOD: Mapping[str, Plant] = {
     **{f"shaken, {seed}": partial(good, seed=seed) for seed in range(6)},

@@ -59,6 +59,9 @@ class FakeGateway:
     calls: list[str] = field(default_factory=list)
     kill: tuple[int, bool] | None = None  # the call, and whether its effect is still had
     answered: dict[str, int] = field(default_factory=dict)
+    shadows: int = 0  # answers that were compared
+    shadowed: str | None = None  # who answers along now
+    differing: float = 0.0  # share of them that are not the live version's
     most: int = 0  # highest weight that a canary has had
 
     def _call(self, name: str, effect: Callable[[], Any]) -> Any:
@@ -121,6 +124,21 @@ class FakeGateway:
             self.live, self.weight = self.before.pop(), 0
 
         return self._call("rollback", effect)
+
+    def shadow(self, alias: str, version: str, share: int) -> Mapping[str, Any]:
+        """Ten answers come between two looks."""
+
+        def effect() -> Mapping[str, Any]:
+            self.shadowed = version if share else None
+            self.shadows += 10 * bool(share)
+            different = round(self.differing * self.shadows)
+            return {
+                **{"same": self.shadows - different, "different": different, "failed": 0},
+                **{"left_out": 0, "seconds": 1.0, "live_seconds": 1.0, "differences": []},
+            }
+
+        found: Mapping[str, Any] = self._call("shadow", effect)
+        return found
 
     def metrics(self) -> str:
         lines = ["# TYPE pointsman_requests counter"]

@@ -23,7 +23,7 @@ def test_a_good_candidate_comes_step_by_step_to_all_traffic(tmp_path: Path) -> N
     assert gateway.live == [version_of(new)]
     assert gateway.calls == ["register", "load", "judge", "promote", "promote", "promote"]
     kept = json.loads((tmp_path / "r" / "release.json").read_text("utf-8"))
-    assert list(kept["steps"]) == ["train", "register", "evaluate", "gate", "canary", "promote"]
+    assert list(kept["steps"]) == ["train", "register", "evaluate", "gate", "shadow", "canary", "promote"]
     [row] = kept["steps"]["gate"]["rows"]
     assert (row["metric"], row["outcome"], row["value"], row["live"]) == (METRIC, "pass", 0.9, 0.9)
     calls = list(gateway.calls)
@@ -198,3 +198,38 @@ def test_a_share_that_another_release_took_meanwhile_is_not_taken_from_it(tmp_pa
     with pytest.raises(ReleaseConflict):
         run(asked, gateway, tmp_path)
     assert gateway.live == [OLD, other]
+
+
+def test_shadow_traffic_comes_before_any_share_and_ends_with_its_answers(tmp_path: Path) -> None:
+    gateway = FakeGateway()
+    asked = recipe(artefact(tmp_path / "new"), shadow={"answers": 30, "different": 0.5})
+    journal = run(asked, gateway, tmp_path)
+    assert journal.state == "promoted"
+    assert gateway.calls[3:8] == ["shadow"] * 4 + ["promote"]  # three looks, and the end of it
+    assert gateway.shadowed is None
+    assert journal.steps["shadow"]["same"] == 30
+
+
+def test_a_candidate_whose_shadow_answers_are_others_is_rejected_without_traffic(tmp_path: Path) -> None:
+    gateway = FakeGateway(differing=0.9)
+    asked = recipe(artefact(tmp_path / "new"), shadow={"answers": 30, "different": 0.3})
+    journal = run(asked, gateway, tmp_path)
+    assert (journal.state, gateway.live, gateway.most) == ("rejected", [OLD], 0)
+    assert "9 of 10 shadow answers were not the live version's: 59.6 % at least" in journal.reasons[0]
+    assert gateway.shadowed is None
+
+
+def test_shadow_traffic_that_does_not_come_is_waited_for_no_longer_than_said(tmp_path: Path) -> None:
+    gateway = FakeGateway()
+    asked = recipe(artefact(tmp_path / "new"), shadow={"answers": 10_000, "seconds": 3})
+    assert run(asked, gateway, tmp_path).steps["shadow"]["same"] == 40
+
+
+def test_undone_in_the_middle_of_shadow_traffic_it_ends_that_too(tmp_path: Path) -> None:
+    gateway = FakeGateway(kill=(5, True))
+    asked = recipe(artefact(tmp_path / "new"), shadow={"answers": 30})
+    with pytest.raises(Killed):
+        run(asked, gateway, tmp_path)
+    assert gateway.shadowed is not None
+    assert run(asked, gateway, tmp_path, undo=True).state == "undone"
+    assert (gateway.shadowed, gateway.live) == (None, [OLD])

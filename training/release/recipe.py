@@ -37,6 +37,23 @@ class Step(Document):
         return self
 
 
+class Shadow(Document):
+    """Shadow traffic before the canary: the candidate answers along, and nobody is shown what it says."""
+
+    share: int = Field(default=20, ge=1, le=100, description="percent of the alias's conversations")
+    answers: int = Field(default=50, gt=0, description="that are compared before the canary")
+    seconds: float = Field(default=600.0, gt=0, description="after which it goes on with those that came")
+    failed: float = Field(
+        default=0.02, ge=0, lt=1, description="the share that may fail; where it is surely more, rejected"
+    )
+    different: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="the same for answers that are not the live version's; needs a temperature of 0",
+    )
+
+
 class Canary(Document):
     """Shares that grow while the candidate does no worse than the live version."""
 
@@ -53,6 +70,12 @@ class Canary(Document):
     )
     down_rate: float = Field(
         default=0.1, ge=0, lt=1, description="the same for rated answers (POST /v1/feedback) rated down"
+    )
+    slow_rate: float = Field(
+        default=0.1,
+        ge=0,
+        lt=1,
+        description="the same for streams whose first token came later than 95 % of the live version's did",
     )
 
     @model_validator(mode="after")
@@ -78,6 +101,7 @@ class ReleaseRecipe(Document):
     sign: Path | None = Field(
         default=None, description="an ed25519 key that signs the artefact: pointsman adapters key makes one"
     )
+    shadow: Shadow | None = Field(default=None, description="left out: no shadow traffic")
     canary: Canary | None = Field(default=None, description="left out: all conversations at once")
 
     @model_validator(mode="after")

@@ -79,6 +79,9 @@ class Admin:
     def rollback(self, alias: str, version: str) -> object:
         return self._ask(self._adapters.rollback(alias, version))
 
+    def shadow(self, alias: str, version: str, share: int) -> Mapping[str, Any]:
+        raise NotImplementedError  # the recipe asks for none
+
     def metrics(self) -> str:
         self.seconds += 10
         return "# EOF"
