@@ -104,7 +104,18 @@ def serving(
     Raises:
         ProofError: it did not become ready.
     """
-    config, output = settings_in(folder, changes), folder / "output.txt"
+    with running(settings_in(folder, changes), port, folder) as served:
+        yield served
+
+
+@contextmanager
+def running(config: Path, port: int, folder: Path) -> Generator[Served, None, None]:
+    """A gateway of these settings, which are in ``folder``, until the exit; it may be killed before.
+
+    Raises:
+        ProofError: it did not become ready.
+    """
+    output = folder / "output.txt"
     words = [sys.executable, "-m", "pointsman.cli", "serve", "--config", str(config), "--port", str(port)]
     with output.open("wb") as file:
         process = subprocess.Popen(

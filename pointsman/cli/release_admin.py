@@ -19,7 +19,7 @@ class Admin:
 
     desk: Desk
     by: str
-    key: Path | None = None  # that signs what is registered
+    key: Path | None  # that signs what is registered
     report: Callable[[str], None] = lambda _: None
 
     def versions(self) -> list[dict[str, Any]]:

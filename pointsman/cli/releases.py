@@ -63,12 +63,13 @@ def top(
     from pointsman.cli.desk import Desk
     from pointsman.cli.gateway import GatewayError
 
-    desk, before, looked = Desk(url, key_file, config), None, 0.0
+    desk, looked = Desk(url, key_file, config), 0.0
+    before: Board | None = None
 
     def look() -> RenderableType:
         nonlocal before, looked
         board, now = desk.board(), time.monotonic()
-        rates = {} if before is None else rates_of(before, board, now - looked)
+        rates: dict[str, float] = {} if before is None else rates_of(before, board, now - looked)
         before, looked = board, now
         state = f"{url}  engine {board['engine']}, {board['running']} running, {board['waiting']} waiting"
         return Group(state, table(board, rates))

@@ -121,7 +121,7 @@ class Adapters:
         return await self._intake.check(folder)
 
     async def register(self, alias: str, folder: str, root: Path | None = None) -> VersionInfo:
-        """Check an artefact (below ``root``, else the adapters folder) and enter it as a version of ``alias``.
+        """Check an artefact below ``root``, else the adapters folder, and enter it as a version of ``alias``.
 
         Raises:
             AdapterRejected: with every problem.

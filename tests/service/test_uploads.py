@@ -86,13 +86,14 @@ async def test_other_bytes_than_were_declared_are_refused(running: Running) -> N
     for offset in ("-1", "half", "9" * 20):
         assert (await put(running, upload, MANIFEST, offset, b"x"))[0] == 400
     assert (await running.http.put(f"{PATH}/{upload}/{CONFIG}", content=b"x")).status_code == 401
-    for body in (
+    bodies: tuple[dict[str, Any], ...] = (
         declared(**{"evil.pkl": {"sha256": "0" * 64, "size": 1}}),
         {"files": {CONFIG: declared()["files"][CONFIG]}},
         declared(**{WEIGHTS: {"sha256": "0" * 63, "size": 1}}),
         declared(**{WEIGHTS: {"sha256": "0" * 64, "size": 1 << 40}}),
         {"files": {}},
-    ):
+    )
+    for body in bodies:
         answer = await running.http.post(PATH, json=body, headers=running.admin)
         assert answer.status_code == 400, body
 

@@ -230,6 +230,7 @@ def test_undone_in_the_middle_of_shadow_traffic_it_ends_that_too(tmp_path: Path)
     asked = recipe(artefact(tmp_path / "new"), shadow={"answers": 30})
     with pytest.raises(Killed):
         run(asked, gateway, tmp_path)
-    assert gateway.shadowed is not None
+    during = gateway.shadowed
     assert run(asked, gateway, tmp_path, undo=True).state == "undone"
-    assert (gateway.shadowed, gateway.live) == (None, [OLD])
+    assert (during, gateway.shadowed) == (version_of(tmp_path / "new"), None)
+    assert gateway.live == [OLD]

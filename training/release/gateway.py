@@ -1,4 +1,4 @@
-"""What a release asks of the gateway's admin; the command line speaks HTTP to it, tests keep one in memory."""
+"""What a release asks of the gateway's admin: HTTP for the command line, memory for tests."""
 
 from __future__ import annotations
 
