@@ -27,6 +27,7 @@ from deploy.proof.served import HOME, START_SECONDS, ProofError, Served, running
 from pointsman.artefact import version_of
 from service.engine.command import command, environment
 from service.settings import Settings
+from training.release.journal import read
 
 ALIAS = "support"
 _STEPS = (10, 50)  # percent, of the canary
@@ -40,7 +41,7 @@ class Killed:
     kills: int = 0
     went_on: int = 0
     undone: int = 0
-    at: list[str] = field(default_factory=list)  # the release's last words before each kill
+    at: list[str] = field(default_factory=list)  # the steps that were done before each kill
     faults: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
@@ -74,13 +75,14 @@ def prove(
             with running(config, ports[1], folder) as served:
                 old = _live(served)[0][0]
                 began = time.monotonic()
-                last = _release(words, served, random.uniform(0, whole) if number else None)
+                _release(words, served, random.uniform(0, whole) if number else None)
                 whole = whole or time.monotonic() - began
+            done = ", ".join(_steps(folder, number)) or "nothing"
             if not number:
-                report(f"a release takes {whole:.0f} s: {last}")
+                report(f"a release takes {whole:.0f} s: {done}")
                 continue
             proof.kills += 1
-            proof.at.append(last)
+            proof.at.append(done)
             with running(config, ports[1], folder) as served:
                 _look(served, engine, old, new, proof)
                 undo = bool(number % 2)
@@ -91,12 +93,12 @@ def prove(
                 _look(served, engine, old, new, proof)
                 proof.undone += undo
                 proof.went_on += not undo
-            report(f"kill {number} of {kills}, after {last!r}: {said}")
+            report(f"kill {number} of {kills}, after {done}: {said}")
     return proof
 
 
 def _release(words: list[str], served: Served, kill_after: float | None) -> str:
-    """Run it, and kill the gateway after so many seconds; its last line."""
+    """Run it, and kill the gateway after so many seconds; how it says that it ended, if it did."""
     process = subprocess.Popen(
         [sys.executable, "-m", "pointsman.cli", "release", *words],
         stdout=subprocess.PIPE,
@@ -117,11 +119,13 @@ def _release(words: list[str], served: Served, kill_after: float | None) -> str:
             killing.join()
     if kill_after is None and process.returncode:
         raise ProofError(f"the release ended with {process.returncode}:\n{said[-2_000:]}")
-    lines = [line for line in said.splitlines() if line.startswith(_STEP_WORDS)]
-    return lines[-1] if lines else "nothing"
+    return next((line for line in said.splitlines() if line.startswith(f"{ALIAS}@")), "")
 
 
-_STEP_WORDS = ("train", "register", "evaluate", "gate", "shadow", "canary", "promote", f"{ALIAS}@")
+def _steps(folder: Path, number: int) -> list[str]:
+    """What a release has done, by its journal."""
+    journal = read(folder / "runs" / f"release-{number}")
+    return [] if journal is None else list(journal.steps)
 
 
 def _look(served: Served, engine: str, old: str, new: str, proof: Killed) -> None:
