@@ -23,7 +23,15 @@ import httpx
 import yaml
 
 from deploy.proof import planted
-from deploy.proof.served import HOME, START_SECONDS, ProofError, Served, running, settings_in
+from deploy.proof.served import (
+    HOME,
+    START_SECONDS,
+    ProofError,
+    Served,
+    running,
+    settings_in,
+    stop_with_parent,
+)
 from pointsman.artefact import version_of
 from service.engine.command import command, environment
 from service.settings import Settings
@@ -183,7 +191,12 @@ def _engine(settings: Settings, port: int, output: Path) -> Iterator[None]:
     del variables["VLLM_API_KEY"]
     with output.open("wb") as file:
         process = subprocess.Popen(
-            command(settings.engine, port), stdout=file, stderr=file, env=variables, cwd=HOME
+            command(settings.engine, port),
+            stdout=file,
+            stderr=file,
+            env=variables,
+            cwd=HOME,
+            preexec_fn=stop_with_parent,  # noqa: PLW1509  the timers' threads start later
         )
     try:
         deadline = time.monotonic() + START_SECONDS

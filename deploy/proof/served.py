@@ -124,7 +124,7 @@ def running(config: Path, port: int, folder: Path) -> Generator[Served, None, No
             stdout=file,
             stderr=file,
             start_new_session=True,
-            preexec_fn=_stop_with_parent,  # noqa: PLW1509  no thread runs yet
+            preexec_fn=stop_with_parent,  # noqa: PLW1509  no thread runs yet
         )
     served = Served(
         f"http://127.0.0.1:{port}", folder / "state", folder / "adapters", psutil.Process(process.pid)
@@ -146,6 +146,6 @@ def running(config: Path, port: int, folder: Path) -> Generator[Served, None, No
             process.wait()
 
 
-def _stop_with_parent() -> None:
+def stop_with_parent() -> None:
     """A proof that is killed takes the demo with it (Linux)."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
