@@ -39,7 +39,12 @@ def test_a_version_is_trained_again_from_its_manifests_recipe(
     version, asked = version_of(folder), list[dict[str, Any]]()
     copy = config.parent / "state" / "adapters" / f"support@{version}"
     shutil.copytree(folder, copy)
-    monkeypatch.setattr(release, "trained", lambda recipe, _: asked.append(_read(recipe)) or folder)
+
+    def trained(path: Path, _: Path) -> Path:
+        asked.append(_read(path))
+        return folder
+
+    monkeypatch.setattr(release, "trained", trained)
     runs = tmp_path / "runs"
     with canned({f"GET {ALIAS}/{version}": shown(folder)}) as gateway:
         words = ("adapters", "reproduce", f"support@{version}", "--runs", runs)
