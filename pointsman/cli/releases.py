@@ -28,6 +28,9 @@ def releases(
 ) -> None:
     """The live and canary versions of every alias: share, requests, failures, seconds, since when.
 
+    `first` and `whole` are mean seconds to a stream's first token and to the end of an answer, since the
+    gateway's start.
+
     The gateway shows the same to a browser at `/admin`, which asks for the admin key.
 
     Example: `pointsman releases`
@@ -86,24 +89,25 @@ def top(
 
 def table(board: Board, rates: Mapping[str, float] | None = None) -> Table:
     """What ``/admin/releases`` says, a row a version; ``rates`` are requests a second by alias@version."""
-    from rich import box
     from rich.table import Table
 
-    found = Table(box=box.SIMPLE, padding=(0, 1))
-    names = ["alias", "version", "role", "share", "requests", "failed", "first token", "answer", "since"]
+    found = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+    names = ["alias", "version", "share", "asked", "failed", "first", "whole", "since"]
     if rates is not None:
-        names.insert(5, "a second")
+        names.insert(4, "per s")
     for name in names:
-        found.add_column(name, no_wrap=name == "version")
+        found.add_column(name, no_wrap=name in ("alias", "version", "share", "since"))
     for line in board["data"]:
         cells = [
-            *(line["alias"], line["version"], line["role"], f"{line['weight']} %", f"{line['requests']:,}"),
-            *(str(line["failed"]), _seconds(line["first_token"]), _seconds(line["seconds"])),
-            line["since"][:16].replace("T", " "),
+            *(line["alias"], line["version"]),
+            f"{'canary ' if line['role'] == 'canary' else ''}{line['weight']} %",
+            *(f"{line['requests']:,}", str(line["failed"])),
+            *(_seconds(line["first_token"]), _seconds(line["seconds"])),
+            line["since"][5:16].replace("T", " "),
         ]
         if rates is not None:
             rate = rates.get(f"{line['alias']}@{line['version']}")
-            cells.insert(5, "" if rate is None else f"{rate:.1f}")
+            cells.insert(4, "" if rate is None else f"{rate:.1f}")
         found.add_row(*cells, style="yellow" if line["role"] == "canary" else "")
     return found
 
@@ -120,4 +124,4 @@ def rates_of(before: Board, after: Board, seconds: float) -> dict[str, float]:
 
 
 def _seconds(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f} s"
+    return "" if value is None else f"{value:.2f}"

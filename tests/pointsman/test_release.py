@@ -41,7 +41,7 @@ def version(digits: str, **changes: Any) -> dict[str, Any]:
 
 
 LINE = {"alias": "support", "aborted": 0, "down": 0, "failed": 0, "first_token": None, "seconds": None}
-SINCE = ["2026-11-24", "22:01"]
+SINCE = ["11-24", "22:01"]
 BOARD: dict[str, Any] = {
     "engine": "ready",
     "running": 3,
@@ -205,7 +205,7 @@ def test_releases_show_live_and_canary_with_what_was_counted(run: Run, config: P
         told = run("releases", "--json", *where)
     assert gateway.keys == ["Bearer the-key"] * 2
     live, canary = (line.split() for line in shown.stdout.splitlines() if "support" in line)
-    assert live == ["support", OLD, "live", "90", "%", "1,210", "2", "0.12", "s", "0.50", "s", *SINCE]
+    assert live == ["support", OLD, "90", "%", "1,210", "2", "0.12", "0.50", *SINCE]
     assert canary == ["support", "1" * 12, "canary", "10", "%", "0", "0", *SINCE]
     assert json.loads(told.stdout) == BOARD["data"]
 
@@ -218,11 +218,11 @@ def test_top_counts_requests_a_second_also_of_a_gateway_that_began_anew() -> Non
     name, new = f"support@{OLD}", f"support@{'1' * 12}"
     assert rates_of(board(10, 0), board(30, 5), 2.0) == {name: 10.0, new: 2.5}
     assert rates_of(board(10, 0), board(4, 0), 2.0) == {name: 2.0, new: 0.0}
-    drawn = Console(width=160, file=StringIO())
+    drawn = Console(width=80, file=StringIO())
     drawn.print(table(BOARD, {name: 10.0}))
     assert isinstance(drawn.file, StringIO)
     [line] = [line for line in drawn.file.getvalue().splitlines() if OLD in line]
-    assert line.split()[5:8] == ["1,210", "10.0", "2"]
+    assert line.split()[4:7] == ["1,210", "10.0", "2"]
 
 
 def test_top_looks_until_it_is_stopped(run: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
