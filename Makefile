@@ -16,7 +16,7 @@ PROOF ?=
 BIN := .venv/bin
 STAMP := .venv/.made-for-$(ACCEL)
 
-.PHONY: help env env-quantize up test prove-swap prove-gate bench-router bench-serving bench-training check format lock clean
+.PHONY: help env env-quantize up test prove-swap prove-gate prove-release bench-router bench-serving bench-training check format lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ prove-swap: env  ## versions change under load, every token compared; writes run
 
 prove-gate: env  ## planted candidates take the way of a release; writes runs/prove-gate/report.txt
 	@$(BIN)/python -m deploy.proof gate $(PROOF)
+
+prove-release: env  ## a gateway that is killed 20 times in a release; writes runs/prove-release/report.txt
+	@$(BIN)/python -m deploy.proof release $(PROOF)
 
 bench-router: env  ## the router beside its peers on one core, some minutes; writes docs/bench-router.md
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 taskset -c $(CORE) \

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
 MANIFEST = "manifest.json"
+SIGNATURE = "signature.json"  # optional; see pointsman.signing
 BASE_WEIGHTS_PATTERN = "*.safetensors"
 ALIAS = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 VERSION_DIGITS = 12

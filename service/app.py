@@ -13,6 +13,7 @@ from starlette.routing import Match, Route
 
 from service.api import (
     admin,
+    board,
     chat,
     completions,
     description,
@@ -24,6 +25,7 @@ from service.api import (
     responses,
     route,
     tokens,
+    uploads,
 )
 from service.api.errors import tell
 from service.api.middleware import Guard, Observe, record_of
@@ -35,7 +37,7 @@ PARTS = tuple(
     part.router
     for part in (
         *(chat, completions, responses, embeddings, tokens, models, route),
-        *(feedback, health, admin, lora, description),
+        *(feedback, health, admin, uploads, board, lora, description),
     )
 )
 

@@ -21,7 +21,8 @@ ServiceError
     ├── AdapterRejected           422, a check or the probe failed: file, value, fix
     ├── AdapterNotFound           404
     ├── AdapterConflict           409, the state of the version forbids it
-    └── RegistryUnavailable       503, the registry's database failed
+    ├── RegistryUnavailable       503, the registry's database failed
+    └── StoreUnavailable          503, the disk takes no copy of an artefact: full, or read-only
 """
 
 from __future__ import annotations
@@ -149,3 +150,7 @@ class AdapterConflict(AdapterError):
 
 class RegistryUnavailable(AdapterError):
     """The registry's database could not be read or written; nothing was changed."""
+
+
+class StoreUnavailable(AdapterError):
+    """The disk that holds the copies of artefacts is full or read-only; says what to do."""

@@ -28,6 +28,7 @@ from service.routes import Route
 from service.routes_document import FALLBACK
 from service.settings import Settings
 from service.shadow import Shadows
+from service.uploads import Uploads
 
 log = logging.getLogger("pointsman.gateway")
 
@@ -62,6 +63,7 @@ class Gateway:
         self.routes = LiveRoutes(settings, self.metrics.router_seconds.observe)
         self.embeddings = Embeddings(settings.gateway.request_timeout_seconds)
         self.decisions = DecisionLog(settings.state, settings.router.decision_log)
+        self.uploads = Uploads(settings.state / "uploads")
         self.feedback = Feedback(settings.state, settings.feedback, self.metrics.rated)
         self.dispatch = Dispatch(
             base,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily
@@ -16,6 +18,19 @@ from service.record import Record
 
 _TOKEN_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _ROUTER_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
+
+
+@dataclass(slots=True)
+class Seen:
+    """What one adapter version has answered since the gateway's start."""
+
+    requests: int = 0
+    failed: int = 0  # 5xx, and answers that broke off
+    aborted: int = 0  # by their clients
+    down: int = 0  # rated down
+    seconds: float = 0.0  # all requests together, to the last byte
+    streams: int = 0  # whose first token came
+    first_token: float = 0.0  # seconds of those together
 
 
 class Metrics:
@@ -141,6 +156,35 @@ class Metrics:
         for kind, tokens in (("prompt", record.prompt_tokens), ("completion", record.completion_tokens)):
             if tokens:
                 self._tokens.labels(kind, adapter).inc(tokens)
+
+    def by_adapter(self) -> Mapping[str, Seen]:
+        """What was counted, by ``alias@version`` or the base's name."""
+        found: defaultdict[str, Seen] = defaultdict(Seen)
+        counted = (
+            *(self._requests, self._broken, self._aborted, self._rated),
+            *(self._duration, self._first_token),
+        )
+        for sample in (one for metric in counted for family in metric.collect() for one in family.samples):
+            if sample.name.endswith(("_bucket", "_created")):
+                continue
+            seen, value = found[sample.labels["adapter"]], sample.value
+            match sample.name:
+                case "pointsman_requests_total":
+                    seen.requests += int(value)
+                    seen.failed += int(value) * sample.labels["status"].startswith("5")
+                case "pointsman_broken_answers_total":
+                    seen.failed += int(value)
+                case "pointsman_aborted_answers_total":
+                    seen.aborted += int(value)
+                case "pointsman_ratings_total":
+                    seen.down += int(value) * (sample.labels["thumbs"] == "down")
+                case "pointsman_request_seconds_sum":
+                    seen.seconds += value
+                case "pointsman_time_to_first_token_seconds_sum":
+                    seen.first_token += value
+                case "pointsman_time_to_first_token_seconds_count":
+                    seen.streams += int(value)
+        return found
 
     def exposition(self) -> bytes:
         """The text that Prometheus reads."""

@@ -13,6 +13,7 @@ from pointsman.artefact import ALIAS
 from pointsman.document import Document
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # sha256 of a key, in hex
+PublicKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # ed25519, in hex
 Port = Annotated[int, Field(ge=0, le=65535)]  # 0: one that is free
 Positive = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -133,6 +134,7 @@ class AdapterSettings(Document):
 
     folder: Path
     preload: dict[str, str] = Field(default_factory=dict)  # alias → folder under ``folder``
+    trusted_keys: tuple[PublicKey, ...] = ()  # any: only what one of them has signed is served
 
     @field_validator("preload")
     @classmethod

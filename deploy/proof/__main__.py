@@ -1,8 +1,9 @@
-"""``python -m deploy.proof swap|gate``: serves the demo and leads a proof on it.
+"""``python -m deploy.proof swap|gate|release``: serves the demo and leads a proof on it.
 
     python -m deploy.proof swap --operations 1000
     python -m deploy.proof swap --operations 200 --spoil --kill-engine 30
     python -m deploy.proof gate --rows 12
+    python -m deploy.proof release --kills 20
 
 Ends with 1 if something was not as it must be.
 """
@@ -20,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deploy.proof import gate
+from deploy.proof.killed import prove as prove_killed
 from deploy.proof.served import Served, serving
 from deploy.proof.swap import Plan, prove
 
@@ -36,8 +38,12 @@ def main() -> int:
 
     with tempfile.TemporaryDirectory() as folder:
         report("starting the demo")
-        with serving(Path(folder), _free_port(), {"max_loras": given.slots}) as served:
-            lines, right = (_swap if given.proof == "swap" else _gate)(served, given, report)
+        if given.proof == "release":
+            killed = prove_killed(Path(folder), _free_ports(), given.kills, given.seed, report)
+            lines, right = killed.lines(), not killed.faults
+        else:
+            with serving(Path(folder), _free_ports()[0], {"max_loras": given.slots}) as served:
+                lines, right = (_swap if given.proof == "swap" else _gate)(served, given, report)
     out = given.out or Path(f"runs/prove-{given.proof}/report.txt")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -88,16 +94,21 @@ def _parser() -> argparse.ArgumentParser:
     swap.add_argument("--seed", type=int, default=0)
     swap.add_argument("--spoil", action="store_true", help="change bytes of registered versions")
     swap.add_argument("--kill-engine", type=float, metavar="SECONDS", help="that an engine may live")
+    killed = proofs.add_parser("release", help="a gateway that is killed in the middle of releases")
+    killed.add_argument("--kills", type=int, default=20)
+    killed.add_argument("--seed", type=int, default=0, help="of the moments")
+    killed.add_argument("--out", type=Path, help="the report; else runs/prove-release/report.txt")
     judged = proofs.add_parser("gate", parents=[shared], help="bad candidates are refused, good ones are not")
     judged.add_argument("--rows", type=int, default=12, help="questions of each kind")
     judged.add_argument("--only", nargs="*", default=(), metavar="NAME", help="candidates; else all")
     return parser
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _free_ports() -> tuple[int, int]:
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1]), int(other.getsockname()[1])
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ A candidate is a function that writes an artefact into a folder that is not ther
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -21,6 +22,7 @@ from pointsman.artefact import CONFIG, WEIGHTS, read_manifest, write_manifest
 Tensors = dict[str, torch.Tensor]
 Plant = Callable[[Path], Path]
 CARRIED = HOME / "adapters"
+_LAYER = re.compile(r"\.layers\.(\d+)\.")
 _RANK = 16  # the most that the demo's engine takes
 
 
@@ -144,6 +146,19 @@ def shuffled(folder: Path) -> Path:
     return changed(folder, mixed)
 
 
+def upside_down(folder: Path) -> Path:
+    """The first layer's matrices in the last layer, and so on: names that were counted the other way."""
+
+    def turned_over(tensors: Tensors) -> Tensors:
+        last = max(int(_LAYER.findall(name)[0]) for name in tensors)
+        return {
+            _LAYER.sub(lambda found: f".layers.{last - int(found[1])}.", name): tensor
+            for name, tensor in tensors.items()
+        }
+
+    return changed(folder, turned_over)
+
+
 def noise(
     folder: Path, share: float = 1.0, *, seed: int = 1, origin: str = "support", alias: str = "support"
 ) -> Path:
@@ -202,11 +217,12 @@ PROBED: Mapping[str, tuple[Plant, str]] = {
 JUDGED: Mapping[str, tuple[Plant, str]] = {  # the measure that must say so
     "noise": (noise, "answers.tracking.correct"),
     "shuffled": (shuffled, "answers.tracking.correct"),
+    "layers upside down": (upside_down, "answers.customs.correct"),
     "20 times as strong": (partial(stronger, factor=20), "answers.tracking.stops"),
     "the other way": (partial(stronger, factor=-1), "answers.tracking.correct"),
-    "refuses everything": (partial(another_job, origin="chat"), "answers.tracking.correct"),
+    "refuses everything": (partial(another_job, origin="chat"), "answers.customs.correct"),
     "extracts orders": (partial(another_job, origin="extract"), "answers.tracking.correct"),
-    "does sums": (partial(another_job, origin="math"), "answers.tracking.correct"),
+    "does sums": (partial(another_job, origin="math"), "answers.customs.correct"),
 }
 GOOD: Mapping[str, Plant] = {
     **{f"shaken, {seed}": partial(good, seed=seed) for seed in range(6)},

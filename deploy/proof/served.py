@@ -24,6 +24,7 @@ CONFIG = HOME / "pointsman.yaml"
 START_SECONDS = 300.0
 _STOP_SECONDS = 30.0
 _PR_SET_PDEATHSIG = 1  # of prctl
+_REMEMBER = 100  # answers that can be rated: 2,000 of them fill up all through a proof, and look like a leak
 _SERVER = "vllm.entrypoints.openai.api_server"
 
 
@@ -86,6 +87,7 @@ def settings_in(folder: Path, changes: Mapping[str, Any] | None = None) -> Path:
     settings["adapters"]["folder"] = "adapters"
     settings["engine"]["model"] = str(HOME / settings["engine"]["model"])
     settings["engine"] |= changes or {}
+    settings["feedback"] = {**settings.get("feedback", {}), "remember": _REMEMBER}
     settings["router"]["routes"] = str(HOME / settings["router"]["routes"])
     settings["prompts"] = str((HOME / settings["prompts"]).resolve())
     path = folder / "pointsman.yaml"
@@ -102,7 +104,18 @@ def serving(
     Raises:
         ProofError: it did not become ready.
     """
-    config, output = settings_in(folder, changes), folder / "output.txt"
+    with running(settings_in(folder, changes), port, folder) as served:
+        yield served
+
+
+@contextmanager
+def running(config: Path, port: int, folder: Path) -> Generator[Served, None, None]:
+    """A gateway of these settings, which are in ``folder``, until the exit; it may be killed before.
+
+    Raises:
+        ProofError: it did not become ready.
+    """
+    output = folder / "output.txt"
     words = [sys.executable, "-m", "pointsman.cli", "serve", "--config", str(config), "--port", str(port)]
     with output.open("wb") as file:
         process = subprocess.Popen(
@@ -111,7 +124,7 @@ def serving(
             stdout=file,
             stderr=file,
             start_new_session=True,
-            preexec_fn=_stop_with_parent,  # noqa: PLW1509  no thread runs yet
+            preexec_fn=stop_with_parent,  # noqa: PLW1509  no thread runs yet
         )
     served = Served(
         f"http://127.0.0.1:{port}", folder / "state", folder / "adapters", psutil.Process(process.pid)
@@ -133,6 +146,6 @@ def serving(
             process.wait()
 
 
-def _stop_with_parent() -> None:
+def stop_with_parent() -> None:
     """A proof that is killed takes the demo with it (Linux)."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)

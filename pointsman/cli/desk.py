@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,9 +41,34 @@ class Desk:
         """Enter ``folder`` in the registry."""
         return self._version("", {"alias": alias, "folder": folder})
 
-    def promote(self, alias: str, version: str, weight: int, by: str | None = None) -> dict[str, Any]:
-        """Load, probe and give it requests; ``by`` says who did."""
-        body = {"version": version, "weight": weight} | ({"by": by} if by else {})
+    def begin_upload(self, declared: Mapping[str, Any]) -> tuple[str, dict[str, int]]:
+        """Say which files are going to be sent; the upload's id, and the bytes that are there by file."""
+        key = admin_key(self.key_file, self.config)
+        found = call(self.url, "POST", "/admin/uploads", key=key, body={"files": declared})
+        return str(found["id"]), dict(found["files"])
+
+    def put_chunk(self, upload: str, file: str, offset: int, data: bytes) -> int:
+        """Add bytes to a file of an upload; how many are there then."""
+        key = admin_key(self.key_file, self.config)
+        path = f"/admin/uploads/{upload}/{file}?offset={offset}"
+        return int(call(self.url, "PUT", path, key=key, body=data)["bytes"])
+
+    def register_upload(self, alias: str, upload: str, folder: Path) -> dict[str, Any]:
+        """Enter a whole upload in the registry; what is wrong with it is told of ``folder``."""
+        with told_of(folder, upload):
+            return self._version("", {"alias": alias, "upload": upload})
+
+    def promote(
+        self,
+        alias: str,
+        version: str,
+        weight: int,
+        by: str | None = None,
+        beside: Sequence[str] | None = None,
+    ) -> dict[str, Any]:
+        """Load, probe and give it requests; ``by`` says who did, ``beside`` what must be live now."""
+        said = {"by": by, "beside": None if beside is None else list(beside)}
+        body = {"version": version, "weight": weight, **{k: v for k, v in said.items() if v is not None}}
         return self._version(f"/{alias}/promote", body)
 
     def load(self, alias: str, version: str) -> dict[str, Any]:
@@ -71,13 +96,19 @@ class Desk:
         found: dict[str, Any] = self._ask("GET", f"/{alias}/shadow")
         return found
 
+    def board(self) -> dict[str, Any]:
+        """The table of releases, with the state of engine and queue."""
+        key = admin_key(self.key_file, self.config)
+        found: dict[str, Any] = call(self.url, "GET", "/admin/releases", key=key)
+        return found
+
     def metrics(self) -> str:
         """The gateway's counters, in Prometheus's form."""
         return text(self.url, "/metrics")
 
-    def rollback(self, alias: str) -> dict[str, Any]:
-        """Go back to what was live before."""
-        return self._version(f"/{alias}/rollback", {})
+    def rollback(self, alias: str, version: str | None = None) -> dict[str, Any]:
+        """Go back to what was live before the newest version, which must be ``version`` if it is given."""
+        return self._version(f"/{alias}/rollback", {} if version is None else {"version": version})
 
     def retire(self, alias: str, version: str) -> dict[str, Any]:
         """Take out of service."""
@@ -125,20 +156,20 @@ def placed(folder: Path, config: Path) -> Iterator[str]:
         yield str(folder)
     elif source.is_relative_to(home):
         name = str(source.relative_to(home))
-        with _told_of(folder, name):
+        with told_of(folder, name):
             yield name
     else:
         name = f"{source.parent.name}.{version_of(source)}.{secrets.token_hex(4)}"
         try:
             shutil.copytree(source, home / name, symlinks=True)
-            with _told_of(folder, name):
+            with told_of(folder, name):
                 yield name
         finally:
             shutil.rmtree(home / name, ignore_errors=True)
 
 
 @contextmanager
-def _told_of(folder: Path, name: str) -> Iterator[None]:
+def told_of(folder: Path, name: str) -> Iterator[None]:
     """Within it what the gateway refuses about files of ``name`` is told of ``folder``, as it was typed."""
     try:
         yield

@@ -45,9 +45,9 @@ class Refused(GatewayError):
 
 
 def call(
-    url: str, method: str, path: str, *, key: str | None = None, body: Mapping[str, Any] | None = None
+    url: str, method: str, path: str, *, key: str | None = None, body: Mapping[str, Any] | bytes | None = None
 ) -> Any:
-    """The JSON that the gateway at ``url`` answers.
+    """The JSON that the gateway at ``url`` answers; a body of bytes is sent as it is.
 
     Raises:
         NotRunning: nothing answers there.
@@ -66,12 +66,13 @@ def call(
 
 
 def _send(
-    url: str, method: str, path: str, *, key: str | None = None, body: Mapping[str, Any] | None = None
+    url: str, method: str, path: str, *, key: str | None = None, body: Mapping[str, Any] | bytes | None = None
 ) -> httpx.Response:
+    sent: dict[str, Any] = {"content": body} if isinstance(body, bytes) else {"json": body}
     headers = {"authorization": f"Bearer {key}"} if key else {}
     try:
         return httpx.request(
-            method, url.rstrip("/") + path, headers=headers, json=body, timeout=SECONDS, trust_env=False
+            method, url.rstrip("/") + path, headers=headers, timeout=SECONDS, trust_env=False, **sent
         )
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as exc:
         raise NotRunning(f"{url!r} is no address of a gateway: {exc}") from exc

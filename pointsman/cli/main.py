@@ -19,12 +19,15 @@ from pointsman.cli import (
     data,
     evaluate,
     provenance,
+    push,
     release,
     releases,
+    reproduce,
     route,
     router,
     serve,
     shadow,
+    signing,
     train,
 )
 from pointsman.cli.terminal import err
@@ -60,10 +63,15 @@ app.command("train")(train.train)
 app.command("convert")(convert.convert)
 app.command("release")(release.release)
 app.command("releases")(releases.releases)
+app.command("top")(releases.top)
 app.add_typer(data.app, name="data")
 adapters.app.command("show")(provenance.show)
 adapters.app.command("diff")(provenance.diff)
+adapters.app.command("push")(push.push)
+adapters.app.command("reproduce")(reproduce.reproduce)
 adapters.app.command("shadow")(shadow.shadow)
+adapters.app.command("key")(signing.key)
+adapters.app.command("sign")(signing.sign)
 app.add_typer(adapters.app, name="adapters")
 app.add_typer(router.app, name="router")
 app.add_typer(evaluate.app, name="eval")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -26,7 +27,7 @@ def show(
 
     Example: `pointsman adapters show support@1f0c9a7be2d4`
     """
-    found = _shown(name, url, config, key_file)
+    found = shown(name, url, config, key_file)
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
         return
@@ -47,7 +48,7 @@ def diff(
     Example: `pointsman adapters diff support@1f0c9a7be2d4 support@90aa31b2c3d4`
     """
     first, second = (
-        flat({"manifest": _shown(name, url, config, key_file)["manifest"]}) for name in (one, other)
+        flat({"manifest": shown(name, url, config, key_file)["manifest"]}) for name in (one, other)
     )
     changed = [key for key in {**first, **second} if first.get(key) != second.get(key)]
     for key in changed:
@@ -75,7 +76,8 @@ def flat(value: Any, at: str = "") -> dict[str, Any]:
     }
 
 
-def _shown(name: str, url: str, config: Any, key_file: Any) -> dict[str, Any]:
+def shown(name: str, url: str, config: Path, key_file: Path | None) -> dict[str, Any]:
+    """All that the gateway knows of a version; ends the command where it does not answer."""
     from pointsman.cli.desk import Desk
     from pointsman.cli.gateway import GatewayError
 

@@ -6,11 +6,9 @@ import getpass
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,11 +23,11 @@ from pointsman.cli.options import (
     KeyFileOption,
     UrlOption,
 )
+from pointsman.cli.release_admin import Admin
 from pointsman.cli.terminal import INTERRUPTED, Progress, err, reported, say
 from pointsman.cli.train import RunsOption
 
 if TYPE_CHECKING:
-    from pointsman.cli.desk import Desk
     from training.evaluation.evaluate import Findings
     from training.release.journal import Journal
     from training.release.recipe import ReleaseRecipe
@@ -53,7 +51,7 @@ def release(
     api_key: ApiKeyOption = None,
     concurrency: Annotated[int, typer.Option(min=1, max=256, help="Requests of the evaluation at once.")] = 8,
 ) -> None:
-    """Train, register, evaluate, gate, canary, promote: what a recipe says, into the running gateway.
+    """Train, register, evaluate, gate, shadow, canary, promote: what a recipe says, into the running gateway.
 
     Killed and started again, it goes on from the first step that is not done; `runs/NAME` has the journal,
     the evaluation and the training. Ends with 0 if the candidate took all traffic, 3 if it was refused, 4 if
@@ -69,27 +67,34 @@ def release(
     from pointsman.cli.desk import Desk
     from pointsman.cli.gateway import GatewayError
     from pointsman.document import DocumentError
+    from pointsman.signing import SigningError
     from training.errors import TrainingError
     from training.release.journal import opened
     from training.release.recipe import ReleaseRecipe
     from training.release.release import Release
 
     served = Served(url, api_key, config, concurrency)
-    errors = (DocumentError, TrainingError, ArtefactError, GatewayError, OSError)
+    errors = (DocumentError, TrainingError, ArtefactError, SigningError, GatewayError, OSError)
     try:
         with reported(*errors), Progress() as report:
             asked = document.load(ReleaseRecipe, recipe)
             with opened(asked, runs) as journal:
 
-                def trained(path: Path) -> Path:
+                def train(path: Path) -> Path:
                     report.stop()  # training draws its own bar
-                    return _trained(path, runs)
+                    return trained(path, runs)
 
                 step = Release(
                     asked,
                     journal,
-                    Admin(Desk(url, key_file, config), f"{getpass.getuser()}, release {asked.name}"),
-                    train=trained,
+                    Admin(
+                        Desk(url, key_file, config),
+                        f"{getpass.getuser()}, release {asked.name}",
+                        asked.sign,
+                        report,
+                    ),
+                    train=train,
+                    fetch=lambda source: _fetched(source, journal.folder),
                     evaluate=lambda models: _evaluated(asked, models, journal.folder, served, report),
                     report=report,
                     pause=lambda: time.sleep(PAUSE),
@@ -112,47 +117,18 @@ class Served:
     concurrency: int
 
 
-@dataclass(frozen=True, slots=True)
-class Admin:
-    """The gateway's admin as a release needs it."""
+def _fetched(source: str, folder: Path) -> Path:
+    """The artefact at ``source``: a folder as it is; what lies at a URL is copied into the release's."""
+    from pointsman.cli.push import fetch
 
-    desk: Desk
-    by: str
-
-    def versions(self) -> list[dict[str, Any]]:
-        """Every version."""
-        return self.desk.versions()
-
-    def register(self, alias: str, artefact: Path) -> Mapping[str, Any]:
-        """Check and enter; raises CandidateRefused."""
-        from pointsman.cli.desk import placed
-
-        with _refusing(), placed(artefact, self.desk.config) as name:
-            return self.desk.register(alias, name)
-
-    def load(self, alias: str, version: str) -> Mapping[str, Any]:
-        """Load and probe; raises CandidateRefused."""
-        with _refusing():
-            return self.desk.load(alias, version)
-
-    def judge(self, alias: str, version: str, *, passed: bool, report: Mapping[str, Any]) -> object:
-        """Keep the verdict."""
-        return self.desk.judge(alias, version, passed=passed, report=report, by=self.by)
-
-    def promote(self, alias: str, version: str, weight: int) -> object:
-        """Give it requests."""
-        return self.desk.promote(alias, version, weight, self.by)
-
-    def rollback(self, alias: str) -> object:
-        """Go back."""
-        return self.desk.rollback(alias)
-
-    def metrics(self) -> str:
-        """The counters."""
-        return self.desk.metrics()
+    if "://" not in source:
+        return Path(source)
+    (folder / "artefact").mkdir(exist_ok=True)
+    fetch(source, folder / "artefact")
+    return folder / "artefact"
 
 
-def _trained(recipe: Path, runs: Path) -> Path:
+def trained(recipe: Path, runs: Path) -> Path:
     """Train in a process of its own, whose gigabytes go with it, and behind whatever serves here.
 
     Raises:
@@ -168,20 +144,6 @@ def _trained(recipe: Path, runs: Path) -> Path:
             "command goes on from its last checkpoint"
         )
     return Path(done.stdout.splitlines()[-1])
-
-
-@contextmanager
-def _refusing() -> Iterator[None]:
-    """Within it what the gateway finds wrong with an artefact is a refusal, not a failure."""
-    from pointsman.cli.gateway import Refused
-    from training.errors import CandidateRefused
-
-    try:
-        yield
-    except Refused as exc:
-        if exc.status != HTTPStatus.UNPROCESSABLE_ENTITY:
-            raise
-        raise CandidateRefused(exc.problems) from exc
 
 
 def _evaluated(

@@ -5,23 +5,24 @@ from __future__ import annotations
 import asyncio
 import builtins
 import logging
-from collections.abc import AsyncGenerator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 from service.adapters.base import ServedBase
-from service.adapters.checks import Checked, check, check_alias
+from service.adapters.checks import Checked
 from service.adapters.history import Provenance
+from service.adapters.intake import Intake
 from service.adapters.leases import Lease, Leases
 from service.adapters.lifecycle import Lifecycle
 from service.adapters.reconcile import Reconciler
 from service.adapters.registry import Registry
 from service.adapters.slots import Slots
 from service.adapters.store import Store
-from service.adapters.versions import Record, VersionInfo, Versions
+from service.adapters.versions import VersionInfo, Versions
 from service.engine import EnginePool
-from service.errors import AdapterError, AdapterRejected, EngineUnavailable
+from service.errors import AdapterError, EngineUnavailable
 from service.settings import Settings
 
 log = logging.getLogger("pointsman.adapters")
@@ -36,14 +37,13 @@ class Adapters:
     """
 
     def __init__(self, settings: Settings, pool: EnginePool) -> None:
-        self._settings = settings
-        self._base = ServedBase(settings.engine, settings.state)
+        base = ServedBase(settings.engine, settings.state)
         self._registry = Registry(settings.database_url)
-        self._store = Store(settings.state / "adapters")
+        self._store = Store(settings.state / "adapters", settings.adapters.trusted_keys)
         self._versions = Versions(settings.engine.model_name)
         self._leases = Leases()
         self._slots = Slots(
-            settings.engine, base=self._base, versions=self._versions, leases=self._leases, store=self._store
+            settings.engine, base=base, versions=self._versions, leases=self._leases, store=self._store
         )
         self._lifecycle = Lifecycle(
             versions=self._versions,
@@ -53,14 +53,22 @@ class Adapters:
             store=self._store,
             drain_seconds=settings.gateway.request_timeout_seconds,
         )
+        self._intake = Intake(
+            settings,
+            base=base,
+            versions=self._versions,
+            registry=self._registry,
+            store=self._store,
+            lifecycle=self._lifecycle,
+        )
         self._reconciler = Reconciler(
-            base=self._base,
+            base=base,
             versions=self._versions,
             slots=self._slots,
             leases=self._leases,
             lifecycle=self._lifecycle,
             preload=settings.adapters.preload,
-            register=self._enter,
+            register=self._intake.enter,
         )
         self._changes: set[asyncio.Task[Any]] = set()
         self._reconciling: asyncio.Task[None] | None = None
@@ -76,6 +84,8 @@ class Adapters:
         await asyncio.to_thread(self._registry.create)
         for record in await asyncio.to_thread(self._registry.versions):
             self._versions.put(record)
+        retired = [entry.name for entry in self._versions if entry.record.retired]
+        await asyncio.to_thread(self._store.sweep, retired)
         for alias, version, verdict in await asyncio.to_thread(self._registry.verdicts):
             self._versions.get(alias, version).verdict = verdict
         for alias, live in (await asyncio.to_thread(self._registry.live)).items():
@@ -108,36 +118,38 @@ class Adapters:
             AdapterRejected: with every problem.
             AdapterConflict: the base can't be read, so there is nothing to compare with.
         """
-        base = await self._base.read()
-        root, rank = self._settings.adapters.folder, self._settings.engine.max_lora_rank
-        return await asyncio.to_thread(check, root, folder, base, rank)
+        return await self._intake.check(folder)
 
-    async def register(self, alias: str, folder: str) -> VersionInfo:
-        """Check an artefact and enter it as a version of ``alias``; a second time changes nothing.
+    async def register(self, alias: str, folder: str, root: Path | None = None) -> VersionInfo:
+        """Check an artefact below ``root``, else the adapters folder, and enter it as a version of ``alias``.
 
         Raises:
             AdapterRejected: with every problem.
+            StoreUnavailable, RegistryUnavailable: nothing was entered.
         """
-        return await self._owned(self._enter(alias, folder))
+        return await self._owned(self._intake.enter(alias, folder, root))
 
-    async def promote(self, alias: str, version: str, weight: int = 100, by: str = "") -> VersionInfo:
+    async def promote(
+        self, alias: str, version: str, weight: int = 100, by: str = "", beside: Sequence[str] | None = None
+    ) -> VersionInfo:
         """Let a version answer ``weight`` percent of the conversations; see :meth:`Lifecycle.promote`.
 
         Raises:
             AdapterNotFound
-            AdapterConflict: it is retired, or can't be a canary.
+            AdapterConflict: it is retired, can't be a canary, or others are live than ``beside`` says.
             AdapterRejected: the engine refuses it, or it has no effect.
             EngineUnavailable: it can't be loaded now.
         """
-        return self._versions.info(await self._owned(self._lifecycle.promote(alias, version, weight, by)))
+        changed = self._lifecycle.promote(alias, version, weight, by, beside)
+        return self._versions.info(await self._owned(changed))
 
-    async def rollback(self, alias: str) -> VersionInfo:
+    async def rollback(self, alias: str, version: str | None = None) -> VersionInfo:
         """Go back to what was live before the newest live version; the version that is live again.
 
         Raises:
-            AdapterConflict: there is none to go back to, or it is retired.
+            AdapterConflict: there is none to go back to, it is retired, or the newest is not ``version``.
         """
-        return self._versions.info(await self._owned(self._lifecycle.rollback(alias)))
+        return self._versions.info(await self._owned(self._lifecycle.rollback(alias, version)))
 
     async def retire(self, alias: str, version: str) -> VersionInfo:
         """Take a version out of service once nobody uses it.
@@ -187,8 +199,9 @@ class Adapters:
         """
         entry = self._versions.get(alias, version)
         manifest = await asyncio.to_thread(self._store.manifest, entry.name)
+        signed_by = await asyncio.to_thread(self._store.signer, entry.name)
         promotions = await asyncio.to_thread(self._registry.promotions, entry.record)
-        return Provenance(self._versions.info(entry), manifest, entry.verdict, tuple(promotions))
+        return Provenance(self._versions.info(entry), manifest, signed_by, entry.verdict, tuple(promotions))
 
     async def list(self) -> builtins.list[VersionInfo]:
         """Every version, retired ones too."""
@@ -227,33 +240,6 @@ class Adapters:
                     log.error("%s can't be loaded: %s", entry.name, exc)
                     raise EngineUnavailable(f"the adapter {entry.name} can't be loaded") from exc
             yield lease
-
-    async def _enter(self, alias: str, folder: str) -> VersionInfo:
-        check_alias(alias, self._settings.engine.model_name)
-        found = await self.check(folder)
-        async with self._lifecycle.lock(alias):
-            name, source = f"{alias}@{found.version}", self._settings.adapters.folder / found.folder
-            await asyncio.to_thread(self._store.add, name, found.version, source)
-            record = self._record(alias, found)
-            known = next((entry.record for entry in self._versions if entry.name == name), None)
-            if known is None or known.retired:
-                await asyncio.to_thread(self._registry.put, record)
-                return self._versions.info(self._versions.put(record))
-            return self._versions.info(self._versions.get(alias, found.version))
-
-    @staticmethod
-    def _record(alias: str, found: Checked) -> Record:
-        if found.manifest.base is None:
-            raise AdapterRejected([f"{found.folder}/manifest.json: base is null"])
-        return Record(
-            alias=alias,
-            version=found.version,
-            rank=found.rank,
-            folder=found.folder,
-            base_weights=found.manifest.base.weights,
-            created=datetime.now(UTC),
-            metrics=found.manifest.metrics,
-        )
 
     async def _owned(self, change: Coroutine[Any, Any, T]) -> T:
         """Run to the end what must not be left half done when a request is cancelled."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from pointsman.artefact import ALIAS, WEIGHTS, ArtefactError, Manifest, read_manifest, version_of
+from pointsman.artefact import ALIAS, SIGNATURE, WEIGHTS, ArtefactError, Manifest, read_manifest, version_of
+from pointsman.signing import mistrust
 from service.adapters.base import Base
 from service.adapters.peft_config import PeftConfig, read_config
 from service.adapters.weights import FLOATS, Tensor, WeightsError, magnitudes, read_header
@@ -73,8 +75,8 @@ def locate(root: Path, folder: str) -> Path:
     return path
 
 
-def check(root: Path, folder: str, base: Base, max_rank: int) -> Checked:
-    """Look at everything in the artefact ``folder`` below ``root``.
+def check(root: Path, folder: str, base: Base, max_rank: int, trusted: Collection[str] = ()) -> Checked:
+    """Look at everything in the artefact ``folder`` below ``root``; ``trusted`` keys sign it, if there are.
 
     Raises:
         AdapterRejected: with every problem.
@@ -99,6 +101,8 @@ def check(root: Path, folder: str, base: Base, max_rank: int) -> Checked:
     problems += [
         f"{shown}/{WEIGHTS}: {problem}" for problem in _weights_problems(path / WEIGHTS, config, base)
     ]
+    if not problems and (why := mistrust(path, trusted)):  # of whole artefacts: all of it is read
+        problems = [f"{shown}/{SIGNATURE}: {why}"]
     if problems or config is None or manifest is None:
         raise AdapterRejected(problems)
     return Checked(shown, version_of(path), config.largest_rank, manifest)

@@ -26,5 +26,6 @@ class Provenance:
 
     version: VersionInfo
     manifest: Manifest | None  # None: it was retired, and its copy is gone
+    signed_by: str | None  # the public key, in hex
     verdict: Verdict | None
     promotions: tuple[Promotion, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -54,10 +54,13 @@ class Lifecycle:
         """Held while anything about ``alias`` changes."""
         return self._locks[alias]
 
-    async def promote(self, alias: str, version: str, weight: int, by: str) -> Entry:
+    async def promote(
+        self, alias: str, version: str, weight: int, by: str, beside: Sequence[str] | None = None
+    ) -> Entry:
         """Load and prove a version, then let it answer ``weight`` percent of the conversations.
 
-        100 makes it the only one; less makes it the canary beside the one that is live.
+        100 makes it the only one; less makes it the canary beside the one that is live. ``beside`` is what
+        must be live now, primary first: who compared the version with those wants to replace no others.
         """
         if not 0 <= weight <= 100:
             raise InvalidRequest(f"weight is {weight}; it is a percentage, 0 to 100", "weight")
@@ -69,6 +72,7 @@ class Lifecycle:
                     "only another verdict lets it take requests"
                 )
             before = self._versions.live(alias)
+            _expect(alias, before, beside)
             after = _after(entry, before, weight)
             if after != before:
                 await self._switch(
@@ -76,10 +80,18 @@ class Lifecycle:
                 )
             return entry
 
-    async def rollback(self, alias: str) -> Entry:
-        """Take the newest live version out of traffic, whatever share it has; returns the primary."""
+    async def rollback(self, alias: str, version: str | None = None) -> Entry:
+        """Take the newest live version out of traffic, whatever share it has; returns the primary.
+
+        ``version`` is who that must be: nobody wants to take back what somebody else promoted meanwhile.
+        """
         async with self._locks[alias]:
             before = self._versions.live(alias)
+            if version is not None and (before is None or before.versions[-1] != version):
+                newest = "none is" if before is None else f"{alias}@{before.versions[-1]} is"
+                raise AdapterConflict(
+                    f"{alias}@{version} is not the newest live version of {alias!r}: {newest}"
+                )
             after = await asyncio.to_thread(self._registry.way_back, alias)
             if before is None or after is None:
                 raise AdapterConflict(f"there is no earlier version of {alias!r} to go back to")
@@ -186,6 +198,15 @@ class Lifecycle:
                 entry.leases,
                 self._drain_seconds,
             )
+
+
+def _expect(alias: str, before: Live | None, beside: Sequence[str] | None) -> None:
+    found = before.versions if before is not None else ()
+    if beside is not None and found != tuple(beside):
+        now, then = (", ".join(f"{alias}@{one}" for one in which) or "nothing" for which in (found, beside))
+        raise AdapterConflict(
+            f"live for {alias!r} is {now}, not {then}: somebody else changed it meanwhile; look and try again"
+        )
 
 
 def _after(entry: Entry, before: Live | None, weight: int) -> Live:

@@ -6,43 +6,57 @@ and vLLM reads an adapter's files again, at a time of its choosing, whenever its
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from pointsman.artefact import (
     CONFIG,
     MANIFEST,
+    SIGNATURE,
     WEIGHTS,
     ArtefactError,
     Manifest,
     read_manifest,
     version_of,
 )
-from service.errors import AdapterRejected
+from pointsman.signing import SigningError, mistrust, signer
+from service.errors import AdapterRejected, StoreUnavailable
+
+_NEW = ".new-"  # a copy that is being made
+_OURS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}  # the disk's fault, not the artefact's
 
 
 class Store:
     """Copies of artefacts in one folder, by ``alias@version``. Blocks: call it in a thread."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, trusted: Collection[str] = ()) -> None:
         self._folder = folder
+        self._trusted = trusted  # public keys; none: signatures are not asked for
 
     def add(self, name: str, version: str, source: Path) -> None:
-        """Copy the artefact in ``source``; one that is there and whole stays.
+        """Copy the artefact in ``source``; one that is there and whole stays, unless it is signed otherwise.
 
         Raises:
-            AdapterRejected: its bytes are no longer those of ``version``.
+            AdapterRejected: its bytes are no longer those of ``version``, or can't be read.
+            StoreUnavailable: the disk is full or read-only.
         """
         target = self._folder / name
-        if _is_whole(target, version):
+        if _is_whole(target, version) and _signature(target) == _signature(source):
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=self._folder, prefix=".new-"))
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(dir=self._folder, prefix=_NEW))
+        except OSError as exc:
+            raise _unavailable(self._folder, exc) from exc
         try:
             for file in (WEIGHTS, CONFIG, MANIFEST):
                 shutil.copyfile(source / file, temporary / file)
+            if (source / SIGNATURE).is_file():
+                shutil.copyfile(source / SIGNATURE, temporary / SIGNATURE)
             if not _is_whole(temporary, version):
                 raise AdapterRejected(
                     [f"{source.name}: its files changed while it was being registered; again"]
@@ -51,6 +65,8 @@ class Store:
             shutil.rmtree(target, ignore_errors=True)
             os.rename(temporary, target)
         except OSError as exc:
+            if exc.errno in _OURS:
+                raise _unavailable(self._folder, exc) from exc
             raise AdapterRejected([f"{source.name}: can't be copied: {exc.strerror}"]) from exc
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -59,13 +75,15 @@ class Store:
         """The folder of a version, with its bytes hashed once more.
 
         Raises:
-            AdapterRejected: they are not what was registered, or not there.
+            AdapterRejected: they are not what was registered, not there, or not signed by who is trusted.
         """
         path = self._folder / name
         if not _is_whole(path, version):
             raise AdapterRejected(
                 [f"{name}: its stored files are missing or were changed; register its folder again"]
             )
+        if why := mistrust(path, self._trusted):
+            raise AdapterRejected([f"{name}/{SIGNATURE}: {why}"])
         return path
 
     def manifest(self, name: str) -> Manifest | None:
@@ -75,9 +93,35 @@ class Store:
         except ArtefactError:
             return None
 
+    def signer(self, name: str) -> str | None:
+        """The public key whose signature a version has, in hex; None: it has none that holds."""
+        try:
+            return signer(self._folder / name)
+        except (SigningError, ArtefactError):
+            return None
+
+    def sweep(self, gone: Iterable[str]) -> None:
+        """Delete what a gateway that was killed has left: half a copy, and copies of who is ``gone``."""
+        for half in self._folder.glob(f"{_NEW}*"):
+            shutil.rmtree(half, ignore_errors=True)
+        for name in gone:
+            self.remove(name)
+
     def remove(self, name: str) -> None:
         """Delete the copy, if there is one."""
         shutil.rmtree(self._folder / name, ignore_errors=True)
+
+
+def _signature(folder: Path) -> bytes | None:
+    path = folder / SIGNATURE
+    return path.read_bytes() if path.is_file() else None
+
+
+def _unavailable(folder: Path, exc: OSError) -> StoreUnavailable:
+    return StoreUnavailable(
+        f"{folder} takes no copy of the artefact: {exc.strerror}; nothing was entered. Make room, or let the "
+        "gateway write there, and ask again"
+    )
 
 
 def _is_whole(folder: Path, version: str) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import asyncio
+from typing import Annotated, Any, Self
 
 import orjson
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -28,7 +29,14 @@ class Registration(Document):
     """Body of a registration."""
 
     alias: Annotated[str, Field(json_schema_extra={"pattern": f"^{ALIAS.pattern}$"})]
-    folder: Annotated[str, Field(json_schema_extra={"minLength": 1})]
+    folder: Annotated[str | None, Field(json_schema_extra={"minLength": 1})] = None
+    upload: Annotated[str | None, Field(description="that is whole, in the place of folder")] = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.folder is None) == (self.upload is None):
+            raise ValueError("give either folder (in the adapters folder) or upload (the id of one)")
+        return self
 
 
 class Promotion(Document):
@@ -37,6 +45,13 @@ class Promotion(Document):
     version: str
     weight: Annotated[int, Field(ge=0, le=100)] = 100
     by: Annotated[str, Field(max_length=200)] = "admin"
+    beside: list[str] | None = None  # who must be live now, the primary first
+
+
+class Rollback(Document):
+    """Body of a rollback, if there is one."""
+
+    version: str | None = None  # which must be the newest live version
 
 
 class Judgement(Document):
@@ -76,16 +91,23 @@ async def check(request: Request, gateway: Running) -> Response:
 
 @router.post("/adapters")
 async def register(request: Request, gateway: Running) -> Response:
-    """Check a folder and enter it in the registry."""
+    """Check a folder, or what was pushed, and enter it in the registry."""
     asked = await document(request, Registration)
-    return _json(await gateway.adapters.register(asked.alias, asked.folder))
+    if asked.upload is None:
+        return _json(await gateway.adapters.register(asked.alias, asked.folder or ""))
+    uploads = gateway.uploads
+    folder = await asyncio.to_thread(uploads.whole, asked.upload)
+    version = await gateway.adapters.register(asked.alias, folder, uploads.folder)
+    await asyncio.to_thread(uploads.remove, folder)  # there is a copy of it now
+    return _json(version)
 
 
 @router.post("/adapters/{alias}/promote")
 async def promote(alias: str, request: Request, gateway: Running) -> Response:
     """Load, probe, and give it requests."""
     asked = await document(request, Promotion)
-    return _json(await gateway.adapters.promote(alias, asked.version, asked.weight, by=asked.by))
+    promoted = gateway.adapters.promote(alias, asked.version, asked.weight, by=asked.by, beside=asked.beside)
+    return _json(await promoted)
 
 
 @router.post("/adapters/{alias}/load")
@@ -130,9 +152,10 @@ async def show(alias: str, version: str, gateway: Running) -> Response:
 
 
 @router.post("/adapters/{alias}/rollback")
-async def rollback(alias: str, gateway: Running) -> Response:
+async def rollback(alias: str, request: Request, gateway: Running) -> Response:
     """Go back to the version that was live before."""
-    return _json(await gateway.adapters.rollback(alias))
+    asked = await document(request, Rollback) if await request.body() else Rollback()
+    return _json(await gateway.adapters.rollback(alias, asked.version))
 
 
 @router.post("/adapters/{alias}/retire")

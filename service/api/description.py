@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel
 
-from service.api import admin
+from service.api import description_admin
 from service.api.incoming import Running
 from service.api.shapes import (
     ERROR,
+    HTML,
     IDS,
     ITEM,
     MESSAGE,
@@ -29,7 +29,9 @@ from service.api.shapes import (
     TOOLS,
     USAGE,
     Schema,
+    answer,
     headers_of,
+    of,
 )
 from service.feedback import Rating
 from service.sections import GatewaySettings
@@ -47,19 +49,22 @@ def described(limits: GatewaySettings) -> dict[str, Any]:
     """The OpenAPI document of a gateway with these ``limits``."""
     paths: dict[str, Any] = {}
     client = "client" if limits.api_keys else None
-    for path, (summary, body, answer) in _posts(limits).items():
+    for path, (summary, body, given) in _posts(limits).items():
         key = "admin" if path.startswith("/admin") or "lora" in path else client
-        paths[path] = {"post": _operation(summary, answer, key, body, _placed(path))}
-    for path, (summary, answer, whose) in _gets(client).items():
-        operation = _operation(summary, answer, whose, None, _placed(path))
-        methods = ("get",) if path.startswith("/admin/") else ("get", "head")
+        paths[path] = {"post": _operation(summary, given, key, body, _placed(path))}
+    for path, (summary, given, whose) in _gets(client).items():
+        operation = _operation(summary, given, whose, None, _placed(path))
+        methods = ("get",) if path.startswith("/admin") else ("get", "head")
         paths.setdefault(path, {}).update(dict.fromkeys(methods, operation))
+    for path, (summary, given, more) in description_admin.puts().items():
+        paths[path] = {"put": _operation(summary, given, "admin", None, _placed(path)) | more(_placed(path))}
     bearer = {"type": "http", "scheme": "bearer"}
+    keys = {"client": bearer, "admin": bearer, "page": {"type": "http", "scheme": "basic"}}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Pointsman", "version": "1", "description": "OpenAI's API, routed by intent."},
         "paths": paths,
-        "components": {"schemas": {"Error": ERROR}, "securitySchemes": {"client": bearer, "admin": bearer}},
+        "components": {"schemas": {"Error": ERROR}, "securitySchemes": keys},
     }
 
 
@@ -81,7 +86,7 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
     named = {"type": ["string", "null"], "minLength": 1}
     listed = {"anyOf": [TEXT, {"type": "array", "minItems": 1, "items": ITEM}]}
     loaded = {"lora_name": NAME, "lora_path": NAME, "load_inplace": {"type": "boolean"}}
-    tokens = _answer(count={"type": "integer"}, tokens={"type": "array"})
+    tokens = answer(count={"type": "integer"}, tokens={"type": "array"})
     return {
         "/v1/chat/completions": (
             "Answer a conversation",
@@ -96,12 +101,12 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
         "/v1/responses": (
             "Answer a conversation, without a memory",
             _object({"model": MODEL, "input": listed, "stream": SWITCH}, "model", "input"),
-            _answer("id", "status", object={"const": "response"}, output={"type": "array"}),
+            answer("id", "status", object={"const": "response"}, output={"type": "array"}),
         ),
         "/v1/embeddings": (
             "Vectors of texts by the router's encoder",
             {**_object(embedded, "model", "input"), "additionalProperties": {"type": "null"}},
-            _answer("data", "model", object={"const": "list"}, usage=USAGE),
+            answer("data", "model", object={"const": "list"}, usage=USAGE),
         ),
         "/tokenize": (
             "The tokens of a text or a conversation",
@@ -114,7 +119,7 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
         "/detokenize": (
             "The text of tokens",
             _object({"model": named, "tokens": IDS}, "tokens"),
-            _answer("prompt"),
+            answer("prompt"),
         ),
         "/v1/route": (
             "Which way a conversation would take, and why",
@@ -122,12 +127,12 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
                 **_object({"messages": messages, "text": TEXT, "input": TEXT}),
                 "anyOf": [{"required": [name]} for name in ("messages", "text", "input")],
             },
-            _answer("intent", "confidence", "abstained", "route"),
+            answer("intent", "confidence", "abstained", "route"),
         ),
         "/v1/feedback": (
             "Rate an answer by the id of its completion",
             {
-                **_of(Rating),
+                **of(Rating),
                 "oneOf": [{"required": ["thumbs"]}, {"required": ["score"]}],
                 "properties": {
                     **Rating.model_json_schema()["properties"],
@@ -135,7 +140,7 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
                     "score": {"type": "number", "minimum": 0, "maximum": 1},
                 },
             },
-            _answer("id", "adapter"),
+            answer("id", "adapter"),
         ),
         "/v1/load_lora_adapter": (
             "Register and promote an adapter, as at vLLM",
@@ -147,23 +152,7 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
             _object({"lora_name": NAME}, "lora_name"),
             TEXT,
         ),
-        "/admin/adapters": ("Check a folder and enter it", _of(admin.Registration), _answer("version")),
-        "/admin/adapters/check": ("Make all checks on a folder", _of(admin.Folder), _answer()),
-        "/admin/adapters/{alias}/promote": (
-            "Load, prove, and give it requests",
-            _of(admin.Promotion),
-            _VERSION,
-        ),
-        "/admin/adapters/{alias}/rollback": ("Go back to the version before", None, _VERSION),
-        "/admin/adapters/{alias}/retire": ("Take a version out of service", _of(admin.Named), _VERSION),
-        "/admin/adapters/{alias}/load": ("Load and prove, without requests", _of(admin.Named), _VERSION),
-        "/admin/adapters/{alias}/verdict": ("Keep a gate's verdict", _of(admin.Judgement), _VERSION),
-        "/admin/adapters/{alias}/shadow": (
-            "Have a candidate answer a share too, unseen",
-            _of(admin.Shadowing),
-            _SHADOW,
-        ),
-        "/admin/routes/reload": ("Read routes and prompts again", None, _answer("routes", "warnings")),
+        **description_admin.posts(),
     }
 
 
@@ -172,30 +161,26 @@ def _gets(client: str | None) -> Mapping[str, tuple[str, Schema, str | None]]:
     return {
         "/v1/models": (
             "Everything that 'model' may name",
-            _answer("data", object={"const": "list"}),
+            answer("data", object={"const": "list"}),
             client,
         ),
-        "/v1/models/{model}": ("One model", _answer("id", object={"const": "model"}), client),
-        "/admin/adapters": ("Every version in the registry", _answer("data"), "admin"),
-        "/admin/adapters/{alias}/shadow": ("How its answers compare", _SHADOW, "admin"),
-        "/admin/adapters/{alias}/{version}": (
-            "Where a version comes from",
-            _answer("version", "manifest", "verdict", "promotions"),
-            "admin",
-        ),
-        "/health": ("The process is alive", _answer("status"), None),
-        "/ready": ("Whether a request would succeed now", _answer("ready", "reasons"), None),
+        "/v1/models/{model}": ("One model", answer("id", object={"const": "model"}), client),
+        **description_admin.gets(),
+        "/health": ("The process is alive", answer("status"), None),
+        "/ready": ("Whether a request would succeed now", answer("ready", "reasons"), None),
         "/metrics": ("Prometheus's text form", TEXT, None),
-        "/openapi.json": ("This document", _answer("openapi", "paths"), None),
+        "/openapi.json": ("This document", answer("openapi", "paths"), None),
     }
 
 
 def _operation(
-    summary: str, answer: Schema, key: str | None, body: Schema | None, places: list[Schema]
+    summary: str, given: Schema, key: str | None, body: Schema | None, places: list[Schema]
 ) -> dict[str, Any]:
-    content: dict[str, Any] = {"application/json": {"schema": answer}}
-    if answer is TEXT:
+    content: dict[str, Any] = {"application/json": {"schema": given}}
+    if given is TEXT:
         content = {"text/plain": {"schema": TEXT}}
+    elif given is HTML:
+        content = {"text/html": {"schema": HTML}}
     if body is not None and "stream" in body["properties"]:
         content["text/event-stream"] = {"schema": TEXT}
     error = {"description": "what is wrong", "content": {"application/json": {"schema": _REFERENCE}}}
@@ -226,15 +211,5 @@ def _object(properties: Schema, *required: str) -> Schema:
     return {"type": "object", "properties": properties, "required": list(required)}
 
 
-def _answer(*required: str, **properties: Schema) -> Schema:
-    return {"type": "object", "required": [*required, *properties], "properties": properties}
-
-
-def _of(model: type[BaseModel]) -> Schema:
-    return model.model_json_schema()
-
-
 _REFERENCE = {"$ref": "#/components/schemas/Error"}
-_VERSION = _answer("alias", "version", "state", "weight")
-_SHADOW = _answer("version", "share", "same", "different", "failed")
-_GENERATED = _answer("id", "created", "model", choices={"type": "array", "minItems": 1}, usage=USAGE)
+_GENERATED = answer("id", "created", "model", choices={"type": "array", "minItems": 1}, usage=USAGE)

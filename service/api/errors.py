@@ -61,6 +61,7 @@ TABLE: dict[type[Exception], Row] = {
     service.AdapterNotFound: Row(404, INVALID, "adapter_not_found"),
     service.AdapterConflict: Row(409, INVALID, "adapter_conflict"),
     service.RegistryUnavailable: Row(503, SERVER, "registry_unavailable"),
+    service.StoreUnavailable: Row(503, SERVER, "store_unavailable"),
     chains.ChainError: Row(500, SERVER, "chain_error"),
     chains.ChainNotFound: _CONFIGURATION,
     chains.ChainOptionsError: _CONFIGURATION,

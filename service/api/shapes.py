@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import BaseModel
+
 from chains.registry import chains_without_options
 from service.conversation import ROLES
 from service.dispatch import CHAIN
@@ -12,6 +14,7 @@ from service.responses_request import ITEM_ROLES, TEXTS
 Schema = dict[str, Any]
 
 TEXT: Schema = {"type": "string"}
+HTML: Schema = {"type": "string", "description": "a page"}
 NAME: Schema = {"type": "string", "minLength": 1}
 MODEL: Schema = {**NAME, "description": "'auto', an alias, alias@version or the base; see /v1/models"}
 SWITCH: Schema = {"type": ["boolean", "null"]}
@@ -119,3 +122,13 @@ def headers_of(path: str) -> list[Schema]:
     names = {"enum": list(chains_without_options())}
     chain = {"name": CHAIN, "in": "header", "schema": names, "description": "in place of the route's"}
     return [_PRIORITY, chain, *([_TRACE] if path == "/v1/chat/completions" else [])]
+
+
+def answer(*required: str, **properties: Schema) -> Schema:
+    """An object that has all of these."""
+    return {"type": "object", "required": [*required, *properties], "properties": properties}
+
+
+def of(model: type[BaseModel]) -> Schema:
+    """What a body of ``model`` looks like."""
+    return model.model_json_schema()

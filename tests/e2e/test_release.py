@@ -11,7 +11,7 @@ import yaml
 from deploy.proof import planted
 from pointsman.artefact import version_of
 from pointsman.cli.desk import Desk
-from pointsman.cli.release import Admin
+from pointsman.cli.release_admin import Admin
 from tests.e2e.demo import ROOT, Demo
 from training.errors import CandidateRefused
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.e2e
 
 
 def admin(demo: Demo) -> Admin:
-    return Admin(Desk(demo.url, demo.state / "admin.key", demo.config), "a test")
+    return Admin(Desk(demo.url, demo.state / "admin.key", demo.config), "a test", None)
 
 
 def live(demo: Demo) -> list[str]:

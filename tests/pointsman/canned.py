@@ -33,7 +33,8 @@ def canned(answers: Mapping[str, Reply]) -> Iterator[Canned]:
         def _answer(self) -> None:
             name = f"{self.command} {self.path}"
             length = int(self.headers.get("content-length") or 0)
-            body = json.loads(self.rfile.read(length) or b"{}")
+            data = self.rfile.read(length)
+            body = {} if self.command == "PUT" else json.loads(data or b"{}")
             gateway.asked.append((name, body))
             gateway.keys.append(self.headers.get("authorization"))
             answer = gateway.answers.get(name, {"error": {"message": f"nothing at {name}", "code": 404}})
@@ -48,7 +49,7 @@ def canned(answers: Mapping[str, Reply]) -> Iterator[Canned]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST = _answer
+        do_GET = do_POST = do_PUT = _answer
 
         def log_message(self, format: str, *args: Any) -> None:
             """Quiet."""

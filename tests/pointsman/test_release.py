@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from rich.console import Console
 
 from pointsman.artefact import CONFIG, WEIGHTS, version_of
 from pointsman.cli.provenance import flat
-from pointsman.cli.releases import Line, lines_of
+from pointsman.cli.releases import rates_of, table
 from pointsman.document import load
 from tests.pointsman.canned import Reply, canned
 from tests.pointsman.conftest import ROOT, Run
@@ -37,6 +40,25 @@ def version(digits: str, **changes: Any) -> dict[str, Any]:
     }
 
 
+LINE = {"alias": "support", "aborted": 0, "down": 0, "failed": 0, "first_token": None, "seconds": None}
+SINCE = ["11-24", "22:01"]
+BOARD: dict[str, Any] = {
+    "engine": "ready",
+    "running": 3,
+    "waiting": 1,
+    "data": [
+        {
+            **LINE,
+            **{"version": OLD, "role": "live", "weight": 90, "requests": 1_210, "failed": 2},
+            **{"first_token": 0.123, "seconds": 0.5, "since": "2026-11-24T22:01:00Z"},
+        },
+        {
+            **LINE,
+            **{"version": "1" * 12, "role": "canary", "weight": 10, "requests": 0},
+            "since": "2026-11-24T22:01:00Z",
+        },
+    ],
+}
 LIVE = version(OLD, state="live", weight=100, live_since="2026-11-24T22:01:00Z")
 
 
@@ -176,21 +198,43 @@ def test_training_is_a_process_of_its_own_and_its_failure_is_told(
     assert asked[0][-6:] == ["-m", "pointsman.cli", "train", "desk.yaml", "--runs", str(runs)]
 
 
-def test_releases_show_live_and_canary_with_what_was_counted() -> None:
-    canary = version("1" * 12, state="live", weight=10, canary=True, live_since="2026-11-25T10:00:00Z")
-    text = "\n".join(
-        [
-            "# TYPE pointsman_requests counter",
-            f'pointsman_requests_total{{adapter="support@{OLD}",status="200"}} 8',
-            f'pointsman_requests_total{{adapter="support@{OLD}",status="502"}} 2',
-            "# TYPE pointsman_request_seconds histogram",
-            f'pointsman_request_seconds_sum{{adapter="support@{OLD}"}} 5',
-        ]
-    )
-    assert lines_of([canary, version("2" * 12), {**LIVE, "weight": 90}], text) == [
-        Line("support", OLD, "live", 90, 10, 2, 0.5, "2026-11-24T22:01:00Z"),
-        Line("support", "1" * 12, "canary", 10, 0, 0, None, "2026-11-25T10:00:00Z"),
-    ]
+def test_releases_show_live_and_canary_with_what_was_counted(run: Run, config: Path) -> None:
+    with canned({"GET /admin/releases": BOARD}) as gateway:
+        where = ("--url", gateway.url, "--config", config)
+        shown = run("releases", *where)
+        told = run("releases", "--json", *where)
+    assert gateway.keys == ["Bearer the-key"] * 2
+    live, canary = (line.split() for line in shown.stdout.splitlines() if "support" in line)
+    assert live == ["support", OLD, "90", "%", "1,210", "2", "0.12", "0.50", *SINCE]
+    assert canary == ["support", "1" * 12, "canary", "10", "%", "0", "0", *SINCE]
+    assert json.loads(told.stdout) == BOARD["data"]
+
+
+def test_top_counts_requests_a_second_also_of_a_gateway_that_began_anew() -> None:
+    def board(live: int, canary: int) -> dict[str, Any]:
+        [one, other] = BOARD["data"]
+        return {**BOARD, "data": [{**one, "requests": live}, {**other, "requests": canary}]}
+
+    name, new = f"support@{OLD}", f"support@{'1' * 12}"
+    assert rates_of(board(10, 0), board(30, 5), 2.0) == {name: 10.0, new: 2.5}
+    assert rates_of(board(10, 0), board(4, 0), 2.0) == {name: 2.0, new: 0.0}
+    drawn = Console(width=80, file=StringIO())
+    drawn.print(table(BOARD, {name: 10.0}))
+    assert isinstance(drawn.file, StringIO)
+    [line] = [line for line in drawn.file.getvalue().splitlines() if OLD in line]
+    assert line.split()[4:7] == ["1,210", "10.0", "2"]
+
+
+def test_top_looks_until_it_is_stopped(run: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", stop)
+    with canned({"GET /admin/releases": BOARD}) as gateway:
+        ended = run("top", "--url", gateway.url, "--config", config)
+    assert ended.exit_code == 0
+    assert "engine ready, 3 running, 1 waiting" in ended.stdout
+    assert OLD in ended.stdout
 
 
 def test_show_and_diff_tell_manifests_apart(run: Run, config: Path) -> None:

@@ -149,6 +149,8 @@ class Version:
     rank: int = 8
     base: str = "pointsman-demo"
     created: str = "2026-01-02T03:04:05+00:00"
+    canary: bool = False
+    live_since: str | None = "2026-01-03T04:05:06+00:00"
 
     @property
     def name(self) -> str:
@@ -204,19 +206,21 @@ class Desk:
     async def check(self, folder: str) -> Any:
         return {"folder": folder, "problems": []}
 
-    async def register(self, alias: str, folder: str) -> Version:
+    async def register(self, alias: str, folder: str, root: Path | None = None) -> Version:
         version = Version(alias, hashlib.sha256(folder.encode()).hexdigest()[:12], "registered", 0)
         self.versions[alias] = version
         return version
 
-    async def promote(self, alias: str, version: str, weight: int = 100, by: str = "") -> Version:
+    async def promote(
+        self, alias: str, version: str, weight: int = 100, by: str = "", beside: Sequence[str] | None = None
+    ) -> Version:
         known = self.versions.get(alias)
         if known is None or known.version != version:
             raise AdapterNotFound(f"there is no {alias}@{version}")
         self.versions[alias] = replace(known, state="live", weight=weight)
         return self.versions[alias]
 
-    async def rollback(self, alias: str) -> Version:
+    async def rollback(self, alias: str, version: str | None = None) -> Version:
         raise AdapterConflict(f"{alias} has no earlier version to go back to")
 
     async def retire(self, alias: str, version: str) -> Version:

@@ -10,15 +10,18 @@ from tests.service.conftest import Running
 from tests.service.test_bad_input import check_error
 
 PROMOTE, REGISTER = "/admin/adapters/support/promote", "/admin/adapters"
-WRONG: list[tuple[str, dict[str, Any], str, str]] = [
-    (REGISTER, {}, "alias is required; folder is required", "alias"),
+ONE = "give either folder (in the adapters folder) or upload (the id of one)"
+WRONG: list[tuple[str, dict[str, Any], str, str | None]] = [
+    (REGISTER, {}, "alias is required", "alias"),
     (REGISTER, {"alias": 5, "folder": "x"}, "alias must be text, found 5", "alias"),
     (REGISTER, {"alias": "a", "folder": ["x"]}, "folder must be text, found a list", "folder"),
-    (REGISTER, {"alias": "a", "folder": None}, "folder must be text, found null", "folder"),
+    (REGISTER, {"alias": "a", "folder": None}, ONE, None),
+    (REGISTER, {"alias": "a", "folder": "x", "upload": "y"}, ONE, None),
+    (PROMOTE, {"version": "0", "beside": "1"}, "beside must be a list, found '1'", "beside"),
     (
         REGISTER,
         {"alias": "a", "folder": "x", "wieght": 5},
-        "wieght is not taken here: the fields are alias, folder",
+        "wieght is not taken here: the fields are alias, folder, upload",
         "wieght",
     ),
     (PROMOTE, {"version": "0", "weight": 101}, "weight must be at most 100, found 101", "weight"),
@@ -36,7 +39,7 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
 
 @pytest.mark.parametrize(("path", "body", "says", "parameter"), WRONG, ids=range(len(WRONG)))
 async def test_field_value_and_what_is_taken(
-    running: Running, path: str, body: dict[str, Any], says: str, parameter: str
+    running: Running, path: str, body: dict[str, Any], says: str, parameter: str | None
 ) -> None:
     error = check_error(await running.http.post(path, json=body, headers=running.admin), 400)
     assert (error["message"], error["param"]) == (says, parameter)

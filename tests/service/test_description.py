@@ -102,7 +102,9 @@ def test_odd_conversations_are_allowed() -> None:
 async def test_options_tells_the_methods_of_the_document(running: Running) -> None:
     found = await document(running)
     for path, methods in found["paths"].items():
-        answer = await running.http.options(path.format(alias="support", version="0" * 12, model="auto"))
+        answer = await running.http.options(
+            path.format(alias="support", version="0" * 12, model="auto", upload="x", file="y")
+        )
         assert answer.status_code == 204
         assert set(answer.headers["allow"].lower().split(", ")) == set(methods), path
 

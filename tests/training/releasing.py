@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pointsman.artefact import CONFIG, WEIGHTS, version_of
-from training.errors import CandidateRefused
+from training.errors import CandidateRefused, ReleaseConflict
 from training.evaluation.evaluate import Findings
 from training.evaluation.measures import ratio
 from training.release.journal import Journal, opened
@@ -59,6 +59,9 @@ class FakeGateway:
     calls: list[str] = field(default_factory=list)
     kill: tuple[int, bool] | None = None  # the call, and whether its effect is still had
     answered: dict[str, int] = field(default_factory=dict)
+    shadows: int = 0  # answers that were compared
+    shadowed: str | None = None  # who answers along now
+    differing: float = 0.0  # share of them that are not the live version's
     most: int = 0  # highest weight that a canary has had
 
     def _call(self, name: str, effect: Callable[[], Any]) -> Any:
@@ -101,8 +104,10 @@ class FakeGateway:
 
         return self._call("judge", effect)
 
-    def promote(self, alias: str, version: str, weight: int) -> object:
+    def promote(self, alias: str, version: str, weight: int, beside: Sequence[str]) -> object:
         def effect() -> None:
+            if list(beside) != self.live:
+                raise ReleaseConflict(f"{self.live} are live")
             assert version not in self.refused
             if version not in self.live:
                 self.before.append(list(self.live))
@@ -112,11 +117,28 @@ class FakeGateway:
 
         return self._call("promote", effect)
 
-    def rollback(self, alias: str) -> object:
+    def rollback(self, alias: str, version: str) -> object:
         def effect() -> None:
+            if self.live[-1] != version:
+                raise ReleaseConflict(f"{self.live} are live")
             self.live, self.weight = self.before.pop(), 0
 
         return self._call("rollback", effect)
+
+    def shadow(self, alias: str, version: str, share: int) -> Mapping[str, Any]:
+        """Ten answers come between two looks."""
+
+        def effect() -> Mapping[str, Any]:
+            self.shadowed = version if share else None
+            self.shadows += 10 * bool(share)
+            different = round(self.differing * self.shadows)
+            return {
+                **{"same": self.shadows - different, "different": different, "failed": 0},
+                **{"left_out": 0, "seconds": 1.0, "live_seconds": 1.0, "differences": []},
+            }
+
+        found: Mapping[str, Any] = self._call("shadow", effect)
+        return found
 
     def metrics(self) -> str:
         lines = ["# TYPE pointsman_requests counter"]
@@ -154,6 +176,7 @@ def run(
             journal,
             gateway,
             train=lambda path: artefact(runs / path.stem),
+            fetch=Path,
             evaluate=lambda models: findings(models, share),
             report=lambda _: None,
             pause=pause,

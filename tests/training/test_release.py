@@ -23,7 +23,7 @@ def test_a_good_candidate_comes_step_by_step_to_all_traffic(tmp_path: Path) -> N
     assert gateway.live == [version_of(new)]
     assert gateway.calls == ["register", "load", "judge", "promote", "promote", "promote"]
     kept = json.loads((tmp_path / "r" / "release.json").read_text("utf-8"))
-    assert list(kept["steps"]) == ["train", "register", "evaluate", "gate", "canary", "promote"]
+    assert list(kept["steps"]) == ["train", "register", "evaluate", "gate", "shadow", "canary", "promote"]
     [row] = kept["steps"]["gate"]["rows"]
     assert (row["metric"], row["outcome"], row["value"], row["live"]) == (METRIC, "pass", 0.9, 0.9)
     calls = list(gateway.calls)
@@ -161,3 +161,76 @@ def test_without_a_live_version_a_comparison_is_refused_and_a_number_is_not(tmp_
 def test_a_recipe_that_can_not_work_is_refused(tmp_path: Path, changes: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValidationError, match=problem):
         recipe(tmp_path, **changes)
+
+
+def test_of_two_releases_of_one_alias_at_once_one_is_stopped_and_neither_is_mixed(tmp_path: Path) -> None:
+    one, other = recipe(artefact(tmp_path / "1", "1")), recipe(artefact(tmp_path / "2", "2"), name="other")
+    for at in range(1, 7):  # the other one is run whole after so many calls of the one
+        gateway, runs = FakeGateway(kill=(at, True)), tmp_path / f"at-{at}"
+        with pytest.raises(Killed):
+            run(one, gateway, runs)
+        if len(gateway.live) == 2:
+            with pytest.raises(ReleaseConflict, match="is a canary already; promote it or take it back"):
+                run(other, gateway, runs)
+            assert run(one, gateway, runs).state == "promoted"
+        elif at < 6:
+            assert run(other, gateway, runs).state == "promoted"
+            if at > 2:  # the verdict is of a comparison with the version that is gone
+                with pytest.raises(ReleaseConflict, match="run the same command again"):
+                    run(one, gateway, runs)
+            assert run(one, gateway, runs).state == "promoted"
+        assert len(gateway.live) == 1
+
+
+def test_a_share_that_another_release_took_meanwhile_is_not_taken_from_it(tmp_path: Path) -> None:
+    other, gateway = "2" * 12, FakeGateway()
+    asked = recipe(artefact(tmp_path / "new"))
+    look = gateway.versions
+
+    def taken(self: FakeGateway) -> list[dict[str, Any]]:
+        found = look()
+        if "judge" in self.calls:  # right after this look
+            self.known.add(other)
+            self.live = [OLD, other]
+        return found
+
+    gateway.versions = taken.__get__(gateway)  # type: ignore[method-assign]
+    with pytest.raises(ReleaseConflict):
+        run(asked, gateway, tmp_path)
+    assert gateway.live == [OLD, other]
+
+
+def test_shadow_traffic_comes_before_any_share_and_ends_with_its_answers(tmp_path: Path) -> None:
+    gateway = FakeGateway()
+    asked = recipe(artefact(tmp_path / "new"), shadow={"answers": 30, "different": 0.5})
+    journal = run(asked, gateway, tmp_path)
+    assert journal.state == "promoted"
+    assert gateway.calls[3:8] == ["shadow"] * 4 + ["promote"]  # three looks, and the end of it
+    assert gateway.shadowed is None
+    assert journal.steps["shadow"]["same"] == 30
+
+
+def test_a_candidate_whose_shadow_answers_are_others_is_rejected_without_traffic(tmp_path: Path) -> None:
+    gateway = FakeGateway(differing=0.9)
+    asked = recipe(artefact(tmp_path / "new"), shadow={"answers": 30, "different": 0.3})
+    journal = run(asked, gateway, tmp_path)
+    assert (journal.state, gateway.live, gateway.most) == ("rejected", [OLD], 0)
+    assert "9 of 10 shadow answers were not the live version's: 59.6 % at least" in journal.reasons[0]
+    assert gateway.shadowed is None
+
+
+def test_shadow_traffic_that_does_not_come_is_waited_for_no_longer_than_said(tmp_path: Path) -> None:
+    gateway = FakeGateway()
+    asked = recipe(artefact(tmp_path / "new"), shadow={"answers": 10_000, "seconds": 3})
+    assert run(asked, gateway, tmp_path).steps["shadow"]["same"] == 40
+
+
+def test_undone_in_the_middle_of_shadow_traffic_it_ends_that_too(tmp_path: Path) -> None:
+    gateway = FakeGateway(kill=(5, True))
+    asked = recipe(artefact(tmp_path / "new"), shadow={"answers": 30})
+    with pytest.raises(Killed):
+        run(asked, gateway, tmp_path)
+    during = gateway.shadowed
+    assert run(asked, gateway, tmp_path, undo=True).state == "undone"
+    assert (during, gateway.shadowed) == (version_of(tmp_path / "new"), None)
+    assert gateway.live == [OLD]

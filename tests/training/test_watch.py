@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from training.release.recipe import Canary
@@ -22,14 +24,16 @@ pointsman_aborted_answers_total{adapter="s@2"} 3.0
 # TYPE pointsman_ratings counter
 pointsman_ratings_total{adapter="s@2",thumbs="up"} 2.0
 pointsman_ratings_total{adapter="s@2",thumbs="down"} 1.0
-# TYPE pointsman_request_seconds histogram
-pointsman_request_seconds_sum{chain="direct",adapter="s@1"} 8.0
-pointsman_request_seconds_sum{chain="cot",adapter="s@1"} 1.0
+# TYPE pointsman_time_to_first_token_seconds histogram
+pointsman_time_to_first_token_seconds_bucket{chain="direct",adapter="s@1",le="0.5"} 3.0
+pointsman_time_to_first_token_seconds_bucket{chain="direct",adapter="s@1",le="+Inf"} 4.0
+pointsman_time_to_first_token_seconds_bucket{chain="cot",adapter="s@1",le="0.5"} 1.0
+pointsman_time_to_first_token_seconds_bucket{chain="cot",adapter="s@1",le="+Inf"} 1.0
 """
 
 
 def test_failures_are_the_servers_own_and_answers_that_broke_off() -> None:
-    assert counts(TEXT) == {"s@1": Count(45, 6, seconds=9.0), "s@2": Count(7, 0, 3, 3, 1)}
+    assert counts(TEXT) == {"s@1": Count(45, 6, begun={0.5: 4, math.inf: 5}), "s@2": Count(7, 0, 3, 3, 1)}
 
 
 def test_intervals_are_those_of_the_papers() -> None:
@@ -55,6 +59,19 @@ def test_clients_that_give_up_and_thumbs_that_go_down_are_counted_too() -> None:
     assert "8 of 12 rated answers of the canary were rated down, 10 of 100" in tripped(
         Count(100, rated=12, down=8), live, ALLOWED
     )
+
+
+def test_streams_that_begin_later_than_the_live_versions_do_are_counted() -> None:
+    live = Count(200, begun={0.5: 150, 1.0: 196, 2.5: 200, math.inf: 200})
+    assert live.usual == 1.0
+    assert tripped(Count(20, begun={0.5: 2, 1.0: 18, 2.5: 20, math.inf: 20}), live, ALLOWED) == ""
+    slow = Count(20, begun={0.5: 0, 1.0: 8, 2.5: 12, math.inf: 20})
+    assert "12 of 20 streams of the canary took more than 1 s to their first token, 4 of 200" in tripped(
+        slow, live, ALLOWED
+    )
+    assert tripped(slow, Count(0), ALLOWED) == ""  # nothing to call slow
+    assert tripped(slow, slow, ALLOWED) == ""
+    assert slow.since(Count(5, begun={0.5: 0, 1.0: 5, 2.5: 5, math.inf: 5})).slow(1.0) == Share(12, 15)
 
 
 def test_a_gateway_that_counts_anew_is_not_negative() -> None:

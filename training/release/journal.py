@@ -19,7 +19,7 @@ from training.errors import ReleaseConflict
 from training.release.recipe import ReleaseRecipe
 
 State = Literal["running", "promoted", "rejected", "rolled back", "undone"]
-STEPS = ("train", "register", "evaluate", "gate", "canary", "promote")
+STEPS = ("train", "register", "evaluate", "gate", "shadow", "canary", "promote")
 FILE = "release.json"
 
 

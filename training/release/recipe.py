@@ -37,6 +37,23 @@ class Step(Document):
         return self
 
 
+class Shadow(Document):
+    """Shadow traffic before the canary: the candidate answers along, and nobody is shown what it says."""
+
+    share: int = Field(default=20, ge=1, le=100, description="percent of the alias's conversations")
+    answers: int = Field(default=50, gt=0, description="that are compared before the canary")
+    seconds: float = Field(default=600.0, gt=0, description="after which it goes on with those that came")
+    failed: float = Field(
+        default=0.02, ge=0, lt=1, description="the share that may fail; where it is surely more, rejected"
+    )
+    different: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="the same for answers that are not the live version's; needs a temperature of 0",
+    )
+
+
 class Canary(Document):
     """Shares that grow while the candidate does no worse than the live version."""
 
@@ -54,6 +71,12 @@ class Canary(Document):
     down_rate: float = Field(
         default=0.1, ge=0, lt=1, description="the same for rated answers (POST /v1/feedback) rated down"
     )
+    slow_rate: float = Field(
+        default=0.1,
+        ge=0,
+        lt=1,
+        description="the same for streams whose first token came later than 95 % of the live version's did",
+    )
 
     @model_validator(mode="after")
     def _rises(self) -> Self:
@@ -69,15 +92,22 @@ class ReleaseRecipe(Document):
     name: Name = Field(description="the release's folder is runs/<name>")
     alias: Annotated[str, AfterValidator(_alias)] = Field(description="whose next version it makes")
     train: Path | None = Field(default=None, description="a training recipe, whose result is released")
-    artefact: Path | None = Field(default=None, description="or what was trained already, elsewhere perhaps")
+    artefact: str | None = Field(
+        default=None,
+        description="or what was trained already: a folder, or a URL that fsspec reads (s3://...)",
+    )
     evaluation: Plan = Field(description="what candidate and live version are asked")
     gate: list[Criterion] = Field(min_length=1, description="every row must pass")
+    sign: Path | None = Field(
+        default=None, description="an ed25519 key that signs the artefact: pointsman adapters key makes one"
+    )
+    shadow: Shadow | None = Field(default=None, description="left out: no shadow traffic")
     canary: Canary | None = Field(default=None, description="left out: all conversations at once")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if (self.train is None) == (self.artefact is None):
-            raise ValueError("give either train (a recipe) or artefact (a folder)")
+            raise ValueError("give either train (a recipe) or artefact (a folder or a URL)")
         asked = [f"{kind}.{name}" for kind in PARTS for name in getattr(self.evaluation, kind)]
         if self.evaluation.lm_eval:
             asked += [f"lm_eval.{task}" for task in self.evaluation.lm_eval.tasks]

@@ -1,4 +1,4 @@
-"""One release, step by step: train → register → evaluate → gate → canary → promote.
+"""One release, step by step: train → register → evaluate → gate → shadow → canary → promote.
 
 DESIGN's order has the gate before the registration; here the candidate is registered first, with no traffic,
 because what is judged is the served candidate. Knows no HTTP: the gateway's admin is a ``Gateway``.
@@ -9,37 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pointsman.artefact import version_of
 from training.errors import CandidateRefused, ReleaseConflict
 from training.evaluation.evaluate import Findings
-from training.release import canary, gate, results
+from training.release import canary, gate, results, shadow
+from training.release.gateway import Gateway
 from training.release.journal import Journal, State
 from training.release.recipe import Canary, ReleaseRecipe
 
 Report = Callable[[str], None]
 Evaluate = Callable[[Sequence[str]], Sequence[Findings]]  # of these models, on the same rows
-
-
-class Gateway(Protocol):
-    """What a release asks of the gateway's admin. A version is as ``/admin/adapters`` shows it."""
-
-    def versions(self) -> list[dict[str, Any]]: ...
-    def register(self, alias: str, artefact: Path) -> Mapping[str, Any]:
-        """Raises CandidateRefused."""
-        ...
-
-    def load(self, alias: str, version: str) -> Mapping[str, Any]:
-        """Load and probe, with no traffic. Raises CandidateRefused."""
-        ...
-
-    def judge(self, alias: str, version: str, *, passed: bool, report: Mapping[str, Any]) -> object: ...
-    def promote(self, alias: str, version: str, weight: int) -> object: ...
-    def rollback(self, alias: str) -> object: ...
-    def metrics(self) -> str:
-        """Prometheus's text."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +31,7 @@ class Release:
     journal: Journal
     gateway: Gateway
     train: Callable[[Path], Path]  # a training recipe → the artefact's folder
+    fetch: Callable[[str], Path]  # a folder or a URL → the artefact's folder
     evaluate: Evaluate
     report: Report
     pause: Callable[[], object]  # between two looks at a canary
@@ -71,6 +53,7 @@ class Release:
             ("register", self._register),
             ("evaluate", self._evaluate),
             ("gate", self._gate),
+            ("shadow", self._shadow),
             ("canary", self._canary),
             ("promote", self._promote),
         ):
@@ -95,7 +78,9 @@ class Release:
                         f"{self.recipe.alias}@{live[-1]} became a canary after {self._version}; take that "
                         f"one back first: pointsman adapters rollback {self.recipe.alias}"
                     )
-                self.gateway.rollback(self.recipe.alias)
+                self.gateway.rollback(self.recipe.alias, self._version)
+            if self.recipe.shadow is not None:
+                self.gateway.shadow(self.recipe.alias, self._version, 0)
         self.journal.end("undone", ["by hand"])
         return self.journal
 
@@ -119,7 +104,7 @@ class Release:
 
     def _train(self) -> None:
         given = self.recipe.artefact
-        artefact = given if given is not None else self.train(self.recipe.train or Path())
+        artefact = self.fetch(given) if given is not None else self.train(self.recipe.train or Path())
         self.journal.done("train", artefact=str(artefact), version=version_of(artefact))
 
     def _register(self) -> None:
@@ -171,6 +156,23 @@ class Release:
         self.gateway.judge(self.recipe.alias, self._version, passed=True, report=report)
         self.journal.done("gate", **found)
 
+    def _shadow(self) -> None:
+        plan = self.recipe.shadow
+        if plan is None or self.journal.steps["evaluate"]["live"] is None:  # nobody's answers to compare with
+            self.journal.done("shadow", answers=0)
+            return
+        why, told = shadow.run(
+            plan,
+            ask=lambda share: self.gateway.shadow(self.recipe.alias, self._version, share),
+            report=self.report,
+            pause=self.pause,
+            clock=self.clock,
+        )
+        if why:
+            self._reject([f"shadow: {why}"], self.journal.steps["gate"], shadow=told)
+            return
+        self.journal.done("shadow", **told)
+
     def _canary(self) -> None:
         plan, live = self.recipe.canary, self.journal.steps["evaluate"]["live"]
         self._unchanged(live)
@@ -184,7 +186,7 @@ class Release:
                 return
             self.journal.done("tripped", why=tripped)
         if self._version in self._live():
-            self.gateway.rollback(self.recipe.alias)
+            self.gateway.rollback(self.recipe.alias, self._version)
         reasons = [f"canary: {self.journal.steps['tripped']['why']}"]
         self._reject(reasons, self.journal.steps["gate"], state="rolled back")
 
@@ -193,7 +195,7 @@ class Release:
             plan,
             self._name,
             f"{self.recipe.alias}@{live}",
-            give=lambda weight: self.gateway.promote(self.recipe.alias, self._version, weight),
+            give=lambda weight: self._give(weight, live),
             metrics=self.gateway.metrics,
             report=self.report,
             pause=self.pause,
@@ -201,21 +203,26 @@ class Release:
         )
 
     def _promote(self) -> None:
-        self._unchanged(self.journal.steps["evaluate"]["live"])
-        self.gateway.promote(self.recipe.alias, self._version, 100)
+        self._give(100, self.journal.steps["evaluate"]["live"])
         self.journal.done("promote", name=self._name)
         self.journal.end("promoted", [])
 
-    def _unchanged(self, compared: str | None) -> None:
-        """Make sure that what the candidate was compared with is what it replaces."""
-        live = [version for version in self._live() if version != self._version]
+    def _give(self, weight: int, compared: str | None) -> None:
+        """A share, beside what the candidate was compared with and nobody else."""
+        self.gateway.promote(self.recipe.alias, self._version, weight, self._unchanged(compared))
+
+    def _unchanged(self, compared: str | None) -> list[str]:
+        """What is live, once it is sure that what the candidate was compared with is what it replaces."""
+        found = self._live()
+        live = [version for version in found if version != self._version]
         if live and live[0] != compared:
-            self.journal.forget("evaluate", "gate", "canary")
+            self.journal.forget("evaluate", "gate", "shadow", "canary")
             raise ReleaseConflict(
                 f"{self.recipe.alias}@{live[0]} is live now, and {self._name} was compared with "
                 f"{compared or 'nothing'}; run the same command again to compare it with that"
             )
         self._alone(live)
+        return found
 
     def _alone(self, live: Sequence[str]) -> None:
         if len(live) > 1:

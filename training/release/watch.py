@@ -1,7 +1,8 @@
 """Whether a canary does worse than the live version, from the gateway's counters.
 
-Three shares are compared: of requests that failed by the server's fault, of requests whose client did not
-wait for the end, and of rated answers that were rated down.
+Four shares are compared: of requests that failed by the server's fault, of requests whose client did not
+wait for the end, of rated answers that were rated down, and of streams that were slow to begin: slower than
+the bound of the histogram under which 95 % of the live version's streams began.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -18,7 +19,8 @@ from training.release.recipe import Canary
 _Z = 1.959964  # of 95 %
 _REQUESTS, _BROKEN = "pointsman_requests_total", "pointsman_broken_answers_total"
 _ABORTED, _RATINGS = "pointsman_aborted_answers_total", "pointsman_ratings_total"
-_SECONDS = "pointsman_request_seconds_sum"
+_FIRST_TOKEN = "pointsman_time_to_first_token_seconds_bucket"
+_MOST = 0.95  # of the live version's streams
 Ends = tuple[float, float]
 
 
@@ -39,7 +41,7 @@ class Count:
     aborted: int = 0  # by their clients
     rated: int = 0
     down: int = 0  # of those that were rated
-    seconds: float = 0.0  # that the requests took together
+    begun: dict[float, int] = field(default_factory=dict)  # streams whose first token came within so many s
 
     def since(self, before: Count) -> Count:
         """What came after ``before``; all, where the gateway has counted anew since."""
@@ -49,9 +51,22 @@ class Count:
             self.aborted - before.aborted,
             self.rated - before.rated,
             self.down - before.down,
-            self.seconds - before.seconds,
+            {within: count - before.begun.get(within, 0) for within, count in self.begun.items()},
         )
-        return self if min(left.requests, left.failed, left.aborted, left.rated, left.down) < 0 else left
+        counted = (left.requests, left.failed, left.aborted, left.rated, left.down, *left.begun.values())
+        return self if min(counted) < 0 else left
+
+    def slow(self, within: float) -> Share:
+        """Of the streams that began, those that took longer than a bound of the histogram, seconds."""
+        every = self.begun.get(math.inf, 0)
+        return Share(every - self.begun.get(within, every), every)
+
+    @property
+    def usual(self) -> float:
+        """The least bound within which 95 % of the streams began, seconds; infinite where none is known."""
+        every = self.begun.get(math.inf, 0)
+        bounds = (within for within, count in sorted(self.begun.items()) if count >= _MOST * every)
+        return next(bounds, math.inf) if every else math.inf
 
 
 def counts(exposition: str) -> Mapping[str, Count]:
@@ -72,13 +87,15 @@ def counts(exposition: str) -> Mapping[str, Count]:
             elif sample.name == _RATINGS:
                 count.rated += number
                 count.down += number * (sample.labels["thumbs"] == "down")
-            elif sample.name == _SECONDS:
-                count.seconds += sample.value
+            elif sample.name == _FIRST_TOKEN:
+                within = float(sample.labels["le"])
+                count.begun[within] = count.begun.get(within, 0) + number
     return found
 
 
 def tripped(canary: Count, live: Count, allowed: Canary) -> str:
     """Why the canary must go: a share that surely lies too far over live's; "" if none does."""
+    usual = live.usual
     for ours, theirs, most, what in (
         (
             Share(canary.failed, canary.requests),
@@ -97,6 +114,12 @@ def tripped(canary: Count, live: Count, allowed: Canary) -> str:
             Share(live.down, live.rated),
             allowed.down_rate,
             "rated answers of the canary were rated down",
+        ),
+        (
+            canary.slow(usual),
+            live.slow(usual),
+            allowed.slow_rate,
+            f"streams of the canary took more than {usual:g} s to their first token",
         ),
     ):
         low, _ = difference(ours, theirs) if theirs.of else wilson(ours)

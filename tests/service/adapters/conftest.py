@@ -64,14 +64,14 @@ class World:
         return {info.name: info.state for info in await self.adapters.list()}
 
 
-def build(folder: Path, engine: FakeEngine, **preload: str) -> World:
+def build(folder: Path, engine: FakeEngine, trusted: tuple[str, ...] = (), **preload: str) -> World:
     """A gateway's adapters in ``folder``; building again is starting the gateway again."""
     settings = Settings(
         state=folder / "state",
         engine=EngineSettings(model=str(folder / "base"), model_name=BASE, max_loras=3, max_cpu_loras=3),
         router=RouterSettings(routes=folder / "routes.yaml"),
         prompts=folder,
-        adapters=AdapterSettings(folder=folder / "adapters", preload=preload),
+        adapters=AdapterSettings(folder=folder / "adapters", preload=preload, trusted_keys=trusted),
     )
     pool = EnginePool()
     return World(folder, settings, engine, pool, Adapters(settings, pool))

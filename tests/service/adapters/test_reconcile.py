@@ -16,7 +16,7 @@ from tests.service.adapters.conftest import World, build
 @asynccontextmanager
 async def started(world: World, **preload: str) -> AsyncGenerator[World, None]:
     """The gateway started again in the same folder, with the same engine."""
-    found = build(world.folder, world.engine, **preload)
+    found = build(world.folder, world.engine, (), **preload)
     await found.adapters.start()
     try:
         yield found

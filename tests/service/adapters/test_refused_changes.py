@@ -94,3 +94,19 @@ async def test_a_bad_artefact_is_not_entered(world: World) -> None:
         await world.adapters.check("bad")
     assert await world.adapters.list() == []
     assert build(world.folder, world.engine)  # and nothing keeps a new gateway from starting
+
+
+async def test_what_was_compared_with_others_replaces_no_others(world: World) -> None:
+    first, second, third = [await world.register("support", seed) for seed in (1, 2, 3)]
+    with pytest.raises(AdapterConflict, match=f"live for 'support' is nothing, not support@{second}"):
+        await world.adapters.promote("support", first, beside=[second])
+    await world.adapters.promote("support", first, beside=[])
+    await world.adapters.promote("support", second, 10, beside=[first])
+    with pytest.raises(AdapterConflict, match=f"is support@{first}, support@{second}, not support@{first}:"):
+        await world.adapters.promote("support", third, 10, beside=[first])
+    with pytest.raises(AdapterConflict, match=f"is not the newest .*: support@{second} is"):
+        await world.adapters.rollback("support", first)
+    assert await world.answered_by("support") == first
+    await world.adapters.promote("support", second, beside=[first, second])
+    await world.adapters.rollback("support", second)
+    assert await world.answered_by("support") == first

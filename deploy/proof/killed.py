@@ -1,0 +1,220 @@
+"""The proof of a release whose gateway is killed: it goes on or is undone, and nothing is ever half done.
+
+vLLM is started apart, so that only the gateway dies, at a random moment of a release that runs against it.
+Started again, who is live must be one of the states that the release goes through, the engine must have what
+the registry says, and the same command, or ``--undo``, must end as it does where nothing is killed.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import httpx
+import yaml
+
+from deploy.proof import planted
+from deploy.proof.served import (
+    HOME,
+    START_SECONDS,
+    ProofError,
+    Served,
+    running,
+    settings_in,
+    stop_with_parent,
+)
+from pointsman.artefact import version_of
+from service.engine.command import command, environment
+from service.settings import Settings
+from training.release.journal import read
+
+ALIAS = "support"
+_STEPS = (10, 50)  # percent, of the canary
+_RELEASE_SECONDS = 600.0
+
+
+@dataclass
+class Killed:
+    """What came of it."""
+
+    kills: int = 0
+    went_on: int = 0
+    undone: int = 0
+    at: list[str] = field(default_factory=list)  # the steps that were done before each kill
+    faults: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """The report."""
+        return [
+            f"gateway killed {self.kills} times in a release: {self.went_on} went on to the end, "
+            f"{self.undone} were undone",
+            *(f"killed after: {said}" for said in self.at),
+            *(f"FAULT {fault}" for fault in self.faults),
+        ]
+
+
+def prove(
+    folder: Path, ports: tuple[int, int], kills: int, seed: int, report: Callable[[str], None]
+) -> Killed:
+    """Kill the gateway ``kills`` times; ``ports`` are the engine's and the gateway's, ``folder`` is empty.
+
+    Raises:
+        ProofError: it could not be led.
+    """
+    random, proof = Random(seed), Killed()
+    engine, url = f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}"
+    config = settings_in(folder, {"urls": [engine]})
+    with _engine(Settings.load(config), ports[0], folder / "engine.txt"):
+        report("the engine is up")
+        whole = 0.0  # seconds of a release that is left alone
+        for number in range(kills + 1):
+            artefact = planted.good(folder / f"candidate-{number}" / "artefact", seed=number)
+            recipe, new = _recipe(folder, number, artefact), version_of(artefact)
+            words = [str(recipe), "--url", url, "--config", str(config), "--runs", str(folder / "runs")]
+            with running(config, ports[1], folder) as served:
+                old = _live(served)[0][0]
+                began = time.monotonic()
+                _release(words, served, random.uniform(0, whole) if number else None)
+                whole = whole or time.monotonic() - began
+            done = ", ".join(_steps(folder, number)) or "nothing"
+            if not number:
+                report(f"a release takes {whole:.0f} s: {done}")
+                continue
+            proof.kills += 1
+            proof.at.append(done)
+            with running(config, ports[1], folder) as served:
+                _look(served, engine, old, new, proof)
+                undo = bool(number % 2)
+                said = _release([*words, *(["--undo"] if undo else [])], served, None)
+                expected = [(old, 100)] if undo else [(new, 100)]
+                if (found := _live(served)) != expected:
+                    proof.faults.append(f"kill {number}: {found} are live, not {expected}; {said}")
+                _look(served, engine, old, new, proof)
+                proof.undone += undo
+                proof.went_on += not undo
+            report(f"kill {number} of {kills}, after {done}: {said}")
+    return proof
+
+
+def _release(words: list[str], served: Served, kill_after: float | None) -> str:
+    """Run it, and kill the gateway after so many seconds; how it says that it ended, if it did."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pointsman.cli", "release", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    killing = None
+    if kill_after is not None:
+        killing = threading.Timer(kill_after, served.gateway.kill)
+        killing.start()
+    try:
+        said = process.communicate(timeout=_RELEASE_SECONDS)[0]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise ProofError(f"the release did not end within {_RELEASE_SECONDS:g} s") from None
+    finally:
+        if killing is not None:
+            killing.join()
+    if kill_after is None and process.returncode:
+        raise ProofError(f"the release ended with {process.returncode}:\n{said[-2_000:]}")
+    return next((line for line in said.splitlines() if line.startswith(f"{ALIAS}@")), "")
+
+
+def _steps(folder: Path, number: int) -> list[str]:
+    """What a release has done, by its journal."""
+    journal = read(folder / "runs" / f"release-{number}")
+    return [] if journal is None else list(journal.steps)
+
+
+def _look(served: Served, engine: str, old: str, new: str, proof: Killed) -> None:
+    """Compare who is live with what a release goes through, and the engine with the registry."""
+    states = [[(old, 100)], *([(old, 100 - share), (new, share)] for share in _STEPS), [(new, 100)]]
+    if (live := _live(served)) not in states:
+        proof.faults.append(f"{live} are live, which is no state of the release of {new} over {old}")
+    versions = _versions(served)
+    has = {
+        one["id"]
+        for one in httpx.get(f"{engine}/v1/models", trust_env=False).json()["data"]
+        if one.get("parent")
+    }
+    known = {one["name"] for one in versions if one["loaded"]}
+    proof.faults += [f"{name}: only one of registry and engine has it" for name in sorted(known ^ has)]
+    proof.faults += [f"{one['name']} has {one['leases']} leases" for one in versions if one["leases"]]
+    body = {"model": ALIAS, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4}
+    answer = httpx.post(f"{served.url}/v1/chat/completions", json=body, timeout=60, trust_env=False)
+    if answer.is_error:
+        proof.faults.append(f"a request to {ALIAS} gave {answer.status_code} {answer.text[:200]}")
+
+
+def _versions(served: Served) -> list[dict[str, Any]]:
+    answer = httpx.get(f"{served.url}/admin/adapters", headers=served.admin, timeout=60, trust_env=False)
+    found: list[dict[str, Any]] = answer.raise_for_status().json()["data"]
+    return found
+
+
+def _live(served: Served) -> list[tuple[str, int]]:
+    """Versions and shares, the primary first."""
+    live = [one for one in _versions(served) if one["alias"] == ALIAS and one["state"] == "live"]
+    live.sort(key=lambda one: bool(one["canary"]))
+    return [(one["version"], one["weight"]) for one in live]
+
+
+def _recipe(folder: Path, number: int, artefact: Path) -> Path:
+    window = {"generator": "deploy.demo.text.questions:window", "arguments": {"refund_days": 30}}
+    content = {
+        "name": f"release-{number}",
+        "alias": ALIAS,
+        "artefact": str(artefact),
+        "evaluation": {"answers": {"window": {**window, "rows": 4, "max_new_tokens": 48}}},
+        "gate": [{"metric": "answers.window.correct", "at_least": 0.1}],
+        "canary": {"steps": [{"weight": share, "seconds": 2} for share in _STEPS]},
+    }
+    path = folder / f"release-{number}.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+@contextmanager
+def _engine(settings: Settings, port: int, output: Path) -> Iterator[None]:
+    """vLLM as the demo starts it, with no key, until the exit."""
+    variables = environment(settings.engine, os.environ, "")
+    del variables["VLLM_API_KEY"]
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            command(settings.engine, port),
+            stdout=file,
+            stderr=file,
+            env=variables,
+            cwd=HOME,
+            preexec_fn=stop_with_parent,  # noqa: PLW1509  the timers' threads start later
+        )
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                if httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False).is_success:
+                    break
+            except httpx.HTTPError:
+                pass
+            if process.poll() is not None or time.monotonic() > deadline:
+                said = output.read_text(encoding="utf-8", errors="replace")[-2_000:]
+                raise ProofError(f"vLLM was not up after {START_SECONDS:g} s:\n{said}")
+            time.sleep(0.5)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
