@@ -17,8 +17,6 @@ from service.api.incoming import Running
 from service.api.shapes import (
     ERROR,
     IDS,
-    ITEM,
-    MESSAGE,
     MODEL,
     NAME,
     PROMPT,
@@ -30,6 +28,8 @@ from service.api.shapes import (
     USAGE,
     Schema,
     headers_of,
+    items,
+    messages_of,
 )
 from service.feedback import Rating
 from service.sections import GatewaySettings
@@ -65,7 +65,7 @@ def described(limits: GatewaySettings) -> dict[str, Any]:
 
 def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Schema]]:
     """What each path does, takes and gives."""
-    messages = {"type": "array", "minItems": 1, "maxItems": limits.max_messages, "items": MESSAGE}
+    messages = messages_of(limits.max_messages)
     count = {"type": ["integer", "null"], "minimum": 1, "maximum": limits.max_choices}
     options = {"stream": SWITCH, "stream_options": {"type": ["object", "null"]}, "n": count, "stop": STOP}
     chat = {"model": MODEL, "messages": messages, "tools": TOOLS, **options}
@@ -79,7 +79,7 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
         "user": {},
     }
     named = {"type": ["string", "null"], "minLength": 1}
-    listed = {"anyOf": [TEXT, {"type": "array", "minItems": 1, "items": ITEM}]}
+    listed = {"anyOf": [TEXT, items()]}
     loaded = {"lora_name": NAME, "lora_path": NAME, "load_inplace": {"type": "boolean"}}
     tokens = _answer(count={"type": "integer"}, tokens={"type": "array"})
     return {
