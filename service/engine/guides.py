@@ -91,18 +91,18 @@ class Bounds:
 
 def register() -> None:
     """Have both compilers bound what they compile; any number of times."""
-    from llguidance import LLMatcher
-    from xgrammar import GrammarCompiler
+    import llguidance
+    import xgrammar
 
-    if getattr(GrammarCompiler, "is_bounded", False):
+    schemas: Any = xgrammar.GrammarCompiler
+    guides: Any = llguidance.LLMatcher
+    if getattr(schemas, "is_bounded", False):
         return
     bounds = Bounds.read(os.environ)
-    GrammarCompiler.compile_json_schema = bounded_schema(GrammarCompiler.compile_json_schema, bounds)
-    GrammarCompiler.compile_structural_tag = bounded_tag(GrammarCompiler.compile_structural_tag, bounds)
-    LLMatcher.grammar_from_json_schema = staticmethod(
-        bounded_guide(LLMatcher.grammar_from_json_schema, bounds)
-    )
-    GrammarCompiler.is_bounded = True
+    schemas.compile_json_schema = bounded_schema(schemas.compile_json_schema, bounds)
+    schemas.compile_structural_tag = bounded_tag(schemas.compile_structural_tag, bounds)
+    guides.grammar_from_json_schema = staticmethod(bounded_guide(guides.grammar_from_json_schema, bounds))
+    schemas.is_bounded = True
 
 
 def bounded_schema(compile_schema: Compile, bounds: Bounds) -> Compile:
