@@ -1,11 +1,11 @@
 """A plugin that vLLM loads in each of its processes: guided JSON comes to its end.
 
-JSON allows any amount of white space between its parts, and strings and lists of any length. A small model
-that is guided into a schema which it was never trained on may write nothing else until its tokens end. White
-space is bounded always: vLLM's ``disable_any_whitespace`` forbids all of it, also what models write by habit
-(``", "``), and does not reach the arguments of tool calls. Strings and lists that the schema leaves open are
-bounded where the environment says so (``POINTSMAN_GUIDED_CHARACTERS``, ``POINTSMAN_GUIDED_ITEMS``): a
-large model may well have more to say. What is written fits the schema as it came, too.
+JSON allows any amount of white space between its parts, and strings, numbers and lists of any length. A small
+model that is guided into a schema which it was never trained on may write nothing else until its tokens end.
+White space is bounded always: vLLM's ``disable_any_whitespace`` forbids all of it, also what models write by
+habit (``", "``), and does not reach the arguments of tool calls. What else the schema leaves open is bounded
+where the environment says so (``POINTSMAN_GUIDED_CHARACTERS``, ``_DIGITS``, ``_ITEMS``): a large model may
+well have more to say. What is written fits the schema as it came, too.
 
 Schemas are bounded for XGrammar, in tool calls too, and for llguidance, which vLLM takes where XGrammar can't
 read one. Installed by the entry point group ``vllm.general_plugins``.
@@ -23,6 +23,7 @@ WHITE_SPACE = 1  # characters in a row
 _WHITE_SPACE = "max_whitespace_cnt"  # XGrammar's name for that bound
 _PATTERN = rf"[ \n\r\t]{{0,{WHITE_SPACE}}}"
 _CLOSED = ("maxLength", "pattern", "format", "enum", "const")  # of a string: it has an end, or another rule
+_DIGITS = 15  # XGrammar reads bounds as 64 bits
 _ONE = ("items", "additionalProperties", "additionalItems", "contains")  # hold a schema
 _SOME = ("anyOf", "oneOf", "allOf", "prefixItems")  # hold a list of schemas
 _NAMED = ("properties", "patternProperties", "$defs", "definitions")  # hold schemas by name
@@ -35,6 +36,7 @@ class Bounds:
     """How much of what a schema leaves open is written; None: any amount."""
 
     characters: int | None = None  # of a string
+    digits: int | None = None  # of a number before its point, 15 at most; behind it XGrammar then allows 6
     items: int | None = None  # of a list
 
     @classmethod
@@ -45,13 +47,13 @@ class Bounds:
             ValueError: one is no positive number.
         """
         found: dict[str, int] = {}
-        for name in ("characters", "items"):
+        for name in ("characters", "digits", "items"):
             variable = f"POINTSMAN_GUIDED_{name.upper()}"
             if (text := environment.get(variable, "")) == "":
                 continue
             if not text.isdecimal() or int(text) == 0:
                 raise ValueError(f"{variable} must be a positive number, found {text!r}")
-            found[name] = int(text)
+            found[name] = min(int(text), _DIGITS) if name == "digits" else int(text)
         return cls(**found)
 
     def over(self, schema: Any) -> Any:
@@ -72,6 +74,8 @@ class Bounds:
         kinds = kinds if isinstance(kinds, list) else [kinds]
         if self.characters is not None and "string" in kinds and not any(key in found for key in _CLOSED):
             found["maxLength"] = _at_least(self.characters, found.get("minLength"))
+        if self.digits is not None and not {"integer", "number"}.isdisjoint(kinds):
+            _close(found, 10**self.digits - 1)
         if self.items is not None and "array" in kinds and "maxItems" not in found:
             found["maxItems"] = _at_least(self.items, found.get("minItems"))
         return found
@@ -145,6 +149,18 @@ def _over(schema: Any, bounds: Bounds) -> Any:
     if isinstance(schema, str):
         return json.dumps(bounds.over(json.loads(schema)))
     return bounds.over(schema)
+
+
+def _close(schema: dict[str, Any], most: int) -> None:
+    """Give a number's ``schema`` the bounds that it lacks: ``most`` either way."""
+    if "enum" in schema or "const" in schema:
+        return
+    low = schema.get("minimum", schema.get("exclusiveMinimum"))
+    high = schema.get("maximum", schema.get("exclusiveMaximum"))
+    if low is None and not (isinstance(high, int | float) and high < -most):
+        schema["minimum"] = -most
+    if high is None and not (isinstance(low, int | float) and low > most):
+        schema["maximum"] = most
 
 
 def _at_least(bound: int, least: object) -> int:

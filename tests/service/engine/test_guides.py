@@ -10,7 +10,7 @@ import pytest
 
 from service.engine.guides import Bounds, bounded_guide, bounded_schema, bounded_tag
 
-BOUNDS = Bounds(characters=9, items=2)
+BOUNDS = Bounds(characters=9, digits=2, items=2)
 TEXT = {"type": "string"}
 SHORT = {"type": "string", "maxLength": 9}
 
@@ -27,6 +27,10 @@ SHORT = {"type": "string", "maxLength": 9}
             {"type": "object", "properties": {"type": SHORT}, "$defs": {"a": {"anyOf": [SHORT, True]}}},
         ),
         ({"enum": ["a"]}, {"enum": ["a"]}),
+        ({"type": "integer"}, {"type": "integer", "minimum": -99, "maximum": 99}),
+        ({"type": "number", "minimum": 5}, {"type": "number", "minimum": 5, "maximum": 99}),
+        ({"type": "number", "exclusiveMinimum": 500}, {"type": "number", "exclusiveMinimum": 500}),
+        ({"type": "integer", "const": 500}, {"type": "integer", "const": 500}),
     ],
 )
 def test_what_a_schema_leaves_open_is_bounded_at_any_depth(schema: Any, bounded: Any) -> None:
@@ -42,7 +46,9 @@ def test_a_string_that_has_a_rule_keeps_it(key: dict[str, Any]) -> None:
 
 def test_only_white_space_is_bounded_where_nothing_else_is_said() -> None:
     assert Bounds.read({}).over({"type": "array", "items": TEXT}) == {"type": "array", "items": TEXT}
-    assert Bounds.read({"POINTSMAN_GUIDED_ITEMS": "3"}) == Bounds(None, 3)
+    assert Bounds.read({"POINTSMAN_GUIDED_ITEMS": "3", "POINTSMAN_GUIDED_DIGITS": "40"}) == Bounds(
+        None, 15, 3
+    )
     with pytest.raises(ValueError, match="POINTSMAN_GUIDED_CHARACTERS must be a positive number, found '-1'"):
         Bounds.read({"POINTSMAN_GUIDED_CHARACTERS": "-1"})
 
