@@ -14,7 +14,10 @@ T = TypeVar("T")
 
 
 async def in_daemon(call: Callable[[], T], name: str) -> T:
-    """``call`` in a daemon thread: one that hangs keeps neither a pool nor the process from ending."""
+    """``call`` in a daemon thread: one that hangs keeps neither a pool nor the process from ending.
+
+    What would end a thread or a generator (``SystemExit``, ``StopIteration``) is raised as a RuntimeError.
+    """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
     context = contextvars.copy_context()
@@ -26,10 +29,20 @@ async def in_daemon(call: Callable[[], T], name: str) -> T:
     def work() -> None:
         try:
             give = partial(future.set_result, context.run(call))
+        except StopIteration as exc:  # a future can't hold it
+            give = partial(future.set_exception, _named(exc))
         except Exception as exc:
             give = partial(future.set_exception, exc)
+        except BaseException as exc:
+            give = partial(future.set_exception, _named(exc))
         with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits
             loop.call_soon_threadsafe(settle, give)
 
     threading.Thread(target=work, name=name, daemon=True).start()
     return await future
+
+
+def _named(error: BaseException) -> RuntimeError:
+    raised = RuntimeError(f"{type(error).__name__}: {error}")
+    raised.__cause__ = error
+    return raised

@@ -10,7 +10,8 @@ ChainError
 ├── ChainTimeout        the run took longer than its limit
 ├── ToolNotFound        no tool of that name is installed
 ├── ToolDefinitionError a function can't be described as a tool, or two tools have one name
-└── ToolSourceError     a server whose tools a route names can't be asked for them
+└── ToolSourceError     a server of tools does not have what a route wants of it
+    └── ToolServerDown  it can't be reached now, and is asked again
 
 Raised by an engine, and base of its owner's own error:
 
@@ -96,7 +97,15 @@ class ToolDefinitionError(ChainError):
 
 
 class ToolSourceError(ChainError):
-    """A server of tools can't be reached, or does not have what is wanted; names it."""
+    """A server of tools does not have what is wanted; names it."""
+
+
+class ToolServerDown(ToolSourceError):
+    """A server of tools can't be reached; ``retry_after`` is in how many seconds it is asked again."""
+
+    def __init__(self, message: str, retry_after: int = 5) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class Refused(Exception):

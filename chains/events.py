@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from chains.resources import Resources
@@ -136,6 +136,16 @@ class Finish:
 
 
 Event = Raw | Reasoning | Content | Step | Note | Citations | Finish
+
+
+@runtime_checkable
+class Waiting(Protocol):
+    """A chain that may be live before all that it needs is there; its requests are refused until then."""
+
+    @property
+    def missing(self) -> str | None:
+        """What it waits for, for who runs the gateway; None: nothing."""
+        ...
 
 
 class Chain(Protocol):

@@ -32,6 +32,7 @@ class Found:
 
     passage: Passage
     score: float
+    paragraph: str  # of the passage, with the sentence that is nearest
 
 
 class PassageIndex:
@@ -41,7 +42,7 @@ class PassageIndex:
         """``vectors`` holds the vector ``(H,)``, of length 1, of each view of each of the passages."""
         self.passages = tuple(passages)
         views = [passage.views for passage in passages]
-        self._starts = np.cumsum([0, *(len(some) for some in views)])[:-1]  # (N,) first view of each
+        self._ends = np.cumsum([0, *(len(some) for some in views)])  # (N + 1,) first view of each, and V
         self._rows = np.array([vectors[view] for some in views for view in some])  # (V, H)
 
     @classmethod
@@ -55,11 +56,7 @@ class PassageIndex:
         """
         passages, others = passages_in(documents)
         if others:
-            names = ", ".join(others[:5]) + (", ..." if len(others) > 5 else "")
-            kinds = " or ".join(SUFFIXES)
-            log.warning(
-                "%s: %d files are not read, as they are not %s: %s", documents, len(others), kinds, names
-            )
+            _warn(documents, others)
         views = list(dict.fromkeys(view for passage in passages for view in passage.views))
         kept = _kept(folder, encoder.identity)
         new = [view for view in views if _key(view) not in kept]
@@ -77,9 +74,23 @@ class PassageIndex:
         if not self.passages:
             return []
         views = (self._rows @ queries.T).max(axis=1)  # (V,)
-        scores = np.maximum.reduceat(views, self._starts)  # (N,)
+        scores = np.maximum.reduceat(views, self._ends[:-1])  # (N,)
         best = np.argsort(-scores, kind="stable")[:most]
-        return [Found(self.passages[row], float(scores[row])) for row in best if scores[row] >= threshold]
+        return [self._found(row, float(scores[row]), views) for row in best if scores[row] >= threshold]
+
+    def _found(self, row: int, score: float, views: Vectors) -> Found:
+        passage, sentences = self.passages[row], views[self._ends[row] + 1 : self._ends[row + 1]]
+        view = int(sentences.argmax()) + 1 if sentences.size else 0
+        return Found(passage, score, passage.paragraph(view))
+
+
+def _warn(documents: Path, others: Sequence[str]) -> None:
+    """Name the files that are not read."""
+    names = ", ".join(others[:5]) + (", ..." if len(others) > 5 else "")
+    kinds = " or ".join(SUFFIXES)
+    log.warning("%s: %d files are not read, as they are not %s: %s", documents, len(others), kinds, names)
+    if any(name.lower().endswith(".pdf") for name in others):
+        log.warning("%s: a PDF is read where pypdf is installed beside the gateway", documents)
 
 
 def _key(view: str) -> str:

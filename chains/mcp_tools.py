@@ -20,7 +20,7 @@ from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
-from chains.errors import ToolFailure, ToolSourceError
+from chains.errors import ToolFailure, ToolServerDown, ToolSourceError
 from chains.schema import AnswerSchema, SchemaUnusable
 from chains.tool_call import ToolResult, bounded, fitting
 
@@ -89,15 +89,16 @@ def mcp_tools(server: McpServer, wanted: tuple[str, ...] | None) -> list[McpTool
     """The tools of ``server`` that are ``wanted``; None: all. Blocks; not to be called in an event loop.
 
     Raises:
-        ToolSourceError: it can't be reached, has no such tool, or one whose arguments can't be checked.
+        ToolServerDown: it can't be reached.
+        ToolSourceError: it has no such tool, or one whose arguments can't be checked.
     """
     try:
         listed = asyncio.run(asyncio.wait_for(_listed(server), _LIST_SECONDS))
     except TimeoutError as exc:
         message = f"the MCP server {server.shown} did not list its tools within {_LIST_SECONDS:g} s"
-        raise ToolSourceError(message) from exc
+        raise ToolServerDown(message) from exc
     except Exception as exc:
-        raise ToolSourceError(f"the MCP server {server.shown} can't be used: {_plain(exc)}") from exc
+        raise ToolServerDown(f"the MCP server {server.shown} can't be reached: {_plain(exc)}") from exc
     names = [tool.name for tool in listed]
     if missing := [name for name in wanted or () if name not in names]:
         known = ", ".join(names) or "none"

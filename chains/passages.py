@@ -1,8 +1,8 @@
 """Cuts documents into passages: short enough for an encoder to read whole, and never across a heading.
 
-Markdown (``.md``) is cut at its headings, which a passage keeps; plain text (``.txt``) has none. Paragraphs
-stay whole where they can, long ones are cut behind a sentence. PDF is not read: no library for it is in the
-locks.
+Markdown (``.md``) is cut at its headings, which a passage keeps; plain text (``.txt``) has none. A PDF is cut
+at its pages, each a document of its own (``terms.pdf#page=3``). Paragraphs stay whole where they can, long
+ones are cut behind a sentence.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chains.errors import DocumentsUnreadable
+from chains.pdf import pages_of, reads_pdf
 
-SUFFIXES = (".md", ".txt")
+_PDF = ".pdf"
+SUFFIXES = (".md", ".txt", _PDF)
 _ROOM = 800  # in letters; the carried encoder reads 256 tokens, about a thousand English letters
 _IDEOGRAPH = 4  # letters that one takes the room of: it is a token of its own
 _IDEOGRAPHS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
@@ -27,7 +29,7 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n")
 class Passage:
     """A piece of a document, as it is searched and cited."""
 
-    document: str  # path in the folder, with /
+    document: str  # path in the folder, with /, and the page of a PDF
     heading: str  # those above it, "Returns > Deadlines"; "": none
     text: str
 
@@ -39,8 +41,15 @@ class Passage:
         """
         whole = f"{self.heading}\n{self.text}" if self.heading else self.text
         head = self.heading.rpartition(" > ")[2]
-        sentences = [sentence for sentence in _SENTENCE.split(self.text) if sentence.strip()]
-        return (whole, *(f"{head}. {sentence}" if head else sentence for sentence in sentences))
+        return (whole, *(f"{head}. {sentence}" if head else sentence for sentence in self._sentences()))
+
+    def paragraph(self, view: int) -> str:
+        """The paragraph with the sentence of a view; all of the text for the first, which is of all of it."""
+        sentence = ["", *self._sentences()][view]
+        return next(part for part in self.text.split("\n\n") if sentence in part) if view else self.text
+
+    def _sentences(self) -> list[str]:
+        return [sentence for sentence in _SENTENCE.split(self.text) if sentence.strip()]
 
 
 def passages_in(folder: Path) -> tuple[list[Passage], list[str]]:
@@ -51,14 +60,19 @@ def passages_in(folder: Path) -> tuple[list[Passage], list[str]]:
     Raises:
         DocumentsUnreadable: a document can't be read, or is not UTF-8.
     """
+    suffixes = SUFFIXES if reads_pdf() else SUFFIXES[:-1]
     passages: list[Passage] = []
     others: list[str] = []
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
         if any(part.startswith(".") for part in inside.parts) or not path.is_file():
             continue
-        if path.suffix.lower() not in SUFFIXES:
+        if path.suffix.lower() not in suffixes:
             others.append(inside.as_posix())
+            continue
+        if path.suffix.lower() == _PDF:
+            for number, page in enumerate(pages_of(path), start=1):
+                passages += cut(f"{inside.as_posix()}#page={number}", page)
             continue
         try:
             text = path.read_text(encoding="utf-8-sig")

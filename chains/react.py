@@ -32,7 +32,7 @@ from chains.messages import in_chinese
 from chains.parameters import calls_tools, formats_of, sampling
 from chains.sift import sifted
 from chains.splitter import Passages
-from chains.tool_sources import ToolSources, by_name
+from chains.tool_sources import SourcedTools, ToolSources, by_name
 from chains.tools import tool_by_name
 
 if TYPE_CHECKING:
@@ -56,12 +56,16 @@ class React:
     Options = ReactOptions
 
     def __init__(self, options: ReactOptions | None = None) -> None:
-        self._sources = options = options or ReactOptions()
-        self._tools = options.described()  # of files, and of servers once it is warm
+        options = options or ReactOptions()
+        self._sourced = SourcedTools(options)
         self._dialect: Dialect = Written() if options.dialect == "written" else Calls()
 
     async def run(self, request: ChainRequest, engine: Engine) -> AsyncGenerator[Event, None]:
-        """Reasoning, Content and Steps as they come, then Finish with the usage of all calls; or Raw."""
+        """Reasoning, Content and Steps as they come, then Finish with the usage of all calls; or Raw.
+
+        Raises:
+            ToolServerDown: a server whose tools the route names can't be reached.
+        """
         if calls_tools(request.parameters):
             async with aclosing(sifted("react", request, engine)) as answers:
                 async for raw in answers:
@@ -71,13 +75,14 @@ class React:
         rest = {name: value for name, value in request.parameters.items() if name not in form}
         schema = asked_schema("react", form) if _is_json(form) else None
         parameters = sampling("react", rest)
-        tools = by_name([*map(tool_by_name, request.tools), *self._tools])
+        deadline = Deadline(request.limits.seconds)
+        tools = by_name([*map(tool_by_name, request.tools), *await deadline.wait(self._sourced.now())])
         await asyncio.to_thread(_import)
         from chains.agent import messages_of_run
         from chains.langchain_model import Ledger
 
         ledger = Ledger(request.limits.steps)
-        told, deadline = _Told(silent=bool(form)), Deadline(request.limits.seconds)
+        told = _Told(silent=bool(form))
         run = messages_of_run(request, parameters, tools, engine, ledger=ledger, dialect=self._dialect)
         try:
             async with deadline.each(run) as messages:
@@ -113,9 +118,12 @@ class React:
     def warm(self, resources: Resources) -> None:
         """Import LangChain and LangGraph, which takes seconds, and ask servers for their tools."""
         _import()
-        tools = [*self._sources.described(), *self._sources.listed()]
-        by_name(tools)  # raises where two have one name
-        self._tools = tools
+        self._sourced.ask()
+
+    @property
+    def missing(self) -> str | None:
+        """What the chain waits for: a server that is down."""
+        return self._sourced.missing
 
 
 def _import() -> None:

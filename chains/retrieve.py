@@ -4,6 +4,9 @@ Where nothing is near enough, the chain says that it does not know and asks no m
 passages under numbers and is told to name them; the passages that it named are given back beside the answer.
 It answers as in the chain ``cot``: what it reasons is kept apart.
 
+A model may be too small to read passages and to cite them. For such a one ``answer: quote`` gives the
+nearest paragraph word for word, cited, and asks no model: it can be the wrong one, but is never made up.
+
 A client that brings tools of its own runs the loop itself: its step has the passages in its prompt, and
 nothing near is no reason to stop.
 """
@@ -14,7 +17,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -53,9 +56,10 @@ _FOLDER = "documents"  # of the gateway's state
 class RetrieveOptions(Document):
     """Where the documents are, and how much of them an answer is made from."""
 
-    documents: Folder  # of .md and .txt files, at any depth; read again whenever the routes are
+    documents: Folder  # of .md, .txt and .pdf files, at any depth; read again whenever the routes are
     passages: Annotated[int, Field(ge=1, le=20)] = 4  # that the model gets to read
     threshold: Annotated[float, Field(ge=-1, le=1)] = 0.37  # cosine; what is below is not near
+    answer: Literal["model", "quote"] = "model"  # quote: the nearest paragraph, word for word
 
 
 class Retrieve:
@@ -87,6 +91,11 @@ class Retrieve:
         if not found and not stepping:
             yield Content(_UNKNOWN_ZH if in_chinese(request.messages) else _UNKNOWN)
             yield Citations(())
+            yield Finish("stop", Usage())
+            return
+        if self._options.answer == "quote" and not stepping:
+            yield Content(f"{found[0].paragraph} [1]")
+            yield Citations((_citation(1, found),))
             yield Finish("stop", Usage())
             return
         reader = CitationReader(len(found))

@@ -10,10 +10,12 @@ import json
 import logging
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from pydantic_core import to_jsonable_python
 
+from chains.daemon import in_daemon
 from chains.errors import ArgumentsWrong, ToolFailure
 from chains.schema import AnswerSchema
 
@@ -54,14 +56,16 @@ async def bounded(name: str, coming: Awaitable[object], seconds: float, characte
     """What ``coming``, a call of the tool ``name``, comes to."""
     try:
         async with asyncio.timeout(seconds):
-            return ToolResult(_cut(result_text(await coming), characters))
+            value = await coming
+            text = value if isinstance(value, str) else await in_daemon(partial(result_text, value), "result")
+            return ToolResult(_cut(text, characters))
     except TimeoutError:
         text, mendable = f"{name} did not answer within {seconds:g} s", True
     except ArgumentsWrong as exc:
         text, mendable = f"wrong arguments for {name}: {exc}", True
     except (ToolFailure, ValueError) as exc:
         text, mendable = str(exc), False
-    except Exception as exc:
+    except (Exception, SystemExit) as exc:  # a tool's sys.exit() is no reason to end the gateway
         log.exception("tool %s failed", name)
         text, mendable = f"{name} failed ({type(exc).__name__})", True
     return ToolResult(_cut(f"error: {text}", characters), failed=True, mendable=mendable)

@@ -1,17 +1,29 @@
-"""Where the server tools of a route come from, besides its own Python functions."""
+"""Where the server tools of a route come from, besides its own Python functions.
+
+A server that is down when the routes are read holds up its own route alone: that one is refused until the
+server answers, and asks it again, with a request, until it does.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import time
 from collections.abc import Iterable
 from typing import Self
 
 from pydantic import Field, model_validator
 
-from chains.errors import ToolDefinitionError
+from chains.daemon import in_daemon
+from chains.errors import ToolDefinitionError, ToolServerDown
 from chains.openapi import OpenApiSource, http_tools
 from chains.options import File, headers_in
 from chains.tool_call import Tool
 from pointsman.document import Document
+
+log = logging.getLogger("pointsman.tools")
+
+_RETRY = 5.0  # seconds between two attempts at a server that is down
 
 
 class McpSource(Document):
@@ -54,7 +66,8 @@ class ToolSources(Document):
         """The tools that servers list when they are asked; blocks.
 
         Raises:
-            ToolSourceError: one can't be asked.
+            ToolServerDown: one can't be reached.
+            ToolSourceError: one has not what is wanted.
         """
         if not self.mcp:
             return []
@@ -65,6 +78,58 @@ class ToolSources(Document):
             server = McpServer(source.command, source.url, headers_in(source.headers))
             found += mcp_tools(server, source.tools)
         return found
+
+
+class SourcedTools:
+    """The tools of ``sources``: those of files at once, those of servers as soon as these have listed them.
+
+    Belongs to one event loop, but for :meth:`ask`.
+    """
+
+    def __init__(self, sources: ToolSources, retry: float = _RETRY) -> None:
+        self._sources = sources
+        self._retry = retry
+        self._tools = sources.described()
+        self._next = 0.0  # when a server that is down may be asked again
+        self._asking: asyncio.Task[None] | None = None
+        self.missing: str | None = "its MCP servers have not been asked for their tools yet"
+        if not sources.mcp:
+            self.missing = None
+
+    def ask(self) -> None:
+        """Ask the servers for their tools; blocks. One that is down is noted in ``missing``.
+
+        Raises:
+            ToolSourceError: one has not what is wanted.
+            ToolDefinitionError: two tools have one name.
+        """
+        try:
+            tools = [*self._sources.described(), *self._sources.listed()]
+        except ToolServerDown as exc:
+            self.missing, self._next = str(exc), time.monotonic() + self._retry
+            log.warning("%s; its route is refused until it answers", exc)
+            return
+        by_name(tools)
+        self._tools, self.missing = tools, None
+
+    async def now(self) -> list[Tool]:
+        """The tools; asks servers that were down once more, at most every some seconds.
+
+        Raises:
+            ToolServerDown: one is down still.
+        """
+        if self.missing is not None and self._asking is None and time.monotonic() >= self._next:
+            self._asking = asyncio.create_task(in_daemon(self.ask, "tools"), name="ask for tools")
+        if self._asking is not None:
+            asking = self._asking
+            try:
+                await asyncio.shield(asking)  # others wait for it too
+            finally:
+                if asking.done() and self._asking is asking:
+                    self._asking = None
+        if self.missing is not None:
+            raise ToolServerDown(self.missing, max(1, round(self._retry)))
+        return self._tools
 
 
 def by_name(tools: Iterable[Tool]) -> dict[str, Tool]:

@@ -19,7 +19,7 @@ from watchfiles import Change, awatch
 
 from chains.daemon import in_daemon
 from chains.errors import ChainError
-from chains.events import Chain
+from chains.events import Chain, Waiting
 from chains.registry import chain_by_name
 from chains.resources import Resources
 from router.batching import BatchingRouter
@@ -118,6 +118,18 @@ class LiveRoutes:
             for warning in built.warnings:
                 log.warning("%s", warning)
             return built
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the live set says against itself, and what chains of it wait for."""
+        if self._live is None:
+            return ()
+        waiting = {
+            f"the route {route.intent!r} is refused: {route.chain.missing}": None
+            for route in self._live.table.all()
+            if isinstance(route.chain, Waiting) and route.chain.missing is not None
+        }
+        return (*self._live.warnings, *waiting)
 
     @property
     def embedder(self) -> Embedder:

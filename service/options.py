@@ -6,6 +6,8 @@ is vLLM's to accept or refuse.
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +22,7 @@ _FILLED = (  # the other arguments of the call that renders the chat template
     *("tokenize", "padding", "truncation", "max_length", "return_tensors", "return_dict"),
     *("return_assistant_tokens_mask", "tokenizer_kwargs", "processor_kwargs"),
 )
+_MOST_OF_A_SCHEMA = 5_000  # members and items; a thousand optional properties compile in seconds
 _GONE = "guided_"  # vLLM read these once; now it would answer without any constraint
 
 
@@ -40,6 +43,7 @@ def check_options(body: Mapping[str, Any], most: int) -> None:
             f"response_format must be an object with a type, found {_shown(form)}", "response_format"
         )
     _check_format(body.get("structured_outputs"))
+    _check_size(body)
     for name in body:
         if name.startswith(_GONE):
             raise InvalidRequest(f"{name} is not taken any more: use structured_outputs", name)
@@ -157,6 +161,37 @@ def _check_format(wanted: object) -> None:
             f"structured_outputs must hold exactly one of {', '.join(FORMATS)}; found {found}",
             "structured_outputs",
         )
+
+
+def _check_size(body: Mapping[str, Any]) -> None:
+    """Bound the schema of an answer: the engine makes a grammar of it, by far more slowly than it is sent."""
+    form, wanted = body.get("response_format") or {}, body.get("structured_outputs") or {}
+    inner = form.get("json_schema")
+    for name, given in (
+        ("response_format", inner.get("schema") if isinstance(inner, dict) else None),
+        ("structured_outputs", wanted.get("json")),
+    ):
+        held = _entries(given)
+        if isinstance(given, str) and len(given) > _MOST_OF_A_SCHEMA:  # else it can't hold as many
+            with contextlib.suppress(ValueError, RecursionError):
+                held = _entries(json.loads(given))
+        if held > _MOST_OF_A_SCHEMA:
+            raise InvalidRequest(
+                f"the schema in {name} holds {held:,} keywords, names and values; at most "
+                f"{_MOST_OF_A_SCHEMA:,} are taken",
+                name,
+            )
+
+
+def _entries(value: object) -> int:
+    """The members and items in ``value``, at any depth."""
+    held, waiting = 0, [value]
+    while waiting:
+        one = waiting.pop()
+        parts = list(one.values()) if isinstance(one, dict) else one if isinstance(one, list) else []
+        held += len(parts)
+        waiting += parts
+    return held
 
 
 def _shown(value: object) -> str:

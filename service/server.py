@@ -152,12 +152,11 @@ async def _tell(gateway: Gateway, address: str, report: Report) -> None:
         readiness = gateway.readiness()
         if readiness.ready != was_ready:
             was_ready = readiness.ready
-            live = gateway.routes.live
-            if was_ready and live is not None:
-                for warning in live.warnings:
-                    if warning not in warned:
-                        report(f"{WARNING}{warning}")
-                warned.update(live.warnings)
+            warnings = gateway.routes.warnings if was_ready else ()
+            for warning in warnings:
+                if warning not in warned:
+                    report(f"{WARNING}{warning}")
+            warned.update(warnings)
             told = f"ready: {address}/v1" if was_ready else readiness.reasons[0]
             report(told)
         elif not was_ready and time.monotonic() - when >= _QUIET and readiness.reasons[0] != told:

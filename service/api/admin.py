@@ -170,7 +170,7 @@ async def reload(gateway: Running) -> dict[str, Any]:
     """Read routes, prompts and examples again; what can't be used changes nothing (RoutesRejected)."""
     live = await gateway.routes.reload()
     missing = [reason for reason in gateway.readiness().reasons if "no live version" in reason]
-    return {"routes": list(live.table.routes), "warnings": [*live.warnings, *missing]}
+    return {"routes": list(live.table.routes), "warnings": [*gateway.routes.warnings, *missing]}
 
 
 def _json(value: Any) -> Response:

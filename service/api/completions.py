@@ -51,6 +51,7 @@ async def completions(request: Request, gateway: Running, record: Recorded) -> R
     check_options(body, gateway.settings.gateway.max_choices)
     if model == AUTO:
         return await _answered(body, request.headers.get(CHAIN), gateway, record)
+    adapter = gateway.dispatch.named(model)
     if request.headers.get(CHAIN, DIRECT) != DIRECT:
         raise InvalidRequest(
             f"the header {CHAIN} has no meaning for a text that {model!r} continues: leave it out, or ask "
@@ -59,7 +60,7 @@ async def completions(request: Request, gateway: Running, record: Recorded) -> R
         )
     record.chain = DIRECT
     job = Job(
-        model=gateway.dispatch.named(model),
+        model=adapter,
         conversation=conversation_key(body),
         run=lambda name: _continued(gateway.engine, {**body, "model": name}, record.streamed),
     )

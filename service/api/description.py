@@ -17,8 +17,6 @@ from service.api.shapes import (
     ERROR,
     HTML,
     IDS,
-    ITEM,
-    MESSAGE,
     MODEL,
     NAME,
     PROMPT,
@@ -31,6 +29,8 @@ from service.api.shapes import (
     Schema,
     answer,
     headers_of,
+    items,
+    messages_of,
     of,
 )
 from service.feedback import Rating
@@ -70,7 +70,7 @@ def described(limits: GatewaySettings) -> dict[str, Any]:
 
 def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Schema]]:
     """What each path does, takes and gives."""
-    messages = {"type": "array", "minItems": 1, "maxItems": limits.max_messages, "items": MESSAGE}
+    messages = messages_of(limits.max_messages)
     count = {"type": ["integer", "null"], "minimum": 1, "maximum": limits.max_choices}
     options = {"stream": SWITCH, "stream_options": {"type": ["object", "null"]}, "n": count, "stop": STOP}
     chat = {"model": MODEL, "messages": messages, "tools": TOOLS, **options}
@@ -84,7 +84,7 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
         "user": {},
     }
     named = {"type": ["string", "null"], "minLength": 1}
-    listed = {"anyOf": [TEXT, {"type": "array", "minItems": 1, "items": ITEM}]}
+    listed = {"anyOf": [TEXT, items()]}
     loaded = {"lora_name": NAME, "lora_path": NAME, "load_inplace": {"type": "boolean"}}
     tokens = answer(count={"type": "integer"}, tokens={"type": "array"})
     return {

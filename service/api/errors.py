@@ -73,6 +73,7 @@ TABLE: dict[type[Exception], Row] = {
     chains.ToolNotFound: _CONFIGURATION,
     chains.ToolDefinitionError: _CONFIGURATION,
     chains.ToolSourceError: _CONFIGURATION,
+    chains.ToolServerDown: _UNAVAILABLE,
     prompts.PromptError: _CONFIGURATION,
     prompts.PromptNotFound: _CONFIGURATION,
     prompts.RenderError: _CONFIGURATION,

@@ -18,15 +18,15 @@ HTML: Schema = {"type": "string", "description": "a page"}
 NAME: Schema = {"type": "string", "minLength": 1}
 MODEL: Schema = {**NAME, "description": "'auto', an alias, alias@version or the base; see /v1/models"}
 SWITCH: Schema = {"type": ["boolean", "null"]}
-IDS: Schema = {"type": "array", "items": {"type": "integer", "minimum": 0}}
+IDS: Schema = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}}
 PROMPT: Schema = {"anyOf": [TEXT, {"type": "array", "minItems": 1}]}
 STOP: Schema = {"anyOf": [NAME, {"type": "array", "items": NAME}, {"type": "null"}]}
-_FUNCTION = {"type": "object", "required": ["name"], "properties": {"name": TEXT}}
+_FUNCTION = {"type": "object", "required": ["name"], "properties": {"name": NAME}}
 _TOOL = {"type": "object", "required": ["function"], "properties": {"function": _FUNCTION}}
 TOOLS: Schema = {"type": ["array", "null"], "items": _TOOL}
 _PART = {"type": "object", "required": ["type"], "properties": {"type": TEXT}}
 _CONTENT: list[Schema] = [TEXT, {"type": "array", "items": _PART}]
-MESSAGE: Schema = {  # only an assistant may have said nothing, beside its calls
+_MESSAGE: Schema = {  # only an assistant may have said nothing, beside its calls
     "anyOf": [
         {
             "type": "object",
@@ -55,7 +55,7 @@ _PARTS: Schema = {
     },
 }
 _SAID: Schema = {"anyOf": [TEXT, _PARTS]}
-ITEM: Schema = {  # of the input of a response
+_ITEM: Schema = {  # of the input of a response
     "anyOf": [
         {
             "type": "object",
@@ -113,6 +113,23 @@ ERROR: Schema = {
         }
     },
 }
+
+
+def messages_of(most: int) -> Schema:
+    """A conversation of at most ``most`` messages; the first can't answer a call."""
+    first = {"prefixItems": [_other_than("role", "tool")]}
+    return {"type": "array", "minItems": 1, "maxItems": most, "items": _MESSAGE, "allOf": [first]}
+
+
+def items() -> Schema:
+    """The input of a response that is a list: the first can't answer a call, and one must say something."""
+    first = {"prefixItems": [_other_than("type", "function_call_output")]}
+    saying = {"contains": _other_than("type", "reasoning")}
+    return {"type": "array", "minItems": 1, "items": _ITEM, "allOf": [first, saying]}
+
+
+def _other_than(name: str, value: str) -> Schema:
+    return {"not": {"type": "object", "required": [name], "properties": {name: {"const": value}}}}
 
 
 def headers_of(path: str) -> list[Schema]:

@@ -76,8 +76,8 @@ def test_an_empty_folder_finds_nothing_and_other_files_are_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "documents").mkdir()
-    (tmp_path / "documents" / "form.pdf").write_bytes(b"%PDF")
+    (tmp_path / "documents" / "form.docx").write_bytes(b"%PDF")
     with caplog.at_level(logging.WARNING):
         index = PassageIndex.synced(tmp_path / "documents", WordEncoder(), tmp_path / "kept")
-    assert "1 files are not read, as they are not .md or .txt: form.pdf" in caplog.text
+    assert "1 files are not read, as they are not .md or .txt or .pdf: form.docx" in caplog.text
     assert index.search(np.ones((1, 512), dtype=np.float32), 3, -1) == []

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 
-from chains.errors import ToolSourceError
+from chains.errors import ToolServerDown, ToolSourceError
 from chains.events import Limits, Step
 from chains.mcp_tools import McpServer, McpTool, mcp_tools
 from chains.react import React
 from chains.registry import chain_with
+from chains.tool_sources import SourcedTools, ToolSources
 from tests.chains.mcp_server import server
 from tests.chains.scripted import Said, ScriptedEngine, asked, events_of
 from tests.chains.spelling import resources
@@ -58,10 +60,10 @@ async def test_a_server_that_is_gone_is_told(url: str) -> None:
     gone = McpTool(tool.name, tool.schema, McpServer((), "http://127.0.0.1:1/mcp", {}), tool.arguments)
     assert "error: locate failed (" in (await gone.call({"parcel_id": "PX1"}, 10, 1_000)).text
     for place, said in (
-        (gone.server, "the MCP server http://127.0.0.1:1/mcp can't be used: "),
-        (McpServer(("/no/such/program",), None, {}), "the MCP server /no/such/program can't be used: "),
+        (gone.server, "the MCP server http://127.0.0.1:1/mcp can't be reached: "),
+        (McpServer(("/no/such/program",), None, {}), "the MCP server /no/such/program can't be reached: "),
     ):
-        with pytest.raises(ToolSourceError, match=said):
+        with pytest.raises(ToolServerDown, match=said):
             await asyncio.to_thread(mcp_tools, place, None)
     with pytest.raises(ToolSourceError, match="has no tool 'fly'; it has: locate, wait"):
         await listed(url, "fly")
@@ -75,3 +77,30 @@ async def test_a_route_calls_a_server_that_speaks_over_pipes(tmp_path: Path) -> 
     events = await events_of(chain, asked(False, limits=Limits(tool_seconds=60)), engine)
     assert [tool["function"]["name"] for tool in engine.bodies[0]["tools"]] == ["locate"]
     assert events[0] == Step("locate", {"parcel_id": "PX1"}, "PX1 is in 罗马")
+
+
+async def test_a_server_that_is_down_is_asked_again(tmp_path: Path) -> None:
+    program = tmp_path / "server.py"
+    sources = ToolSources.model_validate({"mcp": [{"command": [sys.executable, "-S", str(program)]}]})
+    tools = SourcedTools(sources, retry=0.0)
+    await asyncio.to_thread(tools.ask)
+    assert tools.missing is not None
+    assert f"{program} can't be reached" in tools.missing
+    with pytest.raises(ToolServerDown, match="can't be reached"):
+        await tools.now()
+    shutil.copy(PIPES[-1], program)
+    together = await asyncio.gather(tools.now(), tools.now())
+    assert [[tool.name for tool in found] for found in together] == [["locate"], ["locate"]]
+    assert tools.missing is None
+
+
+async def test_a_server_that_is_down_is_not_asked_by_every_request(tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    script = f"from pathlib import Path; f = Path({str(asked)!r}); f.open('a').write('once ')"
+    sources = ToolSources.model_validate({"mcp": [{"command": [sys.executable, "-S", "-c", script]}]})
+    tools = SourcedTools(sources, retry=3600.0)
+    for _ in range(3):
+        with pytest.raises(ToolServerDown) as caught:
+            await tools.now()
+    assert asked.read_text("utf-8") == "once "
+    assert caught.value.retry_after == 3600

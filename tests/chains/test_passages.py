@@ -71,11 +71,11 @@ def test_a_folder_is_read_at_any_depth_and_what_is_no_document_is_named(tmp_path
     (tmp_path / "b" / ".git").mkdir(parents=True)
     (tmp_path / "b" / "c.MD").write_text("\ufeff# T\n\nc", "utf-8")
     (tmp_path / "a.txt").write_text("a", "utf-8")
-    (tmp_path / "form.pdf").write_bytes(b"%PDF")
+    (tmp_path / "form.docx").write_bytes(b"%PDF")
     (tmp_path / "b" / ".git" / "x.md").write_text("hidden", "utf-8")
     passages, others = passages_in(tmp_path)
     assert passages == [Passage("a.txt", "", "a"), Passage("b/c.MD", "T", "c")]
-    assert others == ["form.pdf"]
+    assert others == ["form.docx"]
 
 
 def test_a_document_that_is_not_utf8_is_named(tmp_path: Path) -> None:

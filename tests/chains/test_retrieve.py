@@ -169,3 +169,23 @@ def test_citations_are_read_however_the_text_is_cut(
     reader = CitationReader(known=3)
     out = "".join(reader.feed(text[at : at + cut]) for at in range(0, len(text), cut)) + reader.end()
     assert (out, reader.named) == (given, named)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_quote_is_the_nearest_paragraph_and_asks_no_model(tmp_path: Path, stream: bool) -> None:
+    chain = made(tmp_path, answer="quote")
+    two = "# Returns\n\nHats come back within a week. They are refunded.\n\nSocks stay with you."
+    (tmp_path / "handbook" / "a.md").write_text(two, "utf-8")
+    chain.warm(resources(tmp_path / "state"))
+    engine = ScriptedEngine([])
+    events = await events_of(chain, asked(stream, "are hats refunded"), engine)
+    assert content(events) == "Hats come back within a week. They are refunded. [1]"
+    assert cited(events) == (
+        Citation(
+            1, "a.md", "Returns", "Hats come back within a week. They are refunded.\n\nSocks stay with you."
+        ),
+    )
+    assert events[-1] == Finish("stop", Usage())
+    assert engine.bodies == []
+    nothing = await events_of(chain, asked(stream, "weather tomorrow"), engine)
+    assert content(nothing).startswith("I do not know")

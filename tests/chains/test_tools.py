@@ -1,6 +1,7 @@
 import asyncio
 import json
 import logging
+import sys
 import threading
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
@@ -129,6 +130,33 @@ async def test_failures_are_text_without_a_traceback(caplog: pytest.LogCaptureFi
     with caplog.at_level(logging.ERROR, "chains.tool_call"):
         assert await call(fails, {"how": "other"}) == "error: fails failed (RuntimeError)"
     assert "secret" in caplog.text
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), StopIteration(), KeyboardInterrupt()])
+async def test_a_tool_that_would_end_its_thread_is_told_as_one_that_failed(error: BaseException) -> None:
+    def leave() -> None:
+        """Leave."""
+        raise error
+
+    assert await call(leave, {}) == "error: leave failed (RuntimeError)"
+
+
+async def test_a_coroutine_that_exits_does_not_end_the_gateway() -> None:
+    async def leave() -> None:
+        """Leave."""
+        sys.exit()
+
+    assert await call(leave, {}) == "error: leave failed (SystemExit)"
+
+
+async def test_a_result_that_holds_itself_is_told() -> None:
+    def ring() -> list[object]:
+        """Ring."""
+        found: list[object] = []
+        found.append(found)
+        return found
+
+    assert (await call(ring, {})).startswith("error: Circular reference")
 
 
 async def test_a_synchronous_tool_does_not_block_the_loop() -> None:

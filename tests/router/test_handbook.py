@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chains.index import PassageIndex
+from chains.index import Found, PassageIndex
 from chains.retrieve import RetrieveOptions
 from router.encoder import Encoder
 
@@ -16,16 +16,21 @@ QUESTIONS = [
 
 
 @pytest.fixture(scope="module")
-def answers(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> list[list[tuple[str, str]]]:
-    """Document and innermost heading of the passages that each question finds, nearest first."""
+def results(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> list[list[Found]]:
+    """The passages that each question finds, nearest first."""
     index = PassageIndex.synced(EXAMPLES / "handbook", encoder, tmp_path_factory.mktemp("index"))
     options = RetrieveOptions.model_validate({"documents": EXAMPLES / "handbook"})
-    found = [
+    return [
         index.search(encoder.encode([row["question"]]), options.passages, options.threshold)
         for row in QUESTIONS
     ]
+
+
+@pytest.fixture(scope="module")
+def answers(results: list[list[Found]]) -> list[list[tuple[str, str]]]:
+    """Document and innermost heading of each."""
     return [
-        [(one.passage.document, one.passage.heading.rpartition(" > ")[2]) for one in some] for some in found
+        [(one.passage.document, one.passage.heading.rpartition(" > ")[2]) for one in some] for some in results
     ]
 
 
@@ -40,3 +45,16 @@ def test_what_the_handbook_does_not_answer_mostly_finds_nothing(answers: list[li
     strange = [found for row, found in zip(QUESTIONS, answers, strict=True) if not row["document"]]
     assert len(strange) == 28
     assert sum(not found for found in strange) >= 22  # 24 where it was measured
+
+
+def test_what_is_quoted_stands_in_the_right_passage(results: list[list[Found]]) -> None:
+    asked = [(row, found) for row, found in zip(QUESTIONS, results, strict=True) if row["document"]]
+    right = 0
+    for row, found in asked:
+        assert all(one.paragraph in one.passage.text for one in found)
+        first = found[0].passage if found else None
+        right += first is not None and (row["document"], row["heading"]) == (
+            first.document,
+            first.heading.rpartition(" > ")[2],
+        )
+    assert right >= 33  # 35 where it was measured

@@ -205,3 +205,17 @@ async def test_documents_that_cannot_be_read_keep_the_live_routes(start: Start, 
         assert refused.status_code == 422
         assert "a.md is not UTF-8" in refused.json()["error"]["problems"][0]
         assert (await running.ask("where is my parcel")).headers["x-pointsman-chain"] == "direct"
+
+
+async def test_an_mcp_server_that_is_down_holds_up_its_own_route_alone(start: Start, tmp_path: Path) -> None:
+    routes = with_chain('chain: react\n    options: {mcp: [{url: "http://127.0.0.1:1/mcp"}]}')
+    async with start(routes=routes) as running:
+        refused = await running.ask("where is my parcel")
+        assert refused.status_code == 503
+        assert "http://127.0.0.1:1/mcp can't be reached" in refused.json()["error"]["message"]
+        assert int(refused.headers["retry-after"]) > 0
+        assert (await running.ask("what is 2 plus 2")).status_code == 200
+        (warning,) = (await running.http.get("/ready")).json()["routes"]["warnings"]
+        assert warning.startswith(
+            "the route 'track_parcel' is refused: the MCP server http://127.0.0.1:1/mcp"
+        )

@@ -1,0 +1,167 @@
+"""A plugin that vLLM loads in each of its processes: guided JSON comes to its end.
+
+JSON allows any amount of white space between its parts, and strings, numbers and lists of any length. A small
+model that is guided into a schema which it was never trained on may write nothing else until its tokens end.
+White space is bounded always: vLLM's ``disable_any_whitespace`` forbids all of it, also what models write by
+habit (``", "``), and does not reach the arguments of tool calls. What else the schema leaves open is bounded
+where the environment says so (``POINTSMAN_GUIDED_CHARACTERS``, ``_DIGITS``, ``_ITEMS``): a large model may
+well have more to say. What is written fits the schema as it came, too.
+
+Schemas are bounded for XGrammar, in tool calls too, and for llguidance, which vLLM takes where XGrammar can't
+read one. Installed by the entry point group ``vllm.general_plugins``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+WHITE_SPACE = 1  # characters in a row
+_WHITE_SPACE = "max_whitespace_cnt"  # XGrammar's name for that bound
+_PATTERN = rf"[ \n\r\t]{{0,{WHITE_SPACE}}}"
+_CLOSED = ("maxLength", "pattern", "format", "enum", "const")  # of a string: it has an end, or another rule
+_DIGITS = 15  # XGrammar reads bounds as 64 bits
+_ONE = ("items", "additionalProperties", "additionalItems", "contains")  # hold a schema
+_SOME = ("anyOf", "oneOf", "allOf", "prefixItems")  # hold a list of schemas
+_NAMED = ("properties", "patternProperties", "$defs", "definitions")  # hold schemas by name
+
+Compile = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much of what a schema leaves open is written; None: any amount."""
+
+    characters: int | None = None  # of a string
+    digits: int | None = None  # of a number before its point, 15 at most; behind it XGrammar then allows 6
+    items: int | None = None  # of a list
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> Self:
+        """Those that ``environment`` sets.
+
+        Raises:
+            ValueError: one is no positive number.
+        """
+        found: dict[str, int] = {}
+        for name in ("characters", "digits", "items"):
+            variable = f"POINTSMAN_GUIDED_{name.upper()}"
+            if (text := environment.get(variable, "")) == "":
+                continue
+            if not text.isdecimal() or int(text) == 0:
+                raise ValueError(f"{variable} must be a positive number, found {text!r}")
+            found[name] = min(int(text), _DIGITS) if name == "digits" else int(text)
+        return cls(**found)
+
+    def over(self, schema: Any) -> Any:
+        """The JSON ``schema`` with what it leaves open bounded, at any depth."""
+        if not isinstance(schema, dict):
+            return schema
+        found = dict(schema)
+        for key in _ONE:
+            if key in found:
+                found[key] = self.over(found[key])
+        for key in _SOME:
+            if isinstance(found.get(key), list):
+                found[key] = [self.over(part) for part in found[key]]
+        for key in _NAMED:
+            if isinstance(found.get(key), dict):
+                found[key] = {name: self.over(part) for name, part in found[key].items()}
+        kinds = found.get("type")
+        kinds = kinds if isinstance(kinds, list) else [kinds]
+        if self.characters is not None and "string" in kinds and not any(key in found for key in _CLOSED):
+            found["maxLength"] = _at_least(self.characters, found.get("minLength"))
+        if self.digits is not None and not {"integer", "number"}.isdisjoint(kinds):
+            _close(found, 10**self.digits - 1)
+        if self.items is not None and "array" in kinds and "maxItems" not in found:
+            found["maxItems"] = _at_least(self.items, found.get("minItems"))
+        return found
+
+    def over_tag(self, tag: Any) -> Any:
+        """A structural tag whose JSON schemas, at any depth, are bounded, with their white space."""
+        if isinstance(tag, list):
+            return [self.over_tag(part) for part in tag]
+        if not isinstance(tag, dict):
+            return tag
+        if tag.get("type") == "json_schema" and "json_schema" in tag:
+            bound = tag.get(_WHITE_SPACE)
+            kept = WHITE_SPACE if bound is None else bound
+            return {**tag, "json_schema": self.over(tag["json_schema"]), _WHITE_SPACE: kept}
+        return {key: self.over_tag(part) for key, part in tag.items()}
+
+
+def register() -> None:
+    """Have both compilers bound what they compile; any number of times."""
+    import llguidance
+    import xgrammar
+
+    schemas: Any = xgrammar.GrammarCompiler
+    guides: Any = llguidance.LLMatcher
+    if getattr(schemas, "is_bounded", False):
+        return
+    bounds = Bounds.read(os.environ)
+    schemas.compile_json_schema = bounded_schema(schemas.compile_json_schema, bounds)
+    schemas.compile_structural_tag = bounded_tag(schemas.compile_structural_tag, bounds)
+    guides.grammar_from_json_schema = staticmethod(bounded_guide(guides.grammar_from_json_schema, bounds))
+    schemas.is_bounded = True
+
+
+def bounded_schema(compile_schema: Compile, bounds: Bounds) -> Compile:
+    """XGrammar's ``compile_schema`` under ``bounds``; white space where its caller allows any."""
+
+    def bounded(compiler: Any, schema: Any, *, any_whitespace: bool = True, **options: Any) -> Any:
+        white_space = {_WHITE_SPACE: WHITE_SPACE} if any_whitespace else {}
+        return compile_schema(
+            compiler, _over(schema, bounds), any_whitespace=any_whitespace, **white_space | options
+        )
+
+    return bounded
+
+
+def bounded_tag(compile_tag: Compile, bounds: Bounds) -> Compile:
+    """XGrammar's ``compile_tag`` under ``bounds`` for a tag in JSON, which is how vLLM gives tool calls."""
+
+    def bounded(compiler: Any, *arguments: Any, **options: Any) -> Any:
+        first, *others = arguments or (None,)
+        if not others and isinstance(first, str):
+            arguments = (json.dumps(bounds.over_tag(json.loads(first))),)
+        return compile_tag(compiler, *arguments, **options)
+
+    return bounded
+
+
+def bounded_guide(compile_schema: Compile, bounds: Bounds) -> Compile:
+    """llguidance's ``compile_schema`` under ``bounds``; white space where its caller allows any."""
+
+    def bounded(schema: Any, defaults: Mapping[str, Any] | None = None, **options: Any) -> Any:
+        kept = dict(defaults or {})
+        if kept.get("whitespace_flexible", True):
+            kept.setdefault("whitespace_pattern", _PATTERN)
+        return compile_schema(_over(schema, bounds), defaults=kept, **options)
+
+    return bounded
+
+
+def _over(schema: Any, bounds: Bounds) -> Any:
+    if isinstance(schema, str):
+        return json.dumps(bounds.over(json.loads(schema)))
+    return bounds.over(schema)
+
+
+def _close(schema: dict[str, Any], most: int) -> None:
+    """Give a number's ``schema`` the bounds that it lacks: ``most`` either way."""
+    if "enum" in schema or "const" in schema:
+        return
+    low = schema.get("minimum", schema.get("exclusiveMinimum"))
+    high = schema.get("maximum", schema.get("exclusiveMaximum"))
+    if low is None and not (isinstance(high, int | float) and high < -most):
+        schema["minimum"] = -most
+    if high is None and not (isinstance(low, int | float) and low > most):
+        schema["maximum"] = most
+
+
+def _at_least(bound: int, least: object) -> int:
+    return max(bound, least) if isinstance(least, int) else bound

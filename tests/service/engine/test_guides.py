@@ -1,0 +1,80 @@
+"""What is compiled into a guide: the schema as it came, with what it leaves open bounded."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import entry_points
+from typing import Any
+
+import pytest
+
+from service.engine.guides import Bounds, bounded_guide, bounded_schema, bounded_tag
+
+BOUNDS = Bounds(characters=9, digits=2, items=2)
+TEXT = {"type": "string"}
+SHORT = {"type": "string", "maxLength": 9}
+
+
+@pytest.mark.parametrize(
+    ("schema", "bounded"),
+    [
+        (TEXT, SHORT),
+        ({"type": ["string", "null"]}, {"type": ["string", "null"], "maxLength": 9}),
+        ({"type": "string", "minLength": 12}, {"type": "string", "minLength": 12, "maxLength": 12}),
+        ({"type": "array", "items": TEXT}, {"type": "array", "items": SHORT, "maxItems": 2}),
+        (
+            {"type": "object", "properties": {"type": TEXT}, "$defs": {"a": {"anyOf": [TEXT, True]}}},
+            {"type": "object", "properties": {"type": SHORT}, "$defs": {"a": {"anyOf": [SHORT, True]}}},
+        ),
+        ({"enum": ["a"]}, {"enum": ["a"]}),
+        ({"type": "integer"}, {"type": "integer", "minimum": -99, "maximum": 99}),
+        ({"type": "number", "minimum": 5}, {"type": "number", "minimum": 5, "maximum": 99}),
+        ({"type": "number", "exclusiveMinimum": 500}, {"type": "number", "exclusiveMinimum": 500}),
+        ({"type": "integer", "const": 500}, {"type": "integer", "const": 500}),
+    ],
+)
+def test_what_a_schema_leaves_open_is_bounded_at_any_depth(schema: Any, bounded: Any) -> None:
+    before = json.dumps(schema)
+    assert BOUNDS.over(schema) == bounded
+    assert json.dumps(schema) == before
+
+
+@pytest.mark.parametrize("key", [{"maxLength": 500}, {"format": "date"}, {"pattern": "a+"}, {"enum": ["a"]}])
+def test_a_string_that_has_a_rule_keeps_it(key: dict[str, Any]) -> None:
+    assert BOUNDS.over(TEXT | key) == TEXT | key
+
+
+def test_only_white_space_is_bounded_where_nothing_else_is_said() -> None:
+    assert Bounds.read({}).over({"type": "array", "items": TEXT}) == {"type": "array", "items": TEXT}
+    assert Bounds.read({"POINTSMAN_GUIDED_ITEMS": "3", "POINTSMAN_GUIDED_DIGITS": "40"}) == Bounds(
+        None, 15, 3
+    )
+    with pytest.raises(ValueError, match="POINTSMAN_GUIDED_CHARACTERS must be a positive number, found '-1'"):
+        Bounds.read({"POINTSMAN_GUIDED_CHARACTERS": "-1"})
+
+
+def given(*arguments: Any, **options: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """A compiler that shows what it was called with."""
+    return arguments, options
+
+
+def test_schemas_and_the_arguments_of_calls_are_compiled_under_the_bounds() -> None:
+    (_, schema), options = bounded_schema(given, BOUNDS)(None, json.dumps(TEXT))
+    assert (json.loads(schema), options) == (SHORT, {"any_whitespace": True, "max_whitespace_cnt": 1})
+    _, options = bounded_schema(given, BOUNDS)(None, json.dumps(TEXT), any_whitespace=False)
+    assert options == {"any_whitespace": False}
+
+    tag = {"type": "json_schema", "json_schema": TEXT}
+    call = {"format": {"type": "tag", "begin": "<tool_call>", "content": tag, "end": "</tool_call>"}}
+    (_, compiled), _ = bounded_tag(given, BOUNDS)(None, json.dumps(call))
+    content = json.loads(compiled)["format"]["content"]
+    assert content == {"type": "json_schema", "json_schema": SHORT, "max_whitespace_cnt": 1}
+
+    (schema,), options = bounded_guide(given, BOUNDS)(TEXT, defaults={"whitespace_flexible": True})
+    assert schema == SHORT
+    assert options["defaults"]["whitespace_pattern"] == r"[ \n\r\t]{0,1}"
+
+
+def test_vllm_finds_the_bounds() -> None:
+    (found,) = entry_points(group="vllm.general_plugins", name="pointsman_guides")
+    assert found.value == "service.engine.guides:register"
