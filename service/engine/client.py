@@ -13,8 +13,9 @@ from typing import Any
 
 import orjson
 
+from service.engine.http_wire import HttpWire
 from service.engine.refusal import refusal, refusal_in
-from service.engine.wire import HttpWire, Reply, Unreachable, Wire, WireError
+from service.engine.wire import Reply, Unreachable, Wire, WireError
 from service.errors import EngineRefused, EngineUnavailable
 
 _PROBE_SECONDS = 5.0
