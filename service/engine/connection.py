@@ -91,6 +91,9 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+        # uvloop keeps what is written until all that is ready has run; where many requests come at once, the
+        # first would reach the engine no earlier than the last
+        self._transport.set_write_buffer_limits(high=0)
         self._open = True
 
     def data_received(self, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""A server that can be asked over HTTP, as the engine's client sees it. :mod:`service.engine.http_wire` is one.
+"""A server that can be asked over HTTP, as the client sees it; :mod:`service.engine.http_wire` is one.
 
 WireError
 ├── Unreachable     no connection
