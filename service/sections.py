@@ -75,6 +75,14 @@ class EngineSettings(Document):
     environment: dict[str, str] = Field(default_factory=dict)  # more of it for the child
     start_timeout_seconds: Seconds = 300.0
 
+    @field_validator("urls")
+    @classmethod
+    def _different(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        for url in urls:
+            if urls.count(url) > 1:
+                raise ValueError(f"{url} is listed twice: a server is one place to load on")
+        return urls
+
     @field_validator("model_name")
     @classmethod
     def _not_auto(cls, name: str) -> str:

@@ -66,6 +66,7 @@ class Adapters:
         self._reconciling: asyncio.Task[None] | None = None
         pool.on_up(self._reconciler.bring_up)
         pool.on_down(self._slots.lost)
+        pool.placed(self._slots.where)
 
     async def start(self) -> None:
         """Read the registry; the engine is brought in line when it comes up.

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -60,7 +61,7 @@ def engines(
             url = f"http://127.0.0.1:{port}"
             begun.append((url, held.enter_context(_started(command(settings, port), env, log)), log))
         for url, process, log in begun:
-            _wait(process, log, seconds, lambda url=url: url if _status(f"{url}/health")[0] == 200 else None)
+            _wait(process, log, seconds, partial(_healthy, url))
         yield [Running(url, process) for url, process, _ in begun]
 
 
@@ -147,6 +148,10 @@ def _status(url: str) -> tuple[int, bytes]:
     except httpx.HTTPError:
         return 0, b""
     return answer.status_code, answer.content
+
+
+def _healthy(url: str) -> str | None:
+    return url if _status(f"{url}/health")[0] == 200 else None
 
 
 def _free_port() -> int:
