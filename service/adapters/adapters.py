@@ -21,7 +21,7 @@ from service.adapters.slots import Slots
 from service.adapters.store import Store
 from service.adapters.versions import Record, VersionInfo, Versions
 from service.engine import EnginePool
-from service.errors import AdapterError, AdapterRejected, EngineUnavailable
+from service.errors import AdapterError, AdapterRejected, EngineUnavailable, ServiceError
 from service.settings import Settings
 
 log = logging.getLogger("pointsman.adapters")
@@ -116,10 +116,17 @@ class Adapters:
     async def register(self, alias: str, folder: str) -> VersionInfo:
         """Check an artefact and enter it as a version of ``alias``; a second time changes nothing.
 
+        Where the engine has room it is loaded at once, so that no promotion under load has to wait for that.
+
         Raises:
             AdapterRejected: with every problem.
         """
-        return await self._owned(self._enter(alias, folder))
+        info = await self._owned(self._enter(alias, folder))
+        if self._slots.up and not self._slots.full:
+            staging = asyncio.create_task(self._stage(alias, info.version), name=f"stage {info.name}")
+            self._changes.add(staging)
+            staging.add_done_callback(self._changes.discard)
+        return info
 
     async def promote(self, alias: str, version: str, weight: int = 100, by: str = "") -> VersionInfo:
         """Let a version answer ``weight`` percent of the conversations; see :meth:`Lifecycle.promote`.
@@ -241,6 +248,13 @@ class Adapters:
                 await asyncio.to_thread(self._registry.put, record)
                 return self._versions.info(self._versions.put(record))
             return self._versions.info(self._versions.get(alias, found.version))
+
+    async def _stage(self, alias: str, version: str) -> None:
+        """Load a version that nobody asked for yet. What is wrong with it is told to who promotes it."""
+        try:
+            await self._lifecycle.load(alias, version)
+        except ServiceError as exc:
+            log.info("%s@%s is not loaded yet: %s", alias, version, exc)
 
     @staticmethod
     def _record(alias: str, found: Checked) -> Record:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 from pointsman.artefact import (
@@ -22,12 +23,17 @@ from pointsman.artefact import (
 )
 from service.errors import AdapterRejected
 
+Stamp = tuple[int, int, int, int]  # device, inode, time of change in ns, size
+
+_TICK_NS = 10_000_000  # file systems tell times of change apart that are further from each other
+
 
 class Store:
     """Copies of artefacts in one folder, by ``alias@version``. Blocks: call it in a thread."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._whole: dict[str, tuple[Stamp, ...]] = {}  # by name: the files when they were last hashed
 
     def add(self, name: str, version: str, source: Path) -> None:
         """Copy the artefact in ``source``; one that is there and whole stays.
@@ -36,13 +42,15 @@ class Store:
             AdapterRejected: its bytes are no longer those of ``version``.
         """
         target = self._folder / name
-        if _is_whole(target, version):
+        if self._is_whole(name, version):
             return
         self._folder.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=self._folder, prefix=".new-"))
         try:
             for file in (WEIGHTS, CONFIG, MANIFEST):
                 shutil.copyfile(source / file, temporary / file)
+            found = _stamps(temporary)
+            time.sleep(_TICK_NS / 1e9)  # so that what changes them from here on changes their stamps
             if not _is_whole(temporary, version):
                 raise AdapterRejected(
                     [f"{source.name}: its files changed while it was being registered; again"]
@@ -50,23 +58,40 @@ class Store:
             os.chmod(temporary, 0o755)
             shutil.rmtree(target, ignore_errors=True)
             os.rename(temporary, target)
+            if found is not None:
+                self._whole[name] = found
         except OSError as exc:
             raise AdapterRejected([f"{source.name}: can't be copied: {exc.strerror}"]) from exc
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
     def verified(self, name: str, version: str) -> Path:
-        """The folder of a version, with its bytes hashed once more.
+        """The folder of a version, whose bytes are what was registered: hashed again if a file was touched.
 
         Raises:
             AdapterRejected: they are not what was registered, or not there.
         """
         path = self._folder / name
-        if not _is_whole(path, version):
+        if not self._is_whole(name, version):
             raise AdapterRejected(
                 [f"{name}: its stored files are missing or were changed; register its folder again"]
             )
         return path
+
+    def _is_whole(self, name: str, version: str) -> bool:
+        """Whether the bytes are those of ``version``.
+
+        A file that is written, replaced or renamed onto has another time of change, which no program can set,
+        or another number. So what was whole and has kept both is whole.
+        """
+        found = _stamps(self._folder / name)  # before the bytes are read
+        if found is not None and self._whole.get(name) == found:
+            return True
+        if not _is_whole(self._folder / name, version):
+            return False
+        if found is not None and time.time_ns() - max(stamp[2] for stamp in found) > _TICK_NS:
+            self._whole[name] = found
+        return True
 
     def manifest(self, name: str) -> Manifest | None:
         """The manifest of a version; None where its copy is gone."""
@@ -78,6 +103,15 @@ class Store:
     def remove(self, name: str) -> None:
         """Delete the copy, if there is one."""
         shutil.rmtree(self._folder / name, ignore_errors=True)
+
+
+def _stamps(folder: Path) -> tuple[Stamp, ...] | None:
+    """Of the files that a version is hashed over; None if one is missing."""
+    try:
+        found = [(folder / name).stat() for name in (WEIGHTS, CONFIG)]
+    except OSError:
+        return None
+    return tuple((one.st_dev, one.st_ino, one.st_ctime_ns, one.st_size) for one in found)
 
 
 def _is_whole(folder: Path, version: str) -> bool:

@@ -28,7 +28,10 @@ async def test_a_conversation_stays_and_what_is_too_much_for_its_server_goes_to_
         for _ in range(7):
             streams.append(engine.stream(BODY))
             await anext(aiter(streams[-1]))
-        assert sorted((len(one.requests), len(other.requests))) == [2, 5]  # nobody has over 1.25 times half of 7, rounded up
+        assert sorted((len(one.requests), len(other.requests))) == [
+            2,
+            5,
+        ]  # nobody has over 1.25 times half of 7, rounded up
         one.gate.set()
         for stream in streams:
             assert (b"".join([chunk async for chunk in stream])).endswith(b"data: [DONE]\n\n")
