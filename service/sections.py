@@ -119,7 +119,8 @@ class EngineSettings(Document):
 class AdmissionSettings(Document):
     """How many requests the engine gets at once, who goes first and who waits how long."""
 
-    max_concurrent: Positive = 64  # where the engine is full: more at once make it no faster
+    # where the engine is full: more at once make it no faster; "learned" from its own numbers while it runs
+    max_concurrent: Positive | Literal["learned"] = 64
     max_queue: Annotated[int, Field(ge=0)] = 256
     max_wait_seconds: Seconds = 60.0
     policy: Literal["affinity", "first_come"] = (

@@ -93,6 +93,10 @@ class EngineClient:
         """The parsed JSON at ``path``."""
         return orjson.loads(await self._send("GET", path, None))
 
+    async def text(self, path: str) -> str:
+        """The text at ``path``."""
+        return (await self._send("GET", path, None)).decode()
+
     async def load_adapter(self, name: str, path: str) -> None:
         """Make the artefact in folder ``path`` (as the server sees it) answer to ``name``.
 
