@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -13,33 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.bench.engine_model import H200
+from deploy.bench.target import climb
 from service.admission import Admission
 from service.admission.learned import LEAST, MOST, Learned, Look
 from service.admission.learning import Learning, summed
 from service.sections import AdmissionSettings
-
-
-def climb(
-    learned: Learned,
-    step: Callable[[int], float],
-    *,
-    seats: int = 10_000,
-    cache: float = 1e9,
-    asked: int = 10_000,
-    looks: int = 600,
-) -> list[int]:
-    """Targets over time of an engine whose step takes ``step(batch)`` seconds.
-
-    It runs at most ``seats`` requests and has a cache for ``cache``; ``asked`` are there at any time.
-    """
-    tokens, targets = 0.0, []
-    for second in range(looks):
-        given_to_it = min(learned.target, asked)
-        running = min(given_to_it, seats)
-        tokens += running / step(running)
-        look = Look(float(second), running, given_to_it - running, running / cache, tokens)
-        targets.append(learned.look(look))
-    return targets
 
 
 def test_it_stops_where_more_at_once_bring_no_more_tokens() -> None:
