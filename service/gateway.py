@@ -59,7 +59,8 @@ class Gateway:
         base = settings.engine.model_name
         self.keys = Keys(settings.gateway.api_keys, admin_digest(settings.state, settings.gateway.admin_key))
         self.rate = RateLimit(settings.gateway.rate_limit_per_minute)
-        self.admission = Admission(settings.admission, settings.engine.max_loras, self.metrics)
+        places = settings.engine.max_loras * max(1, len(settings.engine.urls))
+        self.admission = Admission(settings.admission, places, self.metrics)
         self._learning: asyncio.Task[None] | None = None
         self.routes = LiveRoutes(settings, self.metrics.router_seconds.observe)
         self.embeddings = Embeddings(settings.gateway.request_timeout_seconds)

@@ -58,13 +58,13 @@ def main() -> None:
         "H200, a cache for 100": climb(Learned(), h200, cache=100, looks=_SECONDS),
         "20 clients": climb(Learned(), h200, asked=20, looks=_SECONDS),
     }
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    figure = Figure(figsize=(10, 3.4), layout="constrained")
     axis = figure.subplots()
     for name, targets in runs.items():
         axis.plot(targets, label=name)
     axis.set(xlabel="seconds", ylabel="requests at once", ylim=(0, None))
     axis.grid(alpha=0.3)
-    axis.legend()
+    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
     figure.savefig(given.out, dpi=110)
 
 
