@@ -84,18 +84,10 @@ class Slots:
     async def spread(self) -> None:
         """Give each version as many servers as it is asked for; where there is room, and nobody waits."""
         self._demand.look(self._versions)
-        if len(self._clients) < 2:
-            return
-        async with self._changing:
+        if len(self._clients) > 1:
             for entry in [entry for entry in self._versions if self.holds(entry)]:
-                wanted = self._demand.homes(entry, self._clients)
-                for client in wanted:
-                    if client not in entry.loaded_on and self._has_room(client):
-                        await self._loader.load(client, entry)
-                if not entry.loaded_on.isdisjoint(wanted):
-                    for client in entry.loaded_on - set(wanted):
-                        if not client.is_using(entry.name):
-                            await self._loader.unload(client, entry)
+                async with self._changing:
+                    await self._settle(entry, self._demand.homes(entry, self._clients))
 
     async def unload(self, entry: Entry) -> bool:
         """Take ``entry`` out of every server unless somebody uses it; whether it is out."""
@@ -137,6 +129,19 @@ class Slots:
                         log.error("%s has lost %s", client.url, entry.name)
                         entry.loaded_on.discard(client)
                 await self._loader.drop_unknown(client, names)
+
+    async def _settle(self, entry: Entry, homes: list[EngineClient]) -> None:
+        """Load ``entry`` on those of its homes that have room, then take it out of other servers."""
+        for client in homes:
+            if client not in entry.loaded_on and self._has_room(client):
+                try:
+                    await self._loader.load(client, entry)
+                except AdapterError as exc:  # another server has it
+                    log.error("not loaded on %s too: %s", client.url, exc)
+        if not entry.loaded_on.isdisjoint(homes):
+            for client in entry.loaded_on - set(homes):
+                if not client.is_using(entry.name):
+                    await self._loader.unload(client, entry)
 
     def _is_any_idle(self) -> bool:
         return not self.full or any(entry.loaded_on and not entry.leases for entry in self._versions)
