@@ -4,7 +4,8 @@ The knee is where more requests at once bring hardly more tokens per second, or 
 queue by itself or to fill its cache: from there on waiting in front of it, where the order can still be
 chosen, costs nothing. The target climbs by an eighth as long as that pays and steps back where it did not:
 
-1. The engine has requests waiting of its own at two looks in a row: the target becomes what runs.
+1. The engine has requests waiting of its own at ``SETTLE`` looks in a row, which is longer than it takes to
+   read the prompts of many that came at once: an eighth less, but no less than ran.
 2. Its cache is nearly full: an eighth less.
 3. The target is used up: once a level has been looked at ``SETTLE`` times, tokens/s are compared with those
    of the level below. The share by which tokens grew is to be at least ``LEAST_GAIN`` of that by which
@@ -41,7 +42,7 @@ class Learned:
     def __init__(self, target: int = FIRST) -> None:
         self.target = target
         self._last: Look | None = None
-        self._queued = 0  # looks in a row at which the engine had a queue
+        self._queued: list[int] = []  # what ran at the looks in a row at which the engine had a queue
         self._rates: list[float] = []  # tokens/s at this target
         self._below: tuple[int, float] | None = None  # the level before, and its tokens/s
         self._rest = 0
@@ -52,9 +53,9 @@ class Learned:
         if last is None or look.at <= last.at or look.tokens < last.tokens:  # it was restarted
             return self.target
         self._rest = max(0, self._rest - 1)
-        self._queued = self._queued + 1 if look.waiting else 0
-        if self._queued > 1:
-            self._back(max(LEAST, min(self.target, look.running)))
+        self._queued = [*self._queued, look.running] if look.waiting else []
+        if len(self._queued) >= SETTLE:
+            self._back(max(LEAST, self.target - self._step(), min(self.target, max(self._queued))))
         elif look.cache > _FULL:
             self._back(max(LEAST, self.target - self._step()))
         elif look.running + look.waiting < self.target - self._step():
@@ -82,7 +83,7 @@ class Learned:
         return max(1, self.target // _STEP)
 
     def _back(self, target: int) -> None:
-        self._below, self._queued, self._rest = None, 0, REST
+        self._below, self._queued, self._rest = None, [], REST
         self._set(target)
 
     def _set(self, target: int) -> None:

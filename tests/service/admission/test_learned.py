@@ -43,6 +43,13 @@ def test_it_climbs_as_far_as_the_engine_has_seats() -> None:
     assert max(late) <= 128 + 128 // 8
 
 
+def test_prompts_that_are_read_one_after_another_are_no_queue() -> None:
+    """64 came at once, and for three seconds most of them wait for their prompt to be read."""
+    learned = Learned(64)
+    for second, running in enumerate((1, 7, 30, 64)):
+        assert learned.look(Look(float(second), running, 64 - running, 0.1, 0.0)) == 64
+
+
 def test_it_leaves_room_in_the_cache() -> None:
     late = climb(Learned(), lambda batch: H200.step(batch, 4, 0), cache=100)[200:]
     assert min(late) >= 80
@@ -126,7 +133,7 @@ async def test_the_queue_opens_as_the_target_climbs() -> None:
         assert admission.running == 33
         server.waiting = 20
         server.running = 16
-        for _ in range(3):
+        for _ in range(4):
             await learning.look()
         assert admission.running == 33  # who has a slot keeps it
         late = asyncio.create_task(held.enter_async_context(admission.slot("a")))
