@@ -13,6 +13,7 @@ import orjson
 from chains.events import Engine, Limits
 from router.decision import Decision
 from service.admission import Admission
+from service.admission.learning import Learning
 from service.calls import ReadableCalls
 from service.decisions import DecisionLog
 from service.dispatch import Dispatch, Plan
@@ -59,7 +60,9 @@ class Gateway:
         base = settings.engine.model_name
         self.keys = Keys(settings.gateway.api_keys, admin_digest(settings.state, settings.gateway.admin_key))
         self.rate = RateLimit(settings.gateway.rate_limit_per_minute)
-        self.admission = Admission(settings.admission, settings.engine.max_loras, self.metrics)
+        places = settings.engine.max_loras * max(1, len(settings.engine.urls))
+        self.admission = Admission(settings.admission, places, self.metrics)
+        self._learning: asyncio.Task[None] | None = None
         self.routes = LiveRoutes(settings, self.metrics.router_seconds.observe)
         self.embeddings = Embeddings(settings.gateway.request_timeout_seconds)
         self.decisions = DecisionLog(settings.state, settings.router.decision_log)
@@ -91,12 +94,18 @@ class Gateway:
         try:
             await self.adapters.start()
             await self.engine.start()
+            if self.settings.admission.max_concurrent == "learned":
+                learning = Learning(self.admission, self.engine.clients)
+                self._learning = asyncio.create_task(learning.run(), name="learn how much the engine can do")
         except BaseException:
             await self.stop()
             raise
 
     async def stop(self) -> None:
         """Stop all parts; one that fails does not keep the others from it."""
+        if self._learning is not None:
+            self._learning.cancel()
+            await asyncio.gather(self._learning, return_exceptions=True)
         for name, stop in (
             ("shadow traffic", self.shadows.stop),
             ("adapters", self.adapters.stop),

@@ -179,11 +179,10 @@ class LiveRoutes:
         """
         if name not in self._named:
             chain, live = await asyncio.to_thread(chain_by_name, name), self._live
-            if live is None:
-                if name not in _NEED_NOTHING:
+            if name not in _NEED_NOTHING:
+                if live is None:
                     raise NotReady(f"the chain {name!r} waits for the router, which is not fitted yet")
-                return chain
-            await in_daemon(partial(chain.warm, self._resources(live.router)), "warm")
+                await in_daemon(partial(chain.warm, self._resources(live.router)), "warm")
             self._named[name] = chain
         return self._named[name]
 

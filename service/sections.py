@@ -76,6 +76,14 @@ class EngineSettings(Document):
     environment: dict[str, str] = Field(default_factory=dict)  # more of it for the child
     start_timeout_seconds: Seconds = 300.0
 
+    @field_validator("urls")
+    @classmethod
+    def _different(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        for url in urls:
+            if urls.count(url) > 1:
+                raise ValueError(f"{url} is listed twice: a server is one place to load on")
+        return urls
+
     @field_validator("model_name")
     @classmethod
     def _not_auto(cls, name: str) -> str:
@@ -112,7 +120,8 @@ class EngineSettings(Document):
 class AdmissionSettings(Document):
     """How many requests the engine gets at once, who goes first and who waits how long."""
 
-    max_concurrent: Positive = 64  # where the engine is full: more at once make it no faster
+    # where the engine is full: more at once make it no faster; "learned" from its own numbers while it runs
+    max_concurrent: Positive | Literal["learned"] = 64
     max_queue: Annotated[int, Field(ge=0)] = 256
     max_wait_seconds: Seconds = 60.0
     policy: Literal["affinity", "first_come"] = (

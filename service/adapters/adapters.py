@@ -22,7 +22,7 @@ from service.adapters.slots import Slots
 from service.adapters.store import Store
 from service.adapters.versions import VersionInfo, Versions
 from service.engine import EnginePool
-from service.errors import AdapterError, EngineUnavailable
+from service.errors import AdapterError, EngineUnavailable, ServiceError
 from service.settings import Settings
 
 log = logging.getLogger("pointsman.adapters")
@@ -74,6 +74,7 @@ class Adapters:
         self._reconciling: asyncio.Task[None] | None = None
         pool.on_up(self._reconciler.bring_up)
         pool.on_down(self._slots.lost)
+        pool.placed(self._slots.where)
 
     async def start(self) -> None:
         """Read the registry; the engine is brought in line when it comes up.
@@ -123,11 +124,18 @@ class Adapters:
     async def register(self, alias: str, folder: str, root: Path | None = None) -> VersionInfo:
         """Check an artefact below ``root``, else the adapters folder, and enter it as a version of ``alias``.
 
+        Where the engine has room it is loaded at once, so that no promotion under load has to wait for that.
+
         Raises:
             AdapterRejected: with every problem.
             StoreUnavailable, RegistryUnavailable: nothing was entered.
         """
-        return await self._owned(self._intake.enter(alias, folder, root))
+        info = await self._owned(self._intake.enter(alias, folder, root))
+        if self._slots.up and not self._slots.full:
+            staging = asyncio.create_task(self._stage(alias, info.version), name=f"stage {info.name}")
+            self._changes.add(staging)
+            staging.add_done_callback(self._changes.discard)
+        return info
 
     async def promote(
         self, alias: str, version: str, weight: int = 100, by: str = "", beside: Sequence[str] | None = None
@@ -240,6 +248,13 @@ class Adapters:
                     log.error("%s can't be loaded: %s", entry.name, exc)
                     raise EngineUnavailable(f"the adapter {entry.name} can't be loaded") from exc
             yield lease
+
+    async def _stage(self, alias: str, version: str) -> None:
+        """Load a version that nobody asked for yet. What is wrong with it is told to who promotes it."""
+        try:
+            await self._lifecycle.load(alias, version)
+        except ServiceError as exc:
+            log.info("%s@%s is not loaded yet: %s", alias, version, exc)
 
     async def _owned(self, change: Coroutine[Any, Any, T]) -> T:
         """Run to the end what must not be left half done when a request is cancelled."""

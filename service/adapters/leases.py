@@ -29,6 +29,7 @@ class Leases:
     def hold(self, entry: Entry) -> Iterator[Lease]:
         """Count one more use of ``entry`` until the exit."""
         entry.leases += 1
+        entry.uses += 1
         try:
             yield Lease(entry.record.alias, entry.record.version, entry.name)
         finally:

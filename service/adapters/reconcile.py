@@ -86,6 +86,7 @@ class Reconciler:
                 except ServiceError as exc:
                     log.error("not loaded: %s", exc)
                     problems.append(str(exc))
+        await self._slots.spread()
         for entry in self._versions:
             if entry.record.retired and entry.draining and not entry.leases:
                 await self._lifecycle.take_out(entry)

@@ -1,7 +1,8 @@
 """Puts versions into the engine's slots and takes them out: the one place that changes what it has loaded.
 
 One change at a time, over all servers. A version in use is never taken out; one that is not loaded when it
-is needed pushes out the one that was not used for the longest time.
+is needed pushes out the one that was not used for the longest time. Of several servers each has adapters of
+its own: what is asked for little is on one of them, what is asked for much on more (``demand``).
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import logging
 from collections.abc import Iterable
 
 from service.adapters.base import ServedBase
+from service.adapters.demand import Demand, in_order
 from service.adapters.leases import Leases
-from service.adapters.probe import prove
+from service.adapters.loader import Loader
 from service.adapters.store import Store
 from service.adapters.versions import Entry, Versions
 from service.engine import EngineClient
-from service.errors import AdapterError, AdapterRejected, EngineError, EngineRefused, EngineUnavailable
+from service.errors import AdapterError, EngineUnavailable
 from service.sections import EngineSettings
 
 log = logging.getLogger("pointsman.adapters")
@@ -31,12 +33,11 @@ class Slots:
         self, settings: EngineSettings, *, base: ServedBase, versions: Versions, leases: Leases, store: Store
     ) -> None:
         self._count = settings.loaded_loras
-        self._base_name = settings.model_name
-        self._base = base
         self._versions = versions
         self._leases = leases
-        self._store = store
+        self._loader = Loader(settings.model_name, base=base, versions=versions, store=store)
         self._clients: list[EngineClient] = []
+        self._demand = Demand()
         self._changing = asyncio.Lock()
 
     @property
@@ -47,14 +48,19 @@ class Slots:
     @property
     def full(self) -> bool:
         """Whether a version has to go before another can be loaded."""
-        return sum(bool(entry.loaded_on) for entry in self._versions) >= self._count
+        return bool(self._clients) and not any(map(self._has_room, self._clients))
 
     def holds(self, entry: Entry) -> bool:
-        """Whether every server has ``entry`` loaded."""
-        return bool(self._clients) and entry.loaded_on.issuperset(self._clients)
+        """Whether a server has ``entry`` loaded."""
+        return any(client in entry.loaded_on for client in self._clients)
+
+    def where(self, name: str) -> set[EngineClient] | None:
+        """The servers that have the version ``name``; None if it is none of ours, as the base."""
+        entry = self._versions.named(name)
+        return None if entry is None else entry.loaded_on
 
     async def load(self, entry: Entry) -> None:
-        """Have ``entry`` loaded and proved on every server; hold a lease on it, or it may be gone again.
+        """Have ``entry`` loaded and proved where it lives; hold a lease on it, or it may be gone again.
 
         Raises:
             AdapterRejected: its bytes changed, the engine refuses it, or it has no effect.
@@ -68,13 +74,20 @@ class Slots:
             async with self._changing:
                 if not self._clients:
                     raise EngineUnavailable("the engine is not up, so no adapter can be loaded")
-                if await self._make_room(entry):
-                    await self._load_everywhere(entry)
+                if self.holds(entry) or await self._load_at_home(entry):
                     return
             if not await self._leases.until(self._is_any_idle, deadline - loop.time()):
                 raise EngineUnavailable(
                     f"{entry.name} is not loaded and all {self._count} slots of the engine are in use"
                 )
+
+    async def spread(self) -> None:
+        """Give each version as many servers as it is asked for; where there is room, and nobody waits."""
+        self._demand.look(self._versions)
+        if len(self._clients) > 1:
+            for entry in [entry for entry in self._versions if self.holds(entry)]:
+                async with self._changing:
+                    await self._settle(entry, self._demand.homes(entry, self._clients))
 
     async def unload(self, entry: Entry) -> bool:
         """Take ``entry`` out of every server unless somebody uses it; whether it is out."""
@@ -89,11 +102,10 @@ class Slots:
         """
         problems: dict[Entry, str] = {}
         async with self._changing:
-            await self._drop_unknown(client, await client.models())
-            wanted = dict.fromkeys([*entries, *(entry for entry in self._versions if entry.loaded_on)])
-            for entry in list(wanted)[: self._count]:
+            await self._loader.drop_unknown(client, await client.models())
+            for entry in self._wanted_on(client, entries):
                 try:
-                    await self._load_on(client, entry)
+                    await self._loader.load(client, entry)
                 except AdapterError as exc:
                     log.error("not loaded: %s", exc)
                     problems[entry] = str(exc)
@@ -116,91 +128,84 @@ class Slots:
                     if client in entry.loaded_on and entry.name not in names:
                         log.error("%s has lost %s", client.url, entry.name)
                         entry.loaded_on.discard(client)
-                await self._drop_unknown(client, names)
+                await self._loader.drop_unknown(client, names)
+
+    async def _settle(self, entry: Entry, homes: list[EngineClient]) -> None:
+        """Load ``entry`` on those of its homes that have room, then take it out of other servers."""
+        for client in homes:
+            if client not in entry.loaded_on and self._has_room(client):
+                try:
+                    await self._loader.load(client, entry)
+                except AdapterError as exc:  # another server has it
+                    log.error("not loaded on %s too: %s", client.url, exc)
+        if not entry.loaded_on.isdisjoint(homes):
+            for client in entry.loaded_on - set(homes):
+                if not client.is_using(entry.name):
+                    await self._loader.unload(client, entry)
 
     def _is_any_idle(self) -> bool:
         return not self.full or any(entry.loaded_on and not entry.leases for entry in self._versions)
 
-    async def _make_room(self, wanted: Entry) -> bool:
-        stuck: set[Entry] = set()
-        while True:
-            loaded = [entry for entry in self._versions if entry.loaded_on and entry is not wanted]
-            if len(loaded) < self._count:
-                return True
-            idle = [entry for entry in loaded if not entry.leases and entry not in stuck]
-            if not idle:
-                return False
-            coldest = min(idle, key=lambda entry: (self._versions.is_live(entry), entry.used))
-            if not await self._unload(coldest):
-                stuck.add(coldest)
+    def _on(self, client: EngineClient) -> list[Entry]:
+        """What a server has loaded."""
+        return [entry for entry in self._versions if client in entry.loaded_on]
 
-    async def _load_everywhere(self, entry: Entry) -> None:
-        for client in tuple(self._clients):
-            if client not in entry.loaded_on:
+    def _has_room(self, client: EngineClient) -> bool:
+        return len(self._on(client)) < self._count
+
+    def _wanted_on(self, client: EngineClient, entries: Iterable[Entry]) -> list[Entry]:
+        """Those of ``entries`` and of what is loaded that live on a server which came up, as many as fit."""
+        all_of_them = dict.fromkeys([*entries, *(entry for entry in self._versions if entry.loaded_on)])
+        clients = [*self._clients, client]
+        at_home = [entry for entry in all_of_them if client in self._demand.homes(entry, clients)]
+        return at_home[: self._count]
+
+    async def _load_at_home(self, entry: Entry) -> bool:
+        """Load ``entry`` on its homes, or on the next server that has room; whether one has it."""
+        wanted, gone = self._demand.homes(entry, self._clients), None
+        for client in in_order(entry, self._clients):
+            if client in wanted or not entry.loaded_on:
                 try:
-                    await self._load_on(client, entry)
+                    if await self._make_room(client, entry):
+                        await self._loader.load(client, entry)
+                except EngineUnavailable as exc:
+                    gone = exc
                 except AdapterError:
                     if entry.leases <= 1:  # only who asked for it
                         for other in tuple(entry.loaded_on):
-                            await self._unload_from(other, entry)
+                            await self._loader.unload(other, entry)
                     raise
+        if not entry.loaded_on and gone is not None:
+            raise gone
+        return bool(entry.loaded_on)
 
-    async def _load_on(self, client: EngineClient, entry: Entry) -> None:
-        if entry.record.base_weights != (await self._base.read()).identity.weights:
-            raise AdapterRejected(
-                [
-                    f"{entry.name} was registered for another base than the one that is served; promote a "
-                    "version that was trained on this one, or serve its base"
-                ]
+    async def _make_room(self, client: EngineClient, wanted: Entry) -> bool:
+        stuck: set[Entry] = set()
+        while len(self._on(client)) >= self._count:
+            idle = [
+                entry
+                for entry in self._on(client)
+                if entry is not wanted and entry not in stuck and self._may_go(client, entry)
+            ]
+            if not idle:
+                return False
+            coldest = min(
+                idle,
+                key=lambda entry: (len(entry.loaded_on) < 2, self._versions.is_live(entry), entry.used),
             )
-        path = await asyncio.to_thread(self._store.verified, entry.name, entry.record.version)
-        try:
-            await client.load_adapter(entry.name, str(path))
-        except EngineRefused as exc:
-            if entry.name not in await client.models():  # else: left from a gateway before us
-                raise AdapterRejected([f"{entry.name}: the engine refuses it: {exc}"]) from exc
-        try:
-            effect = await prove(client, self._base_name, entry.name)
-        except BaseException:
-            await self._unload_quietly(client, entry)
-            raise
-        entry.loaded_on.add(client)
-        entry.used = asyncio.get_running_loop().time()
-        log.info("%s is loaded; the probe changed by %.3g", entry.name, effect)
+            if not await self._loader.unload(client, coldest):
+                stuck.add(coldest)
+        return True
+
+    @staticmethod
+    def _may_go(client: EngineClient, entry: Entry) -> bool:
+        """Whether nobody misses ``entry`` on a server."""
+        return not entry.leases or (len(entry.loaded_on) > 1 and not client.is_using(entry.name))
 
     async def _unload(self, entry: Entry) -> bool:
         if entry.leases:
             return False
         for client in tuple(entry.loaded_on):
-            if not await self._unload_from(client, entry):
+            if not await self._loader.unload(client, entry):
                 return False
         return True
-
-    async def _unload_from(self, client: EngineClient, entry: Entry) -> bool:
-        entry.loaded_on.discard(
-            client
-        )  # first: who wants it from now on waits for the lock and loads it again
-        try:
-            await client.unload_adapter(entry.name)
-        except EngineRefused as exc:
-            entry.loaded_on.add(client)
-            log.error("%s can't be unloaded and keeps its slot: %s", entry.name, exc)
-            return False
-        log.info("%s is unloaded", entry.name)
-        return True
-
-    async def _unload_quietly(self, client: EngineClient, entry: Entry) -> None:
-        try:
-            await client.unload_adapter(entry.name)
-        except EngineError as exc:
-            log.error("%s can't be unloaded after its probe: %s", entry.name, exc)
-
-    async def _drop_unknown(self, client: EngineClient, names: set[str]) -> None:
-        """Unload versions that are not ours to serve; names of another form are left alone."""
-        ours = {entry.name for entry in self._versions if not entry.record.retired or entry.loaded_on}
-        for name in sorted(self._versions.foreign(names - ours)):
-            log.warning("unloading %s, which the registry does not know", name)
-            try:
-                await client.unload_adapter(name)
-            except EngineRefused as exc:
-                log.error("%s can't be unloaded: %s", name, exc)

@@ -10,6 +10,7 @@ import errno
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -29,6 +30,10 @@ from service.errors import AdapterRejected, StoreUnavailable
 _NEW = ".new-"  # a copy that is being made
 _OURS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}  # the disk's fault, not the artefact's
 
+Stamp = tuple[int, int, int, int]  # device, inode, time of change in ns, size
+
+_TICK_NS = 10_000_000  # file systems tell times of change apart that are further from each other
+
 
 class Store:
     """Copies of artefacts in one folder, by ``alias@version``. Blocks: call it in a thread."""
@@ -36,6 +41,7 @@ class Store:
     def __init__(self, folder: Path, trusted: Collection[str] = ()) -> None:
         self._folder = folder
         self._trusted = trusted  # public keys; none: signatures are not asked for
+        self._whole: dict[str, tuple[Stamp, ...]] = {}  # by name: the files when they were last hashed
 
     def add(self, name: str, version: str, source: Path) -> None:
         """Copy the artefact in ``source``; one that is there and whole stays, unless it is signed otherwise.
@@ -45,7 +51,7 @@ class Store:
             StoreUnavailable: the disk is full or read-only.
         """
         target = self._folder / name
-        if _is_whole(target, version) and _signature(target) == _signature(source):
+        if self._is_whole(name, version) and _signature(target) == _signature(source):
             return
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -57,6 +63,8 @@ class Store:
                 shutil.copyfile(source / file, temporary / file)
             if (source / SIGNATURE).is_file():
                 shutil.copyfile(source / SIGNATURE, temporary / SIGNATURE)
+            found = _stamps(temporary)
+            time.sleep(_TICK_NS / 1e9)  # so that what changes them from here on changes their stamps
             if not _is_whole(temporary, version):
                 raise AdapterRejected(
                     [f"{source.name}: its files changed while it was being registered; again"]
@@ -64,6 +72,8 @@ class Store:
             os.chmod(temporary, 0o755)
             shutil.rmtree(target, ignore_errors=True)
             os.rename(temporary, target)
+            if found is not None:
+                self._whole[name] = found
         except OSError as exc:
             if exc.errno in _OURS:
                 raise _unavailable(self._folder, exc) from exc
@@ -72,19 +82,34 @@ class Store:
             shutil.rmtree(temporary, ignore_errors=True)
 
     def verified(self, name: str, version: str) -> Path:
-        """The folder of a version, with its bytes hashed once more.
+        """The folder of a version, whose bytes are what was registered: hashed again if a file was touched.
 
         Raises:
             AdapterRejected: they are not what was registered, not there, or not signed by who is trusted.
         """
         path = self._folder / name
-        if not _is_whole(path, version):
+        if not self._is_whole(name, version):
             raise AdapterRejected(
                 [f"{name}: its stored files are missing or were changed; register its folder again"]
             )
         if why := mistrust(path, self._trusted):
             raise AdapterRejected([f"{name}/{SIGNATURE}: {why}"])
         return path
+
+    def _is_whole(self, name: str, version: str) -> bool:
+        """Whether the bytes are those of ``version``.
+
+        A file that is written, replaced or renamed onto has another time of change, which no program can set,
+        or another number. So what was whole and has kept both is whole.
+        """
+        found = _stamps(self._folder / name)  # before the bytes are read
+        if found is not None and self._whole.get(name) == found:
+            return True
+        if not _is_whole(self._folder / name, version):
+            return False
+        if found is not None and time.time_ns() - max(stamp[2] for stamp in found) > _TICK_NS:
+            self._whole[name] = found
+        return True
 
     def manifest(self, name: str) -> Manifest | None:
         """The manifest of a version; None where its copy is gone."""
@@ -122,6 +147,13 @@ def _unavailable(folder: Path, exc: OSError) -> StoreUnavailable:
         f"{folder} takes no copy of the artefact: {exc.strerror}; nothing was entered. Make room, or let the "
         "gateway write there, and ask again"
     )
+def _stamps(folder: Path) -> tuple[Stamp, ...] | None:
+    """Of the files that a version is hashed over; None if one is missing."""
+    try:
+        found = [(folder / name).stat() for name in (WEIGHTS, CONFIG)]
+    except OSError:
+        return None
+    return tuple((one.st_dev, one.st_ino, one.st_ctime_ns, one.st_size) for one in found)
 
 
 def _is_whole(folder: Path, version: str) -> bool:

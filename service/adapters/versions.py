@@ -113,6 +113,7 @@ class Entry:
     record: Record
     loaded_on: set[EngineClient] = field(default_factory=set)
     leases: int = 0
+    uses: int = 0  # leases ever
     used: float = 0.0  # seconds on the loop's clock
     verdict: Verdict | None = None
     draining: bool = False  # was live, or was retired, and is still in use or loaded
@@ -152,6 +153,10 @@ class Versions:
             hint = f"; it has {', '.join(known)}" if known else "; no version of it is registered"
             raise AdapterNotFound(f"the adapter {alias!r} has no version {version!r}{hint}")
         return entry
+
+    def named(self, name: str) -> Entry | None:
+        """The version that is called ``name`` (alias@version)."""
+        return self._entries.get(name)
 
     def live(self, alias: str) -> Live | None:
         """Who is live for ``alias``."""

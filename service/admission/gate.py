@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from service.admission.affinity import Affinity
+from service.admission.learned import FIRST
 from service.admission.policies import FirstCome, Policy
 from service.admission.scheduler import Scheduler
 from service.admission.ticket import Priority, State, Ticket
@@ -45,7 +46,7 @@ class Admission:
         self._max_wait = settings.max_wait_seconds
         self._scheduler = Scheduler(
             policy if policy is not None else policy_of(settings),
-            capacity=settings.max_concurrent,
+            capacity=FIRST if settings.max_concurrent == "learned" else settings.max_concurrent,
             adapters=adapters,
             max_queue=settings.max_queue,
             max_wait=settings.max_wait_seconds,
@@ -67,6 +68,10 @@ class Admission:
     def adapters(self) -> int:
         """Different adapters that hold slots."""
         return self._scheduler.adapters_running
+
+    def aim(self, slots: int) -> None:
+        """Have so many slots from now on."""
+        self._tell(self._scheduler.resize(slots, time.monotonic()))
 
     def check(self, caller: str, priority: Priority = "interactive") -> None:
         """Refuse at once, before any work, what would not even wait.

@@ -95,6 +95,11 @@ class Scheduler:
             return self._fill(now)
         return ()
 
+    def resize(self, capacity: int, now: float) -> Sequence[Ticket]:
+        """The engine has more slots from now on, or fewer; who has one keeps it."""
+        self._capacity = capacity
+        return self._fill(now)
+
     def would_refuse(self, caller: str, priority: Priority = "interactive") -> float | None:
         """Seconds to retry after, if a request that came now would be shed; None: it would not.
 

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chains.closing import closing
-from chains.events import Finish, Raw
+from chains.events import Engine, Finish, Raw
 from chains.sse import EventReader
 from service.api.chunks import DONE, ChatForm
 from service.api.incoming import Recorded, Running, client_only, json_object
@@ -27,7 +27,6 @@ from service.errors import InvalidRequest
 from service.exchange import Events, Job
 from service.gateway import Gateway
 from service.options import check_options
-from service.parts import Pool
 from service.record import Record
 
 PATH = "/v1/completions"
@@ -62,16 +61,16 @@ async def completions(request: Request, gateway: Running, record: Recorded) -> R
     job = Job(
         model=adapter,
         conversation=conversation_key(body),
-        run=lambda name: _continued(gateway.engine, {**body, "model": name}, record.streamed),
+        run=lambda name: _continued(gateway.engine.bind(name, PATH), body, record.streamed),
     )
     return Generated(gateway.exchange, job, record, ChatForm(gateway.settings.engine.model_name))
 
 
-async def _continued(engine: Pool, body: Mapping[str, Any], stream: bool) -> Events:
+async def _continued(engine: Engine, body: Mapping[str, Any], stream: bool) -> Events:
     if not stream:
-        yield Raw(await engine.client().complete(PATH, body))
+        yield Raw(await engine.complete(body))
         return
-    async with closing(engine.client().stream(PATH, body)) as pieces:
+    async with closing(engine.stream(body)) as pieces:
         async for data in pieces:
             yield Raw(data)
 

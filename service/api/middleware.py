@@ -197,18 +197,31 @@ class _Output:
 
 
 async def _until_gone(work: Awaitable[None], intake: _Intake, output: _Output) -> None:
-    """Run ``work`` to its end, or cancel it when the client leaves first (ClientGone)."""
-    working = asyncio.ensure_future(work)
-    watching = asyncio.ensure_future(intake.gone())
-    try:
-        await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done() and not output.finished:
+    """Run ``work`` to its end, or cancel it when the client leaves first (ClientGone).
+
+    In this very task: one of its own would begin only after whatever else is ready has begun, and where many
+    requests come at once each would wait for all.
+    """
+    working = asyncio.current_task()
+    assert working is not None
+    left = False
+
+    async def watch() -> None:
+        nonlocal left
+        await intake.gone()
+        if not output.finished:
+            left = True
             working.cancel()
-        await asyncio.wait({working})
+
+    watching = asyncio.create_task(watch())
+    try:
+        await work
+    except asyncio.CancelledError as exc:
+        if left:
+            raise ClientGone from exc
+        raise
     finally:
-        working.cancel()
+        if left:
+            working.uncancel()
         watching.cancel()
-        await asyncio.wait({working, watching})
-    if working.cancelled():
-        raise ClientGone
-    working.result()
+        await asyncio.wait({watching})

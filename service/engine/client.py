@@ -7,14 +7,16 @@ on a full engine is silent for long, and the gateway bounds every request as a w
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 
+from service.engine.http_wire import HttpWire
 from service.engine.refusal import refusal, refusal_in
-from service.engine.wire import HttpWire, Reply, Unreachable, Wire, WireError
+from service.engine.wire import Reply, Unreachable, Wire, WireError
 from service.errors import EngineRefused, EngineUnavailable
 
 _PROBE_SECONDS = 5.0
@@ -29,6 +31,7 @@ class EngineClient:
     def __init__(self, url: str, key: str | None = None, *, wire: Wire | None = None) -> None:
         self.url = url.rstrip("/").removesuffix("/v1")
         self.calls = 0  # generations under way
+        self._by_model: Counter[object] = Counter()  # the same
         self._wire = wire or HttpWire(self.url, key)
 
     def __repr__(self) -> str:
@@ -45,11 +48,11 @@ class EngineClient:
             EngineUnavailable: no connection, a broken one, or the engine failed.
             EngineRefused: the engine's 4xx, or a 500 of an engine that lives on: it stumbled over ``body``.
         """
-        self.calls += 1
+        self._count(body, 1)
         try:
             return await self._send("POST", path, body)
         finally:
-            self.calls -= 1
+            self._count(body, -1)
 
     async def stream(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
         """The answer's server-sent events as they arrive, cut anywhere, ``data: [DONE]`` included.
@@ -60,7 +63,7 @@ class EngineClient:
             EngineUnavailable: as in :meth:`complete`, and for a stream that breaks before its end.
             EngineRefused: as in :meth:`complete`, before the first byte or as an error event.
         """
-        self.calls += 1
+        self._count(body, 1)
         try:
             async with self._wire.ask("POST", path, _dump(body)) as reply:
                 if reply.status >= HTTPStatus.BAD_REQUEST:
@@ -78,13 +81,21 @@ class EngineClient:
         except WireError as exc:
             raise _broken(exc) from exc
         finally:
-            self.calls -= 1
+            self._count(body, -1)
         if not tail.rstrip().endswith(_DONE):
             raise EngineUnavailable("the engine ended the answer in the middle")
+
+    def is_using(self, model: str) -> bool:
+        """Whether a generation on ``model`` is under way."""
+        return self._by_model[model] > 0
 
     async def get(self, path: str) -> Any:
         """The parsed JSON at ``path``."""
         return orjson.loads(await self._send("GET", path, None))
+
+    async def text(self, path: str) -> str:
+        """The text at ``path``."""
+        return (await self._send("GET", path, None)).decode()
 
     async def load_adapter(self, name: str, path: str) -> None:
         """Make the artefact in folder ``path`` (as the server sees it) answer to ``name``.
@@ -115,6 +126,13 @@ class EngineClient:
                 return reply.status < HTTPStatus.MULTIPLE_CHOICES
         except (WireError, TimeoutError):
             return False
+
+    def _count(self, body: Mapping[str, Any], more: int) -> None:
+        self.calls += more
+        model = body.get("model")
+        self._by_model[model] += more
+        if not self._by_model[model]:
+            del self._by_model[model]
 
     async def _send(
         self, method: str, path: str, body: Mapping[str, Any] | None, *, strict: bool = False

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from service.engine.bound import CHAT, BoundEngine
 from service.engine.client import EngineClient
+from service.engine.placement import Load, choose
 from service.engine.process import EngineProcess
 from service.engine.watch import keep_running, watch
 from service.errors import EngineUnavailable
@@ -17,17 +20,18 @@ from service.sections import EngineSettings
 log = logging.getLogger("pointsman.engine")
 
 State = Literal["starting", "ready", "restarting", "failed", "stopped"]
-CHAT = "/v1/chat/completions"
 _RETRY_STARTING = 10  # seconds
+_RETRY_LOADING = 1  # seconds
 
 
 class EnginePool:
-    """The servers that are up. A call goes to the one that has the fewest."""
+    """The servers that are up. :mod:`service.engine.placement` says which of them a call goes to."""
 
     def __init__(self, *, process: EngineProcess | None = None, outside: Sequence[EngineClient] = ()) -> None:
         self._process = process
         self._outside = tuple(outside)
-        self._up: list[EngineClient] = []
+        self._up: dict[EngineClient, float] = {}  # and since when, in seconds of the monotonic clock
+        self._where: Callable[[str], Collection[EngineClient] | None] = lambda _: None
         self._on_up: list[Callable[[EngineClient], Awaitable[None]]] = []
         self._on_down: list[Callable[[EngineClient], None]] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -74,19 +78,37 @@ class EnginePool:
         """Every server that is up."""
         return tuple(self._up)
 
-    def client(self) -> EngineClient:
-        """The server with the fewest calls.
+    def placed(self, where: Callable[[str], Collection[EngineClient] | None]) -> None:
+        """Ask ``where`` which servers have a model; None: every one."""
+        self._where = where
+
+    def client(
+        self, model: str | None = None, key: str = "", without: Collection[EngineClient] = ()
+    ) -> EngineClient:
+        """The server for a call to ``model`` (None: what all have) whose prefix has the hash ``key``.
 
         Raises:
-            EngineUnavailable: none is up.
+            EngineUnavailable: none is up, or none that has the model and is not in ``without``.
         """
         if not self._up:
             raise EngineUnavailable(f"the engine is {self._condition()}", _RETRY_STARTING)
-        return min(self._up, key=lambda client: client.calls)
+        having = None if model is None else self._where(model)
+        if len(self._up) == 1 and having is None and not without:
+            return next(iter(self._up))
+        now = time.monotonic()
+        known = {
+            client.url: client
+            for client in self._up
+            if (having is None or client in having) and client not in without
+        }
+        if not known:
+            raise EngineUnavailable(f"no server of the engine has {model or 'the base'} now", _RETRY_LOADING)
+        loads = {url: Load(client.calls, now - self._up[client]) for url, client in known.items()}
+        return known[choose(f"{model}\0{key}", loads)]
 
-    def bind(self, model: str) -> BoundEngine:
-        """Chat completions on ``model``: the base's name, or an adapter's ``alias@version``."""
-        return BoundEngine(self, model)
+    def bind(self, model: str, path: str = CHAT) -> BoundEngine:
+        """Completions on ``model``: the base's name, or an adapter's ``alias@version``."""
+        return BoundEngine(self, model, path)
 
     # what :class:`service.engine.watch.Listener` asks for
 
@@ -98,7 +120,7 @@ class EnginePool:
 
     def up(self, client: EngineClient) -> None:
         """Count the server in."""
-        self._up.append(client)
+        self._up[client] = time.monotonic()
         self.state, self.detail = "ready", ""
         log.info("the engine is ready at %s", client.url)
 
@@ -107,8 +129,7 @@ class EnginePool:
         for callback in self._on_down:
             callback(client)
         was_up = client in self._up
-        if was_up:
-            self._up.remove(client)
+        self._up.pop(client, None)
         if self.state == "stopped":
             return
         self.restarts += was_up
@@ -132,19 +153,3 @@ class EnginePool:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("the watch over the engine broke", exc_info=error)
             self.state, self.detail = "failed", f"the watch over the engine broke: {error}"
-
-
-class BoundEngine:
-    """One model's chat completions: what a chain talks to."""
-
-    def __init__(self, pool: EnginePool, model: str) -> None:
-        self._pool = pool
-        self._model = model
-
-    async def complete(self, body: Mapping[str, Any]) -> bytes:
-        """The whole answer as JSON."""
-        return await self._pool.client().complete(CHAT, {**body, "model": self._model})
-
-    def stream(self, body: Mapping[str, Any]) -> AsyncIterator[bytes]:
-        """The answer as server-sent events."""
-        return self._pool.client().stream(CHAT, {**body, "model": self._model, "stream": True})

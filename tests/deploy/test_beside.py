@@ -39,7 +39,7 @@ def test_drawn_adapters_differ_and_pass_every_check_of_the_gateway(drawn: world.
 def test_the_configuration_loads_and_routes_to_an_adapter(drawn: world.World) -> None:
     path = world.write_gateway(drawn, "http://127.0.0.1:1", 2, {"max_concurrent": 3})
     settings, table = load_configuration(path)
-    assert (settings.engine.max_loras, settings.engine.loaded_loras) == (2, 4)
+    assert (settings.engine.max_loras, settings.engine.loaded_loras) == (2, 10)
     assert settings.admission.max_concurrent == 3
     assert {route.adapter for route in table.all()} == {"a00"}
 

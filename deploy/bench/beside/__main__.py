@@ -40,6 +40,7 @@ GPU = Sizes(
     narrow=48,
 )  # fmt: skip
 PARTS = ["world", "engine", "alone"]
+_NARROW = {"overload", "mixed, narrow", "crowded, narrow"}  # rows of a second gateway
 _FRESH = 5  # adapters that are promoted while somebody looks at the clock
 _START_SECONDS = 400.0
 
@@ -51,6 +52,8 @@ def main() -> None:
     sizes = DEMO if given.shape == "demo" else GPU
     if given.quick:
         sizes = replace(sizes, requests=sizes.requests // 4, rounds=1, seconds=3)
+    if given.adapters is not None:
+        sizes = replace(sizes, all=given.adapters)
     found: list[Row] = []
     described = {
         "shape": given.shape,
@@ -60,6 +63,8 @@ def main() -> None:
     }
 
     def add(name: str, row: Callable[[], Row | Sequence[Row]]) -> None:
+        if given.rows is not None and name not in given.rows:
+            return
         say(name)
         try:
             made = row()
@@ -95,17 +100,27 @@ def _beside_engine(
         max_lora_rank=16,
         dtype="float32" if given.shape == "demo" else "bfloat16",
         arguments=tuple(given.engine.split()),
-        environment=dict(word.split("=", 1) for word in given.environment.split()),
+        environment=_pairs(given.environment),
     )
+    wanted = [(settings, given.out / "engine.log")]
+    if given.ours_engine or given.ours_environment:  # a vLLM for the gateway alone
+        ours = settings.model_copy(
+            update={
+                "arguments": (*settings.arguments, *given.ours_engine.split()),
+                "environment": settings.environment | _pairs(given.ours_environment),
+            }
+        )
+        wanted.append((ours, given.out / "engine-ours.log"))
     say("starting vLLM")
-    with processes.engine(settings, given.out / "engine.log", _START_SECONDS) as engine:
+    with processes.engines(wanted, _START_SECONDS) as (engine, *others):
+        behind = others[0] if others else engine
         for alias in known:
             body = {"lora_name": Ends.plain(alias), "lora_path": str(made.artefact(alias))}
             post(f"{engine.url}/v1/load_lora_adapter", body)
         few, key_file = known[: sizes.few], made.folder / "state" / "admin.key"
         wide = {"max_concurrent": 256, "max_queue": 256, "max_wait_seconds": 20}
         say("starting a gateway")
-        config = world.write_gateway(served, engine.url, sizes.few, wide)
+        config = world.write_gateway(served, behind.url, sizes.few, wide)
         with processes.gateway(config, given.out / "gateway.log", _START_SECONDS, None) as gateway:
             ends, key = Ends(gateway.url, engine.url, sizes, say), key_file.read_text().strip()
             capacity: list[float] = []
@@ -124,10 +139,12 @@ def _beside_engine(
             add("open loop", lambda: rows.open_loop(ends, few, capacity[0]))
             if given.routed:
                 add("routed", lambda: rows.routed(ends, known[0]))
+        if given.rows is not None and not _NARROW.intersection(given.rows):
+            return
         narrow = {"max_concurrent": sizes.narrow, "max_queue": 256, "max_wait_seconds": 10}
         note = f", {sizes.narrow} let in at once"
         say("starting a gateway that lets fewer in")
-        config = world.write_gateway(served, engine.url, sizes.few, narrow)
+        config = world.write_gateway(served, behind.url, sizes.few, narrow)
         with processes.gateway(config, given.out / "gateway-narrow.log", _START_SECONDS, None) as gateway:
             ends = Ends(gateway.url, engine.url, sizes, say)
 
@@ -138,6 +155,10 @@ def _beside_engine(
             add("overload", overload)
             add("mixed, narrow", lambda: rows.mixed(ends, few, None, note)[0])
             add("crowded, narrow", lambda: rows.crowded(ends, known, sizes.few, note))
+
+
+def _pairs(text: str) -> dict[str, str]:
+    return dict(word.split("=", 1) for word in text.split())
 
 
 def _world(given: argparse.Namespace, sizes: Sizes) -> world.World:
@@ -164,6 +185,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--engine", default="", help="more words for vLLM's command line, as one text")
     parser.add_argument("--environment", default="", help="NAME=VALUE for vLLM, as one text")
+    parser.add_argument(
+        "--ours-engine",
+        default="",
+        help="still more words, for a vLLM of the gateway's own beside the plain one",
+    )
+    parser.add_argument("--ours-environment", default="", help="NAME=VALUE for that one")
+    parser.add_argument("--rows", nargs="+", default=None, help="only these, by the names that are told")
+    parser.add_argument("--adapters", type=int, default=None, help="in all, where fewer are enough")
     parser.add_argument("--repeats", type=int, default=5, help="of the rows without an engine")
     parser.add_argument("--no-routed", dest="routed", action="store_false", help="there is no encoder here")
     parser.add_argument("--quick", action="store_true", help="a quarter of the requests, one round")

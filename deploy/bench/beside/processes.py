@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -47,15 +48,21 @@ class Running:
 
 
 @contextmanager
-def engine(settings: EngineSettings, log: Path, seconds: float) -> Generator[Running, None, None]:
-    """A plain vLLM without a key."""
-    port = _free_port()
-    env = environment(settings, os.environ, "")
-    del env["VLLM_API_KEY"]
-    with _started(command(settings, port), env, log) as process:
-        url = f"http://127.0.0.1:{port}"
-        _wait(process, log, seconds, lambda: url if _status(f"{url}/health")[0] == 200 else None)
-        yield Running(url, process)
+def engines(
+    wanted: Sequence[tuple[EngineSettings, Path]], seconds: float
+) -> Generator[list[Running], None, None]:
+    """Plain vLLMs without keys, each with its log; they start side by side."""
+    with contextlib.ExitStack() as held:
+        begun = []
+        for settings, log in wanted:
+            port = _free_port()
+            env = environment(settings, os.environ, "")
+            del env["VLLM_API_KEY"]
+            url = f"http://127.0.0.1:{port}"
+            begun.append((url, held.enter_context(_started(command(settings, port), env, log)), log))
+        for url, process, log in begun:
+            _wait(process, log, seconds, partial(_healthy, url))
+        yield [Running(url, process) for url, process, _ in begun]
 
 
 @contextmanager
@@ -141,6 +148,10 @@ def _status(url: str) -> tuple[int, bytes]:
     except httpx.HTTPError:
         return 0, b""
     return answer.status_code, answer.content
+
+
+def _healthy(url: str) -> str | None:
+    return url if _status(f"{url}/health")[0] == 200 else None
 
 
 def _free_port() -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import httpx
 import numpy as np
 
 from deploy.bench.beside.asking import (
@@ -25,6 +27,7 @@ from deploy.bench.serving.report import Spread
 
 _CHURN_SECONDS = 0.25  # between two loads or unloads
 _PROMOTIONS = 5
+_LOAD_SECONDS = 30.0
 
 
 def base(ends: Ends) -> tuple[Row, Pair]:
@@ -133,12 +136,16 @@ def churn(ends: Ends, world: World, used: Sequence[str], other: str, key: str) -
 
 
 def promotion(ends: Ends, world: World, fresh: Sequence[str], key: str) -> Row:
-    """From the call that makes an adapter live to the first token of an answer by it."""
+    """From the call that makes an adapter live to the first token of an answer by it.
+
+    The gateway has loaded it by then, as it does with what is registered; plain vLLM has no such step.
+    """
     ours, plain = [], []
     for alias in fresh[:_PROMOTIONS]:
         version = post(f"{ends.gateway}/admin/adapters", {"alias": alias, "folder": alias}, key)
         assert isinstance(version, dict)
         call = {"version": version["version"]}
+        _wait_until_loaded(f"{ends.gateway}/admin/adapters", str(version["name"]), key)
         ours.append(
             first_token_after(
                 lambda alias=alias, call=call: _do(  # type: ignore[misc]
@@ -201,6 +208,16 @@ def _row(name: str, to_reach: str, pair: Pair, more: str = "") -> Row:
 
 def _do(url: str, body: dict[str, Any], key: str | None = None) -> None:
     post(url, body, key)
+
+
+def _wait_until_loaded(url: str, name: str, key: str) -> None:
+    headers, deadline = {"authorization": f"Bearer {key}"}, time.monotonic() + _LOAD_SECONDS
+    while time.monotonic() < deadline:
+        listed = httpx.get(url, headers=headers, trust_env=False).json()["data"]
+        if any(version["name"] == name and version["loaded"] for version in listed):
+            return
+        time.sleep(0.05)
+    raise RuntimeError(f"{name} was not loaded within {_LOAD_SECONDS:g} s")
 
 
 def _change_until(stop: threading.Event, change: Callable[[int], None], done: list[int]) -> None:

@@ -161,7 +161,7 @@ def write_gateway(world: World, engine: str, slots: int, admission: Mapping[str,
             "model_name": BASE,
             "urls": [engine],
             "max_loras": slots,
-            "max_cpu_loras": max(slots, len(world.adapters) + 2),
+            "max_cpu_loras": max(slots, len(world.adapters) + 8),  # and those that are promoted while it runs
             "max_lora_rank": world.rank,
         },
         "admission": admission,

@@ -31,10 +31,11 @@ class FakeEngine:
     keeps: set[str] = field(default_factory=set)  # names that can't be unloaded
     loading: asyncio.Event | None = None  # loads wait for it
     up: bool = True
+    url: str = "http://engine"
 
     def client(self) -> EngineClient:
         """A new client, as after every start."""
-        return EngineClient("http://engine", wire=_Called(self._app()))
+        return EngineClient(self.url, wire=_Called(self._app()))
 
     def restart(self) -> None:
         """Forget all adapters."""

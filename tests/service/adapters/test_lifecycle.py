@@ -10,7 +10,26 @@ from tests.service.adapters.conftest import World
 from tests.service.conftest import until
 
 
+async def test_a_version_is_loaded_before_it_is_promoted(world: World) -> None:
+    info = await world.adapters.register("support", world.write("a", 1))
+    await until(lambda: info.name in world.engine.loaded)
+    assert not world.adapters.knows("support")
+    await world.adapters.promote("support", info.version)
+    assert world.engine.history == [f"load {info.name}"]
+
+
+async def test_what_is_in_the_engine_makes_no_room_for_what_nobody_asked_for(world: World) -> None:
+    for seed in range(3):
+        await world.adapters.promote("abc"[seed], await world.register("abc"[seed], seed))
+    before = list(world.engine.history)
+    version = await world.register("d", 4)
+    assert world.engine.history == before
+    await world.adapters.promote("d", version)
+    assert f"d@{version}" in world.engine.loaded
+
+
 async def test_a_version_is_named_by_its_content(world: World) -> None:
+    world.go_down()
     info = await world.adapters.register("support", world.write("a", 1))
     again = await world.adapters.register("support", world.write("b", 1))
     assert info.name == f"support@{info.version}"

@@ -32,9 +32,10 @@ async def test_what_can_not_be_promoted(world: World) -> None:
 
 
 async def test_an_adapter_without_effect_is_refused_and_taken_out(world: World) -> None:
-    first, second = await world.register("support", 1), await world.register("support", 2)
+    first = await world.register("support", 1)
     await world.adapters.promote("support", first)
     world.engine.without_effect.add("support")
+    second = await world.register("support", 2)
     with pytest.raises(AdapterRejected, match="no effect"):
         await world.adapters.promote("support", second)
     assert await world.answered_by("support") == first

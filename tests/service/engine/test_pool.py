@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -18,22 +19,75 @@ from tests.service.loopback import serving
 BODY = {"messages": [{"role": "user", "content": "hello"}]}
 
 
-async def test_a_request_goes_to_the_server_with_fewer() -> None:
+async def test_a_conversation_stays_and_what_is_too_much_for_its_server_goes_to_the_other() -> None:
     one, other = FakeVLLM(), FakeVLLM()
+    async with pool_of(one, other) as pool:
+        one.gate = other.gate = asyncio.Event()
+        engine = pool.bind(BASE)
+        streams = []
+        for _ in range(7):
+            streams.append(engine.stream(BODY))
+            await anext(aiter(streams[-1]))
+        assert sorted((len(one.requests), len(other.requests))) == [
+            2,
+            5,
+        ]  # nobody has over 1.25 times half of 7, rounded up
+        one.gate.set()
+        for stream in streams:
+            assert (b"".join([chunk async for chunk in stream])).endswith(b"data: [DONE]\n\n")
+        for _ in range(4):
+            await engine.complete(BODY)
+        assert 2 in (len(one.requests), len(other.requests))
+
+
+async def test_what_could_not_be_sent_goes_to_another_server() -> None:
+    """A server that is gone is noticed a second later; who asks until then is answered by the other."""
+    one, other = FakeVLLM(), FakeVLLM()
+    async with serving(one.app) as url:
+        async with serving(other.app) as gone:
+            pool = EnginePool(outside=[EngineClient(url), EngineClient(gone)])
+            await pool.start()
+            await until(lambda: len(pool.clients()) == 2)
+        engine = pool.bind(BASE)
+        bodies = [{"messages": [{"role": "user", "content": f"hello {index}"}]} for index in range(8)]
+        answers = await asyncio.gather(*(engine.complete(body) for body in bodies))
+        assert len(answers) == len(one.requests) == 8
+        assert b"".join([piece async for piece in engine.stream(BODY)]).endswith(b"data: [DONE]\n\n")
+        await pool.stop()
+
+
+async def test_what_was_sent_is_not_sent_again() -> None:
+    one, other = FakeVLLM(break_after=1), FakeVLLM(break_after=1)
+    async with pool_of(one, other) as pool:
+        with pytest.raises(EngineUnavailable):
+            _ = [piece async for piece in pool.bind(BASE).stream(BODY)]
+        assert len(one.requests) + len(other.requests) == 1
+
+
+async def test_a_model_is_asked_for_where_it_is() -> None:
+    one, other = (FakeVLLM(models={BASE, "a", "b"}) for _ in range(2))
+    async with pool_of(one, other) as pool:
+        first, second = pool.clients()
+        having = {"a": {first}, "b": {second}, "gone": set[EngineClient]()}
+        pool.placed(having.get)
+        for index in range(4):
+            body = {"messages": [{"role": "user", "content": f"hello {index}"}]}
+            await pool.bind("a").complete(body)
+            await pool.bind("b").complete(body)
+        asked = [{request["model"] for request in server.requests} for server in (one, other)]
+        assert sorted(map(sorted, asked)) == [["a"], ["b"]]
+        with pytest.raises(EngineUnavailable, match="no server of the engine has gone"):
+            await pool.bind("gone").complete(BODY)
+
+
+@asynccontextmanager
+async def pool_of(one: FakeVLLM, other: FakeVLLM) -> AsyncGenerator[EnginePool, None]:
+    """A pool of two servers that are up."""
     async with serving(one.app) as one_url, serving(other.app) as other_url:
         pool = EnginePool(outside=[EngineClient(one_url), EngineClient(other_url)])
         await pool.start()
         await until(lambda: len(pool.clients()) == 2)
-        one.gate = other.gate = asyncio.Event()
-        engine = pool.bind(BASE)
-        streams = []
-        for _ in range(4):
-            streams.append(engine.stream(BODY))
-            await anext(aiter(streams[-1]))
-        assert len(one.requests) == len(other.requests) == 2
-        one.gate.set()
-        for stream in streams:
-            assert (b"".join([chunk async for chunk in stream])).endswith(b"data: [DONE]\n\n")
+        yield pool
         await pool.stop()
 
 

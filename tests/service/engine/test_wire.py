@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from service.engine.wire import Broken, HttpWire, Unreachable
+from service.engine.http_wire import HttpWire
+from service.engine.wire import Broken, Unreachable
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

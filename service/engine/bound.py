@@ -1,0 +1,79 @@
+"""One model's completions: what a chain talks to, whichever server answers.
+
+A request that could not even be sent, because its server is gone and nobody has noticed yet, goes to another.
+One that was sent is never sent twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
+from contextlib import aclosing
+from typing import Any, Protocol
+
+from service.conversation import conversation_key
+from service.engine.client import EngineClient
+from service.engine.wire import Unreachable
+from service.errors import EngineUnavailable
+
+CHAT = "/v1/chat/completions"
+
+
+class Servers(Protocol):
+    """The servers that are up: the pool."""
+
+    def clients(self) -> tuple[EngineClient, ...]: ...
+
+    def client(
+        self, model: str | None = None, key: str = "", without: Collection[EngineClient] = ()
+    ) -> EngineClient: ...
+
+
+class BoundEngine:
+    """``path`` of one model."""
+
+    def __init__(self, servers: Servers, model: str, path: str) -> None:
+        self._servers = servers
+        self._model = model
+        self._path = path
+
+    async def complete(self, body: Mapping[str, Any]) -> bytes:
+        """The whole answer as JSON."""
+        asked, key = {**body, "model": self._model}, self._key(body)
+        gone: set[EngineClient] = set()
+        while True:
+            client = self._servers.client(self._model, key, gone)
+            try:
+                return await client.complete(self._path, asked)
+            except EngineUnavailable as exc:
+                if not self._may_go_on(exc, client, gone):
+                    raise
+
+    def stream(self, body: Mapping[str, Any]) -> AsyncIterator[bytes]:
+        """The answer as server-sent events."""
+        asked = {**body, "model": self._model, "stream": True}
+        if len(self._servers.clients()) == 1:  # no layer more between its bytes and who reads them
+            return self._servers.client(self._model).stream(self._path, asked)
+        return self._stream(asked, self._key(body))
+
+    async def _stream(self, asked: Mapping[str, Any], key: str) -> AsyncGenerator[bytes, None]:
+        gone: set[EngineClient] = set()
+        while True:
+            client = self._servers.client(self._model, key, gone)
+            try:
+                async with aclosing(client.stream(self._path, asked)) as pieces:
+                    async for piece in pieces:
+                        yield piece
+            except EngineUnavailable as exc:
+                if not self._may_go_on(exc, client, gone):
+                    raise
+            else:
+                return
+
+    def _key(self, body: Mapping[str, Any]) -> str:
+        """What the request begins with; the same for all turns of a conversation."""
+        return conversation_key(body) if len(self._servers.clients()) > 1 else ""
+
+    def _may_go_on(self, error: EngineUnavailable, client: EngineClient, gone: set[EngineClient]) -> bool:
+        """Whether nothing was sent and another server is left to ask."""
+        gone.add(client)
+        return isinstance(error.__cause__, Unreachable) and len(gone) < len(self._servers.clients())

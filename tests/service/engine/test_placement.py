@@ -1,0 +1,80 @@
+"""Properties of where requests and adapters go, and what they add up to in a simulation."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.engine.placement import HEADROOM, SLOW_START, Load, choose, copies, homes, order
+
+NAMES = [f"http://engine-{index}:8000" for index in range(8)]
+servers = st.sets(st.sampled_from(NAMES), min_size=1)
+loads = st.dictionaries(
+    st.sampled_from(NAMES),
+    st.builds(Load, calls=st.integers(0, 200), age=st.floats(0, 100)),
+    min_size=1,
+)
+
+
+@given(st.text(), servers)
+def test_a_server_that_goes_moves_only_its_own_keys(key: str, known: set[str]) -> None:
+    before = order(key, known)
+    for gone in known:
+        assert order(key, known - {gone}) == [server for server in before if server != gone]
+
+
+@given(st.text(), loads)
+def test_somebody_always_takes_it_and_nobody_is_over_his_bound(key: str, known: dict[str, Load]) -> None:
+    taken = choose(key, known)
+    total, shares = 1 + sum(one.calls for one in known.values()), sum(one.share for one in known.values())
+    if len(known) > 1:
+        assert known[taken].calls < HEADROOM * total * known[taken].share / shares + 1
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.integers(1, 8))
+def test_who_is_asked_more_lives_on_no_fewer_servers(one: float, more: float, count: int) -> None:
+    low, high = sorted((copies(one, count), copies(max(one, more), count)))
+    assert 1 <= low <= copies(max(one, more), count) == high <= count
+    few, many = homes("support", NAMES[:count], one), homes("support", NAMES[:count], max(one, more))
+    assert many[: len(few)] == few
+
+
+def test_a_cold_adapter_lives_on_one_server_and_the_only_one_on_all() -> None:
+    assert [copies(share, 4) for share in (0.0, 0.1, 0.25, 0.5, 1.0)] == [1, 1, 2, 3, 4]
+
+
+def test_conversations_meet_their_cache_again_and_the_load_stays_even() -> None:
+    """Four servers, 64 requests at once, 400 conversations of eight turns, one in ten by one script."""
+    found = random.Random(1)
+    calls: Counter[str] = Counter(dict.fromkeys(NAMES[:4], 0))
+    under_way: list[str] = []
+    seen: defaultdict[str, set[str]] = defaultdict(set)
+    hits = most = 0
+    turns = [f"talk {index}" if index % 10 else "a script" for index in range(400) for _ in range(8)]
+    found.shuffle(turns)
+    for key in turns:
+        taken = choose(key, {name: Load(calls[name], age=60) for name in calls})
+        hits += key in seen[taken]
+        seen[taken].add(key)
+        calls[taken] += 1
+        under_way.append(taken)
+        most = max(most, calls[taken])
+        if len(under_way) == 64:
+            calls[under_way.pop(found.randrange(64))] -= 1
+    assert most <= 21  # 1.25 times 64 / 4, and the one that is added
+    assert hits / len(turns) > 0.7  # at random over four servers: under 0.62
+
+
+def test_a_server_that_came_up_gets_its_share_step_by_step() -> None:
+    found = []
+    for age in (0.0, SLOW_START / 2, SLOW_START):
+        calls: Counter[str] = Counter({"old": 0, "new": 0})
+        for index in range(100):
+            taken = choose(f"talk {index}", {"old": Load(calls["old"], 60), "new": Load(calls["new"], age)})
+            calls[taken] += 1
+        found.append(calls["new"])
+    assert found[0] <= 13 < found[1] <= found[2]
+    assert 37 <= found[2] <= 63
