@@ -40,6 +40,46 @@ def messages_of(body: Mapping[str, Any], most: int) -> list[Message]:
     return [{**one, "role": "system"} if one["role"] == "developer" else one for one in messages]
 
 
+def check_said(messages: Sequence[Message]) -> None:
+    """Refuse a conversation in which nobody says anything: whatever a model made of it, nobody asked for.
+
+    An empty message beside others is fine, as tools answer with nothing and users send a bare turn.
+
+    Raises:
+        InvalidRequest
+    """
+    if not any(_says(message) for message in messages):
+        place = f"messages[{len(messages) - 1}].content"
+        raise InvalidRequest(
+            f"{place} is empty, and so is every message: at least one must hold some text", place
+        )
+
+
+def asked(messages: Sequence[Message]) -> list[Message]:
+    """``messages`` for a route: where the user says nothing, the last word of the system is the request.
+
+    OpenAI's models answer a system message alone as if it were asked; a route's prompt would hide it among
+    its own instructions and leave the model nothing to answer.
+    """
+    found = list(messages)
+    if any(_says(message) for message in found if message["role"] != "system"):
+        return found
+    last = max((index for index, message in enumerate(found) if _says(message)), default=None)
+    if last is None:
+        return found
+    kept = [message for message in found if message["role"] == "system"]
+    kept.remove(found[last])
+    return [*kept, {**found[last], "role": "user"}]
+
+
+def _says(message: Message) -> bool:
+    """Whether a message holds text, another part, or a call."""
+    content = message.get("content")
+    parts = content if isinstance(content, list) else [{"type": "text", "text": content or ""}]
+    said = any(part["type"] != "text" or part["text"].strip() for part in parts)
+    return said or bool(message.get("tool_calls"))
+
+
 def conversation_key(body: Mapping[str, Any]) -> str:
     """The same for every turn of one conversation: a hash of its messages up to the first of the user.
 

@@ -89,6 +89,15 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
     ({"model": "auto", "messages": [{"role": "user"}]}, 400, "messages[0].content"),
     ({"model": "auto", "messages": [{"role": "user", "content": 5}]}, 400, "messages[0].content"),
     ({"model": "auto", "messages": [{"role": "user", "content": ["x"]}]}, 400, "messages[0].content[0]"),
+    *(
+        ({"model": model, "messages": [*before, {"role": "user", "content": nothing}]}, 400, place)
+        for model in ("auto", "support", "pointsman-demo")
+        for nothing in ("", " \n", [], [{"type": "text", "text": ""}])
+        for before, place in (
+            ([], "messages[0].content"),
+            ([{"role": "system", "content": ""}], "messages[1].content"),
+        )
+    ),
     (
         {"model": "auto", "messages": [{"role": "user", "content": [{"type": "text"}]}]},
         400,
@@ -209,8 +218,8 @@ FINE: list[list[dict[str, Any]]] = [
             "content": [{"type": "text", "text": "where is"}, {"type": "text", "text": "my parcel"}],
         }
     ],
-    [{"role": "user", "content": ""}],
-    [{"role": "user", "content": []}],
+    [USER, {"role": "assistant", "content": "It is here."}, {"role": "user", "content": ""}],
+    [{"role": "system", "content": "Be brief."}, {"role": "user", "content": []}],
     [{"role": "system", "content": "Be brief."}],
     [{"role": "developer", "content": [{"type": "text", "text": "Be brief."}]}, USER],
     [
@@ -240,6 +249,22 @@ async def test_odd_conversations_are_served(running: Running, messages: list[dic
         response = await running.http.post("/v1/chat/completions", json=body)
         assert response.status_code == 200, response.text
     assert (await running.http.post("/v1/route", json={"messages": messages})).status_code == 200
+
+
+@pytest.mark.parametrize("beside", [[], [{"role": "user", "content": ""}]], ids=["alone", "empty user"])
+async def test_a_system_message_alone_is_what_is_asked(
+    running: Running, beside: list[dict[str, Any]]
+) -> None:
+    given = [{"role": "developer", "content": "Be brief."}, {"role": "system", "content": USER["content"]}]
+    body = {"model": "auto", "messages": [*given, *beside]}
+    response = await running.http.post("/v1/chat/completions", json=body)
+    assert response.headers["x-pointsman-intent"] == "track_parcel"
+    (rendered,) = [request["messages"] for request in running.vllm.requests]
+    assert [message["role"] for message in rendered] == ["system", "user"]
+    assert "Be brief." in rendered[0]["content"]
+    assert rendered[1] == USER
+    explained = await running.http.post("/v1/route", json={"messages": body["messages"]})
+    assert explained.json()["route"]["intent"] == "track_parcel"
 
 
 async def test_body_over_the_limit(running: Running) -> None:
