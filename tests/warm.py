@@ -1,0 +1,45 @@
+"""A ``pointsman`` command in a process of its own, forked from one that has the training libraries loaded.
+
+To import them takes eight seconds of a core, which every command of a test would spend anew.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["training.run", "training.likelihood_trainer", "training.progress"])
+ROOT = Path(__file__).parents[1]
+
+
+def pointsman(words: Sequence[str], output: Path, environment: Mapping[str, str]) -> ForkServerProcess:
+    """``pointsman WORDS``, begun in the repository; what it prints goes to ``output``.
+
+    The process leads a session; its ``exitcode`` is the command's, or the signal below 0.
+    """
+    process = CONTEXT.Process(target=_run, args=(tuple(words), output, dict(environment)), daemon=True)
+    process.start()
+    return process
+
+
+def _run(words: Sequence[str], output: Path, environment: Mapping[str, str]) -> None:
+    os.setsid()
+    with output.open("wb") as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+    os.chdir(ROOT)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["pointsman", *words]
+    if threads := environment.get("OMP_NUM_THREADS"):  # torch was loaded before this was said
+        import torch
+
+        torch.set_num_threads(int(threads))
+    from pointsman.cli.main import main
+
+    main()
