@@ -67,7 +67,7 @@ class Slots:
         while True:
             async with self._changing:
                 if not self._clients:
-                    raise EngineUnavailable("the engine is not up, so no adapter can be loaded")
+                    raise EngineUnavailable("the engine is starting or down: /ready says when it is up")
                 if await self._make_room(entry):
                     await self._load_everywhere(entry)
                     return
