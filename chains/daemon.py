@@ -18,7 +18,7 @@ class _Daemon(threading.Thread):
 
 
 def at_work() -> bool:
-    """Whether any is left: one that is in C++ when Python ends aborts the process, so end that without Python."""
+    """Whether any is left: one that is in C++ when Python ends aborts the process."""
     return any(isinstance(thread, _Daemon) for thread in threading.enumerate())
 
 

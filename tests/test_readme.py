@@ -15,7 +15,6 @@ import shlex
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -158,7 +157,7 @@ def run(command: str, demo: Demo, folder: Path) -> tuple[int, str]:
         sets = " ".join(f"--set {given}" for given in CUT[command.removeprefix(TRAIN)])
         command = f"{command} {sets} --runs {shlex.quote(str(folder / 'runs'))}"
     elif command.startswith("pointsman bench --model"):
-        command = f"{command} --requests 8"
+        command = f"{command} --requests 2 --warm-up 1 --prompt-words 20 --max-tokens 16"
     elif command.startswith("pointsman eval demo"):
         return evaluated(command.replace("--count 20", "--count 1"), demo, folder / "scores.json")
     return shell(command.replace(" runs/", f" {folder}/runs/").replace(DEFAULT_URL, demo.url), demo)
@@ -190,11 +189,7 @@ def evaluated(command: str, demo: Demo, written: Path) -> tuple[int, str]:
 def shell(command: str, demo: Demo) -> tuple[int, str]:
     """Status and output of a line of bash; a training command comes from a process that is warm."""
     if command.startswith(WARM):
-        with tempfile.NamedTemporaryFile() as output:
-            words = shlex.split(command)[1:]
-            process = warm.pointsman(words, Path(output.name), demo.environment)
-            process.join()
-            return process.exitcode or 0, output.read().decode()
+        return warm.done(shlex.split(command)[1:], demo.environment)
     done = subprocess.run(
         ["bash", "-c", command],
         cwd=ROOT,

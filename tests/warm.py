@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -22,9 +23,18 @@ def pointsman(words: Sequence[str], output: Path, environment: Mapping[str, str]
 
     The process leads a session; its ``exitcode`` is the command's, or the signal below 0.
     """
-    process = CONTEXT.Process(target=_run, args=(tuple(words), output, dict(environment)), daemon=True)
+    process = CONTEXT.Process(target=_run, args=(tuple(words), output, dict(environment)))
     process.start()
     return process
+
+
+def done(words: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
+    """Exit status and output of ``pointsman WORDS``, once it has ended."""
+    with tempfile.NamedTemporaryFile() as output:
+        process = pointsman(words, Path(output.name), environment)
+        process.join()
+        assert process.exitcode is not None
+        return process.exitcode, output.read().decode()
 
 
 def _run(words: Sequence[str], output: Path, environment: Mapping[str, str]) -> None:

@@ -76,7 +76,7 @@ def serve(config: ConfigOption = DEMO_CONFIG, port: PortOption = None) -> None:
 
 
 def _leave() -> None:
-    """End here where a thread still fits the router: it can't be stopped, and Python's own end aborts in it."""
+    """End here where a thread still fits the router: Python's own end would abort in its C++."""
     from chains.daemon import at_work
 
     if at_work():
