@@ -14,7 +14,8 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["training.run", "training.likelihood_trainer", "training.progress"])
+PRELOADED = ["training.run", "training.likelihood_trainer", "training.progress"]
+CONTEXT.set_forkserver_preload(PRELOADED)  # before the server's start, which is that of the first process
 ROOT = Path(__file__).parents[1]
 
 
