@@ -18,6 +18,7 @@ from pointsman.cli import (
     convert,
     data,
     evaluate,
+    inspection,
     provenance,
     release,
     releases,
@@ -61,6 +62,8 @@ app.command("convert")(convert.convert)
 app.command("release")(release.release)
 app.command("releases")(releases.releases)
 app.add_typer(data.app, name="data")
+adapters.app.command("list")(inspection.list_versions)
+adapters.app.command("check")(inspection.check)
 adapters.app.command("show")(provenance.show)
 adapters.app.command("diff")(provenance.diff)
 adapters.app.command("shadow")(shadow.shadow)
