@@ -67,7 +67,7 @@ def test_a_list_fits_a_terminal_of_80_columns(
 
 
 def test_each_of_several_problems_gets_a_line(run: Run, config: Path, trained: Path) -> None:
-    error = {"message": "r is 64; no bias", "code": "adapter_rejected", "problems": ["r is 64", "no bias"]}
+    error = {"message": "r is 64; no bias", "code": 422, "problems": ["r is 64", "no bias"]}
     with canned({"POST /admin/adapters/check": {"error": error}}) as gateway:
         said = run("adapters", "check", trained, "--url", gateway.url, "--config", config).stderr
     assert said.splitlines() == ["error: 2 problems", "  r is 64", "  no bias"]
