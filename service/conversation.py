@@ -36,7 +36,7 @@ def messages_of(body: Mapping[str, Any], most: int) -> list[Message]:
         at = f"messages[{index}]"
         _check_message(message, at)
         if message["role"] == "tool":
-            check_answer(messages[:index], message.get("tool_call_id"), at)
+            check_answer(messages[:index], message["tool_call_id"], at)
     return [{**one, "role": "system"} if one["role"] == "developer" else one for one in messages]
 
 
@@ -93,7 +93,7 @@ def conversation_key(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(orjson.dumps(first, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def check_answer(before: Sequence[Message], call: str | None, at: str) -> None:
+def check_answer(before: Sequence[Message], call: str, at: str) -> None:
     """Refuse a tool's answer at ``at`` to no call of the assistant's just ``before``, as OpenAI does.
 
     vLLM takes it, and the model then reads an answer to nothing: it may say anything, in any language.
@@ -106,7 +106,7 @@ def check_answer(before: Sequence[Message], call: str | None, at: str) -> None:
             "message before it",
             at,
         )
-    if call is not None and call not in ids:
+    if call not in ids:
         raise InvalidRequest(
             f"{at} answers the call {call[:40]!r}, and the assistant's message before it has the calls "
             f"{', '.join(map(repr, ids))[:200]}",
@@ -143,7 +143,7 @@ def _check_message(message: object, at: str) -> None:
         )
     if message.get("name") is not None:
         _check_text(message, "name", at)
-    if role == "tool" and message.get("tool_call_id") is not None:
+    if role == "tool":
         _check_text(message, "tool_call_id", at)
     if message.get("tool_calls") is not None:
         _check_calls(message["tool_calls"], f"{at}.tool_calls")

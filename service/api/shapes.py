@@ -37,9 +37,14 @@ MESSAGE: Schema = {  # only an assistant may have said nothing, beside its calls
             "type": "object",
             "required": ["role", "content"],
             "properties": {
-                "role": {"enum": [role for role in ROLES if role != "assistant"]},
+                "role": {"enum": [role for role in ROLES if role not in ("assistant", "tool")]},
                 "content": {"anyOf": _CONTENT},
             },
+        },
+        {
+            "type": "object",
+            "required": ["role", "content", "tool_call_id"],
+            "properties": {"role": {"const": "tool"}, "content": {"anyOf": _CONTENT}, "tool_call_id": TEXT},
         },
     ]
 }

@@ -66,7 +66,7 @@ _NO_CHOICES: list[tuple[str, object]] = [
     *(("response_format", wrong) for wrong in _NO_FORM),
 ]
 _ANSWERS_TO_NOTHING: list[tuple[list[dict[str, Any]], dict[str, Any]]] = [
-    ([], {"role": "tool", "content": "{}"}),
+    ([], {"role": "tool", "content": "{}", "tool_call_id": "call_0"}),
     ([USER], {"role": "tool", "content": "{}", "tool_call_id": "call_0"}),
     ([CALL, USER], {"role": "tool", "content": "{}", "tool_call_id": "call_0"}),
     ([CALL], {"role": "tool", "content": "{}", "tool_call_id": "call_1"}),
@@ -155,10 +155,11 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
         for wrong in _NO_FORMATS
     ),
     ({"model": "auto", "messages": [{**USER, "name": 5}]}, 400, "messages[0].name"),
-    (
-        {"model": "auto", "messages": [{"role": "tool", "content": "x", "tool_call_id": 5}]},
-        400,
-        "messages[0].tool_call_id",
+    *(
+        ({"model": model, "messages": [USER, CALL, {"role": "tool", "content": "x", **which}]}, 400, place)
+        for model in ("auto", "support")
+        for which in ({}, {"tool_call_id": None}, {"tool_call_id": 5})
+        for place in ["messages[2].tool_call_id"]
     ),
     (
         {"model": "auto", "messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f"}}]}]},
@@ -235,7 +236,7 @@ FINE: list[list[dict[str, Any]]] = [
         USER,
         CALL,
         {"role": "tool", "tool_call_id": "call_0", "content": "{}"},
-        {"role": "tool", "content": "more of it"},  # whose call is left open
+        {"role": "tool", "tool_call_id": "call_0", "content": ""},
     ],
     [{"role": "user", "content": "\x00\u202e" + "很长" * 20_000}],
 ]
