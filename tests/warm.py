@@ -16,6 +16,7 @@ from pathlib import Path
 CONTEXT = multiprocessing.get_context("forkserver")
 PRELOADED = ["training.run", "training.likelihood_trainer", "training.progress"]
 CONTEXT.set_forkserver_preload(PRELOADED)  # before the server's start, which is that of the first process
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # in time: before torch is loaded
 ROOT = Path(__file__).parents[1]
 
 
