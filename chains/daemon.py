@@ -13,6 +13,15 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
+class _Daemon(threading.Thread):
+    """A thread of :func:`in_daemon`."""
+
+
+def at_work() -> bool:
+    """Whether any is left: one that is in C++ when Python ends aborts the process."""
+    return any(isinstance(thread, _Daemon) for thread in threading.enumerate())
+
+
 async def in_daemon(call: Callable[[], T], name: str) -> T:
     """``call`` in a daemon thread: one that hangs keeps neither a pool nor the process from ending.
 
@@ -38,7 +47,7 @@ async def in_daemon(call: Callable[[], T], name: str) -> T:
         with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits
             loop.call_soon_threadsafe(settle, give)
 
-    threading.Thread(target=work, name=name, daemon=True).start()
+    _Daemon(target=work, name=name, daemon=True).start()
     return await future
 
 

@@ -24,6 +24,16 @@ class Document(BaseModel):
 D = TypeVar("D", bound=BaseModel)
 Location = tuple[str | int, ...]
 
+_EXPECTED = {  # pydantic's kinds of errors whose words are Python's
+    **dict.fromkeys(("model_type", "dict_type"), "a mapping, keys with values"),
+    "string_type": "text",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float", "int_parsing_size"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    **dict.fromkeys(("list_type", "tuple_type"), "a list"),
+    "path_type": "a path",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -177,10 +187,13 @@ def _scalar(node: yaml.Node) -> Any:
 def _problem(model: type[BaseModel], error: dict[str, Any], lines: dict[Location, int]) -> Problem:
     location = tuple(part for part in error["loc"])
     known = _known(location, lines)
-    message = str(error["msg"]).removeprefix("Value error, ")
-    if error["type"] == "extra_forbidden":
+    kind, said = error["type"], str(error["msg"]).removeprefix("Value error, ")
+    message = (
+        f"must be {_EXPECTED[kind]}" if kind in _EXPECTED else said.replace("Input should be", "must be")
+    )
+    if kind == "extra_forbidden":
         message = "unknown key" + _suggestion(str(location[-1]), _field_names(model, location[:-1]))
-    elif error["type"] == "missing":
+    elif kind == "missing":
         message = "is required"
     elif not isinstance(error.get("input"), dict | list | BaseModel):
         message = f"{message}, found {error['input']!r}"

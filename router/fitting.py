@@ -32,6 +32,7 @@ Tell = Callable[[str], object]  # gets each step as it begins
 FIRST_SHARES = Shares(chinese=0.75, other=0.3)  # where the choice of shares begins
 SHARES = (0.15, 0.3, 0.5, 0.8)  # tried in turn, for Chinese and for other scripts
 LESS_INNER = (1.5, 0.5)  # times the squared lengths of an embedding's own and inner half, in place of 1 and 1
+_TOLD_AFTER = 500  # texts
 _CHOICE_ROWS = 2_000  # at most, that shares are chosen on
 _CHOICE_FOLDS = 1  # that are held out in turn for that choice,
 _FEW = 1_000  # unless there are fewer examples than this: then all of them
@@ -49,8 +50,7 @@ def fit(examples: RoutingExamples, encoder: TextEncoder, tell: Tell) -> tuple[Fi
     made = tuple(decoys(examples.names))
     originals, given = originals + made, given + (OUT_OF_SCOPE,) * len(made)
     texts = tuple(fold(text) for text in originals)
-    tell(f"encoding {examples.size:,} examples")
-    embeddings = encoder.encode(texts)
+    embeddings = _encoded(texts, encoder, tell)
     with threadpool_limits(1):  # many small products: more threads only wait for each other
         spelling, spelled = Spelling.fit(texts)
         labels = np.asarray(given, dtype=np.int64)
@@ -61,6 +61,15 @@ def fit(examples: RoutingExamples, encoder: TextEncoder, tell: Tell) -> tuple[Fi
             _Corpus(texts, examples.size, labels, m.transform(embeddings), spelled, new) for m in meanings
         ]
         return _fit(examples, originals, corpora, meanings, spelling, tell=tell)
+
+
+def _encoded(texts: Sequence[str], encoder: TextEncoder, tell: Tell) -> Dense:
+    """``(N, H)``, and how far that is: thousands of texts take half a minute."""
+    parts = []
+    for start in range(0, len(texts), _TOLD_AFTER):
+        tell(f"encoding the examples, {100 * start // len(texts)} %")
+        parts.append(encoder.encode(texts[start : start + _TOLD_AFTER]))
+    return np.concatenate(parts)
 
 
 def _column_weights(columns: int, inner: int) -> list[Dense]:

@@ -36,8 +36,48 @@ def messages_of(body: Mapping[str, Any], most: int) -> list[Message]:
         at = f"messages[{index}]"
         _check_message(message, at)
         if message["role"] == "tool":
-            check_answer(messages[:index], message.get("tool_call_id"), at)
+            check_answer(messages[:index], message["tool_call_id"], at)
     return [{**one, "role": "system"} if one["role"] == "developer" else one for one in messages]
+
+
+def check_said(messages: Sequence[Message]) -> None:
+    """Refuse a conversation in which nobody says anything: whatever a model made of it, nobody asked for.
+
+    An empty message beside others is fine, as tools answer with nothing and users send a bare turn.
+
+    Raises:
+        InvalidRequest
+    """
+    if not any(_says(message) for message in messages):
+        place = f"messages[{len(messages) - 1}].content"
+        raise InvalidRequest(
+            f"{place} is empty, and so is every message: at least one must hold some text", place
+        )
+
+
+def asked(messages: Sequence[Message]) -> list[Message]:
+    """``messages`` for a route: where the user says nothing, the last word of the system is the request.
+
+    OpenAI's models answer a system message alone as if it were asked; a route's prompt would hide it among
+    its own instructions and leave the model nothing to answer.
+    """
+    found = list(messages)
+    if any(_says(message) for message in found if message["role"] != "system"):
+        return found
+    last = max((index for index, message in enumerate(found) if _says(message)), default=None)
+    if last is None:
+        return found
+    kept = [message for message in found if message["role"] == "system"]
+    kept.remove(found[last])
+    return [*kept, {**found[last], "role": "user"}]
+
+
+def _says(message: Message) -> bool:
+    """Whether a message holds text, another part, or a call."""
+    content = message.get("content")
+    parts = content if isinstance(content, list) else [{"type": "text", "text": content or ""}]
+    said = any(part["type"] != "text" or part["text"].strip() for part in parts)
+    return said or bool(message.get("tool_calls"))
 
 
 def conversation_key(body: Mapping[str, Any]) -> str:
@@ -53,7 +93,7 @@ def conversation_key(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(orjson.dumps(first, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def check_answer(before: Sequence[Message], call: str | None, at: str) -> None:
+def check_answer(before: Sequence[Message], call: str, at: str) -> None:
     """Refuse a tool's answer at ``at`` to no call of the assistant's just ``before``, as OpenAI does.
 
     vLLM takes it, and the model then reads an answer to nothing: it may say anything, in any language.
@@ -66,7 +106,7 @@ def check_answer(before: Sequence[Message], call: str | None, at: str) -> None:
             "message before it",
             at,
         )
-    if call is not None and call not in ids:
+    if call not in ids:
         raise InvalidRequest(
             f"{at} answers the call {call[:40]!r}, and the assistant's message before it has the calls "
             f"{', '.join(map(repr, ids))[:200]}",
@@ -103,7 +143,7 @@ def _check_message(message: object, at: str) -> None:
         )
     if message.get("name") is not None:
         _check_text(message, "name", at)
-    if role == "tool" and message.get("tool_call_id") is not None:
+    if role == "tool":
         _check_text(message, "tool_call_id", at)
     if message.get("tool_calls") is not None:
         _check_calls(message["tool_calls"], f"{at}.tool_calls")

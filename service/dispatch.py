@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from chains.errors import ChainNotFound, ChainOptionsError
 from chains.events import Chain, ChainRequest, Limits
 from router.decision import Decision
-from service.conversation import Message, messages_of
+from service.conversation import Message, asked, check_said, messages_of
 from service.errors import InvalidRequest, ModelNotFound, NotReady
 from service.options import check_options
 from service.record import Record
@@ -113,6 +113,7 @@ class Dispatch:
         """
         model = model_of(body)
         messages = messages_of(body, self._bounds.max_messages)
+        check_said(messages)
         check_options(body, self._bounds.max_choices)
         stream = stream_of(body)
         parameters = {k: v for k, v in body.items() if k not in ("model", "messages", "stream")}
@@ -121,6 +122,7 @@ class Dispatch:
             request = ChainRequest(messages, parameters, stream, limits=self._limits)
             name = chain or (COT if self._routes.reasons(adapter) else DIRECT)
             return Plan(adapter, None, None, name, await self._chain(name), request)
+        messages = asked(messages)
         decision, route = await self.decide(messages)
         own = chain is None or chain == route.chain_name
         request = ChainRequest(

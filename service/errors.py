@@ -15,6 +15,7 @@ ServiceError
 ├── EngineError
 │   ├── EngineUnavailable         503, with Retry-After
 │   └── EngineRefused             400 for the engine's own 4xx, 502 where it stumbled over the request
+│       └── ContextExceeded       400, the prompt has more tokens than the model's context
 ├── ConfigurationRejected         settings and their routes can't be used: every problem; before any request
 ├── RoutesRejected                422, routes, prompts or examples that can't be used: every problem
 └── AdapterError
@@ -109,6 +110,10 @@ class EngineRefused(EngineError, Refused):
         super().__init__(message)
         self.status = status
         self.parameter = parameter
+
+
+class ContextExceeded(EngineRefused):
+    """The prompt alone has more tokens than the model reads."""
 
 
 class ConfigurationRejected(ServiceError):

@@ -83,6 +83,8 @@ def _messages(body: Mapping[str, Any]) -> list[Message]:
             raise InvalidRequest(f"instructions must be text, found {kind_of(instructions)}", "instructions")
         messages.append({"role": "system", "content": instructions})
     if isinstance(given, str):
+        if not given.strip() and not (instructions or "").strip():
+            raise InvalidRequest("input is empty: give some text", "input")
         return [*messages, {"role": "user", "content": given}]
     if not isinstance(given, list) or not given:
         raise InvalidRequest("input is required: one text, or a list of items", "input")

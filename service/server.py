@@ -34,6 +34,7 @@ Report = Callable[[str], None]
 
 CLAIM = "gateway.lock"  # in the folder of state
 WARNING = "warning: "  # how a line begins about something that works and won't work well
+PROBLEM = "problem: "  # and about something that has to be mended, and is tried again then
 
 _GRACE = 10  # seconds that answers under way get after Ctrl-C
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -148,7 +149,17 @@ async def _tell(gateway: Gateway, address: str, report: Report) -> None:
     """Progress until the gateway is ready, and afterwards when that changes."""
     was_ready, told, when = False, "", 0.0
     warned: set[str] = set()
+    refused: tuple[str, ...] = ()
     while True:
+        if gateway.routes.problems != refused:
+            refused = gateway.routes.problems
+            for problem in refused:
+                report(f"{PROBLEM}{problem}")
+            if refused:
+                rest = "the routes of before stay live" if gateway.routes.live else "no request can be routed"
+                report(f"{PROBLEM}{rest}; mended files are read at once")
+            else:
+                was_ready = False  # mended: say so once more
         readiness = gateway.readiness()
         if readiness.ready != was_ready:
             was_ready = readiness.ready

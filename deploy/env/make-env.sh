@@ -14,18 +14,26 @@ fail() {
 }
 say() { echo "make env: $*"; }
 byte_code() { find "$venv/lib" -name '*.pyc' 2>/dev/null | wc -l || true; } # files come and go under find
-tell_byte_code() { # every few seconds, as long as there is more of it
-    local made before
-    made=$(byte_code)
-    while before=$made; do
-        read -rt 4 <> <(:) || made=$(byte_code)
-        ((made == before)) || say "byte code of $made files so far"
+tell_progress() { # one line, written over on a terminal; a line every ten seconds elsewhere, if it is another one
+    local pause=10 begin='' end=$'\n' said='' last
+    if [[ -t 1 ]]; then pause=2 begin=$'\r\e[K' end=''; fi
+    while true; do
+        read -rt $pause <> <(:) || true
+        last=$(tail -n 1 "$log" 2>/dev/null || true)
+        last="${last:-looking for the packages}, byte code of $(byte_code) files"
+        [[ $last == "$said" ]] || printf '%smake env: %d s: %.100s%s' "$begin" "$SECONDS" "$last" "$end"
+        said=$last
     done
+}
+end_progress() {
+    kill "$ticker" 2>/dev/null || true
+    [[ ! -t 1 ]] || printf '\r\e[K'
 }
 
 accel=${1:-cpu}
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 lock=$root/deploy/env/$accel.txt
+log=$root/.venv/make-env.log
 source "$root/deploy/env/machine.sh"
 look_at_machine
 refuse "make env"
@@ -58,14 +66,19 @@ if [[ $accel == cpu ]]; then
 fi
 say "$(grep -cE '^[a-z0-9]' "$lock") packages of deploy/env/$accel.txt (the first time: some minutes, ${needed} GiB)"
 # Byte code is made here once: vLLM imports so much that a start without it takes half a minute longer. uv says
-# nothing meanwhile, half a minute to two.
-tell_byte_code &
-trap "kill $! 2>/dev/null || true" EXIT
-"${uv[@]}" --compile-bytecode --no-deps "${source[@]}" --requirement "$lock" ||
-    fail "the packages could not be installed: see uv's message above"
+# nothing meanwhile, half a minute to two, and a line for each package before that.
+tell_progress &
+ticker=$!
+trap end_progress EXIT
+if ! "${uv[@]}" --compile-bytecode --no-deps "${source[@]}" --requirement "$lock" >"$log" 2>&1; then
+    end_progress
+    tail -n 20 "$log" >&2
+    fail "the packages could not be installed: see uv's message above, all of it is in $log"
+fi
 "${uv[@]}" --quiet --no-deps --no-build-isolation --editable "$root"
 "$root/deploy/env/make-quantize.sh" ||
     say "GPTQModel could not be installed (see above): the stage quantize will not run, all else will." \
         "Once that is mended: make env-quantize"
 touch "$stamp"
+end_progress
 say "ready: .venv/bin/pointsman"

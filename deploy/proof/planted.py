@@ -128,9 +128,9 @@ def pickled(folder: Path) -> Path:
     return folder
 
 
-def no_effect(folder: Path) -> Path:
-    """Every B is zero."""
-    return changed(folder, lambda ts: {n: t * ("lora_A" in n) for n, t in ts.items()})
+def fading(folder: Path, factor: float) -> Path:
+    """Every B is so many times smaller."""
+    return changed(folder, lambda ts: {n: t if "lora_A" in n else t * factor for n, t in ts.items()})
 
 
 def shuffled(folder: Path) -> Path:
@@ -209,10 +209,11 @@ CHECKED: Mapping[str, tuple[Plant, str]] = {
     "half a pair": (without_half, "half a pair of matrices"),
     "a wider base": (for_a_wider_base, "shapes that fit neither the base nor"),
     "a pickle": (pickled, "it is a pickle"),
+    "no effect": (partial(fading, factor=0), "A or B is zero in every layer"),
     "overflow": (partial(stronger, factor=1e36), "largest A · largest B · lora_alpha over 1e+06"),
 }
 PROBED: Mapping[str, tuple[Plant, str]] = {
-    "no effect": (no_effect, "it has no effect"),
+    "too weak to change a number": (partial(fading, factor=1e-30), "it has no effect"),
 }
 JUDGED: Mapping[str, tuple[Plant, str]] = {  # the measure that must say so
     "noise": (noise, "answers.tracking.correct"),

@@ -18,6 +18,7 @@ from pointsman.cli import (
     convert,
     data,
     evaluate,
+    inspection,
     provenance,
     push,
     release,
@@ -65,6 +66,8 @@ app.command("release")(release.release)
 app.command("releases")(releases.releases)
 app.command("top")(releases.top)
 app.add_typer(data.app, name="data")
+adapters.app.command("list")(inspection.list_versions)
+adapters.app.command("check")(inspection.check)
 adapters.app.command("show")(provenance.show)
 adapters.app.command("diff")(provenance.diff)
 adapters.app.command("push")(push.push)

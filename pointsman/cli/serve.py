@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from importlib.util import find_spec
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 READY = "ready: "  # how the line begins that service.server reports when requests are answered
 WARNING = "warning: "  # and about routes that won't work well; these come first
+PROBLEM = "problem: "  # and about what has to be mended while it runs
 ADMIN_KEY_FILE = "admin.key"
 PortOption = Annotated[
     int | None,
@@ -49,6 +51,10 @@ def serve(config: ConfigOption = DEMO_CONFIG, port: PortOption = None) -> None:
             if line.startswith(WARNING):
                 warnings.append(line)
                 return
+            if line.startswith(PROBLEM):
+                progress.stop()
+                err().print(line, style="red", markup=False, soft_wrap=True)
+                return
             if not line.startswith(READY):
                 progress(line)
                 return
@@ -66,6 +72,17 @@ def serve(config: ConfigOption = DEMO_CONFIG, port: PortOption = None) -> None:
     if status:
         fail(progress.last, status)
     err().print("stopped; nothing is left running")
+    _leave()
+
+
+def _leave() -> None:
+    """End here where a thread still fits the router: Python's own end would abort in its C++."""
+    from chains.daemon import at_work
+
+    if at_work():
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(0)
 
 
 def _checked(config: Path, port: int | None) -> tuple[Settings, str]:

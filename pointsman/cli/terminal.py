@@ -50,10 +50,16 @@ def fail(message: str, status: int = FAILED) -> NoReturn:
 
 @contextmanager
 def reported(*kinds: type[Exception], status: int = FAILED) -> Iterator[None]:
-    """Within it an exception of ``kinds`` ends the command with its message and ``status``."""
+    """Within it an exception of ``kinds`` ends the command with its message and ``status``.
+
+    Of one with several ``problems`` each gets a line.
+    """
     try:
         yield
     except kinds as exc:
+        problems = getattr(exc, "problems", ())
+        if len(problems) > 1 and "\n" not in str(exc):
+            fail("\n".join([f"{len(problems)} problems", *(f"  {problem}" for problem in problems)]), status)
         fail(str(exc), status)
 
 

@@ -37,6 +37,7 @@ class Adapters:
     """
 
     def __init__(self, settings: Settings, pool: EnginePool) -> None:
+        self._pool = pool
         base = ServedBase(settings.engine, settings.state)
         self._registry = Registry(settings.database_url)
         self._store = Store(settings.state / "adapters", settings.adapters.trusted_keys)
@@ -237,11 +238,12 @@ class Adapters:
 
         Raises:
             ModelNotFound
-            EngineUnavailable: it is not loaded and can't be now.
+            EngineUnavailable: the engine is not up, or the version is not loaded and can't be now.
         """
         entry = self._versions.pick(model, conversation)
         with self._leases.hold(entry) as lease:
             if not self._slots.holds(entry):
+                self._pool.client()  # an engine that is not up says so itself
                 try:
                     await self._slots.load(entry)
                 except AdapterError as exc:

@@ -174,7 +174,7 @@ def _weights_problems(path: Path, config: PeftConfig | None, base: Base) -> list
     if config is not None:
         problems += _shape_problems(pairs, config, base) + _target_problems(pairs, config)
         problems += _size_problems(sizes, config)
-    return problems
+    return problems + _effect_problems(sizes)
 
 
 def _shape_problems(pairs: dict[str, dict[str, Tensor]], config: PeftConfig, base: Base) -> list[str]:
@@ -207,6 +207,16 @@ def _size_problems(sizes: dict[str, float], config: PeftConfig) -> list[str]:
             found.append(f"{name.removesuffix('.lora_A.weight')} ({strength:.1e})")
     what = f"largest A · largest B · lora_alpha over {_STRONGEST:.0e}"
     return _listed(what, found, "the training diverged: train again")
+
+
+def _effect_problems(sizes: dict[str, float]) -> list[str]:
+    """Each A is multiplied with its B: where one of every two is zero, the base's answers would be served."""
+    sides = [(size, sizes.get(name.replace(".lora_A.", ".lora_B."))) for name, size in sizes.items()]
+    pairs = [(a, b) for a, b in sides if b is not None]
+    if not pairs or any(a and b for a, b in pairs):
+        return []
+    zero = "A and B are" if not any(a or b for a, b in pairs) else "A or B is"
+    return [f"{zero} zero in every layer, so it would change nothing: it was never trained; train it"]
 
 
 def _target_problems(pairs: dict[str, dict[str, Tensor]], config: PeftConfig) -> list[str]:

@@ -73,7 +73,7 @@ class Slots:
         while True:
             async with self._changing:
                 if not self._clients:
-                    raise EngineUnavailable("the engine is not up, so no adapter can be loaded")
+                    raise EngineUnavailable("the engine is starting or down: /ready says when it is up")
                 if self.holds(entry) or await self._load_at_home(entry):
                     return
             if not await self._leases.until(self._is_any_idle, deadline - loop.time()):

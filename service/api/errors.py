@@ -36,6 +36,7 @@ class Row:
 
 
 _CONFIGURATION = Row(500, SERVER, "configuration_error")
+_TOO_LONG = Row(400, INVALID, "context_length_exceeded")  # OpenAI's code, whoever finds it
 _UNAVAILABLE = Row(503, SERVER, "service_unavailable")
 
 TABLE: dict[type[Exception], Row] = {
@@ -54,6 +55,7 @@ TABLE: dict[type[Exception], Row] = {
     service.EngineError: Row(502, SERVER, "engine_error"),
     service.EngineUnavailable: Row(503, SERVER, "engine_unavailable"),
     service.EngineRefused: Row(400, INVALID, "engine_refused"),
+    service.ContextExceeded: _TOO_LONG,
     service.ConfigurationRejected: _CONFIGURATION,
     service.RoutesRejected: Row(422, INVALID, "routes_rejected"),
     service.AdapterError: Row(400, INVALID, "adapter_error"),
@@ -79,7 +81,7 @@ TABLE: dict[type[Exception], Row] = {
     prompts.RenderError: _CONFIGURATION,
     prompts.MissingVariables: _CONFIGURATION,
     prompts.UnknownVariables: _CONFIGURATION,
-    prompts.PromptTooLong: Row(400, INVALID, "prompt_too_long"),
+    prompts.PromptTooLong: _TOO_LONG,
     prompts.InvalidMessage: Row(400, INVALID, "invalid_message"),
     DocumentError: Row(422, INVALID, "invalid_document"),
     prompts.LibraryError: Row(422, INVALID, "invalid_document"),
@@ -136,7 +138,7 @@ def error_body(
 def _told_refusal(error: service.EngineRefused, request_id: str) -> Told:
     """The engine's 4xx is the client's fault and told in the engine's words; all else is not."""
     if 400 <= error.status < 500:
-        row = TABLE[service.EngineRefused]
+        row = TABLE[type(error)]
         return Told(row.status, row.code, error_body(str(error), row.type, row.code, error.parameter))
     log.error("request %s: the engine answered %d: %s", request_id, error.status, error)
     message = (

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 
 from service.api.incoming import Recorded, Running, client_only, json_object
-from service.conversation import Message, messages_of
+from service.conversation import Message, asked, messages_of
 from service.errors import InvalidRequest
 from service.gateway import Gateway, explain
 
@@ -27,7 +27,7 @@ async def route(request: Request, gateway: Running, record: Recorded) -> dict[st
 
 def _messages(body: dict[str, Any], gateway: Gateway) -> list[Message]:
     if "messages" in body:
-        return messages_of(body, gateway.settings.gateway.max_messages)
+        return asked(messages_of(body, gateway.settings.gateway.max_messages))
     text = body.get("text", body.get("input"))
     if not isinstance(text, str):
         raise InvalidRequest("give messages, or one text as text or input", "messages")

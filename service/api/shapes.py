@@ -40,9 +40,14 @@ _MESSAGE: Schema = {  # only an assistant may have said nothing, beside its call
             "type": "object",
             "required": ["role", "content"],
             "properties": {
-                "role": {"enum": [role for role in ROLES if role != "assistant"]},
+                "role": {"enum": [role for role in ROLES if role not in ("assistant", "tool")]},
                 "content": {"anyOf": _CONTENT},
             },
+        },
+        {
+            "type": "object",
+            "required": ["role", "content", "tool_call_id"],
+            "properties": {"role": {"const": "tool"}, "content": {"anyOf": _CONTENT}, "tool_call_id": TEXT},
         },
     ]
 }

@@ -11,11 +11,12 @@ import logging
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 import orjson
 
-from service.errors import EngineRefused, EngineUnavailable
+from service.errors import ContextExceeded, EngineRefused, EngineUnavailable
 from service.problems import Wrong, sentences
 
 log = logging.getLogger("pointsman.engine")
@@ -27,6 +28,7 @@ _PARAMETER = re.compile(r"\s*\(parameter=([\w.]+).*\)$", re.DOTALL)
 _SUBJECT = re.compile(
     r"`?([a-z]+(?:_[a-z]+)+|n|stop|seed|suffix|prompt|tools)`? (?:must|cannot|can't|is|contain)"
 )
+_CONTEXT = re.compile(r"This model's maximum context length is \d+ tokens\. However, your prompt")
 _DUMP = re.compile(r"\d+ validation errors?\b")
 _NUMBER = re.compile(r"-?\d[\d.e+-]*")
 _FORMATS = ("response_format", "structured_outputs")
@@ -34,7 +36,11 @@ _FORMAT_WORDS = (
     "the engine stumbles over the format in {}: mend its schema (it may not hold a reference that leads to "
     "itself, a length below 0 or a pattern that can't be read), or leave it out"
 )
-_INNER = {"input_text", "input_tokens"}  # vLLM's own names of what is in no request
+_TOO_LONG = {"input_text", "input_tokens"}  # what vLLM says is wrong where a prompt exceeds the context
+_ALSO = {"logprobs": "top_logprobs", "max_tokens": "max_completion_tokens"}  # other names in a request
+_CONSTRAINT = re.compile(  # about the grammar that a format becomes
+    r"^Grammar error|grammar|^Choice '|xgrammar|[Rr]egex|JSON schema|structural tag|^structured_outputs\."
+)
 _SCALARS = {"True": "true", "False": "false", "None": "null"}
 
 _WORDS = (  # vLLM's words that name its command line, its code or no field, the field, and ours
@@ -77,11 +83,6 @@ _WORDS = (  # vLLM's words that name its command line, its code or no field, the
         "response_format.json_schema.schema is required: the JSON schema that the answer must keep",
     ),
     (
-        r"^Grammar error|grammar specification|^Choice '",
-        "response_format",
-        "the schema in response_format, structured_outputs or a tool can't be used: {}",
-    ),
-    (
         r"for ValidatorIterator",
         "messages",
         "messages holds a content part of no form that is known: "
@@ -103,7 +104,10 @@ def refusal(
         log.error("the engine does not accept our key: %s", message)
         return EngineUnavailable("the engine does not accept the gateway's key")
     if status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return EngineRefused(status, *told(message, parameter))
+        if parameter in _TOO_LONG or _CONTEXT.match(message):
+            where = "prompt" if "prompt" in (request or {}) else "messages"
+            return ContextExceeded(status, _PARAMETER.sub("", message), where)
+        return EngineRefused(status, *told(message, parameter, request or {}))
     if strict and status == HTTPStatus.INTERNAL_SERVER_ERROR and not _ENGINE_DEAD.search(message):
         form = next((name for name in _FORMATS if (request or {}).get(name) is not None), None)
         if form is None:
@@ -126,8 +130,10 @@ def refusal_in(
     return refusal(status, line, request, strict=strict)
 
 
-def told(message: str, parameter: str | None = None) -> tuple[str, str | None]:
-    """vLLM's ``message`` in words for the client, and the field that it is about."""
+def told(
+    message: str, parameter: str | None = None, request: Mapping[str, Any] = MappingProxyType({})
+) -> tuple[str, str | None]:
+    """vLLM's ``message`` in words for the client, and the field of ``request`` that it is about."""
     for pattern, field, words in _WORDS:
         if re.search(pattern, message):
             return words.format(message), field
@@ -137,7 +143,20 @@ def told(message: str, parameter: str | None = None) -> tuple[str, str | None]:
         message, parameter = message[: named.start()], named[1]
     elif parameter is None and (subject := _SUBJECT.match(message)) is not None:
         parameter = subject[1]
-    return message, None if parameter in _INNER else parameter
+    if parameter is None and _CONSTRAINT.search(message) and (form := _format_of(request)) is not None:
+        return f"{form} can't be used: {message}", form
+    other = _ALSO.get(parameter or "")
+    if other is not None and isinstance(request.get(other), int):  # logprobs beside top_logprobs is a switch
+        parameter = other
+    return message, parameter
+
+
+def _format_of(request: Mapping[str, Any]) -> str | None:
+    """The field that the answer's form comes from, None where no field asks for any."""
+    wanted = request.get("structured_outputs")
+    if isinstance(wanted, Mapping):
+        return f"structured_outputs.{next((name for name, value in wanted.items() if value is not None), '')}"
+    return next((name for name in ("response_format", "tools") if request.get(name) is not None), None)
 
 
 def _problems(dump: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import ast
 import json
 import operator
+from functools import cache
 from random import Random
 from types import ModuleType
 
@@ -17,6 +18,7 @@ LANGUAGES: tuple[Language, ...] = ("en", "zh")
 SIGNS = {"+": operator.add, "-": operator.sub, "×": operator.mul}
 
 
+@cache
 def draw(task: ModuleType, language: Language, split: Split, count: int) -> list[Sample]:
     rng = Random(f"{task.__name__} {language} {split}")
     return [task.sample(rng, language, split) for _ in range(count)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,8 @@ from deploy.proof import planted
 from pointsman.artefact import version_of
 from pointsman.cli.desk import Desk
 from pointsman.cli.release_admin import Admin
-from tests.e2e.demo import ROOT, Demo
+from tests import warm
+from tests.e2e.demo import Demo
 from training.errors import CandidateRefused
 
 pytestmark = pytest.mark.e2e
@@ -56,17 +56,11 @@ def test_a_good_candidate_is_released_and_taken_back(demo: Demo, tmp_path: Path)
     path = tmp_path / "release.yaml"
     path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
 
-    def release(*words: str) -> str:
-        done = subprocess.run(
-            ["pointsman", "release", str(path), "--runs", str(tmp_path / "runs"), *words],
-            cwd=ROOT,
-            env=demo.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+    def release(*given: str) -> str:
+        words = ["release", str(path), "--runs", str(tmp_path / "runs"), *given]
+        status, output = warm.done(words, demo.environment)
+        assert status == 0, output
+        return output
 
     before, new = live(demo), version_of(folder)
     assert f"support@{new}: promoted" in release()

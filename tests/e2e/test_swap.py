@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,7 +16,8 @@ import psutil
 import pytest
 from openai import APIError, AsyncOpenAI, InternalServerError
 
-from tests.e2e.demo import ROOT, Demo
+from tests import warm
+from tests.e2e.demo import Demo
 
 pytestmark = pytest.mark.e2e
 REFUND = "How many days do I have to ask for a refund?"
@@ -77,13 +77,9 @@ async def get(demo: Demo, path: str) -> httpx.Response:
 
 
 async def pointsman(demo: Demo, *words: str) -> str:
-    process = await asyncio.create_subprocess_exec(
-        "pointsman", *words, cwd=ROOT, env=demo.environment,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    output, _ = await process.communicate()
-    assert process.returncode == 0, output.decode()
-    return output.decode()
+    status, output = await asyncio.to_thread(warm.done, words, demo.environment)
+    assert status == 0, output
+    return output
 
 
 async def until(holds: Callable[[], bool], seconds: float) -> None:

@@ -56,6 +56,23 @@ def test_list_shows_every_version(run: Run, config: Path) -> None:
     assert gateway.keys == ["Bearer the-key"] * 2
 
 
+def test_a_list_fits_a_terminal_of_80_columns(
+    run: Run, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with canned({"GET /admin/adapters": {"data": [version("b", alias="complaints")]}}) as gateway:
+        table = run("adapters", "list", "--url", gateway.url, "--config", config).stdout
+    (line,) = (line for line in table.splitlines() if "complaints" in line)
+    assert line.split() == ["complaints", "b" * 12, "registered", "0", "8", "2026-11-23", "22:00"]
+
+
+def test_each_of_several_problems_gets_a_line(run: Run, config: Path, trained: Path) -> None:
+    error = {"message": "r is 64; no bias", "code": 422, "problems": ["r is 64", "no bias"]}
+    with canned({"POST /admin/adapters/check": {"error": error}}) as gateway:
+        said = run("adapters", "check", trained, "--url", gateway.url, "--config", config).stderr
+    assert said.splitlines() == ["error: 2 problems", "  r is 64", "  no bias"]
+
+
 def test_the_key_comes_from_the_option_then_the_environment_then_the_state(
     run: Run, config: Path, tmp_path: Path
 ) -> None:

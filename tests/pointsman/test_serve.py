@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from chains.daemon import in_daemon
 from pointsman.cli import preflight
 from tests.pointsman.conftest import SETTINGS, Run
 
@@ -93,6 +96,45 @@ def test_warnings_stand_above_what_to_try(run: Run, config: Path, monkeypatch: p
     ended = run("serve", "--config", config)
     assert ended.exit_code == 0
     assert ended.output.index("warning: [a] is like b\n") < ended.output.index("ready at")
+
+
+def test_what_has_to_be_mended_is_said_at_once(
+    run: Run, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object, report: Callable[[str], None]) -> int:
+        report("problem: routes.yaml:3: routes: no prompt 'x'")
+        return 0
+
+    monkeypatch.setattr("service.server.serve", broken)
+    assert "problem: routes.yaml:3: routes: no prompt 'x'\n" in run("serve", "--config", config).stderr
+
+
+def test_a_thread_that_still_works_keeps_pythons_own_end_from_coming(
+    run: Run, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr("os._exit", ended.append)
+    done = threading.Event()
+
+    def stopped_early(_: object, report: Callable[[str], None]) -> int:
+        async def start() -> None:
+            fit = asyncio.create_task(in_daemon(done.wait, "fit"))
+            await asyncio.sleep(0)
+            fit.cancel()
+
+        asyncio.run(start())
+        return 0
+
+    monkeypatch.setattr("service.server.serve", stopped_early)
+    assert "stopped" in run("serve", "--config", config).stderr
+    assert ended == [0]
+    done.set()
+    for thread in threading.enumerate():
+        if thread.name == "fit":
+            thread.join()
+    monkeypatch.setattr("service.server.serve", lambda *_: 0)
+    run("serve", "--config", config)
+    assert ended == [0]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])

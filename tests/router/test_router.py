@@ -102,7 +102,7 @@ def test_an_order_in_the_text_does_not_raise_confidence(small_router: Router) ->
 def test_a_fit_tells_its_steps(small_examples: RoutingExamples) -> None:
     told: list[str] = []
     Router.fit(small_examples, WordEncoder(), tell=told.append)
-    assert told[0] == f"encoding {len(small_examples.rows()[0])} examples"
+    assert told[0] == "encoding the examples, 0 %"
     assert [step.split(" ")[0] for step in told[1:]] == ["choosing", "scoring"]
 
 

@@ -66,7 +66,7 @@ _NO_CHOICES: list[tuple[str, object]] = [
     *(("response_format", wrong) for wrong in _NO_FORM),
 ]
 _ANSWERS_TO_NOTHING: list[tuple[list[dict[str, Any]], dict[str, Any]]] = [
-    ([], {"role": "tool", "content": "{}"}),
+    ([], {"role": "tool", "content": "{}", "tool_call_id": "call_0"}),
     ([USER], {"role": "tool", "content": "{}", "tool_call_id": "call_0"}),
     ([CALL, USER], {"role": "tool", "content": "{}", "tool_call_id": "call_0"}),
     ([CALL], {"role": "tool", "content": "{}", "tool_call_id": "call_1"}),
@@ -89,6 +89,15 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
     ({"model": "auto", "messages": [{"role": "user"}]}, 400, "messages[0].content"),
     ({"model": "auto", "messages": [{"role": "user", "content": 5}]}, 400, "messages[0].content"),
     ({"model": "auto", "messages": [{"role": "user", "content": ["x"]}]}, 400, "messages[0].content[0]"),
+    *(
+        ({"model": model, "messages": [*before, {"role": "user", "content": nothing}]}, 400, place)
+        for model in ("auto", "support", "pointsman-demo")
+        for nothing in ("", " \n", [], [{"type": "text", "text": ""}])
+        for before, place in (
+            ([], "messages[0].content"),
+            ([{"role": "system", "content": ""}], "messages[1].content"),
+        )
+    ),
     (
         {"model": "auto", "messages": [{"role": "user", "content": [{"type": "text"}]}]},
         400,
@@ -146,10 +155,11 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
         for wrong in _NO_FORMATS
     ),
     ({"model": "auto", "messages": [{**USER, "name": 5}]}, 400, "messages[0].name"),
-    (
-        {"model": "auto", "messages": [{"role": "tool", "content": "x", "tool_call_id": 5}]},
-        400,
-        "messages[0].tool_call_id",
+    *(
+        ({"model": model, "messages": [USER, CALL, {"role": "tool", "content": "x", **which}]}, 400, place)
+        for model in ("auto", "support")
+        for which in ({}, {"tool_call_id": None}, {"tool_call_id": 5})
+        for place in ["messages[2].tool_call_id"]
     ),
     (
         {"model": "auto", "messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f"}}]}]},
@@ -209,8 +219,8 @@ FINE: list[list[dict[str, Any]]] = [
             "content": [{"type": "text", "text": "where is"}, {"type": "text", "text": "my parcel"}],
         }
     ],
-    [{"role": "user", "content": ""}],
-    [{"role": "user", "content": []}],
+    [USER, {"role": "assistant", "content": "It is here."}, {"role": "user", "content": ""}],
+    [{"role": "system", "content": "Be brief."}, {"role": "user", "content": []}],
     [{"role": "system", "content": "Be brief."}],
     [{"role": "developer", "content": [{"type": "text", "text": "Be brief."}]}, USER],
     [
@@ -226,7 +236,7 @@ FINE: list[list[dict[str, Any]]] = [
         USER,
         CALL,
         {"role": "tool", "tool_call_id": "call_0", "content": "{}"},
-        {"role": "tool", "content": "more of it"},  # whose call is left open
+        {"role": "tool", "tool_call_id": "call_0", "content": ""},
     ],
     [{"role": "user", "content": "\x00\u202e" + "很长" * 20_000}],
 ]
@@ -240,6 +250,22 @@ async def test_odd_conversations_are_served(running: Running, messages: list[dic
         response = await running.http.post("/v1/chat/completions", json=body)
         assert response.status_code == 200, response.text
     assert (await running.http.post("/v1/route", json={"messages": messages})).status_code == 200
+
+
+@pytest.mark.parametrize("beside", [[], [{"role": "user", "content": ""}]], ids=["alone", "empty user"])
+async def test_a_system_message_alone_is_what_is_asked(
+    running: Running, beside: list[dict[str, Any]]
+) -> None:
+    given = [{"role": "developer", "content": "Be brief."}, {"role": "system", "content": USER["content"]}]
+    body = {"model": "auto", "messages": [*given, *beside]}
+    response = await running.http.post("/v1/chat/completions", json=body)
+    assert response.headers["x-pointsman-intent"] == "track_parcel"
+    (rendered,) = [request["messages"] for request in running.vllm.requests]
+    assert [message["role"] for message in rendered] == ["system", "user"]
+    assert "Be brief." in rendered[0]["content"]
+    assert rendered[1] == USER
+    explained = await running.http.post("/v1/route", json={"messages": body["messages"]})
+    assert explained.json()["route"]["intent"] == "track_parcel"
 
 
 async def test_body_over_the_limit(running: Running) -> None:

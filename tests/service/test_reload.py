@@ -161,7 +161,7 @@ def test_what_is_named_and_what_is_misspelt_come_in_one_report(tmp_path: Path) -
     )
     problems = "\n".join(problems_of(settings, text))
     for words in (
-        *("routes.0.intent: Input should be", "stepz: unknown key"),  # the form
+        *("routes.0.intent: must be", "stepz: unknown key"),  # the form
         *("no chain 'cott'", "no tool 'no_such_tool'", "none.jsonl"),  # what is named
         "support.yaml",  # the prompts
     ):

@@ -76,6 +76,11 @@ async def test_from_start_to_an_orderly_stop(tmp_path: Path) -> None:
         async with started(tmp_path) as process, httpx.AsyncClient(timeout=30) as http:
             assert "the rule 'sums' leads 2 of 7" in await line_with(process, "warning: ")
             url = (await line_with(process, "ready: ")).removeprefix("ready: ")
+            (tmp_path / "routes.yaml").write_text(ON_BASE.replace("chain: cot", "chain: cott"), "utf-8")
+            assert f"{tmp_path / 'routes.yaml'}:" in await line_with(process, "problem: ")
+            await line_with(process, "problem: the routes of before stay live")
+            (tmp_path / "routes.yaml").write_text(ON_BASE, "utf-8")
+            await line_with(process, "ready: ")
             status, _, error = await exchanged(url.removesuffix("/v1"), b"no request\r\n\r\n")
             assert (status, error["code"]) == (400, "invalid_http")
             body = {

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from typing import Any
 import pytest
 
 from pointsman import artefact
-from tests.training.rows import ROOT
+from tests import warm
 from tests.training.test_run import metrics, quiet
 from training import run
 from training.ppo.stage import PARTS
@@ -29,25 +27,20 @@ def untimed(lines: list[dict[str, float]]) -> list[dict[str, float]]:
 
 def kill_after(step: int, recipe: Path, runs: Path) -> str:
     """SIGKILL to a real ``pointsman train`` once its checkpoint of ``step`` is whole; what it said."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pointsman.cli", "train", str(recipe), "--runs", str(runs)],
-        cwd=ROOT,
-        env=os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    output = runs.with_suffix(".said")
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+    process = warm.pointsman(["train", str(recipe), "--runs", str(runs)], output, environment)
     deadline = time.monotonic() + WAIT_SECONDS
     while not (runs / recipe.stem / "checkpoints" / f"checkpoint-{step}" / "complete").exists():
-        assert process.poll() is None, process.stderr.read() if process.stderr else ""
+        assert process.is_alive(), output.read_text(encoding="utf-8")
         assert time.monotonic() < deadline
         time.sleep(0.002)
+    assert process.pid is not None
     os.killpg(process.pid, signal.SIGKILL)
-    _, said = process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     assert not (runs / recipe.stem / "artefact").exists()
-    return said
+    return output.read_text(encoding="utf-8")
 
 
 def break_off(

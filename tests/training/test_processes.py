@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from tests.training.continued import Continued, replay
 from tests.training.preferences import LABELS, PAIRS
 from tests.training.rows import ROOT
 from tests.training.test_run import metrics, quiet
+from tests.warm import CONTEXT
 from training import run
 from training.errors import Undistributable
 
@@ -65,10 +65,8 @@ def test_two_processes_with_cut_weights_make_what_one_makes(recipe: Recipe, tmp_
     ]
     alone = [run.train(path, runs=tmp_path / "alone", report=quiet) for path in recipes]
 
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["training.run", "training.trainers.likelihood", "training.runs.progress"])
     given = (tmp_path / "meeting", recipes, tmp_path / "shared")
-    both = [context.Process(target=_process, args=(rank, *given), daemon=True) for rank in (0, 1)]
+    both = [CONTEXT.Process(target=_process, args=(rank, *given), daemon=True) for rank in (0, 1)]
     for process in both:
         process.start()
     for process in both:

@@ -77,7 +77,7 @@ def test_cpt_starts_from_one_thing(tmp_path: Path) -> None:
             {"method": "freeze", "lora": None},
             "freeze: give one of learn_last, learn_first and learn, found none",
         ),
-        ({"method": "lorra"}, "method: Input should be 'lora', 'dora'"),
+        ({"method": "lorra"}, "method: must be 'lora', 'dora'"),
     ],
 )
 def test_options_that_do_not_belong_to_the_method_are_refused(

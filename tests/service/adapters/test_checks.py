@@ -113,6 +113,18 @@ def test_ways_to_begin_that_leave_the_base_alone_pass(
     assert check(root, "support", base, 16)
 
 
+@pytest.mark.parametrize("sides", ["B", "AB"])
+def test_an_adapter_that_would_change_nothing_is_refused(
+    root: Path, base: Base, base_folder: Path, sides: str
+) -> None:
+    zero = {name: values * (name.split(".")[-2][-1] not in sides) for name, values in lora().items()}
+    write_adapter(root / "support", base_folder, tensors=zero)
+    (problem,) = problems(root, base)
+    assert "zero in every layer, so it would change nothing" in problem
+    write_adapter(root / "support", base_folder, tensors=zero | dict(list(lora().items())[:2]))
+    assert check(root, "support", base, 16)  # one layer is enough
+
+
 def test_a_rank_for_some_modules_is_compared_with_their_matrices(
     root: Path, base: Base, base_folder: Path
 ) -> None:

@@ -33,7 +33,7 @@ async def test_what_is_live_is_loaded_when_the_engine_comes_back(world: World) -
     assert world.ready()
     world.go_down()
     assert not world.ready()
-    with pytest.raises(EngineUnavailable):
+    with pytest.raises(EngineUnavailable, match=r"^the engine is restarting$"):
         await world.answered_by("support")
     await world.bring_up()
     assert world.ready()

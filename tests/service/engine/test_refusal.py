@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 
-from service.engine.refusal import told
+from service.engine.refusal import refusal, told
+from service.errors import ContextExceeded
 
 ORDER = "'text', 'json_object' or 'json_schema'"
 
@@ -96,12 +98,6 @@ WORDS = [
         "n",
     ),
     (
-        "Grammar error: Invalid type: banana",
-        "the schema in response_format, structured_outputs or a tool can't be used: "
-        "Grammar error: Invalid type: banana",
-        "response_format",
-    ),
-    (
         "jinja2.environment.Template.render() got multiple values for keyword argument 'messages'",
         "chat_template_kwargs holds a name that the engine fills itself: only variables of the chat "
         "template's own are taken, such as enable_thinking",
@@ -126,9 +122,42 @@ def test_a_refusal_names_field_value_and_what_is_taken(said: str, words: str, fi
     assert told(said) == (words, field)
 
 
-def test_a_name_of_vllms_own_is_no_field() -> None:
-    said = "This model's maximum context length is 2048 tokens. (parameter=input_text, value=9000)"
-    assert told(said) == ("This model's maximum context length is 2048 tokens.", None)
+@pytest.mark.parametrize(("field", "where"), [("messages", "messages"), ("prompt", "prompt")])
+def test_a_prompt_beyond_the_context_is_named_as_openai_does(field: str, where: str) -> None:
+    said = "This model's maximum context length is 2048 tokens. However, your prompt contains 9000 characters"
+    body = orjson.dumps({"error": {"message": f"{said} (parameter=input_text, value=9000)", "code": 400}})
+    error = refusal(400, body, {field: "x"})
+    assert isinstance(error, ContextExceeded)
+    assert (str(error), error.parameter) == (said, where)
+
+
+@pytest.mark.parametrize(
+    ("request_", "form"),
+    [
+        ({"response_format": {"type": "json_schema"}}, "response_format"),
+        ({"structured_outputs": {"json": None, "regex": "("}, "tools": []}, "structured_outputs.regex"),
+        ({"structured_outputs": {"grammar": "x"}}, "structured_outputs.grammar"),
+        ({"tools": [{}], "response_format": None}, "tools"),
+    ],
+)
+def test_a_form_that_can_not_be_kept_is_named_as_the_request_has_it(
+    request_: dict[str, Any], form: str
+) -> None:
+    for said in (
+        "Grammar error: Invalid type: banana",
+        "Failed to transform regex into a grammar: x",
+        "Invalid grammar specification.",
+        "The provided JSON schema contains features not supported by xgrammar.",
+    ):
+        assert told(said, None, request_) == (f"{form} can't be used: {said}", form)
+        assert told(said, None, {"messages": []}) == (said, None)
+
+
+def test_a_field_with_two_names_is_told_by_the_one_in_the_request() -> None:
+    said = "Requested sample logprobs of 500, which is greater than max allowed: 20"
+    vllm = f"{said} (parameter=logprobs, value=500)"
+    assert told(vllm, None, {"logprobs": True, "top_logprobs": 500}) == (said, "top_logprobs")
+    assert told(vllm, None, {"logprobs": 500}) == (said, "logprobs")
 
 
 def test_the_field_that_vllm_names_is_kept() -> None:
