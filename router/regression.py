@@ -61,6 +61,41 @@ def fit_logistic(
     return weights, bias - metric.mean @ weights
 
 
+def fit_against(
+    rows: Matrix, own: NDArray[np.bool_], others: NDArray[np.float64], penalty: float, metric: Metric
+) -> tuple[Matrix, np.float32]:
+    """Weights ``(D,)`` and bias of one more class, whose rows are ``own`` ``(N,)``, beside a fitted regression.
+
+    ``others`` ``(N,)`` is the logarithm of the summed exponentials of the logits that there are; they stay.
+    """
+    loss = _Against(np.column_stack([rows - metric.mean, np.ones(len(rows), np.float32)]), own, others, penalty)
+    found = _descend(loss, loss.start(), metric)[:, 0]
+    return found[:-1], found[-1] - metric.mean @ found[:-1]
+
+
+@dataclass(frozen=True)
+class _Against:
+    rows: Matrix  # (N, D + 1), the last column ones
+    own: NDArray[np.bool_]  # (N,)
+    others: NDArray[np.float64]  # (N,)
+    penalty: float
+
+    def start(self) -> Matrix:
+        mean = self.rows[self.own].mean(axis=0)
+        start = np.float32(SHARPNESS) * mean[:, None]
+        start[-1] = -0.5 * SHARPNESS * float(mean[:-1] @ mean[:-1])
+        return start
+
+    def at(self, weights: Matrix) -> tuple[float, Matrix]:
+        """Mean loss and its gradient ``(D + 1, 1)``."""
+        scores = (self.rows @ weights)[:, 0] - self.others
+        signed = np.where(self.own, scores, -scores)
+        total = float(np.logaddexp(0, -signed).sum()) + self.penalty / 2 * float(np.vdot(weights, weights))
+        slopes = 1 / (1 + np.exp(-np.clip(scores, -_LARGEST, _LARGEST))) - self.own
+        gradient = self.rows.T @ slopes[:, None].astype(np.float32) + np.float32(self.penalty) * weights
+        return total / len(self.rows), gradient / np.float32(len(self.rows))
+
+
 @dataclass(frozen=True)
 class _Loss:
     rows: Matrix  # (N, D + 1), the last column ones
@@ -96,7 +131,7 @@ def _centroids(rows: Matrix, classes: NDArray[np.int64], count: int) -> Matrix:
     return np.float32(SHARPNESS) * means
 
 
-def _descend(loss: _Loss, weights: Matrix, metric: Metric) -> Matrix:
+def _descend(loss: _Loss | _Against, weights: Matrix, metric: Metric) -> Matrix:
     steps: list[tuple[Matrix, Matrix]] = []  # taken, and how the gradient changed on it
     value, gradient = loss.at(weights)
     for _ in range(STEPS):
