@@ -83,14 +83,12 @@ class Gate:
 
         Newton's method on the weighted log-loss plus half the squared weights, the bias left free.
         """
-        from scipy.special import expit
-
         mean, scale = signals.mean(axis=0), signals.std(axis=0) + 1e-9
         columns = np.column_stack([(signals - mean) / scale, np.ones(len(signals))])
         penalty = np.diag([1.0] * signals.shape[1] + [_FREE])
         found = np.zeros(columns.shape[1])
         for _ in range(_NEWTON_STEPS):
-            probability = expit(columns @ found)
+            probability = _chance(columns @ found)
             slope = columns.T @ (weight * (probability - inside)) + penalty @ found
             spread = weight * np.maximum(probability * (1 - probability), _LEAST_SPREAD)
             step = np.linalg.solve((columns.T * spread) @ columns + penalty, slope)
@@ -99,9 +97,7 @@ class Gate:
 
     def probability(self, signals: Floats) -> Floats:
         """``(N,)``."""
-        from scipy.special import expit
-
-        return np.asarray(expit((signals - self.mean) / self.scale @ self.weights + self.bias))
+        return np.asarray(_chance((signals - self.mean) / self.scale @ self.weights + self.bias))
 
 
 def signals(logits: Floats, near: Near) -> Floats:
@@ -120,9 +116,12 @@ def probabilities(logits: Floats, temperature: float) -> Floats:
 
 def not_decoy(logits: Floats) -> Floats:
     """``(N,)`` probability that a text is none that no user would write."""
-    from scipy.special import expit
+    return np.asarray(_chance(_energy(logits[:, :-1]) - logits[:, -1]))
 
-    return np.asarray(expit(_energy(logits[:, :-1]) - logits[:, -1]))
+
+def _chance(logit: Floats) -> Floats:
+    """The logistic function; scipy's costs a decision's process 20 MB."""
+    return np.asarray(0.5 + 0.5 * np.tanh(logit / 2))
 
 
 def _energy(logits: Floats | Dense) -> Floats:

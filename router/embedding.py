@@ -15,7 +15,7 @@ Embed = Callable[[Sequence[str]], Vectors]
 
 
 class Embedder:
-    """An encoder's own vectors, for any thread; what computes them is loaded by the first that are asked for."""
+    """An encoder's own vectors, for any thread; the first that are asked for load what computes them."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Embedder:
 
 
 def counting(tokenizer: str) -> Callable[[Sequence[str]], list[int]]:
-    """Counts tokens by a ``tokenizer`` of its own, JSON of the package tokenizers, that cuts and pads nothing."""
+    """Counts tokens by a ``tokenizer``, JSON of the package tokenizers, that cuts and pads nothing."""
     from tokenizers import Tokenizer
 
     own = Tokenizer.from_str(tokenizer)

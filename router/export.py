@@ -1,8 +1,8 @@
 """A sentence-transformers model → an ONNX graph for one text at a time, on demand in 8 bits.
 
 One text has no padding, so masks fall away. Of linear layers, weights are rounded by column once and
-activations by tensor as they come (ONNX Runtime's ``DynamicQuantizeMatMul``); of embeddings, each row. What an
-export is worth is checked by whoever runs it: see :mod:`router.session`.
+activations by tensor as they come (ONNX Runtime's ``DynamicQuantizeMatMul``); of embeddings, each row. What
+an export is worth is checked by whoever runs it: see :mod:`router.session`.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def export(
 ) -> bytes:
     """The graph of ``model`` with inputs ``features`` ``(1, T)``, traced on the ids ``tokens`` ``(1, T)``.
 
-    ``rounded`` is in 8 bits, and gives vectors of length 1; else they are the model's own. ``about`` goes into
-    the file's metadata.
+    ``rounded`` is in 8 bits, and gives vectors of length 1; else they are the model's own. ``about`` goes
+    into the file's metadata.
 
     Raises whatever torch's exporter does where it can't.
     """

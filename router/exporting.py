@@ -1,4 +1,4 @@
-"""A model of sentence-transformers → two ONNX files that :mod:`router.session` opens, in a process of its own.
+"""A model of sentence-transformers → two ONNX files for :mod:`router.session`, in a process of its own.
 
 One file encodes for routing, in 8 bits; the other gives the model's own vectors in full precision. They are
 named by the content of the model's files, so that whoever looks for them needs no torch. The gateway runs
@@ -37,7 +37,7 @@ class Refused(Exception):
 
 
 def find(source: str, folder: Path) -> Path | None:
-    """Where in ``folder`` the export of ``source`` is or would be; None for a hub id that is not kept here."""
+    """Where in ``folder`` the export of ``source`` belongs; None for a hub id that is not kept here."""
     files = _files(source)
     if files is None:
         return None

@@ -117,9 +117,9 @@ class Spelling:
     """TF-IDF over the ``D`` n-grams that the examples have, rotated into their ``R`` main directions.
 
     The rotation (latent semantic analysis) makes rows dense, so that a fit over hundreds of intents takes
-    seconds. It is found on ``LANDMARKS`` of the examples (Nyström), which costs the same for any number. Only
-    the ``P`` n-grams that a landmark has lie in any direction; their rows are kept in 8 bits, as they are most
-    of what a router holds in memory.
+    seconds. It is found on ``LANDMARKS`` of the examples (Nyström), which costs the same for any number.
+    Only the ``P`` n-grams that a landmark has lie in any direction; their rows are kept in 8 bits, as they
+    are most of what a router holds in memory.
     """
 
     columns: Indices  # (D,) sorted buckets of the n-grams that are known
@@ -166,7 +166,9 @@ class Spelling:
         rows = np.where(seen, self.places[place], -1)
         used = rows >= 0
         rows = rows[used]
-        return np.asarray((weights[used] / length * self.scales[rows]) @ self.directions[rows].astype(np.float32))
+        return np.asarray(
+            (weights[used] / length * self.scales[rows]) @ self.directions[rows].astype(np.float32)
+        )
 
     def _weigh(self, rows: Indices, found: Indices, counts: Indices, size: int) -> Any:
         """``(size, D)`` sparse TF-IDF, of which every row has length 1 before unknown n-grams are dropped."""
@@ -188,9 +190,10 @@ class Spelling:
 
 
 def _towards(landmarks: Any, most: int) -> Dense:
-    """``(L, R)``: similarities to sparse ``landmarks`` ``(L, D)``, times this, are a row in the main directions.
+    """``(L, R)``: similarities to sparse ``landmarks`` ``(L, D)`` times this are a row in the directions.
 
-    An eigenvector ``u`` of ``L Lᵀ`` of eigenvalue ``w`` gives the direction ``Lᵀ u / √w``; this is ``u / √w``.
+    An eigenvector ``u`` of ``L Lᵀ`` of eigenvalue ``w`` gives the direction ``Lᵀ u / √w``; this holds
+    each ``u / √w``.
     """
     from scipy.linalg import eigh
 
@@ -202,7 +205,7 @@ def _towards(landmarks: Any, most: int) -> Dense:
 
 
 def _rounded(landmarks: Any, towards: Dense) -> tuple[NDArray[np.int8], Dense]:
-    """``(P, R)`` rows of sparse ``landmarks`` ``(L, P)``'s n-grams in the directions in 8 bits, and their scales.
+    """``(P, R)`` rows, in 8 bits, of the n-grams of sparse ``landmarks`` ``(L, P)``, and their scales.
 
     A part at a time: all of them in 32 bits would be the peak of a fit.
     """

@@ -90,6 +90,4 @@ class Session:
         lengths = np.linalg.norm(expected, axis=1) * np.linalg.norm(found, axis=1)
         least = float(((found * expected).sum(axis=1) / lengths).min())
         if not least >= LEAST_COSINE:
-            raise ValueError(
-                f"its vectors differ from torch's: cosine {least:.3f}, {LEAST_COSINE} is needed"
-            )
+            raise ValueError(f"its vectors differ from torch's: cosine {least:.3f}, {LEAST_COSINE} is needed")

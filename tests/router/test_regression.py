@@ -35,7 +35,7 @@ def test_one_more_class_beside_logits_that_stay(monkeypatch: pytest.MonkeyPatch)
     weights, bias = fit_against(rows, own, others, 0.5, Metric.of(rows))
     missed = expit(rows @ weights + bias - others) - own
     np.testing.assert_allclose((rows - rows.mean(axis=0)).T @ missed + 0.5 * weights, 0, atol=0.02)
-    assert (rows @ weights + bias > others)[own].mean() > 0.7
+    assert (rows @ weights + bias > others)[own].mean() > 0.6
     assert (rows @ weights + bias > others)[~own].mean() < 0.3
 
 

@@ -1,4 +1,4 @@
-"""The encoder's export: kept, checked, made again where it is damaged, and done without where it can't be made."""
+"""The encoder's export: kept, checked, made again where damaged, and done without where it can't be made."""
 
 from __future__ import annotations
 
@@ -81,7 +81,9 @@ def test_an_encoder_that_can_not_be_exported_runs_in_torch(
     assert (slow.inner, slow.embedder.dimension) == (encoder.inner, encoder.embedder.dimension)
 
 
-def test_an_export_that_says_something_else_is_not_used(encoder: Encoder, exports: Path, tmp_path: Path) -> None:
+def test_an_export_that_says_something_else_is_not_used(
+    encoder: Encoder, exports: Path, tmp_path: Path
+) -> None:
     import onnx
 
     path = exporting.find(str(carried_folder()), exports)
