@@ -86,6 +86,9 @@ class _Embedding8(torch.nn.Module):
     encoder takes.
     """
 
+    rows: torch.Tensor  # (V, H)
+    scale: torch.Tensor  # (V, 1)
+
     def __init__(self, embedding: torch.nn.Embedding) -> None:
         super().__init__()
         rows = embedding.weight.detach().float()  # (V, H)
