@@ -26,9 +26,11 @@ from pointsman.carried import CARRIED, PACKAGE, encoder_folder
 from router import exporting
 from router.embedding import Embed, Embedder, counting
 from router.errors import EncoderError
-from router.session import Session, Vectors
+from router.session import Session
 
 log = logging.getLogger("pointsman.router")
+
+Vectors = NDArray[np.float32]
 
 _BATCH = 32  # texts between two pauses
 _PAUSE_S = 0.001  # in a long call, so that a decision that waits comes in between

@@ -49,13 +49,13 @@ def test_it_is_made_once_and_a_damaged_one_again(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    path = exporting.find(str(carried_folder()), tmp_path)
+    assert path is not None
+    whole = exports / path.name
+
     def copied(*_: object) -> Path:
         return Path(shutil.copy(whole, tmp_path))
 
-    whole = exporting.find(str(carried_folder()), exports)
-    path = exporting.find(str(carried_folder()), tmp_path)
-    assert whole is not None
-    assert path is not None
     path.write_bytes(whole.read_bytes()[:1_000_000])
     monkeypatch.setattr(exporting, "make", copied)
     with caplog.at_level(logging.WARNING):
