@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from router.classifier import Floats, Gate, Labels, fit_temperature, probabilities
+from router.classifier import Floats, Gate, Labels, fit_temperature, not_decoy, probabilities
 from router.examples import OUT_OF_SCOPE
 
 Mask = NDArray[np.bool_]
@@ -29,7 +29,7 @@ THRESHOLDS = np.linspace(0.2, 0.8, 61)  # that are tried
 class Scores:
     """What models say of ``M`` rows that they were not fitted on."""
 
-    logits: Floats  # (M, K + 1)
+    logits: Floats  # (M, K + 2)
     signals: Floats  # (M, S)
     labels: Labels  # (M,)
     folds: Labels  # (M,)
@@ -67,14 +67,15 @@ class Calibration:
 
     def confidences(self, logits: Floats, signals: Floats) -> Floats:
         """``(M, K)``: the probability of each intent; what they leave to 1 is that of none."""
-        return self.gate.probability(signals)[:, None] * probabilities(logits, self.temperature)
+        inside = self.gate.probability(signals) * not_decoy(logits)
+        return np.asarray(inside[:, None] * probabilities(logits, self.temperature))
 
 
 def calibrate(scores: Scores, wrong_cost: float) -> Calibration:
     """Temperature, gate and threshold from ``scores``, in that order."""
     weight = _weights(scores)
     inside = scores.labels != OUT_OF_SCOPE
-    temperature, _ = fit_temperature(scores.logits[inside, :-1], scores.labels[inside])
+    temperature, _ = fit_temperature(scores.logits[inside, :-2], scores.labels[inside])
     gate = Gate.fit(scores.signals, inside, weight)
     confidences = Calibration(temperature, gate, 0.0).confidences(scores.logits, scores.signals)
     return Calibration(temperature, gate, choose_threshold(confidences, scores.labels, weight, wrong_cost))
@@ -82,7 +83,7 @@ def calibrate(scores: Scores, wrong_cost: float) -> Calibration:
 
 def cross_calibrate(scores: Scores, wrong_cost: float) -> tuple[Floats, Mask]:
     """Confidences ``(M, K)``, and which rows ``(M,)`` are routed, each by a calibration without its fold."""
-    confidences = np.zeros((len(scores.labels), scores.logits.shape[1] - 1))
+    confidences = np.zeros((len(scores.labels), scores.logits.shape[1] - 2))
     routed = np.zeros(len(scores.labels), dtype=np.bool_)
     for fold in np.unique(scores.folds):
         held = scores.folds == fold

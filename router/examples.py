@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from router.errors import ExamplesError
 
 OUT_OF_SCOPE = -1  # label of a row that belongs to no intent
+DECOY = -2  # label of a row that no user would write, see router.decoys
 WRONG_COST = 2.0
 
 

@@ -1,8 +1,8 @@
-"""A sentence-transformers model → an ONNX graph for one text at a time, its linear layers in 8 bits.
+"""A sentence-transformers model → an ONNX graph for one text at a time, on demand in 8 bits.
 
-One text has no padding, so masks fall away. Weights are rounded by column once; activations by tensor as they
-come (ONNX Runtime's ``DynamicQuantizeMatMul``). What an export is worth is checked by whoever runs it: see
-:mod:`router.encoder`.
+One text has no padding, so masks fall away. Of linear layers, weights are rounded by column once and
+activations by tensor as they come (ONNX Runtime's ``DynamicQuantizeMatMul``); of embeddings, each row. What
+an export is worth is checked by whoever runs it: see :mod:`router.session`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from router.session import KEY
+
 if TYPE_CHECKING:
     import onnx
     from sentence_transformers import SentenceTransformer
@@ -24,17 +26,23 @@ OPSET = 17
 VECTOR = "vector"  # name of the output, (1, H)
 _ATTENTION = "aten::scaled_dot_product_attention"
 _MICROSOFT = "com.microsoft"
+_MANY_ROWS = 1_000  # of an embedding, from which it is worth rounding
 _MOVES = {"Reshape", "Transpose"}  # of the heads, which ONNX Runtime's attention does by itself
 
 
-def export(model: SentenceTransformer, features: Sequence[str], tokens: torch.Tensor) -> bytes:
+def export(
+    model: SentenceTransformer, features: Sequence[str], tokens: torch.Tensor, *, rounded: bool, about: str
+) -> bytes:
     """The graph of ``model`` with inputs ``features`` ``(1, T)``, traced on the ids ``tokens`` ``(1, T)``.
+
+    ``rounded`` is in 8 bits, and gives vectors of length 1; else they are the model's own. ``about`` goes
+    into the file's metadata.
 
     Raises whatever torch's exporter does where it can't.
     """
     import onnx
 
-    whole = _Whole(_rounded(model), features).eval()
+    whole = _Whole(_rounded(model) if rounded else model, features, unit=rounded).eval()
     given = {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
     inputs = tuple(given.get(name, torch.zeros_like(tokens)) for name in features)
     written = io.BytesIO()
@@ -54,6 +62,7 @@ def export(model: SentenceTransformer, features: Sequence[str], tokens: torch.Te
     graph = onnx.load_model_from_string(written.getvalue())
     _drop_moves(graph.graph)
     _drop_unused(graph.graph)
+    onnx.helper.set_model_props(graph, {KEY: about})
     content: bytes = graph.SerializeToString()
     return content
 
@@ -61,14 +70,35 @@ def export(model: SentenceTransformer, features: Sequence[str], tokens: torch.Te
 class _Whole(torch.nn.Module):
     """Inputs by place → the vector."""
 
-    def __init__(self, model: torch.nn.Module, features: Sequence[str]) -> None:
+    def __init__(self, model: torch.nn.Module, features: Sequence[str], *, unit: bool) -> None:
         super().__init__()
         self.model = model
         self.features = tuple(features)
+        self.unit = unit  # whether it is brought to length 1
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
         vector: torch.Tensor = self.model(dict(zip(self.features, inputs, strict=True)))["sentence_embedding"]
-        return torch.nn.functional.normalize(vector, dim=-1)
+        return torch.nn.functional.normalize(vector, dim=-1) if self.unit else vector
+
+
+class _Embedding8(torch.nn.Module):
+    """Rows of 8 bits, each with a scale of its own: a quarter of the memory, which is most of what a small
+    encoder takes.
+    """
+
+    rows: torch.Tensor  # (V, H)
+    scale: torch.Tensor  # (V, 1)
+
+    def __init__(self, embedding: torch.nn.Embedding) -> None:
+        super().__init__()
+        rows = embedding.weight.detach().float()  # (V, H)
+        scale = (rows.abs().amax(dim=1, keepdim=True) / 127).clamp_min(1e-12)
+        self.register_buffer("rows", (rows / scale).round().to(torch.int8))
+        self.register_buffer("scale", scale)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = self.rows[ids].float() * self.scale[ids]
+        return found
 
 
 class _Linear8(torch.nn.Module):
@@ -104,12 +134,14 @@ class _Product8(torch.autograd.Function):
 
 
 def _rounded(model: torch.nn.Module) -> torch.nn.Module:
-    """A copy of ``model`` with every linear layer in 8 bits."""
+    """A copy of ``model`` with every linear layer and every large embedding in 8 bits."""
     copied = copy.deepcopy(model).float()
     for parent in list(copied.modules()):
         for name, child in list(parent.named_children()):
             if type(child) is torch.nn.Linear:
                 setattr(parent, name, _Linear8(child))
+            elif type(child) is torch.nn.Embedding and child.num_embeddings >= _MANY_ROWS:
+                setattr(parent, name, _Embedding8(child))
     return copied.requires_grad_(False)
 
 

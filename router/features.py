@@ -37,6 +37,8 @@ _CHINESE_ROOM = (
 )
 _BUCKETS = 1 << 20  # of the hashed n-grams; only those seen in the examples are kept
 _RANK = 1e-5  # of the largest eigenvalue: smaller ones are noise
+_CHUNK = 2_048  # rows at a time, where all of them would take much memory
+_SMALLEST = 1e-12  # largest entry of a row, so that no scale is zero
 _CJK = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _CHINESE = re.compile(f"[{_CJK}]")
 _RUNS = re.compile(rf"[{_CJK}]+|[^\W{_CJK}]+|[^\w\s]")
@@ -116,12 +118,16 @@ class Spelling:
 
     The rotation (latent semantic analysis) makes rows dense, so that a fit over hundreds of intents takes
     seconds. It is found on ``LANDMARKS`` of the examples (Nyström), which costs the same for any number.
+    Only the ``P`` n-grams that a landmark has lie in any direction; their rows are kept in 8 bits, as they
+    are most of what a router holds in memory.
     """
 
     columns: Indices  # (D,) sorted buckets of the n-grams that are known
     idf: Dense  # (D,)
     idf_unseen: float  # weight of an n-gram that no example has
-    directions: Dense  # (D, R)
+    places: NDArray[np.int32]  # (D,) of each in the rows of ``directions``; -1: in none
+    directions: NDArray[np.int8]  # (P, R)
+    scales: Dense  # (P,) of a row of ``directions``
 
     @classmethod
     def fit(cls, texts: Sequence[str]) -> tuple[Spelling, Dense]:
@@ -130,12 +136,23 @@ class Spelling:
         rows_with = np.bincount(found, minlength=_BUCKETS)
         columns = np.flatnonzero(rows_with)
         idf = (1 + np.log((1 + len(texts)) / (1 + rows_with[columns]))).astype(np.float32)
-        unrotated = cls(columns, idf, 1 + float(np.log(1 + len(texts))), np.zeros((0, 0), np.float32))
+        nowhere = np.full(len(columns), -1, dtype=np.int32)
+        unrotated = cls(
+            *(columns, idf, 1 + float(np.log(1 + len(texts))), nowhere),
+            *(np.zeros((0, 0), np.int8), np.zeros(0, np.float32)),
+        )
         weighted = unrotated._weigh(rows, found, counts, len(texts))
         chinese = sum(chinese_part(text) >= 0.5 for text in texts) / len(texts)
         room = 1 + (_CHINESE_ROOM - 1) * min(1.0, 2 * chinese)
-        spelling = replace(unrotated, directions=_directions(weighted, room))
-        return spelling, np.asarray(weighted @ spelling.directions, dtype=np.float32)
+        landmarks = weighted[:: -(-len(texts) // int(LANDMARKS * room))]
+        towards = _towards(landmarks, int(DIRECTIONS * room))
+        used = np.unique(landmarks.indices)
+        places = nowhere.copy()
+        places[used] = np.arange(len(used), dtype=np.int32)
+        directions, scales = _rounded(landmarks[:, used], towards)
+        spelling = replace(unrotated, places=places, directions=directions, scales=scales)
+        parts = [weighted[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK)]
+        return spelling, np.vstack([(part @ landmarks.T).toarray() @ towards for part in parts])
 
     def transform(self, texts: Sequence[str]) -> Dense:
         """``(N, R)`` rows of length 1 at most: less by the share of n-grams that no example has."""
@@ -146,7 +163,12 @@ class Spelling:
         found, counts = np.unique(buckets(text), return_counts=True)
         place, seen, weights = self._weights(found, counts)
         length = np.sqrt(weights @ weights) or np.float32(1)
-        return np.asarray(weights[seen] / length @ self.directions[place[seen]])
+        rows = np.where(seen, self.places[place], -1)
+        used = rows >= 0
+        rows = rows[used]
+        return np.asarray(
+            (weights[used] / length * self.scales[rows]) @ self.directions[rows].astype(np.float32)
+        )
 
     def _weigh(self, rows: Indices, found: Indices, counts: Indices, size: int) -> Any:
         """``(size, D)`` sparse TF-IDF, of which every row has length 1 before unknown n-grams are dropped."""
@@ -167,23 +189,35 @@ class Spelling:
         return place, seen, (1 + np.log(counts, dtype=np.float32)) * idf
 
 
-def _directions(weighted: Any, room: float) -> Dense:
-    """``(D, R)`` main directions of sparse rows ``(N, D)``, from the similarities between landmarks.
+def _towards(landmarks: Any, most: int) -> Dense:
+    """``(L, R)``: similarities to sparse ``landmarks`` ``(L, D)`` times this are a row in the directions.
 
-    There are ``room`` times as many of both as English needs.
-
-    An eigenvector ``u`` of ``L Lᵀ`` of eigenvalue ``w`` gives the direction ``Lᵀ u / √w``.
+    An eigenvector ``u`` of ``L Lᵀ`` of eigenvalue ``w`` gives the direction ``Lᵀ u / √w``; this holds
+    each ``u / √w``.
     """
     from scipy.linalg import eigh
 
-    landmarks = weighted[:: -(-weighted.shape[0] // int(LANDMARKS * room))]
     size = landmarks.shape[0]
-    most = int(DIRECTIONS * room)
     similar = (landmarks @ landmarks.T).toarray()
-    values, vectors = eigh(similar, subset_by_index=(max(0, size - most), size - 1))
+    values, vectors = eigh(similar, subset_by_index=(max(0, size - most), size - 1), overwrite_a=True)
     kept = values > _RANK * values[-1]
-    scaled = (vectors[:, kept] / np.sqrt(values[kept])).astype(np.float32)
-    return np.ascontiguousarray(landmarks.T @ scaled, dtype=np.float32)
+    return np.ascontiguousarray(vectors[:, kept] / np.sqrt(values[kept]), dtype=np.float32)
+
+
+def _rounded(landmarks: Any, towards: Dense) -> tuple[NDArray[np.int8], Dense]:
+    """``(P, R)`` rows, in 8 bits, of the n-grams of sparse ``landmarks`` ``(L, P)``, and their scales.
+
+    A part at a time: all of them in 32 bits would be the peak of a fit.
+    """
+    by_gram = landmarks.T.tocsr()
+    directions = np.zeros((by_gram.shape[0], towards.shape[1]), dtype=np.int8)
+    scales = np.zeros(by_gram.shape[0], dtype=np.float32)
+    for start in range(0, len(scales), _CHUNK):
+        part = by_gram[start : start + _CHUNK] @ towards
+        scale = np.maximum(np.abs(part).max(axis=1), _SMALLEST) / 127
+        directions[start : start + _CHUNK] = np.rint(part / scale[:, None])
+        scales[start : start + _CHUNK] = scale
+    return directions, scales
 
 
 def join(meaning: Dense, spelling: Dense, shares: Dense) -> Dense:

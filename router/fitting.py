@@ -19,7 +19,7 @@ from router.calibration import Mask, Scores, calibrate, cross_calibrate
 from router.classifier import Labels, Linear, fit_temperature, signals
 from router.decoys import decoys
 from router.encoder import TextEncoder
-from router.examples import OUT_OF_SCOPE, RoutingExamples
+from router.examples import DECOY, OUT_OF_SCOPE, RoutingExamples
 from router.features import Dense, Shares, Spelling, fold, join
 from router.folds import folds_of
 from router.meaning import Meaning
@@ -48,7 +48,7 @@ def fit(examples: RoutingExamples, encoder: TextEncoder, tell: Tell) -> tuple[Fi
 
     originals, given = examples.rows()
     made = tuple(decoys(examples.names))
-    originals, given = originals + made, given + (OUT_OF_SCOPE,) * len(made)
+    originals, given = originals + made, given + (DECOY,) * len(made)
     texts = tuple(fold(text) for text in originals)
     embeddings = _encoded(texts, encoder, tell)
     with threadpool_limits(1):  # many small products: more threads only wait for each other
@@ -150,7 +150,7 @@ class _Problem:
         )
         logits = self.linear(~held).logits(rows)
         neighbours = Neighbours.of(self.rows[~held], self.labels[~held], self.intents)
-        near = neighbours.near(rows, logits[:, :-1])
+        near = neighbours.near(rows, logits[:, :-2])
         logits = near.weigh(logits)
         known = np.zeros(len(labels), dtype=np.bool_)
         return Scores(logits, signals(logits, near), labels, folds, known)
@@ -179,7 +179,7 @@ class _Problem:
 
     def strangers(self) -> Scores:
         """Rows in scope, scored by a model that never saw their intent: stand-ins for texts out of scope."""
-        inside = self.labels != OUT_OF_SCOPE
+        inside = self.labels >= 0
         groups = min(self.intents, _HELD_OUT_GROUPS)
         tried = range(1 if len(self.labels) > _MANY else groups)
         scores = [self.score(inside & (self.labels % groups == group)).where(slice(-1)) for group in tried]

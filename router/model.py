@@ -49,7 +49,7 @@ class FittedModel:
     def confidences(self, rows: Dense) -> tuple[Floats, Near]:
         """``(M, K)`` calibrated probabilities, and the nearest examples."""
         logits = self.linear.logits(rows)
-        near = self.neighbours.near(rows, logits[:, :-1])
+        near = self.neighbours.near(rows, logits[:, :-2])
         logits = near.weigh(logits)
         return self.calibration.confidences(logits, signals(logits, near)), near
 

@@ -1,4 +1,4 @@
-"""The examples nearest to a row: among those of its likeliest intents, and among those out of scope.
+"""The examples nearest to a row: among those of its likeliest intents, those out of scope, and decoys.
 
 How near they are is added to the logits: a linear classifier knows the middle of an intent well, and its
 nearest examples its edges. Looking only at the likeliest intents keeps a decision's time the same for any
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from router.examples import DECOY, OUT_OF_SCOPE
 from router.features import Dense, Floats, Indices
 
 NEAREST = 3  # examples, of each intent looked at and out of scope
@@ -22,17 +23,17 @@ _NONE = np.float32(-2)  # in place of a similarity, which is -1 or more
 
 @dataclass(frozen=True)
 class Near:
-    """For ``M`` rows, the nearest of each candidate ``(M, C + 1, NEAREST)``, last those out of scope.
+    """For ``M`` rows, the nearest of each candidate ``(M, C + 2, NEAREST)``, last out of scope and decoys.
 
     Where a candidate has fewer examples, ``examples`` is -1 and ``similarities`` less than any.
     """
 
     similarities: Dense
     examples: Indices
-    intents: Indices  # (M, C + 1), last K for out of scope
+    intents: Indices  # (M, C + 2), last K for out of scope and K + 1 for decoys
 
     def weigh(self, logits: Floats) -> Floats:
-        """``logits`` ``(M, K + 1)``, the candidates' raised by ``NEARNESS`` times their similarity."""
+        """``logits`` ``(M, K + 2)``, the candidates' raised by ``NEARNESS`` times their similarity."""
         weighed = logits.copy()
         rows = np.arange(len(logits))[:, None]
         weighed[rows, self.intents] += NEARNESS * _mean(self.similarities)
@@ -40,12 +41,12 @@ class Near:
 
     def inside(self) -> Dense:
         """``(M,)`` mean similarity to the ``NEAREST`` of all candidates."""
-        inside = self.similarities[:, :-1].reshape(len(self.similarities), -1)
+        inside = self.similarities[:, :-2].reshape(len(self.similarities), -1)
         return _mean(-np.partition(-inside, NEAREST - 1, axis=1)[:, :NEAREST])
 
     def outside(self) -> Dense:
         """``(M,)`` mean similarity to the ``NEAREST`` out of scope; 0 where there are none."""
-        return _mean(self.similarities[:, -1])
+        return _mean(self.similarities[:, -2])
 
     def best(self, row: int) -> list[tuple[int, float]]:
         """Example and similarity of the ``NEAREST`` to one row, nearest first."""
@@ -56,23 +57,24 @@ class Near:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Rows of examples ``(N, D)``, intent after intent, last those out of scope."""
+    """Rows of examples ``(N, D)``, intent after intent, then those out of scope, then decoys."""
 
     rows: Dense
-    starts: Indices  # (K + 2,) of each intent, of those out of scope, and the end
+    starts: Indices  # (K + 3,) of each intent, of those out of scope, of decoys, and the end
 
     @classmethod
     def of(cls, rows: Dense, labels: Indices, intents: int) -> Neighbours:
-        """``labels`` ``(N,)`` ascend, but for the -1 of out of scope, which come last."""
-        classes = np.where(labels < 0, intents, labels)
-        return cls(rows, np.searchsorted(classes, np.arange(intents + 2)))
+        """``labels`` ``(N,)`` ascend, but for those of out of scope and of decoys, which come last."""
+        classes = np.select([labels == OUT_OF_SCOPE, labels == DECOY], [intents, intents + 1], labels)
+        return cls(rows, np.searchsorted(classes, np.arange(intents + 3)))
 
     def near(self, rows: Dense, logits: Floats) -> Near:
         """``logits`` ``(M, K)`` say which intents are the likeliest of each of ``rows`` ``(M, D)``."""
-        intents = len(self.starts) - 2
+        intents = len(self.starts) - 3
         count = min(CANDIDATES, intents)
         candidates = np.argpartition(logits, intents - count, axis=1)[:, intents - count :]
-        candidates = np.column_stack([candidates, np.full(len(rows), intents)])
+        always = np.tile([intents, intents + 1], (len(rows), 1))
+        candidates = np.column_stack([candidates, always])
         width = candidates.shape[1]
         similarities = np.full((candidates.size, NEAREST), _NONE, dtype=np.float32)
         examples = np.full(similarities.shape, -1, dtype=np.int64)

@@ -17,6 +17,7 @@ Matrix = NDArray[np.float32]
 
 STEPS = 8
 SHARPNESS = 20.0  # of the centroid classifier at the start: logits are this times the similarities
+OWN_SHARE = 0.1  # of what all other rows count, for a class that is fitted against them
 DAMPING = 3e-3  # variance added to every direction of the metric
 _FIRST_STEP = 4.0  # times the metric's gradient; later ones are scaled by what the last step found
 _HALVINGS = 10  # of a step that does not go down
@@ -61,6 +62,48 @@ def fit_logistic(
     return weights, bias - metric.mean @ weights
 
 
+def fit_against(
+    rows: Matrix, own: NDArray[np.bool_], others: NDArray[np.float64], penalty: float, metric: Metric
+) -> tuple[Matrix, np.float32]:
+    """Weights ``(D,)`` and bias of one more class, of the rows ``own`` ``(N,)``, beside a fitted regression.
+
+    ``others`` ``(N,)`` is the logarithm of the summed exponentials of the logits that there are; they stay.
+    All rows of the class together count as ``OWN_SHARE`` of all others do, however few they are.
+    """
+    columns = np.column_stack([rows - metric.mean, np.ones(len(rows), np.float32)])
+    counts = np.where(own, OWN_SHARE * (~own).sum() / own.sum(), 1.0)
+    loss = _Against(columns, own, others, counts, penalty)
+    found = _descend(loss, loss.start(), metric)[:, 0]
+    return found[:-1], found[-1] - metric.mean @ found[:-1]
+
+
+@dataclass(frozen=True)
+class _Against:
+    rows: Matrix  # (N, D + 1), the last column ones
+    own: NDArray[np.bool_]  # (N,)
+    others: NDArray[np.float64]  # (N,)
+    counts: NDArray[np.float64]  # (N,) what each row's loss counts
+    penalty: float
+
+    def start(self) -> Matrix:
+        mean = self.rows[self.own].mean(axis=0)
+        start: Matrix = np.float32(SHARPNESS) * mean[:, None]
+        start[-1] = -0.5 * SHARPNESS * float(mean[:-1] @ mean[:-1])
+        return start
+
+    def at(self, weights: Matrix) -> tuple[float, Matrix]:
+        """Mean loss and its gradient ``(D + 1, 1)``."""
+        scores = (self.rows @ weights)[:, 0] - self.others
+        signed = np.where(self.own, scores, -scores)
+        total = float(self.counts @ np.logaddexp(0, -signed))
+        total += self.penalty / 2 * float(np.vdot(weights, weights))
+        chances = 1 / (1 + np.exp(-np.clip(scores, -_LARGEST, _LARGEST)))
+        slopes = (self.counts * (chances - self.own)).astype(np.float32)
+        gradient: Matrix = self.rows.T @ slopes[:, None] + np.float32(self.penalty) * weights
+        gradient /= np.float32(len(self.rows))
+        return total / len(self.rows), gradient
+
+
 @dataclass(frozen=True)
 class _Loss:
     rows: Matrix  # (N, D + 1), the last column ones
@@ -96,7 +139,7 @@ def _centroids(rows: Matrix, classes: NDArray[np.int64], count: int) -> Matrix:
     return np.float32(SHARPNESS) * means
 
 
-def _descend(loss: _Loss, weights: Matrix, metric: Metric) -> Matrix:
+def _descend(loss: _Loss | _Against, weights: Matrix, metric: Metric) -> Matrix:
     steps: list[tuple[Matrix, Matrix]] = []  # taken, and how the gradient changed on it
     value, gradient = loss.at(weights)
     for _ in range(STEPS):

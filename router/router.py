@@ -19,7 +19,7 @@ from router.conversation import Turn, user_turns
 from router.decision import Decision, decided_by, nothing_to_decide
 from router.encoder import TextEncoder
 from router.errors import ArtefactError, ArtefactMismatch
-from router.examples import OUT_OF_SCOPE, RoutingExamples
+from router.examples import RoutingExamples
 from router.fitting import Tell, fit
 from router.memory import RememberingEncoder
 from router.model import FittedModel
@@ -181,7 +181,7 @@ class Router:
 
     def _intent_of(self, example: int) -> str | None:
         label = int(self.model.labels[example])
-        return None if label == OUT_OF_SCOPE else self.model.intents[label]
+        return None if label < 0 else self.model.intents[label]
 
 
 def fingerprint(examples: RoutingExamples, encoder: TextEncoder) -> str:

@@ -24,7 +24,7 @@ from router.model import FittedModel
 from router.nearest import Neighbours
 from router.report import FitReport, FitWarning
 
-FORMAT = 4
+FORMAT = 5
 ARRAYS = "router.safetensors"
 MANIFEST = "router.json"
 
@@ -40,7 +40,9 @@ def write_fitted(folder: Path, model: FittedModel, report: FitReport, encoder: s
             "meaning.directions": model.meaning.directions,
             "spelling.columns": model.spelling.columns,
             "spelling.idf": model.spelling.idf,
+            "spelling.places": model.spelling.places,
             "spelling.directions": model.spelling.directions,
+            "spelling.scales": model.spelling.scales,
             "linear.weights": model.linear.weights,
             "linear.bias": model.linear.bias,
             "gate.mean": model.calibration.gate.mean,
@@ -97,7 +99,9 @@ def _fitted(manifest: dict[str, Any], arrays: dict[str, Any]) -> tuple[FittedMod
         columns=arrays["spelling.columns"],
         idf=arrays["spelling.idf"],
         idf_unseen=manifest["idf_unseen"],
+        places=arrays["spelling.places"],
         directions=arrays["spelling.directions"],
+        scales=arrays["spelling.scales"],
     )
     gate = Gate(arrays["gate.mean"], arrays["gate.scale"], arrays["gate.weights"], manifest["gate_bias"])
     model = FittedModel(

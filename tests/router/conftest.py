@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,9 +40,15 @@ class WordEncoder:
 
 
 @pytest.fixture(scope="session")
-def encoder() -> Encoder:
+def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the encoder's export, which is made once."""
+    return tmp_path_factory.mktemp("exports")
+
+
+@pytest.fixture(scope="session")
+def encoder(exports: Path) -> Encoder:
     """The carried encoder."""
-    return Encoder.load()
+    return Encoder.load(folder=exports)
 
 
 @pytest.fixture

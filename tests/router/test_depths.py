@@ -12,9 +12,15 @@ from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
 from router import depths
 from router.depths import ORDINARY, deepened
-from router.encoder import Encoder, carried_folder, content_hash
+from router.encoder import carried_folder
+from router.transformer import content_hash, load_model
 
 TEXTS = ["where is my parcel", "a much longer text with many words in it, so that the other is padded"]
+
+
+@pytest.fixture(scope="module")
+def deep() -> SentenceTransformer:
+    return deepened(load_model(str(carried_folder()), "carried"))
 
 
 def unit(vectors: torch.Tensor) -> torch.Tensor:
@@ -32,10 +38,10 @@ def inner_means(model: SentenceTransformer, texts: list[str]) -> torch.Tensor:
     return unit(torch.stack(means))
 
 
-def test_both_vectors_side_by_side() -> None:
-    plain = SentenceTransformer(str(carried_folder()), device="cpu")
+def test_both_vectors_side_by_side(deep: SentenceTransformer) -> None:
+    plain = load_model(str(carried_folder()), "carried")
     own = plain.encode(TEXTS, normalize_embeddings=True)
-    both = deepened(plain).encode(TEXTS)
+    both = deep.encode(TEXTS)
     np.testing.assert_allclose(np.linalg.norm(both, axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(both[:, :384], own * 0.5**0.5, atol=1e-5)
     centre = inner_means(plain, list(ORDINARY)).mean(dim=0)
@@ -44,9 +50,9 @@ def test_both_vectors_side_by_side() -> None:
 
 
 def test_the_identity_knows_the_ordinary_texts_but_not_the_last_bits_of_their_mean(
-    encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+    deep: SentenceTransformer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = copy.deepcopy(encoder._model)
+    model = copy.deepcopy(deep)
     inner = model[-1]
     assert isinstance(inner, depths.Inner)
     before = content_hash(model)
@@ -56,7 +62,7 @@ def test_the_identity_knows_the_ordinary_texts_but_not_the_last_bits_of_their_me
     assert content_hash(model) != before
 
 
-def test_what_is_deep_already_or_has_no_layers_stays_as_it_is(encoder: Encoder) -> None:
-    assert deepened(encoder._model) is encoder._model
-    flat = SentenceTransformer(modules=[StaticEmbedding(encoder._model.tokenizer, embedding_dim=8)])
+def test_what_is_deep_already_or_has_no_layers_stays_as_it_is(deep: SentenceTransformer) -> None:
+    assert deepened(deep) is deep
+    flat = SentenceTransformer(modules=[StaticEmbedding(deep.tokenizer, embedding_dim=8)])
     assert deepened(flat) is flat

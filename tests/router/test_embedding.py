@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 
-from router.embedding import Embedder
+from router import transformer
 from router.encoder import Encoder, carried_folder
 
 TEXTS = ["Where is my parcel PX482913?", "a", "我的包裹在哪里", "word " * 400, "  Ünïcode 😀  "]
@@ -38,8 +38,10 @@ def test_tokens_are_counted_before_the_cut(encoder: Encoder, alone: SentenceTran
     np.testing.assert_allclose(cut[0], cut[1], atol=1e-6)
 
 
-def test_a_tokenizer_in_python_counts_too(alone: SentenceTransformer) -> None:
-    embedder = Embedder(alone, threading.Lock())
-    expected = embedder.count(TEXTS)
-    embedder._counting = None
-    assert embedder.count(TEXTS) == expected
+def test_a_tokenizer_in_python_counts_too(
+    encoder: Encoder, alone: SentenceTransformer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transformer, "backend_tokenizer", lambda _: None)
+    in_torch = transformer.own_embedder(alone, threading.Lock())
+    assert in_torch.count(TEXTS) == encoder.embedder.count(TEXTS)
+    np.testing.assert_array_equal(in_torch.embed(TEXTS), alone.encode(TEXTS))

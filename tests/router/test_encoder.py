@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sentence_transformers import SentenceTransformer
 
-from router.encoder import Encoder
+from router import exporting
+from router.encoder import Encoder, carried_folder
 from router.errors import EncoderError
+from router.transformer import content_hash, load_model
 
 
 def test_vectors_have_length_one_and_mean_something(encoder: Encoder) -> None:
@@ -43,14 +46,28 @@ def test_a_text_has_the_same_vector_in_any_batch(encoder: Encoder) -> None:
         np.testing.assert_allclose(encoder.encode([text])[0], vector, atol=1e-5)
 
 
-def test_the_identity_is_of_the_content(encoder: Encoder, tmp_path: Path) -> None:
-    SentenceTransformer(modules=[*encoder._model][:-1]).save_pretrained(str(tmp_path))  # less what we add
-    copied = Encoder.load(str(tmp_path))
-    assert copied.identity == encoder.identity
-    with np.errstate(all="ignore"):
-        weight = next(copied._model.parameters())
-        weight.data[0, 0] += 1
-    assert Encoder(copied._model, "changed").identity != encoder.identity
+def test_the_identity_is_of_the_content_and_not_of_the_files(encoder: Encoder, tmp_path: Path) -> None:
+    model = load_model(str(carried_folder()), "carried")
+    model.save_pretrained(str(tmp_path / "copied"))
+    (tmp_path / "copied" / "README.md").write_text("another\n", encoding="utf-8")
+    path = exporting.find(str(tmp_path / "copied"), tmp_path)
+    assert path is not None
+    exporting.write(load_model(str(tmp_path / "copied"), "copied"), path)
+    assert Encoder.load(str(tmp_path / "copied"), tmp_path).identity == encoder.identity
+    before = content_hash(model)
+    next(model.parameters()).data[0, 0] += 1
+    assert content_hash(model) != before
+
+
+def test_what_encodes_loads_no_torch(encoder: Encoder, exports: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from router.encoder import Encoder\n"
+        f"encoder = Encoder.load(folder=Path({str(exports)!r}))\n"
+        "encoder.encode(['a']); encoder.embedder.embed(['a'])\n"
+        "print(encoder.identity, *({'torch', 'transformers', 'sentence_transformers'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [encoder.identity]
 
 
 @pytest.mark.parametrize("name", ["absent/folder/here", "./no-such-folder"])

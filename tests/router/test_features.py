@@ -12,7 +12,7 @@ TEXTS = ["where is my parcel", "where is my package", "track parcel PX1234", "æˆ
 
 def test_a_text_alone_has_the_row_that_it_has_in_the_fit() -> None:
     spelling, rows = Spelling.fit(TEXTS)
-    np.testing.assert_allclose(spelling.transform(TEXTS), rows, atol=1e-6)
+    np.testing.assert_allclose(spelling.transform(TEXTS), rows, atol=5e-3)  # eight bits
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-3)
 
 

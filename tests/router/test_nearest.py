@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from router.examples import DECOY, OUT_OF_SCOPE
 from router.features import Dense
 from router.nearest import Neighbours
 
@@ -13,9 +14,12 @@ def at(*degrees: float) -> Dense:
     return np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
 
 
-# intent 0: 0°, 10°, 20°, 30°; intent 1: 90°; intent 2: 180°, 190°; intent 3: 350°; out of scope: 60°
+# intent 0: 0°, 10°, 20°, 30°; intent 1: 90°; intent 2: 180°, 190°; intent 3: 350°; out of scope: 60°;
+# a decoy: 240°
 NEIGHBOURS = Neighbours.of(
-    at(0, 10, 20, 30, 90, 180, 190, 350, 60), np.array([0, 0, 0, 0, 1, 2, 2, 3, -1]), 4
+    at(0, 10, 20, 30, 90, 180, 190, 350, 60, 240),
+    np.array([0, 0, 0, 0, 1, 2, 2, 3, OUT_OF_SCOPE, DECOY]),
+    4,
 )
 LOGITS = np.array([[3.0, 2.0, 1.0, 0.0]])  # intent 3 is not looked at
 
@@ -38,6 +42,13 @@ def test_what_is_out_of_scope_is_listed_among_the_nearest() -> None:
     ]
 
 
+def test_a_decoy_is_listed_and_neither_inside_nor_outside() -> None:
+    near = NEIGHBOURS.near(at(240), LOGITS)
+    assert near.best(0)[0][0] == 9
+    np.testing.assert_allclose(near.inside(), np.cos(np.radians([60, 50, 120])).mean(), atol=1e-6)
+    np.testing.assert_allclose(near.outside(), np.cos(np.radians(180)), atol=1e-6)
+
+
 def test_rows_together_find_what_each_finds_alone() -> None:
     rows, logits = at(5, 100, 200), np.array([[3.0, 2, 1, 0], [0, 3, 2, 1], [1, 0, 3, 2.0]])
     together = NEIGHBOURS.near(rows, logits)
@@ -56,7 +67,7 @@ def test_none_out_of_scope_is_no_similarity() -> None:
 
 
 def test_a_candidate_is_raised_by_its_mean_similarity_and_others_are_not() -> None:
-    logits = np.column_stack([LOGITS, [[-1.0]]])  # last, out of scope
+    logits = np.column_stack([LOGITS, [[-1.0, -2.0]]])  # last, out of scope and decoys
     weighed = NEIGHBOURS.near(at(0), LOGITS).weigh(logits)
     expected = [
         3 + 10 * np.cos(np.radians([0, 10, 20])).mean(),
@@ -64,5 +75,6 @@ def test_a_candidate_is_raised_by_its_mean_similarity_and_others_are_not() -> No
         1 + 10 * np.cos(np.radians([180, 190])).mean(),
         0,
     ]
-    np.testing.assert_allclose(weighed[0], [*expected, -1 + 10 * np.cos(np.radians(60))], atol=1e-5)
+    outside, decoy = -1 + 10 * np.cos(np.radians(60)), -2 + 10 * np.cos(np.radians(240))
+    np.testing.assert_allclose(weighed[0], [*expected, outside, decoy], atol=1e-5)
     assert logits[0, 0] == 3  # what is given stays as it is

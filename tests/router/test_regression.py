@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.special import softmax
+from scipy.special import expit, softmax
 
 from router import regression
-from router.regression import Metric, fit_logistic
+from router.regression import Metric, fit_against, fit_logistic
 
 
 def sample(seed: int = 0) -> tuple[regression.Matrix, NDArray[np.int64]]:
@@ -26,6 +26,18 @@ def test_with_enough_steps_the_gradient_vanishes(monkeypatch: pytest.MonkeyPatch
     missed = softmax(rows @ weights + bias, axis=1) - np.eye(3)[classes]
     np.testing.assert_allclose(missed.sum(axis=0), 0.5 * _centred_bias(rows, weights, bias), atol=0.02)
     np.testing.assert_allclose((rows - rows.mean(axis=0)).T @ missed + 0.5 * weights, 0, atol=0.02)
+
+
+def test_one_more_class_beside_logits_that_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(regression, "STEPS", 100)
+    rows, classes = sample()
+    own, others = classes == 2, np.where(classes == 0, 1.0, 0.5)
+    weights, bias = fit_against(rows, own, others, 0.5, Metric.of(rows))
+    count = np.where(own, 0.1 * 80 / 40, 1)  # all rows of the class count a tenth of all 80 others
+    missed = count * (expit(rows @ weights + bias - others) - own)
+    np.testing.assert_allclose((rows - rows.mean(axis=0)).T @ missed + 0.5 * weights, 0, atol=0.02)
+    scores = rows @ weights + bias - others
+    assert scores[own].mean() > scores[~own].mean() + 0.5
 
 
 def _centred_bias(
