@@ -147,6 +147,8 @@ def _unavailable(folder: Path, exc: OSError) -> StoreUnavailable:
         f"{folder} takes no copy of the artefact: {exc.strerror}; nothing was entered. Make room, or let the "
         "gateway write there, and ask again"
     )
+
+
 def _stamps(folder: Path) -> tuple[Stamp, ...] | None:
     """Of the files that a version is hashed over; None if one is missing."""
     try:
