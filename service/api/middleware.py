@@ -26,6 +26,7 @@ GENERATION = ("/v1/chat/completions", "/v1/completions", "/v1/responses")
 _PROBES = ("/health", "/ready", "/metrics")
 _KEY = "pointsman.record"
 _CLIENT_GONE = 499
+_DONE = b"data: [DONE]\n\n"  # the last that a client of a stream reads; many close the connection at once
 _DRAIN_SECONDS = 5.0
 _DRAIN_TIMES = 8  # limits of a body that are read and dropped, so that the client gets to see the refusal
 
@@ -191,8 +192,9 @@ class _Output:
 
     async def send(self, message: Message) -> None:
         self.started = True
-        if message["type"] == "http.response.body" and not message.get("more_body", False):
-            self.finished = True
+        if message["type"] == "http.response.body":
+            last = not message.get("more_body", False)
+            self.finished = self.finished or last or message.get("body", b"").endswith(_DONE)
         await self._send(message)
 
 
