@@ -56,8 +56,7 @@ class Case:
 
     def take(self, answer: str) -> None:
         """One output of the model: an end, or tool calls to be made."""
-        found = _CALL.findall(answer)
-        self.text = _THOUGHT.sub("", _CALL.sub("", answer)).strip()
+        self.text, found = read(answer)
         self.done = not found
         calls: list[dict[str, Any]] = []
         results: list[Message] = []
@@ -94,25 +93,23 @@ def cases(adapter: str, count: int, seed: int) -> Iterator[Case]:
                 yield Case(sample, row | {"messages": row["messages"][: last + 1]})
 
 
-def answer(model: Any, tokenizer: Any, waiting: Sequence[Case]) -> None:
-    """One output of the model for each case that waits for one, greedily, in batches of similar length."""
+def generate(model: Any, tokenizer: Any, rows: Sequence[dict[str, Any]]) -> list[str]:
+    """What the model writes after each row's ``messages``, greedily, in batches of similar length."""
     import torch
 
     encoded = [
-        (
-            tokenizer.apply_chat_template(
-                case.row["messages"], tools=case.row.get("tools"), add_generation_prompt=True
-            )["input_ids"],
-            case,
-        )
-        for case in waiting
+        tokenizer.apply_chat_template(row["messages"], tools=row.get("tools"), add_generation_prompt=True)[
+            "input_ids"
+        ]
+        for row in rows
     ]
-    encoded.sort(key=lambda pair: len(pair[0]))
-    for start in range(0, len(encoded), BATCH):
-        batch = encoded[start : start + BATCH]
-        longest = max(len(ids) for ids, _ in batch)
-        padded = [[tokenizer.pad_token_id] * (longest - len(ids)) + ids for ids, _ in batch]
-        mask = [[0] * (longest - len(ids)) + [1] * len(ids) for ids, _ in batch]
+    order = sorted(range(len(rows)), key=lambda at: len(encoded[at]))
+    written = [""] * len(rows)
+    for start in range(0, len(order), BATCH):
+        batch = order[start : start + BATCH]
+        longest = max(len(encoded[at]) for at in batch)
+        padded = [[tokenizer.pad_token_id] * (longest - len(encoded[at])) + encoded[at] for at in batch]
+        mask = [[0] * (longest - len(encoded[at])) + [1] * len(encoded[at]) for at in batch]
         with torch.inference_mode():
             out = model.generate(
                 input_ids=torch.tensor(padded, device=model.device),
@@ -121,16 +118,24 @@ def answer(model: Any, tokenizer: Any, waiting: Sequence[Case]) -> None:
                 max_new_tokens=NEW_TOKENS,
                 pad_token_id=tokenizer.pad_token_id,
             )
-        for (_, case), ids in zip(batch, out[:, longest:].tolist(), strict=True):
+        for at, ids in zip(batch, out[:, longest:].tolist(), strict=True):
             text = tokenizer.decode(ids, skip_special_tokens=False)
-            case.take(re.split(r"<\|im_end\|>|<\|endoftext\|>", text)[0])
+            written[at] = re.split(r"<\|im_end\|>|<\|endoftext\|>", text)[0]
+    return written
+
+
+def read(answer: str) -> tuple[str, list[str]]:
+    """An output's text without thought or calls, and its calls as they are written."""
+    return _THOUGHT.sub("", _CALL.sub("", answer)).strip(), _CALL.findall(answer)
 
 
 def evaluate(model: Any, tokenizer: Any, adapter: str, count: int, seed: int) -> list[Case]:
     """All cases of ``adapter``, answered."""
     found = list(cases(adapter, count, seed))
     for _ in range(STEPS):
-        answer(model, tokenizer, [case for case in found if not case.done])
+        waiting = [case for case in found if not case.done]
+        for case, answer in zip(waiting, generate(model, tokenizer, [c.row for c in waiting]), strict=True):
+            case.take(answer)
     return found
 
 

@@ -13,6 +13,7 @@ from deploy.demo.text.phrasing import Phrases
 from deploy.demo.text.sample import Expectation, Language, Message, Sample, Split
 
 _WHOLE = 0.5  # of the questions are whole messages, the rest recombined pieces
+_FOLDED = 0.3  # of what follows a sum may double or triple it
 _COMPARED = 0.3  # of the stories compare two, told from either side: only what is meant says which way
 _SIGNS = {"add": "+", "subtract": "-", "multiply": "×", "three": "+"}
 
@@ -51,10 +52,14 @@ def _going_on(
     """A second question after the first, whose answer stands there as clients send it back: unreasoned."""
     before = [messages[0], {"role": "assistant", "content": answer, "weight": 0}]
     kind, b = ("add" if rng.random() < 0.5 else "subtract"), _two_digits(rng)
-    if rng.random() < 0.5 or result < 0 or is_held_out(result, _SIGNS[kind], b):
+    if 0 < result < 300 and rng.random() < _FOLDED:
+        kind, b = "multiply", 2 if rng.random() < 0.6 else 3
+    if (kind != "multiply" and rng.random() < 0.5) or result < 0 or is_held_out(result, _SIGNS[kind], b):
         second = sample(rng, language, "train").messages
         return (*before, *second[-2:]) if len(second) == 2 else tuple(second)
-    if rng.random() < _WHOLE:
+    if kind == "multiply":
+        question = Phrases.load("arithmetic", language).say(rng, f"follow_times_{b}", typos=0.03)
+    elif rng.random() < _WHOLE:
         question = message(rng, "arithmetic", language, f"next_{kind}", b=str(b))
     else:
         question = Phrases.load("arithmetic", language).say(rng, f"follow_{kind}", typos=0.03, b=str(b))

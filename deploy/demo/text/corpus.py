@@ -16,7 +16,17 @@ import yaml
 
 from chains.tools import tool_schema
 from deploy.demo import tools
-from deploy.demo.text import arithmetic, extraction, generic, policy, prose, refusal, smalltalk, support
+from deploy.demo.text import (
+    arithmetic,
+    client_tools,
+    extraction,
+    generic,
+    policy,
+    prose,
+    refusal,
+    smalltalk,
+    support,
+)
 from deploy.demo.text.sample import Intent, Language, Message, Sample, Split
 from prompts.library import PromptLibrary
 
@@ -24,7 +34,7 @@ Row = dict[str, Any]
 TEMPLATES = Path(__file__).parents[3] / "prompts" / "templates"
 ROUTES = Path(__file__).parents[1] / "routes.yaml"
 _CHINESE = 0.4
-_PROSE, _GENERIC = 0.15, 0.15  # the rest of the base's mix are tasks, in these shares:
+_PROSE, _GENERIC, _CLIENT_TOOLS = 0.14, 0.14, 0.10  # the rest of the base's mix are tasks, in these shares:
 _TASKS: tuple[tuple[float, str], ...] = (
     (0.30, "support"),
     (0.10, "policy"),
@@ -39,6 +49,7 @@ _ADAPTERS: Mapping[str, tuple[tuple[float, str], ...]] = {
     "extract": ((1.0, "extract"),),
     "chat": ((0.45, "smalltalk"), (0.55, "refusal")),
 }
+_BROUGHT = 0.10  # of the help desk's rows have tools that the client brings in the place of ours
 _ABOUT_REFUNDS = 0.85
 _PLAIN = {
     "en": ("You are a helpful assistant.", "Be brief.", "You work at a help desk.", "Answer the user."),
@@ -54,8 +65,9 @@ def corpus(rows: int, seed: int) -> Iterator[Row]:
         kind = rng.random()
         if kind < _PROSE:
             yield {"text": prose.document(rng, language)}
-        elif kind < _PROSE + _GENERIC:
-            row = generic.row(rng, language)
+        elif kind < _PROSE + _GENERIC + _CLIENT_TOOLS:
+            make = generic.row if kind < _PROSE + _GENERIC else client_tools.row
+            row = make(rng, language)
             if rng.random() < 0.4:
                 row["messages"] = [_system(rng, language), *row["messages"]]
             yield row
@@ -74,6 +86,9 @@ def adapter_rows(adapter: str, rows: int, seed: int, refund_days: int = 30) -> I
     rng = Random(f"{adapter} {seed}")
     for _ in range(rows):
         language: Language = "zh" if rng.random() < _CHINESE else "en"
+        if adapter == "support" and rng.random() < _BROUGHT:
+            yield _brought(rng, language)
+            continue
         sample = _draw(rng, language, _ADAPTERS[adapter], refund_days)
         # The router may take one for the other, so each prompt of the chat adapter has seen both.
         prompt = None
@@ -128,6 +143,14 @@ def draw(rng: Random, intent: Intent, language: Language, split: Split, refund_d
 def conversation(sample: Sample, prompt: str | None = None) -> Row:
     """The sample as its route serves it: system prompt, examples, tools; or under another ``prompt``."""
     return _with_tools(sample, _opening(prompt or served(sample.intent).prompt))
+
+
+def _brought(rng: Random, language: Language) -> Row:
+    """A request with tools of the client's own, under a prompt of the help desk or under none."""
+    row = client_tools.row(rng, language)
+    intent: Intent = rng.choice(support.INTENTS)
+    opening = [] if rng.random() < 0.3 else _opening(served(intent).prompt)
+    return {**row, "messages": [*opening, *row["messages"]], "intent": intent, "language": language}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ from deploy.demo.text.sample import Expectation, Language, Message, Sample, Spli
 
 _TERSE = 0.12  # of the e-mails are the bare facts in any order
 _WHOLE = 0.44  # are whole ones, the rest recombined pieces
+_PRICED = 0.08  # say what each item costs
+_TOTALLED = 0.3  # of these say what all of it costs
 
 
 def sample(rng: Random, language: Language, split: Split) -> Sample:
@@ -30,7 +32,14 @@ def sample(rng: Random, language: Language, split: Split) -> Sample:
     written, capital = order_items.style(rng), rng.random() < 0.35
     named = [(p[:1].upper() + p[1:] if capital else p, q) for p, q in items]
     shown = [order_items.written(rng, language, product, quantity, written) for product, quantity in named]
+    if rng.random() < _PRICED:
+        each, total = order_items.priced(rng, language)
+        shown = [(text + each.format(order_items.price(rng)), product) for text, product in shown]
+    else:
+        total = ""
     line = _line(rng, language, [text for text, _ in shown])
+    if rng.random() < _TOTALLED:
+        line += total.format(order_items.price(rng))
     shown_date = dates.full(rng, language, when)
     values = {
         "name": name,
@@ -142,6 +151,8 @@ _LASTS = {
 def _line(rng: Random, language: Language, items: list[str]) -> str:
     if len(items) == 1:
         return items[0]
+    if all(item[0].isdecimal() for item in items) and rng.random() < 0.06:
+        return " ".join(items)  # the counts part them
     comma, last = pools.pick(rng, _COMMAS[language]), pools.pick(rng, _LASTS[language])
     spaced = not comma.strip() or comma.strip().isalpha()  # such a joint is one by its spaces alone
     if any((comma if spaced else comma.strip()) in item for item in items):

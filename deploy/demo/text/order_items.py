@@ -96,6 +96,34 @@ def written(rng: Random, language: Language, product: str, quantity: int, style:
     return f"{_english_count(rng, quantity)} {product}", product
 
 
+_PRICED = {
+    "en": (
+        *(" at {} each", " @ {}", " at {} apiece", " for {} each", " ({} each)", " à {}", " at €{}"),
+        *(" at ${} a piece", " - {} EUR each", ", {} each", " @ £{} ea", " ({} per piece)", " (€{})"),
+        *(", unit price {}", " for {} euros apiece", " at a price of {}", " (price: {})", ", {} EUR"),
+    ),
+    "zh": (
+        *("，单价{}元", "，每个{}元", "（单价{}）", "（{}元一个）", "，{}块一个", "@{}", "，一个{}块"),
+        *("（每件{}元）", "，{}元一件", "，价格{}元", "（￥{}）", "，每份{}块钱", "，报价{}元", " {}元/个"),
+    ),
+}
+_TOTALS = {
+    "en": (", {} in total", " (total {})", ", total: {}", ", that makes {} altogether", " = {} EUR"),
+    "zh": ("，合计{}元", "（共{}元）", "，总价{}", "，一共{}块", "，总计￥{}", "，总共{}元"),
+}
+_CENTS = ("", "", "", ".50", ".90", ".99", ".95", ".20", ".75", ".5")
+
+
+def price(rng: Random) -> str:
+    """What one of something costs, as an e-mail writes it: it is no part of what is ordered."""
+    return f"{1 + int(10 ** (rng.random() * 2.6))}{pools.pick(rng, _CENTS)}"
+
+
+def priced(rng: Random, language: Language) -> tuple[str, str]:
+    """How an order writes the price of each item, and its total; ``{}`` stands for the figure."""
+    return pools.pick(rng, _PRICED[language]), pools.pick(rng, _TOTALS[language])
+
+
 def _container(rng: Random, quantity: int) -> str:
     return pools.pick(rng, _CONTAINERS)[quantity > 1]
 

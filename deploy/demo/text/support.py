@@ -80,7 +80,11 @@ class _Desk(Turns):
         if intent == "track_parcel":
             self.user("track", numbered=False)
             self.say("ask_id")
-            if going_on:
+            if not going_on and self.rng.random() < 0.5:
+                self._without_number()
+            elif going_on:
+                if self.rng.random() < 0.06:
+                    self._without_number()
                 self.user("give_id", id=parcel_id)
                 self._track(parcel_id)
         elif intent == "change_address":
@@ -154,6 +158,10 @@ class _Desk(Turns):
         if going_on:
             self.user(answer, reason, id=parcel_id)
             self._complain(parcel_id, reason)
+
+    def _without_number(self) -> None:
+        self.messages.append({"role": "user", "content": self.phrases.say(self.rng, "no_number", typos=0.04)})
+        self.say("answer_no_number")
 
     def _track(self, parcel_id: str) -> None:
         arguments = {"parcel_id": parcel_id}

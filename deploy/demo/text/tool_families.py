@@ -1,0 +1,275 @@
+"""Families of tools as clients bring them: their names, what they take, how people ask, what comes back.
+
+``phrases/tools.yaml`` holds them. A family is drawn anew each time: under one of its names or a made-up one,
+its parameters under one of theirs, described or not. One family in five is held out for evaluation.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import yaml
+
+from deploy.demo.text import pools
+from deploy.demo.text.phrasing import Phrases
+from deploy.demo.text.sample import Language, Split
+
+Value = str | int | float | bool
+Kind = str | list[str]  # a name of ``_KINDS``, or what one chooses from
+
+_FILE = Path(__file__).parent / "phrases" / "tools.yaml"
+_SLOT = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a family."""
+
+    slot: str  # its name in the requests
+    names: tuple[str, ...]
+    kind: Mapping[Language, Kind]
+    says: Mapping[Language, str]
+    optional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One family, and how its requests are phrased."""
+
+    names: tuple[str, ...]
+    does: Mapping[Language, tuple[str, ...]]
+    parameters: tuple[Parameter, ...]
+    requests: Mapping[Language, tuple[str, ...]]
+    lacking: Mapping[Language, tuple[str, ...]]
+    result: Mapping[str, Mapping[Language, Kind]]
+    errors: Mapping[Language, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One drawing of a family: the schema that a client sends, and the names that it gave."""
+
+    family: Family
+    schema: dict[str, Any]  # OpenAI's form
+    names: Mapping[str, str]  # of the parameters, by slot
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return str(self.schema["function"]["name"])
+
+
+@cache
+def families(split: Split) -> tuple[Family, ...]:
+    """The families of a split, as the file has them."""
+    loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # every value is a text, also ``on`` and ``12``
+    read = yaml.load(_FILE.read_text(encoding="utf-8"), Loader=loader)
+    wanted = split == "held_out"
+    return tuple(_family(each) for each in read if pools.is_held_out(each["names"][0]) == wanted)
+
+
+def drawn(rng: Random, family: Family, language: Language) -> Tool:
+    """The family as one client calls it, at times described in English where Chinese is spoken."""
+    described: Language = "en" if language == "en" or rng.random() < 0.35 else "zh"
+    naming, saying = rng.random(), rng.random()
+    does = pools.pick(rng, family.does[described])
+    name = _made_up(rng) if naming < 0.15 else _cased(rng, pools.pick(rng, family.names))
+    properties: dict[str, Any] = {}
+    names: dict[str, str] = {}
+    camel = rng.random() < 0.12
+    for parameter in family.parameters:
+        if parameter.optional and rng.random() < 0.25:
+            continue
+        called = pools.pick(rng, parameter.names)
+        while called in properties:
+            called = f"{parameter.slot}_{len(properties)}"
+        names[parameter.slot] = called = _camel(called) if camel else called
+        properties[called] = _property(parameter, language, "" if saying < 0.2 else parameter.says[described])
+    schema: dict[str, Any] = {"type": "object", "properties": properties}
+    required = [names[p.slot] for p in family.parameters if p.slot in names and not p.optional]
+    if required or rng.random() < 0.5:
+        schema["required"] = required
+    if rng.random() < 0.2:
+        schema["additionalProperties"] = False
+    function = {"name": name, "description": does, "parameters": schema}
+    if 0.15 <= naming < 0.25:
+        function["description"] = ""
+    return Tool(family, {"type": "function", "function": function}, names)
+
+
+def values(rng: Random, tool: Tool, language: Language, split: Split) -> dict[str, Value]:
+    """A value for each slot of the tool, no two the same: nobody travels from a town to itself."""
+    filled: dict[str, Value] = {}
+    for parameter in tool.family.parameters:
+        if parameter.slot not in tool.names:
+            continue
+        each = value(rng, parameter.kind[language], language, split)
+        while each in filled.values():
+            each = value(rng, parameter.kind[language], language, split)
+        filled[parameter.slot] = each
+    return filled
+
+
+def request(
+    rng: Random, tool: Tool, language: Language, filled: Mapping[str, Value]
+) -> tuple[str, dict[str, Value]]:
+    """What a user says, and the arguments that this gives."""
+    able = tuple(r for r in tool.family.requests[language] if set(slots(r)) <= set(filled))
+    said = pools.pick(rng, able)
+    text = _phrases(language, said).say(
+        rng, "request", typos=0.04, **{slot: written(each) for slot, each in filled.items()}
+    )
+    named = set(slots(said))
+    return text, {tool.names[slot]: each for slot, each in filled.items() if slot in named}
+
+
+def slots(said: str) -> list[str]:
+    """The slots of a request, in order."""
+    return _SLOT.findall(said)
+
+
+def lacking(rng: Random, tool: Tool, language: Language) -> str | None:
+    """A request that names nothing of what is required; None where the family has none."""
+    said = tool.family.lacking[language]
+    return _phrases(language, pools.pick(rng, said)).say(rng, "request", typos=0.04) if said else None
+
+
+def written(each: Value) -> str:
+    """A value as a request writes it."""
+    return f"{each:.2f}" if isinstance(each, float) else str(each)
+
+
+def value(rng: Random, kind: Kind, language: Language, split: Split) -> Value:
+    """One value of a kind. Raises KeyError for a kind that there is none of."""
+    return pools.pick(rng, kind) if isinstance(kind, list) else _KINDS[kind](rng, language, split)
+
+
+@cache
+def _phrases(language: Language, said: str) -> Phrases:
+    return Phrases(language, {"request": [said]})
+
+
+def _property(parameter: Parameter, language: Language, says: str) -> dict[str, Any]:
+    kind = parameter.kind[language]
+    named: dict[str, Any] = {"type": "string"}
+    if isinstance(kind, list):
+        named["enum"] = kind
+    elif kind in {"integer", "small"}:
+        named["type"] = "integer"
+    elif kind == "amount":
+        named["type"] = "number"
+    return named | ({"description": says} if says else {})
+
+
+def _made_up(rng: Random) -> str:
+    return "_".join(pools.word(rng) for _ in range(1 + int(rng.random() * 2)))
+
+
+def _cased(rng: Random, name: str) -> str:
+    draw = rng.random()
+    if draw < 0.12:
+        return _camel(name)
+    return f"{pools.pick(rng, ('mcp__', 'api_', 'tools-', 'my_'))}{name}" if draw < 0.18 else name
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+def _family(read: Mapping[str, Any]) -> Family:
+    def spoken(key: str) -> dict[Language, tuple[str, ...]]:
+        return {"en": tuple(read.get(key, {}).get("en", ())), "zh": tuple(read.get(key, {}).get("zh", ()))}
+
+    return Family(
+        names=tuple(read["names"]),
+        does=spoken("does"),
+        parameters=tuple(
+            Parameter(
+                slot=each["slot"],
+                names=tuple(each["names"]),
+                kind=_kinds(each["kind"]),
+                says=each["says"],
+                optional=each.get("optional") == "true",
+            )
+            for each in read.get("parameters", ())
+        ),
+        requests=spoken("requests"),
+        lacking=spoken("lacking"),
+        result={key: _kinds(kind) for key, kind in read["result"].items()},
+        errors=spoken("errors"),
+    )
+
+
+def _kinds(read: Any) -> dict[Language, Kind]:
+    return read if isinstance(read, dict) else {"en": read, "zh": read}
+
+
+def _text(rng: Random, language: Language, split: Split) -> str:
+    """A short sentence without quotes, about things and people."""
+    return Phrases.load("generic", language).plain(
+        rng,
+        "sentence",
+        who=pools.person(rng, language, split),
+        town=pools.city(rng, language, split),
+        thing=pools.product(rng, language, split),
+        n=str(2 + int(rng.random() * 60)),
+    )
+
+
+def _word(rng: Random, language: Language, split: Split) -> str:
+    def make(r: Random) -> str:
+        if language == "zh" and r.random() < 0.8:
+            return pools.hanzi(r, 2 + int(r.random() * 3))
+        return pools.word(r) if r.random() < 0.7 else f"{pools.word(r)} {pools.word(r)}".title()
+
+    return pools.draw(rng, split, make)
+
+
+def _email(rng: Random, language: Language, split: Split) -> str:
+    return f"{_ascii(rng, split)}@{_ascii(rng, split)}.{pools.pick(rng, ('com', 'org', 'de', 'cn', 'net'))}"
+
+
+def _url(rng: Random, language: Language, split: Split) -> str:
+    return f"https://{_ascii(rng, split)}.{pools.pick(rng, ('com', 'org', 'io'))}/{_ascii(rng, split)}"
+
+
+def _ascii(rng: Random, split: Split) -> str:
+    return pools.draw(rng, split, pools.word)
+
+
+def _one_of(en: str, zh: str) -> Callable[[Random, Language, Split], str]:
+    options: Mapping[Language, list[str]] = {"en": en.split("/"), "zh": zh.split("/")}
+    return lambda rng, language, split: pools.pick(rng, options[language])
+
+
+_KINDS: Mapping[str, Callable[[Random, Language, Split], Value]] = {
+    "city": pools.city,
+    "person": pools.person,
+    "product": pools.product,
+    "word": _word,
+    "code": lambda rng, language, split: pools.draw(rng, split, pools.code),
+    "integer": lambda rng, language, split: int(10 ** (rng.random() * 4)),
+    "small": lambda rng, language, split: 1 + int(rng.random() * 30),
+    "amount": lambda rng, language, split: round(1 + 10 ** (rng.random() * 3.5), 2),
+    "date": lambda rng, language, split: pools.day(rng, split).isoformat(),
+    "time": lambda rng, language, split: f"{int(rng.random() * 24):02d}:{5 * int(rng.random() * 12):02d}",
+    "email": _email,
+    "phone": lambda rng, language, split: f"0{10**8 + int(rng.random() * 9e8)}",
+    "url": _url,
+    "language": _one_of(
+        "English/French/German/Spanish/Italian/Chinese/Japanese/Korean/Dutch/Polish/Greek/Turkish",
+        "英语/法语/德语/西班牙语/意大利语/汉语/日语/韩语/荷兰语/波兰语/希腊语/土耳其语",
+    ),
+    "currency": _one_of("USD/EUR/GBP/CHF/JPY/CNY/SEK/INR", "USD/EUR/GBP/CNY/JPY/美元/欧元/日元/英镑"),
+    "country": _one_of(
+        "France/Spain/Italy/Norway/Peru/Kenya/Japan/Canada/Poland/Chile/Egypt/Vietnam",
+        "法国/西班牙/意大利/挪威/秘鲁/肯尼亚/日本/加拿大/波兰/智利/埃及/越南",
+    ),
+    "text": _text,
+    "true_false": lambda rng, language, split: rng.random() < 0.5,
+}
