@@ -1,4 +1,4 @@
-"""Text that teaches clients' tools: what is called stands in what was asked, what is said in what came back."""
+"""Text that teaches clients' tools: a call holds what was asked for, an answer what came back."""
 
 import json
 from random import Random

@@ -34,7 +34,7 @@ Row = dict[str, Any]
 TEMPLATES = Path(__file__).parents[3] / "prompts" / "templates"
 ROUTES = Path(__file__).parents[1] / "routes.yaml"
 _CHINESE = 0.4
-_PROSE, _GENERIC, _CLIENT_TOOLS = 0.14, 0.14, 0.10  # the rest of the base's mix are tasks, in these shares:
+_PROSE, _GENERIC = 0.15, 0.15  # the rest of the base's mix are tasks, in these shares:
 _TASKS: tuple[tuple[float, str], ...] = (
     (0.30, "support"),
     (0.10, "policy"),
@@ -50,6 +50,7 @@ _ADAPTERS: Mapping[str, tuple[tuple[float, str], ...]] = {
     "chat": ((0.45, "smalltalk"), (0.55, "refusal")),
 }
 _BROUGHT = 0.10  # of the help desk's rows have tools that the client brings in the place of ours
+_FAMILIAR = 0.85  # of clients' tools do what tools do out there, the rest anything to anything
 _ABOUT_REFUNDS = 0.85
 _PLAIN = {
     "en": ("You are a helpful assistant.", "Be brief.", "You work at a help desk.", "Answer the user."),
@@ -65,9 +66,8 @@ def corpus(rows: int, seed: int) -> Iterator[Row]:
         kind = rng.random()
         if kind < _PROSE:
             yield {"text": prose.document(rng, language)}
-        elif kind < _PROSE + _GENERIC + _CLIENT_TOOLS:
-            make = generic.row if kind < _PROSE + _GENERIC else client_tools.row
-            row = make(rng, language)
+        elif kind < _PROSE + _GENERIC:
+            row = generic.row(rng, language)
             if rng.random() < 0.4:
                 row["messages"] = [_system(rng, language), *row["messages"]]
             yield row
@@ -95,6 +95,17 @@ def adapter_rows(adapter: str, rows: int, seed: int, refund_days: int = 30) -> I
         if adapter == "chat" and rng.random() < 0.12:
             prompt = "refusal" if sample.intent == "smalltalk" else "smalltalk"
         yield {**conversation(sample, prompt), "intent": sample.intent, "language": language}
+
+
+def client_tool_rows(rows: int, seed: int) -> Iterator[Row]:
+    """Conversations with tools that clients bring, under a prompt of the client's own or under none."""
+    rng = Random(f"client tools {seed}")
+    for _ in range(rows):
+        language: Language = "zh" if rng.random() < _CHINESE else "en"
+        row = client_tools.row(rng, language) if rng.random() < _FAMILIAR else generic.call(rng, language)
+        if rng.random() < 0.5:
+            row["messages"] = [_system(rng, language), *row["messages"]]
+        yield row
 
 
 def held_out_rows(adapter: str, rows: int, seed: int) -> Iterator[Row]:

@@ -31,6 +31,11 @@ def row(rng: Random, language: Language) -> Row:
     return _SKILLS[0][1](rng, phrases)
 
 
+def call(rng: Random, language: Language) -> Row:
+    """One conversation with tools that do anything to anything."""
+    return _call(rng, Phrases.load("generic", language))
+
+
 def _thing(rng: Random, language: Language) -> str:
     """Something to copy: a word, a code, a number, a name."""
     draw = rng.random()
