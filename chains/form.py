@@ -14,13 +14,14 @@ from typing import Any
 
 from chains.answer import Answer, ask
 from chains.errors import AnswerInvalid, ChainUnsupported, Refused
-from chains.events import Content, Engine, Event, Message, Note, Reasoning, Usage
-from chains.messages import with_system
+from chains.events import Content, Engine, Event, Note, Reasoning, Usage
+from chains.messages import text_of, with_system
 from chains.schema import AnswerSchema, SchemaUnusable, json_in
 from chains.splitter import Splitter
 
 NO_SCHEMA = "give a response_format of type json_schema"
 _OBJECT = {"type": "object"}
+_TOO_MUCH = "the request is too long, or holds nothing to copy: copied strings are only checked"
 _REPAIR = "This does not fit: {problem}. Reply again with the JSON only, all of it."
 
 
@@ -79,9 +80,15 @@ async def formed(
         AnswerInvalid: it does not fit ``schema``, and nothing of it was given.
     """
     guided, messages = True, list(body["messages"])
+    sources = [text_of(message) for message in messages if message.get("role") == "user"]
+    guide = schema.guide(sources)
+    if guide is None:
+        yield Note("unguided", {"reason": _TOO_MUCH})
     while True:
+        form = {"response_format": schema.format(guide)} if guided else {}
+        asked = messages if guided else with_system(messages, schema.in_words())
         try:
-            said = await _say({**body, **_asked(schema, messages, guided)}, engine, cost)
+            said = await _say({**body, **form, "messages": asked}, engine, cost)
         except Refused as exc:
             if not guided:
                 raise
@@ -89,7 +96,7 @@ async def formed(
             yield Note("unguided", {"reason": str(exc)})
             continue
         text = json_in(said.content)
-        problem = schema.problem(text)
+        problem = schema.problem(text, sources)
         if problem is None or said.cut:
             cost.cut = said.cut
             if said.reasoning:
@@ -104,12 +111,6 @@ async def formed(
             {"role": "assistant", "content": said.content},
             {"role": "user", "content": _REPAIR.format(problem=problem)},
         ]
-
-
-def _asked(schema: AnswerSchema, messages: list[Message], guided: bool) -> dict[str, Any]:
-    if guided:
-        return {"messages": messages, "response_format": schema.format()}
-    return {"messages": with_system(messages, schema.in_words())}
 
 
 async def _say(body: Mapping[str, Any], engine: Engine, cost: Cost) -> _Said:

@@ -7,7 +7,7 @@ time, and a validation is bounded in steps: neither a schema nor an answer can h
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import regex
@@ -19,6 +19,8 @@ from pydantic import ValidationError as ValidationFailed
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
+
+from chains import copied
 
 _STEPS = 50_000  # keywords that one validation may look at
 _PATTERN_S = 0.05  # for one pattern on one text
@@ -38,7 +40,7 @@ class AnswerSchema:
 
         Raises:
             SchemaUnusable: it is no JSON schema, refers to what is not in it, or has keywords that could run
-                without a bound.
+                without a bound, or says of what is no plain string that it is copied.
         """
         if not isinstance(schema, dict):
             raise SchemaUnusable("a JSON schema must be an object")
@@ -46,6 +48,7 @@ class AnswerSchema:
         self.name = name
         self._strict = {} if strict is None else {"strict": strict}
         self._spent = 0
+        self._sources: Sequence[str] | None = None
         kind = validator_for(schema, default=Draft202012Validator)
         try:
             kind.check_schema(schema)
@@ -54,29 +57,40 @@ class AnswerSchema:
             raise SchemaUnusable(f"no JSON schema: {_place(exc)}{_short(exc.message)}") from exc
         except RecursionError:
             raise SchemaUnusable("nested too deep") from None
-        keywords = {**kind.VALIDATORS, "pattern": _pattern}
+        if (wrong := copied.misuse(schema)) is not None:
+            raise SchemaUnusable(wrong)
+        self.copies = copied.copies(schema)  # whether a string of an answer must stand in the sources
+        keywords = {**kind.VALIDATORS, "pattern": _pattern, copied.KEYWORD: self._copied}
         checks = {word: self._counted(check) for word, check in keywords.items()}
         bounded = extend(kind, checks)
         self._validator = bounded(schema, registry=Registry(), format_checker=FormatChecker(formats=()))
 
-    def problem(self, text: str) -> str | None:
-        """What keeps ``text`` from being JSON that fits, in a sentence for the model; None: it fits."""
+    def problem(self, text: str, sources: Sequence[str] | None = None) -> str | None:
+        """What keeps ``text`` from being JSON that fits, in a sentence for the model; None: it fits.
+
+        Copied strings must stand in ``sources``; without any they may be any.
+        """
         try:
             value = json.loads(text, parse_constant=_no_constant)
         except RecursionError:
             return "the JSON is nested too deep"
         except ValueError as exc:
             return f"not JSON: {exc}"
-        self._spent = 0
+        self._spent, self._sources = 0, sources
         try:
             error = best_match(self._validator.iter_errors(value))
         except (RecursionError, TimeoutError):
             return _BOUND
         return None if error is None else f"{_place(error)}{_short(error.message)}"
 
-    def format(self) -> dict[str, Any]:
-        """The schema as OpenAI's ``response_format``."""
-        form = {"name": self.name, "schema": self.schema, **self._strict}
+    def guide(self, sources: Sequence[str]) -> dict[str, Any] | None:
+        """The schema for an engine, copied strings held to pieces of ``sources``; None: it can't be."""
+        return copied.guide(self.schema, sources) if self.copies else self.schema
+
+    def format(self, guide: dict[str, Any] | None = None) -> dict[str, Any]:
+        """OpenAI's ``response_format`` of ``guide``, or of the schema where copied strings are any."""
+        schema = copied.plain(self.schema) if guide is None and self.copies else guide or self.schema
+        form = {"name": self.name, "schema": schema, **self._strict}
         return {"type": "json_schema", "json_schema": form}
 
     def in_words(self) -> str:
@@ -85,6 +99,12 @@ class AnswerSchema:
         return (
             f"Reply with one JSON value only, without any other text. It must fit this JSON schema:\n{schema}"
         )
+
+    def _copied(self, _: Any, wanted: bool, instance: object, schema: object) -> Iterator[ValidationError]:
+        if not wanted or self._sources is None or not isinstance(instance, str):
+            return
+        if not copied.stands_in(instance, self._sources):
+            yield ValidationError(f"{instance!r} does not stand in the request word for word")
 
     def _counted(self, check: Callable[..., Any]) -> Callable[..., Iterator[ValidationError]]:
         def counted(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
@@ -104,9 +124,9 @@ class ModelSchema(AnswerSchema):
         super().__init__(model.model_json_schema(), model.__name__)
         self._model = model
 
-    def problem(self, text: str) -> str | None:
+    def problem(self, text: str, sources: Sequence[str] | None = None) -> str | None:
         """What keeps ``text`` from being an instance of the model."""
-        if (problem := super().problem(text)) is not None:
+        if (problem := super().problem(text, sources)) is not None:
             return problem
         try:
             self._model.model_validate_json(text)
