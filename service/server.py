@@ -150,6 +150,15 @@ async def _tell(gateway: Gateway, address: str, report: Report) -> None:
     was_ready, told, when = False, "", 0.0
     warned: set[str] = set()
     refused: tuple[str, ...] = ()
+
+    def warn() -> None:
+        now = gateway.warnings
+        for warning in now:
+            if warning not in warned:
+                report(f"{WARNING}{warning}")
+        warned.intersection_update(now)  # what comes again is said again
+        warned.update(now)
+
     while True:
         if gateway.routes.problems != refused:
             refused = gateway.routes.problems
@@ -163,16 +172,15 @@ async def _tell(gateway: Gateway, address: str, report: Report) -> None:
         readiness = gateway.readiness()
         if readiness.ready != was_ready:
             was_ready = readiness.ready
-            warnings = gateway.routes.warnings if was_ready else ()
-            for warning in warnings:
-                if warning not in warned:
-                    report(f"{WARNING}{warning}")
-            warned.update(warnings)
+            if was_ready:
+                warn()
             told = f"ready: {address}/v1" if was_ready else readiness.reasons[0]
             report(told)
         elif not was_ready and time.monotonic() - when >= _QUIET and readiness.reasons[0] != told:
             told, when = readiness.reasons[0], time.monotonic()
             report(told)
+        elif was_ready:
+            warn()  # of what came with other routes, or went with an adapter
         await asyncio.sleep(_LOOK)
 
 
