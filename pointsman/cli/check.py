@@ -108,9 +108,8 @@ def _waiting(settings: Settings, table: RouteTable) -> list[str]:
         if route.adapter is not None and route.adapter not in known:
             close = get_close_matches(route.adapter, known, n=1)
             hint = f"did you mean {close[0]!r}?" if close else "promote one"
-            found.append(
-                f"{route.title} will wait for the adapter {route.adapter!r}, which has no live version: {hint}"
-            )
+            waits = f"{route.title} will wait for the adapter {route.adapter!r}"
+            found.append(f"{waits}, which has no live version: {hint}")
     return found
 
 

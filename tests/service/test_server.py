@@ -108,6 +108,29 @@ async def test_from_start_to_an_orderly_stop(tmp_path: Path) -> None:
     assert request["adapter"] == "pointsman-demo"
 
 
+async def test_answers_that_a_second_ctrl_c_cuts_end_with_an_error(tmp_path: Path) -> None:
+    vllm = FakeVLLM(gate=asyncio.Event())
+    async with serving(vllm.app) as engine_url:
+        write_settings(tmp_path, engine_url, "gateway: {port: 0}\n", ON_BASE)
+        async with started(tmp_path) as process, httpx.AsyncClient(timeout=30) as http:
+            url = (await line_with(process, "ready: ")).removeprefix("ready: ")
+            body = {"model": "auto", "messages": [{"role": "user", "content": "where is my parcel"}]}
+            whole = asyncio.create_task(http.post(f"{url}/chat/completions", json=body))
+            async with http.stream("POST", f"{url}/chat/completions", json={**body, "stream": True}) as cut:
+                await until(lambda: len(vllm.requests) == 2)
+                process.send_signal(signal.SIGINT)
+                await line_with(process, "stopping")
+                process.send_signal(signal.SIGINT)
+                last = (await cut.aread()).decode().strip().rpartition("data: ")[2]
+            assert (await whole).status_code == 503
+            assert orjson.loads(last) == (await whole).json()
+            error = orjson.loads(last)["error"]
+            assert (error["type"], error["code"]) == ("server_error", "service_unavailable")
+            assert "the gateway is stopping" in error["message"]
+            assert await process.wait() == 0
+            vllm.gate.set()
+
+
 async def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
