@@ -109,7 +109,7 @@ async def test_from_start_to_an_orderly_stop(tmp_path: Path) -> None:
 
 
 async def test_answers_that_a_second_ctrl_c_cuts_end_with_an_error(tmp_path: Path) -> None:
-    vllm = FakeVLLM(gate=asyncio.Event())
+    vllm = FakeVLLM(gate=(gate := asyncio.Event()))
     async with serving(vllm.app) as engine_url:
         write_settings(tmp_path, engine_url, "gateway: {port: 0}\n", ON_BASE)
         async with started(tmp_path) as process, httpx.AsyncClient(timeout=30) as http:
@@ -128,7 +128,7 @@ async def test_answers_that_a_second_ctrl_c_cuts_end_with_an_error(tmp_path: Pat
             assert (error["type"], error["code"]) == ("server_error", "service_unavailable")
             assert "the gateway is stopping" in error["message"]
             assert await process.wait() == 0
-            vllm.gate.set()
+            gate.set()
 
 
 async def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
