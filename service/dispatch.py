@@ -13,9 +13,9 @@ from typing import Any, Protocol
 from chains.errors import ChainNotFound, ChainOptionsError
 from chains.events import Chain, ChainRequest, Limits
 from router.decision import Decision
-from service.conversation import Message, asked, check_said, messages_of
+from service.body.conversation import Message, asked, check_said, messages_of
+from service.body.options import check_options
 from service.errors import InvalidRequest, ModelNotFound, NotReady
-from service.options import check_options
 from service.record import Record
 from service.routes import COT, Route
 from service.routes_document import FALLBACK
