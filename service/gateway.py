@@ -15,16 +15,16 @@ from router.decision import Decision
 from service.admission import Admission
 from service.admission.learning import Learning
 from service.calls import ReadableCalls
-from service.decisions import DecisionLog
 from service.dispatch import NOT_LIVE, Dispatch, Plan
 from service.embeddings import Embeddings, encoder_name
 from service.exchange import Exchange
-from service.feedback import Feedback
+from service.kept.decisions import DecisionLog
+from service.kept.feedback import Feedback
+from service.kept.redaction import Redaction
 from service.keys import Keys, RateLimit, admin_digest
 from service.live import LiveRoutes
 from service.metrics import Metrics
 from service.parts import AdapterDesk, Pool
-from service.redaction import Redaction
 from service.routes import Route, RouteTable
 from service.settings import Settings
 from service.shadow import Shadows
