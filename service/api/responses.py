@@ -21,8 +21,8 @@ from service.dispatch import CHAIN, Plan
 from service.exchange import Events, Job
 from service.gateway import Gateway
 from service.record import Record
-from service.responses_answer import ResponseAnswer
-from service.responses_request import chat_of
+from service.responses.answer import ResponseAnswer
+from service.responses.request import chat_of
 
 router = APIRouter(dependencies=[Depends(client_only)])
 
