@@ -13,9 +13,9 @@ from typing import Any, Protocol
 from chains.errors import ChainNotFound, ChainOptionsError
 from chains.events import Chain, ChainRequest, Limits
 from router.decision import Decision
-from service.conversation import Message, asked, check_said, messages_of
+from service.body.conversation import Message, asked, check_said, messages_of
+from service.body.options import check_options
 from service.errors import InvalidRequest, ModelNotFound, NotReady
-from service.options import check_options
 from service.record import Record
 from service.routes import COT, Route
 from service.routes_document import FALLBACK
@@ -23,6 +23,7 @@ from service.sections import GatewaySettings
 
 AUTO = "auto"
 DIRECT = "direct"
+NOT_LIVE = "which has no live version"
 CHAIN = "x-pointsman-chain"  # the header by which a request names its chain, and is told it
 
 
@@ -166,10 +167,15 @@ class Dispatch:
         """
         decision, route = await self._routes.decide(messages)
         self._note(decision)
-        if route.adapter is not None and not self._models.knows(route.adapter):
-            where = "the fallback route" if route.intent == FALLBACK else f"the route {route.intent!r}"
-            raise NotReady(f"{where} needs the adapter {route.adapter!r}, which has no live version")
+        if self.waits(route):
+            raise NotReady(f"{route.title} waits for the adapter {route.adapter!r}, {NOT_LIVE}")
         return decision, route
+
+    def waits(self, route: Route) -> bool:
+        """Whether the adapter of ``route`` has no live version. Its requests are refused until it has one:
+        the base, or the fallback's adapter, would answer in a way that nobody chose for them.
+        """
+        return route.adapter is not None and not self._models.knows(route.adapter)
 
     def named(self, model: str) -> str | None:
         """The adapter that ``model`` names, None for the base.

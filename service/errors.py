@@ -12,6 +12,7 @@ ServiceError
 │   ├── BodyTooLarge              413
 │   └── TooManyRequests           429, with Retry-After
 ├── NotReady                      503, with Retry-After: what the request needs isn't there yet
+├── Stopping                      503, with Retry-After: the gateway ends before the answer does
 ├── EngineError
 │   ├── EngineUnavailable         503, with Retry-After
 │   └── EngineRefused             400 for the engine's own 4xx, 502 where it stumbled over the request
@@ -89,6 +90,15 @@ class NotReady(ServiceError):
     def __init__(self, message: str, retry_after: int = 5) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class Stopping(ServiceError):
+    """The gateway was told to stop, and waited for this answer as long as it waits."""
+
+    retry_after = 5
+
+    def __init__(self) -> None:
+        super().__init__("the gateway is stopping, and this answer was cut; ask again")
 
 
 class EngineError(ServiceError):

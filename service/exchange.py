@@ -11,6 +11,7 @@ from chains.errors import ChainTimeout
 from chains.events import Event
 from service.admission import Admission
 from service.dispatch import Models
+from service.errors import Stopping
 from service.record import Record
 
 Events = AsyncGenerator[Event, None]
@@ -33,6 +34,16 @@ class Exchange:
         self._admission = admission
         self._models = models
         self._seconds = seconds
+        self._bounds: set[asyncio.Timeout] = set()  # of the jobs under way
+        self._ended = False
+
+    def end(self) -> None:
+        """Cut the jobs under way, each with an error to its client: the gateway is stopping."""
+        self._ended = True
+        now = asyncio.get_running_loop().time()
+        for bound in self._bounds:
+            if not bound.expired():
+                bound.reschedule(now)
 
     def check(self, record: Record) -> None:
         """Refuse before any work what can't even wait.
@@ -49,10 +60,13 @@ class Exchange:
         Raises:
             TooManyRequests: no slot.
             ModelNotFound, EngineUnavailable: no such version, or no lease.
-            ChainTimeout: over the bound on a request, in the consumer's ``async with``.
+            ChainTimeout, Stopping: over the bound on a request, or :meth:`end`; in the consumer's
+                ``async with``.
         """
         try:
             async with asyncio.timeout(self._seconds - record.elapsed) as bound, AsyncExitStack() as held:
+                self._bounds.add(bound)
+                held.callback(self._bounds.discard, bound)
                 wanted = None if job.model is None else self._models.name_of(job.model, job.conversation)
                 slot = self._admission.slot(wanted, record.caller, record.priority)
                 await held.enter_async_context(slot)
@@ -63,6 +77,8 @@ class Exchange:
                 record.adapter = name
                 yield await held.enter_async_context(aclosing(job.run(name)))
         except TimeoutError:
+            if bound.expired() and self._ended:
+                raise Stopping from None
             if bound.expired():
                 raise ChainTimeout(self._seconds) from None
             raise

@@ -15,18 +15,17 @@ from router.decision import Decision
 from service.admission import Admission
 from service.admission.learning import Learning
 from service.calls import ReadableCalls
-from service.decisions import DecisionLog
-from service.dispatch import Dispatch, Plan
+from service.dispatch import NOT_LIVE, Dispatch, Plan
 from service.embeddings import Embeddings, encoder_name
 from service.exchange import Exchange
-from service.feedback import Feedback
+from service.kept.decisions import DecisionLog
+from service.kept.feedback import Feedback
+from service.kept.redaction import Redaction
 from service.keys import Keys, RateLimit, admin_digest
 from service.live import LiveRoutes
 from service.metrics import Metrics
 from service.parts import AdapterDesk, Pool
-from service.redaction import Redaction
-from service.routes import Route
-from service.routes_document import FALLBACK
+from service.routes import Route, RouteTable
 from service.settings import Settings
 from service.shadow import Shadows
 from service.uploads import Uploads
@@ -131,7 +130,10 @@ class Gateway:
         return str(found["prompt"])
 
     def readiness(self) -> Readiness:
-        """Every reason for which a request could fail now."""
+        """Every reason for which requests fail now.
+
+        A route that waits for its adapter is none: the others answer. Where every route waits, it is.
+        """
         reasons = []
         if self.engine.state != "ready":
             reasons.append(f"the engine is {self.engine.state}: {self.engine.detail}")
@@ -141,12 +143,23 @@ class Gateway:
         if live is None:
             problems = self.routes.problems
             reasons += [f"the router can't be fitted: {p}" for p in problems] or [self.routes.progress]
-        else:
-            for route in live.table.all():
-                if route.adapter is not None and not self.adapters.knows(route.adapter):
-                    where = "the fallback" if route.intent == FALLBACK else f"the route {route.intent!r}"
-                    reasons.append(f"{where} needs the adapter {route.adapter!r}, which has no live version")
+        elif all(map(self.dispatch.waits, live.table.all())):
+            reasons += self._waiting(live.table)
         return Readiness(tuple(reasons))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the live routes say against themselves, and which of them wait for what."""
+        live = self.routes.live
+        return self.routes.warnings + (self._waiting(live.table) if live is not None else ())
+
+    def _waiting(self, table: RouteTable) -> tuple[str, ...]:
+        return tuple(
+            f"{route.title} is refused: it waits for the adapter {route.adapter!r}, {NOT_LIVE}; promote one, "
+            "or correct the name"
+            for route in table.all()
+            if self.dispatch.waits(route)
+        )
 
 
 def explain(decision: Decision, taken: Route) -> dict[str, object]:

@@ -44,6 +44,11 @@ class Route:
     sampling: Mapping[str, Any]
     limits: Limits
 
+    @property
+    def title(self) -> str:
+        """How the route is called in a sentence."""
+        return "the fallback route" if self.intent == FALLBACK else f"the route {self.intent!r}"
+
 
 @dataclass(frozen=True)
 class RouteTable:

@@ -36,7 +36,8 @@ CLAIM = "gateway.lock"  # in the folder of state
 WARNING = "warning: "  # how a line begins about something that works and won't work well
 PROBLEM = "problem: "  # and about something that has to be mended, and is tried again then
 
-_GRACE = 10  # seconds that answers under way get after Ctrl-C
+_GRACE = 10  # seconds that answers under way get after Ctrl-C; a second one cuts them at once
+_CUT = 2  # seconds until who does not read that his answer is cut is left alone
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOOK = 0.25  # seconds between looks at how far the start is
 _QUIET = 2.0  # seconds between two lines of progress
@@ -115,12 +116,12 @@ async def _serve(settings: Settings, listener: socket.socket, report: Report) ->
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=_GRACE,
+        timeout_graceful_shutdown=_GRACE + _CUT,
     )
     server = _Server(config)
     address = f"http://{_host(settings)}:{listener.getsockname()[1]}"
     progress = asyncio.create_task(_tell(gateway, address, report), name="progress")
-    _stop_on_signals(server, progress, report)
+    _stop_on_signals(server, gateway, progress, report)
     try:
         await server.serve(sockets=[listener])
     finally:
@@ -130,15 +131,19 @@ async def _serve(settings: Settings, listener: socket.socket, report: Report) ->
     return 0
 
 
-def _stop_on_signals(server: uvicorn.Server, progress: asyncio.Task[None], report: Report) -> None:
+def _stop_on_signals(
+    server: uvicorn.Server, gateway: Gateway, progress: asyncio.Task[None], report: Report
+) -> None:
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
         if server.should_exit:
-            server.force_exit = True
+            gateway.exchange.end()
+            loop.call_later(_CUT, setattr, server, "force_exit", True)
             return
         server.should_exit = True
         progress.cancel()  # whatever starts still is of no interest now
+        loop.call_later(_GRACE, gateway.exchange.end)
         report("stopping")
 
     for one in _SIGNALS:
@@ -150,6 +155,15 @@ async def _tell(gateway: Gateway, address: str, report: Report) -> None:
     was_ready, told, when = False, "", 0.0
     warned: set[str] = set()
     refused: tuple[str, ...] = ()
+
+    def warn() -> None:
+        now = gateway.warnings
+        for warning in now:
+            if warning not in warned:
+                report(f"{WARNING}{warning}")
+        warned.intersection_update(now)  # what comes again is said again
+        warned.update(now)
+
     while True:
         if gateway.routes.problems != refused:
             refused = gateway.routes.problems
@@ -163,16 +177,15 @@ async def _tell(gateway: Gateway, address: str, report: Report) -> None:
         readiness = gateway.readiness()
         if readiness.ready != was_ready:
             was_ready = readiness.ready
-            warnings = gateway.routes.warnings if was_ready else ()
-            for warning in warnings:
-                if warning not in warned:
-                    report(f"{WARNING}{warning}")
-            warned.update(warnings)
+            if was_ready:
+                warn()
             told = f"ready: {address}/v1" if was_ready else readiness.reasons[0]
             report(told)
         elif not was_ready and time.monotonic() - when >= _QUIET and readiness.reasons[0] != told:
             told, when = readiness.reasons[0], time.monotonic()
             report(told)
+        elif was_ready:
+            warn()  # of what came with other routes, or went with an adapter
         await asyncio.sleep(_LOOK)
 
 

@@ -22,9 +22,9 @@ from chains.answer import Answer
 from chains.events import Content, Engine, Event, Raw
 from service.dispatch import Plan
 from service.exchange import Events, Exchange, Job
-from service.feedback import Heard
+from service.kept.feedback import Heard
+from service.kept.redaction import Redaction
 from service.record import Record
-from service.redaction import Redaction
 
 log = logging.getLogger("pointsman.shadow")
 

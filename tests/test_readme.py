@@ -1,4 +1,4 @@
-"""Every command of the READMEs is run, as it stands, against the real demo.
+"""Every command of the READMEs, and of the pages on training and routes, is run against the real demo.
 
 What is changed: the demo's address, the folder of runs, the training, which is cut to a few steps (``CUT``),
 and the counts of evaluated cases and of a bench's requests. What is looked at and not run: the suite and the
@@ -49,6 +49,7 @@ SHOWN: Mapping[str, tuple[str, ...]] = {  # how a command begins → what its ou
     "make up ACCEL=cuda": ("no problems",),
     "make up": ("is in use by",),
     "curl -i": ("200 OK", "x-pointsman-intent: track_parcel", "x-pointsman-chain: react", "PX482913"),
+    "pointsman releases": ("alias", "since"),
     "pointsman route": ("complaint with confidence", "adapter support"),
     "pointsman eval demo": ("task success",),
     "pointsman bench --help": ("--against", "--zipf"),
@@ -68,6 +69,7 @@ SHOWN: Mapping[str, tuple[str, ...]] = {  # how a command begins → what its ou
 pytestmark = pytest.mark.e2e
 WARM = tuple(f"pointsman {name} " for name in ("train", "convert", "data", "check"))
 READMES = ("README.md", "README.zh-CN.md")
+PAGES = (*READMES, "docs/training.md", "docs/routing.md")
 readmes = pytest.mark.parametrize("readme", READMES)
 
 
@@ -84,9 +86,8 @@ def inline(readme: str) -> list[str]:
 
 
 def every_command() -> list[str]:
-    """Those of the English README, and those of the Chinese one that differ, as both show the same way."""
-    english, chinese = ([*inline(name), *commands(name)] for name in READMES)
-    return [*english, *(command for command in chinese if command not in english)]
+    """Those of the English README first, which go one way from start to end; of each one."""
+    return list(dict.fromkeys(command for page in PAGES for command in (*inline(page), *commands(page))))
 
 
 def commands(readme: str) -> list[str]:

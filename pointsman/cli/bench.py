@@ -20,62 +20,82 @@ _LAG_MS = 10.0  # from which on the generator is said to be late
 _RANGE = "A number, or LOW:HIGH for all between."
 
 
+ModelsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="What is asked for, the most popular first; repeat for a mix.",
+        show_default=False,
+    ),
+]
+AgainstOption = Annotated[
+    str | None, typer.Option(metavar="URL", help="A second endpoint, measured in turn with the first.")
+]
+AgainstModelsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME", help="What the second calls each --model, in the same order; else the same."
+    ),
+]
+AgainstKeyOption = Annotated[
+    str | None, typer.Option(metavar="KEY", help="The second's key, if it asks for one.")
+]
+ConcurrencyOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Closed loop: so many clients, each asks again once answered; 16 if there is no --rate.",
+        show_default=False,
+    ),
+]
+RateOption = Annotated[
+    float | None,
+    typer.Option(min=0.01, help="Open loop: so many requests/s on average, at random times (Poisson)."),
+]
+RequestsOption = Annotated[int, typer.Option(min=1, help="Requests of one round.")]
+RoundsOption = Annotated[int, typer.Option(min=1, help="Rounds on each endpoint; two endpoints alternate.")]
+WarmUpOption = Annotated[int, typer.Option(min=0, help="Requests before, on each endpoint, not counted.")]
+ZipfOption = Annotated[
+    float, typer.Option(min=0, help="Popularity: the k-th model gets 1 / k^ZIPF; 0 is all the same.")
+]
+PromptWordsOption = Annotated[str, typer.Option(metavar="RANGE", help=f"Length of prompts. {_RANGE}")]
+MaxTokensOption = Annotated[str, typer.Option(metavar="RANGE", help=f"Length of answers. {_RANGE}")]
+IgnoreEosOption = Annotated[
+    bool, typer.Option("--ignore-eos", help="Have vLLM go on to max_tokens, for answers of known length.")
+]
+StreamOption = Annotated[float, typer.Option(min=0, max=1, help="Share of requests that are streamed.")]
+TimeoutOption = Annotated[float, typer.Option(min=0.1, help="Seconds that an answer may take.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="The same seed asks the same.")]
+JsonFileOption = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Write all numbers.", show_default=False)
+]
+PngOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Draw how the times are spread.", show_default=False)
+]
+
+
 def bench(
     *,
     url: UrlOption = DEFAULT_URL,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="What is asked for, the most popular first; repeat for a mix.",
-            show_default=False,
-        ),
-    ] = None,
+    model: ModelsOption = None,
     api_key: ApiKeyOption = None,
-    against: Annotated[
-        str | None, typer.Option(metavar="URL", help="A second endpoint, measured in turn with the first.")
-    ] = None,
-    against_model: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME", help="What the second calls each --model, in the same order; else the same."
-        ),
-    ] = None,
-    against_api_key: Annotated[
-        str | None, typer.Option(metavar="KEY", help="The second's key, if it asks for one.")
-    ] = None,
-    concurrency: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Closed loop: so many clients, each asks again once answered; 16 if there is no --rate.",
-            show_default=False,
-        ),
-    ] = None,
-    rate: Annotated[
-        float | None,
-        typer.Option(min=0.01, help="Open loop: so many requests/s on average, at random times (Poisson)."),
-    ] = None,
-    requests: Annotated[int, typer.Option(min=1, help="Requests of one round.")] = 256,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds on each endpoint; two endpoints alternate.")] = 1,
-    warm_up: Annotated[int, typer.Option(min=0, help="Requests before, on each endpoint, not counted.")] = 8,
-    zipf: Annotated[
-        float, typer.Option(min=0, help="Popularity: the k-th model gets 1 / k^ZIPF; 0 is all the same.")
-    ] = 0.0,
-    prompt_words: Annotated[str, typer.Option(metavar="RANGE", help=f"Length of prompts. {_RANGE}")] = "200",
-    max_tokens: Annotated[str, typer.Option(metavar="RANGE", help=f"Length of answers. {_RANGE}")] = "128",
-    ignore_eos: Annotated[
-        bool, typer.Option("--ignore-eos", help="Have vLLM go on to max_tokens, for answers of known length.")
-    ] = False,
-    stream: Annotated[float, typer.Option(min=0, max=1, help="Share of requests that are streamed.")] = 1.0,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that an answer may take.")] = 300.0,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed asks the same.")] = 0,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write all numbers.", show_default=False)
-    ] = None,
-    png: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw how the times are spread.", show_default=False)
-    ] = None,
+    against: AgainstOption = None,
+    against_model: AgainstModelsOption = None,
+    against_api_key: AgainstKeyOption = None,
+    concurrency: ConcurrencyOption = None,
+    rate: RateOption = None,
+    requests: RequestsOption = 256,
+    rounds: RoundsOption = 1,
+    warm_up: WarmUpOption = 8,
+    zipf: ZipfOption = 0.0,
+    prompt_words: PromptWordsOption = "200",
+    max_tokens: MaxTokensOption = "128",
+    ignore_eos: IgnoreEosOption = False,
+    stream: StreamOption = 1.0,
+    timeout: TimeoutOption = 300.0,
+    seed: SeedOption = 0,
+    json_file: JsonFileOption = None,
+    png: PngOption = None,
 ) -> None:
     """Measure an OpenAI endpoint under described traffic, alone or against another.
 
@@ -100,29 +120,22 @@ def bench(
 
     if concurrency is not None and rate is not None:
         fail("--concurrency (a closed loop) and --rate (an open loop) exclude each other: give one", REFUSED)
-    names = tuple(model or ())
-    targets = [Target(url, api_key, names)]
-    if against is not None:
-        targets.append(Target(against, against_api_key, tuple(against_model or names)))
-    elif against_model or against_api_key:
+    if against is None and (against_model or against_api_key):
         fail("--against-model and --against-api-key need --against URL", REFUSED)
     for file in (json_file, png):
         if file is not None and not file.absolute().parent.is_dir():
             fail(f"{file}: the folder {file.absolute().parent} does not exist", REFUSED)
-    mix = Mix(
-        models=names,
-        zipf=zipf,
-        prompt_words=_bounds("--prompt-words", prompt_words),
-        max_tokens=_bounds("--max-tokens", max_tokens),
-        stream=stream,
-        ignore_eos=ignore_eos,
-        seed=seed,
-    )
-    pace = Pace(rate=rate) if rate is not None else Pace(concurrency=concurrency or 16)
+    words, tokens = _bounds("--prompt-words", prompt_words), _bounds("--max-tokens", max_tokens)
+    names = tuple(model or ())
+    targets = [Target(url, api_key, names)]
+    if against is not None:
+        targets.append(Target(against, against_api_key, tuple(against_model or names)))
     for target in targets:
         _check_models(target)
     if len(targets[-1].models) != len(names):
         fail(f"{len(targets[-1].models)} --against-model for {len(names)} --model: one for each", REFUSED)
+    mix = Mix(names, zipf, words, tokens, stream, ignore_eos, seed)
+    pace = Pace(rate=rate) if rate is not None else Pace(concurrency=concurrency or 16)
     plan = Plan(mix, pace, requests, rounds, warm_up, timeout)
     import uvloop
 

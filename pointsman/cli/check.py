@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pointsman.cli.options import DEMO_CONFIG
 from pointsman.cli.terminal import err, out, reported, say
 from pointsman.cli.train import SetOption, line
+
+if TYPE_CHECKING:
+    from service.routes import RouteTable
+    from service.settings import Settings
 
 
 def check(
@@ -78,5 +83,51 @@ def _check_settings(config: Path) -> None:
             route.intent, prompt, route.chain_name, route.adapter or "the base", ", ".join(route.tools)
         )
     out().print(shown)
+    for warning in _waiting(settings, table):
+        err().print(f"warning: {warning}", markup=False, soft_wrap=True)
     engine = ", ".join(settings.engine.urls) or f"vLLM with {settings.engine.model}"
     say(f"served by {engine} as {settings.engine.model_name}: no problems")
+
+
+def _waiting(settings: Settings, table: RouteTable) -> list[str]:
+    """The routes whose adapter has no live version and will get none at the start, as sentences.
+
+    Where nothing says which adapters there are, neither a registry nor the settings, there are none.
+    """
+    from service.errors import RegistryUnavailable
+
+    try:
+        live = _live(settings.database_url)
+    except RegistryUnavailable as exc:
+        return [f"{exc}; whether the routes' adapters are live was not looked at"]
+    if live is None and not settings.adapters.preload:
+        return []
+    known = sorted({*(live or ()), *settings.adapters.preload})
+    found = []
+    for route in table.all():
+        if route.adapter is not None and route.adapter not in known:
+            close = get_close_matches(route.adapter, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else "promote one"
+            waits = f"{route.title} will wait for the adapter {route.adapter!r}"
+            found.append(f"{waits}, which has no live version: {hint}")
+    return found
+
+
+def _live(database: str) -> list[str] | None:
+    """The aliases with a live version in the registry; None where there is none yet.
+
+    Raises:
+        RegistryUnavailable
+    """
+    from sqlalchemy.engine import make_url
+
+    from service.adapters.registry import Registry
+
+    url = make_url(database)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        return None  # looking would make one
+    registry = Registry(database)
+    try:
+        return list(registry.live())
+    finally:
+        registry.close()

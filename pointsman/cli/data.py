@@ -120,8 +120,8 @@ def from_feedback(
     Example: `pointsman data from-feedback --alias support`
     """
     from pointsman.document import DocumentError
-    from service.feedback import FILE
-    from service.own_file import lines_of
+    from service.kept.feedback import FILE
+    from service.kept.own_file import lines_of
     from service.settings import Settings
     from training.building.rated import rows_of
 

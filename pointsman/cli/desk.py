@@ -153,19 +153,38 @@ def placed(folder: Path, config: Path) -> Iterator[str]:
     home = Settings.load(config).adapters.folder
     source = folder.resolve()
     if not folder.exists() and (home / folder).is_dir():  # named as in the settings' preload
-        yield str(folder)
+        with _in_one_home(folder, home, config):
+            yield str(folder)
     elif source.is_relative_to(home):
         name = str(source.relative_to(home))
-        with told_of(folder, name):
+        with _in_one_home(folder, home, config), told_of(folder, name):
             yield name
     else:
         name = f"{source.parent.name}.{version_of(source)}.{secrets.token_hex(4)}"
         try:
             shutil.copytree(source, home / name, symlinks=True)
-            with told_of(folder, name):
+            with _in_one_home(folder, home, config), told_of(folder, name):
                 yield name
         finally:
             shutil.rmtree(home / name, ignore_errors=True)
+
+
+@contextmanager
+def _in_one_home(folder: Path, home: Path, config: Path) -> Iterator[None]:
+    """Within it a gateway that does not see what lies in ``home`` is told for what it is: another one."""
+    from service.adapters.checks import NO_FOLDER
+
+    try:
+        yield
+    except Refused as exc:
+        if not any(problem.endswith(NO_FOLDER) for problem in (str(exc), *exc.problems)):
+            raise
+        raise Refused(
+            exc.status,
+            f"the gateway does not have the adapters folder {home}, which {config} names: say with --config "
+            f"which settings it was started with, or send the artefact: pointsman adapters push {folder}",
+            [],
+        ) from exc
 
 
 @contextmanager

@@ -96,7 +96,8 @@ def _check_here(folder: Path, config: Path) -> tuple[str, int]:
         base = read_base(settings.engine, settings.state)
         here = folder.resolve()
         try:
-            checked = examine(here.parent, here.name, base, settings.engine.max_lora_rank)
+            trusted = settings.adapters.trusted_keys
+            checked = examine(here.parent, here.name, base, settings.engine.max_lora_rank, trusted)
         except AdapterRejected as exc:
             raise AdapterRejected([as_typed(problem, here.name, folder) for problem in exc.problems]) from exc
     return checked.version, checked.rank

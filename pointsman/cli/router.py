@@ -48,7 +48,7 @@ def suggest(
     """
     from pointsman.cli.local import LOCAL_ERRORS, local_router
     from router.suggestion import suggest as suggestions
-    from service.decisions import FILE, logged_texts
+    from service.kept.decisions import FILE, logged_texts
     from service.settings import Settings
 
     with reported(*LOCAL_ERRORS, OSError), Progress() as report:

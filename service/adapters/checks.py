@@ -12,7 +12,16 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from pointsman.artefact import ALIAS, SIGNATURE, WEIGHTS, ArtefactError, Manifest, read_manifest, version_of
+from pointsman.artefact import (
+    ALIAS,
+    CONFIG,
+    SIGNATURE,
+    WEIGHTS,
+    ArtefactError,
+    Manifest,
+    read_manifest,
+    version_of,
+)
 from pointsman.signing import mistrust
 from service.adapters.base import Base
 from service.adapters.peft_config import PeftConfig, read_config
@@ -22,6 +31,7 @@ from service.errors import AdapterRejected
 _CODE = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".py", ".pyc", ".so"}
 _MATRIX = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.weight")
 _STRONGEST = 1e6  # of A, B and alpha together; those of trained adapters are under 1e3
+NO_FOLDER = "no such folder in the adapters folder"
 _SHOWN = 3  # examples of a problem that many tensors have
 _SERVED = {"lora", "qlora"}  # methods whose artefact vLLM takes as it is
 _IDENTITY = {  # what differs → what to do
@@ -71,7 +81,7 @@ def locate(root: Path, folder: str) -> Path:
     if not inside:
         raise AdapterRejected([f"{folder[:200]!r} is not inside the adapters folder; put the artefact there"])
     if not found:
-        raise AdapterRejected([f"{folder[:200]!r}: no such folder in the adapters folder"])
+        raise AdapterRejected([f"{folder[:200]!r}: {NO_FOLDER}"])
     return path
 
 
@@ -98,6 +108,11 @@ def check(root: Path, folder: str, base: Base, max_rank: int, trusted: Collectio
     problems += unread
     if manifest is not None:
         problems += [f"{shown}/manifest.json: {problem}" for problem in _identity_problems(manifest, base)]
+    if manifest is not None and config is not None and config.base not in (None, "", manifest.base_model):
+        problems.append(  # whichever is served: that is known by its hash alone
+            f"{shown}/{CONFIG}: base_model_name_or_path is {config.base[:80]!r}, and manifest.json has the "
+            f"base {manifest.base_model[:80]!r}: they are not of one training; train it again"
+        )
     problems += [
         f"{shown}/{WEIGHTS}: {problem}" for problem in _weights_problems(path / WEIGHTS, config, base)
     ]

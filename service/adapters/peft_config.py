@@ -37,6 +37,7 @@ class PeftConfig:
     alpha: float
     rank_pattern: dict[str, int]
     target_modules: tuple[str, ...] | str  # names, or one regular expression
+    base: str | None  # folder or hub id, as whoever trained it named the base
 
     def rank_of(self, module: str) -> int:
         """The rank that PEFT gives ``module``."""
@@ -102,7 +103,9 @@ def _parse(data: dict[str, Any], max_rank: int) -> tuple[PeftConfig | None, list
     assert isinstance(rank, int)
     strength = float(alpha) if isinstance(alpha, int | float) and _is_positive(alpha) else 1.0
     names = modules if isinstance(modules, str) else tuple(modules)
-    return PeftConfig(rank, strength, dict(pattern), names), problems
+    base = data.get("base_model_name_or_path")
+    named = base if isinstance(base, str) else None
+    return PeftConfig(rank, strength, dict(pattern), names, named), problems
 
 
 def _init_problems(init: object) -> list[str]:

@@ -10,7 +10,7 @@ from service.api.chunks import ChatForm
 from service.api.incoming import client_only, gateway_of, json_object
 from service.api.middleware import record_of
 from service.api.respond import Generated
-from service.conversation import conversation_key
+from service.body.conversation import conversation_key
 from service.dispatch import CHAIN
 from service.exchange import Job
 

@@ -21,12 +21,12 @@ from chains.sse import EventReader
 from service.api.chunks import DONE, ChatForm
 from service.api.incoming import Recorded, Running, client_only, json_object
 from service.api.respond import Generated
-from service.conversation import conversation_key
+from service.body.conversation import conversation_key
+from service.body.options import check_options
 from service.dispatch import AUTO, CHAIN, DIRECT, Plan, model_of, stream_of
 from service.errors import InvalidRequest
 from service.exchange import Events, Job
 from service.gateway import Gateway
-from service.options import check_options
 from service.record import Record
 
 PATH = "/v1/completions"

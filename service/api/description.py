@@ -33,7 +33,7 @@ from service.api.shapes import (
     messages_of,
     of,
 )
-from service.feedback import Rating
+from service.kept.feedback import Rating
 from service.sections import GatewaySettings
 
 router = APIRouter()

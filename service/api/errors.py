@@ -52,6 +52,7 @@ TABLE: dict[type[Exception], Row] = {
     service.BodyTooLarge: Row(413, INVALID, "request_too_large"),
     service.TooManyRequests: Row(429, "rate_limit_error", "rate_limit_exceeded"),
     service.NotReady: _UNAVAILABLE,
+    service.Stopping: _UNAVAILABLE,
     service.EngineError: Row(502, SERVER, "engine_error"),
     service.EngineUnavailable: Row(503, SERVER, "engine_unavailable"),
     service.EngineRefused: Row(400, INVALID, "engine_refused"),

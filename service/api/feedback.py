@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 
 from service.api.incoming import Running, client_only, document
-from service.feedback import Rating
+from service.kept.feedback import Rating
 
 router = APIRouter(dependencies=[Depends(client_only)])
 

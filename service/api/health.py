@@ -30,7 +30,7 @@ async def ready(gateway: Running) -> Response:
         "routes": {
             "live": list(live.table.routes) if live is not None else [],
             "problems": gateway.routes.problems,
-            "warnings": gateway.routes.warnings,
+            "warnings": gateway.warnings,
         },
     }
     headers = {} if readiness.ready else {"retry-after": "2"}

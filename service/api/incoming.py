@@ -11,9 +11,9 @@ from starlette.requests import Request
 
 from service.admission.ticket import Priority
 from service.api.middleware import record_of
+from service.body.problems import sentences_on
 from service.errors import InvalidRequest, NotJSON
 from service.gateway import Gateway
-from service.problems import sentences_on
 from service.record import Record
 
 M = TypeVar("M", bound=BaseModel)

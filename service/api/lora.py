@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from service.api.incoming import Running, admin_only, json_object
-from service.conversation import kind_of
+from service.body.conversation import kind_of
 from service.errors import (
     AdapterConflict,
     AdapterNotFound,

@@ -21,7 +21,7 @@ from service.api.errors import tell
 from service.api.extras import openai_form
 from service.errors import EngineUnavailable
 from service.exchange import Events, Exchange, Job
-from service.feedback import Heard
+from service.kept.feedback import Heard
 from service.record import Record
 
 log = logging.getLogger("pointsman.errors")

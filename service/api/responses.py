@@ -16,13 +16,13 @@ from chains.sse import EventReader
 from service.api.chunks import ChatForm
 from service.api.incoming import Recorded, Running, client_only, json_object
 from service.api.respond import Generated
-from service.conversation import conversation_key
+from service.body.conversation import conversation_key
 from service.dispatch import CHAIN, Plan
 from service.exchange import Events, Job
 from service.gateway import Gateway
 from service.record import Record
-from service.responses_answer import ResponseAnswer
-from service.responses_request import chat_of
+from service.responses.answer import ResponseAnswer
+from service.responses.request import chat_of
 
 router = APIRouter(dependencies=[Depends(client_only)])
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 
 from service.api.incoming import Recorded, Running, client_only, json_object
-from service.conversation import Message, asked, messages_of
+from service.body.conversation import Message, asked, messages_of
 from service.errors import InvalidRequest
 from service.gateway import Gateway, explain
 

@@ -7,9 +7,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from chains.registry import chains_without_options
-from service.conversation import ROLES
+from service.body.conversation import ROLES
 from service.dispatch import CHAIN
-from service.responses_request import ITEM_ROLES, TEXTS
+from service.responses.request import ITEM_ROLES, TEXTS
 
 Schema = dict[str, Any]
 

@@ -14,12 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api.incoming import Running, client_only, json_object
-from service.conversation import messages_of
+from service.body.conversation import messages_of
+from service.body.options import check_template, check_tools
+from service.body.reserved import check_reserved
 from service.dispatch import AUTO, model_of
 from service.errors import InvalidRequest
 from service.gateway import Gateway
-from service.options import check_template, check_tools
-from service.reserved import check_reserved
 
 router = APIRouter(dependencies=[Depends(client_only)])
 

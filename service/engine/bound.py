@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from contextlib import aclosing
 from typing import Any, Protocol
 
-from service.conversation import conversation_key
+from service.body.conversation import conversation_key
 from service.engine.client import EngineClient
 from service.engine.wire import Unreachable
 from service.errors import EngineUnavailable

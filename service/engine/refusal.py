@@ -16,8 +16,8 @@ from typing import Any
 
 import orjson
 
+from service.body.problems import Wrong, sentences
 from service.errors import ContextExceeded, EngineRefused, EngineUnavailable
-from service.problems import Wrong, sentences
 
 log = logging.getLogger("pointsman.engine")
 

@@ -70,7 +70,7 @@ async def _one_life(process: EngineProcess, listener: Listener) -> str:
         await _cancel(progress)
     death = asyncio.create_task(process.died())
     preparing = asyncio.create_task(listener.prepare(client))
-    was_up = False
+    was_up, reason = False, ""
     try:
         await asyncio.wait({death, preparing}, return_when=asyncio.FIRST_COMPLETED)
         if not death.done():
@@ -80,11 +80,12 @@ async def _one_life(process: EngineProcess, listener: Listener) -> str:
                 return f"it could not be prepared: {exc}"
             listener.up(client)
             was_up = True
-        return await death
+        reason = await death
+        return reason
     finally:
         await _cancel(preparing)
         await _cancel(death)
-        listener.down(client, "the engine was restarted" if was_up else "")
+        listener.down(client, reason if was_up else "")
 
 
 async def _tell_progress(process: EngineProcess, listener: Listener) -> None:

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from pointsman import artefact
+from pointsman.signing import make_key, sign
+from service.adapters.checks import NO_FOLDER
 from tests.pointsman.canned import Canned, Reply, canned
 from tests.pointsman.conftest import Run
 from tests.pointsman.test_artefact import CONFIG_BYTES, MANIFEST, WEIGHTS_BYTES
+from tests.service.adapters.artefacts import write_adapter, write_base
 
 
 def version(digits: str, state: str = "registered", **more: Any) -> dict[str, Any]:
@@ -224,6 +227,25 @@ def test_a_refusal_names_the_folder_as_it_was_typed(
 
 
 @pytest.mark.parametrize("command", ["check", "register"])
+def test_a_gateway_with_other_settings_is_told_for_that(
+    run: Run, config: Path, trained: Path, command: str
+) -> None:
+    def refuse(body: dict[str, Any]) -> dict[str, Any]:
+        said = f"{body['folder']!r}: {NO_FOLDER}"
+        return {"error": {"message": said, "type": "x", "code": 422, "problems": [said]}}
+
+    path = "POST /admin/adapters" + ("/check" if command == "check" else "")
+    with canned({path: refuse}) as gateway:
+        ended = run("adapters", command, trained, "--url", gateway.url, "--config", config)
+    assert ended.exit_code == 1
+    assert ended.stderr.splitlines()[-1] == (
+        f"error: the gateway does not have the adapters folder {config.parent}/adapters, which {config} "
+        "names: say with --config which settings it was started with, or send the artefact: "
+        f"pointsman adapters push {trained}"
+    )
+
+
+@pytest.mark.parametrize("command", ["check", "register"])
 def test_a_folder_that_is_no_artefact_is_one_clear_line(
     run: Run, config: Path, tmp_path: Path, command: str
 ) -> None:
@@ -243,6 +265,22 @@ def test_check_offline_says_what_is_wrong_without_a_gateway(run: Run, config: Pa
     ended = run("adapters", "check", trained, "--offline", "--config", config)
     assert ended.exit_code == 1
     assert "holds no safetensors file, so it is no base model" in ended.stderr
+
+
+def test_check_offline_holds_to_the_keys_that_the_settings_trust(
+    run: Run, config: Path, tmp_path: Path
+) -> None:
+    folder = write_adapter(tmp_path / "runs" / "support", write_base(tmp_path / "base"))
+    key = make_key(tmp_path / "ours.key")
+    trusting = config.read_text("utf-8").replace(
+        "folder: adapters", f"folder: adapters, trusted_keys: [{key}]"
+    )
+    config.write_text(trusting, encoding="utf-8")
+    ended = run("adapters", "check", folder, "--offline", "--config", config)
+    assert ended.exit_code == 1
+    assert f"{folder}/signature.json: no such file, and only signed" in ended.stderr
+    sign(folder, tmp_path / "ours.key")
+    assert run("adapters", "check", folder, "--offline", "--config", config).exit_code == 0
 
 
 def test_shadow_asks_for_a_candidate_and_tells_what_it_said(run: Run, config: Path) -> None:

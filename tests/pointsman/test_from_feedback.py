@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from service.feedback import FILE
-from service.own_file import OwnFile
+from service.kept.feedback import FILE
+from service.kept.own_file import OwnFile
 from tests.pointsman.conftest import Run
 from tests.service.parts import write_settings
 from training.building import rated

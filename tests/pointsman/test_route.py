@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pointsman.cli.options import DEMO_CONFIG
+from service.adapters.registry import Registry
+from service.adapters.versions import Live, Record
 from tests.pointsman.canned import canned
 from tests.pointsman.conftest import Run
 
@@ -103,6 +106,22 @@ def test_check_shows_the_tracks(run: Run, config: Path) -> None:
         "math",
         "",
     ]
+
+
+def test_check_names_the_routes_that_will_wait_for_their_adapter(run: Run, config: Path) -> None:
+    assert run("check", config).stderr == ""  # nothing says which adapters there are
+    registry = Registry(f"sqlite:///{config.parent}/state/registry.db")
+    registry.create()
+    for alias in ("support", "chat", "extract", "maths"):
+        registry.put(Record(alias, "0" * 12, 8, "", "", datetime.now(UTC), {}))
+        registry.switch(alias, None, Live("0" * 12), "test")
+    registry.close()
+    shown = run("check", config)
+    assert shown.exit_code == 0
+    assert shown.stderr == (
+        "warning: the route 'arithmetic' will wait for the adapter 'math', which has no live version: "
+        "did you mean 'maths'?\n"
+    )
 
 
 def test_check_reports_every_problem_of_the_settings(run: Run, config: Path) -> None:

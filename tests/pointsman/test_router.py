@@ -11,7 +11,7 @@ from pointsman.cli import local
 from router.decision import Decision
 from router.examples import RoutingExamples
 from router.router import Router
-from service.decisions import DecisionLog
+from service.kept.decisions import DecisionLog
 from tests.pointsman.conftest import Run
 from tests.router.conftest import FRUIT, METAL, NONE, WordEncoder
 

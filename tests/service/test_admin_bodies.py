@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.service.conftest import Running
-from tests.service.test_bad_input import check_error
+from tests.service.refused import check_error
 
 PROMOTE, REGISTER = "/admin/adapters/support/promote", "/admin/adapters"
 ONE = "give either folder (in the adapters folder) or upload (the id of one)"

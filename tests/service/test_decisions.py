@@ -11,7 +11,7 @@ import pytest
 from pointsman.document import DocumentError
 from router.decision import Decision
 from router.rules import Fired
-from service.decisions import FILE, DecisionLog, logged_texts
+from service.kept.decisions import FILE, DecisionLog, logged_texts
 from service.settings import Settings
 from tests.service.conftest import Running
 from tests.service.parts import write_settings

@@ -10,7 +10,9 @@ from starlette.routing import Route
 from service.api.description import described
 from service.app import PARTS
 from service.sections import GatewaySettings
-from tests.service import test_bad_input, test_embeddings, test_responses
+from tests.service import test_embeddings, test_responses
+from tests.service.body.test_refused import REQUESTS
+from tests.service.body.test_served import FINE
 from tests.service.conftest import Running
 
 USER = {"role": "user", "content": "where is my parcel"}
@@ -78,7 +80,7 @@ async def test_requests_and_answers_are_of_its_form(running: Running) -> None:
 
 async def test_what_it_forbids_is_refused_and_told_in_its_form(running: Running) -> None:
     found = await document(running)
-    wrong = [("/v1/chat/completions", body) for body, _, _ in test_bad_input.REQUESTS]
+    wrong = [("/v1/chat/completions", body) for body, _, _ in REQUESTS]
     wrong += [("/v1/embeddings", body) for body, _, _ in test_embeddings.REFUSED]
     wrong += [
         ("/v1/responses", {"model": "support", "input": "hi", **body}) for body, _ in test_responses.REFUSED
@@ -95,7 +97,7 @@ async def test_what_it_forbids_is_refused_and_told_in_its_form(running: Running)
 
 def test_odd_conversations_are_allowed() -> None:
     schema = schema_of(described(GatewaySettings()), "/v1/chat/completions", "post", None)
-    for messages in test_bad_input.FINE:
+    for messages in FINE:
         schema.validate({"model": "auto", "messages": messages})
 
 

@@ -16,7 +16,7 @@ from service import embeddings
 from service.embeddings import encoder_name
 from tests.service.conftest import Running, Start, until
 from tests.service.parts import SpellingEmbedder
-from tests.service.test_bad_input import check_error
+from tests.service.refused import check_error
 
 NAME = "all-MiniLM-L6-v2"
 TEXTS = ["three words here", "one", "two words", *(f"text {n}" for n in range(30))]

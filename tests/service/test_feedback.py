@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from service.feedback import FILE
-from service.own_file import lines_of
-from service.redaction import Redaction
+from service.kept.feedback import FILE
+from service.kept.own_file import lines_of
+from service.kept.redaction import Redaction
 from tests.service.conftest import Running, Start
 
 KEEP = "feedback: {keep: texts, redact: ['PX[0-9]+'], remember: 2}\n"

@@ -8,8 +8,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.service.conftest import Running, until
+from tests.service.parts import ROUTES, Version
 
 TRACK = "where is my parcel"
+SUM = "what is 12 plus 30"
 
 
 async def test_models(running: Running) -> None:
@@ -56,7 +58,7 @@ async def samples(running: Running) -> dict[tuple[str, tuple[tuple[str, str], ..
 
 async def test_metrics_count_requests_by_what_was_decided(running: Running) -> None:
     await running.ask(TRACK, stream=True, stream_options={"include_usage": True})
-    await running.ask("what is 12 plus 30")
+    await running.ask(SUM)
     await running.ask(TRACK, model="nobody")
     await until(lambda: running.gateway.admission.running == 0)
     found = await samples(running)
@@ -120,3 +122,29 @@ async def test_ready_when_a_request_would_succeed(running: Running) -> None:
     assert ready.json()["reasons"] == []
     running.desk.ready = False
     assert (await running.http.get("/ready")).status_code == 503
+
+
+async def test_a_route_waits_for_its_adapter_and_holds_up_no_other(running: Running) -> None:
+    (running.folder / "routes.yaml").write_text(ROUTES.replace("adapter: math", "adapter: mathx"), "utf-8")
+    reloaded = await running.http.post("/admin/routes/reload", headers=running.admin)
+    ready = await running.http.get("/ready")
+    assert ready.status_code == 200
+    (warning,) = (one for one in ready.json()["routes"]["warnings"] if "mathx" in one)
+    assert warning.startswith("the route 'arithmetic' is refused: it waits for the adapter 'mathx'")
+    assert warning in reloaded.json()["warnings"]
+    assert (await running.ask(TRACK)).status_code == 200
+    assert (await running.ask(SUM)).status_code == 503
+    running.desk.versions["mathx"] = Version("mathx", "0" * 12)  # promoted
+    assert (await running.ask(SUM)).headers["x-pointsman-adapter"].startswith("mathx@")
+    assert "mathx" not in str((await running.http.get("/ready")).json())
+
+
+async def test_where_every_route_waits_it_is_not_ready(running: Running) -> None:
+    running.desk.versions.clear()
+    ready = await running.http.get("/ready")
+    assert ready.status_code == 503
+    assert [reason.partition(" is refused")[0] for reason in ready.json()["reasons"]] == [
+        "the route 'track_parcel'",
+        "the route 'arithmetic'",
+        "the fallback route",
+    ]

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from service.api.errors import TABLE
-from service.reserved import ENGINES, IGNORED
+from service.body.reserved import ENGINES, IGNORED
 from tests.service.conftest import Running
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")

@@ -10,10 +10,10 @@ import pytest
 from openai import APIError, AsyncOpenAI
 from pydantic import BaseModel
 
-from service.responses_answer import ResponseAnswer
-from service.responses_request import chat_of
+from service.responses.answer import ResponseAnswer
+from service.responses.request import chat_of
 from tests.service.conftest import Running
-from tests.service.test_bad_input import check_error
+from tests.service.refused import check_error
 
 TRACK = "where is my parcel"
 SUM = "what is 12 plus 30"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from service.body.options import check_options
 from service.errors import InvalidRequest
-from service.options import check_options
 
 TEXT = {"type": "string"}
 

@@ -79,7 +79,9 @@ async def test_from_start_to_an_orderly_stop(tmp_path: Path) -> None:
             (tmp_path / "routes.yaml").write_text(ON_BASE.replace("chain: cot", "chain: cott"), "utf-8")
             assert f"{tmp_path / 'routes.yaml'}:" in await line_with(process, "problem: ")
             await line_with(process, "problem: the routes of before stay live")
-            (tmp_path / "routes.yaml").write_text(ON_BASE, "utf-8")
+            waits = ON_BASE.replace("intent: arithmetic", "intent: arithmetic\n    adapter: mathx")
+            (tmp_path / "routes.yaml").write_text(waits, "utf-8")
+            await line_with(process, "warning: the route 'arithmetic' is refused: it waits for the adapter")
             await line_with(process, "ready: ")
             status, _, error = await exchanged(url.removesuffix("/v1"), b"no request\r\n\r\n")
             assert (status, error["code"]) == (400, "invalid_http")
@@ -104,6 +106,29 @@ async def test_from_start_to_an_orderly_stop(tmp_path: Path) -> None:
     (request,) = [line for line in lines if line["logger"] == "pointsman.requests"]
     assert request["status"] == 200
     assert request["adapter"] == "pointsman-demo"
+
+
+async def test_answers_that_a_second_ctrl_c_cuts_end_with_an_error(tmp_path: Path) -> None:
+    vllm = FakeVLLM(gate=(gate := asyncio.Event()))
+    async with serving(vllm.app) as engine_url:
+        write_settings(tmp_path, engine_url, "gateway: {port: 0}\n", ON_BASE)
+        async with started(tmp_path) as process, httpx.AsyncClient(timeout=30) as http:
+            url = (await line_with(process, "ready: ")).removeprefix("ready: ")
+            body = {"model": "auto", "messages": [{"role": "user", "content": "where is my parcel"}]}
+            whole = asyncio.create_task(http.post(f"{url}/chat/completions", json=body))
+            async with http.stream("POST", f"{url}/chat/completions", json={**body, "stream": True}) as cut:
+                await until(lambda: len(vllm.requests) == 2)
+                process.send_signal(signal.SIGINT)
+                await line_with(process, "stopping")
+                process.send_signal(signal.SIGINT)
+                last = (await cut.aread()).decode().strip().rpartition("data: ")[2]
+            assert (await whole).status_code == 503
+            assert orjson.loads(last) == (await whole).json()
+            error = orjson.loads(last)["error"]
+            assert (error["type"], error["code"]) == ("server_error", "service_unavailable")
+            assert "the gateway is stopping" in error["message"]
+            assert await process.wait() == 0
+            gate.set()
 
 
 async def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:

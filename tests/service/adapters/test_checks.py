@@ -34,6 +34,18 @@ def test_a_good_artefact_passes(root: Path, base: Base, base_folder: Path) -> No
     assert check(root, str(folder), base, RANK) == found  # an absolute path inside is the same
 
 
+def test_a_base_that_config_and_manifest_name_differently_is_refused(
+    root: Path, base: Base, base_folder: Path
+) -> None:
+    write_adapter(root / "support", base_folder, config={"base_model_name_or_path": "gpt2"})
+    (only,) = problems(root, base)
+    named = "base_model_name_or_path is 'gpt2', and manifest.json has the base 'base'"
+    assert only.startswith(f"support/adapter_config.json: {named}")
+    for name in (None, "", "base"):
+        write_adapter(root / "support", base_folder, config={"base_model_name_or_path": name})
+        check(root, "support", base, 16)
+
+
 def test_a_method_that_is_not_served_names_the_way_there(root: Path, base: Base, base_folder: Path) -> None:
     write_adapter(root / "support", base_folder, manifest={"method": "prefix"}, config={"r": 99})
     (only,) = problems(root, base)

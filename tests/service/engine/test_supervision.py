@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -91,6 +92,7 @@ async def test_a_stream_under_way_fails_at_once(pool: EnginePool, tmp_path: Path
 async def test_while_it_is_away_requests_are_told_so(pool: EnginePool, tmp_path: Path) -> None:
     named(tmp_path, "fake_child.py").kill()
     await until(lambda: pool.state != "ready")
+    assert re.match(r"its \w+( server)? ended|vLLM starts", pool.detail)
     with pytest.raises(EngineUnavailable, match="restarting") as away:
         await pool.bind("demo").complete({"messages": []})
     assert away.value.retry_after > 0

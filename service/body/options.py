@@ -11,9 +11,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from service.conversation import kind_of
+from service.body.conversation import kind_of
+from service.body.reserved import check_reserved
 from service.errors import InvalidRequest
-from service.reserved import check_reserved
 
 FORMATS = ("json", "regex", "choice", "grammar", "json_object", "structural_tag")
 _FIELDS = ("messages", "tools", "documents", "add_generation_prompt", "continue_final_message")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from router.decision import Decision
-from service.own_file import OwnFile, lines_of
+from service.kept.own_file import OwnFile, lines_of
 
 FILE = "decisions.jsonl"
 

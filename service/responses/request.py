@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from service.conversation import Message, check_answer, check_arguments, kind_of
+from service.body.conversation import Message, check_answer, check_arguments, kind_of
 from service.errors import InvalidRequest
 
 _AS_IN_CHAT = ("model", "temperature", "top_p", "parallel_tool_calls", "user")

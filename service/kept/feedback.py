@@ -23,9 +23,9 @@ from chains.errors import EngineAnswerError
 from chains.sse import EventReader
 from pointsman.document import Document
 from service.errors import AnswerNotFound, InvalidRequest
-from service.own_file import OwnFile
+from service.kept.own_file import OwnFile
+from service.kept.redaction import Redaction
 from service.record import Record
-from service.redaction import Redaction
 from service.sections import FeedbackSettings
 
 FILE = "feedback.jsonl"

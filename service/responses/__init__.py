@@ -1,0 +1,1 @@
+"""OpenAI's responses: what one asks becomes a chat's body, a chat's answer becomes one."""

@@ -1,0 +1,126 @@
+"""Bodies of chat completions that can't be served: which field is at fault, and no engine was asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.service.conftest import Running
+from tests.service.refused import CALL, USER, check_error
+
+_NO_FORMATS: list[object] = ["x", 5, [], ["x"], True, {}, {"jsn": {}}, {"json": {}, "regex": "a"}]
+_NO_CHOICE: list[object] = ["any", 5, [], {}, {"type": "function", "function": {}}]
+_NO_FORM: list[object] = ["json", 5, [], True]
+_NO_CHOICES: list[tuple[str, object]] = [
+    *(("tool_choice", wrong) for wrong in _NO_CHOICE),
+    *(("response_format", wrong) for wrong in _NO_FORM),
+]
+_ANSWERS_TO_NOTHING: list[tuple[list[dict[str, Any]], dict[str, Any]]] = [
+    ([], {"role": "tool", "content": "{}", "tool_call_id": "call_0"}),
+    ([USER], {"role": "tool", "content": "{}", "tool_call_id": "call_0"}),
+    ([CALL, USER], {"role": "tool", "content": "{}", "tool_call_id": "call_0"}),
+    ([CALL], {"role": "tool", "content": "{}", "tool_call_id": "call_1"}),
+]
+REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
+    ({"messages": [USER]}, 400, "model"),
+    ({"model": None, "messages": [USER]}, 400, "model"),
+    ({"model": 5, "messages": [USER]}, 400, "model"),
+    ({"model": "gpt-4o", "messages": [USER]}, 404, "model"),
+    ({"model": "support@ffffffffffff", "messages": [USER]}, 404, "model"),
+    ({"model": "../../etc/passwd", "messages": [USER]}, 404, "model"),
+    ({"model": "auto"}, 400, "messages"),
+    ({"model": "auto", "messages": []}, 400, "messages"),
+    ({"model": "auto", "messages": "hello"}, 400, "messages"),
+    ({"model": "auto", "messages": [USER] * 1_000}, 400, "messages"),
+    ({"model": "auto", "messages": ["hello"]}, 400, "messages[0]"),
+    ({"model": "auto", "messages": [{"content": "hello"}]}, 400, "messages[0].role"),
+    ({"model": "auto", "messages": [USER, {"role": "robot", "content": "x"}]}, 400, "messages[1].role"),
+    ({"model": "auto", "messages": [{"role": ["user"], "content": "x"}]}, 400, "messages[0].role"),
+    ({"model": "auto", "messages": [{"role": "user"}]}, 400, "messages[0].content"),
+    ({"model": "auto", "messages": [{"role": "user", "content": 5}]}, 400, "messages[0].content"),
+    ({"model": "auto", "messages": [{"role": "user", "content": ["x"]}]}, 400, "messages[0].content[0]"),
+    *(
+        ({"model": model, "messages": [*before, {"role": "user", "content": nothing}]}, 400, place)
+        for model in ("auto", "support", "pointsman-demo")
+        for nothing in ("", " \n", [], [{"type": "text", "text": ""}])
+        for before, place in (
+            ([], "messages[0].content"),
+            ([{"role": "system", "content": ""}], "messages[1].content"),
+        )
+    ),
+    (
+        {"model": "auto", "messages": [{"role": "user", "content": [{"type": "text"}]}]},
+        400,
+        "messages[0].content[0].text",
+    ),
+    (
+        {"model": "auto", "messages": [{"role": "assistant", "tool_calls": [{"function": {}}]}, USER]},
+        400,
+        "messages[0].tool_calls[0].function",
+    ),
+    (
+        {
+            "model": "auto",
+            "messages": [
+                {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{"}}]}
+            ],
+        },
+        400,
+        "messages[0].tool_calls[0].function.arguments",
+    ),
+    ({"model": "support", "messages": [USER], "n": 10_000}, 400, "n"),
+    ({"model": "auto", "messages": [USER], "stream": "yes"}, 400, "stream"),
+    ({"model": "auto", "messages": [USER], "stop": 5}, 400, "stop"),
+    ({"model": "support", "messages": [USER], "stop": ["\n", 1]}, 400, "stop"),
+    ({"model": "auto", "messages": [USER], "stop": ""}, 400, "stop"),
+    ({"model": "auto", "messages": [USER], "stream_options": {}}, 400, "stream_options"),
+    ({"model": "support", "messages": [USER], "n": 0}, 400, "n"),
+    ({"model": "support", "messages": [USER], "n": "two"}, 400, "n"),
+    ({"model": "auto", "messages": [USER], "tools": "x"}, 400, "tools"),
+    ({"model": "auto", "messages": [USER], "tools": [5]}, 400, "tools[0]"),
+    ({"model": "auto", "messages": [USER], "tools": [{}]}, 400, "tools[0].function"),
+    ({"model": "auto", "messages": [USER], "tools": [{"function": {}}]}, 400, "tools[0].function.name"),
+    ({"model": "support", "messages": [USER], "guided_json": {}}, 400, "guided_json"),
+    *(
+        ({"model": model, "messages": [USER], name: wrong}, 400, name)
+        for model in ("auto", "support")
+        for name, wrong in _NO_CHOICES
+    ),
+    *(
+        (
+            {"model": model, "messages": [USER], "chat_template_kwargs": {name: 1}},
+            400,
+            f"chat_template_kwargs.{name}",
+        )
+        for model in ("auto", "support")
+        for name in ("messages", "tools", "conversation", "tokenize", "self", "chat_template", "tokenizer")
+    ),
+    *(
+        ({"model": "auto", "messages": [*before, answer]}, 400, f"messages[{len(before)}]")
+        for before, answer in _ANSWERS_TO_NOTHING
+    ),
+    *(
+        ({"model": model, "messages": [USER], "structured_outputs": wrong}, 400, "structured_outputs")
+        for model in ("auto", "support")
+        for wrong in _NO_FORMATS
+    ),
+    ({"model": "auto", "messages": [{**USER, "name": 5}]}, 400, "messages[0].name"),
+    *(
+        ({"model": model, "messages": [USER, CALL, {"role": "tool", "content": "x", **which}]}, 400, place)
+        for model in ("auto", "support")
+        for which in ({}, {"tool_call_id": None}, {"tool_call_id": 5})
+        for place in ["messages[2].tool_call_id"]
+    ),
+    (
+        {"model": "auto", "messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f"}}]}]},
+        400,
+        "messages[0].tool_calls[0].id",
+    ),
+    ({"model": "auto", "messages": [USER], "stream": True, "stream_options": 1}, 400, "stream_options"),
+]
+
+
+async def test_requests_that_cannot_be_served(running: Running) -> None:
+    for body, status, parameter in REQUESTS:
+        error = check_error(await running.http.post("/v1/chat/completions", json=body), status)
+        assert error["param"] == parameter, body
+    assert running.vllm.requests == []
