@@ -42,8 +42,8 @@ def example_rows(data: Mapping[str, Any], folder: Path) -> tuple[list[Row], list
 
 
 def _tracks(data: Mapping[str, Any]) -> list[tuple[Location, Mapping[str, Any]]]:
-    """The fallback and the routes as they stand in the file, whatever is wrong in them."""
-    found: list[tuple[Location, Any]] = [(("fallback",), data.get("fallback"))]
+    """All tracks as they stand in the file, whatever is wrong in them."""
+    found: list[tuple[Location, Any]] = [((name,), data.get(name)) for name in ("fallback", "client_tools")]
     routes = data.get("routes")
     found += [(("routes", i), route) for i, route in enumerate(routes if isinstance(routes, list) else [])]
     return [(place, track) for place, track in found if isinstance(track, Mapping)]

@@ -18,7 +18,6 @@ from service.body.options import check_options
 from service.errors import InvalidRequest, ModelNotFound, NotReady
 from service.record import Record
 from service.routes import COT, Route
-from service.routes_document import FALLBACK
 from service.sections import GatewaySettings
 
 AUTO = "auto"
@@ -57,7 +56,9 @@ class Decider(Protocol):
         """Whether a route has ``adapter`` (alias or version; None: the base) reason before it answers."""
         ...
 
-    async def decide(self, messages: Sequence[dict[str, Any]]) -> tuple[Decision, Route]: ...
+    async def decide(
+        self, messages: Sequence[dict[str, Any]], brings_tools: bool
+    ) -> tuple[Decision, Route]: ...
 
     async def chain(self, name: str) -> Chain:
         """The installed chain ``name`` without options, ready to run."""
@@ -71,6 +72,7 @@ class Plan:
     model: str | None  # alias or alias@version; None: the base
     intent: str | None  # None: the client named the model itself
     confidence: float | None
+    abstained: bool | None
     chain_name: str
     chain: Chain
     request: ChainRequest
@@ -78,7 +80,7 @@ class Plan:
     def note(self, record: Record) -> None:
         """Write down what was decided."""
         record.intent, record.confidence, record.chain = self.intent, self.confidence, self.chain_name
-        record.abstained = None if self.intent is None else self.intent == FALLBACK
+        record.abstained = self.abstained
 
 
 class Dispatch:
@@ -122,9 +124,9 @@ class Dispatch:
             adapter = self.named(model)
             request = ChainRequest(messages, parameters, stream, limits=self._limits)
             name = chain or (COT if self._routes.reasons(adapter) else DIRECT)
-            return Plan(adapter, None, None, name, await self._chain(name), request)
+            return Plan(adapter, None, None, None, name, await self._chain(name), request)
         messages = asked(messages)
-        decision, route = await self.decide(messages)
+        decision, route = await self.decide(messages, brings_tools(body))
         own = chain is None or chain == route.chain_name
         request = ChainRequest(
             messages=_rendered(route, messages, decision),
@@ -137,6 +139,7 @@ class Dispatch:
             route.adapter,
             route.intent,
             decision.confidence,
+            decision.abstained,
             route.chain_name if own else str(chain),
             route.chain if own else await self._chain(str(chain)),
             request,
@@ -159,13 +162,13 @@ class Dispatch:
                 CHAIN,
             ) from exc
 
-    async def decide(self, messages: Sequence[Message]) -> tuple[Decision, Route]:
-        """The decision on a conversation, and its route, whose adapter is live.
+    async def decide(self, messages: Sequence[Message], brings: bool) -> tuple[Decision, Route]:
+        """The decision on a conversation that ``brings`` tools or not, and its route, whose adapter is live.
 
         Raises:
             NotReady: the router isn't fitted, or the route's adapter has no live version.
         """
-        decision, route = await self._routes.decide(messages)
+        decision, route = await self._routes.decide(messages, brings)
         self._note(decision)
         if self.waits(route):
             raise NotReady(f"{route.title} waits for the adapter {route.adapter!r}, {NOT_LIVE}")
@@ -207,6 +210,11 @@ def model_of(body: Mapping[str, Any]) -> str:
             "model",
         )
     return model
+
+
+def brings_tools(body: Mapping[str, Any]) -> bool:
+    """Whether the client has tools that may be called."""
+    return bool(body.get("tools")) and body.get("tool_choice") != "none"
 
 
 def stream_of(body: Mapping[str, Any]) -> bool:

@@ -153,8 +153,10 @@ class LiveRoutes:
         """Whether a route has ``adapter`` (alias or version; None: the base) reason before it answers."""
         return self._table is not None and self._table.reasons(adapter)
 
-    async def decide(self, messages: Sequence[dict[str, Any]]) -> tuple[Decision, Route]:
-        """The decision on a conversation and the route that it takes.
+    async def decide(
+        self, messages: Sequence[dict[str, Any]], brings_tools: bool = False
+    ) -> tuple[Decision, Route]:
+        """The decision on a conversation, with tools of its own or without, and the route that it takes.
 
         Raises:
             NotReady: the first set is still being built, or could not be.
@@ -168,7 +170,7 @@ class LiveRoutes:
             decision = await batching.decide(messages)
             if self._live is live:  # else the decision may be of the old set: ask the new one
                 self._observe(time.perf_counter() - began)
-                return decision, live.table.route(decision.intent)
+                return decision, live.table.route(decision.intent, brings_tools)
 
     async def chain(self, name: str) -> Chain:
         """The installed chain ``name`` without options, warm.

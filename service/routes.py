@@ -22,9 +22,10 @@ from router.policy import Policy
 from service.crosschecks import cross_problems, example_rows, placed
 from service.errors import RoutesRejected
 from service.policy import policy_of, policy_problems
-from service.routes_document import FALLBACK, RoutesDocument, TrackDocument
+from service.routes_document import CLIENT_TOOLS, FALLBACK, RoutesDocument, TrackDocument
 from service.sections import LimitSettings
 
+_TITLES = {FALLBACK: "the fallback route", CLIENT_TOOLS: "the route of clients' tools"}
 COT = "cot"  # the chain whose adapters reason before they answer
 
 
@@ -32,7 +33,7 @@ COT = "cot"  # the chain whose adapters reason before they answer
 class Route:
     """A route that can be run."""
 
-    intent: str  # FALLBACK for the one that abstentions take
+    intent: str  # FALLBACK for the one that abstentions take, CLIENT_TOOLS for who brings tools
     parent: str | None
     description: str
     prompt: PromptTemplate | None
@@ -47,7 +48,7 @@ class Route:
     @property
     def title(self) -> str:
         """How the route is called in a sentence."""
-        return "the fallback route" if self.intent == FALLBACK else f"the route {self.intent!r}"
+        return _TITLES.get(self.intent, f"the route {self.intent!r}")
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,18 @@ class RouteTable:
 
     routes: Mapping[str, Route]
     fallback: Route
+    client_tools: Route | None
     examples: RoutingExamples = field(repr=False)
     policy: Policy = field(repr=False)
 
-    def route(self, intent: str | None) -> Route:
-        """The route of ``intent``; None abstained."""
-        return self.fallback if intent is None else self.routes[intent]
+    def route(self, intent: str | None, brings_tools: bool = False) -> Route:
+        """The route of ``intent``; None abstained. ``brings_tools`` is a request with tools of its own.
+
+        Such a request stays on a route with tools, whose adapter knows how to use some; the adapters of
+        others never saw a tool.
+        """
+        route = self.fallback if intent is None else self.routes[intent]
+        return self.client_tools if brings_tools and self.client_tools and not route.tools else route
 
     def reasons(self, adapter: str | None) -> bool:
         """Whether a route has ``adapter`` (alias or version; None: the base) reason before it answers."""
@@ -69,8 +76,9 @@ class RouteTable:
         return any(route.chain_name == COT and route.adapter == alias for route in self.all())
 
     def all(self) -> tuple[Route, ...]:
-        """Every route, the fallback last."""
-        return (*self.routes.values(), self.fallback)
+        """Every route, those that belong to no intent last."""
+        last = (self.fallback,) if self.client_tools is None else (self.client_tools, self.fallback)
+        return (*self.routes.values(), *last)
 
 
 def load_table(path: Path, prompts: Path | None, limits: LimitSettings) -> RouteTable:
@@ -156,6 +164,9 @@ def _table(
             for route in document.routes
         },
         fallback=made(FALLBACK, "requests that belong to no other route", document.fallback),
+        client_tools=None
+        if document.client_tools is None
+        else made(CLIENT_TOOLS, "requests that bring their own tools", document.client_tools),
         examples=RoutingExamples(
             {intent: texts for intent, texts in examples.items() if texts},
             (*document.out_of_scope, *(row.text for row in more if row.intent is None)),

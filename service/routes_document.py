@@ -15,6 +15,7 @@ from router.rules import Rule, keywords
 from service.sections import Positive, Seconds
 
 FALLBACK = "fallback"  # what the log and the headers call the intent of an abstention
+CLIENT_TOOLS = "client_tools"  # and that of a request which brings tools that its route does not have
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Unit = Annotated[float, Field(ge=0, le=1)]
@@ -93,6 +94,8 @@ class RouteDocument(TrackDocument):
     def _not_fallback(cls, intent: str) -> str:
         if intent == FALLBACK:
             raise ValueError(f"{FALLBACK!r} is what an abstention is called")
+        if intent == CLIENT_TOOLS:
+            raise ValueError(f"{CLIENT_TOOLS!r} is what a request with tools of its own is called")
         return intent
 
 
@@ -121,6 +124,7 @@ class RoutesDocument(Document):
 
     version: Literal[1]
     fallback: TrackDocument
+    client_tools: TrackDocument | None = None  # answers who brings tools, where the route has none itself
     out_of_scope: tuple[Text, ...] = ()
     example_files: tuple[str, ...] = ()  # JSONL beside this file: {"text", "intent"}, null is out of scope
     rules: tuple[RuleDocument, ...] = ()  # the first that matches decides
@@ -131,3 +135,12 @@ class RoutesDocument(Document):
         WRONG_COST  # of a wrong route, where abstaining on a request that has one costs 1
     )
     routes: tuple[RouteDocument, ...] = Field(min_length=2)
+
+    @field_validator("client_tools")
+    @classmethod
+    def _brings_all(cls, track: TrackDocument | None) -> TrackDocument | None:
+        if track is not None and track.tools:
+            raise ValueError("has tools of the client's only: leave out tools")
+        if track is not None and track.parameters:
+            raise ValueError("belongs to no intent, so no parameters are found: leave out parameters")
+        return track

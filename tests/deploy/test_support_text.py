@@ -208,7 +208,7 @@ def test_every_template_renders_with_its_defaults() -> None:
 
 def test_the_routes_name_what_exists_and_have_examples_in_both_languages() -> None:
     table = load_table(REPOSITORY / "deploy" / "demo" / "routes.yaml", TEMPLATES, LimitSettings())
-    assert {route.adapter for route in table.all()} == {"support", "math", "extract", "chat"}
+    assert {route.adapter for route in table.all()} == {"support", "math", "extract", "chat", "tools"}
     assert all(hasattr(tools, name) for route in table.all() for name in route.tools)
     document = (REPOSITORY / "deploy" / "demo" / "routes.yaml").read_text(encoding="utf-8")
     for block in document.split("  - intent: ")[1:]:

@@ -89,7 +89,7 @@ def test_a_follow_up_stays_on_its_track(client: OpenAI) -> None:
 
 def test_models_are_listed_with_version_base_and_rank_and_can_be_named(client: OpenAI) -> None:
     models = {model.id: model for model in client.models.list()}
-    assert {"auto", "pointsman-demo", "support", "math", "extract", "chat"} <= models.keys()
+    assert {"auto", "pointsman-demo", "support", "math", "extract", "chat", "tools"} <= models.keys()
     support: Any = models["support"]
     assert support.base == "pointsman-demo"
     config = json.loads((HOME / "adapters" / "support" / "adapter_config.json").read_text("utf-8"))

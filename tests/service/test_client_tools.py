@@ -1,0 +1,75 @@
+"""Requests with tools of the client's own: where they go, and where not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.errors import RoutesRejected
+from tests.service.conftest import Start
+from tests.service.parts import ROUTES
+from tests.service.test_rules import table_of
+
+BROUGHT = "client_tools: {chain: direct, adapter: math, sampling: {max_tokens: 99}}\n"
+TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
+FOOTBALL, SUM, TRACK = "who won the football match last night", "what is 12 plus 30", "where is my parcel"
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "intent"),
+    [
+        (FOOTBALL, {"tools": TOOLS}, "client_tools"),
+        (SUM, {"tools": TOOLS, "tool_choice": "required"}, "client_tools"),
+        (SUM, {"tools": TOOLS, "tool_choice": "none"}, "arithmetic"),
+        (SUM, {}, "arithmetic"),
+        (FOOTBALL, {"tools": []}, "fallback"),
+        (FOOTBALL, {}, "fallback"),
+    ],
+)
+async def test_tools_lead_to_what_knows_tools(
+    start: Start, text: str, more: dict[str, Any], intent: str
+) -> None:
+    async with start(routes=ROUTES + BROUGHT) as running:
+        response = await running.ask(text, **more)
+        assert response.status_code == 200
+        assert response.headers["x-pointsman-intent"] == intent
+        sent = running.vllm.requests[-1]
+        assert (sent["messages"][0]["role"] == "user") == (
+            intent == "client_tools"
+        )  # no prompt of ours
+        assert (sent.get("max_tokens") == 99) == (intent == "client_tools")
+        body = {"messages": [{"role": "user", "content": text}], **more}
+        told = (await running.http.post("/v1/route", json=body)).json()
+        assert told["route"]["intent"] == intent
+        assert told["abstained"] == (text == FOOTBALL)
+
+
+async def test_without_a_track_for_them_they_change_nothing(start: Start) -> None:
+    async with start() as running:
+        response = await running.ask(SUM, tools=TOOLS)
+        assert response.headers["x-pointsman-intent"] == "arithmetic"
+
+
+def test_a_route_with_tools_keeps_its_requests(tmp_path: Path) -> None:
+    routes = ROUTES.replace("chain: direct\n    adapter: support", "chain: react\n    adapter: support")
+    routes = routes.replace("    description: where is it\n", "    tools: [track_parcel]\n")
+    table = table_of(tmp_path, routes + BROUGHT)
+    assert table.route("track_parcel", brings_tools=True).intent == "track_parcel"
+    assert table.route("arithmetic", brings_tools=True).intent == "client_tools"
+    assert [route.intent for route in table.all()][-2:] == ["client_tools", "fallback"]
+
+
+@pytest.mark.parametrize(
+    ("routes", "told"),
+    [
+        (ROUTES + BROUGHT.replace("{chain", "{tools: [track_parcel], chain"), "leave out tools"),
+        (ROUTES + BROUGHT.replace("{chain", "{parameters: {x: y}, chain"), "leave out parameters"),
+        (ROUTES + BROUGHT.replace("{chain", "{prompt: nowhere, chain"), "nowhere"),
+        (ROUTES.replace("intent: arithmetic", "intent: client_tools"), "tools of its own"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(tmp_path: Path, routes: str, told: str) -> None:
+    with pytest.raises(RoutesRejected, match=told):
+        table_of(tmp_path, routes)
