@@ -124,7 +124,7 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
         "/v1/route": (
             "Which way a conversation would take, and why",
             {
-                **_object({"messages": messages, "text": TEXT, "input": TEXT}),
+                **_object({"messages": messages, "text": TEXT, "input": TEXT, "tools": TOOLS}),
                 "anyOf": [{"required": [name]} for name in ("messages", "text", "input")],
             },
             answer("intent", "confidence", "abstained", "route"),

@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from service.api.incoming import Recorded, Running, client_only, json_object
 from service.body.conversation import Message, asked, messages_of
+from service.body.options import check_tools
 from service.dispatch import brings_tools
 from service.errors import InvalidRequest
 from service.gateway import Gateway, explain
@@ -20,6 +21,7 @@ router = APIRouter(dependencies=[Depends(client_only)])
 async def route(request: Request, gateway: Running, record: Recorded) -> dict[str, object]:
     """Explain the decision on ``messages``, or on one ``text`` or ``input``; ``tools`` count as in a chat."""
     body = await json_object(request)
+    check_tools(body.get("tools"))
     decision, taken = await gateway.routes.decide(_messages(body, gateway), brings_tools(body))
     record.intent, record.confidence = taken.intent, decision.confidence
     record.abstained = decision.abstained
