@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 
 from service.api.incoming import Recorded, Running, client_only, json_object
-from service.conversation import Message, asked, messages_of
+from service.conversation import Message, asked, kind_of, messages_of
 from service.errors import InvalidRequest
 from service.gateway import Gateway, explain
 
@@ -26,9 +26,13 @@ async def route(request: Request, gateway: Running, record: Recorded) -> dict[st
 
 
 def _messages(body: dict[str, Any], gateway: Gateway) -> list[Message]:
+    given = [name for name in ("messages", "text", "input") if name in body]
+    if len(given) != 1:
+        found = " and ".join(given) or "none of them"
+        raise InvalidRequest(f"give messages, or one text as text or input; found {found}", "messages")
     if "messages" in body:
         return asked(messages_of(body, gateway.settings.gateway.max_messages))
-    text = body.get("text", body.get("input"))
+    text = body[given[0]]
     if not isinstance(text, str):
-        raise InvalidRequest("give messages, or one text as text or input", "messages")
+        raise InvalidRequest(f"{given[0]} must be text, found {kind_of(text)}", given[0])
     return [{"role": "user", "content": text}]
