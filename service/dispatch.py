@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from chains.errors import ChainNotFound, ChainOptionsError
 from chains.events import Chain, ChainRequest, Limits
+from chains.parameters import calls_tools
 from router.decision import Decision
 from service.conversation import Message, asked, check_said, messages_of
 from service.errors import InvalidRequest, ModelNotFound, NotReady
@@ -124,6 +125,8 @@ class Dispatch:
             return Plan(adapter, None, None, name, await self._chain(name), request)
         messages = asked(messages)
         decision, route = await self.decide(messages)
+        if route.intent == FALLBACK and calls_tools(parameters):
+            route = _for_agents(route)
         own = chain is None or chain == route.chain_name
         request = ChainRequest(
             messages=_rendered(route, messages, decision),
@@ -217,6 +220,12 @@ def stream_of(body: Mapping[str, Any]) -> bool:
     if options is not None and not stream:
         raise InvalidRequest("stream_options is only allowed where stream is true", "stream_options")
     return bool(stream)
+
+
+def _for_agents(fallback: Route) -> Route:
+    """No route is meant, but tools of the client's may be: the base, under no prompt; no call is cut."""
+    sampling = {name: value for name, value in fallback.sampling.items() if name != "max_tokens"}
+    return replace(fallback, prompt=None, adapter=None, sampling=sampling)
 
 
 def _rendered(route: Route, messages: list[Message], decision: Decision) -> list[Message]:

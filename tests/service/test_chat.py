@@ -42,6 +42,25 @@ async def test_abstention_takes_the_fallback(running: Running) -> None:
     assert running.vllm.requests[-1]["messages"][0]["content"] == "refusal of Northway"
 
 
+async def test_an_agent_that_means_no_route_gets_the_base_and_no_refusal(start: Start) -> None:
+    routes = ROUTES.replace("adapter: chat}", "adapter: chat, sampling: {temperature: 0, max_tokens: 9}}")
+    outside = "who won the football match last night"
+    tools = [{"type": "function", "function": {"name": "scores", "parameters": {"type": "object"}}}]
+    async with start(routes=routes) as running:
+        response = await running.ask(outside, tools=tools)
+        assert response.headers["x-pointsman-intent"] == "fallback"
+        assert response.headers["x-pointsman-adapter"] == BASE
+        sent = running.vllm.requests[-1]
+        assert (sent["model"], sent["tools"]) == (BASE, tools)
+        assert sent["messages"] == [{"role": "user", "content": outside}]
+        assert (sent["temperature"], sent.get("max_tokens")) == (0, None)  # a call is not to be cut
+
+        await running.ask(outside, tools=tools, tool_choice="none")  # nothing is to be called: declined
+        assert running.vllm.requests[-1]["messages"][0]["content"] == "refusal of Northway"
+        await running.ask(TRACK, tools=tools)  # a route is meant
+        assert running.vllm.requests[-1]["messages"][0]["content"] == "support of Northway"
+
+
 async def test_named_models_go_straight_on(running: Running) -> None:
     for model, served in (
         ("support", "support@000000000000"),
