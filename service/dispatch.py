@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from chains.errors import ChainNotFound, ChainOptionsError
 from chains.events import Chain, ChainRequest, Limits
+from chains.parameters import calls_tools
 from router.decision import Decision
 from service.body.conversation import Message, asked, check_said, messages_of
 from service.body.options import check_options
@@ -126,7 +127,7 @@ class Dispatch:
             name = chain or (COT if self._routes.reasons(adapter) else DIRECT)
             return Plan(adapter, None, None, None, name, await self._chain(name), request)
         messages = asked(messages)
-        decision, route = await self.decide(messages, brings_tools(body))
+        decision, route = await self.decide(messages, calls_tools(parameters))
         own = chain is None or chain == route.chain_name
         request = ChainRequest(
             messages=_rendered(route, messages, decision),
@@ -210,11 +211,6 @@ def model_of(body: Mapping[str, Any]) -> str:
             "model",
         )
     return model
-
-
-def brings_tools(body: Mapping[str, Any]) -> bool:
-    """Whether the client has tools that may be called."""
-    return bool(body.get("tools")) and body.get("tool_choice") != "none"
 
 
 def stream_of(body: Mapping[str, Any]) -> bool:

@@ -6,6 +6,7 @@ What is no HTTP, and what never ends its headers, gets OpenAI's error form too.
 from __future__ import annotations
 
 import logging
+import re
 from http import HTTPStatus
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -18,6 +19,7 @@ log = logging.getLogger("pointsman.server")
 _MOST_HEAD = 65_536  # bytes of a request's line and headers
 _NO_HTTP = "what was sent is no HTTP/1.1 request: is it https on a port without TLS, or an unknown method?"
 _LONG_HEAD = f"the request's line and headers are over {_MOST_HEAD} bytes"
+_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 
 
 class Protocol(HttpToolsProtocol):
@@ -30,6 +32,8 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse a piece."""
         before = self._part
+        if before != "body":
+            data = _without_upgrade(data)
         super().data_received(data)
         if self._part == "head" and before != "body":
             self._head += len(data)
@@ -69,3 +73,13 @@ class Protocol(HttpToolsProtocol):
         )
         self.transport.write(head.encode() + body)
         self.transport.close()
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """``data`` with no offer of another protocol in its first head, as long as no piece cuts that line.
+
+    A server may pass over such an offer. Java's client makes one for HTTP/2 by itself, and httptools then
+    takes the request to end at its head, so that the body would be lost.
+    """
+    head, blank, rest = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(b"\r\nx-upgrade:", head) + blank + rest

@@ -57,18 +57,21 @@ class RouteTable:
 
     routes: Mapping[str, Route]
     fallback: Route
-    client_tools: Route | None
+    client_tools: Route
+    keeps_tools: bool  # routes without tools keep requests that bring some; else they go to client_tools too
     examples: RoutingExamples = field(repr=False)
     policy: Policy = field(repr=False)
 
     def route(self, intent: str | None, brings_tools: bool = False) -> Route:
         """The route of ``intent``; None abstained. ``brings_tools`` is a request with tools of its own.
 
-        Such a request stays on a route with tools, whose adapter knows how to use some; the adapters of
-        others never saw a tool.
+        The fallback, which declines, never gets such a request. A route with tools always keeps it, as its
+        adapter knows how to use some.
         """
         route = self.fallback if intent is None else self.routes[intent]
-        return self.client_tools if brings_tools and self.client_tools and not route.tools else route
+        if not brings_tools or route.tools or (self.keeps_tools and intent is not None):
+            return route
+        return self.client_tools
 
     def reasons(self, adapter: str | None) -> bool:
         """Whether a route has ``adapter`` (alias or version; None: the base) reason before it answers."""
@@ -77,8 +80,7 @@ class RouteTable:
 
     def all(self) -> tuple[Route, ...]:
         """Every route, those that belong to no intent last."""
-        last = (self.fallback,) if self.client_tools is None else (self.client_tools, self.fallback)
-        return (*self.routes.values(), *last)
+        return (*self.routes.values(), self.client_tools, self.fallback)
 
 
 def load_table(path: Path, prompts: Path | None, limits: LimitSettings) -> RouteTable:
@@ -164,9 +166,10 @@ def _table(
             for route in document.routes
         },
         fallback=made(FALLBACK, "requests that belong to no other route", document.fallback),
-        client_tools=None
-        if document.client_tools is None
-        else made(CLIENT_TOOLS, "requests that bring their own tools", document.client_tools),
+        client_tools=made(
+            CLIENT_TOOLS, "requests that bring their own tools", document.client_tools or TrackDocument()
+        ),
+        keeps_tools=document.client_tools is None,
         examples=RoutingExamples(
             {intent: texts for intent, texts in examples.items() if texts},
             (*document.out_of_scope, *(row.text for row in more if row.intent is None)),

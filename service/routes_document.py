@@ -124,7 +124,7 @@ class RoutesDocument(Document):
 
     version: Literal[1]
     fallback: TrackDocument
-    client_tools: TrackDocument | None = None  # answers who brings tools, where the route has none itself
+    client_tools: TrackDocument | None = None  # who brings tools; None: those of the fallback, to the base
     out_of_scope: tuple[Text, ...] = ()
     example_files: tuple[str, ...] = ()  # JSONL beside this file: {"text", "intent"}, null is out of scope
     rules: tuple[RuleDocument, ...] = ()  # the first that matches decides

@@ -34,6 +34,7 @@ from service.api.shapes import (
     of,
 )
 from service.kept.feedback import Rating
+from service.responses.request import NEUTRAL, TAKEN
 from service.sections import GatewaySettings
 
 router = APIRouter()
@@ -84,7 +85,10 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
         "user": {},
     }
     named = {"type": ["string", "null"], "minLength": 1}
-    listed = {"anyOf": [TEXT, items()]}
+    response: dict[str, Schema] = {name: {"enum": [*values, None]} for name, values in NEUTRAL.items()}
+    response |= {name: {} for name in TAKEN}
+    response |= {"model": MODEL, "input": {"anyOf": [TEXT, items()]}, "stream": SWITCH}
+    response |= {"max_output_tokens": {"type": ["integer", "null"], "minimum": 1}}
     loaded = {"lora_name": NAME, "lora_path": NAME, "load_inplace": {"type": "boolean"}}
     tokens = answer(count={"type": "integer"}, tokens={"type": "array"})
     return {
@@ -100,7 +104,7 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
         ),
         "/v1/responses": (
             "Answer a conversation, without a memory",
-            _object({"model": MODEL, "input": listed, "stream": SWITCH}, "model", "input"),
+            {**_object(response, "model", "input"), "additionalProperties": {"type": "null"}},
             answer("id", "status", object={"const": "response"}, output={"type": "array"}),
         ),
         "/v1/embeddings": (
@@ -125,7 +129,7 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
             "Which way a conversation would take, and why",
             {
                 **_object({"messages": messages, "text": TEXT, "input": TEXT, "tools": TOOLS}),
-                "anyOf": [{"required": [name]} for name in ("messages", "text", "input")],
+                "oneOf": [{"required": [name]} for name in ("messages", "text", "input")],
             },
             answer("intent", "confidence", "abstained", "route"),
         ),

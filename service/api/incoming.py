@@ -18,6 +18,10 @@ from service.record import Record
 
 M = TypeVar("M", bound=BaseModel)
 
+_WHOLE = (  # fields that are whole numbers; JSON has one kind of number, so 2.0 is 2
+    *("n", "best_of", "seed", "logprobs", "top_logprobs", "dimensions"),
+    *("max_tokens", "max_completion_tokens", "max_output_tokens"),
+)
 _DEEPEST = 100  # levels of a body; a JSON schema of a tool has a dozen
 
 
@@ -94,6 +98,9 @@ async def json_object(request: Request) -> dict[str, Any]:
         raise NotJSON("the body must be a JSON object")
     if data.count(b"{") + data.count(b"[") > _DEEPEST and _is_deeper(found, _DEEPEST):
         raise NotJSON(f"the body is nested deeper than {_DEEPEST} levels")
+    for name in _WHOLE:
+        if isinstance(value := found.get(name), float) and value.is_integer():
+            found[name] = int(value)
     return found
 
 

@@ -7,10 +7,10 @@ from typing import Any
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 
+from chains.parameters import calls_tools
 from service.api.incoming import Recorded, Running, client_only, json_object
-from service.body.conversation import Message, asked, messages_of
+from service.body.conversation import Message, asked, kind_of, messages_of
 from service.body.options import check_tools
-from service.dispatch import brings_tools
 from service.errors import InvalidRequest
 from service.gateway import Gateway, explain
 
@@ -22,16 +22,20 @@ async def route(request: Request, gateway: Running, record: Recorded) -> dict[st
     """Explain the decision on ``messages``, or on one ``text`` or ``input``; ``tools`` count as in a chat."""
     body = await json_object(request)
     check_tools(body.get("tools"))
-    decision, taken = await gateway.routes.decide(_messages(body, gateway), brings_tools(body))
+    decision, taken = await gateway.routes.decide(_messages(body, gateway), calls_tools(body))
     record.intent, record.confidence = taken.intent, decision.confidence
     record.abstained = decision.abstained
     return explain(decision, taken)
 
 
 def _messages(body: dict[str, Any], gateway: Gateway) -> list[Message]:
+    given = [name for name in ("messages", "text", "input") if name in body]
+    if len(given) != 1:
+        found = " and ".join(given) or "none of them"
+        raise InvalidRequest(f"give messages, or one text as text or input; found {found}", "messages")
     if "messages" in body:
         return asked(messages_of(body, gateway.settings.gateway.max_messages))
-    text = body.get("text", body.get("input"))
+    text = body[given[0]]
     if not isinstance(text, str):
-        raise InvalidRequest("give messages, or one text as text or input", "messages")
+        raise InvalidRequest(f"{given[0]} must be text, found {kind_of(text)}", given[0])
     return [{"role": "user", "content": text}]

@@ -18,13 +18,26 @@ HTML: Schema = {"type": "string", "description": "a page"}
 NAME: Schema = {"type": "string", "minLength": 1}
 MODEL: Schema = {**NAME, "description": "'auto', an alias, alias@version or the base; see /v1/models"}
 SWITCH: Schema = {"type": ["boolean", "null"]}
-IDS: Schema = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}}
+IDS: Schema = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 2**32 - 1}}
 PROMPT: Schema = {"anyOf": [TEXT, {"type": "array", "minItems": 1}]}
 STOP: Schema = {"anyOf": [NAME, {"type": "array", "items": NAME}, {"type": "null"}]}
 _FUNCTION = {"type": "object", "required": ["name"], "properties": {"name": NAME}}
 _TOOL = {"type": "object", "required": ["function"], "properties": {"function": _FUNCTION}}
 TOOLS: Schema = {"type": ["array", "null"], "items": _TOOL}
-_PART = {"type": "object", "required": ["type"], "properties": {"type": TEXT}}
+_PART = {  # which of the others the base can read is the engine's to say
+    "anyOf": [
+        {
+            "type": "object",
+            "required": ["type", "text"],
+            "properties": {"type": {"const": "text"}, "text": TEXT},
+        },
+        {
+            "type": "object",
+            "required": ["type"],
+            "properties": {"type": {"enum": ["image_url", "input_audio", "file"]}},
+        },
+    ]
+}
 _CONTENT: list[Schema] = [TEXT, {"type": "array", "items": _PART}]
 _MESSAGE: Schema = {  # only an assistant may have said nothing, beside its calls
     "anyOf": [

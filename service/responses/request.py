@@ -18,13 +18,14 @@ _HARMLESS = (  # they change nothing of an answer
     *("metadata", "service_tier", "stream_options"),
     *("safety_identifier", "prompt_cache_key", "prompt_cache_retention"),
 )
-_NEUTRAL: Mapping[str, tuple[object, ...]] = {  # values that ask for nothing
+NEUTRAL: Mapping[str, tuple[object, ...]] = {  # values that ask for nothing
     "store": (False,),
     "background": (False,),
     "truncation": ("disabled",),
     "include": ([],),
     "top_logprobs": (0,),
 }
+TAKEN = (*_AS_IN_CHAT, *_READ, *_HARMLESS)
 _STATELESS = "nothing is kept between requests: give the whole conversation as input"
 _WHY = {
     "previous_response_id": _STATELESS,
@@ -68,11 +69,11 @@ def chat_of(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_fields(body: Mapping[str, Any]) -> None:
-    known = (*_AS_IN_CHAT, *_READ, *_HARMLESS)
     for name, value in body.items():
-        if name in known or value is None or value in _NEUTRAL.get(name, ()):
+        if name in TAKEN or value is None or value in NEUTRAL.get(name, ()):
             continue
-        raise InvalidRequest(f"{name[:80]} is not supported: {_WHY.get(name, 'leave it out')}", name[:80])
+        shown = name[:80] or "''"
+        raise InvalidRequest(f"{shown} is not supported: {_WHY.get(name, 'leave it out')}", shown)
 
 
 def _messages(body: Mapping[str, Any]) -> list[Message]:

@@ -10,6 +10,7 @@ import pytest
 from service.errors import RoutesRejected
 from tests.service.conftest import Start
 from tests.service.parts import ROUTES
+from tests.service.test_chat import BASE
 from tests.service.test_rules import table_of
 
 BROUGHT = "client_tools: {chain: direct, adapter: math, sampling: {max_tokens: 99}}\n"
@@ -46,8 +47,16 @@ async def test_tools_lead_to_what_knows_tools(
         assert told["abstained"] == (text == FOOTBALL)
 
 
-async def test_without_a_track_for_them_they_change_nothing(start: Start) -> None:
-    async with start() as running:
+async def test_without_a_track_for_them_only_the_fallback_lets_go(start: Start) -> None:
+    routes = ROUTES.replace("adapter: chat}", "adapter: chat, sampling: {temperature: 0, max_tokens: 9}}")
+    async with start(routes=routes) as running:
+        response = await running.ask(FOOTBALL, tools=TOOLS)
+        assert response.headers["x-pointsman-intent"] == "client_tools"
+        assert response.headers["x-pointsman-adapter"] == BASE
+        sent = running.vllm.requests[-1]
+        assert (sent["model"], sent["tools"]) == (BASE, TOOLS)
+        assert sent["messages"] == [{"role": "user", "content": FOOTBALL}]
+        assert sent.get("max_tokens") is None  # a call is not to be cut
         response = await running.ask(SUM, tools=TOOLS)
         assert response.headers["x-pointsman-intent"] == "arithmetic"
 

@@ -18,10 +18,10 @@ from tests.service.conftest import Running
 USER = {"role": "user", "content": "where is my parcel"}
 ASKED: list[tuple[str, dict[str, Any]]] = [
     ("/v1/chat/completions", {"model": "auto", "messages": [USER]}),
-    ("/v1/chat/completions", {"model": "math", "messages": [USER], "n": 1, "stop": ["#"]}),
+    ("/v1/chat/completions", {"model": "math", "messages": [USER], "n": 1.0, "stop": ["#"]}),
     ("/v1/completions", {"model": "support", "prompt": "once"}),
     ("/v1/completions", {"model": "auto", "prompt": "what is 12 plus 30"}),
-    ("/v1/responses", {"model": "auto", "input": "hi"}),
+    ("/v1/responses", {"model": "auto", "input": "hi", "max_output_tokens": 9.0, "store": False}),
     ("/v1/embeddings", {"model": "auto", "input": ["hi"], "encoding_format": "base64"}),
     ("/tokenize", {"prompt": "hi"}),
     ("/tokenize", {"model": "chat", "messages": [USER]}),
@@ -85,6 +85,7 @@ async def test_what_it_forbids_is_refused_and_told_in_its_form(running: Running)
     wrong += [
         ("/v1/responses", {"model": "support", "input": "hi", **body}) for body, _ in test_responses.REFUSED
     ]
+    wrong += [("/v1/route", {"text": "hi", "input": "hi"}), ("/v1/route", {"messages": [USER], "input": 7})]
     wrong += [(path, {}) for path, _ in ASKED]
     forbidden = 0
     for path, body in wrong:
@@ -122,6 +123,7 @@ def test_what_must_stand_together_is_described() -> None:
     refused: list[dict[str, Any]] = [
         {"messages": [{"role": "tool"}]},
         {"messages": [{"role": "user", "content": None}]},
+        {"messages": [{"role": "user", "content": [{"type": "poem", "text": "x"}]}]},
         {"stream_options": {}},
         {"stream_options": {"include_usage": True}, "stream": False},
     ]

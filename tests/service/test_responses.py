@@ -211,6 +211,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"prompt": {"id": "p"}}, "prompt"),
     ({"max_tool_calls": 3}, "max_tool_calls"),
     ({"priority": 1}, "priority"),
+    ({"": 1}, "''"),
     ({"input": None}, "input"),
     ({"input": []}, "input"),
     ({"input": ["x"]}, "input[0]"),

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 
 from service.protocol import Protocol
 from tests.service.conftest import Start
@@ -58,3 +61,26 @@ async def test_a_body_that_stays_away_is_not_waited_for_longer_than_for_an_answe
     assert (status, error["code"]) == (408, "request_timeout")
     assert "6 bytes had come" in error["message"]
     assert headers["x-request-id"]
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers with what came as the body, in the form of an error."""
+    request = Request(scope, receive)
+    text = (await request.body()).decode()
+    await JSONResponse({"error": {"message": text}})(scope, receive, send)
+
+
+async def test_an_offer_of_another_protocol_is_passed_over() -> None:
+    """Java's client makes one with its first request."""
+    offer = HEAD + b"connection: upgrade, http2-settings\r\nUpgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n"
+    sized = offer + b"content-length: 5\r\n\r\n"
+    chunked = offer + b"transfer-encoding: chunked\r\n\r\n"
+    async with serving(echo, http=Protocol) as url:
+        for pieces in (
+            [sized + b"hello"],
+            [sized, b"hello"],
+            [HEAD, sized.removeprefix(HEAD), b"he", b"llo"],
+            [chunked, b"5\r\nhello\r\n", b"0\r\n\r\n"],
+        ):
+            status, _, found = await exchanged(url, *pieces)
+            assert (status, found["message"]) == (200, "hello")
