@@ -85,7 +85,7 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
         "user": {},
     }
     named = {"type": ["string", "null"], "minLength": 1}
-    response = {name: {"enum": [*values, None]} for name, values in NEUTRAL.items()}
+    response: dict[str, Schema] = {name: {"enum": [*values, None]} for name, values in NEUTRAL.items()}
     response |= {name: {} for name in TAKEN}
     response |= {"model": MODEL, "input": {"anyOf": [TEXT, items()]}, "stream": SWITCH}
     response |= {"max_output_tokens": {"type": ["integer", "null"], "minimum": 1}}
