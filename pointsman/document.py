@@ -21,6 +21,8 @@ class Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
+_MOST_PLACES = 1_000_000  # of a document, each alias counted as all that it stands for
+
 D = TypeVar("D", bound=BaseModel)
 Location = tuple[str | int, ...]
 
@@ -143,7 +145,12 @@ def lines_of(text: str) -> dict[Location, int]:
 def _data(text: str, path: Path | str, lines: dict[Location, int], problems: list[Problem]) -> Any:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        return None if node is None else _plain(node, (), lines, problems)
+        if node is None:
+            return None
+        if (places := _places(node, {})) > _MOST_PLACES:
+            what = f"its aliases stand for {places:,} values, {_MOST_PLACES:,} at most are read"
+            raise DocumentError(path, [Problem(None, "", what)])
+        return _plain(node, (), lines, problems)
     except yaml.MarkedYAMLError as exc:
         line = exc.problem_mark.line + 1 if exc.problem_mark else None
         raise DocumentError(path, [Problem(line, "", f"not YAML: {exc.problem}")]) from exc
@@ -151,6 +158,16 @@ def _data(text: str, path: Path | str, lines: dict[Location, int], problems: lis
         raise DocumentError(path, [Problem(None, "", f"not YAML: {exc}")]) from exc
     except RecursionError:
         raise DocumentError(path, [Problem(None, "", "not YAML: nested too deep")]) from None
+
+
+def _places(node: yaml.Node, counted: dict[yaml.Node, int]) -> int:
+    """How many values ``node`` holds. An alias is its node once more, so a few lines can hold billions."""
+    if node not in counted:
+        counted[node] = 1  # where it holds itself; :func:`_plain` finds that
+        children = node.value if isinstance(node, yaml.CollectionNode) else ()
+        parts = (part for child in children for part in (child if isinstance(child, tuple) else (child,)))
+        counted[node] = 1 + sum(_places(part, counted) for part in parts)
+    return counted[node]
 
 
 def _plain(node: yaml.Node, at: Location, lines: dict[Location, int], problems: list[Problem]) -> Any:

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What is in the way of `make up`, before anything is made or started:  deploy/env/before-up.sh ACCEL CONFIG [PORT]
 set -euo pipefail
+trap "" INT  # make ends on Ctrl-C after these two seconds; Python would show a traceback
 
 accel=$1 config=$2 port=${3:-}
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)

@@ -43,24 +43,19 @@ def serve(config: ConfigOption = DEMO_CONFIG, port: PortOption = None) -> None:
     from service.server import serve as run
 
     welcomed = False
-    warnings: list[str] = []
     with Progress() as progress:
 
         def report(line: str) -> None:
             nonlocal welcomed
-            if line.startswith(WARNING):
-                warnings.append(line)
-                return
-            if line.startswith(PROBLEM):
+            if line.startswith((WARNING, PROBLEM)):
                 progress.stop()
-                err().print(line, style="red", markup=False, soft_wrap=True)
+                style = "red" if line.startswith(PROBLEM) else "yellow"
+                err().print(line, style=style, markup=False, soft_wrap=True)
                 return
             if not line.startswith(READY):
                 progress(line)
                 return
             progress.stop()
-            while warnings:
-                err().print(warnings.pop(0), style="yellow", markup=False, soft_wrap=True)
             if welcomed:  # the engine came back
                 err().print(line, markup=False)
             else:

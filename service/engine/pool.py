@@ -48,7 +48,7 @@ class EnginePool:
 
     async def start(self) -> None:
         """Begin to start or to watch the servers; returns at once."""
-        self.state, self.detail = "starting", "vLLM is launched" if self._process else "its servers are asked"
+        self.state, self.detail = "starting", "launching vLLM" if self._process else "asking its servers"
         if self._process is not None:
             self._tasks = [asyncio.create_task(keep_running(self._process, self), name="engine")]
         else:

@@ -160,7 +160,7 @@ class EngineProcess:
             for pattern, words in _STEPS:
                 if (match := re.search(pattern, line)) is not None:
                     return words.format(*match.groups())
-        return "importing"
+        return "importing vLLM"
 
     def _reason(self) -> str:
         """The last line of the log that names an error."""

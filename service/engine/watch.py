@@ -93,7 +93,7 @@ async def _tell_progress(process: EngineProcess, listener: Listener) -> None:
     while True:
         await asyncio.sleep(_DETAIL_SECONDS)
         step = await asyncio.to_thread(process.step)
-        listener.progress(f"vLLM starts ({time.monotonic() - began:.0f} s): {step}")
+        listener.progress(f"{step} ({time.monotonic() - began:.0f} s)")
 
 
 async def watch(client: EngineClient, listener: Listener) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -73,6 +74,11 @@ extra: 1
     ]
 
 
+BOMB = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in pairwise("abcdefg")
+)
+
+
 def test_the_message_names_the_file_and_the_line() -> None:
     with pytest.raises(DocumentError) as caught:
         parse(Config, "engine: {model: base}\ntimeuot: 3\n", "settings/config.yaml")
@@ -108,6 +114,7 @@ def test_a_problem_in_a_list_names_its_place() -> None:
         ("engine: {model: !!int many}", 1, "not YAML: invalid literal for int"),
         ("engine: &loop {model: *loop}", None, "not YAML: nested too deep"),
         ("[" * 5_000 + "]" * 5_000, None, "not YAML: nested too deep"),
+        (BOMB, None, "its aliases stand for 6,053,451 values, 1,000,000 at most are read"),
         ("? {model: base}\n: 1", 1, "a key must be text, found {'model': 'base'}"),
         ("", None, "is required"),
         ("just words", 1, "must be a mapping, keys with values, found 'just words'"),

@@ -98,15 +98,17 @@ def test_warnings_stand_above_what_to_try(run: Run, config: Path, monkeypatch: p
     assert ended.output.index("warning: [a] is like b\n") < ended.output.index("ready at")
 
 
+@pytest.mark.parametrize("said", ["problem: routes.yaml:3: no prompt 'x'", "warning: it waits for 'x'"])
 def test_what_has_to_be_mended_is_said_at_once(
-    run: Run, config: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, config: Path, monkeypatch: pytest.MonkeyPatch, said: str
 ) -> None:
     def broken(_: object, report: Callable[[str], None]) -> int:
-        report("problem: routes.yaml:3: routes: no prompt 'x'")
+        report("ready: http://127.0.0.1:9/v1")
+        report(said)
         return 0
 
     monkeypatch.setattr("service.server.serve", broken)
-    assert "problem: routes.yaml:3: routes: no prompt 'x'\n" in run("serve", "--config", config).stderr
+    assert f"{said}\n" in run("serve", "--config", config).stderr
 
 
 def test_a_thread_that_still_works_keeps_pythons_own_end_from_coming(

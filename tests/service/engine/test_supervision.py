@@ -92,7 +92,7 @@ async def test_a_stream_under_way_fails_at_once(pool: EnginePool, tmp_path: Path
 async def test_while_it_is_away_requests_are_told_so(pool: EnginePool, tmp_path: Path) -> None:
     named(tmp_path, "fake_child.py").kill()
     await until(lambda: pool.state != "ready")
-    assert re.match(r"its \w+( server)? ended|vLLM starts", pool.detail)
+    assert re.match(r"its \w+( server)? ended|\w.* \(\d+ s\)", pool.detail)
     with pytest.raises(EngineUnavailable, match="restarting") as away:
         await pool.bind("demo").complete({"messages": []})
     assert away.value.retry_after > 0
@@ -224,7 +224,7 @@ async def test_a_gateway_that_is_killed_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_start_is_told_in_steps_and_not_in_vllms_words(tmp_path: Path) -> None:
     process = EngineProcess(SETTINGS, tmp_path, words)
-    assert process.step() == "importing"
+    assert process.step() == "importing vLLM"
     log = [
         (
             "(APIServer pid=7) INFO 11-25 19:06:00 [model.py:733] Resolved architecture: Qwen3ForCausalLM",
@@ -242,12 +242,12 @@ def test_a_start_is_told_in_steps_and_not_in_vllms_words(tmp_path: Path) -> None
         for line, _ in log:
             print(line, file=file, flush=True)
             told.append(process.step())
-    new = [step for before, step in zip(["importing", *told], told, strict=False) if step != before]
+    new = [step for before, step in zip(["importing vLLM", *told], told, strict=False) if step != before]
     assert new == [
         "preparing the engine for a Qwen3ForCausalLM",
         "loading the base (50 %)",
         "making room for 52,352 tokens",
     ]
-    assert [step != before for before, step in zip(["importing", *told], told, strict=False)] == [
+    assert [step != before for before, step in zip(["importing vLLM", *told], told, strict=False)] == [
         is_new for _, is_new in log
     ]
