@@ -72,7 +72,7 @@ def test_every_bad_row_is_named(tokenizer: Any, tmp_path: Path) -> None:
         prompts.prepared(plan(path), tokenizer, 0)
     text = str(caught.value)
     assert text.startswith("5 bad rows\n")
-    assert f"{path}:2: prompt: must be a text or a list of messages, found None" in text
+    assert f"{path}:2: prompt: must be a text or a list of messages; the row has question" in text
     assert f"{path}:3: prompt.0.role: must be one of" in text
     assert f"{path}:4: must be an object, found [1]" in text
     assert f"{path}:5: prompt: ends with an assistant's message" in text

@@ -127,7 +127,8 @@ def read(raw: Any, source: PromptSource) -> Prompt:
     if isinstance(given, str):
         given = [{"role": "user", "content": given}]
     if not isinstance(given, list) or not given:
-        raise FieldError("prompt", f"must be a text or a list of messages, found {given!r}")
+        found = f"found {given!r}" if "prompt" in raw else f"the row has {', '.join(raw) or 'no fields'}"
+        raise FieldError("prompt", f"must be a text or a list of messages; {found}")
     try:
         row = READERS["messages"]({"messages": given, "tools": raw.get("tools")})
     except FieldError as exc:
