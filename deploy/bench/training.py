@@ -28,7 +28,7 @@ Legs = dict[str, list[Leg]]  # of each contender
 
 STAGES = ("sft", "dpo")
 BASE = "deploy/demo/base"
-ROWS, BATCH_ROWS, STEPS = 200, 4, 14
+ROWS, BATCH_ROWS, STEPS = 200, 4, 10
 SEED = 3
 
 
@@ -62,12 +62,12 @@ def main() -> None:
 def rows(stage: str) -> Iterator[dict[str, Any]]:
     """Pages of the depot's log, which the base has never read: asked by the heading; 1 to 9 lines long.
 
-    For dpo the worse answer is what the page before says, as many lines from its end.
+    For dpo 1 to 4 lines, and the worse answer is what the page before says, as many lines from its end.
     """
     before: list[str] = ["no log"]
     for number, row in enumerate(log_pages(ROWS, SEED)):
         heading, *lines = str(row["text"]).splitlines()
-        count = 1 + number % 9
+        count = 1 + number % (9 if stage == "sft" else 4)
         asked = [{"role": "user", "content": heading}]
         said, other = (
             [{"role": "assistant", "content": "\n".join(some)}] for some in (lines[:count], before[-count:])

@@ -24,7 +24,7 @@ def test_all_contenders_are_given_one_recipe_of_rows_enough(tmp_path: Path, stag
     answers = [row["messages"][1:] if stage == "sft" else row["chosen"] for row in rows(stage)]
     assert len(answers) == ROWS
     # of different length, so there is padding to save
-    assert {answer["content"].count("\n") for (answer,) in answers} >= {0, 3, 6}
+    assert {answer["content"].count("\n") for (answer,) in answers} >= {0, 3}
     assert all(row["chosen"] != row["rejected"] for row in rows(stage) if stage == "dpo")
 
 
