@@ -193,8 +193,8 @@ machine as well, CPU time says more than the clock.
 
 TRL as documented draws its rows by chance, so its batches and its losses are others; given our rows in our
 order it sees the batches that Pointsman sees. Pointsman puts rows of like length into a batch, which saves
-padding, and fills a batch up to a multiple of 8 tokens. The longest batch goes first, so its peak of memory
-is that of all rows, where TRL's is that of the batches it has drawn.
+padding. The longest batch goes first, so its peak of memory is that of all rows, where TRL's is that of the
+batches it has drawn.
 
 ## SFT
 
