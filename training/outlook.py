@@ -18,7 +18,7 @@ from training.cpt import stage
 from training.data.collection import Report
 from training.methods import choice, lora
 from training.models import base
-from training.online import prompts
+from training.online import prompts, rewards
 from training.quantize import layers, process, rows
 from training.quantize.layers import Shape
 from training.recipe import (
@@ -37,6 +37,7 @@ from training.routing.size import Size
 from training.run import PARTS
 from training.runs import estimate, trackers
 from training.runs.estimate import Estimate, duration
+from training.sft import stage as sft
 
 _SIDE = 1024  # of the matrices by which this machine's speed is measured
 
@@ -69,7 +70,7 @@ def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
 
     Raises:
         DocumentError: the recipe is wrong.
-        TrainingError: its base or its data are.
+        TrainingError: its base, its data or what it goes on from are.
     """
     recipe = recipes.load(path, overrides)
     if isinstance(recipe, QuantizeRecipe):
@@ -82,8 +83,11 @@ def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
         tuned = size.of(recipe)
         seconds = tuned.operations / _speed()
         return Outlook(recipe, served(recipe), tuned, tuned.tokens, tuned.steps, seconds)
+    if not isinstance(recipe, CptRecipe | RmRecipe) and recipe.init_adapter is not None:
+        sft.origin(recipe)
     needed = estimate.of(_outline(recipe), recipe)
     if isinstance(recipe, OnlineRecipe):  # how long answers will be, nobody knows
+        rewards.require(recipe.rewards)
         prompts.prepared(recipe.data, base.load_tokenizer(recipe.base), recipe.seed)
         return Outlook(recipe, served(recipe), needed, None, recipe.train.steps, None)
     if recipe.base is None:

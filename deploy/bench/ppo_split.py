@@ -14,7 +14,6 @@ from training.ppo.stage import PARTS
 from training.runs.folder import RunFolder
 
 STEPS = 4  # the first is not counted
-_GENERATORS = "deploy.demo.text.preference"
 
 
 def measure(base: str, folder: Path, say: Callable[[str], None]) -> dict[str, list[float]]:
@@ -30,7 +29,7 @@ def measure(base: str, folder: Path, say: Callable[[str], None]) -> dict[str, li
             "name": "judge",
             "alias": "judge",
             "base": base,
-            "data": _data("pairs", 48, 8),
+            "data": _data(48, 8),
             "train": {"steps": 2, "batch_rows": 8, "learning_rate": 0.001, "precision": "fp32"},
         },
     )
@@ -42,7 +41,7 @@ def measure(base: str, folder: Path, say: Callable[[str], None]) -> dict[str, li
             "name": "ppo",
             "alias": "ppo",
             "base": base,
-            "data": _data("prompts", 96, 4),
+            "data": _data(96, 4),
             "rewards": [{"model": str(judge)}],
             "sampling": {"max_new_tokens": 64, "temperature": 1.5, "batch_rows": 16},
             "value": {"learning_rate": 0.001, "warmup_steps": 1},
@@ -75,8 +74,8 @@ def table(found: dict[str, list[float]]) -> str:
     return "\n".join(lines)
 
 
-def _data(rows: str, count: int, held_out: int) -> dict[str, Any]:
-    source = {"generator": f"{_GENERATORS}:{rows}", "rows": count}
+def _data(count: int, held_out: int) -> dict[str, Any]:
+    source = {"generator": "deploy.demo.text.preference:pairs", "rows": count}
     return {"sources": [source], "validation_rows": held_out, "max_tokens": 768}
 
 

@@ -19,13 +19,16 @@ from typing import Any
 import numpy as np
 import yaml
 
-from deploy.bench import ppo_split, sft_leg
+from deploy.bench import ppo_split, training_leg
 from deploy.bench.machine import processor, progress
-from deploy.bench.sft_leg import CONTENDERS, WARM_UP, Leg
+from deploy.bench.training_leg import CONTENDERS, WARM_UP, Leg
 from deploy.demo.text.depot import log_pages
 
+Legs = dict[str, list[Leg]]  # of each contender
+
+STAGES = ("sft", "dpo")
 BASE = "deploy/demo/base"
-ROWS, BATCH_ROWS, STEPS = 200, 4, 14
+ROWS, BATCH_ROWS, STEPS = 200, 4, 10
 SEED = 3
 
 
@@ -36,7 +39,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="Markdown file to write")
     given = parser.parse_args()
     say, load = progress(), os.getloadavg()[0]
-    legs: dict[str, list[Leg]] = {name: [] for name in CONTENDERS}
+    legs: dict[str, Legs] = {stage: {name: [] for name in CONTENDERS} for stage in STAGES}
     parts: dict[str, list[float]] = {}
 
     def write() -> None:  # at once: a run may be broken off
@@ -44,38 +47,51 @@ def main() -> None:
         say(f"written to {given.out}")
 
     with tempfile.TemporaryDirectory() as folder:
-        recipe = write_recipe(Path(folder))
+        recipes = {stage: write_recipe(Path(folder), stage) for stage in STAGES}
         for number in range(given.rounds):
-            turn = {name: _leg(name, recipe, Path(folder) / "leg.json") for name in CONTENDERS}
-            for name, leg in turn.items():
-                legs[name].append(leg)
-            say(f"round {number + 1} of {given.rounds}")
+            for stage, recipe in recipes.items():
+                turn = {name: _leg(name, recipe, Path(folder) / "leg.json") for name in CONTENDERS}
+                for name, leg in turn.items():
+                    legs[stage][name].append(leg)
+                say(f"round {number + 1} of {given.rounds}: {stage}")
             write()
         parts |= ppo_split.measure(BASE, Path(folder), say)
         write()
 
 
-def conversations() -> Iterator[list[dict[str, str]]]:
-    """Pages of the depot's log, which the base has never read: asked by the heading; 1 to 9 lines long."""
+def rows(stage: str) -> Iterator[dict[str, Any]]:
+    """Pages of the depot's log, which the base has never read: asked by the heading; 1 to 9 lines long.
+
+    For dpo 1 to 4 lines, and the worse answer is what the page before says, as many lines from its end.
+    """
+    before: list[str] = ["no log"]
     for number, row in enumerate(log_pages(ROWS, SEED)):
         heading, *lines = str(row["text"]).splitlines()
-        said = "\n".join(lines[: 1 + number % 9])
-        yield [{"role": "user", "content": heading}, {"role": "assistant", "content": said}]
+        count = 1 + number % (9 if stage == "sft" else 4)
+        asked = [{"role": "user", "content": heading}]
+        said, other = (
+            [{"role": "assistant", "content": "\n".join(some)}] for some in (lines[:count], before[-count:])
+        )
+        if stage == "sft":
+            yield {"messages": asked + said}
+        else:
+            yield {"prompt": asked, "chosen": said, "rejected": other}
+        before = lines
 
 
-def write_recipe(folder: Path, **changes: Any) -> Path:
+def write_recipe(folder: Path, stage: str, **changes: Any) -> Path:
     """The recipe that all contenders train, with its rows beside it; ``changes`` go into ``train``."""
-    lines = [json.dumps({"messages": messages}) for messages in conversations()]
-    (folder / "rows.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    file = folder / f"{stage}.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows(stage)), encoding="utf-8")
     content = {
-        "stage": "sft",
+        "stage": stage,
         "name": "bench",
         "alias": "bench",
         "base": BASE,
         "seed": SEED,
         "lora": {"rank": 8, "alpha": 16},
         "data": {
-            "sources": [{"path": str(folder / "rows.jsonl"), "format": "messages"}],
+            "sources": [{"path": str(file), "format": "messages" if stage == "sft" else "pairs"}],
             "validation_rows": 1,
             "max_tokens": 1024,
         },
@@ -88,7 +104,7 @@ def write_recipe(folder: Path, **changes: Any) -> Path:
         }
         | changes,
     }
-    path = folder / "recipe.yaml"
+    path = folder / f"{stage}.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
     return path
 
@@ -96,8 +112,10 @@ def write_recipe(folder: Path, **changes: Any) -> Path:
 def _leg(name: str, recipe: Path, out: Path) -> Leg:
     """One contender's turn, in a process that begins with the libraries loaded."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["deploy.bench.sft_leg", "deploy.bench.plain_trl", "training.trainers"])
-    process = context.Process(target=sft_leg.run, args=(name, recipe, out))
+    context.set_forkserver_preload(
+        ["deploy.bench.training_leg", "deploy.bench.plain_trl", "training.trainers.trl"]
+    )
+    process = context.Process(target=training_leg.run, args=(name, recipe, out))
     process.start()
     process.join()
     if process.exitcode:
@@ -105,9 +123,9 @@ def _leg(name: str, recipe: Path, out: Path) -> Leg:
     return Leg(**json.loads(out.read_text(encoding="utf-8")))
 
 
-def table(legs: dict[str, list[Leg]]) -> str:
+def table(legs: Legs) -> str:
     """Markdown: measures down, contenders across; ratios are to TRL's turn of the same round."""
-    names = {"ours": "Pointsman", "plain": "TRL, as documented", "alike": "TRL, our tokens in our order"}
+    names = {"ours": "Pointsman", "plain": "TRL, as documented", "alike": "TRL, our rows in our order"}
     rows: list[tuple[str, Callable[[str], str]]] = [
         ("tokens a second", lambda name: f"{np.median([_rate(leg) for leg in legs[name]]):,.0f}"),
         ("the same, to TRL as documented", lambda name: _ratios(legs, name, _rate)),
@@ -139,7 +157,7 @@ def _laid(leg: Leg) -> float:
     return leg.laid / leg.seconds
 
 
-def _ratios(legs: dict[str, list[Leg]], name: str, of: Callable[[Leg], float]) -> str:
+def _ratios(legs: Legs, name: str, of: Callable[[Leg], float]) -> str:
     """Median, and from the least to the most, of a round's ratios."""
     if name == "plain":
         return "1"
@@ -159,10 +177,11 @@ def _apart(ones: Sequence[Leg], others: Sequence[Leg]) -> float:
     )
 
 
-def _page(legs: dict[str, list[Leg]], parts: dict[str, list[float]], load: float) -> str:
+def _page(legs: dict[str, Legs], parts: dict[str, list[float]], load: float) -> str:
+    rounds = len(legs[STAGES[0]]["ours"])
     told = (
-        f"the demo's base\nwith the same {ROWS} conversations, {STEPS} steps of {BATCH_ROWS} rows of which "
-        f"{WARM_UP} are not timed, in turns, {len(legs['ours'])} times"
+        f"the demo's base\nwith the same {ROWS} rows, {STEPS} steps of {BATCH_ROWS} of which {WARM_UP} are "
+        f"not timed, in turns, {rounds} times"
     )
     return f"""# Training beside plain TRL
 
@@ -172,12 +191,20 @@ linear layer, in fp32, on {told}.
 A ratio is to TRL's turn of the same round: its median (from the least to the most). Where others use the
 machine as well, CPU time says more than the clock.
 
-{table(legs)}
-
-TRL as documented draws its rows by chance, so its batches and its losses are others; given our tokens in our
+TRL as documented draws its rows by chance, so its batches and its losses are others; given our rows in our
 order it sees the batches that Pointsman sees. Pointsman puts rows of like length into a batch, which saves
-padding, and fills a batch up to a multiple of 8 tokens. The longest batch goes first, so its peak of memory
-is that of all rows, where TRL's is that of the batches it has drawn.
+padding. The longest batch goes first, so its peak of memory is that of all rows, where TRL's is that of the
+batches it has drawn.
+
+## SFT
+
+{table(legs["sft"])}
+
+## DPO
+
+Of each pair both answers go through the model twice, with the adapter and without it; all are counted.
+
+{table(legs["dpo"])}
 
 ## A step of our PPO
 

@@ -5,23 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
 import torch
 
 from deploy.bench import ppo_split
-from deploy.bench.sft_leg import WARM_UP, Leg, Probe
-from deploy.bench.training import ROWS, STEPS, conversations, table, write_recipe
+from deploy.bench.training import ROWS, STAGES, STEPS, rows, table, write_recipe
+from deploy.bench.training_leg import WARM_UP, Leg, Probe
 from training import recipe as recipes
-from training.recipe import SftRecipe
+from training.recipe import DpoRecipe, SftRecipe
 
 
-def test_all_contenders_are_given_one_recipe_of_rows_enough(tmp_path: Path) -> None:
-    recipe = recipes.load(write_recipe(tmp_path, learning_rate=0.5))
-    assert isinstance(recipe, SftRecipe)
+@pytest.mark.parametrize("stage", STAGES)
+def test_all_contenders_are_given_one_recipe_of_rows_enough(tmp_path: Path, stage: str) -> None:
+    recipe = recipes.load(write_recipe(tmp_path, stage, learning_rate=0.5))
+    assert isinstance(recipe, SftRecipe | DpoRecipe)
     assert recipe.train.learning_rate == 0.5
     assert STEPS * recipe.train.batch_rows < ROWS  # no row comes twice, in no order
-    said = [messages[1]["content"].count("\n") for messages in conversations()]
-    assert len(said) == ROWS
-    assert {*said} >= {0, 3, 6}  # of different length, so there is padding to save
+    answers = [row["messages"][1:] if stage == "sft" else row["chosen"] for row in rows(stage)]
+    assert len(answers) == ROWS
+    # of different length, so there is padding to save
+    assert {answer["content"].count("\n") for (answer,) in answers} >= {0, 3}
+    assert all(row["chosen"] != row["rejected"] for row in rows(stage) if stage == "dpo")
 
 
 def test_the_table_compares_neighbours() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from deploy.demo.rewards import as_chosen
+from deploy.demo.rewards import as_chosen, same_facts
 
 
 @pytest.mark.parametrize(
@@ -22,6 +24,24 @@ def test_an_answer_is_worth_what_it_shares_with_the_right_one(said: str, right: 
     assert as_chosen([[]], [answer], chosen=[wanted], extra=[1]) == [pytest.approx(worth)]
 
 
-def test_a_row_without_a_right_answer_is_left_out() -> None:
+@pytest.mark.parametrize(
+    ("said", "right", "worth"),
+    [
+        ("Up to 150 euros, I think.", "Goods worth up to 150 euros are free.", 1.0),
+        ("Up to 150 euros in 2 days.", "Up to 150 euros.", 0.0),  # a number that is not there
+        ("34 + 28 = 63", "34 + 28 = 62", 0.0),
+        ("Gladly.", "Sorry.", 1.0),  # there are no facts to change
+        ('{"b": [1, 2], "a": "x"}', '{"a": "x", "b": [1, 2]}', 1.0),  # one object, however it is written
+        ('{"a": "y", "b": [1, 2]}', '{"a": "x", "b": [1, 2]}', 0.0),
+        ('Here: {"a": "x", "b": [1, 2]}', '{"a": "x", "b": [1, 2]}', 0.0),  # no JSON any more
+    ],
+)
+def test_an_answer_keeps_the_right_ones_facts_or_does_not(said: str, right: str, worth: float) -> None:
+    answer, wanted = ([{"role": "assistant", "content": text}] for text in (said, right))
+    assert same_facts([[]], [answer], chosen=[wanted], extra=[1]) == [worth]
+
+
+@pytest.mark.parametrize("rule", [as_chosen, same_facts])
+def test_a_row_without_a_right_answer_is_left_out(rule: Callable[..., list[float | None]]) -> None:
     answer = [{"role": "assistant", "content": "red"}]
-    assert as_chosen([[]], [answer], chosen=[None]) == [None]
+    assert rule([[]], [answer], chosen=[None]) == [None]

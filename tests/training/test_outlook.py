@@ -9,13 +9,14 @@ import pytest
 import torch
 
 from pointsman.document import DocumentError
+from tests.training.asking import Online
 from tests.training.conftest import Recipe
 from tests.training.rows import said
 from tests.training.test_methods import METHODS
 from tests.training.test_run import quiet
 from training import outlook
 from training import recipe as recipes
-from training.errors import BaseError, NothingToLearn
+from training.errors import BaseError, NothingToLearn, RewardError
 from training.methods import choice
 from training.models import base as bases
 from training.recipe import SftRecipe
@@ -64,6 +65,19 @@ def test_a_recipe_is_looked_at_with_its_data(recipe: Recipe) -> None:
         outlook.check(recipe(base="no/such/folder"), [], quiet)
     with pytest.raises(DocumentError, match="belongs to the method prefix"):
         outlook.check(recipe(prefix={"tokens": 3}), [], quiet)
+
+
+def test_what_a_run_would_begin_with_is_looked_for(recipe: Recipe, online: Online, tmp_path: Path) -> None:
+    with pytest.raises(BaseError, match=r"init_adapter: .*manifest\.json: no such file"):
+        outlook.check(recipe(init_adapter=str(tmp_path / "none")), [], quiet)
+    for reward, problem in (
+        ({"rule": "tests.training.asking:none"}, "rewards: .*none"),
+        ({"model": str(tmp_path / "none")}, "none: no such folder; .* stage rm makes one"),
+        ({"model": str(tmp_path)}, r"manifest\.json: no such file"),
+    ):
+        with pytest.raises(RewardError, match=problem):
+            outlook.check(online("ppo", rewards=[reward]), [], quiet)
+    assert outlook.check(online("ppo"), [], quiet).steps == 3
 
 
 def test_the_activations_are_about_what_torch_keeps_for_the_way_back(recipe: Recipe, base: Path) -> None:

@@ -63,6 +63,22 @@ def test_every_form_gives_a_question(
     assert made.columns.get("answer") == answer
 
 
+def test_a_leaderboards_question_has_its_tools_in_openais_form(tokenizer: Any, tmp_path: Path) -> None:
+    typed = {"type": "dict", "properties": {"a": {"type": "float"}, "type": {"type": "any"}}}
+    row = {
+        "id": "simple_0",
+        "question": [[{"role": "user", "content": "Red?"}]],
+        "function": [{"name": "hues.red", "description": "Whether.", "parameters": typed}],
+    }
+    made = one(tokenizer, tmp_path, row, "bfcl")
+    assert made.messages == ({"role": "user", "content": "Red?"},)
+    schema = {"type": "object", "properties": {"a": {"type": "number"}, "type": {}}}
+    function = {"name": "hues_red", "description": "Whether.", "parameters": schema}
+    assert made.tools == ({"type": "function", "function": function},)
+    with pytest.raises(BadRows, match="question: must hold one list of messages, found 2"):
+        one(tokenizer, tmp_path, row | {"question": [[], []]}, "bfcl")
+
+
 def test_every_bad_row_is_named(tokenizer: Any, tmp_path: Path) -> None:
     rows = [question(0), {"question": "a"}, {"prompt": [{"role": "human", "content": "a"}]}, [1]]
     answered = {"prompt": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
@@ -72,7 +88,7 @@ def test_every_bad_row_is_named(tokenizer: Any, tmp_path: Path) -> None:
         prompts.prepared(plan(path), tokenizer, 0)
     text = str(caught.value)
     assert text.startswith("5 bad rows\n")
-    assert f"{path}:2: prompt: must be a text or a list of messages, found None" in text
+    assert f"{path}:2: prompt: must be a text or a list of messages; the row has question" in text
     assert f"{path}:3: prompt.0.role: must be one of" in text
     assert f"{path}:4: must be an object, found [1]" in text
     assert f"{path}:5: prompt: ends with an assistant's message" in text

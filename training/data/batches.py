@@ -49,6 +49,11 @@ def list_lengths(rows: Any, column: str) -> NDArray[np.int64]:
     return lengths
 
 
+def length_multiple() -> int:
+    """What a batch's length is padded to a multiple of: 8 suits tensor cores, a CPU gains nothing by it."""
+    return 8 if torch.cuda.is_available() else 1
+
+
 def collate(pad: int) -> Any:
     """A function from rows to a batch: ``input_ids``, ``labels`` and ``position_ids``, each (B, T).
 
@@ -56,9 +61,11 @@ def collate(pad: int) -> Any:
     given, because padding stands behind everything that could look at it.
     """
 
+    multiple = length_multiple()
+
     def batch(rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
         longest = max(len(row["input_ids"]) for row in rows)
-        shape = (len(rows), -(-longest // 8) * 8)  # a multiple of 8 suits tensor cores
+        shape = (len(rows), -(-longest // multiple) * multiple)
         ids, labels = np.full(shape, pad, np.int64), np.full(shape, IGNORED, np.int64)
         positions = np.tile(np.arange(shape[1]), (len(rows), 1))
         for i, row in enumerate(rows):

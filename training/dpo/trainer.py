@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import PrinterCallback, TrainerCallback
 
-from training.data.batches import IGNORED, list_column, list_lengths, table
+from training.data.batches import IGNORED, length_multiple, list_column, list_lengths, table
 from training.data.collection import Report
 from training.data.token_pairs import LabelledRows, PairRows
 from training.data.token_rows import TokenRows
@@ -97,7 +97,7 @@ def build(recipe: DpoRecipe, given: Given) -> Any:
     kind, arguments = _kind(recipe, common)
     pad = given.tokenizer.pad_token_id
     collator = (
-        {"data_collator": trl.UnpairedCollator(pad_token_id=pad, pad_to_multiple_of=8)}
+        {"data_collator": trl.UnpairedCollator(pad_token_id=pad, pad_to_multiple_of=length_multiple())}
         if recipe.loss == "kto"
         else {}
     )
@@ -147,7 +147,7 @@ def _kind(recipe: DpoRecipe, common: dict[str, Any]) -> tuple[type[Any], dict[st
         "beta": beta,
         "label_smoothing": smoothing,
         "max_length": None,
-        "pad_to_multiple_of": 8,
+        "pad_to_multiple_of": length_multiple(),
     }
 
 

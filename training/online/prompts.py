@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jinja2 import TemplateError
 
-from training.data import collection, sources
+from training.data import bfcl, collection, sources
 from training.data.formats import READERS, FieldError, Row
 from training.errors import BadRow, BadRows, NothingToLearn, SourceError
 from training.recipe import GeneratorSource, Prompts, PromptSource
@@ -122,12 +122,13 @@ def read(raw: Any, source: PromptSource) -> Prompt:
         raise FieldError("", f"must be an object, found {raw!r}")
     form = "prompt" if isinstance(source, GeneratorSource) else source.format
     if form != "prompt":
-        return _cut(READERS[form](raw))
+        return _cut(bfcl.question(raw) if form == "bfcl" else READERS[form](raw))
     given = raw.get("prompt")
     if isinstance(given, str):
         given = [{"role": "user", "content": given}]
     if not isinstance(given, list) or not given:
-        raise FieldError("prompt", f"must be a text or a list of messages, found {given!r}")
+        found = f"found {given!r}" if "prompt" in raw else f"the row has {', '.join(raw) or 'no fields'}"
+        raise FieldError("prompt", f"must be a text or a list of messages; {found}")
     try:
         row = READERS["messages"]({"messages": given, "tools": raw.get("tools")})
     except FieldError as exc:

@@ -14,6 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pointsman import artefact
+from pointsman.artefact import ArtefactError
 from training.data import sources
 from training.errors import RewardError, SourceError
 from training.recipe import ModelReward, RuleReward
@@ -85,6 +87,27 @@ def load(plans: Sequence[RuleReward | ModelReward]) -> Rewards:
     )
 
 
+def require(plans: Sequence[RuleReward | ModelReward]) -> None:
+    """Refuse what :func:`load` would, without loading a model's weights.
+
+    Raises:
+        RewardError: there is no such function, or no reward model in such a folder.
+    """
+    for plan in plans:
+        if isinstance(plan, RuleReward):
+            _function(plan.rule)
+            continue
+        _require_folder(plan.model)
+        try:
+            stage = artefact.read_manifest(plan.model).stage
+        except ArtefactError as exc:
+            raise RewardError(f"rewards: {exc}") from exc
+        if stage != "rm":
+            raise RewardError(
+                f"rewards: {plan.model} is of stage {stage}; a recipe of stage rm makes a reward model"
+            )
+
+
 def rule(name: str, weight: float, function: Callable[..., Sequence[float | None]]) -> Reward:
     """A reward by ``function(prompts, completions, **columns)``, completions of one message each."""
 
@@ -143,10 +166,14 @@ def _function(name: str) -> Callable[..., Sequence[float | None]]:
 
 
 def _model(folder: Path) -> RewardModel:
+    from training.models import reward_model
+
+    _require_folder(folder)
+    return reward_model.RewardModel.load(folder)
+
+
+def _require_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise RewardError(
             f"rewards: {folder}: no such folder; `pointsman train` with a recipe of stage rm makes one"
         )
-    from training.models import reward_model
-
-    return reward_model.RewardModel.load(folder)

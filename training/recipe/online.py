@@ -15,9 +15,10 @@ class PromptFile(Document):
     """Prompts from a file."""
 
     path: Path = Field(description="a .jsonl file (one row a line), or a .json file (a list)")
-    format: Literal["prompt", "messages", "alpaca", "sharegpt"] = Field(
-        description="prompt: rows of `prompt` (a text or messages) and columns for the rewards. In the "
-        "others the last answer is cut off, and rewards see it as the column `answer`"
+    format: Literal["prompt", "messages", "alpaca", "sharegpt", "bfcl"] = Field(
+        description="prompt: rows of `prompt` (a text or messages) and columns for the rewards; bfcl: "
+        "questions with tools as the Berkeley Function-Calling Leaderboard has them. In the others the last "
+        "answer is cut off, and rewards see it as the column `answer`"
     )
     weight: float = Field(default=1.0, gt=0, description="times that each row is seen in a pass")
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from transformers import PrinterCallback
 
-from training.data.batches import list_column, list_lengths, table
+from training.data.batches import length_multiple, list_column, list_lengths, table
 from training.data.token_pairs import PairRows
 from training.recipe import RmRecipe
 from training.trainers.loop import settings
@@ -37,7 +37,7 @@ def build(recipe: RmRecipe, given: Given) -> Any:
         **settings(recipe.train, seed=recipe.seed, checkpoints=given.run.checkpoints),
         max_length=None,
         center_rewards_coefficient=recipe.centre or None,
-        pad_to_multiple_of=8,
+        pad_to_multiple_of=length_multiple(),
     )
     trainer = Reward(
         model=given.model,

@@ -113,6 +113,9 @@ def whole(trainer: Any, model: Any, make: Callable[[], Any]) -> Any:
     weights = accelerator.get_state_dict(trainer.model_wrapped)
     if not keeps():
         return model
+    from transformers.integrations import unset_hf_deepspeed_config
+
+    unset_hf_deepspeed_config()  # else ZeRO-3 would cut the new one as well, and wait for the others in vain
     made = make()
     made.load_state_dict({name: weight.float() for name, weight in weights.items()})
     return made

@@ -14,7 +14,7 @@ from training.data.collection import Report
 from training.errors import BaseError
 from training.methods import choice
 from training.models import base
-from training.recipe import OnlineRecipe, SftRecipe
+from training.recipe import DpoRecipe, OnlineRecipe, SftRecipe
 from training.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def save(recipe: SftRecipe, model: Any, tokenizer: PreTrainedTokenizerBase, fold
     choice.save(recipe, model, tokenizer, folder)
 
 
-def origin(recipe: SftRecipe | OnlineRecipe) -> tuple[BaseIdentity | None, str | None]:
+def origin(recipe: SftRecipe | DpoRecipe | OnlineRecipe) -> tuple[BaseIdentity | None, str | None]:
     """The base's identity, and the version that this one goes on from.
 
     Raises:

@@ -47,11 +47,19 @@ def pairs(rows: int, seed: int) -> Iterator[Row]:
         }
 
 
-def prompts(rows: int, seed: int) -> Iterator[Row]:
-    """``{"prompt": [...]}``: what ``pairs`` asks, for policies that answer themselves."""
-    rng = Random(f"preference prompts {seed}")
+def demonstrations(rows: int, seed: int, friendly: float = 0.3) -> Iterator[Row]:
+    """``{"messages": [...]}``: right answers; of those about the rules a share is ``friendly``.
+
+    A policy learns from what it says at times, and the base never says the friendly word: at temperature 1.5
+    its chance is e⁻⁵⁰, so no sampling finds it. What has learned from these says it as often as they do.
+    """
+    rng = Random(f"preference demonstrations {seed}")
     for _ in range(rows):
-        yield {"prompt": _asked(rng)[2][:-1]}
+        intent, language, messages = _asked(rng)
+        right = str(messages[-1]["content"])
+        if intent in _POLICY and rng.random() < friendly:
+            right = _friendly(rng, language, right)
+        yield {"messages": [*messages[:-1], {"role": "assistant", "content": right}]}
 
 
 def _asked(rng: Random) -> tuple[Intent, Language, list[Message]]:

@@ -1,11 +1,12 @@
 """One contender of the training bench, in a process of its own so that its peak of memory is its own.
 
 Every contender trains the same LoRA on the same rows of a recipe's one file for as many steps, in the same
-precision:
+precision, by sft or by dpo:
 
 - ``ours``: the recipe as `pointsman train` trains it, from the rows to the last step.
-- ``plain``: TRL's SFTTrainer as its documentation shows it, given the messages; its own order, its padding.
-- ``alike``: the same SFTTrainer given our tokens in our order, so that both see the same batches.
+- ``plain``: TRL's trainer as its documentation shows it, given the messages; its own order, its padding.
+- ``alike``: the same trainer given our rows in our order, so that both see the same batches. SFTTrainer takes
+  our tokens; DPOTrainer takes texts alone, so it is given those that our tokens say.
 """
 
 from __future__ import annotations
@@ -18,16 +19,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from transformers import TrainerCallback
 
 from training import recipe as recipes
 from training.data import batches
+from training.data.token_pairs import PairRows
+from training.data.token_rows import TokenRows
 from training.models.base import load_model, load_tokenizer
-from training.recipe import SftRecipe
-from training.run import quieten
+from training.recipe import DpoRecipe, SftRecipe
+from training.run import PARTS, quieten
 from training.runs import folder as runfolder
 from training.runs import progress
-from training.sft import learning, stage
 from training.trainers import loop
 from training.trainers.supervised import Given
 
@@ -78,8 +81,9 @@ class Probe(TrainerCallback):  # type: ignore[misc]
             self.leg.losses.append(float(logs["loss"]))
 
 
-def ours(recipe: SftRecipe, folder: Path) -> Leg:
+def ours(recipe: SftRecipe | DpoRecipe, folder: Path) -> Leg:
     """What ``pointsman train`` does, with a probe."""
+    stage, learning = PARTS[recipe.stage]
     tokenizer = load_tokenizer(recipe.base)
     with runfolder.opened(recipe, folder) as run:
         prepared = learning.prepare(recipe, recipe.base, _silent)
@@ -92,8 +96,8 @@ def ours(recipe: SftRecipe, folder: Path) -> Leg:
     return probe.leg
 
 
-def theirs(recipe: SftRecipe, folder: Path, *, alike: bool) -> Leg:
-    """TRL's SFTTrainer, called directly."""
+def theirs(recipe: SftRecipe | DpoRecipe, folder: Path, *, alike: bool) -> Leg:
+    """TRL's own trainer, called directly."""
     from datasets import Dataset
     from transformers import set_seed
 
@@ -101,13 +105,10 @@ def theirs(recipe: SftRecipe, folder: Path, *, alike: bool) -> Leg:
 
     tokenizer = load_tokenizer(recipe.base)
     if alike:
-        rows = learning.prepare(recipe, recipe.base, _silent).train
-        order = batches.LengthSampler(rows.lengths, recipe.train.batch_rows, recipe.seed)
-        given = batches.dataset(rows).select(list(order))
+        given = _ours_in_order(recipe, tokenizer)
     else:
         path = Path(str(recipe.data.sources[0].label))
-        lines = path.read_text(encoding="utf-8").splitlines()
-        given = Dataset.from_list([{"messages": json.loads(line)["messages"]} for line in lines])
+        given = Dataset.from_list([json.loads(line) for line in path.read_text("utf-8").splitlines()])
     set_seed(recipe.seed)
     made = plain_trl.build(recipe, load_model(recipe.base), tokenizer, given, folder, sequential=alike)
     probe = Probe(made.model, int(tokenizer.pad_token_id))
@@ -116,11 +117,42 @@ def theirs(recipe: SftRecipe, folder: Path, *, alike: bool) -> Leg:
     return probe.leg
 
 
+def _ours_in_order(recipe: SftRecipe | DpoRecipe, tokenizer: Any) -> Any:
+    """Our rows as TRL reads them, in the order of our first pass."""
+    from datasets import Dataset
+
+    rows: TokenRows | PairRows = PARTS[recipe.stage][1].prepare(recipe, recipe.base, _silent).train
+    lengths = (
+        rows.lengths
+        if isinstance(rows, TokenRows)
+        else np.maximum(rows.chosen.lengths, rows.rejected.lengths)
+    )
+    order = list(batches.LengthSampler(lengths, recipe.train.batch_rows, recipe.seed))
+    if isinstance(rows, TokenRows):
+        return batches.dataset(rows).select(order)
+    pairs = rows.take(np.array(order))
+    return Dataset.from_dict(
+        {
+            "prompt": _texts(tokenizer, pairs.chosen, learned=False),
+            "chosen": _texts(tokenizer, pairs.chosen, learned=True),
+            "rejected": _texts(tokenizer, pairs.rejected, learned=True),
+        }
+    )
+
+
+def _texts(tokenizer: Any, rows: TokenRows, *, learned: bool) -> list[str]:
+    """What each row says in its tokens that are learned, or in the others."""
+    spans = zip(rows.starts, rows.starts + rows.lengths, strict=True)
+    return [
+        tokenizer.decode(rows.ids[start:end][rows.loss_mask[start:end] == learned]) for start, end in spans
+    ]
+
+
 def run(contender: str, recipe_path: Path, out: Path) -> None:
     """Run one contender in this process, and write what it has done as JSON to ``out``."""
     quieten()
     recipe = recipes.load(recipe_path)
-    assert isinstance(recipe, SftRecipe)
+    assert isinstance(recipe, SftRecipe | DpoRecipe)
     with tempfile.TemporaryDirectory() as folder:
         if contender == "ours":
             leg = ours(recipe, Path(folder))
