@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.bench.beside import page, rows, world
+from deploy.bench.beside import first, page, rows, world
 from deploy.bench.beside.asking import Ends, Row, Sizes
 from deploy.bench.serving.stub import serve
 from service.adapters.base import read_base
@@ -17,7 +17,18 @@ from service.configuration import load_configuration
 from service.sections import EngineSettings
 
 SIZES = Sizes(
-    words=3, tokens=5, clients=2, requests=8, rounds=2, few=2, all=3, many_clients=4, seconds=0.1, narrow=1
+    words=3,
+    tokens=5,
+    clients=2,
+    requests=8,
+    rounds=2,
+    few=2,
+    all=3,
+    many_clients=4,
+    seconds=0.1,
+    overload=0.1,
+    learning=0.1,
+    narrow=1,
 )
 
 
@@ -50,15 +61,18 @@ async def test_rows_say_what_both_endpoints_did() -> None:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         ends = Ends(url, url, SIZES, lambda _: None)
         row, pair = await asyncio.to_thread(rows.mixed, ends, ["a", "b"], None, ", as it is")
-        (throughput, first, between) = await asyncio.to_thread(rows.one_adapter, ends, "a")
+        throughput = await asyncio.to_thread(rows.one_adapter, ends, "a")
+        token, between = await asyncio.to_thread(first.added, ends, url, "a", "a", 300.0)
+        many = await asyncio.to_thread(rows.many, ends, ", learned", 0.1)
         over = await asyncio.to_thread(rows.overload, ends, "a", 100.0)
     assert row.name == "2 adapters alike, 2 clients, as it is"
     assert pair.ours.requests == pair.plain.requests == SIZES.requests * SIZES.rounds
     assert row.ratio == pair.shown() != "-"
     assert set(pair.plain.by_model) == {"a", "b"}
     assert throughput.numbers["ours"]["errors"] == {}
-    assert first.ratio.endswith("ms")
+    assert token.ratio.endswith("ms")
     assert between.ratio.endswith("%")
+    assert many.numbers["plain"]["requests"] == 2 * SIZES.many_clients * SIZES.rounds
     assert over.numbers["refused"] == over.numbers["others"] == 0
 
 

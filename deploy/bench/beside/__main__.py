@@ -10,16 +10,17 @@ from __future__ import annotations
 import argparse
 import os
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from multiprocessing import get_context
 from pathlib import Path
 
-from deploy.bench.beside import alone, page, processes, rows, world
-from deploy.bench.beside.asking import Ends, Row, Sizes, post
+from deploy.bench.beside import alone, first, page, processes, rows, world
+from deploy.bench.beside.asking import Ends, Pair, Row, Sizes, post
 from deploy.bench.machine import processor, progress
-from service.sections import EngineSettings
+from service.sections import CARRIED, EngineSettings
 
 SHAPES = {
     "3b": {
@@ -33,11 +34,12 @@ SHAPES = {
     }
 }
 DEMO = Sizes(
-    words=30, tokens=24, clients=8, requests=48, rounds=3, few=4, all=8, many_clients=16, seconds=15, narrow=4
-)
+    words=30, tokens=24, clients=8, requests=48, rounds=3, few=4, all=8, many_clients=16, seconds=15,
+    overload=15, learning=30, narrow=4,
+)  # fmt: skip
 GPU = Sizes(
-    words=140, tokens=128, clients=64, requests=192, rounds=3, few=16, all=64, many_clients=128, seconds=6,
-    narrow=48,
+    words=140, tokens=128, clients=64, requests=192, rounds=3, few=16, all=64, many_clients=128, seconds=10,
+    overload=60, learning=50, narrow=48,
 )  # fmt: skip
 PARTS = ["world", "engine", "alone"]
 _NARROW = {"overload", "mixed, narrow", "crowded, narrow"}  # rows of a second gateway
@@ -51,7 +53,9 @@ def main() -> None:
     say = progress()
     sizes = DEMO if given.shape == "demo" else GPU
     if given.quick:
-        sizes = replace(sizes, requests=sizes.requests // 4, rounds=1, seconds=3)
+        sizes = replace(sizes, requests=sizes.requests // 4, rounds=1, seconds=3, overload=3, learning=3)
+    if given.rounds is not None:
+        sizes = replace(sizes, rounds=given.rounds)
     if given.adapters is not None:
         sizes = replace(sizes, all=given.adapters)
     found: list[Row] = []
@@ -118,43 +122,71 @@ def _beside_engine(
             body = {"lora_name": Ends.plain(alias), "lora_path": str(made.artefact(alias))}
             post(f"{engine.url}/v1/load_lora_adapter", body)
         few, key_file = known[: sizes.few], made.folder / "state" / "admin.key"
-        wide = {"max_concurrent": 256, "max_queue": 256, "max_wait_seconds": 20}
-        say("starting a gateway")
-        config = world.write_gateway(served, behind.url, sizes.few, wide)
-        with processes.gateway(config, given.out / "gateway.log", _START_SECONDS, None) as gateway:
-            ends, key = Ends(gateway.url, engine.url, sizes, say), key_file.read_text().strip()
-            capacity: list[float] = []
+        post(
+            f"{behind.url}/v1/load_lora_adapter",
+            {"lora_name": "direct", "lora_path": str(made.artefact(known[0]))},
+        )
 
-            def mixed() -> Row:
-                row, pair = rows.mixed(ends, few, None)
-                capacity.append(min(pair.ours.throughput, pair.plain.throughput))
+        @contextmanager
+        def gateway(note: str, admission: Mapping[str, int | str]) -> Iterator[Ends]:
+            say(f"starting a gateway{note}")
+            config = world.write_gateway(served, behind.url, sizes.few, admission, given.encoder)
+            log = given.out / f"gateway{note.replace(' ', '-').replace(',', '')}.log"
+            with processes.gateway(config, log, _START_SECONDS, None) as running:
+                yield Ends(running.url, engine.url, sizes, say)
+
+        def wanted_of(names: set[str]) -> bool:
+            return given.rows is None or bool(names.intersection(given.rows))
+
+        with gateway("", {"max_concurrent": 256, "max_queue": 256, "max_wait_seconds": 20}) as ends:
+            key = key_file.read_text().strip()
+            found: dict[str, Pair] = {}
+
+            def keep(name: str, made: tuple[Row, Pair]) -> Row:
+                row, found[name] = made
                 return row
 
-            add("base", lambda: rows.base(ends)[0])
+            def first_token(model: str, plain: str) -> list[Row]:
+                return first.added(ends, behind.url, model, plain, found["base"].plain.throughput)
+
+            def capacity() -> float:
+                return min(found["mixed"].ours.throughput, found["mixed"].plain.throughput)
+
+            if given.warm:
+                for url, names in ((ends.gateway, known), (engine.url, [*map(ends.plain, known)])):
+                    ends.warm(url, [world.BASE])
+                    ends.warm(url, names[: sizes.few])
+            add("base", lambda: keep("base", rows.base(ends)))
             add("one adapter", lambda: rows.one_adapter(ends, known[0]))
-            add("mixed", mixed)
+            add("first token, base", lambda: first_token(world.BASE, world.BASE))
+            add("first token, adapter", lambda: first_token(known[0], "direct"))
+            add("mixed", lambda: keep("mixed", rows.mixed(ends, few, found.get("base"))))
             add("crowded", lambda: rows.crowded(ends, known, sizes.few))
+            add("open loop", lambda: rows.open_loop(ends, few, capacity()))
             add("churn", lambda: rows.churn(ends, made, known[:4], fresh[-1], key))
             add("promotion", lambda: rows.promotion(ends, made, fresh[:-1], key))
-            add("open loop", lambda: rows.open_loop(ends, few, capacity[0]))
             if given.routed:
                 add("routed", lambda: rows.routed(ends, known[0]))
-        if given.rows is not None and not _NARROW.intersection(given.rows):
-            return
-        narrow = {"max_concurrent": sizes.narrow, "max_queue": 256, "max_wait_seconds": 10}
-        note = f", {sizes.narrow} let in at once"
-        say("starting a gateway that lets fewer in")
-        config = world.write_gateway(served, behind.url, sizes.few, narrow)
-        with processes.gateway(config, given.out / "gateway-narrow.log", _START_SECONDS, None) as gateway:
-            ends = Ends(gateway.url, engine.url, sizes, say)
+            add("many", lambda: rows.many(ends))
+        if wanted_of({"many, learned"}):
+            learned: dict[str, int | str] = {
+                "max_concurrent": "learned",
+                "max_queue": 256,
+                "max_wait_seconds": 20,
+            }
+            with gateway(note := ", slots learned", learned) as ends:
+                add("many, learned", lambda: rows.many(ends, note, sizes.learning))
+        if wanted_of(_NARROW):
+            narrow = {"max_concurrent": sizes.narrow, "max_queue": 256, "max_wait_seconds": 10}
+            with gateway(note := f", {sizes.narrow} let in at once", narrow) as ends:
 
-            def overload() -> Row:
-                _, pair = rows.mixed(ends, few[:1], None, note)
-                return rows.overload(ends, known[0], pair.ours.throughput)
+                def overload() -> Row:
+                    _, pair = rows.mixed(ends, few[:1], None, note)
+                    return rows.overload(ends, known[0], pair.ours.throughput)
 
-            add("overload", overload)
-            add("mixed, narrow", lambda: rows.mixed(ends, few, None, note)[0])
-            add("crowded, narrow", lambda: rows.crowded(ends, known, sizes.few, note))
+                add("overload", overload)
+                add("mixed, narrow", lambda: rows.mixed(ends, few, None, note)[0])
+                add("crowded, narrow", lambda: rows.crowded(ends, known, sizes.few, note))
 
 
 def _pairs(text: str) -> dict[str, str]:
@@ -195,6 +227,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--adapters", type=int, default=None, help="in all, where fewer are enough")
     parser.add_argument("--repeats", type=int, default=5, help="of the rows without an engine")
     parser.add_argument("--no-routed", dest="routed", action="store_false", help="there is no encoder here")
+    parser.add_argument("--encoder", default=CARRIED, help="of the gateway's router")
+    parser.add_argument("--rounds", type=int, default=None, help="of each row")
+    parser.add_argument("--warm", action="store_true", help="ask in batches of all sizes before the rows")
     parser.add_argument("--quick", action="store_true", help="a quarter of the requests, one round")
     given = parser.parse_args()
     given.out, given.work = given.out.absolute(), given.work.absolute()
