@@ -119,7 +119,7 @@ class Ends:
             pace,
             requests or self.sizes.requests,
             rounds or self.sizes.rounds,
-            warm_up=self.sizes.clients,
+            warm_up=self.sizes.clients // 4,
             timeout=_ANSWER_SECONDS,
         )
         first, second = asyncio.run(alternate(targets, plan, lambda _: None))
@@ -132,7 +132,7 @@ class Ends:
         """Ask with one client, then with more: kernels are compiled at the first batch of a size."""
         clients = 1
         while clients <= self.sizes.many_clients:
-            self.alone(url, models, Pace(concurrency=clients), 2 * clients)
+            self.alone(url, models, Pace(concurrency=clients), clients)
             clients *= 2
 
     def alone(self, url: str, models: Sequence[str], pace: Pace, requests: int, part: int = 0) -> Run:
