@@ -1,7 +1,7 @@
 """What the gateway itself adds to the first token and between tokens: in front of the very engine it asks.
 
 Clients in lock step send all their prompts at once, and which of them share a prefill decides more than a
-gateway does. So requests come at random times, at a rate that the engine keeps up with.
+gateway does. So requests come at random times, and so few that the engine hardly ever has a queue.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import replace
 from deploy.bench.beside.asking import Ends, Row, milliseconds
 from deploy.bench.serving.load import Pace
 
-_SHARE = 0.6  # of what is served at most
+_SHARE = 0.25  # of what is served at most
 
 
 def added(ends: Ends, behind: str, model: str, plain: str, capacity: float) -> list[Row]:
