@@ -1,4 +1,4 @@
-"""The rows with an engine: vLLM as it comes, and gateways one after the other in front of it or of a tuned one."""
+"""The rows with an engine: plain vLLM, and gateways one after the other in front of it or of a tuned one."""
 
 from __future__ import annotations
 
