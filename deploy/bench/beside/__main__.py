@@ -80,7 +80,9 @@ def main() -> None:
     if "engine" in given.parts:
         engine.measure(given, sizes, _world(given, sizes), add, say)
     if "alone" in given.parts:
-        add("alone", lambda: alone.measure(given.work / "alone", given.out, given.repeats, say))
+        add(
+            "alone", lambda: alone.measure(given.work / "alone", given.out, given.repeats, say, given.litellm)
+        )
     print(page.table(found))
 
 
@@ -117,6 +119,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rows", nargs="+", default=None, help="only these, by the names that are told")
     parser.add_argument("--adapters", type=int, default=None, help="in all, where fewer are enough")
     parser.add_argument("--repeats", type=int, default=5, help="of the rows without an engine")
+    parser.add_argument("--litellm", type=Path, default=None, help="its command, to be asked alone as well")
     parser.add_argument("--no-routed", dest="routed", action="store_false", help="there is no encoder here")
     parser.add_argument("--encoder", default=CARRIED, help="of the gateway's router")
     parser.add_argument("--rounds", type=int, default=None, help="of each row")
