@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 
+import httpx
 import pytest
+import yaml
 
-from deploy.bench.beside import first, page, rows, world
+from deploy.bench.beside import first, page, peers, rows, world
 from deploy.bench.beside.asking import Ends, Row, Sizes
 from deploy.bench.serving.stub import serve
 from service.adapters.base import read_base
@@ -81,3 +84,19 @@ def test_a_page_has_every_row_so_far(tmp_path: Path) -> None:
     page.write(found, {"shape": "demo"}, tmp_path)
     assert "| a row | 1.5 | 10/s | 20/s | 2.00 (1.90 to 2.10) |" in (tmp_path / "beside.md").read_text()
     assert json.loads((tmp_path / "beside.json").read_text())["rows"][0]["numbers"] == {"raw": [1]}
+
+
+def test_a_peer_gets_its_configuration_and_is_there_for_its_block(tmp_path: Path) -> None:
+    command = tmp_path / "litellm"
+    command.write_text(
+        "#!/bin/sh\n"
+        'while [ $# -gt 0 ]; do [ "$1" = --port ] && port=$2; shift; done\n'
+        f'exec {sys.executable} -m deploy.bench.serving.stub --model a --port "$port"\n'
+    )
+    command.chmod(0o755)
+    with peers.litellm(command, "http://127.0.0.1:1", "a", tmp_path / "peer.log", None) as peer:
+        assert httpx.get(f"{peer.url}/v1/models", trust_env=False).json()["data"][0]["id"] == "a"
+        assert peer.memory_mb() > 1
+    assert not peer.process.is_running()
+    (model,) = yaml.safe_load((tmp_path / "peer.yaml").read_text())["model_list"]
+    assert (model["model_name"], model["litellm_params"]["api_base"]) == ("a", "http://127.0.0.1:1/v1")
