@@ -52,11 +52,14 @@ def measure(
                         else _requests(engine, gateway, repeats, say)
                     )
                 if litellm is not None:
-                    log = logs / "litellm.log"
-                    with peers.litellm(litellm, engine.url, BASE, log, ours) as peer:
-                        say("LiteLLM's proxy")
-                        ask = partial(_streams, rounds=1) if every else partial(_requests, requests=400)
-                        found = ask(engine, peer, repeats, say)
+                    try:
+                        with peers.litellm(litellm, engine.url, BASE, logs / "litellm.log", ours) as peer:
+                            say("LiteLLM's proxy")
+                            ask = partial(_streams, rounds=1) if every else partial(_requests, requests=400)
+                            found = ask(engine, peer, repeats, say)
+                    except processes.NotStarted as exc:  # the gateway's own rows are worth having
+                        say(f"LiteLLM's proxy: {exc}")
+                        continue
                     rows += [replace(one, name=one.name.replace("gateway", "LiteLLM")) for one in found[:2]]
     finally:
         os.sched_setaffinity(0, set(cores))
