@@ -1,11 +1,12 @@
-"""The router in an event loop: decisions run in one worker thread, those that arrive together run together.
+"""The router in an event loop: decisions run in worker threads, those that arrive together run together.
 
-While the thread works on one batch, new requests gather for the next; nobody waits for a batch to fill.
+While the threads work on a batch each, new requests gather for the next; nobody waits for a batch to fill.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,8 +20,15 @@ if TYPE_CHECKING:
     from router.router import Router
 
 BATCH = 32  # conversations at most that are decided together
+_MOST_LANES = 8
 
 Conversation = Sequence[Mapping[str, Any]]
+
+
+def lanes() -> int:
+    """How many batches to decide at once: one for every two cores, since the engine wants some too."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(_MOST_LANES, max(1, cores // 2))
 
 
 class BatchingRouter:
@@ -29,11 +37,14 @@ class BatchingRouter:
     ``async with BatchingRouter(router) as batching: decision = await batching.decide(messages)``
     """
 
-    def __init__(self, router: Router) -> None:
+    def __init__(self, router: Router, lanes: int = 1) -> None:
+        """``lanes`` batches at once: the encoder is free of Python's lock and has a core for each."""
         self._router = router
+        self._lanes = lanes
         self._waiting: deque[tuple[Conversation, asyncio.Future[Decision]]] = deque()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="router")
-        self._worker: asyncio.Task[None] | None = None
+        self._threads = ThreadPoolExecutor(lanes, thread_name_prefix="router")
+        self._workers: set[asyncio.Task[None]] = set()
+        self._busy = 0  # lanes with a batch under way
         self._closed = False
 
     @property
@@ -56,8 +67,9 @@ class BatchingRouter:
             raise RouterClosed("the router is closed")
         future: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
         self._waiting.append((messages, future))
-        if self._worker is None:
-            self._worker = asyncio.create_task(self._work(), name="router")
+        if len(self._workers) < self._lanes:
+            worker = asyncio.create_task(self._work(), name="router")
+            self._workers.add(worker)
         return await future
 
     async def aclose(self) -> None:
@@ -67,9 +79,9 @@ class BatchingRouter:
             _, future = self._waiting.popleft()
             if not future.done():
                 future.set_exception(RouterClosed("the router is closed"))
-        if self._worker is not None:
-            await self._worker
-        self._thread.shutdown(wait=False)
+        if self._workers:
+            await asyncio.wait(tuple(self._workers))
+        self._threads.shutdown(wait=False)
 
     async def __aenter__(self) -> Self:
         return self
@@ -81,28 +93,33 @@ class BatchingRouter:
 
     async def _work(self) -> None:
         """Decide until nobody waits. Every error goes to those who asked, so this task never fails."""
-        loop = asyncio.get_running_loop()
+        loop, worker = asyncio.get_running_loop(), asyncio.current_task()
+        assert worker is not None
         try:
             while batch := self._next_batch():
                 conversations = [messages for messages, _ in batch]
+                self._busy += 1
                 try:
                     decided = await loop.run_in_executor(
-                        self._thread, self._router.decide_many, conversations
+                        self._threads, self._router.decide_many, conversations
                     )
                 except Exception as exc:
                     for _, future in batch:
                         if not future.done():
                             future.set_exception(exc)
                     continue
+                finally:
+                    self._busy -= 1
                 for (_, future), decision in zip(batch, decided, strict=True):
                     if not future.done():
                         future.set_result(decision)
         finally:
-            self._worker = None
+            self._workers.remove(worker)
 
     def _next_batch(self) -> list[tuple[Conversation, asyncio.Future[Decision]]]:
         batch: list[tuple[Conversation, asyncio.Future[Decision]]] = []
-        while self._waiting and len(batch) < BATCH:
+        share = min(BATCH, -(-len(self._waiting) // (self._lanes - self._busy)))  # rounded up
+        while self._waiting and len(batch) < share:
             messages, future = self._waiting.popleft()
             if not future.done():  # a client that went away
                 batch.append((messages, future))

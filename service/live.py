@@ -22,7 +22,7 @@ from chains.errors import ChainError
 from chains.events import Chain, Waiting
 from chains.registry import chain_by_name
 from chains.resources import Resources
-from router.batching import BatchingRouter
+from router.batching import BatchingRouter, lanes
 from router.decision import Decision
 from router.embedding import Embedder
 from router.encoder import Encoder
@@ -110,7 +110,7 @@ class LiveRoutes:
                 self.problems = tuple(exc.problems)
                 raise
             if self._batching is None:
-                self._batching = BatchingRouter(built.router)
+                self._batching = BatchingRouter(built.router, lanes())
             else:
                 self._batching.swap(built.router)
             self._live, self._table, self.problems = built, built.table, ()

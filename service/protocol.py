@@ -9,17 +9,43 @@ import logging
 import re
 from http import HTTPStatus
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from service.api.errors import INVALID, error_body
 from service.record import request_id
 
 log = logging.getLogger("pointsman.server")
 
+PIECES = "pointsman.pieces"  # where a request's scope has its :class:`Pieces`
+
 _MOST_HEAD = 65_536  # bytes of a request's line and headers
 _NO_HTTP = "what was sent is no HTTP/1.1 request: is it https on a port without TLS, or an unknown method?"
 _LONG_HEAD = f"the request's line and headers are over {_MOST_HEAD} bytes"
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
+
+
+class Pieces:
+    """Writes the middle of a streamed answer straight to its connection.
+
+    A piece on the way of ASGI passes six coroutines, which for an answer of many small pieces is a fifth of
+    the gateway's work.
+    """
+
+    __slots__ = ("_cycle",)
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+
+    @property
+    def can(self) -> bool:
+        """Whether the answer's head is out, its body is cut in chunks, and the client keeps up."""
+        cycle = self._cycle
+        return cycle.response_started and bool(cycle.chunked_encoding) and not cycle.flow.write_paused
+
+    def write(self, piece: bytes) -> None:
+        """Send ``piece``, which is not empty, while :attr:`can`; not to a client that has left."""
+        if not self._cycle.disconnected:
+            self._cycle.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
 
 
 class Protocol(HttpToolsProtocol):
@@ -53,6 +79,7 @@ class Protocol(HttpToolsProtocol):
             self._is_long = True
             raise ValueError(_LONG_HEAD)  # uvicorn then calls send_400_response
         super().on_headers_complete()
+        self.scope[PIECES] = Pieces(self.cycle)  # type: ignore[literal-required]
 
     def on_message_complete(self) -> None:
         """All of it is there."""

@@ -32,7 +32,9 @@ def climb(
         at_engine = min(learned.target, asked)
         running = min(at_engine, seats)
         tokens += running / step(running)
-        look = Look(float(second), running, at_engine - running, running / cache, tokens)
+        look = Look(
+            float(second), running, at_engine - running, running / cache, tokens, max(0, asked - at_engine)
+        )
         targets.append(learned.look(look))
     return targets
 

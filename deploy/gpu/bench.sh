@@ -4,15 +4,21 @@
 #   deploy/gpu/bench.sh OUT_DIR [--quick] [more of `python -m deploy.bench.beside --help`]
 #
 # A base of Llama 3.2's 3B shape and 69 adapters of rank 16 are drawn at random (8 GB under WORK), so nothing
-# is downloaded; one vLLM is started and both endpoints are asked in turn. About 8 minutes on an H100, of which
-# vLLM's start takes 2 to 3. OUT_DIR gets beside.md (the table), beside.json (all numbers) and the logs.
-#   PYTHON=FILE  with the packages of `make env ACCEL=cuda` (default: .venv/bin/python)
-#   WORK=DIR     on a fast disk (default: /tmp/pointsman-beside)
+# is downloaded. Two vLLMs share the card and are asked in turn: one as it comes, and one for the gateway with
+# LoRA kernels for this shape. About 14 minutes on an H100, of which the start takes 2 to 3. OUT_DIR gets
+# beside.md (the table), beside.json (all numbers) and the logs.
+#   PYTHON=FILE   with the packages of `make env ACCEL=cuda` (default: .venv/bin/python)
+#   WORK=DIR      on a fast disk (default: /tmp/pointsman-beside)
+#   KERNELS=DIR   of `python -m deploy.gpu.tune_lora` (default: those of an H100 that are here; on any other card
+#                 vLLM says that there are none and takes its own)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-[ $# -ge 1 ] || { sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 1 ] || { sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 out=$1
 shift
 exec env HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false \
   "${PYTHON:-.venv/bin/python}" -m deploy.bench.beside --shape 3b --out "$out" \
-  --work "${WORK:-/tmp/pointsman-beside}" "$@"
+  --work "${WORK:-/tmp/pointsman-beside}" --warm \
+  --engine "--max-num-seqs 256 --gpu-memory-utilization 0.42 --kv-cache-memory-bytes 14G" \
+  --ours-engine "--specialize-active-lora" \
+  --ours-environment "VLLM_TUNED_CONFIG_FOLDER=${KERNELS:-deploy/gpu/kernels/3b-rank16}" "$@"

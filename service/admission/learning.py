@@ -61,14 +61,14 @@ class Learning:
             return
         pages = await asyncio.gather(*(server.text("/metrics") for server in servers))
         before = self._learned.target
-        target = self._learned.look(summed(pages, time.monotonic()))
+        target = self._learned.look(summed(pages, time.monotonic(), self._admission.waiting))
         self._admission.aim(target)
         if target != before:
             log.info("the engine is given %d requests at once, before %d", target, before)
 
 
-def summed(pages: Iterable[str], now: float) -> Look:
-    """What the pages of all servers say together.
+def summed(pages: Iterable[str], now: float, queued: int) -> Look:
+    """What the pages of all servers say together, while ``queued`` wait in front of them.
 
     Raises:
         ValueError: one lacks a number.
@@ -89,4 +89,5 @@ def summed(pages: Iterable[str], now: float) -> Look:
         waiting=int(totals["num_requests_waiting"]),
         cache=totals["kv_cache_usage_perc"],
         tokens=totals["generation_tokens_total"],
+        queued=queued,
     )

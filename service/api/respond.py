@@ -22,6 +22,7 @@ from service.api.extras import openai_form
 from service.errors import EngineUnavailable
 from service.exchange import Events, Exchange, Job
 from service.kept.feedback import Heard
+from service.protocol import PIECES, Pieces
 from service.record import Record
 
 log = logging.getLogger("pointsman.errors")
@@ -33,6 +34,7 @@ _SSE = [
     (b"x-accel-buffering", b"no"),
 ]
 _END = b"\n\n"  # of a server-sent event
+_DONE = b"data: [DONE]\n\n"
 
 
 class Generated(Response):
@@ -51,7 +53,7 @@ class Generated(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Errors before the first byte are raised; later ones end the stream with an error event."""
         if self._record.streamed:
-            await self._stream(send)
+            await self._stream(send, scope.get(PIECES))
         else:
             await self._whole(send)
         if self._heard is not None and self._record.error is None:
@@ -70,8 +72,8 @@ class Generated(Response):
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _stream(self, send: Send) -> None:
-        begun = False
+    async def _stream(self, send: Send, straight: Pieces | None) -> None:
+        begun = counted = False
         try:
             async with self._exchange.open(self._job, self._record) as events:
                 self._form.model = self._record.adapter or self._form.model
@@ -82,7 +84,11 @@ class Generated(Response):
                             begun = True
                         if self._heard is not None:
                             self._heard.add(piece)
-                        await send({"type": "http.response.body", "body": piece, "more_body": True})
+                        if counted and straight is not None and straight.can and not piece.endswith(_DONE):
+                            straight.write(piece)
+                        elif piece:
+                            await send({"type": "http.response.body", "body": piece, "more_body": True})
+                            counted = True  # the way of ASGI counts the first and the last piece
             if not begun:
                 raise EngineUnavailable("the engine ended the stream before it began")
         except Exception as exc:

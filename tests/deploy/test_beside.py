@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 
+import httpx
 import pytest
+import yaml
 
-from deploy.bench.beside import page, rows, world
+from deploy.bench.beside import first, page, peers, rows, world
 from deploy.bench.beside.asking import Ends, Row, Sizes
 from deploy.bench.serving.stub import serve
 from service.adapters.base import read_base
@@ -17,7 +20,18 @@ from service.configuration import load_configuration
 from service.sections import EngineSettings
 
 SIZES = Sizes(
-    words=3, tokens=5, clients=2, requests=8, rounds=2, few=2, all=3, many_clients=4, seconds=0.1, narrow=1
+    words=3,
+    tokens=5,
+    clients=2,
+    requests=8,
+    rounds=2,
+    few=2,
+    all=3,
+    many_clients=4,
+    seconds=0.1,
+    overload=0.1,
+    learning=0.1,
+    narrow=1,
 )
 
 
@@ -50,15 +64,18 @@ async def test_rows_say_what_both_endpoints_did() -> None:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         ends = Ends(url, url, SIZES, lambda _: None)
         row, pair = await asyncio.to_thread(rows.mixed, ends, ["a", "b"], None, ", as it is")
-        (throughput, first, between) = await asyncio.to_thread(rows.one_adapter, ends, "a")
+        throughput = await asyncio.to_thread(rows.one_adapter, ends, "a")
+        token, between = await asyncio.to_thread(first.added, ends, url, "a", "a", 300.0)
+        many = await asyncio.to_thread(rows.many, ends, ", learned", 0.1)
         over = await asyncio.to_thread(rows.overload, ends, "a", 100.0)
     assert row.name == "2 adapters alike, 2 clients, as it is"
     assert pair.ours.requests == pair.plain.requests == SIZES.requests * SIZES.rounds
     assert row.ratio == pair.shown() != "-"
     assert set(pair.plain.by_model) == {"a", "b"}
     assert throughput.numbers["ours"]["errors"] == {}
-    assert first.ratio.endswith("ms")
+    assert token.ratio.endswith("ms")
     assert between.ratio.endswith("%")
+    assert many.numbers["plain"]["requests"] == 2 * SIZES.many_clients * SIZES.rounds
     assert over.numbers["refused"] == over.numbers["others"] == 0
 
 
@@ -67,3 +84,19 @@ def test_a_page_has_every_row_so_far(tmp_path: Path) -> None:
     page.write(found, {"shape": "demo"}, tmp_path)
     assert "| a row | 1.5 | 10/s | 20/s | 2.00 (1.90 to 2.10) |" in (tmp_path / "beside.md").read_text()
     assert json.loads((tmp_path / "beside.json").read_text())["rows"][0]["numbers"] == {"raw": [1]}
+
+
+def test_a_peer_gets_its_configuration_and_is_there_for_its_block(tmp_path: Path) -> None:
+    command = tmp_path / "litellm"
+    command.write_text(
+        "#!/bin/sh\n"
+        'while [ $# -gt 0 ]; do [ "$1" = --port ] && port=$2; shift; done\n'
+        f'exec {sys.executable} -m deploy.bench.serving.stub --model a --port "$port"\n'
+    )
+    command.chmod(0o755)
+    with peers.litellm(command, "http://127.0.0.1:1", "a", tmp_path / "peer.log", None) as peer:
+        assert httpx.get(f"{peer.url}/v1/models", trust_env=False).json()["data"][0]["id"] == "a"
+        assert peer.memory_mb() > 1
+    assert not peer.process.is_running()
+    (model,) = yaml.safe_load((tmp_path / "peer.yaml").read_text())["model_list"]
+    assert (model["model_name"], model["litellm_params"]["api_base"]) == ("a", "http://127.0.0.1:1/v1")

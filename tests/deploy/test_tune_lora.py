@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
+from deploy.gpu import tune_lora
 from deploy.gpu.lora_shapes import Shape, candidates, shapes_of
 from deploy.gpu.tune_lora import BATCHES, files_of
 
@@ -63,3 +67,21 @@ def test_the_files_are_as_vllm_looks_things_up() -> None:
     assert at("NVIDIA_H100_SHRINK.json", "17", "1", "64", "8192", "16") == best[down, 64]
     qkv = Shape("expand", 16, (3072, 1024, 1024))
     assert at("NVIDIA_H100_EXPAND_TRUE.json", "17", "3", "2048", "16", "3072") == best[qkv, 2048]
+
+
+def test_the_kernels_that_are_here_are_for_every_shape_of_their_base() -> None:
+    folder = Path(tune_lora.__file__).with_name("kernels") / "3b-rank16"
+    any_of = {
+        (shape, batch): candidates(shape, batch)[0] for shape in shapes_of(LLAMA_3B, 16) for batch in BATCHES
+    }
+    expected = files_of(any_of, 16, "NVIDIA_H100_80GB_HBM3")
+    assert {path.name for path in folder.iterdir()} == set(expected)
+    for name, tree in expected.items():
+        assert _paths(json.loads((folder / name).read_bytes())) == _paths(tree)
+
+
+def _paths(tree: object) -> set[tuple[str, ...]]:
+    """Down to each number of a configuration."""
+    if not isinstance(tree, dict):
+        return {()}
+    return {(str(key), *rest) for key, below in tree.items() for rest in _paths(below)}

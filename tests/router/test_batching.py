@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from router.batching import BATCH, BatchingRouter, Conversation
+from router.batching import BATCH, BatchingRouter, Conversation, lanes
 from router.decision import Decision
 from router.errors import EncoderError, RouterClosed
 from router.router import Router
@@ -61,6 +61,29 @@ async def test_requests_that_arrive_together_are_decided_together() -> None:
     assert [decision.text for decision in decisions] == [str(n) for n in range(BATCH + 3)]
     assert [len(batch) for batch in gated.batches] == [1, BATCH, 2]
     assert len(gated.threads) == 1
+
+
+async def test_lanes_share_what_waits_and_work_at_once() -> None:
+    together = threading.Barrier(3, timeout=10)
+
+    class Meeting(Gated):
+        def decide_many(self, conversations: Iterable[Conversation]) -> list[Decision]:
+            together.wait()  # passes only with all three inside
+            return super().decide_many(conversations)
+
+    gated = Meeting()
+    gated.go.set()
+    async with BatchingRouter(gated.as_router(), lanes=3) as batching:
+        decisions = await asyncio.gather(*(batching.decide(ask(str(n))) for n in range(6)))
+        assert [decision.text for decision in decisions] == [str(n) for n in range(6)]
+        assert sorted(map(len, gated.batches)) == [2, 2, 2]
+        assert len(gated.threads) == 3
+
+
+def test_lanes_follow_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    for cores, expected in ((1, 1), (2, 1), (16, 8), (64, 8)):
+        monkeypatch.setattr("os.sched_getaffinity", lambda _, cores=cores: set(range(cores)), raising=False)
+        assert lanes() == expected
 
 
 async def test_the_loop_is_free_while_the_thread_works() -> None:

@@ -16,10 +16,10 @@ from dataclasses import asdict, replace
 from multiprocessing import get_context
 from pathlib import Path
 
-from deploy.bench.beside import alone, page, processes, rows, world
-from deploy.bench.beside.asking import Ends, Row, Sizes, post
+from deploy.bench.beside import alone, engine, page, world
+from deploy.bench.beside.asking import Row, Sizes
 from deploy.bench.machine import processor, progress
-from service.sections import EngineSettings
+from service.sections import CARRIED
 
 SHAPES = {
     "3b": {
@@ -33,16 +33,15 @@ SHAPES = {
     }
 }
 DEMO = Sizes(
-    words=30, tokens=24, clients=8, requests=48, rounds=3, few=4, all=8, many_clients=16, seconds=15, narrow=4
-)
+    words=30, tokens=24, clients=8, requests=48, rounds=3, few=4, all=8, many_clients=16, seconds=15,
+    overload=15, learning=30, narrow=4,
+)  # fmt: skip
 GPU = Sizes(
-    words=140, tokens=128, clients=64, requests=192, rounds=3, few=16, all=64, many_clients=128, seconds=6,
-    narrow=48,
+    words=140, tokens=128, clients=64, requests=192, rounds=3, few=16, all=64, many_clients=128, seconds=10,
+    overload=60, learning=50, narrow=48,
 )  # fmt: skip
 PARTS = ["world", "engine", "alone"]
-_NARROW = {"overload", "mixed, narrow", "crowded, narrow"}  # rows of a second gateway
 _FRESH = 5  # adapters that are promoted while somebody looks at the clock
-_START_SECONDS = 400.0
 
 
 def main() -> None:
@@ -51,7 +50,9 @@ def main() -> None:
     say = progress()
     sizes = DEMO if given.shape == "demo" else GPU
     if given.quick:
-        sizes = replace(sizes, requests=sizes.requests // 4, rounds=1, seconds=3)
+        sizes = replace(sizes, requests=sizes.requests // 4, rounds=1, seconds=3, overload=3, learning=3)
+    if given.rounds is not None:
+        sizes = replace(sizes, rounds=given.rounds)
     if given.adapters is not None:
         sizes = replace(sizes, all=given.adapters)
     found: list[Row] = []
@@ -77,88 +78,12 @@ def main() -> None:
     if "world" in given.parts:
         _draw(_world(given, sizes), given.shape, say)
     if "engine" in given.parts:
-        _beside_engine(given, sizes, add, say)
+        engine.measure(given, sizes, _world(given, sizes), add, say)
     if "alone" in given.parts:
-        add("alone", lambda: alone.measure(given.work / "alone", given.out, given.repeats, say))
-    print(page.table(found))
-
-
-def _beside_engine(
-    given: argparse.Namespace,
-    sizes: Sizes,
-    add: Callable[[str, Callable[[], Row | Sequence[Row]]], None],
-    say: Callable[[str], object],
-) -> None:
-    made = _world(given, sizes)
-    known, fresh = made.adapters[: sizes.all], made.adapters[sizes.all :]
-    served = replace(made, adapters=known)
-    settings = EngineSettings(
-        model=str(made.base),
-        model_name=world.BASE,
-        max_loras=sizes.few,
-        max_cpu_loras=2 * len(made.adapters) + 4,
-        max_lora_rank=16,
-        dtype="float32" if given.shape == "demo" else "bfloat16",
-        arguments=tuple(given.engine.split()),
-        environment=_pairs(given.environment),
-    )
-    wanted = [(settings, given.out / "engine.log")]
-    if given.ours_engine or given.ours_environment:  # a vLLM for the gateway alone
-        ours = settings.model_copy(
-            update={
-                "arguments": (*settings.arguments, *given.ours_engine.split()),
-                "environment": settings.environment | _pairs(given.ours_environment),
-            }
+        add(
+            "alone", lambda: alone.measure(given.work / "alone", given.out, given.repeats, say, given.litellm)
         )
-        wanted.append((ours, given.out / "engine-ours.log"))
-    say("starting vLLM")
-    with processes.engines(wanted, _START_SECONDS) as (engine, *others):
-        behind = others[0] if others else engine
-        for alias in known:
-            body = {"lora_name": Ends.plain(alias), "lora_path": str(made.artefact(alias))}
-            post(f"{engine.url}/v1/load_lora_adapter", body)
-        few, key_file = known[: sizes.few], made.folder / "state" / "admin.key"
-        wide = {"max_concurrent": 256, "max_queue": 256, "max_wait_seconds": 20}
-        say("starting a gateway")
-        config = world.write_gateway(served, behind.url, sizes.few, wide)
-        with processes.gateway(config, given.out / "gateway.log", _START_SECONDS, None) as gateway:
-            ends, key = Ends(gateway.url, engine.url, sizes, say), key_file.read_text().strip()
-            capacity: list[float] = []
-
-            def mixed() -> Row:
-                row, pair = rows.mixed(ends, few, None)
-                capacity.append(min(pair.ours.throughput, pair.plain.throughput))
-                return row
-
-            add("base", lambda: rows.base(ends)[0])
-            add("one adapter", lambda: rows.one_adapter(ends, known[0]))
-            add("mixed", mixed)
-            add("crowded", lambda: rows.crowded(ends, known, sizes.few))
-            add("churn", lambda: rows.churn(ends, made, known[:4], fresh[-1], key))
-            add("promotion", lambda: rows.promotion(ends, made, fresh[:-1], key))
-            add("open loop", lambda: rows.open_loop(ends, few, capacity[0]))
-            if given.routed:
-                add("routed", lambda: rows.routed(ends, known[0]))
-        if given.rows is not None and not _NARROW.intersection(given.rows):
-            return
-        narrow = {"max_concurrent": sizes.narrow, "max_queue": 256, "max_wait_seconds": 10}
-        note = f", {sizes.narrow} let in at once"
-        say("starting a gateway that lets fewer in")
-        config = world.write_gateway(served, behind.url, sizes.few, narrow)
-        with processes.gateway(config, given.out / "gateway-narrow.log", _START_SECONDS, None) as gateway:
-            ends = Ends(gateway.url, engine.url, sizes, say)
-
-            def overload() -> Row:
-                _, pair = rows.mixed(ends, few[:1], None, note)
-                return rows.overload(ends, known[0], pair.ours.throughput)
-
-            add("overload", overload)
-            add("mixed, narrow", lambda: rows.mixed(ends, few, None, note)[0])
-            add("crowded, narrow", lambda: rows.crowded(ends, known, sizes.few, note))
-
-
-def _pairs(text: str) -> dict[str, str]:
-    return dict(word.split("=", 1) for word in text.split())
+    print(page.table(found))
 
 
 def _world(given: argparse.Namespace, sizes: Sizes) -> world.World:
@@ -194,7 +119,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rows", nargs="+", default=None, help="only these, by the names that are told")
     parser.add_argument("--adapters", type=int, default=None, help="in all, where fewer are enough")
     parser.add_argument("--repeats", type=int, default=5, help="of the rows without an engine")
+    parser.add_argument("--litellm", type=Path, default=None, help="its command, to be asked alone as well")
     parser.add_argument("--no-routed", dest="routed", action="store_false", help="there is no encoder here")
+    parser.add_argument("--encoder", default=CARRIED, help="of the gateway's router")
+    parser.add_argument("--rounds", type=int, default=None, help="of each row")
+    parser.add_argument("--warm", action="store_true", help="ask in batches of all sizes before the rows")
     parser.add_argument("--quick", action="store_true", help="a quarter of the requests, one round")
     given = parser.parse_args()
     given.out, given.work = given.out.absolute(), given.work.absolute()

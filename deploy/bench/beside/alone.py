@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from deploy.bench.beside import processes
+from deploy.bench.beside import peers, processes
 from deploy.bench.beside.asking import Row
 from deploy.bench.beside.world import BASE, DEMO, World, write_gateway
 from deploy.bench.serving.load import Pace, Run, run
@@ -23,8 +25,10 @@ _EVERY = 0.005  # seconds between tokens of a stream: more than the gateway is t
 _START_SECONDS = 180.0
 
 
-def measure(folder: Path, logs: Path, repeats: int, say: Callable[[str], object]) -> list[Row]:
-    """Rows on requests/s, tokens/s, added time and memory.
+def measure(
+    folder: Path, logs: Path, repeats: int, say: Callable[[str], object], litellm: Path | None = None
+) -> list[Row]:
+    """Rows on requests/s, tokens/s, added time and memory; of LiteLLM's proxy too, if its command is named.
 
     The gateway gets a core of its own, if there are two. CPU seconds of it tell more than the clock where
     others use the machine too.
@@ -47,23 +51,38 @@ def measure(folder: Path, logs: Path, repeats: int, say: Callable[[str], object]
                         if every
                         else _requests(engine, gateway, repeats, say)
                     )
+                if litellm is not None:
+                    try:
+                        with peers.litellm(litellm, engine.url, BASE, logs / "litellm.log", ours) as peer:
+                            say("LiteLLM's proxy")
+                            ask = partial(_streams, rounds=1) if every else partial(_requests, requests=400)
+                            found = ask(engine, peer, repeats, say)
+                    except processes.NotStarted as exc:  # the gateway's own rows are worth having
+                        say(f"LiteLLM's proxy: {exc}")
+                        continue
+                    rows += [replace(one, name=one.name.replace("gateway", "LiteLLM")) for one in found[:2]]
     finally:
         os.sched_setaffinity(0, set(cores))
     return rows
 
 
 def _requests(
-    engine: processes.Running, gateway: processes.Running, repeats: int, say: Callable[[str], object]
+    engine: processes.Running,
+    gateway: processes.Running,
+    repeats: int,
+    say: Callable[[str], object],
+    *,
+    requests: int = 4_000,
 ) -> list[Row]:
     rates, by_cpu, added, direct = [], [], [], []
-    _ask(gateway.url, 0.0, 8, 400)
+    _ask(gateway.url, 0.0, 8, requests // 10)
     for part in range(repeats):
         before = gateway.cpu_seconds()
-        found = _ask(gateway.url, 0.0, _CLIENTS, 4_000, part)
-        by_cpu.append(4_000 / (gateway.cpu_seconds() - before))
+        found = _ask(gateway.url, 0.0, _CLIENTS, requests, part)
+        by_cpu.append(requests / (gateway.cpu_seconds() - before))
         rates.append(len(found.results) / found.seconds)
         times = [
-            float(np.median([result.seconds for result in _ask(url, 0.0, 1, 500, part).results]))
+            float(np.median([result.seconds for result in _ask(url, 0.0, 1, requests // 8, part).results]))
             for url in (gateway.url, engine.url)
         ]
         added.append((times[0] - times[1]) * 1_000)
@@ -90,14 +109,19 @@ def _requests(
 
 
 def _streams(
-    engine: processes.Running, gateway: processes.Running, repeats: int, say: Callable[[str], object]
+    engine: processes.Running,
+    gateway: processes.Running,
+    repeats: int,
+    say: Callable[[str], object],
+    *,
+    rounds: int = 6,
 ) -> list[Row]:
     memory = gateway.memory_mb()  # of the second gateway, which finds the encoder's export made
     rates, by_cpu = [], []
     _ask(gateway.url, 1.0, 8, 32)
     for part in range(repeats):
         before = gateway.cpu_seconds()
-        found = _ask(gateway.url, 1.0, _STREAMS, 6 * _STREAMS, part)
+        found = _ask(gateway.url, 1.0, _STREAMS, rounds * _STREAMS, part)
         used = gateway.cpu_seconds() - before
         tokens = sum(result.tokens for result in found.results)
         rates.append(tokens / found.seconds)

@@ -33,6 +33,8 @@ class Sizes:
     all: int  # adapters in all
     many_clients: int  # that ask for all
     seconds: float  # of an open loop
+    overload: float  # seconds of one that is far too much
+    learning: float  # seconds in which the number of slots is learned
     narrow: int  # requests that the second gateway lets in at once
 
 
@@ -117,7 +119,7 @@ class Ends:
             pace,
             requests or self.sizes.requests,
             rounds or self.sizes.rounds,
-            warm_up=self.sizes.clients,
+            warm_up=self.sizes.clients // 4,
             timeout=_ANSWER_SECONDS,
         )
         first, second = asyncio.run(alternate(targets, plan, lambda _: None))
@@ -125,6 +127,13 @@ class Ends:
         pair = Pair(ours, plain, Ratio.of(ours, plain))
         self.say(f"{ours.throughput:.1f}/s beside {plain.throughput:.1f}: {pair.shown()} {errors(pair)}")
         return pair
+
+    def warm(self, url: str, models: Sequence[str]) -> None:
+        """Ask with one client, then with more: kernels are compiled at the first batch of a size."""
+        clients = 1
+        while clients <= self.sizes.many_clients:
+            self.alone(url, models, Pace(concurrency=clients), clients)
+            clients *= 2
 
     def alone(self, url: str, models: Sequence[str], pace: Pace, requests: int, part: int = 0) -> Run:
         """One round on one of them; ``models`` as it calls them."""

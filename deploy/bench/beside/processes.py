@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -23,6 +24,7 @@ import psutil
 from service.engine.command import command, environment
 from service.sections import EngineSettings
 
+_START_SECONDS = 300.0
 REPOSITORY = Path(__file__).parents[3]
 
 
@@ -97,6 +99,17 @@ def instant(
     words = [*pinned, *stub, "--tokens", str(tokens), "--every", str(every)]
     with _started(words, os.environ, log) as process:
         yield Running(_wait(process, log, 60.0, lambda: _said(log, r"(http://\S+)")), process)
+
+
+@contextmanager
+def serving(
+    words: Sequence[str], env: Mapping[str, str], log: Path, health: str
+) -> Generator[Running, None, None]:
+    """Any other server, once the URL ``health`` is answered with 200."""
+    with _started(words, env, log) as process:
+        _wait(process, log, _START_SECONDS, lambda: health if _status(health)[0] == 200 else None)
+        parts = urlsplit(health)
+        yield Running(f"{parts.scheme}://{parts.netloc}", process)
 
 
 @contextmanager

@@ -37,29 +37,11 @@ def base(ends: Ends) -> tuple[Row, Pair]:
     return _row(f"base, {sizes.clients} clients", "0.98 of plain", pair), pair
 
 
-def one_adapter(ends: Ends, adapter: str) -> list[Row]:
-    """One adapter: throughput, and what is added to the first token and between tokens."""
+def one_adapter(ends: Ends, adapter: str) -> Row:
+    """One adapter at the same load."""
     sizes = ends.sizes
     pair = ends.pair([adapter], Pace(concurrency=sizes.clients))
-    rows = [_row(f"one adapter, {sizes.clients} clients", "0.98 of plain", pair)]
-    ours, plain = pair.ours.times, pair.plain.times
-    if ours.first_token and plain.first_token and ours.per_token and plain.per_token:
-        added = [ours.first_token.p50 - plain.first_token.p50, ours.first_token.p99 - plain.first_token.p99]
-        rows.append(
-            Row(
-                "the same: first token, p50 / p99",
-                "3 / 10 ms added",
-                milliseconds(plain.first_token),
-                milliseconds(ours.first_token),
-                f"{added[0]:+.1f} / {added[1]:+.1f} ms",
-                {},
-            )
-        )
-        slower = ours.per_token.p50 / plain.per_token.p50 - 1
-        between = [f"{one.p50:.2f} ms" for one in (plain.per_token, ours.per_token)]
-        shown = f"{slower:+.1%}"
-        rows.append(Row("the same: time between tokens, p50", "2 % more", between[0], between[1], shown, {}))
-    return rows
+    return _row(f"one adapter, {sizes.clients} clients", "0.98 of plain", pair)
 
 
 def mixed(ends: Ends, adapters: Sequence[str], alone: Pair | None, note: str = "") -> tuple[Row, Pair]:
@@ -171,6 +153,16 @@ def promotion(ends: Ends, world: World, fresh: Sequence[str], key: str) -> Row:
     return Row("promoted to first token", "150 ms", cells[0], cells[1], "", numbers)
 
 
+def many(ends: Ends, note: str = "", learning: float = 0.0) -> Row:
+    """The base with many clients, after so many seconds in which a gateway may learn how much goes in."""
+    pace, asked = Pace(concurrency=ends.sizes.many_clients), 2 * ends.sizes.many_clients
+    if learning:
+        rate = answered_per_second(ends.alone(ends.gateway, [BASE], pace, asked))
+        ends.alone(ends.gateway, [BASE], pace, int(rate * learning), part=1)
+    pair = ends.pair([BASE], pace, requests=asked, plain=[BASE])
+    return _row(f"base, {ends.sizes.many_clients} clients{note}", "-", pair)
+
+
 def routed(ends: Ends, adapter: str) -> Row:
     """``auto`` beside the adapter that it finds."""
     targets = [Target(ends.gateway, None, ("auto",)), Target(ends.gateway, None, (adapter,))]
@@ -183,7 +175,8 @@ def routed(ends: Ends, adapter: str) -> Row:
 def overload(ends: Ends, adapter: str, capacity: float) -> Row:
     """Three times what is served."""
     rate = 3 * capacity
-    found = ends.alone(ends.gateway, [adapter], Pace(rate=rate), max(30, int(rate * ends.sizes.seconds)))
+    seconds = ends.sizes.overload
+    found = ends.alone(ends.gateway, [adapter], Pace(rate=rate), max(30, int(rate * seconds)))
     refused = Spread.of(result.seconds for result in found.results if result.error == "HTTP 429")
     good = answered_per_second(found)
     others = [result.error for result in found.results if result.error not in (None, "HTTP 429")]
@@ -192,7 +185,7 @@ def overload(ends: Ends, adapter: str, capacity: float) -> Row:
     ours = f"{good:.1f}/s; {share:.0%} refused, {milliseconds(refused)}; other errors {len(others)}"
     ends.say(f"overload: {ours}")
     return Row(
-        f"overload, {rate:.0f} requests/s (3 ×) for {ends.sizes.seconds:.0f} s",
+        f"overload, {rate:.0f} requests/s (3 ×) for {seconds:.0f} s",
         "0.95 of capacity; 429 within 50 ms",
         f"capacity {capacity:.1f}/s",
         ours,

@@ -13,6 +13,7 @@ import numpy as np
 import yaml
 
 from pointsman.artefact import CONFIG, WEIGHTS, BaseIdentity, Manifest, identify_base, write_manifest
+from service.sections import CARRIED
 
 DEMO = Path(__file__).parents[2] / "demo"
 BASE = "base"
@@ -137,7 +138,13 @@ def draw_adapter(
     )
 
 
-def write_gateway(world: World, engine: str, slots: int, admission: Mapping[str, int]) -> Path:
+def write_gateway(
+    world: World,
+    engine: str,
+    slots: int,
+    admission: Mapping[str, int | str],
+    encoder: str = CARRIED,
+) -> Path:
     """A configuration of a gateway in front of ``engine``; its state is kept between gateways."""
     track = {"chain": "direct"} | ({"adapter": world.adapters[0]} if world.adapters else {})
     routes = {
@@ -165,7 +172,7 @@ def write_gateway(world: World, engine: str, slots: int, admission: Mapping[str,
             "max_lora_rank": world.rank,
         },
         "admission": admission,
-        "router": {"routes": "routes.yaml", "decision_log": "off"},
+        "router": {"routes": "routes.yaml", "decision_log": "off", "encoder": encoder},
         "prompts": str(DEMO.parents[1] / "prompts" / "templates"),
         "adapters": {"folder": "adapters", "preload": {alias: alias for alias in world.adapters}},
     }

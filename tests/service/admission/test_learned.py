@@ -43,11 +43,24 @@ def test_it_climbs_as_far_as_the_engine_has_seats() -> None:
     assert max(late) <= 128 + 128 // 8
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_noise_does_not_keep_it_low(seed: int) -> None:
+    """On an H100 32 at once gave 53 requests/s, 64 gave 78, 128 gave 114; seconds differ by 8 %."""
+    noise = random.Random(seed)
+
+    def step(batch: int) -> float:
+        return (0.0033 + 0.000045 * batch) * noise.uniform(0.92, 1.08)
+
+    targets = climb(Learned(), step, asked=128, looks=120)
+    assert max(targets[:45]) >= 100
+    assert targets[-1] >= 70
+
+
 def test_prompts_that_are_read_one_after_another_are_no_queue() -> None:
     """64 came at once, and for three seconds most of them wait for their prompt to be read."""
     learned = Learned(64)
     for second, running in enumerate((1, 7, 30, 64)):
-        assert learned.look(Look(float(second), running, 64 - running, 0.1, 0.0)) == 64
+        assert learned.look(Look(float(second), running, 64 - running, 0.1, 0.0, 9)) == 64
 
 
 def test_it_leaves_room_in_the_cache() -> None:
@@ -75,6 +88,7 @@ def test_it_follows_when_the_engine_can_do_more_or_less() -> None:
             waiting=st.integers(0, 10_000),
             cache=st.floats(0, 1),
             tokens=st.floats(0, 1e12),
+            queued=st.integers(0, 10_000),
         ),
         max_size=30,
     )
@@ -98,9 +112,10 @@ vllm:generation_tokens_created{engine="0",model_name="base"} 1.7e+09
 
 def test_the_servers_numbers_are_added_up() -> None:
     other = PAGE.replace(" 0.25", " 0.75").replace(" 12.0", " 4.0")
-    assert summed([PAGE, other], 5.0) == Look(5.0, running=16, waiting=6, cache=0.75, tokens=2_000.0)
+    expected = Look(5.0, running=16, waiting=6, cache=0.75, tokens=2_000.0, queued=7)
+    assert summed([PAGE, other], 5.0, 7) == expected
     with pytest.raises(ValueError, match=r"only \['num_requests_running'\]"):
-        summed(["vllm:num_requests_running 1"], 5.0)
+        summed(["vllm:num_requests_running 1"], 5.0, 0)
 
 
 @dataclass
@@ -131,11 +146,13 @@ async def test_the_queue_opens_as_the_target_climbs() -> None:
             await learning.look()
             await asyncio.sleep(0)
         assert admission.running == 33
+        for _ in range(15):
+            await held.enter_async_context(admission.slot("a"))
         server.waiting = 20
         server.running = 16
         for _ in range(4):
             await learning.look()
-        assert admission.running == 33  # who has a slot keeps it
+        assert admission.running == 48  # who has a slot keeps it
         late = asyncio.create_task(held.enter_async_context(admission.slot("a")))
         await asyncio.sleep(0)
         assert admission.waiting == 1
