@@ -64,6 +64,11 @@ _CLOSING_OFFER = re.compile(
     r"|还有(?:什么|其他|别的)|别的|什么可以帮|帮您|帮你",
     re.IGNORECASE,
 )
+_REQUESTS = re.compile(
+    r"[?？]|\b(?:tell me|let me know|(?:please|kindly) (?:give|send|provide|share|describe|enter))\b"
+    r"|请(?:您|你)?(?:告诉|提供|描述|说明|输入|发)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +150,7 @@ def _asked_before(messages: Sequence[Mapping[str, Any]], place: int) -> bool:
         if message.get("role") == "assistant":
             said = content_text(message.get("content"))[-300:]
             if said:
-                return ("?" in said or "？" in said) and not _CLOSING_OFFER.search(said)
+                return bool(_REQUESTS.search(said)) and not _CLOSING_OFFER.search(said)
     return False
 
 

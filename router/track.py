@@ -27,7 +27,7 @@ def stands_alone(turn: Turn, alone: Decision) -> bool:
         return True
     if alone.abstained:
         return False
-    return not _leans(turn) or (alone.confidence >= LEAVE and asks(turn.text))
+    return not _leans(turn) or (alone.confidence >= LEAVE and not _only_answers(turn))
 
 
 def joined(turns: Sequence[Turn]) -> tuple[str, ...]:
@@ -63,10 +63,21 @@ def _step(track: Decision, turn: Turn, alone: Decision, joint: Decision) -> Deci
         return alone if sure and joint.intent == alone.intent else track
     if not alone.abstained and not is_acknowledgement(turn.text):
         return alone
-    faint = leans or alone.confidence >= FAINT * alone.threshold
+    faint = leans or (
+        alone.confidence >= FAINT * alone.threshold and not _asks_for_another(turn, alone, joint)
+    )
     return joint if faint and not joint.abstained else alone
 
 
 def _leans(turn: Turn) -> bool:
     """Whether ``turn`` need not be a request of its own."""
     return turn.answers or is_elliptic(turn.text)
+
+
+def _only_answers(turn: Turn) -> bool:
+    return turn.answers and not asks(turn.text)
+
+
+def _asks_for_another(turn: Turn, alone: Decision, joint: Decision) -> bool:
+    """Whether ``turn`` asks for something that the turn before it drowns."""
+    return asks(turn.text) and bool(alone.top) and alone.top[0][0] != joint.intent

@@ -65,6 +65,18 @@ def test_what_only_states_something_stays_unless_the_turn_before_fits_as_well(te
     assert after_track(turn, REFUND, joint=WEAK_REFUND) is TRACK
 
 
+def test_a_sure_statement_that_answers_nothing_leaves() -> None:
+    turn = Turn("My parcel arrived completely crushed, this is unacceptable", answers=False)
+    assert after_track(turn, REFUND, joint=TRACK) is REFUND
+
+
+def test_a_faint_request_for_something_else_is_not_drowned_by_the_turn_before() -> None:
+    turn = Turn("I want what I paid for order 55127", answers=False)
+    faint = decided("refund", 0.4)
+    assert after_track(turn, faint, joint=TRACK) is faint
+    assert after_track(turn, faint, joint=WEAK_REFUND) is WEAK_REFUND
+
+
 def test_an_id_stays_whatever_the_turn_before_makes_of_it() -> None:
     assert after_track(Turn("it's PX482913", answers=True), REFUND, joint=REFUND) is TRACK
 
