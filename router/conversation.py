@@ -1,7 +1,8 @@
 """OpenAI messages → the user turns to decide on: cleaned, cut to a bound, and marked for what they are.
 
 Knows nothing of intents. What a turn is can be told without a model: an acknowledgement ("yes please"), a
-bare id ("PX482913"), or elliptic ("and where is the other one?"), which means little by itself.
+bare id ("the number is PX482913"), elliptic ("and where is the other one?"), which means little by itself, or
+a statement ("the plates are smashed"), which asks for nothing.
 """
 
 from __future__ import annotations
@@ -35,6 +36,19 @@ _AFTER = r"you|so|very|much|a lot|many|all|now|then|你|您|了|啊|吧|呀|哦"
 _ACKNOWLEDGEMENT = re.compile(  # each word can be read in one way only, or a long row of them takes for ever
     rf"(?:(?:(?:{_BEFORE})\s*)?(?:{_AGREES})\s*(?:(?:{_AFTER})\s*)*+)+"
 )
+_BESIDE_ID = re.compile(  # what says no more than that an id follows
+    r"\b(?:the|my|it's|its?|that's|this|that|here's|here|is|was|for|and|sorry|yes|number|numbers|no|nr|id|code"
+    r"|reference|ref|tracking|order|parcel|package|shipment|one|should|be|think|i)\b"
+    r"|[我的是为这它个号码单订运快递包裹编件嗯哦：，]",
+    re.IGNORECASE,
+)
+_ASKS = re.compile(
+    r"[?？]|吗|呢|什么|哪|谁|怎|多少|几|请|帮|我[要想]|给我|能不能|可以|查|改|退|取消"
+    r"|\b(?:who|what|when|where|which|why|how|can|could|would|will|do|does|did|please|want|wants|need|needs"
+    r"|like|tell|give|get|send|show|find|track|change|cancel|let|help|make|take|put|stop|calculate)\b"
+    r"|^(?:is|are|was|were|am|has|have|may|should)\b",
+    re.IGNORECASE,
+)
 _OPENS_ELLIPSIS = re.compile(
     r"(?:and|also|what about|how about|but|or|then|so|same|again|plus|what if|why|how so|really|the)\b"
     r"|那|还有|再|另|这|它|他|她|第|也|然后|为什么|怎么|如果|可是|但",
@@ -48,6 +62,11 @@ _POINTS_BACK = re.compile(
 _CLOSING_OFFER = re.compile(
     r"anything else|something else|how (?:can|may) i|what (?:can|else)|help you"
     r"|还有(?:什么|其他|别的)|别的|什么可以帮|帮您|帮你",
+    re.IGNORECASE,
+)
+_REQUESTS = re.compile(
+    r"[?？]|\b(?:tell me|let me know|(?:please|kindly) (?:give|send|provide|share|describe|enter))\b"
+    r"|请(?:您|你)?(?:告诉|提供|描述|说明|输入|发)",
     re.IGNORECASE,
 )
 
@@ -106,8 +125,8 @@ def is_acknowledgement(text: str) -> bool:
 
 
 def is_bare_id(text: str) -> bool:
-    """Whether ``text`` is nothing but one to three ids or numbers."""
-    tokens = text.rstrip(".!。！").replace(",", " ").split()
+    """Whether ``text`` is nothing but one to three ids or numbers, with words that only say so."""
+    tokens = _BESIDE_ID.sub(" ", text.rstrip(".!。！").replace(",", " ")).split()
     return 1 <= len(tokens) <= 3 and all(_ID.fullmatch(token) for token in tokens)
 
 
@@ -119,6 +138,11 @@ def is_elliptic(text: str) -> bool:
     return size <= 9 and bool(_OPENS_ELLIPSIS.match(text) or _POINTS_BACK.search(text))
 
 
+def asks(text: str) -> bool:
+    """Whether ``text`` asks or orders something; else it only states what is."""
+    return bool(_ASKS.search(text))
+
+
 def _asked_before(messages: Sequence[Mapping[str, Any]], place: int) -> bool:
     for message in reversed(messages[max(0, place - 8) : place]):
         if message.get("role") == "user":
@@ -126,7 +150,7 @@ def _asked_before(messages: Sequence[Mapping[str, Any]], place: int) -> bool:
         if message.get("role") == "assistant":
             said = content_text(message.get("content"))[-300:]
             if said:
-                return ("?" in said or "？" in said) and not _CLOSING_OFFER.search(said)
+                return bool(_REQUESTS.search(said)) and not _CLOSING_OFFER.search(said)
     return False
 
 

@@ -19,6 +19,18 @@ from itertools import cycle
 
 ORDER, NO_TEXT = "an order to the router", "no text"
 
+_SCRIPTS = (  # first and last letter; noise of those that are not here was taken for small talk
+    ("а", "я"),
+    ("α", "ω"),
+    ("א", "ת"),
+    ("ا", "ي"),
+    ("अ", "ह"),
+    ("ก", "ฮ"),
+    ("ぁ", "ん"),
+    ("ァ", "ン"),
+    ("가", "힣"),
+    ("😀", "🙏"),
+)
 _ROUNDS = 3  # orders of each template, each of another intent
 _ORDERS = (
     "Route this to {}.",
@@ -93,6 +105,11 @@ def _noise() -> list[str]:
         *map(ascii_, (20, 80, 200)),
         *map(latin, (60, 150)),
         *map(chinese, (4, 15, 40)),
+        *(
+            words(drawn("".join(map(chr, range(ord(first), ord(last) + 1)))), count, 9)
+            for first, last in _SCRIPTS
+            for count in (2, 8)
+        ),
         "+-*/=<>" * 3 + "1",
         "$%^&#@" * 3 + "2",
         "?!?!" * 4 + "1",

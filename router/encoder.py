@@ -173,7 +173,7 @@ class _Exported:
 
     def _load_own(self, threads: int) -> Embed:
         try:
-            return Session(self._own, threads).encode_all
+            return Session(self._own, threads, whole=True).encode_all
         except Exception as exc:  # missing or damaged
             log.warning("%s can't be used, so torch gives the encoder's own vectors: %s", self._own, exc)
         from router.transformer import load_model, own_vectors

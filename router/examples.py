@@ -64,6 +64,20 @@ class RoutingExamples:
         pairs += [(text, OUT_OF_SCOPE) for text in self.out_of_scope]
         return tuple(text for text, _ in pairs), tuple(label for _, label in pairs)
 
+    def rows_by(self, names: Sequence[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+        """As :meth:`rows`, with the labels that the intents have in ``names``.
+
+        Raises:
+            ExamplesError: an intent is not among them.
+        """
+        if strange := [name for name in self.intents if name not in names]:
+            raise ExamplesError(
+                [f"intent {name!r} is in the validation split alone; give examples of it" for name in strange]
+            )
+        texts, labels = self.rows()
+        places = [list(names).index(name) for name in self.intents]
+        return texts, tuple(label if label < 0 else places[label] for label in labels)
+
     @property
     def digest(self) -> str:
         """SHA-256 over everything in here, the order included."""

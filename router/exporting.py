@@ -27,7 +27,7 @@ from router.errors import EncoderError
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-PATH = "onnx-int8-2"  # names how vectors are made: to be changed with the export
+PATH = "onnx-int8-3"  # names how vectors are made: to be changed with the export
 _CODE = ("depths.py", "export.py", "exporting.py")  # that an export follows from
 _PASSED_OVER = {"onnx", "openvino"}  # folders of other exports
 
@@ -113,7 +113,7 @@ def write(model: SentenceTransformer, path: Path) -> None:
         partial = target.with_name(f".{target.name}.{os.getpid()}")
         try:
             partial.write_bytes(content)
-            Session(partial, threads=1)
+            Session(partial, threads=1, whole=not rounded)
             partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)

@@ -149,10 +149,8 @@ class Spelling:
         used = np.unique(landmarks.indices)
         places = nowhere.copy()
         places[used] = np.arange(len(used), dtype=np.int32)
-        directions, scales = _rounded(landmarks[:, used], towards)
-        spelling = replace(unrotated, places=places, directions=directions, scales=scales)
-        parts = [weighted[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK)]
-        return spelling, np.vstack([(part @ landmarks.T).toarray() @ towards for part in parts])
+        directions, scales, spelled = _rotated(landmarks[:, used], towards, weighted[:, used])
+        return replace(unrotated, places=places, directions=directions, scales=scales), spelled
 
     def transform(self, texts: Sequence[str]) -> Dense:
         """``(N, R)`` rows of length 1 at most: less by the share of n-grams that no example has."""
@@ -204,20 +202,23 @@ def _towards(landmarks: Any, most: int) -> Dense:
     return np.ascontiguousarray(vectors[:, kept] / np.sqrt(values[kept]), dtype=np.float32)
 
 
-def _rounded(landmarks: Any, towards: Dense) -> tuple[NDArray[np.int8], Dense]:
-    """``(P, R)`` rows, in 8 bits, of the n-grams of sparse ``landmarks`` ``(L, P)``, and their scales.
+def _rotated(landmarks: Any, towards: Dense, weighted: Any) -> tuple[NDArray[np.int8], Dense, Dense]:
+    """``(P, R)`` rows, in 8 bits, of the n-grams of sparse ``landmarks`` ``(L, P)``, and their scales; and
+    ``(N, R)`` of the texts whose n-grams are sparse ``weighted`` ``(N, P)``.
 
-    A part at a time: all of them in 32 bits would be the peak of a fit.
+    A part at a time: all n-grams in 32 bits would be the peak of a fit.
     """
-    by_gram = landmarks.T.tocsr()
+    by_gram, by_text = landmarks.T.tocsr(), weighted.tocsc()
     directions = np.zeros((by_gram.shape[0], towards.shape[1]), dtype=np.int8)
     scales = np.zeros(by_gram.shape[0], dtype=np.float32)
+    rows = np.zeros((by_text.shape[0], towards.shape[1]), dtype=np.float32)
     for start in range(0, len(scales), _CHUNK):
         part = by_gram[start : start + _CHUNK] @ towards
+        rows += by_text[:, start : start + _CHUNK] @ part
         scale = np.maximum(np.abs(part).max(axis=1), _SMALLEST) / 127
         directions[start : start + _CHUNK] = np.rint(part / scale[:, None])
         scales[start : start + _CHUNK] = scale
-    return directions, scales
+    return directions, scales, rows
 
 
 def join(meaning: Dense, spelling: Dense, shares: Dense) -> Dense:

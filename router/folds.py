@@ -37,4 +37,6 @@ def _groups(rows: Dense) -> Labels:
 
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     near = rows / lengths @ (rows / lengths).T >= TWINS
+    if near.sum() <= len(rows):  # no twins
+        return np.arange(len(rows))
     return np.asarray(connected_components(near, directed=False)[1], dtype=np.int64)

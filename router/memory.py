@@ -24,10 +24,13 @@ _KEY = 16  # bytes of a text's hash
 
 
 class RememberingEncoder:
-    """An encoder that looks its vectors up in ``folder`` first. For fits: it writes after every call."""
+    """An encoder that looks its vectors up in ``folder`` first. For one fit: it reads once, and writes after
+    every call that had to encode.
+    """
 
     def __init__(self, encoder: TextEncoder, folder: Path) -> None:
         self._encoder = encoder
+        self._kept: dict[bytes, Vectors] | None = None
         self._path = folder / f"vectors-{encoder.identity[:16]}.safetensors"
 
     @property
@@ -46,11 +49,11 @@ class RememberingEncoder:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """``(N, H)``, as the encoder itself gives them."""
-        kept = self._read()
+        kept = self._kept = self._read() if self._kept is None else self._kept
         keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:_KEY] for text in texts]
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in kept}
         if missing:
-            kept |= dict(zip(missing, self._encoder.encode(list(missing.values())), strict=True))
+            kept.update(zip(missing, self._encoder.encode(list(missing.values())), strict=True))
             self._write({key: kept[key] for key in dict.fromkeys((*keys, *kept))})
         return np.stack([kept[key] for key in keys])
 

@@ -58,18 +58,21 @@ class Router:
         encoder: TextEncoder,
         folder: Path | None = None,
         tell: Tell = lambda _: None,
+        validation: RoutingExamples | None = None,
     ) -> Router:
         """Learn the routes from examples. ``router.report`` says how well, with warnings.
 
         In ``folder``, where one is given, the examples' vectors are kept for the next fit. ``tell`` gets each
-        step as it begins.
+        step as it begins. What is chosen and calibrated is so on ``validation``, which is not learned from;
+        without it by cross-fitting.
 
         Raises:
             EncoderError: the encoder fails.
+            ExamplesError: ``validation`` has an intent that ``examples`` have not.
         """
         remembering = encoder if folder is None else RememberingEncoder(encoder, folder)
-        model, report = fit(examples, remembering, tell)
-        return cls(model, report, encoder, fingerprint(examples, encoder))
+        model, report = fit(examples, remembering, tell, validation)
+        return cls(model, report, encoder, fingerprint(examples, encoder, validation))
 
     @classmethod
     def load(cls, folder: Path | str, encoder: TextEncoder) -> Router:
@@ -184,9 +187,12 @@ class Router:
         return None if label < 0 else self.model.intents[label]
 
 
-def fingerprint(examples: RoutingExamples, encoder: TextEncoder) -> str:
+def fingerprint(
+    examples: RoutingExamples, encoder: TextEncoder, validation: RoutingExamples | None = None
+) -> str:
     """SHA-256 over the encoder, the examples and this room's code: equal ones decide alike."""
-    digest = hashlib.sha256(f"{encoder.identity} {examples.digest}".encode())
+    given = [each.digest for each in (examples, validation) if each is not None]
+    digest = hashlib.sha256(" ".join((encoder.identity, *given)).encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
     return digest.hexdigest()

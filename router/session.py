@@ -3,6 +3,9 @@
 A text's vector depends on nothing but the text: activations are rounded by their own range, and texts in one
 batch would share theirs. An export holds all that is needed beside its graph, torch's vectors of some texts
 included: it is used only if its own agree with them. :mod:`router.exporting` writes it.
+
+A long text is routed by its two ends: what it is about stands there, and attention costs the square of what
+it reads.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ PROBES = (
     "Ünïcode, emoji 😀 and CAPITALS",
     "a long text that has to be cut " * 60,
 )
+MOST = 192  # tokens of a text that routing reads, a quarter of them from its end
 KEY = "pointsman"  # of the metadata in the file
 INPUTS = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
 
@@ -54,8 +58,8 @@ class About:
 class Session:
     """Text → vector. Any thread may call it."""
 
-    def __init__(self, path: Path, threads: int) -> None:
-        """Open the export at ``path``.
+    def __init__(self, path: Path, threads: int, *, whole: bool = False) -> None:
+        """Open the export at ``path``; ``whole`` reads a text as far as its model can.
 
         Raises whatever ONNX Runtime does where it is damaged, and ``ValueError`` where its vectors are wrong.
         """
@@ -70,13 +74,21 @@ class Session:
         self._inputs = [(given.name, INPUTS[given.name]) for given in self._session.get_inputs()]
         self._tokenizer = Tokenizer.from_str(self.about.tokenizer)
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(self.about.max_tokens)
+        self._whole = whole
+        self._tokenizer.no_truncation()
+        if whole:
+            self._tokenizer.enable_truncation(self.about.max_tokens)
+        most = min(MOST, self.about.max_tokens)
+        self._head, self._tail = most - most // 4, most // 4
         self._check()
 
     def encode(self, text: str) -> Vectors:
         """``(H,)``."""
         encoding = self._tokenizer.encode(text)
-        inputs = {name: np.array([getattr(encoding, kept)], dtype=np.int64) for name, kept in self._inputs}
+        kept = [(name, getattr(encoding, what)) for name, what in self._inputs]
+        if not self._whole and len(encoding.ids) > self._head + self._tail:
+            kept = [(name, [*values[: self._head], *values[-self._tail :]]) for name, values in kept]
+        inputs = {name: np.array([values], dtype=np.int64) for name, values in kept}
         vector: Vectors = self._session.run(None, inputs)[0][0]
         return vector
 

@@ -1,8 +1,9 @@
 """Which track a conversation is on: the decision on the last turn, or on an earlier one that it follows.
 
 A turn leaves the track when it clearly means something by itself, and by enough to pay for the switch; it
-keeps the track when it only answers or leans on what was said. Pure functions over turns and the decisions
-on their texts.
+keeps the track when it only answers or leans on what was said. What only states something ("the plates are
+smashed", asked what is wrong) leaves if it is as clear beside the turn before it. Pure functions over turns
+and the decisions on their texts.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from router.conversation import Turn, is_acknowledgement, is_bare_id, is_elliptic
+from router.conversation import Turn, asks, is_acknowledgement, is_bare_id, is_elliptic
 from router.decision import Decision
 from router.policy import NO_POLICY, Policy
 
@@ -26,7 +27,7 @@ def stands_alone(turn: Turn, alone: Decision) -> bool:
         return True
     if alone.abstained:
         return False
-    return alone.confidence >= LEAVE or not (turn.answers or is_elliptic(turn.text))
+    return not _leans(turn) or (alone.confidence >= LEAVE and not _only_answers(turn))
 
 
 def joined(turns: Sequence[Turn]) -> tuple[str, ...]:
@@ -55,10 +56,28 @@ def _step(track: Decision, turn: Turn, alone: Decision, joint: Decision) -> Deci
         return alone
     if alone.rule is not None and track.abstained:
         return alone
-    leans = turn.answers or is_elliptic(turn.text) or is_acknowledgement(turn.text) or is_bare_id(turn.text)
+    says_little = is_acknowledgement(turn.text) or is_bare_id(turn.text)
+    leans = _leans(turn) or says_little
     if leans and not track.abstained:
-        return track
+        sure = not says_little and min(alone.confidence, joint.confidence) >= LEAVE
+        return alone if sure and joint.intent == alone.intent else track
     if not alone.abstained and not is_acknowledgement(turn.text):
         return alone
-    faint = leans or alone.confidence >= FAINT * alone.threshold
+    faint = leans or (
+        alone.confidence >= FAINT * alone.threshold and not _asks_for_another(turn, alone, joint)
+    )
     return joint if faint and not joint.abstained else alone
+
+
+def _leans(turn: Turn) -> bool:
+    """Whether ``turn`` need not be a request of its own."""
+    return turn.answers or is_elliptic(turn.text)
+
+
+def _only_answers(turn: Turn) -> bool:
+    return turn.answers and not asks(turn.text)
+
+
+def _asks_for_another(turn: Turn, alone: Decision, joint: Decision) -> bool:
+    """Whether ``turn`` asks for something that the turn before it drowns."""
+    return asks(turn.text) and bool(alone.top) and alone.top[0][0] != joint.intent

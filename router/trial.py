@@ -17,6 +17,8 @@ from router.encoder import TextEncoder
 from router.evaluation import Report, Row, as_examples, evaluate
 from router.router import Router
 
+Tune = Callable[[Sequence[Row], int], TextEncoder]  # rows and seed → an encoder tuned to them
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -25,32 +27,37 @@ class Trial:
     split: str
     seed: int
     examples: int  # rows fitted on, those out of scope included
-    fit_s: float  # seconds, encoding included
+    fit_s: float  # seconds, encoding and tuning included
     report: Report
 
 
 def run_trials(
     train: Sequence[Row],
     splits: Mapping[str, Sequence[Row]],
-    encoder: TextEncoder,
+    encoder: TextEncoder | Tune,
     *,
     shots: int | None,
     seeds: int,
+    validation: Sequence[Row] | None = None,
     say: Callable[[str], object] = lambda _: None,
 ) -> list[Trial]:
     """For each seed a router fitted on ``train``, or on ``shots`` rows of each intent, and measured.
 
+    Everything is chosen on ``validation``, or without it by cross-fitting.
+
     Raises:
-        ExamplesError: ``train`` can't be fitted.
+        ExamplesError: ``train`` can't be fitted, or ``validation`` has another intent.
         RowsError: a split has no row in scope.
         EncoderError: the encoder fails.
     """
     trials = []
+    judged = None if validation is None else as_examples(validation)
     for seed in range(seeds):
         rows = train if shots is None else draw(train, shots, seed)
         say(f"fitting on {len(rows)} rows")
         began = time.perf_counter()
-        router = Router.fit(as_examples(rows), encoder)
+        own = encoder(rows, seed) if callable(encoder) else encoder
+        router = Router.fit(as_examples(rows), own, tell=say, validation=judged)
         taken = time.perf_counter() - began
         for split, held in splits.items():
             say(f"deciding on the {len(held)} rows of {split}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +18,16 @@ from pointsman.cli.terminal import Progress, err, fail, out, reported, say
 
 if TYPE_CHECKING:
     from deploy.demo.evaluation import Outcome, Score
+    from router.encoder import Encoder
+    from router.trial import Trial, Tune
+
+
+class Mode(StrEnum):
+    """How a router is fitted."""
+
+    instant = "instant"
+    tuned = "tuned"
+
 
 app = typer.Typer(
     help="""
@@ -114,12 +126,19 @@ def router(
     ] = None,
     val: Annotated[
         Path | None,
-        typer.Option(metavar="B.jsonl", show_default=False, help="Rows to report on beside the test."),
+        typer.Option(
+            metavar="B.jsonl",
+            show_default=False,
+            help="Choose and calibrate on these rows; without them by cross-fitting.",
+        ),
     ] = None,
     test: Annotated[
         Path | None, typer.Option(metavar="C.jsonl", show_default=False, help="Rows to report on.")
     ] = None,
     encoder: Annotated[str, typer.Option(help="'carried', a folder or a hub id; for --train.")] = "carried",
+    mode: Annotated[
+        Mode, typer.Option(help="The encoder as it is, or tuned to the rows of --train first: minutes.")
+    ] = Mode.instant,
     shots: Annotated[
         int | None, typer.Option(min=1, show_default=False, help="Fit on this many rows of each intent.")
     ] = None,
@@ -131,20 +150,23 @@ def router(
 ) -> None:
     """Fit a router here and say how well it tells the intents apart.
 
-    Everything that is chosen is chosen by cross-fitting on the rows that it is fitted on.
+    Nothing is chosen on the rows of --test.
 
     Examples:
 
     - `pointsman eval router tests/router/held_out.jsonl`
     - `pointsman eval router --train train.jsonl --test test.jsonl --json router.json`
+    - `pointsman eval router --train train.jsonl --val val.jsonl --test test.jsonl --mode tuned`
     - `pointsman eval router --train train.jsonl --test test.jsonl --shots 10 --seeds 5`
     """
     if train is not None or test is not None:
         if train is None or test is None or rows is not None:
             fail("give --train and --test together, and no ROWS.jsonl beside them")
-        splits = {"test": test} | ({} if val is None else {"val": val})
-        _train_and_test(train, splits, encoder, shots=shots, seeds=seeds, json_file=json_file)
+        files = _Files(train, val, test)
+        _train_and_test(files, encoder, mode, shots=shots, seeds=seeds, json_file=json_file)
         return
+    if val is not None or mode is Mode.tuned:
+        fail("--val and --mode tuned go with --train and --test; `pointsman train` tunes a service's encoder")
     from pointsman.cli.local import LOCAL_ERRORS, local_router
 
     with reported(*LOCAL_ERRORS), Progress() as report:
@@ -157,10 +179,17 @@ def router(
     say(str(measured if rows is not None else fitted.report))
 
 
+@dataclass(frozen=True)
+class _Files:
+    train: Path
+    val: Path | None
+    test: Path
+
+
 def _train_and_test(
-    train: Path,
-    files: dict[str, Path],
+    files: _Files,
     encoder: str,
+    mode: Mode,
     *,
     shots: int | None,
     seeds: int,
@@ -171,21 +200,37 @@ def _train_and_test(
     from router.evaluation import read_rows
     from router.trial import run_trials, write_trials
 
-    with reported(RouterError, OSError), Progress() as report:
-        splits = {split: read_rows(path) for split, path in files.items()}
-        fitted_on = read_rows(train)
-        report(f"loading the encoder ({encoder})")
-        loaded = Encoder.load(encoder)
-        trials = run_trials(fitted_on, splits, loaded, shots=shots, seeds=seeds, say=report)
+    def run(found: Encoder | Tune, report: Callable[[str], object]) -> list[Trial]:
+        return run_trials(
+            fitted_on,
+            {"test": rows},
+            found,
+            shots=shots,
+            seeds=seeds,
+            validation=judged,
+            say=report,
+        )
+
+    with reported(RouterError, OSError):
+        rows, fitted_on = read_rows(files.test), read_rows(files.train)
+        judged = None if files.val is None else read_rows(files.val)
+        if mode is Mode.tuned:
+            from pointsman.cli.tuned import tuning
+
+            with tuning(encoder, keep_some=judged is None) as tune:
+                trials = run(tune, say)
+        else:
+            with Progress() as report:
+                report(f"loading the encoder ({encoder})")
+                trials = run(Encoder.load(encoder), report)
         if json_file is not None:
             write_trials(json_file, trials)
     for trial in trials:
         say(f"{trial.split}, seed {trial.seed}, fitted on {trial.examples} rows in {trial.fit_s:.1f} s")
         say(str(trial.report))
     if seeds > 1:
-        for split in splits:
-            rates = [trial.report.accuracy for trial in trials if trial.split == split]
-            say(f"{split}: accuracy in scope {sum(rates) / len(rates):.1%} over {seeds} seeds")
+        rates = [trial.report.accuracy for trial in trials]
+        say(f"test: accuracy in scope {sum(rates) / len(rates):.1%} over {seeds} seeds")
 
 
 def _chosen(what: str, given: Sequence[str] | None, known: Sequence[Any]) -> list[Any]:

@@ -10,6 +10,7 @@ from router.conversation import (
     HEAD,
     TAIL,
     WINDOW,
+    asks,
     clean,
     content_text,
     is_acknowledgement,
@@ -161,14 +162,38 @@ def test_a_row_of_words_that_agree_is_read_at_once(word: str) -> None:
     assert not is_acknowledgement(f"{(word * 60)[:59]}x")
 
 
-@pytest.mark.parametrize("text", ["PX482913", "px-482913.", "#482913", "482913, 482914", "PX1 PX2 PX3"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("PX482913", "px-482913.", "#482913", "482913, 482914", "PX1 PX2 PX3"),
+        *("the number is PE330818", "It's PX482913.", "my order number is 55127", "单号是PE330818"),
+    ],
+)
 def test_bare_ids(text: str) -> None:
     assert is_bare_id(text)
 
 
-@pytest.mark.parametrize("text", ["where is PX482913", "12 + 30", "12*4", "hello", "54-", "查PX482913", ""])
+@pytest.mark.parametrize(
+    "text", ["where is PX482913", "12 + 30", "12*4", "hello", "54-", "查PX482913", "", "the number"]
+)
 def test_not_only_an_id(text: str) -> None:
     assert not is_bare_id(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("the plates are smashed", False),
+        ("盘子都碎了", False),
+        ("12 Mill Lane, York", False),
+        ("Where is my parcel", True),
+        ("I want my money back", True),
+        ("track PX482913", True),
+        ("我要退款", True),
+    ],
+)
+def test_a_statement_asks_for_nothing(text: str, expected: bool) -> None:
+    assert asks(text) is expected
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,9 @@ NOISE = {
     "no words": " ".join("".join(CHANCE.choices("bcdfgklmnprstuz", k=7)) for _ in range(200)),
     "one endless word": "pneumonoultramicroscopic" * 80,
     "control characters": "".join(chr(CHANCE.randint(1, 159)) for _ in range(2_000)),
+    "Cyrillic letters": " ".join("".join(CHANCE.choices("абвгдежзклмнопрст", k=6)) for _ in range(5)),
+    "kana": "".join(CHANCE.choices("あいうえおかきくけこさしすせそ", k=20)),
+    "Thai letters": "".join(CHANCE.choices("กขคงจชซญดตถทธนบปผฝพฟ", k=20)),
     "signs": "".join(chr(CHANCE.randint(33, 126)) for _ in range(2_000)),
 }
 

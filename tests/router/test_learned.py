@@ -10,7 +10,7 @@ import pytest
 
 from pointsman import learned
 from router.encoder import Encoder, Vectors, carried_folder
-from router.errors import EncoderError
+from router.errors import EncoderError, ExamplesError
 from router.examples import RoutingExamples
 from router.router import Router
 from tests.router.conftest import WordEncoder
@@ -51,6 +51,25 @@ def test_texts_that_the_encoder_learned_say_nothing_of_how_sure_it_may_be() -> N
     assert fooled.report.accuracy > 0.4
     assert honest.report.accuracy < 0.2  # what it was not tuned on lies anywhere
     assert honest.model.calibration.temperature > 2 * fooled.model.calibration.temperature
+
+
+def test_a_validation_split_is_scored_in_place_of_what_was_learned() -> None:
+    encoder = Tuned()
+    examples = RoutingExamples({name: texts[:40] for name, texts in TEXTS.items()}, drawn(20, 9))
+    validation = RoutingExamples({name: texts[40:] for name, texts in reversed(TEXTS.items())}, drawn(9, 8))
+    fooled = Router.fit(examples, encoder)
+    honest = Router.fit(examples, encoder, validation=validation)
+    assert fooled.report.accuracy > 0.9
+    assert honest.report.accuracy < 0.2
+    assert honest.model.calibration.temperature > 2 * fooled.model.calibration.temperature
+    assert honest.model.texts == fooled.model.texts  # none of the split is fitted on
+    assert honest.fingerprint != fooled.fingerprint
+
+
+def test_a_validation_split_has_no_intent_of_its_own() -> None:
+    examples = RoutingExamples({name: TEXTS[name] for name in ("intent0", "intent1")})
+    with pytest.raises(ExamplesError, match=r"intent 'intent2' is in the validation split alone"):
+        Router.fit(examples, WordEncoder(), validation=RoutingExamples(TEXTS))
 
 
 def test_what_was_learned_is_written_and_read(tmp_path: Path) -> None:

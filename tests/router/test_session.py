@@ -17,6 +17,12 @@ from router.exporting import Refused
 from router.session import PROBES, About, Session
 from router.transformer import Torch, load_model
 
+LONG = [  # start, middle, end
+    ("Hello,", "it rained", "please cancel my card"),
+    ("Hello,", "it snowed", "please cancel my card"),
+    ("Refund!", "it rained", "please cancel my card"),
+    ("Hello,", "it rained", "what is the weather"),
+]
 TEXTS = ["short", "a much longer text with many words in it", "中文"]
 
 
@@ -40,6 +46,21 @@ def test_a_text_has_exactly_the_same_vector_in_any_batch(encoder: Encoder) -> No
     together = encoder.encode(TEXTS)
     for text, vector in zip(TEXTS, together, strict=True):
         np.testing.assert_array_equal(encoder.encode([text])[0], vector)
+
+
+def test_a_long_text_is_read_from_both_ends(encoder: Encoder) -> None:
+    filler = "and then we went on along the river " * 40
+    texts = [f"{first} {filler}{middle} {filler}{last}" for first, middle, last in LONG]
+    plain, other_middle, other_start, other_end = encoder.encode(texts)
+    assert plain @ other_middle == pytest.approx(1)
+    assert plain @ other_start < 0.999
+    assert plain @ other_end < 0.999
+
+
+def test_its_own_vectors_are_of_all_that_the_model_reads(encoder: Encoder) -> None:
+    filler = "and then we went on along the river " * 20  # 160 words
+    first, second = encoder.embedder.embed([f"{filler} {word} {filler}" for word in ("refund", "weather")])
+    assert not np.allclose(first, second)
 
 
 def test_it_is_made_once_and_a_damaged_one_again(

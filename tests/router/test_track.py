@@ -52,7 +52,33 @@ def test_an_answer_to_a_question_stays_unless_it_is_sure() -> None:
     text = "My cousin Anna Schmidt ordered it from a shop in Leeds"
     assert after_track(Turn(text, answers=True), WEAK_REFUND) is TRACK
     assert after_track(Turn(text, answers=True), NOTHING) is TRACK
-    assert after_track(Turn(text, answers=True), REFUND) is REFUND
+    assert after_track(Turn(text, answers=True), REFUND) is TRACK
+    assert after_track(Turn(text, answers=True), REFUND, joint=REFUND) is REFUND
+    asked = Turn("Can I get my money back for what my cousin ordered?", answers=True)
+    assert after_track(asked, REFUND) is REFUND
+
+
+@pytest.mark.parametrize("text", ["the plates are smashed", "the number is PE330818", "盘子都碎了"])
+def test_what_only_states_something_stays_unless_the_turn_before_fits_as_well(text: str) -> None:
+    turn = Turn(text, answers=True)
+    assert not stands_alone(turn, REFUND)
+    assert after_track(turn, REFUND, joint=WEAK_REFUND) is TRACK
+
+
+def test_a_sure_statement_that_answers_nothing_leaves() -> None:
+    turn = Turn("My parcel arrived completely crushed, this is unacceptable", answers=False)
+    assert after_track(turn, REFUND, joint=TRACK) is REFUND
+
+
+def test_a_faint_request_for_something_else_is_not_drowned_by_the_turn_before() -> None:
+    turn = Turn("I want what I paid for order 55127", answers=False)
+    faint = decided("refund", 0.4)
+    assert after_track(turn, faint, joint=TRACK) is faint
+    assert after_track(turn, faint, joint=WEAK_REFUND) is WEAK_REFUND
+
+
+def test_an_id_stays_whatever_the_turn_before_makes_of_it() -> None:
+    assert after_track(Turn("it's PX482913", answers=True), REFUND, joint=REFUND) is TRACK
 
 
 def test_a_long_turn_about_nothing_known_abstains() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,17 @@ def test_every_seed_is_measured_on_every_split_and_written(tmp_path: Path) -> No
     written = json.loads((tmp_path / "out.json").read_text())
     assert written[0]["report"]["outside_auroc"] == 1
     assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_encoder_is_tuned_for_each_seed_to_the_rows_that_are_fitted_on() -> None:
+    tuned: list[tuple[int, int]] = []
+
+    def tune(rows: Sequence[Row], seed: int) -> WordEncoder:
+        tuned.append((len(rows), seed))
+        return WordEncoder()
+
+    run_trials(TRAIN, {"test": TEST}, tune, shots=5, seeds=2, validation=TRAIN)
+    assert tuned == [(15 + len(NONE), 0), (15 + len(NONE), 1)]
 
 
 def test_rates_of_what_is_out_of_scope_by_hand() -> None:

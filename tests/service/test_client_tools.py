@@ -37,9 +37,7 @@ async def test_tools_lead_to_what_knows_tools(
         assert response.status_code == 200
         assert response.headers["x-pointsman-intent"] == intent
         sent = running.vllm.requests[-1]
-        assert (sent["messages"][0]["role"] == "user") == (
-            intent == "client_tools"
-        )  # no prompt of ours
+        assert (sent["messages"][0]["role"] == "user") == (intent == "client_tools")  # no prompt of ours
         assert (sent.get("max_tokens") == 99) == (intent == "client_tools")
         body = {"messages": [{"role": "user", "content": text}], **more}
         told = (await running.http.post("/v1/route", json=body)).json()
