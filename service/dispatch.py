@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from chains.errors import ChainNotFound, ChainOptionsError
 from chains.events import Chain, ChainRequest, Limits
 from router.decision import Decision
-from service.conversation import Message, asked, check_said, messages_of
+from service.conversation import Message, asked, check_said, conversation_key, messages_of
 from service.errors import InvalidRequest, ModelNotFound, NotReady
 from service.options import check_options
 from service.record import Record
@@ -56,7 +56,9 @@ class Decider(Protocol):
         """Whether a route has ``adapter`` (alias or version; None: the base) reason before it answers."""
         ...
 
-    async def decide(self, messages: Sequence[dict[str, Any]]) -> tuple[Decision, Route]: ...
+    async def decide(
+        self, messages: Sequence[dict[str, Any]], conversation: str
+    ) -> tuple[Decision, Route]: ...
 
     async def chain(self, name: str) -> Chain:
         """The installed chain ``name`` without options, ready to run."""
@@ -73,6 +75,8 @@ class Plan:
     chain_name: str
     chain: Chain
     request: ChainRequest
+    conversation: str  # key that keeps it on its version
+    version: str | None = None  # of the model, as decided with: its route and prompt are that version's
 
     def note(self, record: Record) -> None:
         """Write down what was decided."""
@@ -116,14 +120,16 @@ class Dispatch:
         check_said(messages)
         check_options(body, self._bounds.max_choices)
         stream = stream_of(body)
+        conversation = conversation_key(body)
         parameters = {k: v for k, v in body.items() if k not in ("model", "messages", "stream")}
         if model != AUTO:
             adapter = self.named(model)
             request = ChainRequest(messages, parameters, stream, limits=self._limits)
             name = chain or (COT if self._routes.reasons(adapter) else DIRECT)
-            return Plan(adapter, None, None, name, await self._chain(name), request)
+            return Plan(adapter, None, None, name, await self._chain(name), request, conversation)
         messages = asked(messages)
-        decision, route = await self.decide(messages)
+        decision, route = await self.decide(messages, conversation)
+        version = None if route.adapter is None else self._models.name_of(route.adapter, conversation)
         own = chain is None or chain == route.chain_name
         request = ChainRequest(
             messages=_rendered(route, messages, decision),
@@ -139,6 +145,8 @@ class Dispatch:
             route.chain_name if own else str(chain),
             route.chain if own else await self._chain(str(chain)),
             request,
+            conversation,
+            version,
         )
 
     async def _chain(self, name: str) -> Chain:
@@ -158,13 +166,13 @@ class Dispatch:
                 CHAIN,
             ) from exc
 
-    async def decide(self, messages: Sequence[Message]) -> tuple[Decision, Route]:
-        """The decision on a conversation, and its route, whose adapter is live.
+    async def decide(self, messages: Sequence[Message], conversation: str) -> tuple[Decision, Route]:
+        """The decision on a conversation, by its key, and its route, whose adapter is live.
 
         Raises:
             NotReady: the router isn't fitted, or the route's adapter has no live version.
         """
-        decision, route = await self._routes.decide(messages)
+        decision, route = await self._routes.decide(messages, conversation)
         self._note(decision)
         if route.adapter is not None and not self._models.knows(route.adapter):
             where = "the fallback route" if route.intent == FALLBACK else f"the route {route.intent!r}"

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 
 from service.api.incoming import Recorded, Running, client_only, json_object
-from service.conversation import Message, asked, messages_of
+from service.conversation import Message, asked, conversation_key, messages_of
 from service.errors import InvalidRequest
 from service.gateway import Gateway, explain
 
@@ -19,7 +19,9 @@ router = APIRouter(dependencies=[Depends(client_only)])
 async def route(request: Request, gateway: Running, record: Recorded) -> dict[str, object]:
     """Explain the decision on ``messages``, or on one text given as ``text`` or ``input``."""
     body = await json_object(request)
-    decision, taken = await gateway.routes.decide(_messages(body, gateway))
+    messages = _messages(body, gateway)
+    conversation = conversation_key({"messages": messages, "user": body.get("user")})
+    decision, taken = await gateway.routes.decide(messages, conversation)
     record.intent, record.confidence = taken.intent, decision.confidence
     record.abstained = decision.abstained
     return explain(decision, taken)
