@@ -82,6 +82,7 @@ def answers(new: str, text: Callable[[str], str]) -> dict[str, Reply]:
         "GET /admin/adapters": {"data": [LIVE, version(new)]},
         "POST /admin/adapters": version(new),
         f"POST {ALIAS}/load": version(new),
+        f"POST {ALIAS}/moves": version(new),
         f"POST {ALIAS}/verdict": version(new),
         f"POST {ALIAS}/promote": version(new, state="live", weight=100),
     }

@@ -10,9 +10,10 @@ from pydantic import AfterValidator, Field, model_validator
 
 from pointsman.artefact import ALIAS
 from pointsman.document import Document
-from training.evaluation.plan import Plan
+from training.evaluation.plan import PartName, Plan
 from training.recipe.parts import Name
 from training.release.gate import Criterion
+from training.release.moving import MovesSection, Rows
 
 PARTS = ("loss", "general", "tools", "preferences", "answers")
 
@@ -96,6 +97,13 @@ class ReleaseRecipe(Document):
         default=None,
         description="or what was trained already: a folder, or a URL that fsspec reads (s3://...)",
     )
+    moves: MovesSection | None = Field(
+        default=None, description="what moves with the adapter, in one stroke, and back with it"
+    )
+    routing: dict[PartName, Rows] = Field(
+        default_factory=dict,
+        description="texts for the router, as it is where the version is live: routing.NAME.correct",
+    )
     evaluation: Plan = Field(description="what candidate and live version are asked")
     gate: list[Criterion] = Field(min_length=1, description="every row must pass")
     sign: Path | None = Field(
@@ -109,6 +117,7 @@ class ReleaseRecipe(Document):
         if (self.train is None) == (self.artefact is None):
             raise ValueError("give either train (a recipe) or artefact (a folder or a URL)")
         asked = [f"{kind}.{name}" for kind in PARTS for name in getattr(self.evaluation, kind)]
+        asked += [f"routing.{name}" for name in self.routing]
         if self.evaluation.lm_eval:
             asked += [f"lm_eval.{task}" for task in self.evaluation.lm_eval.tasks]
         unknown = [

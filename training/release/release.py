@@ -7,7 +7,7 @@ because what is judged is the served candidate. Knows no HTTP: the gateway's adm
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from training.evaluation.evaluate import Findings
 from training.release import canary, gate, results, shadow
 from training.release.gateway import Gateway
 from training.release.journal import Journal, State
+from training.release.moving import routed
 from training.release.recipe import Canary, ReleaseRecipe
 
 Report = Callable[[str], None]
@@ -121,6 +122,8 @@ class Release:
             self.journal.end("rejected", exc.problems)
             return
         try:
+            moves = None if self.recipe.moves is None else self.recipe.moves.read(self.recipe.evaluation.seed)
+            self.gateway.carry(self.recipe.alias, self._version, moves)
             self.gateway.load(self.recipe.alias, self._version)
         except CandidateRefused as exc:
             self._reject(exc.problems, {})
@@ -134,8 +137,18 @@ class Release:
         live = [version for version in live if version != self._version]  # a canary, of a run that was killed
         self._alone(live)
         models = [self._name, *(f"{self.recipe.alias}@{version}" for version in live)]
-        results.write(self.journal.folder, self.evaluate(models))
+        results.write(self.journal.folder, [self._routed(found) for found in self.evaluate(models)])
         self.journal.done("evaluate", live=live[0] if live else None)
+
+    def _routed(self, found: Findings) -> Findings:
+        """With how the router does where the model is live."""
+        measures = dict(found.measures)
+        for name, texts in self.recipe.routing.items():
+            rows = texts.read(self.recipe.evaluation.seed)
+            version = found.model.rpartition("@")[2]
+            decided = self.gateway.route(self.recipe.alias, version, [row.text for row in rows])
+            measures |= routed(name, rows, decided)
+        return replace(found, measures=measures)
 
     def _gate(self) -> None:
         measured = results.read(self.journal.folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,23 +88,27 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def moving(
-    world: World, fitted: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncGenerator[Moving, None]:
-    """The routes of the tests, with every adapter that they name live."""
+def settings(world: World, fitted: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Settings, None, None]:
+    """Those of the world, with routes and prompts."""
     monkeypatch.setattr(live, "Encoder", SpellingEncoder)
     prompts = write_settings(world.folder, "http://engine").prompts
-    settings = world.settings.model_copy(update={"prompts": prompts})
+    state = world.settings.state / "router"
     if fitted.is_dir():
-        shutil.copytree(fitted, settings.state / "router")
+        shutil.copytree(fitted, state)
+    yield world.settings.model_copy(update={"prompts": prompts})
+    if not fitted.is_dir():
+        shutil.copytree(state, fitted)
+
+
+@pytest.fixture
+async def moving(world: World, settings: Settings) -> AsyncGenerator[Moving, None]:
+    """The routes of the tests, with every adapter that they name live."""
     found = Moving(world, settings, None, None)  # type: ignore[arg-type]
     await found.begin()
     for seed, alias in enumerate(("support", "math", "chat"), 10):
         await world.adapters.promote(alias, await world.register(alias, seed))
     yield found
     await found.routes.stop()
-    if not fitted.is_dir():
-        shutil.copytree(settings.state / "router", fitted)
 
 
 def shown(plan: Plan) -> tuple[str, str, object]:
