@@ -293,3 +293,17 @@ def test_rows_without_a_text_are_told_by_line(tmp_path: Path) -> None:
     with pytest.raises(BadRows) as caught:
         Rows(path=texts).read(0)
     assert [row.where.rpartition(":")[2] for row in caught.value.rows] == ["2", "3"]
+
+
+def test_a_release_that_an_older_pointsman_began_goes_on(tmp_path: Path) -> None:
+    new = artefact(tmp_path / "new")
+    gateway = FakeGateway(kill=(2, False))
+    with pytest.raises(Killed):
+        run(recipe(new), gateway, tmp_path)
+    path = tmp_path / "r" / "release.json"
+    kept = json.loads(path.read_text("utf-8"))
+    for added in ("moves", "routing", "convert"):
+        del kept["recipe"][added]
+    path.write_text(json.dumps(kept), "utf-8")
+    gateway.kill = None
+    assert run(recipe(new), gateway, tmp_path).state == "promoted"

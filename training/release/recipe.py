@@ -85,6 +85,16 @@ class Canary(Document):
         return self
 
 
+class Conversion(Document):
+    """How a result that vLLM does not serve as it is becomes a LoRA: as ``pointsman convert`` does it."""
+
+    rank: int | None = Field(default=None, gt=0, description="left out: 16, and all that it takes for pissa")
+    steps: int | None = Field(default=None, gt=0, description="where it is distilled; left out: 300")
+    max_kl: float | None = Field(
+        default=None, ge=0, description="nats a token; a larger error ends the release before any step"
+    )
+
+
 class ReleaseRecipe(Document):
     """One release of one alias."""
 
@@ -101,6 +111,9 @@ class ReleaseRecipe(Document):
     routing: dict[PartName, Rows] = Field(
         default_factory=dict,
         description="texts for the router, as it is where the version is live: routing.NAME.correct",
+    )
+    convert: Conversion = Field(
+        default_factory=Conversion, description="for results of other methods than lora and qlora"
     )
     evaluation: Plan = Field(description="what candidate and live version are asked")
     gate: list[Criterion] = Field(min_length=1, description="every row must pass")
