@@ -67,7 +67,7 @@ def gets() -> Mapping[str, tuple[str, Schema, str]]:
         "/admin/adapters/{alias}/shadow": ("How its answers compare", _SHADOW, "admin"),
         "/admin/adapters/{alias}/{version}": (
             "Where a version comes from",
-            answer("version", "manifest", "signed_by", "verdict", "promotions"),
+            answer("version", "manifest", "signed_by", "verdict", "promotions", "moves"),
             "admin",
         ),
     }

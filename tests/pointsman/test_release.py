@@ -297,7 +297,7 @@ def test_show_and_diff_tell_manifests_apart(run: Run, config: Path) -> None:
         "+ manifest.seed: 2",
         "+ manifest.libraries.peft: 0.9",
     ]
-    assert same.stdout == "their manifests are the same\n"
+    assert same.stdout == "their manifests are the same, and so is what moves with them\n"
     assert "manifest.recipe.lora.targets: []" in found.stdout.splitlines()
     assert "promotions.0.by: anna" in found.stdout.splitlines()
     assert unnamed.exit_code == 2

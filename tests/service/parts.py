@@ -253,4 +253,10 @@ class Desk:
         return self.versions[alias]
 
     async def show(self, alias: str, version: str) -> Any:
-        return {"version": self.versions[alias], "manifest": None, "verdict": None, "promotions": []}
+        return {
+            "version": self.versions[alias],
+            "manifest": None,
+            "verdict": None,
+            "promotions": [],
+            "moves": None,
+        }
