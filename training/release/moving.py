@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
@@ -13,6 +14,7 @@ from pointsman.document import Document, read
 from pointsman.moves import Example, Moves
 from training.data import sources
 from training.errors import BadRow, BadRows, SourceError
+from training.evaluation.evaluate import Findings
 from training.evaluation.measures import Measure, ratio
 from training.recipe import GeneratorSource
 
@@ -101,6 +103,18 @@ class MovesSection(Document):
             without["prompts"] = {"read later": ""}
         Moves.model_validate(without)
         return self
+
+
+def with_routing(
+    found: Findings,
+    rows: Mapping[str, Sequence[Example]],
+    route: Callable[[str, Sequence[str]], Sequence[Mapping[str, Any]]],
+) -> Findings:
+    """``found`` with how the router does on ``rows``, by name, where that version is live."""
+    measures, version = dict(found.measures), found.model.rpartition("@")[2]
+    for name, asked in rows.items():
+        measures |= routed(name, asked, route(version, [row.text for row in asked]))
+    return replace(found, measures=measures)
 
 
 def routed(name: str, rows: Sequence[Example], decided: Sequence[Mapping[str, Any]]) -> dict[str, Measure]:

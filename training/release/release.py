@@ -7,7 +7,8 @@ because what is judged is the served candidate. Knows no HTTP: the gateway's adm
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from training.evaluation.evaluate import Findings
 from training.release import canary, gate, results, shadow
 from training.release.gateway import Gateway
 from training.release.journal import Journal, State
-from training.release.moving import routed
+from training.release.moving import with_routing
 from training.release.recipe import Canary, ReleaseRecipe
 
 Report = Callable[[str], None]
@@ -137,18 +138,10 @@ class Release:
         live = [version for version in live if version != self._version]  # a canary, of a run that was killed
         self._alone(live)
         models = [self._name, *(f"{self.recipe.alias}@{version}" for version in live)]
-        results.write(self.journal.folder, [self._routed(found) for found in self.evaluate(models)])
+        rows = {name: texts.read(self.recipe.evaluation.seed) for name, texts in self.recipe.routing.items()}
+        route = partial(self.gateway.route, self.recipe.alias)
+        results.write(self.journal.folder, [with_routing(one, rows, route) for one in self.evaluate(models)])
         self.journal.done("evaluate", live=live[0] if live else None)
-
-    def _routed(self, found: Findings) -> Findings:
-        """With how the router does where the model is live."""
-        measures = dict(found.measures)
-        for name, texts in self.recipe.routing.items():
-            rows = texts.read(self.recipe.evaluation.seed)
-            version = found.model.rpartition("@")[2]
-            decided = self.gateway.route(self.recipe.alias, version, [row.text for row in rows])
-            measures |= routed(name, rows, decided)
-        return replace(found, measures=measures)
 
     def _gate(self) -> None:
         measured = results.read(self.journal.folder)
