@@ -53,7 +53,7 @@ def ask(folder: Path, monkeypatch: pytest.MonkeyPatch, verdict: Verdict, **judge
             }
         }
     )
-    parts = load(asked, None)  # type: ignore[arg-type]  # nothing is rendered
+    parts = load(asked, None)
     [found] = evaluate(parts, ["m"], url="http://there", api_key=None, concurrency=2, report=lambda _: None)
     return found
 
@@ -91,4 +91,4 @@ def test_a_row_without_a_reference_is_told(tmp_path: Path) -> None:
     judge = {"url": "http://judge", "model": "j"}
     asked = plan(judged={"desk": {"path": str(rows), "format": "messages", "judge": judge}})
     with pytest.raises(BadRows, match="must end with an answer of the assistant"):
-        load(asked, None)  # type: ignore[arg-type]
+        load(asked, None)
