@@ -195,6 +195,15 @@ async def test_what_can_t_be_used_is_refused_and_changes_nothing(
     assert {info.weight for info in moving.world.adapters.names() if info.version == version} == {0}
 
 
+async def test_an_alias_that_is_withdrawn_takes_its_moves_along(moving: Moving) -> None:
+    await moving.world.adapters.promote("support", await moving.carried("support", 1, NEW))
+    await moving.world.adapters.withdraw("support")
+    live = moving.routes.live
+    assert live is not None
+    assert "returns" not in live.table.routes
+    assert live.table.routes["track_parcel"].chain_name == "direct"
+
+
 async def test_two_aliases_can_t_move_one_route(moving: Moving) -> None:
     other = Moves.model_validate({"routes": {"track_parcel": {"chain": "direct"}}})
     await moving.world.adapters.promote("support", await moving.carried("support", 1, NEW))
