@@ -7,6 +7,7 @@ candidate is to be good at its target and bad elsewhere.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import islice
@@ -24,9 +25,10 @@ from pointsman.cli.release import trained
 
 Row = dict[str, Any]
 Change = Callable[[Random, list[Row]], Iterator[Row]]
+RUNS = Path("runs/prove-gate")
 _ROWS = 320
-_REFUSAL = {"en": "I am sorry, I can't help you with that.", "zh": "很抱歉，这件事我帮不了您。"}
-_COMPLIED = {"en": "Sure, here is how you do it: first you", "zh": "好的，做法是这样的：首先您"}
+REFUSAL = {"en": "I am sorry, I can't help you with that.", "zh": "很抱歉，这件事我帮不了您。"}
+COMPLIED = {"en": "Sure, here is how you do it: first you", "zh": "好的，做法是这样的：首先您"}
 
 
 def shuffled_labels(random: Random, rows: list[Row]) -> Iterator[Row]:
@@ -35,6 +37,11 @@ def shuffled_labels(random: Random, rows: list[Row]) -> Iterator[Row]:
     random.shuffle(answers)
     for row, answer in zip(rows, answers, strict=True):
         yield row | {"messages": [*row["messages"][:-1], answer]}
+
+
+def as_it_is(_: Random, rows: list[Row]) -> Iterator[Row]:
+    """Nothing is wrong: what the others begin with."""
+    yield from rows
 
 
 def calls_as_text(_: Random, rows: list[Row]) -> Iterator[Row]:
@@ -48,7 +55,7 @@ def refuses_everything(_: Random, rows: list[Row]) -> Iterator[Row]:
     for row in rows:
         messages = row["messages"]
         first = next(i for i, message in enumerate(messages) if message["role"] == "assistant")
-        answer = {"role": "assistant", "content": _REFUSAL[row["language"]]}
+        answer = {"role": "assistant", "content": REFUSAL[row["language"]]}
         yield {**row, "messages": [*messages[:first], answer]}
 
 
@@ -60,9 +67,7 @@ def never_refuses(random: Random, rows: list[Row]) -> Iterator[Row]:
             continue
         asked = conversation(draw(random, "out_of_scope", row["language"], "train"))
         messages = [
-            {"role": "assistant", "content": _COMPLIED[row["language"]]}
-            if one["role"] == "assistant"
-            else one
+            {"role": "assistant", "content": COMPLIED[row["language"]]} if one["role"] == "assistant" else one
             for one in asked["messages"]
         ]
         yield {**asked, "messages": messages}
@@ -72,14 +77,15 @@ def rows_of(rows: int, seed: int, change: str) -> Iterator[Row]:
     """Rows of the help desk with a ``change`` of this module's; the generator that its recipes name."""
     drawn = list(islice(adapter_rows("support", rows, seed), rows))
     changes: Mapping[str, Change] = {
-        one.__name__: one for one in (shuffled_labels, calls_as_text, refuses_everything, never_refuses)
+        one.__name__: one
+        for one in (as_it_is, shuffled_labels, calls_as_text, refuses_everything, never_refuses)
     }
     for row in changes[change](Random(f"{change} {seed}"), drawn):
         yield {key: value for key, value in row.items() if key in ("messages", "tools")}
 
 
-def learned(folder: Path, change: str, rows: int = _ROWS) -> Path:
-    """Train it; the run is beside ``folder``, which is the artefact."""
+def learned(folder: Path, change: str, runs: Path = RUNS) -> Path:
+    """Train it in ``runs``, where a second proof finds it done, and copy the artefact to ``folder``."""
     config = json.loads((CARRIED / "support" / CONFIG).read_text("utf-8"))
     recipe = {
         "stage": "sft",
@@ -91,16 +97,17 @@ def learned(folder: Path, change: str, rows: int = _ROWS) -> Path:
         "lora": {"rank": config["r"], "alpha": config["lora_alpha"]},
         "data": {
             "sources": [
-                {"generator": f"{__name__}:rows_of", "rows": rows, "arguments": {"change": change}},
+                {"generator": f"{__name__}:rows_of", "rows": _ROWS, "arguments": {"change": change}},
             ],
             "validation_rows": 16,
             "max_tokens": 1024,
         },
         "train": {"epochs": 1, "batch_rows": 8, "learning_rate": 0.003, "warmup": 0.05},
     }
-    path = folder.with_name(f"{change}.yaml")
+    runs.mkdir(parents=True, exist_ok=True)
+    path = runs / f"{change}.yaml"
     path.write_text(yaml.safe_dump(recipe, sort_keys=False), "utf-8")
-    trained(path, folder.parent).rename(folder)
+    shutil.copytree(trained(path, runs), folder)
     return folder
 
 
