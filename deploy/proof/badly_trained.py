@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import islice
@@ -19,9 +21,8 @@ import yaml
 
 from deploy.demo.text.corpus import adapter_rows, conversation, draw
 from deploy.proof.planted import CARRIED
-from deploy.proof.served import HOME
+from deploy.proof.served import HOME, ProofError
 from pointsman.artefact import CONFIG
-from pointsman.cli.release import trained
 
 Row = dict[str, Any]
 Change = Callable[[Random, list[Row]], Iterator[Row]]
@@ -85,7 +86,11 @@ def rows_of(rows: int, seed: int, change: str) -> Iterator[Row]:
 
 
 def learned(folder: Path, change: str, runs: Path = RUNS) -> Path:
-    """Train it in ``runs``, where a second proof finds it done, and copy the artefact to ``folder``."""
+    """Train it in ``runs``, where a second proof finds it done, and copy the artefact to ``folder``.
+
+    Raises:
+        ProofError: training failed.
+    """
     config = json.loads((CARRIED / "support" / CONFIG).read_text("utf-8"))
     recipe = {
         "stage": "sft",
@@ -107,7 +112,11 @@ def learned(folder: Path, change: str, runs: Path = RUNS) -> Path:
     runs.mkdir(parents=True, exist_ok=True)
     path = runs / f"{change}.yaml"
     path.write_text(yaml.safe_dump(recipe, sort_keys=False), "utf-8")
-    shutil.copytree(trained(path, runs), folder)
+    words = [sys.executable, "-m", "pointsman.cli", "train", str(path), "--runs", str(runs)]
+    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise ProofError(f"{path}: training ended with status {done.returncode}, and has said why above")
+    shutil.copytree(done.stdout.splitlines()[-1], folder)
     return folder
 
 
