@@ -102,7 +102,9 @@ class Lifecycle:
             after = await asyncio.to_thread(self._registry.way_back, alias)
             if before is None or after is None:
                 raise AdapterConflict(f"there is no earlier version of {alias!r} to go back to")
-            await self._switch(alias, before, after, lambda: self._registry.undo(alias, before, after))
+            await self._switch(
+                alias, before, after, lambda: self._registry.undo(alias, before, after), back=True
+            )
             return self._versions.get(alias, after.primary)
 
     async def load(self, alias: str, version: str) -> Entry:
@@ -173,8 +175,15 @@ class Lifecycle:
             return True
 
     async def _switch(
-        self, alias: str, before: Live | None, after: Live, write: Callable[[], datetime]
+        self,
+        alias: str,
+        before: Live | None,
+        after: Live,
+        write: Callable[[], datetime],
+        *,
+        back: bool = False,
     ) -> None:
+        """The way ``back`` is open while the engine is down too: what is live may be what keeps it down."""
         entries = [self._versions.get(alias, version) for version in after.versions]
         for entry in entries:
             if entry.record.retired:
@@ -184,7 +193,8 @@ class Lifecycle:
             with ExitStack() as held:
                 for entry in entries:
                     held.enter_context(self._leases.hold(entry))
-                    await self._slots.load(entry)
+                    if self._slots.up or not back:
+                        await self._slots.load(entry)
                 async with self._moved(alias, after) as adopt:
                     since = await asyncio.to_thread(write)
                     self._versions.set_live(alias, after, since)
