@@ -40,6 +40,9 @@ class BaseIdentity(BaseModel):
     chat_template: str = Field(description="sha256 of the chat template's text")
 
 
+SERVED = ("lora", "qlora")  # methods whose artefact vLLM takes as it is
+
+
 class Manifest(BaseModel):
     """Where an artefact comes from: enough to make it again and to know if it fits."""
 

@@ -52,6 +52,24 @@ class PromptLibrary:
             raise LibraryError(folder, errors)
         return cls(templates)
 
+    def joined(self, more: Iterable[PromptTemplate]) -> PromptLibrary:
+        """This library with templates from elsewhere.
+
+        Raises:
+            LibraryError: one has a name and version that is there already.
+        """
+        known = [one for versions in self._by_name.values() for one in versions.values()]
+        names, errors, added = {str(one) for one in known}, list[DocumentError](), list[PromptTemplate]()
+        for template in more:
+            if str(template) in names:
+                twice = Problem(None, "version", f"{template} is there already; give it another version")
+                errors.append(DocumentError(template.name, [twice]))
+            names.add(str(template))
+            added.append(template)
+        if errors:
+            raise LibraryError(Path("prompts"), errors)
+        return PromptLibrary([*known, *added])
+
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the templates, sorted."""

@@ -14,7 +14,7 @@ from chains.errors import ChainNotFound, ChainOptionsError
 from chains.events import Chain, ChainRequest, Limits
 from chains.parameters import calls_tools
 from router.decision import Decision
-from service.body.conversation import Message, asked, check_said, messages_of
+from service.body.conversation import Message, asked, check_said, conversation_key, messages_of
 from service.body.options import check_options
 from service.errors import InvalidRequest, ModelNotFound, NotReady
 from service.record import Record
@@ -58,7 +58,7 @@ class Decider(Protocol):
         ...
 
     async def decide(
-        self, messages: Sequence[dict[str, Any]], brings_tools: bool
+        self, messages: Sequence[dict[str, Any]], conversation: str, brings_tools: bool
     ) -> tuple[Decision, Route]: ...
 
     async def chain(self, name: str) -> Chain:
@@ -77,6 +77,8 @@ class Plan:
     chain_name: str
     chain: Chain
     request: ChainRequest
+    conversation: str  # key that keeps it on its version
+    version: str | None = None  # of the model, as decided with: its route and prompt are that version's
 
     def note(self, record: Record) -> None:
         """Write down what was decided."""
@@ -120,14 +122,16 @@ class Dispatch:
         check_said(messages)
         check_options(body, self._bounds.max_choices)
         stream = stream_of(body)
+        conversation = conversation_key(body)
         parameters = {k: v for k, v in body.items() if k not in ("model", "messages", "stream")}
         if model != AUTO:
             adapter = self.named(model)
             request = ChainRequest(messages, parameters, stream, limits=self._limits)
             name = chain or (COT if self._routes.reasons(adapter) else DIRECT)
-            return Plan(adapter, None, None, None, name, await self._chain(name), request)
+            return Plan(adapter, None, None, None, name, await self._chain(name), request, conversation)
         messages = asked(messages)
-        decision, route = await self.decide(messages, calls_tools(parameters))
+        decision, route = await self.decide(messages, conversation, calls_tools(parameters))
+        version = None if route.adapter is None else self._models.name_of(route.adapter, conversation)
         own = chain is None or chain == route.chain_name
         request = ChainRequest(
             messages=_rendered(route, messages, decision),
@@ -144,6 +148,8 @@ class Dispatch:
             route.chain_name if own else str(chain),
             route.chain if own else await self._chain(str(chain)),
             request,
+            conversation,
+            version,
         )
 
     async def _chain(self, name: str) -> Chain:
@@ -163,13 +169,17 @@ class Dispatch:
                 CHAIN,
             ) from exc
 
-    async def decide(self, messages: Sequence[Message], brings: bool) -> tuple[Decision, Route]:
-        """The decision on a conversation that ``brings`` tools or not, and its route, whose adapter is live.
+    async def decide(
+        self, messages: Sequence[Message], conversation: str, brings: bool
+    ) -> tuple[Decision, Route]:
+        """The decision on a conversation, by its key, that ``brings`` tools or not, and its route.
+
+        The route's adapter is live.
 
         Raises:
             NotReady: the router isn't fitted, or the route's adapter has no live version.
         """
-        decision, route = await self._routes.decide(messages, brings)
+        decision, route = await self._routes.decide(messages, conversation, brings)
         self._note(decision)
         if self.waits(route):
             raise NotReady(f"{route.title} waits for the adapter {route.adapter!r}, {NOT_LIVE}")

@@ -24,6 +24,7 @@ class Job:
     model: str | None  # alias or alias@version; None: the base
     conversation: str  # key that keeps a conversation on its version
     run: Callable[[str], Events]
+    version: str | None = None  # alias@version that it was planned for; one that is gone since is left out
 
 
 class Exchange:
@@ -67,12 +68,13 @@ class Exchange:
             async with asyncio.timeout(self._seconds - record.elapsed) as bound, AsyncExitStack() as held:
                 self._bounds.add(bound)
                 held.callback(self._bounds.discard, bound)
-                wanted = None if job.model is None else self._models.name_of(job.model, job.conversation)
+                model = self._model(job)
+                wanted = None if model is None else self._models.name_of(model, job.conversation)
                 slot = self._admission.slot(wanted, record.caller, record.priority)
                 await held.enter_async_context(slot)
                 name = self._base
-                if job.model is not None:
-                    lease = await held.enter_async_context(self._models.lease(job.model, job.conversation))
+                if (model := self._model(job)) is not None:
+                    lease = await held.enter_async_context(self._models.lease(model, job.conversation))
                     name = lease.name
                 record.adapter = name
                 yield await held.enter_async_context(aclosing(job.run(name)))
@@ -82,3 +84,8 @@ class Exchange:
             if bound.expired():
                 raise ChainTimeout(self._seconds) from None
             raise
+
+    def _model(self, job: Job) -> str | None:
+        """What is leased: the version that the job was planned for, as long as it is not retired."""
+        planned = job.version
+        return planned if planned is not None and self._models.knows(planned) else job.model

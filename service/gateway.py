@@ -62,7 +62,8 @@ class Gateway:
         places = settings.engine.max_loras * max(1, len(settings.engine.urls))
         self.admission = Admission(settings.admission, places, self.metrics)
         self._learning: asyncio.Task[None] | None = None
-        self.routes = LiveRoutes(settings, self.metrics.router_seconds.observe)
+        self.routes = LiveRoutes(settings, self.metrics.router_seconds.observe, self.adapters.moving)
+        self.adapters.followed(self.routes.moved)
         self.embeddings = Embeddings(settings.gateway.request_timeout_seconds)
         self.decisions = DecisionLog(settings.state, settings.router.decision_log)
         self.uploads = Uploads(settings.state / "uploads")
@@ -89,9 +90,9 @@ class Gateway:
         Raises:
             RoutesRejected: the routes can't be used.
         """
-        await self.routes.start()
         try:
-            await self.adapters.start()
+            await self.adapters.start()  # says which routes move
+            await self.routes.start()
             await self.engine.start()
             if self.settings.admission.max_concurrent == "learned":
                 learning = Learning(self.admission, self.engine.clients)

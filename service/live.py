@@ -9,16 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from watchfiles import Change, awatch
-
 from chains.daemon import in_daemon
-from chains.errors import ChainError
 from chains.events import Chain, Waiting
 from chains.registry import chain_by_name
 from chains.resources import Resources
@@ -26,38 +22,36 @@ from router.batching import BatchingRouter, lanes
 from router.decision import Decision
 from router.embedding import Embedder
 from router.encoder import Encoder
-from router.errors import RouterError
-from router.report import messages
 from router.router import Router
 from service.errors import NotReady, RoutesRejected
-from service.routes import Route, RouteTable, load_table
+from service.moving import Beside, Movers, Moving
+from service.route_files import changes
+from service.route_sets import Builder, RouteSet
+from service.routes import Route, RouteTable
 from service.settings import Settings
 
 log = logging.getLogger("pointsman.routes")
 
 _NEED_NOTHING = ("direct", "cot")  # chains that serve a model by its name before any route is ready
-_RETRY = 2.0  # seconds until a folder that can't be watched is tried again
-
-
-@dataclass(frozen=True)
-class RouteSet:
-    """A table, the router that was fitted on its examples, and what both say against them."""
-
-    table: RouteTable
-    router: Router
-    warnings: tuple[str, ...]
 
 
 class LiveRoutes:
     """Decides with the live set. Start it, use it and stop it in one event loop."""
 
-    def __init__(self, settings: Settings, observe: Callable[[float], object] = lambda _: None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        observe: Callable[[float], object] = lambda _: None,
+        moving: Callable[[], Moving] = Moving,
+    ) -> None:
         self._settings = settings
         self._observe = observe  # gets the seconds of every decision
+        self._moving = moving  # what live versions bring along
+        self._builder = Builder(settings, Encoder.load, self._tell)
         self._live: RouteSet | None = None
+        self._beside: tuple[Beside, RouteSet] | None = None  # of the conversations that a canary answers
         self._table: RouteTable | None = None  # the live one's, or the first while its router is fitted
-        self._batching: BatchingRouter | None = None
-        self._encoder: Encoder | None = None
+        self._batching: dict[bool, BatchingRouter] = {}  # of the live set; True: of the one beside it
         self._tasks: list[asyncio.Task[None]] = []
         self._named: dict[str, Chain] = {}  # chains without options that requests named, warm
         self._reloading = asyncio.Lock()
@@ -80,7 +74,7 @@ class LiveRoutes:
         Raises:
             RoutesRejected: the files can't be used, so there is nothing to start with.
         """
-        self._table = await asyncio.to_thread(self._load_table)
+        self._table = await asyncio.to_thread(self._builder.table)
         self._tell("reading its examples")
         self._began = time.monotonic()
         self._tasks = [
@@ -93,8 +87,8 @@ class LiveRoutes:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._batching is not None:
-            await self._batching.aclose()
+        for batching in self._batching.values():
+            await batching.aclose()
 
     async def reload(self) -> RouteSet:
         """Build a new set and make it live.
@@ -104,20 +98,53 @@ class LiveRoutes:
         """
         async with self._reloading:
             try:
+                moving = self._moving()
                 # Minutes at worst, and Ctrl-C does not wait for it.
-                built = await in_daemon(partial(self._build, self._live), "fit")
+                live, beside = await in_daemon(partial(self._builder.sets, moving, fresh=True), "fit")
             except RoutesRejected as exc:
                 self.problems = tuple(exc.problems)
                 raise
-            if self._batching is None:
-                self._batching = BatchingRouter(built.router, lanes())
-            else:
-                self._batching.swap(built.router)
-            self._live, self._table, self.problems = built, built.table, ()
-            log.info("%d routes are live: %s", len(built.table.routes), ", ".join(built.table.routes))
-            for warning in built.warnings:
+            self._adopt(live, moving.beside, beside)
+            log.info("%d routes are live: %s", len(live.table.routes), ", ".join(live.table.routes))
+            for warning in live.warnings:
                 log.warning("%s", warning)
-            return built
+            return live
+
+    @asynccontextmanager
+    async def moved(self, wanted: Callable[[], Moving]) -> AsyncGenerator[Callable[[], None]]:
+        """Build what is to be in force, and give what makes it so at once; no set changes meanwhile.
+
+        Raises:
+            RoutesRejected: it can't be built; nothing changed.
+        """
+        async with self._reloading:
+            moving = wanted()
+            live, beside = await in_daemon(partial(self._builder.sets, moving), "fit")
+            yield lambda: self._adopt(live, moving.beside, beside)
+
+    async def trial(self, movers: Movers, texts: Sequence[str]) -> list[Decision]:
+        """What the router would decide with ``movers`` in force, each text alone; nothing changes.
+
+        Raises:
+            RoutesRejected: they can't be.
+        """
+        async with self._reloading:
+            found = await in_daemon(partial(self._builder.one, movers), "fit")
+        talks = [[{"role": "user", "content": text}] for text in texts]
+        return await asyncio.to_thread(found.router.decide_many, talks)
+
+    def _adopt(self, live: RouteSet, beside: Beside | None, theirs: RouteSet | None) -> None:
+        """Put the sets in force, between two requests."""
+        for place, found in ((False, live), (True, theirs)):
+            if found is None:
+                continue
+            if place in self._batching:
+                self._batching[place].swap(found.router)
+            else:
+                self._batching[place] = BatchingRouter(found.router, lanes())
+        self._builder.keep((live,) if theirs is None else (live, theirs))
+        self._beside = None if beside is None or theirs is None else (beside, theirs)
+        self._live, self._table, self.problems = live, live.table, ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -138,10 +165,10 @@ class LiveRoutes:
         Raises:
             NotReady: the encoder is still being loaded, or can't be.
         """
-        if self._encoder is None:
+        if self._builder.encoder is None:
             reason = f": {self.problems[0]}" if self.problems else ""
             raise NotReady(f"the encoder is not loaded yet{reason}")
-        return self._encoder.embedder
+        return self._builder.encoder.embedder
 
     @property
     def adapters(self) -> frozenset[str]:
@@ -154,23 +181,29 @@ class LiveRoutes:
         return self._table is not None and self._table.reasons(adapter)
 
     async def decide(
-        self, messages: Sequence[dict[str, Any]], brings_tools: bool = False
+        self, messages: Sequence[dict[str, Any]], conversation: str = "", brings_tools: bool = False
     ) -> tuple[Decision, Route]:
-        """The decision on a conversation, with tools of its own or without, and the route that it takes.
+        """The decision on a conversation, by its key and with tools or without, and the route that it takes.
 
         Raises:
             NotReady: the first set is still being built, or could not be.
         """
         began = time.perf_counter()
         while True:
-            live, batching = self._live, self._batching
-            if live is None or batching is None:
+            place, live = self._of(conversation)
+            if live is None:
                 reason = f": {self.problems[0]}" if self.problems else ""
                 raise NotReady(f"the router is not fitted yet{reason}")
-            decision = await batching.decide(messages)
-            if self._live is live:  # else the decision may be of the old set: ask the new one
+            decision = await self._batching[place].decide(messages)
+            if self._of(conversation) == (place, live):  # else it may be of the old set: ask the new one
                 self._observe(time.perf_counter() - began)
                 return decision, live.table.route(decision.intent, brings_tools)
+
+    def _of(self, conversation: str) -> tuple[bool, RouteSet | None]:
+        """Which set a conversation gets, and whether it is the canary's."""
+        if self._beside is not None and self._beside[0].takes(conversation):
+            return True, self._beside[1]
+        return False, self._live
 
     async def chain(self, name: str) -> Chain:
         """The installed chain ``name`` without options, warm.
@@ -191,26 +224,6 @@ class LiveRoutes:
     def _resources(self, router: Router) -> Resources:
         return Resources(router.encoder, self._settings.state)
 
-    def _load_table(self) -> RouteTable:
-        return load_table(self._settings.router.routes, self._settings.prompts, self._settings.limits)
-
-    def _build(self, live: RouteSet | None) -> RouteSet:
-        table = self._load_table()
-        try:
-            if live is not None and live.table.examples.digest == table.examples.digest:
-                router = live.router
-            else:
-                name, folder = self._settings.router.encoder, self._settings.state / "router"
-                self._tell("loading its encoder")
-                self._encoder = self._encoder or Encoder.load(name, folder)
-                router = Router.fit_or_load(table.examples, self._encoder, folder, self._tell)
-            for route in table.all():
-                route.chain.warm(self._resources(router))
-        except (RouterError, ChainError, OSError) as exc:
-            raise RoutesRejected([f"{self._settings.router.routes}: {exc}"]) from exc
-        warnings = messages((*table.policy.warnings(table.examples), *router.report.warnings))
-        return RouteSet(table, router.under(table.policy), warnings)
-
     def _tell(self, step: str) -> None:
         self._step = step
 
@@ -225,18 +238,5 @@ class LiveRoutes:
             log.exception("routes not loaded")
 
     async def _watch(self) -> None:
-        routes, prompts = self._settings.router.routes, self._settings.prompts
-
-        def ours(_: Change, name: str) -> bool:
-            path = Path(name)
-            if path.parent == routes.parent and path.suffix == ".jsonl":  # example files
-                return True
-            return path == routes or (path.parent == prompts and path.suffix == ".yaml")
-
-        while True:
-            try:
-                async for _ in awatch(routes.parent, prompts, watch_filter=ours, recursive=False):
-                    await self._reload_quietly()
-            except OSError as exc:
-                log.warning("the routes can't be watched: %s; trying again", exc)
-            await asyncio.sleep(_RETRY)
+        async for _ in changes(self._settings.router.routes, self._settings.prompts):
+            await self._reload_quietly()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from chains.events import Engine
+from pointsman.moves import Moves
 from service.dispatch import Leased
+from service.moving import Movers, Moving
 
 EngineState = Literal["starting", "ready", "restarting", "failed", "stopped"]
 
@@ -91,4 +93,10 @@ class AdapterDesk(Protocol):
     async def judge(
         self, alias: str, version: str, *, passed: bool, report: Mapping[str, Any], by: str = ""
     ) -> Version: ...
+    def followed(
+        self, follow: Callable[[Callable[[], Moving]], AbstractAsyncContextManager[Callable[[], None]]]
+    ) -> None: ...
+    def moving(self) -> Moving: ...
+    def moving_with(self, alias: str, version: str, moves: Moves | None = None) -> Movers: ...
+    async def carry(self, alias: str, version: str, moves: Moves | None) -> Version: ...
     async def show(self, alias: str, version: str) -> Any: ...

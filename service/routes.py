@@ -7,9 +7,11 @@ wrong, in the file and in the prompts, comes in one report.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from chains.events import Chain, Limits
 from chains.registry import chain_with
@@ -21,6 +23,7 @@ from router.examples import RoutingExamples
 from router.policy import Policy
 from service.crosschecks import cross_problems, example_rows, placed
 from service.errors import RoutesRejected
+from service.moving import Mover, laid_over
 from service.policy import policy_of, policy_problems
 from service.routes_document import CLIENT_TOOLS, FALLBACK, RoutesDocument, TrackDocument
 from service.sections import LimitSettings
@@ -83,8 +86,10 @@ class RouteTable:
         return (*self.routes.values(), self.client_tools, self.fallback)
 
 
-def load_table(path: Path, prompts: Path | None, limits: LimitSettings) -> RouteTable:
-    """The table in ``path`` over the templates in the folder ``prompts``; blocks.
+def load_table(
+    path: Path, prompts: Path | None, limits: LimitSettings, movers: Sequence[Mover] = ()
+) -> RouteTable:
+    """The table in ``path`` over the templates in the folder ``prompts``, with what moves; blocks.
 
     ``prompts`` is None where it is known not to exist: then only what else is wrong is told.
 
@@ -95,11 +100,15 @@ def load_table(path: Path, prompts: Path | None, limits: LimitSettings) -> Route
     library: PromptLibrary | None = None
     try:
         library = None if prompts is None else PromptLibrary.load(prompts)
+        if library is not None and movers:
+            library = library.joined(_moved_prompts(movers))
     except DocumentError as exc:
         broken.append(exc)
     document, more = None, list[Row]()
     try:
-        document, more, problems = _document(read(path), path, library)
+        text, problems = _moved(read(path), path, movers)
+        document, more, found = _document(text, path, library)
+        problems += [replace(problem, line=None) for problem in found] if movers else found
         if problems:
             raise DocumentError(path, problems)
     except DocumentError as exc:
@@ -107,6 +116,23 @@ def load_table(path: Path, prompts: Path | None, limits: LimitSettings) -> Route
     if broken or document is None or library is None:
         raise RoutesRejected([line for error in broken for line in problem_lines(error)])
     return _table(document, more, library, limits, path.parent)
+
+
+def _moved(text: str, path: Path, movers: Sequence[Mover]) -> tuple[str, list[Problem]]:
+    """``text`` with what moves; its lines are others then."""
+    if not movers or not isinstance(data := plain(text, path), Mapping):
+        return text, []
+    laid, problems = laid_over(data, movers)
+    text = yaml.safe_dump(laid, allow_unicode=True, sort_keys=False)
+    return text, [Problem(None, "", problem) for problem in problems]
+
+
+def _moved_prompts(movers: Sequence[Mover]) -> list[PromptTemplate]:
+    return [
+        PromptTemplate.read(text, Path(f"{mover.name}/{name}"))
+        for mover in movers
+        for name, text in mover.moves.prompts.items()
+    ]
 
 
 def _document(

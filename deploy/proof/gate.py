@@ -1,6 +1,8 @@
 """The proof of the gate: candidates that are bad in a known way are refused for it, and good ones are not.
 
-Each takes the way of a release to the verdict, checks and probe included; none gets traffic.
+Each takes the way of a release to the verdict, checks and probe included; none gets traffic. What a bad one
+must be refused for stands beside it in the code, before it is judged: words of a check's or the probe's
+problem, or the measure that it must fail. "So few rows can't tell" is a refusal, and no such failure.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import Any, Literal
 
 import httpx
 
-from deploy.proof import planted
+from deploy.proof import badly_trained, planted
 from deploy.proof.served import HOME, ProofError, Served
 from pointsman.artefact import version_of
 from training.evaluation.evaluate import Findings, evaluate
@@ -23,6 +25,9 @@ from training.models import base
 from training.release.gate import Criterion, judge
 
 ALIAS = "support"
+_ASKED = {"tracking": "track_parcel", "customs": "customs", "refusals": "out_of_scope"}
+_AGAIN = "the live version again"
+_LIVE = "is live already"  # as a release says it before it asks anything
 _SECONDS = 300.0
 _AT_ONCE = 32  # requests: one batch of a small engine takes hardly longer with more in it
 _TURNS = "deploy.demo.text.questions:turns"
@@ -35,27 +40,24 @@ class Outcome:
     name: str
     kind: Literal["bad", "good"]
     refused: tuple[str, ...]  # every reason; none: it passed
-    right: bool  # refused for what is wrong with it, or passed and good
+    right: bool  # refused for what it was to be refused for, or passed and good
 
 
 def plan(rows: int) -> Plan:
     """What candidates are asked: tracking, which the base can do too; customs, whose facts the adapter alone
-    knows; and the base's mix, for what must not be forgotten."""
+    knows; what the desk must turn away; and the base's mix, for what must not be forgotten."""
     answers = {
         name: {"generator": _TURNS, "arguments": {"intent": intent}, "rows": rows, "max_new_tokens": 96}
-        for name, intent in (("tracking", "track_parcel"), ("customs", "customs"))
+        for name, intent in _ASKED.items()
     }
     general = {"base-mix": {"generator": "deploy.demo.text.corpus:corpus", "rows": 2 * rows}}
     return Plan.model_validate({"seed": 91, "answers": answers, "general": general})
 
 
 def table() -> list[Criterion]:
-    """The gate of the demo's release, with bounds that a dozen rows can keep."""
+    """The gate of the demo's release, with bounds that 16 rows can keep, and can surely miss."""
     rows: Sequence[Mapping[str, Any]] = (
-        *(
-            {"metric": f"answers.{part}.correct", "at_least": "live - 0.4"}
-            for part in ("tracking", "customs")
-        ),
+        *({"metric": f"answers.{part}.correct", "at_least": "live - 0.4"} for part in _ASKED),
         {"metric": "answers.tracking.stops", "at_least": 0.6},
         {"metric": "answers.tracking.streams_alike", "at_least": 0.6},
         {"metric": "general.base-mix.nats_per_token", "at_most": "live + 0.1"},
@@ -79,22 +81,29 @@ def prove(
     versions = _ask(served, "GET", "").json()["data"]
     [live] = [one["name"] for one in versions if one["alias"] == ALIAS and one["state"] == "live"]
     was: Findings | None = None
-    bad = {**planted.CHECKED, **planted.PROBED, **planted.JUDGED}
+    judged = {**planted.JUDGED, **badly_trained.TRAINED}
+    bad = {**planted.CHECKED, **planted.PROBED, _AGAIN: (planted.as_carried, _LIVE), **judged}
     for name, plant in {**{name: plant for name, (plant, _) in bad.items()}, **planted.GOOD}.items():
         if only and name not in only:
             continue
         artefact = plant(served.adapters / "planted")
         try:
             version = version_of(artefact)
-            refused = _entered(served, version)
+            refused = (_LIVE,) if f"{ALIAS}@{version}" == live else _entered(served, version)
         finally:
             shutil.rmtree(artefact)
+        failed: set[str] = set()
         if not refused:
             was = was or measured(live)
             verdict = judge(table(), measured(f"{ALIAS}@{version}").measures, was.measures)
             refused = tuple(verdict.reasons)
-        reason = bad[name][1] if name in bad else ""
-        right = any(reason in one for one in refused) if reason else not refused
+            failed = {row.metric for row in verdict.rows if row.outcome == "fail"}
+        if name in judged:
+            right = judged[name][1] in failed
+        elif name in bad:
+            right = any(bad[name][1] in one for one in refused)
+        else:
+            right = not refused
         yield Outcome(name, "bad" if name in bad else "good", refused, right)
 
 

@@ -39,6 +39,8 @@ from training.release.journal import read
 
 ALIAS = "support"
 _STEPS = (10, 50)  # percent, of the canary
+_MOVED = "as the new version has it"  # a route's description, by which its routes are known
+_CONVERSATIONS = 12  # that are looked at, so that a canary has some
 _RELEASE_SECONDS = 600.0
 
 
@@ -150,10 +152,23 @@ def _look(served: Served, engine: str, old: str, new: str, proof: Killed) -> Non
     known = {one["name"] for one in versions if one["loaded"]}
     proof.faults += [f"{name}: only one of registry and engine has it" for name in sorted(known ^ has)]
     proof.faults += [f"{one['name']} has {one['leases']} leases" for one in versions if one["leases"]]
+    proof.faults += _mixed(served, new)
     body = {"model": ALIAS, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4}
     answer = httpx.post(f"{served.url}/v1/chat/completions", json=body, timeout=60, trust_env=False)
     if answer.is_error:
         proof.faults.append(f"a request to {ALIAS} gave {answer.status_code} {answer.text[:200]}")
+
+
+def _mixed(served: Served, new: str) -> Iterator[str]:
+    """Conversations whose route is of one version and whose answer is of another."""
+    for number in range(_CONVERSATIONS):
+        asked = {"messages": [{"role": "user", "content": "where is my parcel"}], "user": str(number)}
+        body = {"model": "auto", "max_tokens": 1, **asked}
+        taken = httpx.post(f"{served.url}/v1/route", json=asked, timeout=60, trust_env=False)
+        answer = httpx.post(f"{served.url}/v1/chat/completions", json=body, timeout=60, trust_env=False)
+        is_new = answer.headers.get("x-pointsman-adapter") == f"{ALIAS}@{new}"
+        if answer.is_error or (taken.json()["route"]["description"] == _MOVED) != is_new:
+            yield f"a conversation has the route {taken.text[-200:]} and {dict(answer.headers)}"
 
 
 def _versions(served: Served) -> list[dict[str, Any]]:
@@ -177,6 +192,7 @@ def _recipe(folder: Path, number: int, artefact: Path) -> Path:
         "artefact": str(artefact),
         "evaluation": {"answers": {"window": {**window, "rows": 4, "max_new_tokens": 48}}},
         "gate": [{"metric": "answers.window.correct", "at_least": 0.1}],
+        "moves": {"routes": {"track_parcel": {"description": _MOVED}}},
         "canary": {"steps": [{"weight": share, "seconds": 2} for share in _STEPS]},
     }
     path = folder / f"release-{number}.yaml"

@@ -13,6 +13,7 @@ from typing import Any
 
 from pointsman.artefact import version_of
 from pointsman.cli.gateway import GatewayError, Refused, admin_key, call, text
+from pointsman.moves import Moves
 from service.settings import Settings
 
 
@@ -70,6 +71,17 @@ class Desk:
         said = {"by": by, "beside": None if beside is None else list(beside)}
         body = {"version": version, "weight": weight, **{k: v for k, v in said.items() if v is not None}}
         return self._version(f"/{alias}/promote", body)
+
+    def carry(self, alias: str, version: str, moves: Moves | None) -> dict[str, Any]:
+        """Have routes, prompts, examples and costs move with it; None: nothing."""
+        content = None if moves is None else moves.model_dump(mode="json")
+        return self._version(f"/{alias}/moves", {"version": version, "moves": content})
+
+    def route(self, alias: str, version: str, texts: Sequence[str]) -> list[dict[str, Any]]:
+        """The intents of texts as if it answered all of its alias."""
+        body = {"version": version, "texts": list(texts)}
+        found: list[dict[str, Any]] = self._ask("POST", f"/{alias}/route", body)["data"]
+        return found
 
     def load(self, alias: str, version: str) -> dict[str, Any]:
         """Load and probe, without requests."""

@@ -106,6 +106,8 @@ def base_of(config: Path) -> str:
 
 def _shorter(plan: Plan, rows: int | None) -> Plan:
     """``plan`` with at most ``rows`` rows of each part."""
+    from training.evaluation.plan import PARTS
+
     if rows is None:
         return plan
     changes: dict[str, Any] = {
@@ -113,7 +115,7 @@ def _shorter(plan: Plan, rows: int | None) -> Plan:
             name: held.model_copy(update={"rows": min(rows, held.rows)})
             for name, held in getattr(plan, kind).items()
         }
-        for kind in ("loss", "general", "tools", "preferences", "answers")
+        for kind in PARTS
     }
     if plan.lm_eval:
         limit = min(rows, plan.lm_eval.limit or rows)

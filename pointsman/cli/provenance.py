@@ -43,12 +43,15 @@ def diff(
     config: ConfigOption = DEMO_CONFIG,
     key_file: KeyFileOption = None,
 ) -> None:
-    """What two manifests differ in: data, recipe, code, libraries, metrics; - is the first, + the second.
+    """What two versions differ in: data, recipe, code, libraries, metrics, what moves with them.
+
+    - is the first, + the second.
 
     Example: `pointsman adapters diff support@1f0c9a7be2d4 support@90aa31b2c3d4`
     """
     first, second = (
-        flat({"manifest": shown(name, url, config, key_file)["manifest"]}) for name in (one, other)
+        flat({key: found.get(key) for key in ("manifest", "moves")})
+        for found in (shown(name, url, config, key_file) for name in (one, other))
     )
     changed = [key for key in {**first, **second} if first.get(key) != second.get(key)]
     for key in changed:
@@ -57,7 +60,7 @@ def diff(
         if key in second:
             say(f"+ {key}: {_text(second[key])}")
     if not changed:
-        say("their manifests are the same")
+        say("their manifests are the same, and so is what moves with them")
 
 
 def flat(value: Any, at: str = "") -> dict[str, Any]:

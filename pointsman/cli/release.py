@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import shutil
 import subprocess
 import sys
 import time
@@ -30,7 +31,7 @@ from pointsman.cli.train import RunsOption
 if TYPE_CHECKING:
     from training.evaluation.evaluate import Findings
     from training.release.journal import Journal
-    from training.release.recipe import ReleaseRecipe
+    from training.release.recipe import Conversion, ReleaseRecipe
 
 REJECTED = 3  # the gate, the checks or the probe refused the candidate
 ROLLED_BACK = 4  # the canary failed
@@ -82,7 +83,7 @@ def release(
 
                 def train(path: Path) -> Path:
                     report.stop()  # training draws its own bar
-                    return trained(path, runs)
+                    return _as_lora(trained(path, runs), asked.convert, journal.folder)
 
                 step = Release(
                     asked,
@@ -94,7 +95,9 @@ def release(
                         report,
                     ),
                     train=train,
-                    fetch=lambda source: _fetched(source, journal.folder),
+                    fetch=lambda source: _as_lora(
+                        _fetched(source, journal.folder), asked.convert, journal.folder
+                    ),
                     evaluate=lambda models: _evaluated(asked, models, journal.folder, served, report),
                     report=report,
                     pause=lambda: time.sleep(PAUSE),
@@ -134,15 +137,39 @@ def trained(recipe: Path, runs: Path) -> Path:
     Raises:
         TrainingFailed: it has said why on stderr.
     """
+    why = (
+        f"{recipe}: training ended with status {{}}, and has said why above; the same command goes on from "
+        "its last checkpoint"
+    )
+    return _apart("train", recipe, "--runs", runs, why=why)
+
+
+def _as_lora(artefact: Path, asked: Conversion, folder: Path) -> Path:
+    """``artefact`` if vLLM serves it as it is, else a LoRA made of it, in the release's ``folder``.
+
+    Raises:
+        TrainingFailed: it can't be made, or lies too far away; it has said why on stderr.
+    """
+    from pointsman.artefact import MANIFEST, SERVED, read_manifest
+
+    if not (artefact / MANIFEST).is_file() or read_manifest(artefact).method in SERVED:
+        return artefact  # what has no manifest is refused where it is registered
+    out = folder / "converted"
+    shutil.rmtree(out, ignore_errors=True)
+    given = asked.model_dump(exclude_none=True)
+    options = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", value)]
+    why = f"{artefact}: converting it ended with status {{}}, and has said why above"
+    return _apart("convert", artefact, "--to", "lora", "--out", out, *options, why=why)
+
+
+def _apart(*words: object, why: str) -> Path:
+    """Run one of our commands behind whatever serves here; the path that it ends with."""
     from training.errors import TrainingFailed
 
-    words = ("nice", "-n", NICENESS, sys.executable, "-m", "pointsman.cli", "train", recipe, "--runs", runs)
-    done = subprocess.run([*map(str, words)], stdout=subprocess.PIPE, text=True, check=False)
+    command = ("nice", "-n", NICENESS, sys.executable, "-m", "pointsman.cli", *words)
+    done = subprocess.run([*map(str, command)], stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
-        raise TrainingFailed(
-            f"{recipe}: training ended with status {done.returncode}, and has said why above; the same "
-            "command goes on from its last checkpoint"
-        )
+        raise TrainingFailed(why.format(done.returncode))
     return Path(done.stdout.splitlines()[-1])
 
 

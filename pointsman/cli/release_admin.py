@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pointsman.cli.desk import Desk
+    from pointsman.moves import Moves
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,15 @@ class Admin:
                 return pushed(self.desk, alias, artefact, self.report)
         with _refusing(), placed(artefact, self.desk.config) as name:
             return self.desk.register(alias, name)
+
+    def carry(self, alias: str, version: str, moves: Moves | None) -> object:
+        """Have this move with it; raises CandidateRefused, ReleaseConflict."""
+        with _refusing(), _conflicting():
+            return self.desk.carry(alias, version, moves)
+
+    def route(self, alias: str, version: str, texts: Sequence[str]) -> list[dict[str, Any]]:
+        """The intents of texts as if it answered all of its alias."""
+        return self.desk.route(alias, version, texts)
 
     def load(self, alias: str, version: str) -> Mapping[str, Any]:
         """Load and probe; raises CandidateRefused."""

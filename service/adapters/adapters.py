@@ -10,12 +10,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pointsman.moves import Moves
 from service.adapters.base import ServedBase
 from service.adapters.checks import Checked
 from service.adapters.history import Provenance
 from service.adapters.intake import Intake
 from service.adapters.leases import Lease, Leases
-from service.adapters.lifecycle import Lifecycle
+from service.adapters.lifecycle import Follow, Lifecycle
+from service.adapters.moving import in_place, moving
 from service.adapters.reconcile import Reconciler
 from service.adapters.registry import Registry
 from service.adapters.slots import Slots
@@ -23,6 +25,7 @@ from service.adapters.store import Store
 from service.adapters.versions import VersionInfo, Versions
 from service.engine import EnginePool
 from service.errors import AdapterError, EngineUnavailable, ServiceError
+from service.moving import Movers, Moving
 from service.settings import Settings
 
 log = logging.getLogger("pointsman.adapters")
@@ -90,6 +93,8 @@ class Adapters:
         await asyncio.to_thread(self._store.sweep, retired)
         for alias, version, verdict in await asyncio.to_thread(self._registry.verdicts):
             self._versions.get(alias, version).verdict = verdict
+        for alias, version, moves in await asyncio.to_thread(self._registry.moves):
+            self._versions.get(alias, version).moves = moves
         for alias, live in (await asyncio.to_thread(self._registry.live)).items():
             self._versions.set_live(alias, live)
         self._reconciling = asyncio.create_task(self._reconciler.run(), name="reconcile adapters")
@@ -200,6 +205,32 @@ class Adapters:
         judged = self._lifecycle.judge(alias, version, passed=passed, report=report, by=by)
         return self._versions.info(await self._owned(judged))
 
+    def followed(self, follow: Follow) -> None:
+        """Have ``follow`` make ready what moves with versions, before they are live."""
+        self._lifecycle.follow = follow
+
+    def moving(self) -> Moving:
+        """What is in force with the live versions."""
+        return moving(self._versions)
+
+    def moving_with(self, alias: str, version: str, moves: Moves | None = None) -> Movers:
+        """What would be in force if a version answered all of its alias, and brought ``moves`` or its own.
+
+        Raises:
+            AdapterNotFound
+        """
+        entry = self._versions.get(alias, version)
+        return in_place(self._versions, alias, entry, moves or entry.moves)
+
+    async def carry(self, alias: str, version: str, moves: Moves | None) -> VersionInfo:
+        """Have routes, prompts, examples and costs move with a version; None: nothing does.
+
+        Raises:
+            AdapterNotFound
+            AdapterConflict: it is live, or a rollback could lead to it.
+        """
+        return self._versions.info(await self._owned(self._lifecycle.carry(alias, version, moves)))
+
     async def show(self, alias: str, version: str) -> Provenance:
         """Where a version comes from and what became of it.
 
@@ -210,7 +241,8 @@ class Adapters:
         manifest = await asyncio.to_thread(self._store.manifest, entry.name)
         signed_by = await asyncio.to_thread(self._store.signer, entry.name)
         promotions = await asyncio.to_thread(self._registry.promotions, entry.record)
-        return Provenance(self._versions.info(entry), manifest, signed_by, entry.verdict, tuple(promotions))
+        info = self._versions.info(entry)
+        return Provenance(info, manifest, signed_by, entry.verdict, tuple(promotions), entry.moves)
 
     async def list(self) -> builtins.list[VersionInfo]:
         """Every version, retired ones too."""

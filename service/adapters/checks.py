@@ -15,6 +15,7 @@ from pathlib import Path
 from pointsman.artefact import (
     ALIAS,
     CONFIG,
+    SERVED,
     SIGNATURE,
     WEIGHTS,
     ArtefactError,
@@ -33,7 +34,6 @@ _MATRIX = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.w
 _STRONGEST = 1e6  # of A, B and alpha together; those of trained adapters are under 1e3
 NO_FOLDER = "no such folder in the adapters folder"
 _SHOWN = 3  # examples of a problem that many tensors have
-_SERVED = {"lora", "qlora"}  # methods whose artefact vLLM takes as it is
 _IDENTITY = {  # what differs → what to do
     "weights": "it was trained on another base; train it on the one that is served",
     "tokenizer": "it was trained with another tokenizer.json; train it with the base's",
@@ -102,7 +102,7 @@ def check(root: Path, folder: str, base: Base, max_rank: int, trusted: Collectio
         manifest = read_manifest(path)
     except (ArtefactError, OSError, ValueError) as exc:
         unread = [str(exc).replace(str(path), shown)]
-    if manifest is not None and manifest.method not in _SERVED:  # whatever else it holds is no LoRA
+    if manifest is not None and manifest.method not in SERVED:  # whatever else it holds is no LoRA
         raise AdapterRejected([f"{shown}/manifest.json: {_unserved(manifest)}"])
     config, problems = read_config(path, shown, max_rank)
     problems += unread

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pointsman.artefact import Manifest
+from pointsman.moves import Moves
 from service.adapters.versions import Live, Verdict, VersionInfo
 
 
@@ -29,3 +30,4 @@ class Provenance:
     signed_by: str | None  # the public key, in hex
     verdict: Verdict | None
     promotions: tuple[Promotion, ...]
+    moves: Moves | None  # what is in force with it

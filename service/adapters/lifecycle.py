@@ -5,21 +5,27 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
+from pointsman.moves import Moves
 from service.adapters.leases import Leases
+from service.adapters.moving import moving
 from service.adapters.registry import Registry
 from service.adapters.slots import Slots
 from service.adapters.store import Store
 from service.adapters.versions import Entry, Live, Versions
 from service.errors import AdapterConflict, AdapterNotFound, EngineUnavailable, InvalidRequest
+from service.moving import Moving
 
 log = logging.getLogger("pointsman.adapters")
+
+# Makes ready what is to be in force, and gives what puts it in force.
+Follow = Callable[[Callable[[], Moving]], AbstractAsyncContextManager[Callable[[], None]]]
 
 
 class Lifecycle:
@@ -41,6 +47,7 @@ class Lifecycle:
         self._leases = leases
         self._store = store
         self._drain_seconds = drain_seconds
+        self.follow: Follow | None = None  # of who has the routes
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._drains: set[asyncio.Task[None]] = set()
 
@@ -95,7 +102,9 @@ class Lifecycle:
             after = await asyncio.to_thread(self._registry.way_back, alias)
             if before is None or after is None:
                 raise AdapterConflict(f"there is no earlier version of {alias!r} to go back to")
-            await self._switch(alias, before, after, lambda: self._registry.undo(alias, before, after))
+            await self._switch(
+                alias, before, after, lambda: self._registry.undo(alias, before, after), back=True
+            )
             return self._versions.get(alias, after.primary)
 
     async def load(self, alias: str, version: str) -> Entry:
@@ -118,6 +127,15 @@ class Lifecycle:
             entry.verdict = await asyncio.to_thread(judged)
             return entry
 
+    async def carry(self, alias: str, version: str, moves: Moves | None) -> Entry:
+        """Have ``moves`` be in force while the version answers; never changed while it may come to that."""
+        async with self._locks[alias]:
+            entry = self._versions.get(alias, version)
+            if entry.moves != moves:
+                await asyncio.to_thread(self._registry.carry, entry.record, moves)
+                entry.moves = moves
+            return entry
+
     async def retire(self, alias: str, version: str) -> Entry:
         """Take a version out of service: no new requests, unloaded once the last one is done."""
         async with self._locks[alias]:
@@ -133,8 +151,10 @@ class Lifecycle:
             before = self._versions.live(alias)
             if before is None:
                 raise AdapterNotFound(f"the adapter {alias!r} has no live version")
-            await asyncio.to_thread(self._registry.withdraw, alias, before)
-            self._versions.clear_live(alias)
+            async with self._moved(alias, None) as adopt:
+                await asyncio.to_thread(self._registry.withdraw, alias, before)
+                self._versions.clear_live(alias)
+                adopt()
             entries = [self._versions.get(alias, version) for version in before.versions]
             for entry in entries:
                 self._retired(entry)
@@ -155,8 +175,15 @@ class Lifecycle:
             return True
 
     async def _switch(
-        self, alias: str, before: Live | None, after: Live, write: Callable[[], datetime]
+        self,
+        alias: str,
+        before: Live | None,
+        after: Live,
+        write: Callable[[], datetime],
+        *,
+        back: bool = False,
     ) -> None:
+        """The way ``back`` is open while the engine is down too: what is live may be what keeps it down."""
         entries = [self._versions.get(alias, version) for version in after.versions]
         for entry in entries:
             if entry.record.retired:
@@ -166,14 +193,28 @@ class Lifecycle:
             with ExitStack() as held:
                 for entry in entries:
                     held.enter_context(self._leases.hold(entry))
-                    await self._slots.load(entry)
-                since = await asyncio.to_thread(write)
+                    if self._slots.up or not back:
+                        await self._slots.load(entry)
+                async with self._moved(alias, after) as adopt:
+                    since = await asyncio.to_thread(write)
+                    self._versions.set_live(alias, after, since)
+                    adopt()  # between the same two requests
         except BaseException:
             for entry in idle:
                 await self._slots.unload(entry)
             raise
-        self._versions.set_live(alias, after, since)
         log.info("%s: live is %s, before %s", alias, after, before)
+
+    @asynccontextmanager
+    async def _moved(self, alias: str, after: Live | None) -> AsyncGenerator[Callable[[], None]]:
+        """Make ready what moves with ``after``, if anything does, and give what puts it in force."""
+        lives = (self._versions.live(alias), after)
+        versions = {version for live in lives if live is not None for version in live.versions}
+        if self.follow is None or all(self._versions.get(alias, one).moves is None for one in versions):
+            yield lambda: None
+            return
+        async with self.follow(lambda: moving(self._versions, (alias, after))) as adopt:
+            yield adopt
 
     @staticmethod
     def _retired(entry: Entry) -> None:

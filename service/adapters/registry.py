@@ -5,45 +5,24 @@ Everything blocks; the event loop calls it in threads. A method is one transacti
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, event, select
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from pointsman.moves import Moves
+from service.adapters.database import Database
 from service.adapters.history import Promotion
-from service.adapters.tables import LiveRow, PromotionRow, Table, VerdictRow, VersionRow
+from service.adapters.tables import LiveRow, MovesRow, PromotionRow, VerdictRow, VersionRow
 from service.adapters.versions import Live, Record, Verdict
-from service.errors import AdapterConflict, RegistryUnavailable
-
-_BUSY_SECONDS = 10.0
+from service.errors import AdapterConflict
 
 
-class Registry:
-    """The database at one SQLAlchemy URL."""
-
-    def __init__(self, url: str) -> None:
-        parsed = make_url(url)
-        self._engine = create_engine(parsed, pool_pre_ping=True)
-        if parsed.get_backend_name() == "sqlite":
-            if parsed.database and parsed.database != ":memory:":
-                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-            event.listen(self._engine, "connect", _set_up_sqlite)
-
-    def create(self) -> None:
-        """Make the tables that are not there yet."""
-        with _mapped():
-            Table.metadata.create_all(self._engine)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._engine.dispose()
+class Registry(Database):
+    """The facts about versions."""
 
     def versions(self) -> list[Record]:
         """Every version, the oldest registration first."""
@@ -66,6 +45,37 @@ class Registry:
         with self._session() as session:
             rows = session.scalars(select(VerdictRow))
             return [(row.alias, row.version, _verdict(row)) for row in rows]
+
+    def moves(self) -> list[tuple[str, str, Moves]]:
+        """What moves with versions, each with its alias and version."""
+        with self._session() as session:
+            rows = session.scalars(select(MovesRow))
+            return [(row.alias, row.version, Moves.model_validate(row.moves)) for row in rows]
+
+    def carry(self, record: Record, moves: Moves | None) -> None:
+        """Enter what moves with a version; None: nothing does any more.
+
+        Raises:
+            AdapterConflict: it is live, or a rollback could lead to it, and would bring something else.
+        """
+        with self._session() as session:
+            live = session.get(LiveRow, record.alias, with_for_update=True)
+            query = select(PromotionRow).where(
+                PromotionRow.alias == record.alias, PromotionRow.undone.is_(None)
+            )
+            known = [live for row in session.scalars(query) for live in (row.before, row.after) if live]
+            shown = [Live(**one) for one in known] + ([_live(live)] if live is not None else [])
+            if any(record.version in one.versions for one in shown):
+                raise AdapterConflict(
+                    f"{record.name} is live or was, and a rollback may lead to it: what moves with it can't "
+                    "be changed; register another version"
+                )
+            row = session.get(MovesRow, (record.alias, record.version))
+            if moves is not None:
+                content = moves.model_dump(mode="json")
+                session.merge(MovesRow(alias=record.alias, version=record.version, moves=content))
+            elif row is not None:
+                session.delete(row)
 
     def judge(self, record: Record, *, passed: bool, report: Mapping[str, Any], by: str) -> Verdict:
         """Keep the verdict on a version; one that was there before is replaced.
@@ -91,12 +101,7 @@ class Registry:
         """Every change of who is live that gave the version a share, or took it; the first one first."""
         query = select(PromotionRow).where(PromotionRow.alias == record.alias).order_by(PromotionRow.id)
         with self._session() as session:
-            found = [
-                Promotion(
-                    Live(**row.before) if row.before else None, Live(**row.after), row.by, row.at, row.undone
-                )
-                for row in session.scalars(query)
-            ]
+            found = [_promotion(row) for row in session.scalars(query)]
         return [
             one
             for one in found
@@ -189,28 +194,6 @@ class Registry:
             if promotion.before is None or newest not in Live(**promotion.before).versions:
                 break
         return steps
-
-    @contextmanager
-    def _session(self) -> Iterator[Session]:
-        with _mapped(), Session(self._engine) as session, session.begin():
-            yield session
-
-
-@contextmanager
-def _mapped() -> Iterator[None]:
-    try:
-        yield
-    except SQLAlchemyError as exc:
-        reason = str(getattr(exc, "orig", None) or exc).splitlines()[0]
-        raise RegistryUnavailable(f"the registry's database failed: {reason}") from exc
-
-
-def _set_up_sqlite(connection: Any, _: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute(f"PRAGMA busy_timeout={int(_BUSY_SECONDS * 1000)}")
-    cursor.close()
 
 
 def _record(row: VersionRow) -> Record:

@@ -71,6 +71,18 @@ class PromotionRow(Table):
     undone: Mapped[datetime | None]
 
 
+class MovesRow(Table):
+    """What moves with a version."""
+
+    __tablename__ = "moves"
+
+    alias: Mapped[str] = mapped_column(String(63), primary_key=True)
+    version: Mapped[str] = mapped_column(String(12), primary_key=True)
+    moves: Mapped[dict[str, Any]]
+
+    __table_args__ = (ForeignKeyConstraint(["alias", "version"], ["versions.alias", "versions.version"]),)
+
+
 class VerdictRow(Table):
     """The last verdict of a gate on a version."""
 

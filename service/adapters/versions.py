@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from pointsman.artefact import ALIAS, VERSION_DIGITS
+from pointsman.moves import Moves
 from service.engine import EngineClient
 from service.errors import AdapterNotFound, ModelNotFound
 
@@ -116,6 +117,7 @@ class Entry:
     uses: int = 0  # leases ever
     used: float = 0.0  # seconds on the loop's clock
     verdict: Verdict | None = None
+    moves: Moves | None = None  # what is in force with it
     draining: bool = False  # was live, or was retired, and is still in use or loaded
 
     @property
@@ -161,6 +163,10 @@ class Versions:
     def live(self, alias: str) -> Live | None:
         """Who is live for ``alias``."""
         return self._live.get(alias)
+
+    def aliases(self) -> list[tuple[str, Live]]:
+        """Every alias that has one, and who is live for it."""
+        return list(self._live.items())
 
     def set_live(self, alias: str, live: Live, since: datetime | None = None) -> None:
         """Make ``live`` answer from the next request on. ``since`` is of those that were not live before."""

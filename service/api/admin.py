@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from pointsman.artefact import ALIAS
 from pointsman.document import Document
+from pointsman.moves import Moves
 from service.api.incoming import Running, admin_only, document
 from service.errors import AdapterNotFound
 
@@ -70,6 +71,20 @@ class Shadowing(Document):
     share: Annotated[int, Field(ge=0, le=100)]
 
 
+class Moving(Document):
+    """Body of what moves with a version; null: nothing does."""
+
+    version: str
+    moves: Moves | None
+
+
+class Trial(Document):
+    """Body of texts that are decided as if a version answered all of its alias."""
+
+    version: str
+    texts: Annotated[list[str], Field(min_length=1, max_length=10_000)]
+
+
 class Named(Document):
     """Body of what is done with one version."""
 
@@ -108,6 +123,23 @@ async def promote(alias: str, request: Request, gateway: Running) -> Response:
     asked = await document(request, Promotion)
     promoted = gateway.adapters.promote(alias, asked.version, asked.weight, by=asked.by, beside=asked.beside)
     return _json(await promoted)
+
+
+@router.post("/adapters/{alias}/moves")
+async def carry(alias: str, request: Request, gateway: Running) -> Response:
+    """Have routes, prompts, examples and costs move with a version; what can't be used is refused."""
+    asked = await document(request, Moving)
+    if asked.moves is not None:
+        await gateway.routes.trial(gateway.adapters.moving_with(alias, asked.version, asked.moves), [])
+    return _json(await gateway.adapters.carry(alias, asked.version, asked.moves))
+
+
+@router.post("/adapters/{alias}/route")
+async def trial(alias: str, request: Request, gateway: Running) -> dict[str, Any]:
+    """The intents of texts, each alone, as if a version answered all of its alias; null: abstained."""
+    asked = await document(request, Trial)
+    decided = await gateway.routes.trial(gateway.adapters.moving_with(alias, asked.version), asked.texts)
+    return {"data": [{"intent": one.intent, "confidence": one.confidence} for one in decided]}
 
 
 @router.post("/adapters/{alias}/load")

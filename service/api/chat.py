@@ -10,7 +10,6 @@ from service.api.chunks import ChatForm
 from service.api.incoming import client_only, gateway_of, json_object
 from service.api.middleware import record_of
 from service.api.respond import Generated
-from service.body.conversation import conversation_key
 from service.dispatch import CHAIN
 from service.exchange import Job
 
@@ -28,8 +27,9 @@ async def chat(request: Request) -> Response:
     plan.note(record)
     job = Job(
         model=plan.model,
-        conversation=conversation_key(body),
+        conversation=plan.conversation,
         run=lambda name: plan.chain.run(plan.request, gateway.engine_of(plan, name)),
+        version=plan.version,
     )
     options = body.get("stream_options") or {}
     form = ChatForm(

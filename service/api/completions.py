@@ -82,8 +82,9 @@ async def _answered(body: Mapping[str, Any], chain: str | None, gateway: Gateway
     form = ChatForm(gateway.settings.engine.model_name, include_usage=options.get("include_usage") is True)
     job = Job(
         model=plan.model,
-        conversation=conversation_key(body),
+        conversation=plan.conversation,
         run=lambda name: _as_text(plan, gateway, name, form, record),
+        version=plan.version,
     )
     return Generated(gateway.exchange, job, record, form)
 

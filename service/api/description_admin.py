@@ -33,6 +33,16 @@ def posts() -> Mapping[str, tuple[str, Schema | None, Schema]]:
         "/admin/adapters/{alias}/rollback": ("Go back to the version before", of(admin.Rollback), _VERSION),
         "/admin/adapters/{alias}/retire": ("Take a version out of service", of(admin.Named), _VERSION),
         "/admin/adapters/{alias}/load": ("Load and prove, without requests", of(admin.Named), _VERSION),
+        "/admin/adapters/{alias}/moves": (
+            "Have routes, prompts, examples and costs move with a version",
+            of(admin.Moving),
+            _VERSION,
+        ),
+        "/admin/adapters/{alias}/route": (
+            "Decide texts as if a version answered all of its alias",
+            of(admin.Trial),
+            answer("data"),
+        ),
         "/admin/adapters/{alias}/verdict": ("Keep a gate's verdict", of(admin.Judgement), _VERSION),
         "/admin/adapters/{alias}/shadow": (
             "Have a candidate answer a share too, unseen",
@@ -57,7 +67,7 @@ def gets() -> Mapping[str, tuple[str, Schema, str]]:
         "/admin/adapters/{alias}/shadow": ("How its answers compare", _SHADOW, "admin"),
         "/admin/adapters/{alias}/{version}": (
             "Where a version comes from",
-            answer("version", "manifest", "signed_by", "verdict", "promotions"),
+            answer("version", "manifest", "signed_by", "verdict", "promotions", "moves"),
             "admin",
         ),
     }

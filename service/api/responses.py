@@ -16,7 +16,6 @@ from chains.sse import EventReader
 from service.api.chunks import ChatForm
 from service.api.incoming import Recorded, Running, client_only, json_object
 from service.api.respond import Generated
-from service.body.conversation import conversation_key
 from service.dispatch import CHAIN, Plan
 from service.exchange import Events, Job
 from service.gateway import Gateway
@@ -40,8 +39,9 @@ async def responses(request: Request, gateway: Running, record: Recorded) -> Res
     answer = ResponseAnswer(body, plan.request.parameters)
     job = Job(
         model=plan.model,
-        conversation=conversation_key(chat),
+        conversation=plan.conversation,
         run=lambda name: _answered(plan, gateway, name, form=form, answer=answer, record=record),
+        version=plan.version,
     )
     return Generated(gateway.exchange, job, record, form)
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from chains.parameters import calls_tools
 from service.api.incoming import Recorded, Running, client_only, json_object
-from service.body.conversation import Message, asked, kind_of, messages_of
+from service.body.conversation import Message, asked, conversation_key, kind_of, messages_of
 from service.body.options import check_tools
 from service.errors import InvalidRequest
 from service.gateway import Gateway, explain
@@ -22,7 +22,9 @@ async def route(request: Request, gateway: Running, record: Recorded) -> dict[st
     """Explain the decision on ``messages``, or on one ``text`` or ``input``; ``tools`` count as in a chat."""
     body = await json_object(request)
     check_tools(body.get("tools"))
-    decision, taken = await gateway.routes.decide(_messages(body, gateway), calls_tools(body))
+    messages = _messages(body, gateway)
+    conversation = conversation_key({"messages": messages, "user": body.get("user")})
+    decision, taken = await gateway.routes.decide(messages, conversation, calls_tools(body))
     record.intent, record.confidence = taken.intent, decision.confidence
     record.abstained = decision.abstained
     return explain(decision, taken)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -23,6 +24,10 @@ from tests.pointsman.conftest import ROOT, Run
 from training.release.recipe import ReleaseRecipe
 
 OLD = "0" * 12
+MANIFEST: dict[str, Any] = {
+    **{"alias": "support", "stage": "sft", "base_model": "b", "base": None, "recipe": {}, "data": {}},
+    **{"seed": 0, "code": "c", "libraries": {}, "metrics": {}, "created": "2026-11-25T10:00:00Z"},
+}
 ALIAS = "/admin/adapters/support"
 
 
@@ -82,6 +87,7 @@ def answers(new: str, text: Callable[[str], str]) -> dict[str, Reply]:
         "GET /admin/adapters": {"data": [LIVE, version(new)]},
         "POST /admin/adapters": version(new),
         f"POST {ALIAS}/load": version(new),
+        f"POST {ALIAS}/moves": version(new),
         f"POST {ALIAS}/verdict": version(new),
         f"POST {ALIAS}/promote": version(new, state="live", weight=100),
     }
@@ -198,6 +204,39 @@ def test_training_is_a_process_of_its_own_and_its_failure_is_told(
     assert asked[0][-6:] == ["-m", "pointsman.cli", "train", "desk.yaml", "--runs", str(runs)]
 
 
+def test_a_result_that_is_no_lora_is_converted_before_it_is_registered(
+    run: Run, config: Path, written: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = yaml.safe_load(written[0].read_text("utf-8"))
+    artefact = Path(recipe["artefact"])
+    manifest = {**MANIFEST, "method": "dora"}
+    (artefact / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    written[0].write_text(yaml.safe_dump({**recipe, "convert": {"rank": 8, "max_kl": 0.1}}), "utf-8")
+    asked: list[list[str]] = []
+
+    def process(words: list[str], **_: Any) -> Any:
+        asked.append(words)
+        out = Path(words[words.index("--out") + 1])
+        shutil.copytree(artefact, out)
+        (out / WEIGHTS).write_text("converted", encoding="utf-8")
+        return subprocess.CompletedProcess([], 0, f"{out}\n")
+
+    monkeypatch.setattr(subprocess, "run", process)
+    runs = tmp_path / "runs"
+    where = ("--url", "http://127.0.0.1:9", "--config", config, "--runs", runs)
+    assert "nothing answers" in run("release", written[0], *where).stderr
+    converted = runs / "r" / "converted"
+    assert (
+        asked[0][-9:]
+        == [
+            *("convert", str(artefact), "--to", "lora", "--out", str(converted)),
+            *("--rank", "8", "--max-kl", "0.1"),
+        ][-9:]
+    )
+    kept = json.loads((runs / "r" / "release.json").read_text("utf-8"))
+    assert kept["steps"]["train"]["version"] == version_of(converted)
+
+
 def test_releases_show_live_and_canary_with_what_was_counted(run: Run, config: Path) -> None:
     with canned({"GET /admin/releases": BOARD}) as gateway:
         where = ("--url", gateway.url, "--config", config)
@@ -258,7 +297,7 @@ def test_show_and_diff_tell_manifests_apart(run: Run, config: Path) -> None:
         "+ manifest.seed: 2",
         "+ manifest.libraries.peft: 0.9",
     ]
-    assert same.stdout == "their manifests are the same\n"
+    assert same.stdout == "their manifests are the same, and so is what moves with them\n"
     assert "manifest.recipe.lora.targets: []" in found.stdout.splitlines()
     assert "promotions.0.by: anna" in found.stdout.splitlines()
     assert unnamed.exit_code == 2

@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pointsman.moves import Moves
 from router.encoder import Vectors
 from service.errors import AdapterConflict, AdapterNotFound
+from service.moving import Mover, Movers, Moving
 from service.settings import Settings
 
 PROMPT = """\
@@ -238,5 +240,23 @@ class Desk:
         self.versions[alias] = replace(self.versions[alias], state="loaded" if passed else "rejected")
         return self.versions[alias]
 
+    def followed(self, follow: object) -> None: ...
+
+    def moving(self) -> Moving:
+        return Moving()
+
+    def moving_with(self, alias: str, version: str, moves: Moves | None = None) -> Movers:
+        name = f"{alias}@{version}"
+        return () if moves is None else (Mover(alias, name, moves),)
+
+    async def carry(self, alias: str, version: str, moves: Moves | None) -> Version:
+        return self.versions[alias]
+
     async def show(self, alias: str, version: str) -> Any:
-        return {"version": self.versions[alias], "manifest": None, "verdict": None, "promotions": []}
+        return {
+            "version": self.versions[alias],
+            "manifest": None,
+            "verdict": None,
+            "promotions": [],
+            "moves": None,
+        }

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pointsman.artefact import CONFIG, WEIGHTS, version_of
+from pointsman.moves import Moves
 from training.errors import CandidateRefused, ReleaseConflict
 from training.evaluation.evaluate import Findings
 from training.evaluation.measures import ratio
@@ -62,6 +63,7 @@ class FakeGateway:
     shadows: int = 0  # answers that were compared
     shadowed: str | None = None  # who answers along now
     differing: float = 0.0  # share of them that are not the live version's
+    moves: dict[str, Moves] = field(default_factory=dict)  # by version
     most: int = 0  # highest weight that a canary has had
 
     def _call(self, name: str, effect: Callable[[], Any]) -> Any:
@@ -91,6 +93,18 @@ class FakeGateway:
         version = version_of(artefact)
         found: Mapping[str, Any] = self._call("register", lambda: self.known.add(version)) or {}
         return found
+
+    def carry(self, alias: str, version: str, moves: Moves | None) -> object:
+        """One call, if there is something to carry."""
+        if moves is None:
+            return self.moves.pop(version, None)
+        return self._call("carry", lambda: self.moves.update({version: moves}))
+
+    def route(self, alias: str, version: str, texts: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+        """Knows the intents that move with the version, and no other."""
+        known = self.moves.get(version)
+        intents = {} if known is None else {one.text: one.intent for one in known.examples}
+        return [{"intent": intents.get(text)} for text in texts]
 
     def load(self, alias: str, version: str) -> Mapping[str, Any]:
         return self._call("load", dict)  # type: ignore[no-any-return]

@@ -11,6 +11,8 @@ import pytest
 
 from tests.training.evaluating import plan, value
 from tests.training.rows import write_rows
+from training.building import expectation
+from training.data.formats import FieldError
 from training.errors import BadRows, EndpointError
 from training.evaluation.evaluate import evaluate
 from training.evaluation.load import load
@@ -155,3 +157,24 @@ def test_bad_questions_are_named(tmp_path: Path) -> None:
     named = r"q\.jsonl:1: expect: .*holds no rule(?s:.*)q\.jsonl:2: tools: must be"
     with pytest.raises(BadRows, match=named):
         load(plan(answers={"desk": {"path": str(rows)}}), None)
+
+
+@pytest.mark.parametrize(
+    ("expect", "text", "right"),
+    [
+        ({"any_of": ["can't help", "won't"]}, "I can't help with that.", True),
+        ({"any_of": ["can't help", "won't"]}, "Sure: first take", False),
+        ({"without": ["Sure"], "any_of": ["can't"]}, "Sure, but I can't", False),
+        ({"json_schema": {"type": "object", "required": ["a"]}}, '{"a": 1}', True),
+        ({"json_schema": {"type": "object", "required": ["a"]}}, '{"b": 1}', False),
+        ({"json_schema": {"type": "object"}}, "{", False),
+    ],
+)
+def test_refusals_and_forms_are_rules_too(expect: dict[str, Any], text: str, right: bool) -> None:
+    assert (expectation.read(expect).misses([], text) == "") == right
+
+
+def test_a_schema_that_is_none_is_told() -> None:
+    with pytest.raises(FieldError) as caught:
+        expectation.read({"json_schema": {"type": "thing"}})
+    assert "json_schema: is no JSON Schema" in caught.value.problem

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from pointsman.artefact import version_of
 from tests.training.releasing import METRIC, OLD, FakeGateway, Killed, artefact, recipe, run
-from training.errors import ReleaseConflict
+from training.errors import BadRows, ReleaseConflict
 from training.release.journal import opened
+from training.release.moving import Rows
 
 
 def test_a_good_candidate_comes_step_by_step_to_all_traffic(tmp_path: Path) -> None:
@@ -234,3 +235,75 @@ def test_undone_in_the_middle_of_shadow_traffic_it_ends_that_too(tmp_path: Path)
     assert run(asked, gateway, tmp_path, undo=True).state == "undone"
     assert (during, gateway.shadowed) == (version_of(tmp_path / "new"), None)
     assert gateway.live == [OLD]
+
+
+def test_what_moves_is_there_before_the_first_request_and_judged_with_the_version(tmp_path: Path) -> None:
+    new, texts = artefact(tmp_path / "new"), tmp_path / "returns.jsonl"
+    rows = [{"text": f"send back {number}", "intent": "returns"} for number in range(30)]
+    texts.write_text("".join(f"{json.dumps(row)}\n" for row in rows), "utf-8")
+    prompt = tmp_path / "returns.yaml"
+    prompt.write_text("name: returns\n", "utf-8")
+    asked = recipe(
+        new,
+        moves={
+            "routes": {"returns": {"prompt": "returns"}},
+            "examples": {"path": str(texts)},
+            "prompts": [str(prompt)],
+        },
+        routing={"returns": {"path": str(texts)}},
+        gate=[
+            {"metric": "routing.returns.correct", "at_least": 0.8},
+            {"metric": "routing.returns.turned_away", "at_most": "live - 0.5"},
+        ],
+    )
+    gateway = FakeGateway()
+    journal = run(asked, gateway, tmp_path)
+    assert journal.state == "promoted", journal.reasons
+    assert gateway.calls[:3] == ["register", "carry", "load"]
+    moves = gateway.moves[version_of(new)]
+    assert moves.prompts == {"returns.yaml": "name: returns\n"}
+    assert [(row["value"], row["live"]) for row in journal.steps["gate"]["rows"]] == [(1.0, 0.0), (0.0, 1.0)]
+
+
+def test_moves_that_the_gateway_can_t_use_reject_the_candidate(tmp_path: Path) -> None:
+    new = artefact(tmp_path / "new")
+    gateway = FakeGateway(refuses={"carry": ["no chain 'cott'"]})
+    journal = run(recipe(new, moves={"routes": {"returns": {"chain": "cott"}}}), gateway, tmp_path)
+    assert (journal.state, journal.reasons, gateway.most) == ("rejected", ["no chain 'cott'"], 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"moves": {}}, "moves nothing"),
+        ({"moves": {"routes": {"x": {"adapter": "math"}}}}, "the alias answers it"),
+        ({"routing": {"x": {"generator": "a.b:c"}}}, "needs rows"),
+        ({"routing": {"x": {}}}, "give either path"),
+        ({"gate": [{"metric": "routing.x.correct", "at_least": 1}]}, "of no part of the evaluation"),
+    ],
+)
+def test_a_recipe_whose_moves_can_t_be_is_refused(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        recipe(tmp_path, **changes)
+
+
+def test_rows_without_a_text_are_told_by_line(tmp_path: Path) -> None:
+    texts = tmp_path / "rows.jsonl"
+    texts.write_text('{"text": "a", "intent": null}\n{"intent": "x"}\nnone\n', "utf-8")
+    with pytest.raises(BadRows) as caught:
+        Rows(path=texts).read(0)
+    assert [row.where.rpartition(":")[2] for row in caught.value.rows] == ["2", "3"]
+
+
+def test_a_release_that_an_older_pointsman_began_goes_on(tmp_path: Path) -> None:
+    new = artefact(tmp_path / "new")
+    gateway = FakeGateway(kill=(2, False))
+    with pytest.raises(Killed):
+        run(recipe(new), gateway, tmp_path)
+    path = tmp_path / "r" / "release.json"
+    kept = json.loads(path.read_text("utf-8"))
+    for added in ("moves", "routing", "convert"):
+        del kept["recipe"][added]
+    path.write_text(json.dumps(kept), "utf-8")
+    gateway.kill = None
+    assert run(recipe(new), gateway, tmp_path).state == "promoted"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
@@ -10,10 +11,11 @@ from training.building import questions
 from training.data import sources, turns
 from training.data.formats import FieldError, Row
 from training.data.preferences import Labelled, Preference
-from training.errors import BadRow, BadRows, NothingToLearn
+from training.errors import BadRow, BadRows, NothingToLearn, SourceError
 from training.evaluation import tokens
 from training.evaluation.answers import Answers
 from training.evaluation.calls import Calls, Turn, turns_of
+from training.evaluation.judged import Judge, Judged, Pair
 from training.evaluation.likelihood import Likelihood
 from training.evaluation.part import Part
 from training.evaluation.plan import HeldOut, Plan
@@ -42,6 +44,7 @@ def load(plan: Plan, tokenizer: PreTrainedTokenizerBase) -> list[Part]:
         *_calls(plan, bad),
         *_preferences(plan, tokenizer, bad),
         *_answers(plan, bad),
+        *_judged(plan, bad),
     ]
     if bad:
         raise BadRows(bad)
@@ -96,6 +99,23 @@ def _answers(plan: Plan, bad: list[BadRow]) -> Iterator[Part]:
             bad += exc.rows
         else:
             yield Answers(f"answers.{name}", found, asked_of.max_new_tokens)
+
+
+def _judged(plan: Plan, bad: list[BadRow]) -> Iterator[Part]:
+    for name, beside in plan.judged.items():
+        pairs, dropped = _kept(_read(beside, plan.seed, bad), _pair, lambda pair: "", bad)
+        told = beside.judge
+        key = None if told.key is None else os.environ.get(told.key)
+        if told.key is not None and not key:
+            raise SourceError(f"judged.{name}.judge.key: the environment has no {told.key}")
+        judge = Judge(told.url, told.model, key, told.criteria, told.max_new_tokens)
+        yield Judged(f"judged.{name}", pairs, judge, beside.max_new_tokens, dropped)
+
+
+def _pair(row: Row) -> Pair:
+    if not row.messages or row.messages[-1]["role"] != "assistant" or not row.messages[-1].get("content"):
+        raise FieldError("messages", "must end with an answer of the assistant, the reference")
+    return Pair(row.where, row.messages[:-1], str(row.messages[-1]["content"]))
 
 
 def _part(held: HeldOut, seed: int) -> sources.Part:

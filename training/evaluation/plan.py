@@ -14,6 +14,7 @@ from pointsman.document import Document
 from training.building.plan import QuestionFile
 from training.recipe import FileSource, GeneratorSource, Source
 
+PARTS = ("loss", "general", "tools", "preferences", "answers", "judged")
 PartName = Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")]
 
 
@@ -83,6 +84,28 @@ class Questions(Document):
         return GeneratorSource(generator=str(self.generator), rows=self.rows, arguments=self.arguments)
 
 
+class Judge(Document):
+    """A model that says which of two answers is better."""
+
+    url: str = Field(pattern=r"^https?://", description="of an OpenAI-compatible server, without /v1")
+    model: str = Field(min_length=1, description="as that server calls it")
+    key: str | None = Field(
+        default=None, description="the environment variable that holds its key; left out: none is sent"
+    )
+    criteria: str = Field(
+        default="more correct, more helpful, and in the form that was asked for",
+        description="what makes an answer better, as the judge is told",
+    )
+    max_new_tokens: int = Field(default=512, gt=0, description="its reasons, then the verdict")
+
+
+class Beside(HeldOut):
+    """Conversations whose last answer is the reference that the model's own is held beside."""
+
+    judge: Judge
+    max_new_tokens: int = Field(default=256, gt=0, description="tokens of an answer at most")
+
+
 class Harness(Document):
     """Tasks of the lm-eval harness, from files of one's own."""
 
@@ -113,15 +136,18 @@ class Plan(Document):
     answers: dict[PartName, Questions] = Field(
         default_factory=dict, description="whether answers are right, end by themselves, and stream alike"
     )
+    judged: dict[PartName, Beside] = Field(
+        default_factory=dict, description="answers beside references, as a judge sees them, in both orders"
+    )
     lm_eval: Harness | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if not any((self.loss, self.general, self.tools, self.preferences, self.answers, self.lm_eval)):
-            raise ValueError("asks for nothing; give loss, general, tools, preferences, answers or lm_eval")
+        if not any(getattr(self, part) for part in (*PARTS, "lm_eval")):
+            raise ValueError(f"asks for nothing; give {', '.join(PARTS)} or lm_eval")
         problems = [
             f"{part}.{name}.format: pairs are for preferences"
-            for part in ("loss", "general", "tools")
+            for part in ("loss", "general", "tools", "judged")
             for name, rows in getattr(self, part).items()
             if rows.format == "pairs"
         ]

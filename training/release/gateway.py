@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from pointsman.moves import Moves
+
 
 class Gateway(Protocol):
     """A version is as ``/admin/adapters`` shows it."""
@@ -13,6 +15,14 @@ class Gateway(Protocol):
     def versions(self) -> list[dict[str, Any]]: ...
     def register(self, alias: str, artefact: Path) -> Mapping[str, Any]:
         """Raises CandidateRefused."""
+        ...
+
+    def carry(self, alias: str, version: str, moves: Moves | None) -> object:
+        """Have this move with it, None: nothing. Raises CandidateRefused, ReleaseConflict."""
+        ...
+
+    def route(self, alias: str, version: str, texts: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+        """The ``intent`` of each text as if the version answered all of its alias; None: abstained."""
         ...
 
     def load(self, alias: str, version: str) -> Mapping[str, Any]:

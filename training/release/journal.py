@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from pointsman.artefact import write_atomically
 from training.errors import ReleaseConflict
 from training.release.recipe import ReleaseRecipe
@@ -83,13 +85,22 @@ def opened(recipe: ReleaseRecipe, runs: Path) -> Iterator[Journal]:
             raise ReleaseConflict(f"{folder}: another process is at this release; wait for it") from None
         now = recipe.model_dump(mode="json", by_alias=True)
         found = read(folder) or Journal(folder, now)
-        if changed := [key for key in now if found.steps and found.recipe.get(key) != now[key]]:
+        before = _as_today(found.recipe)
+        if changed := [key for key in now if found.steps and before.get(key) != now[key]]:
             raise ReleaseConflict(
                 f"{folder} holds a release of another recipe ({', '.join(changed)} changed since). Give this "
                 "one another name, or remove the folder"
             )
         found.recipe = now
         yield found
+
+
+def _as_today(recipe: dict[str, Any]) -> dict[str, Any]:
+    """A recipe that was begun by another version of this code, with what has been added to recipes since."""
+    try:
+        return ReleaseRecipe.model_validate(recipe).model_dump(mode="json", by_alias=True)
+    except ValidationError:
+        return recipe
 
 
 def read(folder: Path) -> Journal | None:

@@ -10,11 +10,10 @@ from pydantic import AfterValidator, Field, model_validator
 
 from pointsman.artefact import ALIAS
 from pointsman.document import Document
-from training.evaluation.plan import Plan
+from training.evaluation.plan import PARTS, PartName, Plan
 from training.recipe.parts import Name
 from training.release.gate import Criterion
-
-PARTS = ("loss", "general", "tools", "preferences", "answers")
+from training.release.moving import MovesSection, Rows
 
 
 def _alias(given: str) -> str:
@@ -86,6 +85,16 @@ class Canary(Document):
         return self
 
 
+class Conversion(Document):
+    """How a result that vLLM does not serve as it is becomes a LoRA: as ``pointsman convert`` does it."""
+
+    rank: int | None = Field(default=None, gt=0, description="left out: 16, and all that it takes for pissa")
+    steps: int | None = Field(default=None, gt=0, description="where it is distilled; left out: 300")
+    max_kl: float | None = Field(
+        default=None, ge=0, description="nats a token; a larger error ends the release before any step"
+    )
+
+
 class ReleaseRecipe(Document):
     """One release of one alias."""
 
@@ -95,6 +104,16 @@ class ReleaseRecipe(Document):
     artefact: str | None = Field(
         default=None,
         description="or what was trained already: a folder, or a URL that fsspec reads (s3://...)",
+    )
+    moves: MovesSection | None = Field(
+        default=None, description="what moves with the adapter, in one stroke, and back with it"
+    )
+    routing: dict[PartName, Rows] = Field(
+        default_factory=dict,
+        description="texts for the router, as it is where the version is live: routing.NAME.correct",
+    )
+    convert: Conversion = Field(
+        default_factory=Conversion, description="for results of other methods than lora and qlora"
     )
     evaluation: Plan = Field(description="what candidate and live version are asked")
     gate: list[Criterion] = Field(min_length=1, description="every row must pass")
@@ -109,6 +128,7 @@ class ReleaseRecipe(Document):
         if (self.train is None) == (self.artefact is None):
             raise ValueError("give either train (a recipe) or artefact (a folder or a URL)")
         asked = [f"{kind}.{name}" for kind in PARTS for name in getattr(self.evaluation, kind)]
+        asked += [f"routing.{name}" for name in self.routing]
         if self.evaluation.lm_eval:
             asked += [f"lm_eval.{task}" for task in self.evaluation.lm_eval.tasks]
         unknown = [

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from training.evaluation.evaluate import Findings
 from training.release import canary, gate, results, shadow
 from training.release.gateway import Gateway
 from training.release.journal import Journal, State
+from training.release.moving import with_routing
 from training.release.recipe import Canary, ReleaseRecipe
 
 Report = Callable[[str], None]
@@ -121,6 +123,8 @@ class Release:
             self.journal.end("rejected", exc.problems)
             return
         try:
+            moves = None if self.recipe.moves is None else self.recipe.moves.read(self.recipe.evaluation.seed)
+            self.gateway.carry(self.recipe.alias, self._version, moves)
             self.gateway.load(self.recipe.alias, self._version)
         except CandidateRefused as exc:
             self._reject(exc.problems, {})
@@ -134,7 +138,9 @@ class Release:
         live = [version for version in live if version != self._version]  # a canary, of a run that was killed
         self._alone(live)
         models = [self._name, *(f"{self.recipe.alias}@{version}" for version in live)]
-        results.write(self.journal.folder, self.evaluate(models))
+        rows = {name: texts.read(self.recipe.evaluation.seed) for name, texts in self.recipe.routing.items()}
+        route = partial(self.gateway.route, self.recipe.alias)
+        results.write(self.journal.folder, [with_routing(one, rows, route) for one in self.evaluate(models)])
         self.journal.done("evaluate", live=live[0] if live else None)
 
     def _gate(self) -> None:

@@ -21,7 +21,7 @@ from tests.service.adapters.conftest import World, build
 
 EFFECTS: tuple[tuple[Any, str], ...] = (
     *((EngineClient, name) for name in ("load_adapter", "unload_adapter")),
-    *((Registry, name) for name in ("put", "judge", "switch", "undo", "retire", "withdraw")),
+    *((Registry, name) for name in ("put", "carry", "judge", "switch", "undo", "retire", "withdraw")),
     *((shutil, name) for name in ("copyfile", "rmtree")),
     (os, "rename"),
 )

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from pointsman.artefact import version_of
+from pointsman.moves import Moves
 from service.errors import AdapterConflict
 from tests.service.adapters.artefacts import write_base
 from tests.service.adapters.conftest import World, build
@@ -66,6 +67,12 @@ class Admin:
         found: Mapping[str, Any] = self._ask(self._adapters.register(alias, artefact.name)).model_dump()
         return found
 
+    def carry(self, alias: str, version: str, moves: Moves | None) -> object:
+        return self._ask(self._adapters.carry(alias, version, moves))
+
+    def route(self, alias: str, version: str, texts: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+        raise NotImplementedError  # the recipe asks for none
+
     def load(self, alias: str, version: str) -> Mapping[str, Any]:
         found: Mapping[str, Any] = self._ask(self._adapters.load(alias, version)).model_dump()
         return found
@@ -112,7 +119,7 @@ def plan(world: World) -> tuple[ReleaseRecipe, str]:
     """A release of a new artefact with a canary of two steps, and its version."""
     folder = world.folder / "adapters" / world.write("new", 2)
     steps = [{"weight": 10, "seconds": 1}, {"weight": 50, "seconds": 1}]
-    return recipe(folder, canary={"steps": steps}), version_of(folder)
+    return recipe(folder, canary={"steps": steps}, moves={"wrong_cost": 2}), version_of(folder)
 
 
 async def shares(world: World) -> dict[str, int]:
@@ -136,6 +143,8 @@ async def killed_release(folder: Path, at: int, *, after: bool, engine_lives: bo
         journal = await released(asked, again, undo=undo)
         assert journal.state == ("undone" if undo else "promoted")
         assert await shares(again) == ({old: 100} if undo else {new: 100})
+        moved = [mover.name for mover in again.adapters.moving().stable]
+        assert moved == ([] if undo else [f"support@{new}"])
         await check_whole(again)
         assert await again.answered_by("support") == (old if undo else new)
         await again.adapters.stop()

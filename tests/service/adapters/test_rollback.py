@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from service.errors import AdapterConflict
+from service.errors import AdapterConflict, EngineUnavailable
 from tests.service.adapters.conftest import World
 
 
@@ -65,3 +65,17 @@ async def test_promoting_what_is_live_is_no_step(world: World) -> None:
     await world.adapters.promote("support", second)
     await world.adapters.promote("support", second)
     assert (await world.adapters.rollback("support")).version == first
+
+
+async def test_the_way_back_is_open_while_the_engine_is_down(world: World) -> None:
+    """A version that brings the engine down can be taken back; it comes up with the one before."""
+    first, second = await world.register("support", 1), await world.register("support", 2)
+    await world.adapters.promote("support", first)
+    await world.adapters.promote("support", second)
+    world.go_down()
+    with pytest.raises(EngineUnavailable):
+        await world.adapters.promote("support", first)  # what is promoted must be proved
+    assert (await world.adapters.rollback("support")).version == first
+    await world.bring_up()
+    assert f"support@{first}" in world.engine.loaded
+    assert await world.answered_by("support") == first

@@ -1,0 +1,137 @@
+"""Answers of a served model beside reference answers, as another model judges them.
+
+Judges prefer a place: each pair is shown twice, the answers changed over, and counts half each time (Zheng et
+al., Judging LLM-as-a-Judge, 2023, section 3.4). So a judge that always takes the first says nothing here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from training.errors import EndpointError, RequestRefused
+from training.evaluation.measures import ratio
+from training.evaluation.part import Done, Result
+from training.served import openai_form
+from training.served.endpoint import Endpoint, each
+
+Winner = Literal["first", "second", "tie"]
+_SAID = re.compile(r"\b(FIRST|SECOND|TIE)\b")
+_ASKED = """\
+Two assistants answered the same conversation. Say which answer is better: {criteria}
+Do not mind the order in which they stand, nor their length.
+
+[Conversation]
+{conversation}
+
+[First answer]
+{first}
+
+[Second answer]
+{second}
+
+End with one word: FIRST, SECOND or TIE."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What is asked, and the answer that another is held beside."""
+
+    where: str
+    messages: Sequence[Mapping[str, Any]]
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Who judges."""
+
+    url: str
+    model: str
+    api_key: str | None
+    criteria: str
+    max_new_tokens: int
+
+    def asked(self, pair: Pair, first: str, second: str) -> dict[str, Any]:
+        """The request for one verdict."""
+        conversation = "\n".join(f"{one['role']}: {one.get('content') or ''}" for one in pair.messages)
+        text = _ASKED.format(criteria=self.criteria, conversation=conversation, first=first, second=second)
+        return {
+            "messages": [{"role": "user", "content": text}],
+            "temperature": 0,
+            "max_tokens": self.max_new_tokens,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Conversations that end before a reference answer."""
+
+    name: str
+    pairs: Sequence[Pair]
+    judge: Judge
+    max_new_tokens: int
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def requests(self) -> int:
+        """One a pair; the judge's are not counted."""
+        return len(self.pairs)
+
+    async def ask(self, endpoint: Endpoint, done: Done) -> Result:
+        """``wins``: 1 where the answer beats the reference in both orders, 0 where it loses in both;
+        ``consistent``: both orders agree; ``readable``: both verdicts could be read. Means. See ``Part``.
+        """
+        judge = self.judge
+        async with Endpoint(judge.url, judge.model, api_key=judge.api_key) as judging:
+            await judging.check()
+            found = await each(self.pairs, lambda pair: self._one(endpoint, judging, pair), done)
+        ones = [1.0] * len(found)
+        measures = {
+            "wins": ratio([sum(map(_points, verdicts)) / 2 for _, verdicts in found], ones),
+            "consistent": ratio([float(verdicts[0] == verdicts[1]) for _, verdicts in found], ones),
+            "readable": ratio([float(None not in verdicts) for _, verdicts in found], ones),
+        }
+        details = [
+            {"row": pair.where, "text": text, "reference": pair.reference, "verdicts": list(verdicts)}
+            for pair, (text, verdicts) in zip(self.pairs, found, strict=True)
+        ]
+        return Result(measures, details)
+
+    async def _one(
+        self, endpoint: Endpoint, judging: Endpoint, pair: Pair
+    ) -> tuple[str, tuple[Winner | None, Winner | None]]:
+        """The answer, and who won in either order: ``first`` is the answer, ``second`` the reference."""
+        body = {
+            "messages": openai_form.messages(pair.messages),
+            "temperature": 0,
+            "max_tokens": self.max_new_tokens,
+        }
+        try:
+            text = str((await endpoint.chat(body))["message"].get("content") or "")
+        except RequestRefused as exc:
+            raise RequestRefused(exc.status, f"{pair.where}: {exc}") from exc
+        try:
+            straight = await judging.chat(self.judge.asked(pair, text, pair.reference))
+            swapped = await judging.chat(self.judge.asked(pair, pair.reference, text))
+        except RequestRefused as exc:
+            raise EndpointError(f"the judge refuses {pair.where}: {exc}") from exc
+        return text, (said(straight), _turned(said(swapped)))
+
+
+def said(choice: Mapping[str, Any]) -> Winner | None:
+    """The verdict that a judge's answer ends with; None: there is none."""
+    found = _SAID.findall(str(choice["message"].get("content") or "").upper())
+    words: dict[str, Winner] = {"FIRST": "first", "SECOND": "second", "TIE": "tie"}
+    return words[found[-1]] if found else None
+
+
+def _turned(winner: Winner | None) -> Winner | None:
+    turned: dict[Winner | None, Winner] = {"first": "second", "second": "first"}
+    return turned.get(winner, winner)
+
+
+def _points(winner: Winner | None) -> float:
+    return {"first": 1.0, "second": 0.0}.get(winner or "tie", 0.5)
