@@ -82,8 +82,9 @@ class RouteTable:
         return any(route.chain_name == COT and route.adapter == alias for route in self.all())
 
     def all(self) -> tuple[Route, ...]:
-        """Every route, those that belong to no intent last."""
-        return (*self.routes.values(), self.client_tools, self.fallback)
+        """Every route of the file, those that belong to no intent last."""
+        brought = () if self.keeps_tools else (self.client_tools,)
+        return (*self.routes.values(), *brought, self.fallback)
 
 
 def load_table(
