@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +27,7 @@ _START_SECONDS = 180.0
 def measure(
     folder: Path, logs: Path, repeats: int, say: Callable[[str], object], litellm: Path | None = None
 ) -> list[Row]:
-    """Rows on requests/s, tokens/s, added time and memory; of LiteLLM's proxy too, if its command is named.
+    """Rows on requests/s, tokens/s, added time and memory; unstreamed of LiteLLM's proxy too, if it is named.
 
     The gateway gets a core of its own, if there are two. CPU seconds of it tell more than the clock where
     others use the machine too.
@@ -51,12 +50,11 @@ def measure(
                         if every
                         else _requests(engine, gateway, repeats, say)
                     )
-                if litellm is not None:
+                if litellm is not None and not every:  # it ends a stream of the stand-in before its end
                     try:
                         with peers.litellm(litellm, engine.url, BASE, logs / "litellm.log", ours) as peer:
                             say("LiteLLM's proxy")
-                            ask = partial(_streams, rounds=1) if every else partial(_requests, requests=400)
-                            found = ask(engine, peer, repeats, say)
+                            found = _requests(engine, peer, repeats, say, requests=400)
                     except processes.NotStarted as exc:  # the gateway's own rows are worth having
                         say(f"LiteLLM's proxy: {exc}")
                         continue
@@ -113,15 +111,13 @@ def _streams(
     gateway: processes.Running,
     repeats: int,
     say: Callable[[str], object],
-    *,
-    rounds: int = 6,
 ) -> list[Row]:
     memory = gateway.memory_mb()  # of the second gateway, which finds the encoder's export made
     rates, by_cpu = [], []
     _ask(gateway.url, 1.0, 8, 32)
     for part in range(repeats):
         before = gateway.cpu_seconds()
-        found = _ask(gateway.url, 1.0, _STREAMS, rounds * _STREAMS, part)
+        found = _ask(gateway.url, 1.0, _STREAMS, 6 * _STREAMS, part)
         used = gateway.cpu_seconds() - before
         tokens = sum(result.tokens for result in found.results)
         rates.append(tokens / found.seconds)

@@ -42,6 +42,10 @@ def litellm(
         port = int(probe.getsockname()[1])
     pinned = [] if core is None else ["taskset", "-c", str(core)]
     words = [*pinned, str(command), "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
-    env = os.environ | {"LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    env = os.environ | {
+        "LITELLM_LOG": "ERROR",
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",  # on loopback, as our gateway here
+    }
     with processes.serving(words, env, log, f"http://127.0.0.1:{port}/health/liveliness") as found:
         yield found
