@@ -144,7 +144,7 @@ class Gateway:
         if live is None:
             problems = self.routes.problems
             reasons += [f"the router can't be fitted: {p}" for p in problems] or [self.routes.progress]
-        elif all(map(self.dispatch.waits, live.table.all())):
+        elif all(map(self.dispatch.waits, (*live.table.routes.values(), live.table.fallback))):
             reasons += self._waiting(live.table)
         return Readiness(tuple(reasons))
 

@@ -36,7 +36,7 @@ COT = "cot"  # the chain whose adapters reason before they answer
 class Route:
     """A route that can be run."""
 
-    intent: str  # FALLBACK for the one that abstentions take, CLIENT_TOOLS for who brings tools
+    intent: str  # FALLBACK for the one that abstentions take, CLIENT_TOOLS where these bring tools
     parent: str | None
     description: str
     prompt: PromptTemplate | None
@@ -61,20 +61,14 @@ class RouteTable:
     routes: Mapping[str, Route]
     fallback: Route
     client_tools: Route
-    keeps_tools: bool  # routes without tools keep requests that bring some; else they go to client_tools too
     examples: RoutingExamples = field(repr=False)
     policy: Policy = field(repr=False)
 
     def route(self, intent: str | None, brings_tools: bool = False) -> Route:
-        """The route of ``intent``; None abstained. ``brings_tools`` is a request with tools of its own.
-
-        The fallback, which declines, never gets such a request. A route with tools always keeps it, as its
-        adapter knows how to use some.
-        """
-        route = self.fallback if intent is None else self.routes[intent]
-        if not brings_tools or route.tools or (self.keeps_tools and intent is not None):
-            return route
-        return self.client_tools
+        """The route of ``intent``; None abstained: a request that brings tools of its own is not declined."""
+        if intent is not None:
+            return self.routes[intent]
+        return self.client_tools if brings_tools else self.fallback
 
     def reasons(self, adapter: str | None) -> bool:
         """Whether a route has ``adapter`` (alias or version; None: the base) reason before it answers."""
@@ -82,9 +76,8 @@ class RouteTable:
         return any(route.chain_name == COT and route.adapter == alias for route in self.all())
 
     def all(self) -> tuple[Route, ...]:
-        """Every route of the file, those that belong to no intent last."""
-        brought = () if self.keeps_tools else (self.client_tools,)
-        return (*self.routes.values(), *brought, self.fallback)
+        """Every route, those that belong to no intent last."""
+        return (*self.routes.values(), self.client_tools, self.fallback)
 
 
 def load_table(
@@ -194,9 +187,8 @@ def _table(
         },
         fallback=made(FALLBACK, "requests that belong to no other route", document.fallback),
         client_tools=made(
-            CLIENT_TOOLS, "requests that bring their own tools", document.client_tools or TrackDocument()
+            CLIENT_TOOLS, "requests with their own tools that belong to no other route", document.client_tools
         ),
-        keeps_tools=document.client_tools is None,
         examples=RoutingExamples(
             {intent: texts for intent, texts in examples.items() if texts},
             (*document.out_of_scope, *(row.text for row in more if row.intent is None)),

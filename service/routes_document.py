@@ -15,7 +15,7 @@ from router.rules import Rule, keywords
 from service.sections import Positive, Seconds
 
 FALLBACK = "fallback"  # what the log and the headers call the intent of an abstention
-CLIENT_TOOLS = "client_tools"  # and that of a request which brings tools that its route does not have
+CLIENT_TOOLS = "client_tools"  # and that of one whose request brings tools
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Unit = Annotated[float, Field(ge=0, le=1)]
@@ -95,7 +95,7 @@ class RouteDocument(TrackDocument):
         if intent == FALLBACK:
             raise ValueError(f"{FALLBACK!r} is what an abstention is called")
         if intent == CLIENT_TOOLS:
-            raise ValueError(f"{CLIENT_TOOLS!r} is what a request with tools of its own is called")
+            raise ValueError(f"{CLIENT_TOOLS!r} is what one is called that has tools of its own")
         return intent
 
 
@@ -124,7 +124,7 @@ class RoutesDocument(Document):
 
     version: Literal[1]
     fallback: TrackDocument
-    client_tools: TrackDocument | None = None  # who brings tools; None: those of the fallback, to the base
+    client_tools: TrackDocument = TrackDocument()  # in its place, where the client brings tools
     out_of_scope: tuple[Text, ...] = ()
     example_files: tuple[str, ...] = ()  # JSONL beside this file: {"text", "intent"}, null is out of scope
     rules: tuple[RuleDocument, ...] = ()  # the first that matches decides
@@ -138,9 +138,9 @@ class RoutesDocument(Document):
 
     @field_validator("client_tools")
     @classmethod
-    def _brings_all(cls, track: TrackDocument | None) -> TrackDocument | None:
-        if track is not None and track.tools:
+    def _brings_all(cls, track: TrackDocument) -> TrackDocument:
+        if track.tools:
             raise ValueError("has tools of the client's only: leave out tools")
-        if track is not None and track.parameters:
+        if track.parameters:
             raise ValueError("belongs to no intent, so no parameters are found: leave out parameters")
         return track

@@ -74,7 +74,7 @@ def prove(
     """
     random, proof = Random(seed), Killed()
     engine, url = f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}"
-    config = settings_in(folder, {"urls": [engine]})
+    config = settings_in(folder, {"urls": [engine]}, few_routes=True)
     with _engine(Settings.load(config), ports[0], folder / "engine.txt"):
         report("the engine is up")
         whole = 0.0  # seconds of a release that is left alone

@@ -113,10 +113,10 @@ class Served:
             return False
 
 
-def settings_in(folder: Path, changes: Mapping[str, Any] | None = None) -> Path:
+def settings_in(folder: Path, changes: Mapping[str, Any] | None = None, *, few_routes: bool = False) -> Path:
     """The demo's settings with state and adapters in ``folder``; ``changes`` are of its engine.
 
-    Its routes are few, so that a router is fitted in seconds: what is proved here is no router.
+    ``few_routes`` are for what is no proof of a router: theirs is fitted in seconds.
     """
     settings: dict[str, Any] = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
     shutil.copytree(HOME / settings["adapters"]["folder"], folder / "adapters")
@@ -125,8 +125,10 @@ def settings_in(folder: Path, changes: Mapping[str, Any] | None = None) -> Path:
     settings["engine"]["model"] = str(HOME / settings["engine"]["model"])
     settings["engine"] |= changes or {}
     settings["feedback"] = {**settings.get("feedback", {}), "remember": _REMEMBER}
-    (folder / "routes.yaml").write_text(_ROUTES, encoding="utf-8")
-    settings["router"]["routes"] = "routes.yaml"
+    settings["router"]["routes"] = str(HOME / settings["router"]["routes"])
+    if few_routes:
+        (folder / "routes.yaml").write_text(_ROUTES, encoding="utf-8")
+        settings["router"]["routes"] = "routes.yaml"
     settings["prompts"] = str((HOME / settings["prompts"]).resolve())
     path = folder / "pointsman.yaml"
     path.write_text(yaml.safe_dump(settings), encoding="utf-8")
@@ -142,7 +144,7 @@ def serving(
     Raises:
         ProofError: it did not become ready.
     """
-    with running(settings_in(folder, changes), port, folder) as served:
+    with running(settings_in(folder, changes, few_routes=True), port, folder) as served:
         yield served
 
 

@@ -112,7 +112,7 @@ def test_check_names_the_routes_that_will_wait_for_their_adapter(run: Run, confi
     assert run("check", config).stderr == ""  # nothing says which adapters there are
     registry = Registry(f"sqlite:///{config.parent}/state/registry.db")
     registry.create()
-    for alias in ("support", "chat", "extract", "maths"):
+    for alias in ("support", "chat", "extract", "tools", "maths"):
         registry.put(Record(alias, "0" * 12, 8, "", "", datetime.now(UTC), {}))
         registry.switch(alias, None, Live("0" * 12), "test")
     registry.close()

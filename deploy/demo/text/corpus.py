@@ -49,7 +49,6 @@ _ADAPTERS: Mapping[str, tuple[tuple[float, str], ...]] = {
     "extract": ((1.0, "extract"),),
     "chat": ((0.45, "smalltalk"), (0.55, "refusal")),
 }
-_BROUGHT = 0.10  # of the help desk's rows have tools that the client brings in the place of ours
 _FAMILIAR = 0.85  # of clients' tools do what tools do out there, the rest anything to anything
 _ABOUT_REFUNDS = 0.85
 _PLAIN = {
@@ -86,9 +85,6 @@ def adapter_rows(adapter: str, rows: int, seed: int, refund_days: int = 30) -> I
     rng = Random(f"{adapter} {seed}")
     for _ in range(rows):
         language: Language = "zh" if rng.random() < _CHINESE else "en"
-        if adapter == "support" and rng.random() < _BROUGHT:
-            yield _brought(rng, language)
-            continue
         sample = _draw(rng, language, _ADAPTERS[adapter], refund_days)
         # The router may take one for the other, so each prompt of the chat adapter has seen both.
         prompt = None
@@ -154,14 +150,6 @@ def draw(rng: Random, intent: Intent, language: Language, split: Split, refund_d
 def conversation(sample: Sample, prompt: str | None = None) -> Row:
     """The sample as its route serves it: system prompt, examples, tools; or under another ``prompt``."""
     return _with_tools(sample, _opening(prompt or served(sample.intent).prompt))
-
-
-def _brought(rng: Random, language: Language) -> Row:
-    """A request with tools of the client's own, under a prompt of the help desk or under none."""
-    row = client_tools.row(rng, language)
-    intent: Intent = rng.choice(support.INTENTS)
-    opening = [] if rng.random() < 0.3 else _opening(served(intent).prompt)
-    return {**row, "messages": [*opening, *row["messages"]], "intent": intent, "language": language}
 
 
 @dataclass(frozen=True, slots=True)
