@@ -55,7 +55,7 @@ def test_the_configuration_loads_and_routes_to_an_adapter(drawn: world.World) ->
     settings, table = load_configuration(path)
     assert (settings.engine.max_loras, settings.engine.loaded_loras) == (2, 10)
     assert settings.admission.max_concurrent == 3
-    assert {route.adapter for route in table.all()} == {"a00"}
+    assert {route.adapter for route in (*table.routes.values(), table.fallback)} == {"a00"}
 
 
 async def test_rows_say_what_both_endpoints_did() -> None:
