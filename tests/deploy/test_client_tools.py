@@ -7,9 +7,9 @@ from typing import Any, cast, get_args
 import pytest
 
 from deploy.demo import client_tools_eval
-from deploy.demo.text import client_tools, tool_families
+from deploy.demo.text import client_tools, tool_families, tool_values
 from deploy.demo.text.sample import Language, Split
-from deploy.demo.text.tool_families import Value
+from deploy.demo.text.tool_values import Value
 
 LANGUAGES = get_args(Language)
 SPLITS = get_args(Split)
@@ -39,7 +39,7 @@ def test_calls_fit_the_tools_and_the_request(language: Language, split: Split) -
                     wanted = schema["properties"][name]
                     assert isinstance(value, kinds[wanted["type"]])
                     assert "enum" not in wanted or value in wanted["enum"]
-                    assert tool_families.written(cast(Value, value)) in asked
+                    assert tool_values.written(cast(Value, value)) in asked
                 seen += 1
     assert seen > 400
 
@@ -76,7 +76,7 @@ def test_every_request_of_every_family_can_be_made(language: Language) -> None:
                 slots = set(tool_families.slots(said))
                 assert required <= slots <= {p.slot for p in family.parameters}, said
             for result in family.result.values():
-                tool_families.value(rng, result[language], language, split)
+                tool_values.value(rng, result[language], language, split)
 
 
 def test_a_turn_is_right_only_with_the_call_that_was_asked_for() -> None:

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
-from deploy.demo.text import pools, smalltalk, tool_families
+from deploy.demo.text import pools, smalltalk, tool_families, tool_values
 from deploy.demo.text.phrasing import Phrases
 from deploy.demo.text.sample import Language, Message, Split
-from deploy.demo.text.tool_families import Tool, Value
+from deploy.demo.text.tool_families import Tool
+from deploy.demo.text.tool_values import Value
 
 Row = dict[str, Any]
 
@@ -87,7 +88,7 @@ class _Conversation:
             if self.rng.random() < 0.15:
                 return
             arguments[name] = filled[parameter.slot]
-            self._user(self.phrases.say(self.rng, "give", x=tool_families.written(arguments[name])))
+            self._user(self.phrases.say(self.rng, "give", x=tool_values.written(arguments[name])))
         self._call([(tool, arguments)])
 
     def _call(self, wanted: Sequence[tuple[Tool, Mapping[str, Value]]]) -> None:
@@ -125,7 +126,7 @@ class _Conversation:
         if draw < 0.30:
             value = self._value(tool)
             content = pools.pick(rng, _SINGLE).format(
-                json.dumps(value, ensure_ascii=False), tool_families.written(value)
+                json.dumps(value, ensure_ascii=False), tool_values.written(value)
             )
             return content, self.phrases.plain(rng, "result", name=tool.name, x=spoken(value, self.language))
         if draw < 0.42:
@@ -143,7 +144,7 @@ class _Conversation:
         kinds = list(tool.family.result.items())
         rng.shuffle(kinds)
         found = {
-            key: tool_families.value(rng, kind[self.language], self.language, self.split)
+            key: tool_values.value(rng, kind[self.language], self.language, self.split)
             for key, kind in kinds[: 1 + int(rng.random() * min(most, len(kinds)))]
         }
         if rng.random() < 0.3:
@@ -152,7 +153,7 @@ class _Conversation:
 
     def _value(self, tool: Tool) -> Value:
         kind = pools.pick(self.rng, list(tool.family.result.values()))
-        return tool_families.value(self.rng, kind[self.language], self.language, self.split)
+        return tool_values.value(self.rng, kind[self.language], self.language, self.split)
 
     def _said(self, found: Mapping[str, Value]) -> str:
         comma, mark = (", ", " ") if self.language == "en" else ("，", " ")

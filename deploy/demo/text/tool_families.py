@@ -5,7 +5,7 @@ its parameters under one of theirs, described or not. One family in five is held
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,12 +14,10 @@ from typing import Any
 
 import yaml
 
-from deploy.demo.text import pools
+from deploy.demo.text import pools, tool_values
 from deploy.demo.text.phrasing import Phrases
 from deploy.demo.text.sample import Language, Split
-
-Value = str | int | float | bool
-Kind = str | list[str]  # a name of ``_KINDS``, or what one chooses from
+from deploy.demo.text.tool_values import Kind, Value
 
 _FILE = Path(__file__).parent / "phrases" / "tools.yaml"
 _SLOT = re.compile(r"\{(\w+)\}")
@@ -107,9 +105,9 @@ def values(rng: Random, tool: Tool, language: Language, split: Split) -> dict[st
     for parameter in tool.family.parameters:
         if parameter.slot not in tool.names:
             continue
-        each = value(rng, parameter.kind[language], language, split)
+        each = tool_values.value(rng, parameter.kind[language], language, split)
         while each in filled.values():
-            each = value(rng, parameter.kind[language], language, split)
+            each = tool_values.value(rng, parameter.kind[language], language, split)
         filled[parameter.slot] = each
     return filled
 
@@ -121,7 +119,7 @@ def request(
     able = tuple(r for r in tool.family.requests[language] if set(slots(r)) <= set(filled))
     said = pools.pick(rng, able)
     text = _phrases(language, said).say(
-        rng, "request", typos=0.04, **{slot: written(each) for slot, each in filled.items()}
+        rng, "request", typos=0.04, **{slot: tool_values.written(each) for slot, each in filled.items()}
     )
     named = set(slots(said))
     return text, {tool.names[slot]: each for slot, each in filled.items() if slot in named}
@@ -136,16 +134,6 @@ def lacking(rng: Random, tool: Tool, language: Language) -> str | None:
     """A request that names nothing of what is required; None where the family has none."""
     said = tool.family.lacking[language]
     return _phrases(language, pools.pick(rng, said)).say(rng, "request", typos=0.04) if said else None
-
-
-def written(each: Value) -> str:
-    """A value as a request writes it."""
-    return f"{each:.2f}" if isinstance(each, float) else str(each)
-
-
-def value(rng: Random, kind: Kind, language: Language, split: Split) -> Value:
-    """One value of a kind. Raises KeyError for a kind that there is none of."""
-    return pools.pick(rng, kind) if isinstance(kind, list) else _KINDS[kind](rng, language, split)
 
 
 @cache
@@ -207,69 +195,3 @@ def _family(read: Mapping[str, Any]) -> Family:
 
 def _kinds(read: Any) -> dict[Language, Kind]:
     return read if isinstance(read, dict) else {"en": read, "zh": read}
-
-
-def _text(rng: Random, language: Language, split: Split) -> str:
-    """A short sentence without quotes, about things and people."""
-    return Phrases.load("generic", language).plain(
-        rng,
-        "sentence",
-        who=pools.person(rng, language, split),
-        town=pools.city(rng, language, split),
-        thing=pools.product(rng, language, split),
-        n=str(2 + int(rng.random() * 60)),
-    )
-
-
-def _word(rng: Random, language: Language, split: Split) -> str:
-    def make(r: Random) -> str:
-        if language == "zh" and r.random() < 0.8:
-            return pools.hanzi(r, 2 + int(r.random() * 3))
-        return pools.word(r) if r.random() < 0.7 else f"{pools.word(r)} {pools.word(r)}".title()
-
-    return pools.draw(rng, split, make)
-
-
-def _email(rng: Random, language: Language, split: Split) -> str:
-    return f"{_ascii(rng, split)}@{_ascii(rng, split)}.{pools.pick(rng, ('com', 'org', 'de', 'cn', 'net'))}"
-
-
-def _url(rng: Random, language: Language, split: Split) -> str:
-    return f"https://{_ascii(rng, split)}.{pools.pick(rng, ('com', 'org', 'io'))}/{_ascii(rng, split)}"
-
-
-def _ascii(rng: Random, split: Split) -> str:
-    return pools.draw(rng, split, pools.word)
-
-
-def _one_of(en: str, zh: str) -> Callable[[Random, Language, Split], str]:
-    options: Mapping[Language, list[str]] = {"en": en.split("/"), "zh": zh.split("/")}
-    return lambda rng, language, split: pools.pick(rng, options[language])
-
-
-_KINDS: Mapping[str, Callable[[Random, Language, Split], Value]] = {
-    "city": pools.city,
-    "person": pools.person,
-    "product": pools.product,
-    "word": _word,
-    "code": lambda rng, language, split: pools.draw(rng, split, pools.code),
-    "integer": lambda rng, language, split: int(10 ** (rng.random() * 4)),
-    "small": lambda rng, language, split: 1 + int(rng.random() * 30),
-    "amount": lambda rng, language, split: round(1 + 10 ** (rng.random() * 3.5), 2),
-    "date": lambda rng, language, split: pools.day(rng, split).isoformat(),
-    "time": lambda rng, language, split: f"{int(rng.random() * 24):02d}:{5 * int(rng.random() * 12):02d}",
-    "email": _email,
-    "phone": lambda rng, language, split: f"0{10**8 + int(rng.random() * 9e8)}",
-    "url": _url,
-    "language": _one_of(
-        "English/French/German/Spanish/Italian/Chinese/Japanese/Korean/Dutch/Polish/Greek/Turkish",
-        "英语/法语/德语/西班牙语/意大利语/汉语/日语/韩语/荷兰语/波兰语/希腊语/土耳其语",
-    ),
-    "currency": _one_of("USD/EUR/GBP/CHF/JPY/CNY/SEK/INR", "USD/EUR/GBP/CNY/JPY/美元/欧元/日元/英镑"),
-    "country": _one_of(
-        "France/Spain/Italy/Norway/Peru/Kenya/Japan/Canada/Poland/Chile/Egypt/Vietnam",
-        "法国/西班牙/意大利/挪威/秘鲁/肯尼亚/日本/加拿大/波兰/智利/埃及/越南",
-    ),
-    "text": _text,
-    "true_false": lambda rng, language, split: rng.random() < 0.5,
-}
