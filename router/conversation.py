@@ -31,6 +31,7 @@ _AGREES = (
     r"|是的?|对的?|好的?|可以|行|嗯|多?谢|感谢|没错|不是"
     r"|不用|不要|不对|没有|麻烦[你您]?了?|确认|明白|知道|收到|就这样|没问题|当然"
 )
+_THANKS = re.compile(r"\b(?:thanks?|cheers|ty|thx)\b|谢|感谢")
 _BEFORE = r"so|very|then|那|非常|太|请|我"
 _AFTER = r"you|so|very|much|a lot|many|all|now|then|你|您|了|啊|吧|呀|哦"
 _ACKNOWLEDGEMENT = re.compile(  # each word can be read in one way only, or a long row of them takes for ever
@@ -122,6 +123,11 @@ def clean(text: str) -> str:
 def is_acknowledgement(text: str) -> bool:
     """Whether ``text`` only agrees, declines or thanks."""
     return len(text) <= 60 and bool(_ACKNOWLEDGEMENT.fullmatch(_words(text)))
+
+
+def is_thanks(text: str) -> bool:
+    """Whether ``text`` is an acknowledgement that thanks, whatever else it acknowledges."""
+    return is_acknowledgement(text) and bool(_THANKS.search(_words(text)))
 
 
 def is_bare_id(text: str) -> bool:

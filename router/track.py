@@ -1,9 +1,10 @@
 """Which track a conversation is on: the decision on the last turn, or on an earlier one that it follows.
 
 A turn leaves the track when it clearly means something by itself, and by enough to pay for the switch; it
-keeps the track when it only answers or leans on what was said. What only states something ("the plates are
-smashed", asked what is wrong) leaves if it is as clear beside the turn before it. Pure functions over turns
-and the decisions on their texts.
+keeps the track when it only answers or leans on what was said. Thanks are an aside: answered as what they
+are, they leave the track where it was. What only states something ("the plates are smashed", asked what is
+wrong) leaves if it is as clear beside the turn before it. Pure functions over turns and the decisions on
+their texts.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from router.conversation import Turn, asks, is_acknowledgement, is_bare_id, is_elliptic
+from router.conversation import Turn, asks, is_acknowledgement, is_bare_id, is_elliptic, is_thanks
 from router.decision import Decision
 from router.policy import NO_POLICY, Policy
 
-LEAVE = 0.8  # confidence at which even an elliptic turn or an answer leaves the track
+LEAVE = 0.8  # confidence at which even an elliptic turn, an answer or thanks leave the track
 FAINT = 0.5  # of the threshold: a turn that reaches this may be decided together with the one before
 
 
@@ -43,7 +44,8 @@ def follow(turns: Sequence[Turn], decisions: Mapping[str, Decision], policy: Pol
         after = _step(track, turn, alone, decisions[join(before, turn)])
         if after is not alone or alone.abstained or not policy.stays(track, turn, alone):
             track = after
-    return track
+    last, alone = turns[-1], decisions[turns[-1].text]
+    return alone if _is_aside(last, alone) and not policy.stays(track, last, alone) else track
 
 
 def join(before: Turn, turn: Turn) -> str:
@@ -67,6 +69,11 @@ def _step(track: Decision, turn: Turn, alone: Decision, joint: Decision) -> Deci
         alone.confidence >= FAINT * alone.threshold and not _asks_for_another(turn, alone, joint)
     )
     return joint if faint and not joint.abstained else alone
+
+
+def _is_aside(turn: Turn, alone: Decision) -> bool:
+    """Whether ``turn`` thanks without having been asked, and something here is meant to answer that."""
+    return is_thanks(turn.text) and not turn.answers and not alone.abstained and alone.confidence >= LEAVE
 
 
 def _leans(turn: Turn) -> bool:

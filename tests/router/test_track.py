@@ -38,9 +38,24 @@ def test_an_elliptic_turn_stays_unless_it_is_sure(text: str) -> None:
     assert after_track(turn, REFUND) is REFUND
 
 
-@pytest.mark.parametrize("text", ["thanks", "yes please", "PX482913", "谢谢", "好的"])
+@pytest.mark.parametrize("text", ["yes please", "PX482913", "great", "好的"])
 def test_an_acknowledgement_or_an_id_stays_however_sure(text: str) -> None:
     assert after_track(Turn(text, answers=False), REFUND) is TRACK
+
+
+@pytest.mark.parametrize("text", ["thanks", "ok great, thank you so much!", "好的，谢谢"])
+def test_thanks_are_an_aside_that_leaves_the_track_where_it_was(text: str) -> None:
+    thanks, more = Turn(text, answers=False), Turn("and the other one?", answers=False)
+    talk = decided("smalltalk", 0.95)
+    assert after_track(thanks, talk) is talk
+    turns = (FIRST, thanks, more)
+    decisions = dict.fromkeys((more.text, *joined(turns)), NOTHING) | {FIRST.text: TRACK, text: talk}
+    assert follow(turns, decisions) is TRACK
+
+
+def test_thanks_stay_where_nothing_is_meant_for_them_or_where_they_answer() -> None:
+    assert after_track(Turn("thanks", answers=False), WEAK_REFUND) is TRACK
+    assert after_track(Turn("yes, thanks", answers=True), REFUND) is TRACK
 
 
 def test_a_clear_change_of_topic_leaves() -> None:
