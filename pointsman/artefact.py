@@ -130,7 +130,8 @@ def read_manifest(folder: Path) -> Manifest:
         raise ArtefactError(f"{path}: can't be read: {exc.strerror}") from exc
     except ValidationError as exc:
         first = exc.errors()[0]
-        raise ArtefactError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from exc
+        place = "".join(f"{part}: " for part in [".".join(map(str, first["loc"]))] if part)
+        raise ArtefactError(f"{path}: {place}{first['msg']}; `pointsman train` writes it anew") from exc
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

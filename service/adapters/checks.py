@@ -166,6 +166,8 @@ def _weights_problems(path: Path, config: PeftConfig | None, base: Base) -> list
         tensors = read_header(path)
     except FileNotFoundError:
         return ["no such file; save the adapter with safe_serialization=True"]
+    except OSError as exc:
+        return [f"can't be read: {exc.strerror}; put the file there"]
     except WeightsError as exc:
         return [f"{exc}; save the adapter with safe_serialization=True"]
     if not tensors:

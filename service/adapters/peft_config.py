@@ -24,6 +24,7 @@ _UNSERVED: dict[str, tuple[tuple[object, ...], str]] = {
     "trainable_token_indices": ((None, [], {}), "trained tokens are not served: train without them"),
     "target_parameters": ((None, []), "name modules in target_modules instead"),
     "alora_invocation_tokens": ((None, []), "activated LoRA is not served"),
+    "auto_map": ((None, {}), "code of an artefact is never run: remove it"),
     "use_qalora": ((False, None), "QALoRA is not served"),
     "use_bdlora": ((None, False), "block-diagonal LoRA is not served"),
 }
@@ -61,8 +62,10 @@ def read_config(folder: Path, shown: str, max_rank: int) -> tuple[PeftConfig | N
         data = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None, [f"{shown}: no such file; save the adapter with PEFT's save_pretrained"]
-    except (OSError, ValueError, RecursionError) as exc:
-        return None, [f"{shown}: is not JSON in UTF-8 ({type(exc).__name__})"]
+    except OSError as exc:
+        return None, [f"{shown}: can't be read: {exc.strerror}; put the file there"]
+    except (ValueError, RecursionError):
+        return None, [f"{shown}: is not JSON in UTF-8; save the adapter with PEFT's save_pretrained"]
     if not isinstance(data, dict):
         return None, [f"{shown}: is no JSON object"]
     config, problems = _parse(data, max_rank)

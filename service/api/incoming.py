@@ -18,10 +18,11 @@ from service.record import Record
 
 M = TypeVar("M", bound=BaseModel)
 
-_WHOLE = (  # fields that are whole numbers; JSON has one kind of number, so 2.0 is 2
+_WHOLE = (  # fields that are whole numbers; JSON has one kind of number
     *("n", "best_of", "seed", "logprobs", "top_logprobs", "dimensions"),
     *("max_tokens", "max_completion_tokens", "max_output_tokens"),
 )
+_LARGEST = 2.0**63
 _DEEPEST = 100  # levels of a body; a JSON schema of a tool has a dozen
 
 
@@ -80,6 +81,7 @@ async def json_object(request: Request) -> dict[str, Any]:
     Raises:
         NotJSON: it is not, is compressed, or is nested deeper than anything that an engine is sent.
         BodyTooLarge: it is over the limit.
+        InvalidRequest: a whole number is larger than anything that reads it takes.
     """
     if (encoding := request.headers.get("content-encoding", "identity")) != "identity":
         raise NotJSON(f"the body has the content-encoding {encoding[:40]!r}: send it as plain JSON")
@@ -98,10 +100,24 @@ async def json_object(request: Request) -> dict[str, Any]:
         raise NotJSON("the body must be a JSON object")
     if data.count(b"{") + data.count(b"[") > _DEEPEST and _is_deeper(found, _DEEPEST):
         raise NotJSON(f"the body is nested deeper than {_DEEPEST} levels")
-    for name in _WHOLE:
-        if isinstance(value := found.get(name), float) and value.is_integer():
-            found[name] = int(value)
+    _read_whole_numbers(found)
     return found
+
+
+def _read_whole_numbers(body: dict[str, Any]) -> None:
+    """Make 2.0 a 2, and refuse what no reader of a whole number takes.
+
+    Raises:
+        InvalidRequest
+    """
+    for name in _WHOLE:
+        value = body.get(name)
+        if isinstance(value, bool) and name != "logprobs":  # which a chat request has as true or false
+            raise InvalidRequest(f"{name} must be a whole number, found {str(value).lower()}", name)
+        if isinstance(value, int | float) and abs(value) >= _LARGEST:
+            raise InvalidRequest(f"{name} must be a whole number of 64 bits, found {value:g}", name)
+        if isinstance(value, float) and value.is_integer():
+            body[name] = int(value)
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ _FILLED = (  # the other arguments of the call that renders the chat template
     *("return_assistant_tokens_mask", "tokenizer_kwargs", "processor_kwargs"),
 )
 _MOST_OF_A_SCHEMA = 5_000  # members and items; a thousand optional properties compile in seconds
+_TOOL_NAME = re.compile(r"[\w.:/-]{1,128}")  # stands in a prompt and in a grammar
 _GONE = "guided_"  # vLLM read these once; now it would answer without any constraint
 
 
@@ -42,6 +44,8 @@ def check_options(body: Mapping[str, Any], most: int) -> None:
         raise InvalidRequest(
             f"response_format must be an object with a type, found {_shown(form)}", "response_format"
         )
+    if not isinstance(metadata := body.get("metadata"), dict | None):
+        raise InvalidRequest(f"metadata must be an object of texts, found {_shown(metadata)}", "metadata")
     _check_format(body.get("structured_outputs"))
     _check_size(body)
     for name in body:
@@ -106,8 +110,12 @@ def check_tools(tools: object) -> None:
                 f"{place}.function.name must be text, found {kind_of(function.get('name'))}",
                 f"{place}.function.name",
             )
-        if not function["name"]:
-            raise InvalidRequest(f"{place}.function.name is empty", f"{place}.function.name")
+        if not _TOOL_NAME.fullmatch(function["name"]):
+            raise InvalidRequest(
+                f"{place}.function.name must be 1 to 128 letters, digits and any of _ - . : /, found "
+                f"{function['name'][:80]!r}",
+                f"{place}.function.name",
+            )
 
 
 def check_template(body: Mapping[str, Any]) -> None:

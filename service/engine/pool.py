@@ -37,6 +37,7 @@ class EnginePool:
         self._tasks: list[asyncio.Task[None]] = []
         self.state: State = "stopped"
         self.detail = "not started"
+        self._failure = ""  # why the last start failed, until one does not
         self.restarts = 0  # how often a server that was up went away
 
     @classmethod
@@ -121,7 +122,7 @@ class EnginePool:
     def up(self, client: EngineClient) -> None:
         """Count the server in."""
         self._up[client] = time.monotonic()
-        self.state, self.detail = "ready", ""
+        self.state, self.detail, self._failure = "ready", "", ""
         log.info("the engine is ready at %s", client.url)
 
     def down(self, client: EngineClient, reason: str) -> None:
@@ -138,12 +139,12 @@ class EnginePool:
 
     def failed(self, reason: str) -> None:
         """Remember why no server could be started; it goes on being tried."""
-        self.state, self.detail = "failed", reason
+        self.state, self.detail, self._failure = "failed", reason, reason
 
     def progress(self, detail: str) -> None:
         """Show how far the start is."""
         if not self._up:
-            self.detail = detail
+            self.detail = f"{self._failure}; tried again: {detail}" if self._failure else detail
 
     def _condition(self) -> str:
         # not the detail: it quotes the log

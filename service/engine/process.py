@@ -163,9 +163,9 @@ class EngineProcess:
         return "importing vLLM"
 
     def _reason(self) -> str:
-        """The last line of the log that names an error."""
+        """The last line of the log that names an error, and does not only send the reader to another."""
         lines = [_PREFIX.sub("", line) for line in self._lines()]
-        errors = [line for line in lines if re.search(r"\w*(Error|Exception): ", line)]
+        errors = [line for line in lines if re.search(r"\w*(Error|Exception): (?!.*root cause above)", line)]
         return (errors or lines or ["it wrote nothing"])[-1]
 
     def _lines(self) -> list[str]:

@@ -154,3 +154,12 @@ def test_links_to_outside(root: Path, base: Base, base_folder: Path, tmp_path: P
     (folder / WEIGHTS).unlink()
     (folder / WEIGHTS).symlink_to("missing")
     assert problems(root, base)[0].startswith(f"support/{WEIGHTS}: is no regular file")
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, CONFIG, MANIFEST])
+def test_a_folder_in_the_place_of_a_file(root: Path, base: Base, base_folder: Path, name: str) -> None:
+    write_adapter(root / "support", base_folder)
+    (root / "support" / name).unlink()
+    (root / "support" / name).mkdir()
+    said = f"support/{name}: can't be read: Is a directory"
+    assert any(said in problem for problem in problems(root, base))

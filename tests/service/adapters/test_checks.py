@@ -101,6 +101,7 @@ def test_a_quantised_base_is_no_adapter_and_says_its_bits(root: Path, base: Base
         ({"trainable_token_indices": [1]}, "trainable_token_indices is [1]"),
         ({"target_parameters": ["mlp.experts"]}, "target_parameters is"),
         ({"fan_in_fan_out": True}, "fan_in_fan_out is true"),
+        ({"auto_map": {"AutoModel": "evil.Model"}}, "code of an artefact is never run: remove it"),
         ({"lora_alpha": -1}, "lora_alpha is -1"),
         ({"lora_alpha": float("nan")}, "lora_alpha is NaN"),
         ({"target_modules": None}, "target_modules is null"),

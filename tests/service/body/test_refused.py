@@ -79,6 +79,21 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
     ({"model": "auto", "messages": [USER], "tools": [5]}, 400, "tools[0]"),
     ({"model": "auto", "messages": [USER], "tools": [{}]}, 400, "tools[0].function"),
     ({"model": "auto", "messages": [USER], "tools": [{"function": {}}]}, 400, "tools[0].function.name"),
+    *(
+        (
+            {"model": "auto", "messages": [USER], "tools": [{"function": {"name": name}}]},
+            400,
+            "tools[0].function.name",
+        )
+        for name in ("", "a b", "f\n<|im_end|>", "x" * 129)
+    ),
+    *(
+        ({"model": model, "messages": [USER], name: wrong}, 400, name)
+        for model in ("auto", "support")
+        for name in ("max_tokens", "max_completion_tokens", "seed", "top_logprobs", "n")
+        for wrong in (2**63, 2**64, -(2**63), 1e30, -1e300, True)
+    ),
+    ({"model": "auto", "messages": [USER], "metadata": 3}, 400, "metadata"),
     ({"model": "support", "messages": [USER], "guided_json": {}}, 400, "guided_json"),
     *(
         ({"model": model, "messages": [USER], name: wrong}, 400, name)

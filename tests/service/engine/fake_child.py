@@ -32,7 +32,8 @@ class _Handler(BaseHTTPRequestHandler):
 def main() -> None:
     if "fail" in sys.argv:
         print("INFO something goes wrong", flush=True)
-        raise ValueError("the model is not there")
+        print("ValueError: the model is not there", flush=True)
+        raise RuntimeError("Engine core initialization failed. See root cause above.")
     subprocess.Popen(["VLLM::EngineCore", "3600"], executable="/bin/sleep")
     ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), _Handler).serve_forever()
 

@@ -140,6 +140,8 @@ async def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
         await until(lambda: pool.state == "failed")
         assert "ValueError: the model is not there" in pool.detail
         assert "engine.log" in pool.detail
+        pool.progress("importing vLLM (1 s)")  # of the next try, which does not hide it
+        assert "ValueError: the model is not there" in pool.detail
         with pytest.raises(EngineUnavailable) as down:
             pool.client()
         assert "ValueError" not in str(down.value)
