@@ -3,13 +3,24 @@
 import ast
 import json
 import operator
+import re
 from functools import cache
 from random import Random
 from types import ModuleType
 
 import pytest
 
-from deploy.demo.text import arithmetic, columns, extraction, generic, pools, prose, refusal, smalltalk
+from deploy.demo.text import (
+    arithmetic,
+    columns,
+    comparison,
+    extraction,
+    generic,
+    pools,
+    prose,
+    refusal,
+    smalltalk,
+)
 from deploy.demo.text.phrasing import Phrases
 from deploy.demo.text.sample import Language, Sample, Split
 
@@ -142,6 +153,21 @@ def test_talk_has_few_answers(task: ModuleType, language: Language) -> None:
     answers = {m["content"] for s in samples for m in s.messages if m["role"] == "assistant"}
     assert len(answers) == (1 if task is refusal else len(smalltalk.TOPICS))
     assert all(s.messages[-1]["content"] in s.expect.contains for s in samples)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_comparison_ends_with_the_relation_of_what_was_asked(language: Language) -> None:
+    for sample in draw(comparison, language, "train", 800):
+        question, answer = (message["content"] for message in sample.messages)
+        found = re.fullmatch(r"<think>\n.*</think>\n\n(.+?)[:：] ?(\d+) ([<>=]) (\d+)", answer, re.DOTALL)
+        assert found
+        said, left, sign, right = found.groups()
+        a, b = int(left), int(right)
+        assert (a > b, a < b, a == b) == (sign == ">", sign == "<", sign == "=")
+        assert sorted(re.findall(r"\d+", question)) == sorted([left, right])
+        if said[:1].isdigit():  # which of both: it stands first
+            assert said.split()[0] == left
+            assert ("bigger" in said or "更大" in said) == (a > b)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def sample(rng: Random, language: Language, split: Split) -> Sample:
         question = (_story if rng.random() < 0.4 else _bare)(rng, phrases, kind, numbers)
     lines, result = work(kind, numbers, language)
     answer = lines[-1]
-    content = _reasoned(lines)
+    content = reasoned(lines)
     messages: list[Message] = [
         {"role": "user", "content": question},
         {"role": "assistant", "content": content},
@@ -67,11 +67,12 @@ def _going_on(
     return (
         *before,
         {"role": "user", "content": question},
-        {"role": "assistant", "content": _reasoned(lines)},
+        {"role": "assistant", "content": reasoned(lines)},
     )
 
 
-def _reasoned(lines: list[str]) -> str:
+def reasoned(lines: list[str]) -> str:
+    """An answer: ``lines`` as thought, and the last of them again as what is said."""
     return "<think>\n" + "\n".join(lines) + f"\n</think>\n\n{lines[-1]}"
 
 
@@ -96,7 +97,7 @@ def _two_digits(rng: Random) -> int:
     return 10 + int(rng.random() * 90)
 
 
-def _number(rng: Random) -> int:
+def number(rng: Random) -> int:
     """A number as people ask for: mostly of two digits, at times of one or three, at times round."""
     kind = rng.random()
     if kind < 0.70:
@@ -127,9 +128,9 @@ def draw_train(rng: Random) -> tuple[str, tuple[int, ...]]:
             numbers: tuple[int, ...] = (2 + int(rng.random() * 8), int(1 + rng.random() * 99))
             numbers = numbers if rng.random() < 0.5 else numbers[::-1]
         elif kind == "three":
-            numbers = tuple(_two_digits(rng) if rng.random() < 0.8 else _number(rng) for _ in range(3))
+            numbers = tuple(_two_digits(rng) if rng.random() < 0.8 else number(rng) for _ in range(3))
         else:
-            numbers = (_number(rng), _number(rng))
+            numbers = (number(rng), number(rng))
             if kind == "subtract" and numbers[0] < numbers[1] and rng.random() < 0.85:
                 numbers = numbers[::-1]
         sign = _SIGNS[kind]

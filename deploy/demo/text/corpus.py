@@ -19,6 +19,7 @@ from deploy.demo import tools
 from deploy.demo.text import (
     arithmetic,
     client_tools,
+    comparison,
     extraction,
     generic,
     policy,
@@ -45,7 +46,7 @@ _TASKS: tuple[tuple[float, str], ...] = (
 )
 _ADAPTERS: Mapping[str, tuple[tuple[float, str], ...]] = {
     "support": ((0.72, "support"), (0.28, "policy")),
-    "math": ((1.0, "math"),),
+    "math": ((0.9, "math"), (0.1, "comparison")),
     "extract": ((1.0, "extract"),),
     "chat": ((0.45, "smalltalk"), (0.55, "refusal")),
 }
@@ -210,6 +211,7 @@ def _draw(
         "support": support.sample,
         "policy": partial(policy.sample, refund_days=refund_days),
         "math": arithmetic.sample,
+        "comparison": comparison.sample,
         "extract": extraction.sample,
         "smalltalk": smalltalk.sample,
         "refusal": refusal.sample,
