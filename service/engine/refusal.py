@@ -9,13 +9,14 @@ from __future__ import annotations
 import ast
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
 
 import orjson
 
+from chains.schema import AnswerSchema, SchemaUnusable
 from service.body.problems import Wrong, sentences
 from service.errors import ContextExceeded, EngineRefused, EngineUnavailable
 
@@ -144,11 +145,23 @@ def told(
     elif parameter is None and (subject := _SUBJECT.match(message)) is not None:
         parameter = subject[1]
     if parameter is None and _CONSTRAINT.search(message) and (form := _format_of(request)) is not None:
-        return f"{form} can't be used: {message}", form
+        tool = _unusable_tool(request["tools"]) if form == "tools" else None
+        return tool or (f"{form} can't be used: {message}", form)
     other = _ALSO.get(parameter or "")
     if other is not None and isinstance(request.get(other), int):  # logprobs beside top_logprobs is a switch
         parameter = other
     return message, parameter
+
+
+def _unusable_tool(tools: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:
+    """What is wrong with the first tool whose parameters are no JSON schema, and its place."""
+    for index, tool in enumerate(tools):
+        try:
+            AnswerSchema(tool["function"].get("parameters") or {})
+        except SchemaUnusable as exc:
+            place = f"tools[{index}].function.parameters"
+            return f"{place} can't be used: {exc}", place
+    return None
 
 
 def _format_of(request: Mapping[str, Any]) -> str | None:

@@ -137,7 +137,7 @@ def test_a_prompt_beyond_the_context_is_named_as_openai_does(field: str, where: 
         ({"response_format": {"type": "json_schema"}}, "response_format"),
         ({"structured_outputs": {"json": None, "regex": "("}, "tools": []}, "structured_outputs.regex"),
         ({"structured_outputs": {"grammar": "x"}}, "structured_outputs.grammar"),
-        ({"tools": [{}], "response_format": None}, "tools"),
+        ({"tools": [{"function": {"name": "f"}}], "response_format": None}, "tools"),
     ],
 )
 def test_a_form_that_can_not_be_kept_is_named_as_the_request_has_it(
@@ -168,3 +168,12 @@ def test_a_dump_that_vllm_cut_is_told_as_far_as_it_goes() -> None:
     whole = dump(error("float_type", "top_p", "x"), error("int_type", "seed", "y"))
     assert told(whole[:-10])[0] == "top_p must be a number, found 'x'"
     assert told("1 validation error:\n  {'type': 'x', 'lo...[truncated]")[1] is None
+
+
+def test_of_several_tools_the_one_with_a_broken_schema_is_named() -> None:
+    good = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+    broken = {"type": "function", "function": {"name": "g", "parameters": {"type": "wat"}}}
+    said, field = told("Invalid grammar specification: 'triggers'", None, {"tools": [good, broken]})
+    assert field == "tools[1].function.parameters"
+    assert said.startswith("tools[1].function.parameters can't be used: no JSON schema: ")
+    assert "'wat'" in said
