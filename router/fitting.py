@@ -18,7 +18,7 @@ from itertools import compress
 
 import numpy as np
 
-from router.calibration import Mask, Scores, calibrate, cross_calibrate
+from router.calibration import Mask, Scores, calibrate, cross_calibrate, outside_share
 from router.classifier import Labels
 from router.corpus import Corpus
 from router.decoys import decoys
@@ -72,7 +72,9 @@ def fit(
         corpora = [
             Corpus(texts, size, labels, m.transform(embeddings), spelled, new, apart) for m in meanings
         ]
-        return _fit(examples, originals, corpora, meanings, spelling, tell=tell)
+        told = examples if validation is None else validation
+        share = outside_share(len(told.out_of_scope), told.size)
+        return _fit(examples, originals, corpora, meanings, spelling, share, tell=tell)
 
 
 def _spelled(texts: Sequence[str], apart: Mask) -> tuple[Spelling, Dense]:
@@ -122,6 +124,7 @@ def _fit(
     corpora: Sequence[Corpus],
     meanings: Sequence[Meaning],
     spelling: Spelling,
+    share: float,
     *,
     tell: Tell,
 ) -> tuple[FittedModel, FitReport]:
@@ -148,9 +151,9 @@ def _fit(
         spelling=spelling,
         shares=shares,
         linear=problem.linear(none),
-        calibration=calibrate(scores, examples.wrong_cost),
+        calibration=calibrate(scores, examples.wrong_cost, share),
     )
-    confidences, routed = cross_calibrate(scores, examples.wrong_cost)
+    confidences, routed = cross_calibrate(scores, examples.wrong_cost, share)
     threshold = model.calibration.threshold
     own = slice(len(held.labels))
     report = make_report(examples, held.labels, confidences[own], routed[own], threshold=threshold)
