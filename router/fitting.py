@@ -72,9 +72,7 @@ def fit(
         corpora = [
             Corpus(texts, size, labels, m.transform(embeddings), spelled, new, apart) for m in meanings
         ]
-        told = examples if validation is None else validation
-        share = outside_share(len(told.out_of_scope), told.size)
-        return _fit(examples, originals, corpora, meanings, spelling, share, tell=tell)
+        return _fit(examples, originals, corpora, meanings, spelling, tell=tell)
 
 
 def _spelled(texts: Sequence[str], apart: Mask) -> tuple[Spelling, Dense]:
@@ -124,7 +122,6 @@ def _fit(
     corpora: Sequence[Corpus],
     meanings: Sequence[Meaning],
     spelling: Spelling,
-    share: float,
     *,
     tell: Tell,
 ) -> tuple[FittedModel, FitReport]:
@@ -142,6 +139,8 @@ def _fit(
     held, empty = problem.cross_fit()
     scores = Scores.concatenate([held, empty, problem.strangers()])
     none = np.zeros(len(labels), dtype=np.bool_)
+    told = labels[corpus.apart if corpus.apart.any() else labels != DECOY]
+    share = outside_share(int((told == OUT_OF_SCOPE).sum()), len(told))
     model = FittedModel(
         intents=examples.names,
         texts=tuple(compress(texts, ~corpus.apart)),

@@ -1,4 +1,4 @@
-"""What is chosen from scores: temperature and threshold; and how many requests out of scope are reckoned with."""
+"""What is chosen from scores: temperature and threshold; and the requests out of scope reckoned with."""
 
 import numpy as np
 import pytest
