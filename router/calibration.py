@@ -1,8 +1,9 @@
 """Cross-fitted scores → temperature, gate and threshold: what turns scores into probabilities and decisions.
 
-Probabilities are calibrated for requests of which ``OUTSIDE_SHARE`` belong to no intent, whatever the
-share of such examples is. Examples out of scope are mostly far from every intent; rows in scope whose intent
-was held out ("strangers") stand in for those that are near.
+Probabilities are calibrated for requests of which :func:`outside_share` belong to no intent. Examples out of
+scope are mostly far from every intent; rows in scope whose intent was held out ("strangers") stand in for
+those that are near. The temperature is that of the least Brier score: by likelihood a few examples with wrong
+labels, which every set has, make all of it too unsure (docs/log.md).
 """
 
 from __future__ import annotations
@@ -13,12 +14,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from router.classifier import Floats, Gate, Labels, fit_temperature, not_decoy, probabilities
+from router.classifier import (
+    NEVER,
+    TEMPERATURE_ROWS,
+    Floats,
+    Gate,
+    Labels,
+    by_temperature,
+    not_decoy,
+    probabilities,
+)
 from router.examples import OUT_OF_SCOPE
 
 Mask = NDArray[np.bool_]
 
-OUTSIDE_SHARE = 0.2  # of the requests in service that belong to no intent, reckoned with
+OUTSIDE_SHARE = 0.2  # of the requests in service that belong to no intent, reckoned with at least
+MOST_OUTSIDE = 0.5  # of them, however many of the examples are out of scope
+UNTOLD_SHARE = 0.1  # of them, where nobody has given such examples; the threshold is as wary as with some
+_FEWEST_TOLD = 5  # examples out of scope, that say that there are such requests
 STRANGERS = 0.1  # of these, that strangers stand in for; all, where there are fewer examples than
 FEWEST_OUTSIDE = 10
 _ALIKE = 1.02  # costs within this factor of the least are no reason to prefer a threshold
@@ -71,26 +84,53 @@ class Calibration:
         return np.asarray(inside[:, None] * probabilities(logits, self.temperature))
 
 
-def calibrate(scores: Scores, wrong_cost: float) -> Calibration:
-    """Temperature, gate and threshold from ``scores``, in that order."""
-    weight = _weights(scores)
+def outside_share(outside: int, size: int) -> float:
+    """Of the requests in service, how many to reckon out of scope if ``outside`` of ``size`` examples are."""
+    if outside < _FEWEST_TOLD:
+        return UNTOLD_SHARE
+    return min(MOST_OUTSIDE, max(OUTSIDE_SHARE, outside / size))
+
+
+def calibrate(scores: Scores, wrong_cost: float, share: float) -> Calibration:
+    """Gate, temperature and threshold from ``scores``, in that order; ``share`` is :func:`outside_share`."""
+    weight = _weights(scores, share)
     inside = scores.labels != OUT_OF_SCOPE
-    temperature, _ = fit_temperature(scores.logits[inside, :-2], scores.labels[inside])
     gate = Gate.fit(scores.signals, inside, weight)
+    temperature = _temperature(scores, gate.probability(scores.signals), weight)
     confidences = Calibration(temperature, gate, 0.0).confidences(scores.logits, scores.signals)
-    return Calibration(temperature, gate, choose_threshold(confidences, scores.labels, weight, wrong_cost))
+    wary = _weights(scores, max(share, OUTSIDE_SHARE))
+    return Calibration(temperature, gate, choose_threshold(confidences, scores.labels, wary, wrong_cost))
 
 
-def cross_calibrate(scores: Scores, wrong_cost: float) -> tuple[Floats, Mask]:
+def cross_calibrate(scores: Scores, wrong_cost: float, share: float) -> tuple[Floats, Mask]:
     """Confidences ``(M, K)``, and which rows ``(M,)`` are routed, each by a calibration without its fold."""
     confidences = np.zeros((len(scores.labels), scores.logits.shape[1] - 2))
     routed = np.zeros(len(scores.labels), dtype=np.bool_)
     for fold in np.unique(scores.folds):
         held = scores.folds == fold
-        calibration = calibrate(scores.where(~held), wrong_cost)
+        calibration = calibrate(scores.where(~held), wrong_cost, share)
         confidences[held] = calibration.confidences(scores.logits[held], scores.signals[held])
         routed[held] = confidences[held].max(axis=1) >= calibration.threshold
     return confidences, routed
+
+
+def _temperature(scores: Scores, inside: Floats, weight: Floats) -> float:
+    """That of the least Brier score of the probabilities of intents and none, by ``weight`` ``(M,)``.
+
+    ``inside`` ``(M,)`` is the gate's. Rows whose intent was not there to be learned say nothing.
+    """
+    own = scores.logits[np.arange(len(scores.labels)), np.maximum(scores.labels, 0)]
+    rows = np.flatnonzero((scores.labels == OUT_OF_SCOPE) | (own > NEVER))
+    rows = rows[:: -(-len(rows) // TEMPERATURE_ROWS)]
+    logits, weight, inside, labels = scores.logits[rows], weight[rows], inside[rows], scores.labels[rows]
+    known = np.flatnonzero(labels != OUT_OF_SCOPE)
+
+    def loss(logarithm: float) -> float:
+        chances = inside[:, None] * probabilities(logits, np.exp(logarithm))
+        squares = np.einsum("mk,mk->m", chances, chances)
+        return float(weight @ squares - 2 * weight[known] @ chances[known, labels[known]])
+
+    return by_temperature(loss)[0]
 
 
 def choose_threshold(confidences: Floats, labels: Labels, weight: Floats, wrong_cost: float) -> float:
@@ -107,15 +147,15 @@ def choose_threshold(confidences: Floats, labels: Labels, weight: Floats, wrong_
     return float(least[len(least) // 2])
 
 
-def _weights(scores: Scores) -> Floats:
-    """``(M,)`` weights, of mean 1, under which ``OUTSIDE_SHARE`` of the rows are out of scope."""
+def _weights(scores: Scores, share: float) -> Floats:
+    """``(M,)`` weights, of mean 1, under which ``share`` of the rows are out of scope."""
     inside = scores.labels != OUT_OF_SCOPE
     known = ~inside & ~scores.strange
     counts = [max(1, int(mask.sum())) for mask in (inside, known, scores.strange)]
     strangers = STRANGERS if scores.strange.any() else 0.0
     if counts[1] < FEWEST_OUTSIDE:
         strangers = scores.strange.sum() / (counts[1] + counts[2])
-    shares = (1 - OUTSIDE_SHARE, OUTSIDE_SHARE * (1 - strangers), OUTSIDE_SHARE * strangers)
+    shares = (1 - share, share * (1 - strangers), share * strangers)
     each = [share / count for share, count in zip(shares, counts, strict=True)]
     weight = np.select([inside, known], each[:2], each[2])
     return np.asarray(weight / weight.mean())

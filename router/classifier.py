@@ -33,7 +33,7 @@ _NEWTON_STEPS = 25
 _LONGEST_STEP = 2.0  # of any weight of the gate at a time, so that Newton's method does not overshoot
 _LEAST_SPREAD = 1e-6  # of a row's label, so that the gate's curvature never vanishes
 _FREE = 1e-9  # penalty of the gate's bias
-_TEMPERATURE_ROWS = 3_000  # at most, that a temperature is fitted on
+TEMPERATURE_ROWS = 3_000  # at most, that a temperature is fitted on
 _HOTTEST = 3.0  # logarithm of a temperature, at most, and of its inverse
 _GOLDEN = (5**0.5 - 1) / 2
 _PRECISE = 1e-3  # logarithm of a temperature
@@ -139,7 +139,7 @@ def fit_temperature(logits: Floats, classes: Labels) -> tuple[float, float]:
     rows = np.flatnonzero(logits[np.arange(len(classes)), classes] > NEVER)
     if len(rows) == 0:
         return 1.0, float(np.log(logits.shape[1]))
-    rows = rows[:: -(-len(rows) // _TEMPERATURE_ROWS)]
+    rows = rows[:: -(-len(rows) // TEMPERATURE_ROWS)]
     logits, own = logits[rows], (np.arange(len(rows)), classes[rows])
     logits = logits - logits.max(axis=1, keepdims=True)
 
@@ -147,6 +147,11 @@ def fit_temperature(logits: Floats, classes: Labels) -> tuple[float, float]:
         scaled = logits / np.exp(log_temperature)
         return float((np.log(np.exp(scaled).sum(axis=1)) - scaled[own]).mean())
 
+    return by_temperature(loss)
+
+
+def by_temperature(loss: Callable[[float], float]) -> tuple[float, float]:
+    """The temperature of the least ``loss``, which is of a temperature's logarithm, and that loss."""
     best, least = _least(loss, -_HOTTEST, _HOTTEST)
     return float(np.exp(best)), least
 

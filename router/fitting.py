@@ -18,7 +18,7 @@ from itertools import compress
 
 import numpy as np
 
-from router.calibration import Mask, Scores, calibrate, cross_calibrate
+from router.calibration import Mask, Scores, calibrate, cross_calibrate, outside_share
 from router.classifier import Labels
 from router.corpus import Corpus
 from router.decoys import decoys
@@ -139,6 +139,8 @@ def _fit(
     held, empty = problem.cross_fit()
     scores = Scores.concatenate([held, empty, problem.strangers()])
     none = np.zeros(len(labels), dtype=np.bool_)
+    told = labels[corpus.apart if corpus.apart.any() else labels != DECOY]
+    share = outside_share(int((told == OUT_OF_SCOPE).sum()), len(told))
     model = FittedModel(
         intents=examples.names,
         texts=tuple(compress(texts, ~corpus.apart)),
@@ -148,9 +150,9 @@ def _fit(
         spelling=spelling,
         shares=shares,
         linear=problem.linear(none),
-        calibration=calibrate(scores, examples.wrong_cost),
+        calibration=calibrate(scores, examples.wrong_cost, share),
     )
-    confidences, routed = cross_calibrate(scores, examples.wrong_cost)
+    confidences, routed = cross_calibrate(scores, examples.wrong_cost, share)
     threshold = model.calibration.threshold
     own = slice(len(held.labels))
     report = make_report(examples, held.labels, confidences[own], routed[own], threshold=threshold)

@@ -22,6 +22,9 @@ def folds_of(rows: Dense, labels: Labels) -> Labels:
         members = np.flatnonzero(labels == label)
         groups = _groups(rows[members])
         sizes = np.bincount(groups)
+        if len(sizes) == len(members):  # no twins: in turn, as the loop below would
+            folds[members] = (start + groups) % FOLDS
+            continue
         filled = np.zeros(FOLDS, dtype=np.int64)
         chosen = np.zeros(len(sizes), dtype=np.int64)
         for group in np.argsort(-sizes, kind="stable"):
