@@ -21,7 +21,9 @@ PIECES = "pointsman.pieces"  # where a request's scope has its :class:`Pieces`
 _MOST_HEAD = 65_536  # bytes of a request's line and headers
 _NO_HTTP = "what was sent is no HTTP/1.1 request: is it https on a port without TLS, or an unknown method?"
 _LONG_HEAD = f"the request's line and headers are over {_MOST_HEAD} bytes"
-_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
+_UPGRADE = b"\nupgrade:"
+_OFFER = re.compile(_UPGRADE, re.IGNORECASE)
+_BLANK = re.compile(rb"\n\r?\n")  # the end of a head
 
 
 class Pieces:
@@ -54,12 +56,14 @@ class Protocol(HttpToolsProtocol):
     _part = ""  # of a request, that the last piece ended in: its head or its body
     _head = 0  # bytes of the head in such pieces
     _is_long = False
+    _held = b""  # the end of the last piece, that may begin an offer of another protocol
 
     def data_received(self, data: bytes) -> None:
         """Parse a piece."""
         before = self._part
+        data, self._held = self._held + data, b""
         if before != "body":
-            data = _without_upgrade(data)
+            data, self._held = _without_upgrade(data)
         super().data_received(data)
         if self._part == "head" and before != "body":
             self._head += len(data)
@@ -102,11 +106,18 @@ class Protocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def _without_upgrade(data: bytes) -> bytes:
-    """``data`` with no offer of another protocol in its first head, as long as no piece cuts that line.
+def _without_upgrade(data: bytes) -> tuple[bytes, bytes]:
+    """``data``, part of a head and what follows, with no offer of another protocol in it; and its end, where
+    a cut line may still become one.
 
     A server may pass over such an offer. Java's client makes one for HTTP/2 by itself, and httptools then
     takes the request to end at its head, so that the body would be lost.
     """
-    head, blank, rest = data.partition(b"\r\n\r\n")
-    return _UPGRADE.sub(b"\r\nx-upgrade:", head) + blank + rest
+    end = _BLANK.search(data)
+    kept = len(data) if end is None else end.start()
+    if end is None and (line := data.rfind(b"\n")) >= 0:
+        begun = data[line:].lower()
+        kept = line if begun == b"\n\r" or _UPGRADE.startswith(begun) else kept
+    head, rest = data[:kept], data[kept:]
+    passed = _OFFER.sub(b"\nx-upgrade:", head)
+    return (passed, rest) if end is None else (passed + rest, b"")

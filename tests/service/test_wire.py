@@ -81,6 +81,8 @@ async def test_an_offer_of_another_protocol_is_passed_over() -> None:
             [sized, b"hello"],
             [HEAD, sized.removeprefix(HEAD), b"he", b"llo"],
             [chunked, b"5\r\nhello\r\n", b"0\r\n\r\n"],
+            [(sized + b"hello")[at : at + 1] for at in range(len(sized) + 5)],
+            *([sized[:at], sized[at:], b"hello"] for at in range(len(HEAD), len(sized))),
         ):
             status, _, found = await exchanged(url, *pieces)
             assert (status, found["message"]) == (200, "hello")
