@@ -29,6 +29,12 @@ _UNSPACED = (  # first and last character of scripts without spaces
     *((0x3040, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF)),  # kana and Han
 )
 _SPECIAL = frozenset(r"\.[]{}()*+?^$|/")  # in a pattern
+_NAMED = ("properties", "patternProperties", "dependentSchemas", "$defs", "definitions")  # schemas by name
+_HOLDING = (  # one schema, or a list of them; under all other words stands what is no schema
+    *("items", "prefixItems", "contains", "additionalItems", "unevaluatedItems"),
+    *("additionalProperties", "propertyNames", "unevaluatedProperties"),
+    *("allOf", "anyOf", "oneOf", "not", "if", "then", "else"),
+)
 
 _Word = tuple[str, str]  # what parts it from the word before, and itself; both as a pattern has them
 
@@ -70,36 +76,51 @@ def guide(schema: dict[str, Any], sources: Sequence[str]) -> dict[str, Any] | No
     """``schema`` whose copied strings are pieces of ``sources``; None: there are none, or too many."""
     if (pattern := _pattern(sources)) is None:
         return None
-    guided: dict[str, Any] = _rewritten(schema, guided=True)
-    return {**guided, "$defs": {**guided.get("$defs", {}), KEYWORD: {"type": "string", "pattern": pattern}}}
+    named, taken = KEYWORD, schema.get("$defs", {})
+    while named in taken:
+        named += "_"
+    guided: dict[str, Any] = _rewritten(schema, {"$ref": f"#/$defs/{named}"})
+    return {**guided, "$defs": {**guided.get("$defs", {}), named: {"type": "string", "pattern": pattern}}}
 
 
 def plain(schema: dict[str, Any]) -> dict[str, Any]:
     """``schema`` without the keyword, for an engine that is not guided in it."""
-    found: dict[str, Any] = _rewritten(schema, guided=False)
+    found: dict[str, Any] = _rewritten(schema, None)
     return found
 
 
-def _rewritten(schema: Any, guided: bool) -> Any:
+def _rewritten(schema: Any, copied: dict[str, Any] | None) -> Any:
+    """``schema``, or a list of them, without the keyword; ``copied`` stands for a copied string, if given."""
     if isinstance(schema, list):
-        return [_rewritten(part, guided) for part in schema]
+        return [_rewritten(part, copied) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    if guided and schema.get(KEYWORD) is True:
-        return {"$ref": f"#/$defs/{KEYWORD}"}
-    return {key: _rewritten(part, guided) for key, part in schema.items() if key != KEYWORD}
+    if copied is not None and schema.get(KEYWORD) is True:
+        return copied
+    found: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in _NAMED and isinstance(value, dict):
+            found[key] = {name: _rewritten(part, copied) for name, part in value.items()}
+        elif key != KEYWORD:
+            found[key] = _rewritten(value, copied) if key in _HOLDING else value
+    return found
 
 
 def _parts(schema: object, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every object in ``schema`` and its place, itself first."""
+    """Every schema in ``schema`` and its place, itself first; a property's name is no keyword."""
     waiting: list[tuple[str, object]] = [(place, schema)]
     while waiting:
         at, part = waiting.pop()
-        if isinstance(part, dict):
-            yield at, part
-            waiting += ((f"{at}.{key}", value) for key, value in part.items())
-        elif isinstance(part, list):
+        if isinstance(part, list):
             waiting += ((f"{at}[{index}]", value) for index, value in enumerate(part))
+        if not isinstance(part, dict):
+            continue
+        yield at, part
+        for key, value in part.items():
+            if key in _NAMED and isinstance(value, dict):
+                waiting += ((f"{at}.{key}.{name}", each) for name, each in value.items())
+            elif key in _HOLDING:
+                waiting.append((f"{at}.{key}", value))
 
 
 def _pattern(sources: Sequence[str]) -> str | None:

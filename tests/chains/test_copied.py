@@ -63,6 +63,26 @@ def test_the_guide_has_each_piece_of_the_request_and_no_other() -> None:
     )
 
 
+def test_what_is_named_like_the_keyword_and_what_is_no_schema_stay_as_they_are() -> None:
+    """Names of properties are the client's, and so are values."""
+    schema = {
+        "type": "object",
+        "properties": {copied.KEYWORD: COPIED, "colour": {"enum": [{copied.KEYWORD: True}]}},
+        "$defs": {copied.KEYWORD: {"type": "integer"}},
+        "required": [copied.KEYWORD],
+    }
+    answer = AnswerSchema(schema)
+    guided = answer.guide(["mugs to Leeds"])
+    assert guided is not None
+    place = f"#/$defs/{copied.KEYWORD}_"
+    assert guided["properties"] == schema["properties"] | {copied.KEYWORD: {"$ref": place}}
+    assert guided["$defs"].keys() == {copied.KEYWORD, f"{copied.KEYWORD}_"}
+    assert copied.plain(schema)["properties"][copied.KEYWORD] == {"type": "string"}
+    assert answer.problem(json.dumps({copied.KEYWORD: "mugs"}), ["mugs to Leeds"]) is None
+    assert answer.problem(json.dumps({copied.KEYWORD: "cups"}), ["mugs to Leeds"]) is not None
+    assert not AnswerSchema({"properties": {copied.KEYWORD: {"type": "string"}}}).copies
+
+
 def test_xgrammar_takes_the_guide_and_nothing_but_pieces() -> None:
     schema = copied.guide(ORDER, ['寄到六安，3个"大"杯子 (C++)'])
     grammar = xgrammar.Grammar.from_json_schema(json.dumps(schema))
