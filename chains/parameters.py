@@ -67,6 +67,6 @@ def sampling(chain: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         ChainUnsupported: names the first parameter that ``chain`` can't honour.
     """
     if (name := beyond_text(parameters)) is not None:
-        fix = "leave it out, or name an adapter in place of 'auto'"
+        fix = "leave it out, or name an adapter in place of 'auto', and no chain"
         raise ChainUnsupported(chain, name, parameters[name], fix)
     return {name: value for name, value in parameters.items() if name not in _OWN and name not in _ONLY}

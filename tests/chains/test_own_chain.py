@@ -10,11 +10,11 @@ from types import ModuleType
 import pytest
 import yaml
 
-from chains.errors import ChainOptionsError, ChainUnsupported
-from chains.events import Chain, Finish, Note, Usage
+from chains.errors import ChainOptionsError
+from chains.events import Chain, Finish, Note, Raw, Usage
 from chains.registry import GROUP, chain_class, chain_with
 from service.routes_document import TrackDocument
-from tests.chains.scripted import Said, ScriptedEngine, asked, content, events_of
+from tests.chains.scripted import Said, ScriptedEngine, asked, content, events_of, reasoning
 
 PAGE = (Path(__file__).parents[2] / "docs" / "chains.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
@@ -53,9 +53,25 @@ async def test_it_does_what_the_page_says(stream: bool) -> None:
 
 
 @pytest.mark.usefixtures("installed")
-async def test_it_refuses_by_name_what_it_cannot_do() -> None:
-    with pytest.raises(ChainUnsupported, match="'reviewed' does not support the parameter 'logprobs'"):
-        await events_of(made(TRACKS[-1]), asked(False, parameters={"logprobs": True}), ScriptedEngine([]))
+@pytest.mark.parametrize("stream", [True, False])
+async def test_it_keeps_reasoning_and_stop_apart_from_the_answer(stream: bool) -> None:
+    engine = ScriptedEngine([Said(["<think>a</think>4", "1."]), Said(["<think>b.</thi", "nk>42", ". Bye."])])
+    events = await events_of(made(TRACKS[-1]), asked(stream, parameters={"stop": "."}), engine)
+    assert (reasoning(events), content(events)) == ("b.", "42")
+    assert engine.bodies[1]["messages"][1]["content"] == "41"
+
+
+@pytest.mark.usefixtures("installed")
+async def test_a_client_with_tools_gets_one_step() -> None:
+    tools = [{"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}]
+    engine = ScriptedEngine([Said(calls=[("add", "{}")], reason="tool_calls")])
+    events = await events_of(made(TRACKS[-1]), asked(False, parameters={"tools": tools}), engine)
+    assert [type(event) for event in events] == [Raw]
+    assert len(engine.bodies) == 1
+
+
+@pytest.mark.usefixtures("installed")
+def test_an_option_that_is_none_is_told() -> None:
     with pytest.raises(ChainOptionsError, match="instructoin: no such option; known: instruction"):
         chain_with("reviewed", {"instructoin": "x"}, Path())
 
