@@ -2,6 +2,8 @@
 
 ChainError
 ├── ChainNotFound       no chain of that name is installed
+├── ChainBroken         what is installed under its name can't be imported, or is no chain
+├── ChainUnfinished     it ended without its last event
 ├── ChainOptionsError   a chain's options are not such as it takes; says all that is wrong
 ├── ChainUnsupported    the chain can't honour a parameter of the request; names it
 ├── EngineAnswerError   the engine's answer is an error, or is not what its API promises
@@ -40,6 +42,20 @@ class ChainNotFound(ChainError):
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(f"no chain {name!r}; known: {', '.join(sorted(known)) or 'none'}")
         self.name = name
+
+
+class ChainBroken(ChainError):
+    """What an entry point of ``pointsman.chains`` names can't be used; its package has to be mended."""
+
+    def __init__(self, name: str, value: str, problem: str) -> None:
+        super().__init__(f"the chain {name!r}, installed as {value!r}, can't be used: {problem}")
+
+
+class ChainUnfinished(ChainError):
+    """The chain's last event was no Finish, so nobody knows whether the answer is whole."""
+
+    def __init__(self) -> None:
+        super().__init__("the chain ended without a Finish, which must be its last event")
 
 
 class ChainOptionsError(ChainError):

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from chains.errors import ChainNotFound, ChainOptionsError
+from chains.errors import ChainBroken, ChainNotFound, ChainOptionsError
 from chains.events import Chain
 from chains.options import FOLDER
 
@@ -32,7 +32,7 @@ def chains_without_options() -> tuple[str, ...]:
     """The names of the installed chains that can be made without options, sorted."""
     found = []
     for name in chain_names():
-        with contextlib.suppress(ChainOptionsError):
+        with contextlib.suppress(ChainOptionsError, ChainBroken):
             chain_by_name(name)
             found.append(name)
     return tuple(found)
@@ -44,6 +44,7 @@ def chain_by_name(name: str) -> Chain:
 
     Raises:
         ChainNotFound: no entry point of that name.
+        ChainBroken: what it names can't be imported, or is no chain.
         ChainOptionsError: it can't be made without.
     """
     return chain_with(name, {}, Path())
@@ -54,6 +55,7 @@ def chain_with(name: str, options: Mapping[str, Any], folder: Path) -> Chain:
 
     Raises:
         ChainNotFound: no entry point of that name.
+        ChainBroken: what it names can't be imported, or is no chain.
         ChainOptionsError: with all that is wrong with the options.
     """
     kind = chain_class(name)
@@ -74,11 +76,19 @@ def chain_class(name: str) -> Callable[..., Chain]:
 
     Raises:
         ChainNotFound: no entry point of that name.
+        ChainBroken: what it names can't be imported, or is no chain.
     """
     installed = _installed()
     if name not in installed:
         raise ChainNotFound(name, installed)
-    kind: Callable[..., Chain] = installed[name].load()
+    point = installed[name]
+    try:
+        kind: Callable[..., Chain] = point.load()
+    except Exception as exc:  # whatever another's package raises while it is imported
+        raise ChainBroken(name, point.value, f"{type(exc).__name__}: {exc}") from exc
+    lacks = [method for method in ("run", "warm") if not callable(getattr(kind, method, None))]
+    if lacks:
+        raise ChainBroken(name, point.value, f"it is no class with the method {lacks[0]!r}")
     return kind
 
 

@@ -79,12 +79,19 @@ def tool_by_name(name: str) -> FunctionTool:
 
     Raises:
         ToolNotFound: no entry point of that name.
-        ToolDefinitionError: the function is no tool, or has another name than its entry point.
+        ToolDefinitionError: it can't be imported, is no tool, or has another name than its entry point.
     """
     found = {point.name: point for point in entry_points(group=GROUP)}
     if name not in found:
         raise ToolNotFound(name, found)
-    tool = tool_from(found[name].load())
+    try:
+        function = found[name].load()
+    except Exception as exc:  # whatever another's package raises while it is imported
+        problem = f"{type(exc).__name__}: {exc}"
+        raise ToolDefinitionError(
+            f"the tool {name!r}, installed as {found[name].value!r}, can't be imported: {problem}"
+        ) from exc
+    tool = tool_from(function)
     if tool.name != name:
         raise ToolDefinitionError(f"the entry point {name!r} holds a function named {tool.name!r}")
     return tool

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from chains.errors import ChainUnfinished
 from chains.events import Citations, Content, Event, Finish, Note, Reasoning, Step, Usage
 
 DONE = b"data: [DONE]\n\n"
@@ -25,6 +26,7 @@ class ChatForm:
     id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
     created: int = field(default_factory=lambda: int(time.time()))
     _opened: set[int] = field(default_factory=set)  # the choices that have begun
+    _finished: bool = False
 
     def chunks(self, event: Event) -> Iterator[bytes]:
         """The server-sent events that ``event`` becomes; none for a step that is not shown."""
@@ -38,6 +40,7 @@ class ChatForm:
         elif isinstance(event, Citations):
             yield from self._delta({}, extra={"pointsman": _cited(event)})
         elif isinstance(event, Finish):
+            self._finished = True
             for index, reason in enumerate((event.reason, *event.others)):
                 yield from self._delta({}, reason, choice=index)
             if self.include_usage:
@@ -46,9 +49,16 @@ class ChatForm:
                 )
             yield DONE
 
+    def end(self) -> None:
+        """Raises ChainUnfinished if a stream of events ends here, and without its last one."""
+        if self._opened and not self._finished:
+            raise ChainUnfinished
+
     def completion(self, events: list[Event]) -> bytes:
-        """The whole answer as one JSON body."""
-        finish = next((e for e in events if isinstance(e, Finish)), Finish("stop", Usage()))
+        """The whole answer as one JSON body; raises ChainUnfinished."""
+        finish = next((e for e in events if isinstance(e, Finish)), None)
+        if finish is None:
+            raise ChainUnfinished
         body = {
             **self._head("chat.completion"),
             "choices": [

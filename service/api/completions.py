@@ -126,6 +126,7 @@ async def _as_text(plan: Plan, gateway: Gateway, name: str, form: ChatForm, reco
                 for chunk in map(_text, reader.feed(piece)):
                     if _says(chunk):
                         yield Raw(b"data: " + orjson.dumps(chunk) + b"\n\n")
+        form.end()
     yield Raw(DONE)
 
 

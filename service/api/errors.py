@@ -67,6 +67,8 @@ TABLE: dict[type[Exception], Row] = {
     service.StoreUnavailable: Row(503, SERVER, "store_unavailable"),
     chains.ChainError: Row(500, SERVER, "chain_error"),
     chains.ChainNotFound: _CONFIGURATION,
+    chains.ChainBroken: _CONFIGURATION,
+    chains.ChainUnfinished: Row(500, SERVER, "chain_error"),
     chains.ChainOptionsError: _CONFIGURATION,
     chains.ChainUnsupported: Row(400, INVALID, "unsupported_parameter"),
     chains.EngineAnswerError: Row(502, SERVER, "engine_error"),

@@ -117,6 +117,7 @@ class Generated(Response):
             if b'"usage":' in piece:
                 counted = piece
             yield openai_form(piece)
+        self._form.end()
         if rest:
             yield openai_form(rest)
         _note_usage(self._record, [], counted)

@@ -68,6 +68,7 @@ async def _answered(
                         yield _sent(answer.begin())
                     if sent := list(answer.take(chunk)):
                         yield _sent(sent)
+        form.end()
         yield _sent(answer.end())
         _counted(answer, record)
 

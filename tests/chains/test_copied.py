@@ -65,7 +65,7 @@ def test_the_guide_has_each_piece_of_the_request_and_no_other() -> None:
 
 def test_what_is_named_like_the_keyword_and_what_is_no_schema_stay_as_they_are() -> None:
     """Names of properties are the client's, and so are values."""
-    schema = {
+    schema: dict[str, Any] = {
         "type": "object",
         "properties": {copied.KEYWORD: COPIED, "colour": {"enum": [{copied.KEYWORD: True}]}},
         "$defs": {copied.KEYWORD: {"type": "integer"}},

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncGenerator
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,9 @@ import httpx
 import pytest
 from pydantic import BaseModel
 
+from chains.events import ChainRequest, Content, Engine, Event
+from chains.registry import GROUP
+from chains.resources import Resources
 from service.errors import RoutesRejected
 from service.routes import load_table
 from service.sections import LimitSettings
@@ -219,3 +224,36 @@ async def test_an_mcp_server_that_is_down_holds_up_its_own_route_alone(start: St
         assert warning.startswith(
             "the route 'track_parcel' is refused: the MCP server http://127.0.0.1:1/mcp"
         )
+
+
+class Hasty:
+    """A chain that forgets its last event."""
+
+    async def run(self, request: ChainRequest, engine: Engine) -> AsyncGenerator[Event, None]:
+        yield Content("half an ans")
+
+    def warm(self, resources: Resources) -> None:
+        pass
+
+
+async def test_a_chain_that_does_not_say_how_it_ended_is_no_answer(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = [*entry_points(group=GROUP), EntryPoint("hasty", f"{__name__}:Hasty", GROUP)]
+    monkeypatch.setattr("chains.registry.entry_points", lambda group: ours)
+    body = {"model": "support", "messages": [{"role": "user", "content": "hi"}]}
+    paths: dict[str, dict[str, Any]] = {
+        "/v1/chat/completions": body,
+        "/v1/responses": {"model": "support", "input": "hi"},
+        "/v1/completions": {"model": "auto", "prompt": "where is my parcel"},
+    }
+    async with start() as running:
+        for path, asked in paths.items():
+            for stream in (False, True):
+                answer = await running.http.post(
+                    path, json={**asked, "stream": stream}, headers={"x-pointsman-chain": "hasty"}
+                )
+                assert answer.status_code == (200 if stream else 500), path
+                assert '"code":"chain_error"' in answer.text, path
+                assert "[DONE]" not in answer.text
+                assert "response.completed" not in answer.text
