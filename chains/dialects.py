@@ -94,16 +94,20 @@ class Calls:
         return dict(body)
 
     def reading(self, body: Mapping[str, Any]) -> Reading:
-        return _CallsReading()
+        return _CallsReading(stops_of(body))
 
 
 class _CallsReading:
-    done = False
     said = None
 
-    def __init__(self) -> None:
+    def __init__(self, stops: list[str]) -> None:
         self._splitter = Splitter("reasoning", "call")
+        self._stop = StopAt(stops)
         self._unread = ""
+
+    @property
+    def done(self) -> bool:
+        return self._stop.reached
 
     @property
     def cut(self) -> bool:
@@ -113,7 +117,8 @@ class _CallsReading:
         return self._kept(self._splitter.feed(text))
 
     def end(self) -> list[Part]:
-        return self._kept(self._splitter.end())
+        parts, tail = self._kept(self._splitter.end()), self._stop.end()
+        return [*parts, Part("content", tail)] if tail else parts
 
     def calls(self, engines: Sequence[Call], cut: bool) -> list[Call]:
         if self._unread and not engines:
@@ -122,7 +127,7 @@ class _CallsReading:
 
     def _kept(self, parts: list[Part]) -> list[Part]:
         self._unread += "".join(part.text for part in parts if part.kind == "call")
-        return [part for part in parts if part.kind != "call"]
+        return _stopped([part for part in parts if part.kind != "call"], self._stop)
 
 
 class Written:
@@ -152,7 +157,7 @@ class Written:
         return (
             _WrittenReading([tool["function"] for tool in tools], stops_of(body))
             if tools
-            else _CallsReading()
+            else _CallsReading(stops_of(body))
         )
 
 
@@ -180,7 +185,7 @@ class _WrittenReading:
 
     def end(self) -> list[Part]:
         parts = self._read(self._splitter.end())
-        parts += self._stopped(self._turn.end())
+        parts += _stopped(self._turn.end(), self._stop)
         tail = self._stop.end()
         return [*parts, Part("content", tail)] if tail else parts
 
@@ -199,17 +204,18 @@ class _WrittenReading:
     def _read(self, parts: list[Part]) -> list[Part]:
         found: list[Part] = []
         for part in parts:
-            found += [part] if part.kind == "reasoning" else self._stopped(self._turn.feed(part.text))
+            found += [part] if part.kind == "reasoning" else _stopped(self._turn.feed(part.text), self._stop)
         return found
 
-    def _stopped(self, parts: list[Part]) -> list[Part]:
-        """``parts`` up to the client's stop strings, which are about the content."""
-        found = []
-        for part in parts:
-            text = self._stop.feed(part.text) if part.kind == "content" else part.text
-            if text:
-                found.append(Part(part.kind, text))
-        return found
+
+def _stopped(parts: list[Part], stop: StopAt) -> list[Part]:
+    """``parts`` up to the client's stop strings, which are about the content."""
+    found = []
+    for part in parts:
+        text = stop.feed(part.text) if part.kind == "content" else part.text
+        if text:
+            found.append(Part(part.kind, text))
+    return found
 
 
 def in_words(messages: Sequence[Message]) -> list[Message]:

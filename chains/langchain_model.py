@@ -128,8 +128,15 @@ class EngineChatModel(BaseChatModel):
             body["stop"] = stop
         dialect: Dialect = self.dialect
         answer, reading = Answer(), dialect.reading(body)
+        stops = body.pop("stop", None) is not None  # ours to apply: the engine would stop inside a call too
         try:
-            asked = ask(engine, dialect.asked(body), stream, answer, count_along=dialect.leaves_early)
+            asked = ask(
+                engine,
+                dialect.asked(body),
+                stream or stops,  # a whole answer would come too late
+                answer,
+                count_along=dialect.leaves_early or stops,
+            )
             async with aclosing(asked) as pieces:
                 async for piece in pieces:
                     for chunk in _text_chunks(piece, reading):

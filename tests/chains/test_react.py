@@ -43,13 +43,28 @@ async def test_streamed_is_what_unstreamed_is(cut: int) -> None:
     assert [b["messages"] for b in streamed_engine.bodies] == [b["messages"] for b in whole_engine.bodies]
 
 
+@pytest.mark.parametrize("cut", [1, 100_000])
+async def test_a_stop_string_is_about_the_content_and_not_about_calls_and_thoughts(cut: int) -> None:
+    script = [calls("Bonn", say="<think>\nBonn\n</think>"), Said(["It is", " sunny\n", "And so on"])]
+    told = []
+    for stream in (True, False):
+        engine = ScriptedEngine(script, cut=cut)
+        events = await events_of(React(), asking(stream, parameters={"stop": ["\n", "city"]}), engine)
+        assert [step.arguments for step in steps(events)] == [{"city": "Bonn"}]
+        assert (reasoning(events), content(events)) == ("Bonn", "It is sunny")
+        assert all("stop" not in body for body in engine.bodies)
+        told.append(finish(events))
+    assert told[0] == told[1]
+    assert told[0].reason == "stop"
+
+
 async def test_words_come_as_they_are_made() -> None:
     events = await events_of(React(), asking(True), ScriptedEngine([calls("Bonn"), Said(["It", " is", "!"])]))
     assert events[1:-1] == [Content("It"), Content(" is"), Content("!")]
 
 
 async def test_the_model_sees_tools_and_messages_in_openais_form_word_for_word() -> None:
-    parameters = {"temperature": 0, "max_tokens": 50, "stop": ["END"], "seed": 3, "top_k": 1}
+    parameters = {"temperature": 0, "max_tokens": 50, "seed": 3, "top_k": 1}
     odd = {"role": "user", "content": [{"type": "text", "text": "Weather?"}], "name": "ann"}
     request = ChainRequest([{"role": "system", "content": "Be brief."}, odd], parameters, True, ("weather",))
     engine = ScriptedEngine([calls("北京"), Said(["ok"])])
