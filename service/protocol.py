@@ -19,7 +19,10 @@ log = logging.getLogger("pointsman.server")
 PIECES = "pointsman.pieces"  # where a request's scope has its :class:`Pieces`
 
 _MOST_HEAD = 65_536  # bytes of a request's line and headers
-_NO_HTTP = "what was sent is no HTTP/1.1 request: is it https on a port without TLS, or an unknown method?"
+_NO_HTTP = (
+    "what was sent is no HTTP/1.1 request: is it https on a port without TLS, an unknown method, "
+    "or a head without its one host?"
+)
 _LONG_HEAD = f"the request's line and headers are over {_MOST_HEAD} bytes"
 _UPGRADE = b"\nupgrade:"
 _OFFER = re.compile(_UPGRADE, re.IGNORECASE)
@@ -82,6 +85,8 @@ class Protocol(HttpToolsProtocol):
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > _MOST_HEAD:
             self._is_long = True
             raise ValueError(_LONG_HEAD)  # uvicorn then calls send_400_response
+        if sum(name == b"host" for name, _ in self.headers) != 1 and self.parser.get_http_version() == "1.1":
+            raise ValueError("no host, or several")  # RFC 9112, section 3.2
         super().on_headers_complete()
         self.scope[PIECES] = Pieces(self.cycle)  # type: ignore[literal-required]
 

@@ -28,6 +28,8 @@ NO_HTTP = (
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"a" * 200,  # TLS
     b"BREW /v1/models HTTP/1.1\r\nhost: x\r\n\r\n",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"GET /v1/models HTTP/1.1\r\n\r\n",
+    b"GET /v1/models HTTP/1.1\r\nhost: x\r\nHost: y\r\n\r\n",
     HEAD + b"content-length: -5\r\n\r\n",
     HEAD + b"content-length: 99999999999999999999\r\n\r\n",
     HEAD + b"content-length: 3\r\ncontent-length: 4\r\n\r\nabcd",
