@@ -20,6 +20,7 @@ from service.api.shapes import (
     MODEL,
     NAME,
     PROMPT,
+    SPOKEN,
     STOP,
     STREAMED,
     SWITCH,
@@ -32,6 +33,7 @@ from service.api.shapes import (
     items,
     messages_of,
     of,
+    spoken,
 )
 from service.kept.feedback import Rating
 from service.responses.request import NEUTRAL, TAKEN
@@ -74,7 +76,7 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
     messages = messages_of(limits.max_messages)
     count = {"type": ["integer", "null"], "minimum": 1, "maximum": limits.max_choices}
     options = {"stream": SWITCH, "stream_options": {"type": ["object", "null"]}, "n": count, "stop": STOP}
-    chat = {"model": MODEL, "messages": messages, "tools": TOOLS, **options}
+    chat = {"model": MODEL, "messages": spoken(messages), "tools": TOOLS, **options}
     texts = {"type": "array", "minItems": 1, "maxItems": limits.max_inputs, "items": NAME}
     embedded = {
         "model": NAME,
@@ -104,7 +106,14 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
         ),
         "/v1/responses": (
             "Answer a conversation, without a memory",
-            {**_object(response, "model", "input"), "additionalProperties": {"type": "null"}},
+            {
+                **_object(response, "model", "input"),
+                "additionalProperties": {"type": "null"},
+                "anyOf": [
+                    {"properties": {"input": {"anyOf": [SPOKEN, {"type": "array"}]}}},
+                    {"required": ["instructions"], "properties": {"instructions": SPOKEN}},
+                ],
+            },
             answer("id", "status", object={"const": "response"}, output={"type": "array"}),
         ),
         "/v1/embeddings": (

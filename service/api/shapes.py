@@ -19,7 +19,15 @@ NAME: Schema = {"type": "string", "minLength": 1}
 MODEL: Schema = {**NAME, "description": "'auto', an alias, alias@version or the base; see /v1/models"}
 SWITCH: Schema = {"type": ["boolean", "null"]}
 IDS: Schema = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 2**32 - 1}}
-PROMPT: Schema = {"anyOf": [TEXT, {"type": "array", "minItems": 1}]}
+_SOME_IDS: Schema = {**IDS, "minItems": 1}
+PROMPT: Schema = {  # n times the prompts has a bound, which a schema can't say
+    "anyOf": [
+        TEXT,
+        _SOME_IDS,
+        *({"type": "array", "minItems": 1, "items": part} for part in (TEXT, _SOME_IDS)),
+    ]
+}
+SPOKEN: Schema = {"type": "string", "pattern": r"\S"}
 STOP: Schema = {"anyOf": [NAME, {"type": "array", "items": NAME}, {"type": "null"}]}
 _FUNCTION = {"type": "object", "required": ["name"], "properties": {"name": NAME}}
 _TOOL = {"type": "object", "required": ["function"], "properties": {"function": _FUNCTION}}
@@ -62,6 +70,21 @@ _MESSAGE: Schema = {  # only an assistant may have said nothing, beside its call
             "required": ["role", "content", "tool_call_id"],
             "properties": {"role": {"const": "tool"}, "content": {"anyOf": _CONTENT}, "tool_call_id": TEXT},
         },
+    ]
+}
+_SPOKEN_PART: Schema = {
+    "anyOf": [
+        {"required": ["text"], "properties": {"text": SPOKEN}},
+        {"properties": {"type": {"not": {"const": "text"}}}},
+    ]
+}
+_SPOKEN_MESSAGE: Schema = {  # that somebody says something in
+    "anyOf": [
+        {
+            "required": ["content"],
+            "properties": {"content": {"anyOf": [SPOKEN, {"type": "array", "contains": _SPOKEN_PART}]}},
+        },
+        {"required": ["tool_calls"], "properties": {"tool_calls": {"type": "array", "minItems": 1}}},
     ]
 }
 _PARTS: Schema = {
@@ -137,6 +160,11 @@ def messages_of(most: int) -> Schema:
     """A conversation of at most ``most`` messages; the first can't answer a call."""
     first = {"prefixItems": [_other_than("role", "tool")]}
     return {"type": "array", "minItems": 1, "maxItems": most, "items": _MESSAGE, "allOf": [first]}
+
+
+def spoken(messages: Schema) -> Schema:
+    """``messages``, in one of which at least somebody says something."""
+    return {**messages, "allOf": [*messages["allOf"], {"contains": _SPOKEN_MESSAGE}]}
 
 
 def items() -> Schema:

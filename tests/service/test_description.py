@@ -122,6 +122,8 @@ def test_what_must_stand_together_is_described() -> None:
     schema = schema_of(described(GatewaySettings()), "/v1/chat/completions", "post", None)
     refused: list[dict[str, Any]] = [
         {"messages": [{"role": "tool"}]},
+        {"messages": [{"role": "user", "content": " "}]},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": ""}]}, {"role": "assistant"}]},
         {"messages": [{"role": "user", "content": None}]},
         {"messages": [{"role": "user", "content": [{"type": "poem", "text": "x"}]}]},
         {"stream_options": {}},
@@ -129,5 +131,19 @@ def test_what_must_stand_together_is_described() -> None:
     ]
     for more in refused:
         assert not schema.is_valid({"model": "auto", "messages": [USER], **more})
-    schema.validate({"model": "auto", "messages": [{"role": "assistant"}], "stream_options": None})
+    schema.validate({"model": "auto", "messages": [{"role": "assistant"}, USER], "stream_options": None})
     schema.validate({"model": "auto", "messages": [USER], "stream_options": {}, "stream": True})
+    schema.validate({"model": "auto", "messages": [{"role": "assistant", "tool_calls": [{}]}]})
+    schema.validate({"model": "auto", "messages": [{"role": "user", "content": [{"type": "image_url"}]}]})
+
+
+def test_prompts_and_inputs_are_described_as_they_are_taken() -> None:
+    found = described(GatewaySettings())
+    prompts = schema_of(found, "/v1/completions", "post", None)
+    for prompt in ("", "a", ["a", ""], [1, 2], [[1], [2]]):
+        prompts.validate({"model": "support", "prompt": prompt})
+    for wrong in ([], [[]], [None], [True], [{}], ["a", 1]):
+        assert not prompts.is_valid({"model": "support", "prompt": wrong}), wrong
+    inputs = schema_of(found, "/v1/responses", "post", None)
+    assert not inputs.is_valid({"model": "auto", "input": " "})
+    inputs.validate({"model": "auto", "input": "", "instructions": "Say hello."})
