@@ -20,6 +20,7 @@ from service.api.shapes import (
     MODEL,
     NAME,
     PROMPT,
+    RESPONSE,
     SPOKEN,
     STOP,
     STREAMED,
@@ -89,7 +90,7 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
     named = {"type": ["string", "null"], "minLength": 1}
     response: dict[str, Schema] = {name: {"enum": [*values, None]} for name, values in NEUTRAL.items()}
     response |= {name: {} for name in TAKEN}
-    response |= {"model": MODEL, "input": {"anyOf": [TEXT, items()]}, "stream": SWITCH}
+    response |= RESPONSE | {"model": MODEL, "input": {"anyOf": [TEXT, items()]}, "stream": SWITCH}
     response |= {"max_output_tokens": {"type": ["integer", "null"], "minimum": 1}}
     loaded = {"lora_name": NAME, "lora_path": NAME, "load_inplace": {"type": "boolean"}}
     tokens = answer(count={"type": "integer"}, tokens={"type": "array"})

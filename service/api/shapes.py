@@ -47,6 +47,13 @@ _PART = {  # which of the others the base can read is the engine's to say
     ]
 }
 _CONTENT: list[Schema] = [TEXT, {"type": "array", "items": _PART}]
+_MADE = {  # a call that the model made; its arguments are a JSON object, which a schema can't say of a text
+    "type": "object",
+    "required": ["function"],
+    "properties": {
+        "function": {"type": "object", "required": ["name"], "properties": {"name": TEXT, "arguments": TEXT}}
+    },
+}
 _MESSAGE: Schema = {  # only an assistant may have said nothing, beside its calls
     "anyOf": [
         {
@@ -55,6 +62,7 @@ _MESSAGE: Schema = {  # only an assistant may have said nothing, beside its call
             "properties": {
                 "role": {"const": "assistant"},
                 "content": {"anyOf": [*_CONTENT, {"type": "null"}]},
+                "tool_calls": {"type": ["array", "null"], "items": _MADE},
             },
         },
         {
@@ -124,6 +132,40 @@ _ITEM: Schema = {  # of the input of a response
         },
         {"type": "object", "required": ["type"], "properties": {"type": {"const": "reasoning"}}},
     ]
+}
+_FORMAT: Schema = {
+    "anyOf": [
+        {"type": "null"},
+        {"type": "object", "properties": {"type": {"enum": ["text", "json_object"]}}},
+        {
+            "type": "object",
+            "required": ["type", "name", "schema"],
+            "properties": {"type": {"const": "json_schema"}, "name": NAME, "schema": {"type": "object"}},
+        },
+    ]
+}
+_OWN = {
+    "type": "object",
+    "required": ["type", "name"],
+    "properties": {"type": {"const": "function"}, "name": NAME},
+}
+RESPONSE: Schema = {  # of a response's own fields, those that have a form
+    "instructions": {"type": ["string", "null"]},
+    "parallel_tool_calls": SWITCH,
+    "reasoning": {
+        "type": ["object", "null"],
+        "properties": {
+            "effort": {"enum": ["none", "minimal", "low", "medium", "high", "xhigh", "max", None]}
+        },
+        "additionalProperties": {"type": "null"},
+    },
+    "text": {
+        "type": ["object", "null"],
+        "properties": {"format": _FORMAT, "verbosity": {"enum": ["medium", None]}},
+        "additionalProperties": {"type": "null"},
+    },
+    "tools": {"type": ["array", "null"], "items": _OWN},
+    "tool_choice": {"anyOf": [{"enum": ["none", "auto", "required", None]}, _OWN]},
 }
 STREAMED: Schema = {  # stream_options stand beside a stream only
     "anyOf": [

@@ -133,7 +133,9 @@ def test_what_must_stand_together_is_described() -> None:
         assert not schema.is_valid({"model": "auto", "messages": [USER], **more})
     schema.validate({"model": "auto", "messages": [{"role": "assistant"}, USER], "stream_options": None})
     schema.validate({"model": "auto", "messages": [USER], "stream_options": {}, "stream": True})
-    schema.validate({"model": "auto", "messages": [{"role": "assistant", "tool_calls": [{}]}]})
+    schema.validate(
+        {"model": "auto", "messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f"}}]}]}
+    )
     schema.validate({"model": "auto", "messages": [{"role": "user", "content": [{"type": "image_url"}]}]})
 
 
