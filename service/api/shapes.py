@@ -55,6 +55,7 @@ _MADE = {  # a call that the model made; its arguments are a JSON object, which 
     },
 }
 _MESSAGE: Schema = {  # only an assistant may have said nothing, beside its calls
+    "properties": {"tool_calls": {"type": ["array", "null"], "items": _MADE}},
     "anyOf": [
         {
             "type": "object",
@@ -62,7 +63,6 @@ _MESSAGE: Schema = {  # only an assistant may have said nothing, beside its call
             "properties": {
                 "role": {"const": "assistant"},
                 "content": {"anyOf": [*_CONTENT, {"type": "null"}]},
-                "tool_calls": {"type": ["array", "null"], "items": _MADE},
             },
         },
         {
@@ -78,7 +78,7 @@ _MESSAGE: Schema = {  # only an assistant may have said nothing, beside its call
             "required": ["role", "content", "tool_call_id"],
             "properties": {"role": {"const": "tool"}, "content": {"anyOf": _CONTENT}, "tool_call_id": TEXT},
         },
-    ]
+    ],
 }
 _SPOKEN_PART: Schema = {
     "anyOf": [

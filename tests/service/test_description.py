@@ -144,7 +144,8 @@ def test_prompts_and_inputs_are_described_as_they_are_taken() -> None:
     prompts = schema_of(found, "/v1/completions", "post", None)
     for prompt in ("", "a", ["a", ""], [1, 2], [[1], [2]]):
         prompts.validate({"model": "support", "prompt": prompt})
-    for wrong in ([], [[]], [None], [True], [{}], ["a", 1]):
+    refused: list[object] = [[], [[]], [None], [True], [{}], ["a", 1]]
+    for wrong in refused:
         assert not prompts.is_valid({"model": "support", "prompt": wrong}), wrong
     inputs = schema_of(found, "/v1/responses", "post", None)
     assert not inputs.is_valid({"model": "auto", "input": " "})
