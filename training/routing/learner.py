@@ -42,9 +42,10 @@ class Learner:
         tokenizer = model.tokenizer
         self._special = torch.tensor(tokenizer.all_special_ids, device=model.device)
         known = (tokenizer.mask_token_id, tokenizer.unk_token_id)
-        self._hidden = next((token for token in known if token is not None), None)
-        if recipe.masked and self._hidden is None:
+        hidden = next((token for token in known if token is not None), None)
+        if recipe.masked and hidden is None:
             raise BaseError(f"the encoder {recipe.base!r} has no token that can hide others; set masked to 0")
+        self._hidden = 0 if hidden is None else int(hidden)
         self.weights = {name: p for name, p in model.named_parameters() if p.requires_grad}
         self._before = {name: p.detach().clone() for name, p in self.weights.items()}
         with torch.no_grad():
