@@ -5,7 +5,7 @@
 #
 # A base of Llama 3.2's 3B shape and 69 adapters of rank 16 are drawn at random (8 GB under WORK), so nothing
 # is downloaded. Two vLLMs share the card and are asked in turn: one as it comes, and one for the gateway with
-# LoRA kernels for this shape. About 14 minutes on an H100, of which the start takes 2 to 3. OUT_DIR gets
+# LoRA kernels for this shape. About 16 minutes on an H100, of which the start takes 2 to 3. OUT_DIR gets
 # beside.md (the table), beside.json (all numbers) and the logs.
 #   PYTHON=FILE   with the packages of `make env ACCEL=cuda` (default: .venv/bin/python)
 #   WORK=DIR      on a fast disk (default: /tmp/pointsman-beside)
@@ -20,5 +20,5 @@ exec env HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false \
   "${PYTHON:-.venv/bin/python}" -m deploy.bench.beside --shape 3b --out "$out" \
   --work "${WORK:-/tmp/pointsman-beside}" --warm \
   --engine "--max-num-seqs 256 --gpu-memory-utilization 0.42 --kv-cache-memory-bytes 14G" \
-  --ours-engine "--specialize-active-lora" \
+  --ours-engine="--specialize-active-lora" \
   --ours-environment "VLLM_TUNED_CONFIG_FOLDER=${KERNELS:-deploy/gpu/kernels/3b-rank16}" "$@"

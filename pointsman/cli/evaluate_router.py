@@ -53,7 +53,8 @@ def router(
     ] = None,
     encoder: Annotated[str, typer.Option(help="'carried', a folder or a hub id; for --train.")] = "carried",
     mode: Annotated[
-        Mode, typer.Option(help="The encoder as it is, or tuned to the rows of --train first: minutes.")
+        Mode,
+        typer.Option(help="The encoder as it is, or tuned to the rows of --train first: minutes on a GPU."),
     ] = Mode.instant,
     shots: Annotated[
         int | None, typer.Option(min=1, show_default=False, help="Fit on this many rows of each intent.")

@@ -28,6 +28,7 @@ SIZES = Sizes(
     few=2,
     all=3,
     many_clients=4,
+    crowd=8,
     seconds=0.1,
     overload=0.1,
     learning=0.1,

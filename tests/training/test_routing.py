@@ -80,6 +80,7 @@ def write(folder: Path, encoder: Path, given: list[dict[str, Any]] | None = None
         "stage": "router",
         "name": "small",
         "base": str(encoder),
+        "frozen": 0.5,
         "data": {"sources": [{"path": str(data), "format": "intents"}], "validation_rows": 6},
         "train": plan,
     }
@@ -170,6 +171,37 @@ def test_the_directions_begin_as_the_intents_means(tmp_path: Path, encoder: Path
     mean = vectors[:2].sum(axis=0)
     expected = np.stack([mean / np.linalg.norm(mean), vectors[2]])
     np.testing.assert_allclose(learner.directions.detach().numpy(), expected, atol=1e-5)
+
+
+def test_the_result_lies_between_what_was_and_what_was_learned(tmp_path: Path, encoder: Path) -> None:
+    from training.routing import stage
+
+    recipe = loaded(write(tmp_path, encoder)).model_copy(update={"kept": 0.25})
+    learner = Learner(recipe, stage.load(recipe), 2)
+    before = {name: weight.detach().clone() for name, weight in learner.weights.items()}
+    learner.begin(["the apple", "my river"], [0, 1])
+    learner.step(1, 1, ["the apple", "my river"], [0, 1])
+    after = {name: weight.detach().clone() for name, weight in learner.weights.items()}
+    learner.step_back()
+    for name, weight in learner.weights.items():
+        torch.testing.assert_close(weight.detach(), 0.25 * before[name] + 0.75 * after[name])
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+
+
+def test_words_are_hidden_while_it_learns_and_never_else(tmp_path: Path, encoder: Path) -> None:
+    from training.routing import stage
+
+    recipe = loaded(write(tmp_path, encoder)).model_copy(update={"masked": 0.999999})
+    model = stage.load(recipe)
+    seen: list[torch.Tensor] = []
+    model[0].register_forward_pre_hook(lambda _, given: seen.append(given[0]["input_ids"]))
+    learner = Learner(recipe, model, 2)
+    learner.begin(["the apple", "my river"], [0, 1])
+    learner.step(1, 1, ["the apple", "my river"], [0, 1])
+    whole, hidden = seen[-2:]
+    unknown = model.tokenizer.unk_token_id
+    assert (hidden == unknown).all()
+    assert not (whole == unknown).any()
 
 
 def test_an_epoch_takes_every_row_once_and_like_lengths_together() -> None:

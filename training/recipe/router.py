@@ -23,11 +23,11 @@ class IntentData(Data):
 class Tuning(Document):
     """How the encoder is changed. A step is one change of the weights."""
 
-    epochs: float = Field(default=1.0, gt=0, description="passes over the rows")
+    epochs: float = Field(default=8.0, gt=0, description="passes over the rows")
     steps: int | None = Field(default=None, gt=0, description="steps to take, in place of epochs")
-    batch_rows: int = Field(default=32, gt=1, description="texts of a step")
+    batch_rows: int = Field(default=64, gt=1, description="texts of a step")
     learning_rate: float = Field(
-        default=2e-4, gt=0, description="the highest, after warm-up; then it falls to zero at the last step"
+        default=1e-4, gt=0, description="the highest, after warm-up; then it falls to zero at the last step"
     )
     head_rate: float = Field(
         default=10.0, gt=0, description="times as fast the intents' directions learn as the encoder does"
@@ -50,7 +50,7 @@ class RouterRecipe(DataRecipe):
     base: str = Field(default=CARRIED, description="the encoder to begin with: 'carried', a folder or hub id")
     data: IntentData
     frozen: float = Field(
-        default=0.5,
+        default=0.0,
         ge=0,
         lt=1,
         description="share of the layers, from below, that stay; embeddings always do",
@@ -60,6 +60,15 @@ class RouterRecipe(DataRecipe):
     )
     smoothing: float = Field(
         default=0.1, ge=0, lt=1, description="probability that is spread over all intents, not the right one"
+    )
+    masked: float = Field(
+        default=0.15, ge=0, lt=1, description="share of a text's tokens that are hidden while training"
+    )
+    kept: float = Field(
+        default=0.4,
+        ge=0,
+        lt=1,
+        description="share of the way back to the weights of before that the result goes",
     )
     train: Tuning = Tuning()
     trackers: list[Tracker] = Field(

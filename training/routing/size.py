@@ -8,7 +8,7 @@ from training.recipe import RouterRecipe
 from training.routing import rows, stage
 from training.routing.learner import Learner, steps_of
 
-_STATES = 4  # numbers of 4 bytes that a weight which learns has: itself, its gradient, AdamW's two
+_STATES = 5  # numbers of 4 bytes that a weight which learns has: itself, of before, its gradient, AdamW's two
 
 
 @dataclass(frozen=True, slots=True)

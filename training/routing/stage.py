@@ -63,6 +63,7 @@ def train(recipe: RouterRecipe, run: RunFolder, report: Report) -> Path:
         if not checkpoint:
             _evaluate(learner, intents, run, bar, 0)
         _learn(learner, intents, run, bar, done=done, steps=steps)
+        learner.step_back()
         _evaluate(learner, intents, run, bar, steps)
     finally:
         bar.close()

@@ -33,12 +33,12 @@ SHAPES = {
     }
 }
 DEMO = Sizes(
-    words=30, tokens=24, clients=8, requests=48, rounds=3, few=4, all=8, many_clients=16, seconds=15,
-    overload=15, learning=30, narrow=4,
+    words=30, tokens=24, clients=8, requests=48, rounds=3, few=4, all=8, many_clients=16, crowd=32,
+    seconds=15, overload=15, learning=30, narrow=4,
 )  # fmt: skip
 GPU = Sizes(
-    words=140, tokens=128, clients=64, requests=192, rounds=3, few=16, all=64, many_clients=128, seconds=10,
-    overload=60, learning=50, narrow=48,
+    words=140, tokens=128, clients=64, requests=256, rounds=3, few=16, all=64, many_clients=128, crowd=1024,
+    seconds=10, overload=60, learning=50, narrow=48,
 )  # fmt: skip
 PARTS = ["world", "engine", "alone"]
 _FRESH = 5  # adapters that are promoted while somebody looks at the clock
@@ -50,9 +50,19 @@ def main() -> None:
     say = progress()
     sizes = DEMO if given.shape == "demo" else GPU
     if given.quick:
-        sizes = replace(sizes, requests=sizes.requests // 4, rounds=1, seconds=3, overload=3, learning=3)
+        sizes = replace(
+            sizes,
+            requests=sizes.requests // 4,
+            crowd=sizes.crowd // 4,
+            rounds=1,
+            seconds=3,
+            overload=3,
+            learning=3,
+        )
     if given.rounds is not None:
         sizes = replace(sizes, rounds=given.rounds)
+    if given.places is not None:
+        sizes = replace(sizes, few=given.places)
     if given.adapters is not None:
         sizes = replace(sizes, all=given.adapters)
     found: list[Row] = []
@@ -118,6 +128,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--ours-environment", default="", help="NAME=VALUE for that one")
     parser.add_argument("--rows", nargs="+", default=None, help="only these, by the names that are told")
     parser.add_argument("--adapters", type=int, default=None, help="in all, where fewer are enough")
+    parser.add_argument("--places", type=int, default=None, help="for different adapters in one batch")
     parser.add_argument("--repeats", type=int, default=5, help="of the rows without an engine")
     parser.add_argument("--litellm", type=Path, default=None, help="its command, to be asked alone as well")
     parser.add_argument("--no-routed", dest="routed", action="store_false", help="there is no encoder here")

@@ -32,6 +32,7 @@ class Sizes:
     few: int  # adapters that fit into one batch
     all: int  # adapters in all
     many_clients: int  # that ask for all
+    crowd: int  # requests of a round in which they do: a round's end, with few of them left, should not count
     seconds: float  # of an open loop
     overload: float  # seconds of one that is far too much
     learning: float  # seconds in which the number of slots is learned

@@ -59,7 +59,11 @@ def crowded(ends: Ends, adapters: Sequence[str], slots: int, note: str = "") -> 
     """More adapters than fit into one batch."""
     sizes = ends.sizes
     pair = ends.pair(
-        adapters, Pace(concurrency=sizes.many_clients), zipf=1.0, requests=2 * sizes.many_clients
+        adapters,
+        Pace(concurrency=sizes.many_clients),
+        zipf=1.0,
+        requests=sizes.crowd,
+        rounds=max(1, sizes.rounds // 2),
     )
     waits = [milliseconds(one.times.first_token) for one in (pair.ours, pair.plain)]
     name = f"{len(adapters)} adapters by Zipf 1.0, {slots} in a batch, {sizes.many_clients} clients{note}"
