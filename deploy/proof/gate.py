@@ -25,12 +25,16 @@ from training.models import base
 from training.release.gate import Criterion, judge
 
 ALIAS = "support"
-_ASKED = {"tracking": "track_parcel", "customs": "customs", "refusals": "out_of_scope"}
+_TURNS = "deploy.demo.text.questions:turns"
+_ASKED: Mapping[str, Mapping[str, Any]] = {
+    "tracking": {"generator": _TURNS, "arguments": {"intent": "track_parcel"}},
+    "customs": {"generator": _TURNS, "arguments": {"intent": "customs"}},
+    "refusals": {"generator": "deploy.demo.text.questions:refusals"},
+}
 _AGAIN = "the live version again"
 _LIVE = "is live already"  # as a release says it before it asks anything
 _SECONDS = 300.0
 _AT_ONCE = 32  # requests: one batch of a small engine takes hardly longer with more in it
-_TURNS = "deploy.demo.text.questions:turns"
 
 
 @dataclass(frozen=True)
@@ -46,10 +50,7 @@ class Outcome:
 def plan(rows: int) -> Plan:
     """What candidates are asked: tracking, which the base can do too; customs, whose facts the adapter alone
     knows; what the desk must turn away; and the base's mix, for what must not be forgotten."""
-    answers = {
-        name: {"generator": _TURNS, "arguments": {"intent": intent}, "rows": rows, "max_new_tokens": 96}
-        for name, intent in _ASKED.items()
-    }
+    answers = {name: {**asked, "rows": rows, "max_new_tokens": 96} for name, asked in _ASKED.items()}
     general = {"base-mix": {"generator": "deploy.demo.text.corpus:corpus", "rows": 2 * rows}}
     return Plan.model_validate({"seed": 91, "answers": answers, "general": general})
 
