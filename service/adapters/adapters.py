@@ -110,12 +110,12 @@ class Adapters:
 
     @property
     def ready(self) -> bool:
-        """Whether every alias that has a live version has it loaded, and the preloaded ones have one."""
+        """Whether every live version is loaded but for those that can't be, and preloading was tried."""
         return self._reconciler.ready
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Why not, as far as it is known."""
+        """What can't be loaded or preloaded, and why."""
         return self._reconciler.problems
 
     async def check(self, folder: str) -> Checked:
