@@ -2,7 +2,7 @@
 
     python -m deploy.proof swap --operations 1000
     python -m deploy.proof swap --operations 200 --spoil --kill-engine 30
-    python -m deploy.proof gate --rows 16
+    python -m deploy.proof gate --rows 32
     python -m deploy.proof release --kills 20
 
 Ends with 1 if something was not as it must be.
@@ -99,7 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     killed.add_argument("--seed", type=int, default=0, help="of the moments")
     killed.add_argument("--out", type=Path, help="the report; else runs/prove-release/report.txt")
     judged = proofs.add_parser("gate", parents=[shared], help="bad candidates are refused, good ones are not")
-    judged.add_argument("--rows", type=int, default=16, help="questions of each kind")
+    judged.add_argument(
+        "--rows", type=int, default=32, help="questions of each kind; twice as many on customs"
+    )
     judged.add_argument("--only", nargs="*", default=(), metavar="NAME", help="candidates; else all")
     return parser
 

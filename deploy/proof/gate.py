@@ -2,7 +2,8 @@
 
 Each takes the way of a release to the verdict, checks and probe included; none gets traffic. What a bad one
 must be refused for stands beside it in the code, before it is judged: words of a check's or the probe's
-problem, or the measure that it must fail. "So few rows can't tell" is a refusal, and no such failure.
+problem, or the measure that it must fail. "So few rows can't tell" is a refusal, and no such failure. Of a
+bad one that measure alone is asked for, as one missed row of the table refuses it; of a good one all are.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from training.release.gate import Criterion, judge
 
 ALIAS = "support"
 _TURNS = "deploy.demo.text.questions:turns"
+_SEED = 592  # its questions are others than those on which the reasons were chosen
 _ASKED: Mapping[str, Mapping[str, Any]] = {
     "tracking": {"generator": _TURNS, "arguments": {"intent": "track_parcel"}},
     "customs": {"generator": _TURNS, "arguments": {"intent": "customs"}},
@@ -51,14 +53,15 @@ def plan(rows: int) -> Plan:
     """What candidates are asked: tracking, which the base can do too; customs, whose facts the adapter alone
     knows; what the desk must turn away; and the base's mix, for what must not be forgotten."""
     answers = {name: {**asked, "rows": rows, "max_new_tokens": 96} for name, asked in _ASKED.items()}
-    general = {"base-mix": {"generator": "deploy.demo.text.corpus:corpus", "rows": 2 * rows}}
-    return Plan.model_validate({"seed": 91, "answers": answers, "general": general})
+    answers["customs"]["rows"] = 2 * rows  # the measure that most must fail
+    general = {"base-mix": {"generator": "deploy.demo.text.corpus:corpus", "rows": rows}}
+    return Plan.model_validate({"seed": _SEED, "answers": answers, "general": general})
 
 
 def table() -> list[Criterion]:
-    """The gate of the demo's release, with bounds that 16 rows can keep, and can surely miss."""
+    """The gate of the demo's release, with bounds that so few rows can keep, and can surely miss."""
     rows: Sequence[Mapping[str, Any]] = (
-        *({"metric": f"answers.{part}.correct", "at_least": "live - 0.4"} for part in _ASKED),
+        *({"metric": f"answers.{part}.correct", "at_least": "live - 0.25"} for part in _ASKED),
         {"metric": "answers.tracking.stops", "at_least": 0.6},
         {"metric": "answers.tracking.streams_alike", "at_least": 0.6},
         {"metric": "general.base-mix.nats_per_token", "at_most": "live + 0.1"},
@@ -76,8 +79,9 @@ def prove(
     """
     parts = load(plan(rows), base.load_tokenizer(str(HOME / "base")))
 
-    def measured(model: str) -> Findings:
-        return evaluate(parts, [model], url=served.url, api_key=None, concurrency=_AT_ONCE, report=report)[0]
+    def measured(model: str, part: str | None) -> Findings:
+        asked = [one for one in parts if part in (None, one.name)]
+        return evaluate(asked, [model], url=served.url, api_key=None, concurrency=_AT_ONCE, report=report)[0]
 
     versions = _ask(served, "GET", "").json()["data"]
     [live] = [one["name"] for one in versions if one["alias"] == ALIAS and one["state"] == "live"]
@@ -90,13 +94,17 @@ def prove(
         artefact = plant(served.adapters / "planted")
         try:
             version = version_of(artefact)
-            refused = (_LIVE,) if f"{ALIAS}@{version}" == live else _entered(served, version)
+            refused = _entered(served, version)
         finally:
             shutil.rmtree(artefact)
+        if not refused and f"{ALIAS}@{version}" == live:
+            refused = (_LIVE,)
         failed: set[str] = set()
         if not refused:
-            was = was or measured(live)
-            verdict = judge(table(), measured(f"{ALIAS}@{version}").measures, was.measures)
+            was = was or measured(live, None)
+            part = judged[name][1].rpartition(".")[0] if name in judged else None
+            asked_of = [row for row in table() if part in (None, row.metric.rpartition(".")[0])]
+            verdict = judge(asked_of, measured(f"{ALIAS}@{version}", part).measures, was.measures)
             refused = tuple(verdict.reasons)
             failed = {row.metric for row in verdict.rows if row.outcome == "fail"}
         if name in judged:
