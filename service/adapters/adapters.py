@@ -22,7 +22,8 @@ from service.adapters.reconcile import Reconciler
 from service.adapters.registry import Registry
 from service.adapters.slots import Slots
 from service.adapters.store import Store
-from service.adapters.versions import VersionInfo, Versions
+from service.adapters.version import VersionInfo
+from service.adapters.versions import Versions
 from service.engine import EnginePool
 from service.errors import AdapterError, EngineUnavailable, ServiceError
 from service.moving import Movers, Moving

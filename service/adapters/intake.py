@@ -11,7 +11,8 @@ from service.adapters.checks import Checked, check, check_alias
 from service.adapters.lifecycle import Lifecycle
 from service.adapters.registry import Registry
 from service.adapters.store import Store
-from service.adapters.versions import Record, VersionInfo, Versions
+from service.adapters.version import Record, VersionInfo
+from service.adapters.versions import Versions
 from service.errors import AdapterRejected
 from service.settings import Settings
 

@@ -18,7 +18,8 @@ from service.adapters.moving import moving
 from service.adapters.registry import Registry
 from service.adapters.slots import Slots
 from service.adapters.store import Store
-from service.adapters.versions import Entry, Live, Versions
+from service.adapters.version import Entry, Live
+from service.adapters.versions import Versions
 from service.errors import AdapterConflict, AdapterNotFound, EngineUnavailable, InvalidRequest
 from service.moving import Moving
 

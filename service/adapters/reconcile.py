@@ -10,7 +10,8 @@ from service.adapters.base import ServedBase
 from service.adapters.leases import Leases
 from service.adapters.lifecycle import Lifecycle
 from service.adapters.slots import Slots
-from service.adapters.versions import Entry, VersionInfo, Versions
+from service.adapters.version import Entry, VersionInfo
+from service.adapters.versions import Versions
 from service.engine import EngineClient
 from service.errors import AdapterError, ServiceError
 
