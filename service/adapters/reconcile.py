@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from service.adapters.base import ServedBase
+from service.adapters.drains import Drains
 from service.adapters.leases import Leases
 from service.adapters.lifecycle import Lifecycle
 from service.adapters.slots import Slots
@@ -31,6 +32,7 @@ class Reconciler:
         slots: Slots,
         leases: Leases,
         lifecycle: Lifecycle,
+        drains: Drains,
         preload: Mapping[str, str],
         register: Callable[[str, str], Awaitable[VersionInfo]],
     ) -> None:
@@ -39,6 +41,7 @@ class Reconciler:
         self._slots = slots
         self._leases = leases
         self._lifecycle = lifecycle
+        self._drains = drains
         self._preload = preload
         self._register = register
         self._preloaded = False  # or found to be what can't be
@@ -103,7 +106,7 @@ class Reconciler:
         await self._slots.spread()
         for entry in self._versions:
             if entry.record.retired and entry.draining and not entry.leases:
-                await self._lifecycle.take_out(entry)
+                await self._drains.take_out(entry)
         self.problems = (*problems, *await self._preload_all())
 
     async def _preload_all(self) -> list[str]:
