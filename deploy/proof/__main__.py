@@ -67,7 +67,7 @@ def _swap(served: Served, given: argparse.Namespace, report: Report) -> tuple[li
 
 def _gate(served: Served, given: argparse.Namespace, report: Report) -> tuple[list[str], bool]:
     lines, right = [], {"bad": [0, 0], "good": [0, 0]}
-    for one in gate.prove(served, given.rows, report, given.only):
+    for one in gate.prove(served, given.rows, given.seed, report, given.only):
         right[one.kind][0] += one.right
         right[one.kind][1] += 1
         what = f"refused: {'; '.join(one.refused)}" if one.refused else "passed"
@@ -102,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     judged.add_argument(
         "--rows", type=int, default=32, help="questions of each kind; twice as many on customs"
     )
+    judged.add_argument("--seed", type=int, default=gate.SEED, help="of the questions")
     judged.add_argument("--only", nargs="*", default=(), metavar="NAME", help="candidates; else all")
     return parser
 
