@@ -60,7 +60,7 @@ def plan(rows: int, seed: int = SEED) -> Plan:
 
 
 def table() -> list[Criterion]:
-    """The gate of the demo's release, with bounds that so few rows can keep, and can surely miss."""
+    """Rows as the demo's release has them, with bounds that so few can keep, and can surely miss."""
     rows: Sequence[Mapping[str, Any]] = (
         {"metric": "answers.customs.correct", "at_least": "live - 0.15"},
         {"metric": "answers.tracking.correct", "at_least": "live - 0.25"},
