@@ -15,6 +15,7 @@ from chains.events import Chain, ChainRequest, Limits
 from chains.parameters import calls_tools
 from router.decision import Decision
 from service.body.conversation import Message, asked, check_said, conversation_key, messages_of
+from service.body.fields import model_of, stream_of
 from service.body.options import check_options
 from service.errors import InvalidRequest, ModelNotFound, NotReady
 from service.record import Record
@@ -206,37 +207,6 @@ class Dispatch:
                 f"the model {model[:200]!r} does not exist; GET /v1/models lists them", "model"
             )
         return model
-
-
-def model_of(body: Mapping[str, Any]) -> str:
-    """The name that the client gives.
-
-    Raises:
-        InvalidRequest: none, or not text.
-    """
-    model = body.get("model")
-    if not isinstance(model, str) or not model:
-        raise InvalidRequest(
-            "model is required: 'auto', an adapter, adapter@version, or the base; GET /v1/models lists them",
-            "model",
-        )
-    return model
-
-
-def stream_of(body: Mapping[str, Any]) -> bool:
-    """Whether the answer is to be streamed.
-
-    Raises:
-        InvalidRequest: ``stream`` is no boolean, or ``stream_options`` stands without it.
-    """
-    stream, options = body.get("stream"), body.get("stream_options")
-    if stream is not None and not isinstance(stream, bool):
-        raise InvalidRequest("stream must be true or false", "stream")
-    if options is not None and not isinstance(options, dict):
-        raise InvalidRequest("stream_options must be an object", "stream_options")
-    if options is not None and not stream:
-        raise InvalidRequest("stream_options is only allowed where stream is true", "stream_options")
-    return bool(stream)
 
 
 def _rendered(route: Route, messages: list[Message], decision: Decision) -> list[Message]:

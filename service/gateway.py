@@ -133,7 +133,8 @@ class Gateway:
     def readiness(self) -> Readiness:
         """Every reason for which requests fail now.
 
-        A route that waits for its adapter is none: the others answer. Where every route waits, it is.
+        An adapter that can't be loaded is none, nor is a route that waits for one: the others answer. Where
+        none of them does, it is.
         """
         reasons = []
         if self.engine.state != "ready":

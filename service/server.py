@@ -157,7 +157,7 @@ async def _tell(gateway: Gateway, address: str, report: Report) -> None:
     refused: tuple[str, ...] = ()
 
     def warn() -> None:
-        now = gateway.warnings
+        now = (*gateway.adapters.problems, *gateway.warnings)
         for warning in now:
             if warning not in warned:
                 report(f"{WARNING}{warning}")

@@ -2,7 +2,7 @@
 
     python -m deploy.proof swap --operations 1000
     python -m deploy.proof swap --operations 200 --spoil --kill-engine 30
-    python -m deploy.proof gate --rows 16
+    python -m deploy.proof gate --rows 32
     python -m deploy.proof release --kills 20
 
 Ends with 1 if something was not as it must be.
@@ -67,7 +67,7 @@ def _swap(served: Served, given: argparse.Namespace, report: Report) -> tuple[li
 
 def _gate(served: Served, given: argparse.Namespace, report: Report) -> tuple[list[str], bool]:
     lines, right = [], {"bad": [0, 0], "good": [0, 0]}
-    for one in gate.prove(served, given.rows, report, given.only):
+    for one in gate.prove(served, given.rows, given.seed, report, given.only):
         right[one.kind][0] += one.right
         right[one.kind][1] += 1
         what = f"refused: {'; '.join(one.refused)}" if one.refused else "passed"
@@ -99,7 +99,10 @@ def _parser() -> argparse.ArgumentParser:
     killed.add_argument("--seed", type=int, default=0, help="of the moments")
     killed.add_argument("--out", type=Path, help="the report; else runs/prove-release/report.txt")
     judged = proofs.add_parser("gate", parents=[shared], help="bad candidates are refused, good ones are not")
-    judged.add_argument("--rows", type=int, default=16, help="questions of each kind")
+    judged.add_argument(
+        "--rows", type=int, default=32, help="questions of each kind; twice as many on customs"
+    )
+    judged.add_argument("--seed", type=int, default=gate.SEED, help="of the questions")
     judged.add_argument("--only", nargs="*", default=(), metavar="NAME", help="candidates; else all")
     return parser
 

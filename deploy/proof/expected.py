@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Literal
 
-from service.adapters.versions import Live
+from service.adapters.version import Live
 
 Kind = Literal["promote", "canary", "rollback", "retire", "spoil", "conflict"]
 WEIGHTS = (5, 20, 50, 80)  # percent, of canaries

@@ -2,13 +2,14 @@
 
 Each takes the way of a release to the verdict, checks and probe included; none gets traffic. What a bad one
 must be refused for stands beside it in the code, before it is judged: words of a check's or the probe's
-problem, or the measure that it must fail. "So few rows can't tell" is a refusal, and no such failure.
+problem, or the measure that it must fail. "So few rows can't tell" is a refusal, and no such failure. Of a
+bad one that measure alone is asked for, as one missed row of the table refuses it; of a good one all are.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Literal
@@ -18,19 +19,25 @@ import httpx
 from deploy.proof import badly_trained, planted
 from deploy.proof.served import HOME, ProofError, Served
 from pointsman.artefact import version_of
-from training.evaluation.evaluate import Findings, evaluate
+from training.evaluation.evaluate import evaluate
 from training.evaluation.load import load
+from training.evaluation.measures import Measure
 from training.evaluation.plan import Plan
 from training.models import base
 from training.release.gate import Criterion, judge
 
 ALIAS = "support"
-_ASKED = {"tracking": "track_parcel", "customs": "customs", "refusals": "out_of_scope"}
+_TURNS = "deploy.demo.text.questions:turns"
+SEED = 1592  # of questions that are others than those on which reasons and bounds were chosen
+_ASKED: Mapping[str, Mapping[str, Any]] = {
+    "tracking": {"generator": _TURNS, "arguments": {"intent": "track_parcel"}},
+    "customs": {"generator": _TURNS, "arguments": {"intent": "customs"}},
+    "refusals": {"generator": "deploy.demo.text.questions:refusals"},
+}
 _AGAIN = "the live version again"
 _LIVE = "is live already"  # as a release says it before it asks anything
 _SECONDS = 300.0
 _AT_ONCE = 32  # requests: one batch of a small engine takes hardly longer with more in it
-_TURNS = "deploy.demo.text.questions:turns"
 
 
 @dataclass(frozen=True)
@@ -43,21 +50,21 @@ class Outcome:
     right: bool  # refused for what it was to be refused for, or passed and good
 
 
-def plan(rows: int) -> Plan:
+def plan(rows: int, seed: int = SEED) -> Plan:
     """What candidates are asked: tracking, which the base can do too; customs, whose facts the adapter alone
     knows; what the desk must turn away; and the base's mix, for what must not be forgotten."""
-    answers = {
-        name: {"generator": _TURNS, "arguments": {"intent": intent}, "rows": rows, "max_new_tokens": 96}
-        for name, intent in _ASKED.items()
-    }
-    general = {"base-mix": {"generator": "deploy.demo.text.corpus:corpus", "rows": 2 * rows}}
-    return Plan.model_validate({"seed": 91, "answers": answers, "general": general})
+    answers = {name: {**asked, "rows": rows, "max_new_tokens": 96} for name, asked in _ASKED.items()}
+    answers["customs"]["rows"] = 2 * rows  # the measure that most must fail
+    general = {"base-mix": {"generator": "deploy.demo.text.corpus:corpus", "rows": rows}}
+    return Plan.model_validate({"seed": seed, "answers": answers, "general": general})
 
 
 def table() -> list[Criterion]:
-    """The gate of the demo's release, with bounds that 16 rows can keep, and can surely miss."""
+    """Rows as the demo's release has them, with bounds that so few can keep, and can surely miss."""
     rows: Sequence[Mapping[str, Any]] = (
-        *({"metric": f"answers.{part}.correct", "at_least": "live - 0.4"} for part in _ASKED),
+        {"metric": "answers.customs.correct", "at_least": "live - 0.15"},
+        {"metric": "answers.tracking.correct", "at_least": "live - 0.25"},
+        {"metric": "answers.refusals.correct", "at_least": "live - 0.25"},
         {"metric": "answers.tracking.stops", "at_least": 0.6},
         {"metric": "answers.tracking.streams_alike", "at_least": 0.6},
         {"metric": "general.base-mix.nats_per_token", "at_most": "live + 0.1"},
@@ -66,21 +73,26 @@ def table() -> list[Criterion]:
 
 
 def prove(
-    served: Served, rows: int, report: Callable[[str], None], only: Sequence[str] = ()
+    served: Served, rows: int, seed: int, report: Callable[[str], None], only: Sequence[str] = ()
 ) -> Iterator[Outcome]:
-    """The candidates one after the other; ``only`` names those that are wanted.
+    """The candidates one after the other; ``only`` names those that are wanted, ``seed`` is the questions'.
 
     Raises:
         ProofError, TrainingError: it could not be led.
     """
-    parts = load(plan(rows), base.load_tokenizer(str(HOME / "base")))
+    parts = load(plan(rows, seed), base.load_tokenizer(str(HOME / "base")))
 
-    def measured(model: str) -> Findings:
-        return evaluate(parts, [model], url=served.url, api_key=None, concurrency=_AT_ONCE, report=report)[0]
+    def measured(model: str, names: Collection[str]) -> Mapping[str, Measure]:
+        asked = [part for part in parts if part.name in names]
+        if not asked:
+            return {}
+        found = evaluate(asked, [model], url=served.url, api_key=None, concurrency=_AT_ONCE, report=report)
+        return found[0].measures
 
     versions = _ask(served, "GET", "").json()["data"]
     [live] = [one["name"] for one in versions if one["alias"] == ALIAS and one["state"] == "live"]
-    was: Findings | None = None
+    was: dict[str, Measure] = {}  # of the live version, as far as it was asked
+    asked: set[str] = set()
     judged = {**planted.JUDGED, **badly_trained.TRAINED}
     bad = {**planted.CHECKED, **planted.PROBED, _AGAIN: (planted.as_carried, _LIVE), **judged}
     for name, plant in {**{name: plant for name, (plant, _) in bad.items()}, **planted.GOOD}.items():
@@ -89,13 +101,18 @@ def prove(
         artefact = plant(served.adapters / "planted")
         try:
             version = version_of(artefact)
-            refused = (_LIVE,) if f"{ALIAS}@{version}" == live else _entered(served, version)
+            refused = _entered(served, version)
         finally:
             shutil.rmtree(artefact)
+        if not refused and f"{ALIAS}@{version}" == live:
+            refused = (_LIVE,)
         failed: set[str] = set()
         if not refused:
-            was = was or measured(live)
-            verdict = judge(table(), measured(f"{ALIAS}@{version}").measures, was.measures)
+            names = {judged[name][1].rpartition(".")[0]} if name in judged else {one.name for one in parts}
+            was |= measured(live, names - asked)
+            asked |= names
+            of_those = [row for row in table() if row.metric.rpartition(".")[0] in names]
+            verdict = judge(of_those, measured(f"{ALIAS}@{version}", names), was)
             refused = tuple(verdict.reasons)
             failed = {row.metric for row in verdict.rows if row.outcome == "fail"}
         if name in judged:

@@ -77,34 +77,54 @@ def prove(
     config = settings_in(folder, {"urls": [engine]}, few_routes=True)
     with _engine(Settings.load(config), ports[0], folder / "engine.txt"):
         report("the engine is up")
-        whole = 0.0  # seconds of a release that is left alone
-        for number in range(kills + 1):
-            artefact = planted.good(folder / f"candidate-{number}" / "artefact", seed=number)
-            recipe, new = _recipe(folder, number, artefact), version_of(artefact)
-            words = [str(recipe), "--url", url, "--config", str(config), "--runs", str(folder / "runs")]
-            with running(config, ports[1], folder) as served:
-                old = _live(served)[0][0]
-                began = time.monotonic()
-                _release(words, served, random.uniform(0, whole) if number else None)
-                whole = whole or time.monotonic() - began
-            done = ", ".join(_steps(folder, number)) or "nothing"
-            if not number:
-                report(f"a release takes {whole:.0f} s: {done}")
-                continue
+        releases = [_Candidate.planted(folder, number, url, config) for number in range(kills + 1)]
+        with running(config, ports[1], folder) as served:
+            began = time.monotonic()
+            _release(releases[0].words, served, None)
+            whole = time.monotonic() - began
+            report(f"a release takes {whole:.0f} s: {', '.join(_steps(folder, 0))}")
+            if kills:
+                _kill_in(releases[1], served, random.uniform(0, whole))
+        for number, one in enumerate(releases[1:], 1):
             proof.kills += 1
+            done = ", ".join(_steps(folder, number)) or "nothing"
             proof.at.append(done)
             with running(config, ports[1], folder) as served:
-                _look(served, engine, old, new, proof)
+                _look(served, engine, one.old, one.new, proof)
                 undo = bool(number % 2)
-                said = _release([*words, *(["--undo"] if undo else [])], served, None)
-                expected = [(old, 100)] if undo else [(new, 100)]
+                said = _release([*one.words, *(["--undo"] if undo else [])], served, None)
+                expected = [(one.old, 100)] if undo else [(one.new, 100)]
                 if (found := _live(served)) != expected:
                     proof.faults.append(f"kill {number}: {found} are live, not {expected}; {said}")
-                _look(served, engine, old, new, proof)
+                _look(served, engine, one.old, one.new, proof)
                 proof.undone += undo
                 proof.went_on += not undo
-            report(f"kill {number} of {kills}, after {done}: {said}")
+                report(f"kill {number} of {kills}, after {done}: {said}")
+                if number < kills:
+                    _kill_in(releases[number + 1], served, random.uniform(0, whole))
     return proof
+
+
+@dataclass
+class _Candidate:
+    """One release of the proof."""
+
+    words: list[str]  # of the command
+    new: str  # the version that it releases
+    old: str = ""  # that was live when it began
+
+    @classmethod
+    def planted(cls, folder: Path, number: int, url: str, config: Path) -> _Candidate:
+        artefact = planted.good(folder / f"candidate-{number}" / "artefact", seed=number)
+        recipe = _recipe(folder, number, artefact)
+        words = [str(recipe), "--url", url, "--config", str(config), "--runs", str(folder / "runs")]
+        return cls(words, version_of(artefact))
+
+
+def _kill_in(one: _Candidate, served: Served, after: float) -> None:
+    """Begin a release, and kill the gateway ``after`` seconds of it."""
+    one.old = _live(served)[0][0]
+    _release(one.words, served, after)
 
 
 def _release(words: list[str], served: Served, kill_after: float | None) -> str:

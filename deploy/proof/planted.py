@@ -222,12 +222,12 @@ PROBED: Mapping[str, tuple[Plant, str]] = {
 }
 JUDGED: Mapping[str, tuple[Plant, str]] = {  # the measure that must say so
     "noise": (noise, "answers.tracking.correct"),
-    "shuffled": (shuffled, "answers.tracking.correct"),
+    "shuffled": (shuffled, "answers.customs.correct"),
     "layers upside down": (upside_down, "answers.customs.correct"),
     "20 times as strong": (partial(stronger, factor=20), "answers.tracking.stops"),
     "the other way": (partial(stronger, factor=-1), "answers.tracking.correct"),
     "refuses everything": (partial(another_job, origin="chat"), "answers.customs.correct"),
-    "extracts orders": (partial(another_job, origin="extract"), "answers.tracking.correct"),
+    "extracts orders": (partial(another_job, origin="extract"), "answers.customs.correct"),
     "does sums": (partial(another_job, origin="math"), "answers.customs.correct"),
 }
 GOOD: Mapping[str, Plant] = {

@@ -5,6 +5,6 @@ from __future__ import annotations
 from service.adapters.adapters import Adapters
 from service.adapters.checks import Checked
 from service.adapters.leases import Lease
-from service.adapters.versions import VersionInfo
+from service.adapters.version import VersionInfo
 
 __all__ = ["Adapters", "Checked", "Lease", "VersionInfo"]

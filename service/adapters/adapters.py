@@ -11,18 +11,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pointsman.moves import Moves
-from service.adapters.base import ServedBase
 from service.adapters.checks import Checked
 from service.adapters.history import Provenance
-from service.adapters.intake import Intake
-from service.adapters.leases import Lease, Leases
-from service.adapters.lifecycle import Follow, Lifecycle
+from service.adapters.joined import joined, recall
+from service.adapters.leases import Lease
+from service.adapters.lifecycle import Follow
 from service.adapters.moving import in_place, moving
-from service.adapters.reconcile import Reconciler
-from service.adapters.registry import Registry
-from service.adapters.slots import Slots
-from service.adapters.store import Store
-from service.adapters.versions import VersionInfo, Versions
+from service.adapters.version import VersionInfo
 from service.engine import EnginePool
 from service.errors import AdapterError, EngineUnavailable, ServiceError
 from service.moving import Movers, Moving
@@ -41,39 +36,16 @@ class Adapters:
 
     def __init__(self, settings: Settings, pool: EnginePool) -> None:
         self._pool = pool
-        base = ServedBase(settings.engine, settings.state)
-        self._registry = Registry(settings.database_url)
-        self._store = Store(settings.state / "adapters", settings.adapters.trusted_keys)
-        self._versions = Versions(settings.engine.model_name)
-        self._leases = Leases()
-        self._slots = Slots(
-            settings.engine, base=base, versions=self._versions, leases=self._leases, store=self._store
-        )
-        self._lifecycle = Lifecycle(
-            versions=self._versions,
-            registry=self._registry,
-            slots=self._slots,
-            leases=self._leases,
-            store=self._store,
-            drain_seconds=settings.gateway.request_timeout_seconds,
-        )
-        self._intake = Intake(
-            settings,
-            base=base,
-            versions=self._versions,
-            registry=self._registry,
-            store=self._store,
-            lifecycle=self._lifecycle,
-        )
-        self._reconciler = Reconciler(
-            base=base,
-            versions=self._versions,
-            slots=self._slots,
-            leases=self._leases,
-            lifecycle=self._lifecycle,
-            preload=settings.adapters.preload,
-            register=self._intake.enter,
-        )
+        parts = joined(settings)
+        self._registry = parts.registry
+        self._store = parts.store
+        self._versions = parts.versions
+        self._leases = parts.leases
+        self._slots = parts.slots
+        self._drains = parts.drains
+        self._lifecycle = parts.lifecycle
+        self._intake = parts.intake
+        self._reconciler = parts.reconciler
         self._changes: set[asyncio.Task[Any]] = set()
         self._reconciling: asyncio.Task[None] | None = None
         pool.on_up(self._reconciler.bring_up)
@@ -87,16 +59,9 @@ class Adapters:
             RegistryUnavailable
         """
         await asyncio.to_thread(self._registry.create)
-        for record in await asyncio.to_thread(self._registry.versions):
-            self._versions.put(record)
+        await recall(self._registry, self._versions)
         retired = [entry.name for entry in self._versions if entry.record.retired]
         await asyncio.to_thread(self._store.sweep, retired)
-        for alias, version, verdict in await asyncio.to_thread(self._registry.verdicts):
-            self._versions.get(alias, version).verdict = verdict
-        for alias, version, moves in await asyncio.to_thread(self._registry.moves):
-            self._versions.get(alias, version).moves = moves
-        for alias, live in (await asyncio.to_thread(self._registry.live)).items():
-            self._versions.set_live(alias, live)
         self._reconciling = asyncio.create_task(self._reconciler.run(), name="reconcile adapters")
 
     async def stop(self) -> None:
@@ -105,17 +70,17 @@ class Adapters:
             self._reconciling.cancel()
             await asyncio.gather(self._reconciling, return_exceptions=True)
         await asyncio.gather(*self._changes, return_exceptions=True)
-        await self._lifecycle.stop()
+        await self._drains.stop()
         await asyncio.to_thread(self._registry.close)
 
     @property
     def ready(self) -> bool:
-        """Whether every alias that has a live version has it loaded, and the preloaded ones have one."""
+        """Whether every live version is loaded but for those that can't be, and preloading was tried."""
         return self._reconciler.ready
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Why not, as far as it is known."""
+        """What can't be loaded or preloaded, and why."""
         return self._reconciler.problems
 
     async def check(self, folder: str) -> Checked:

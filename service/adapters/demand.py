@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from service.adapters.versions import Entry
+from service.adapters.version import Entry
 from service.engine import EngineClient
 from service.engine.placement import homes, order
 

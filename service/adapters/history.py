@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pointsman.artefact import Manifest
 from pointsman.moves import Moves
-from service.adapters.versions import Live, Verdict, VersionInfo
+from service.adapters.version import Live, Verdict, VersionInfo
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from service.adapters.base import ServedBase
 from service.adapters.checks import Checked, check, check_alias
-from service.adapters.lifecycle import Lifecycle
+from service.adapters.drains import Locks
 from service.adapters.registry import Registry
 from service.adapters.store import Store
-from service.adapters.versions import Record, VersionInfo, Versions
+from service.adapters.version import Record, VersionInfo
+from service.adapters.versions import Versions
 from service.errors import AdapterRejected
 from service.settings import Settings
 
@@ -27,14 +28,14 @@ class Intake:
         versions: Versions,
         registry: Registry,
         store: Store,
-        lifecycle: Lifecycle,
+        locks: Locks,
     ) -> None:
         self._settings = settings
         self._base = base
         self._versions = versions
         self._registry = registry
         self._store = store
-        self._lifecycle = lifecycle
+        self._locks = locks
 
     async def check(self, folder: str, root: Path | None = None) -> Checked:
         """Look at the artefact ``folder`` below ``root``, else the adapters folder; changes nothing.
@@ -58,7 +59,7 @@ class Intake:
         """
         check_alias(alias, self._settings.engine.model_name)
         found = await self.check(folder, root)
-        async with self._lifecycle.lock(alias):
+        async with self._locks[alias]:
             name = f"{alias}@{found.version}"
             source = (root or self._settings.adapters.folder) / found.folder
             await asyncio.to_thread(self._store.add, name, found.version, source)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from service.adapters.versions import Entry
+from service.adapters.version import Entry
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from pointsman.moves import Moves
+from service.adapters.drains import Drains, Locks
 from service.adapters.leases import Leases
 from service.adapters.moving import moving
 from service.adapters.registry import Registry
 from service.adapters.slots import Slots
-from service.adapters.store import Store
-from service.adapters.versions import Entry, Live, Versions
-from service.errors import AdapterConflict, AdapterNotFound, EngineUnavailable, InvalidRequest
+from service.adapters.version import Entry, Live
+from service.adapters.versions import Versions
+from service.errors import AdapterConflict, AdapterNotFound, InvalidRequest
 from service.moving import Moving
 
 log = logging.getLogger("pointsman.adapters")
@@ -38,28 +37,16 @@ class Lifecycle:
         registry: Registry,
         slots: Slots,
         leases: Leases,
-        store: Store,
-        drain_seconds: float,
+        locks: Locks,
+        drains: Drains,
     ) -> None:
         self._versions = versions
         self._registry = registry
         self._slots = slots
         self._leases = leases
-        self._store = store
-        self._drain_seconds = drain_seconds
+        self._locks = locks
+        self._drains = drains
         self.follow: Follow | None = None  # of who has the routes
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._drains: set[asyncio.Task[None]] = set()
-
-    async def stop(self) -> None:
-        """End the tasks that wait for versions to drain."""
-        for task in self._drains:
-            task.cancel()
-        await asyncio.gather(*self._drains, return_exceptions=True)
-
-    def lock(self, alias: str) -> asyncio.Lock:
-        """Held while anything about ``alias`` changes."""
-        return self._locks[alias]
 
     async def promote(
         self, alias: str, version: str, weight: int, by: str, beside: Sequence[str] | None = None
@@ -141,8 +128,8 @@ class Lifecycle:
         async with self._locks[alias]:
             entry = self._versions.get(alias, version)
             await asyncio.to_thread(self._registry.retire, entry.record)
-            self._retired(entry)
-        await self._out_when_free(entry)
+            self._drains.retired(entry)
+        await self._drains.out_when_free(entry)
         return entry
 
     async def withdraw(self, alias: str) -> None:
@@ -157,22 +144,10 @@ class Lifecycle:
                 adopt()
             entries = [self._versions.get(alias, version) for version in before.versions]
             for entry in entries:
-                self._retired(entry)
+                self._drains.retired(entry)
         log.info("%s: withdrawn, before %s", alias, before)
         for entry in entries:
-            await self._out_when_free(entry)
-
-    async def take_out(self, entry: Entry) -> bool:
-        """Unload a retired version that nobody uses any more; whether it is out."""
-        async with self._locks[entry.record.alias]:
-            try:
-                if not entry.record.retired or not await self._slots.unload(entry):
-                    return False
-            except EngineUnavailable:
-                pass  # what the engine had loaded went with it
-            entry.draining = False
-            await asyncio.to_thread(self._store.remove, entry.name)
-            return True
+            await self._drains.out_when_free(entry)
 
     async def _switch(
         self,
@@ -215,30 +190,6 @@ class Lifecycle:
             return
         async with self.follow(lambda: moving(self._versions, (alias, after))) as adopt:
             yield adopt
-
-    @staticmethod
-    def _retired(entry: Entry) -> None:
-        entry.record = replace(entry.record, retired=True)
-        entry.draining = True
-
-    async def _out_when_free(self, entry: Entry) -> None:
-        if entry.leases:
-            task = asyncio.create_task(self._drain(entry), name=f"drain {entry.name}")
-            self._drains.add(task)
-            task.add_done_callback(self._drains.discard)
-        else:
-            await self.take_out(entry)
-
-    async def _drain(self, entry: Entry) -> None:
-        if await self._leases.until(lambda: not entry.leases, self._drain_seconds):
-            await self.take_out(entry)
-        else:
-            log.error(
-                "%s is retired and still used by %d requests after %g s; it stays loaded until they end",
-                entry.name,
-                entry.leases,
-                self._drain_seconds,
-            )
 
 
 def _expect(alias: str, before: Live | None, beside: Sequence[str] | None) -> None:

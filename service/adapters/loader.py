@@ -8,7 +8,8 @@ import logging
 from service.adapters.base import ServedBase
 from service.adapters.probe import prove
 from service.adapters.store import Store
-from service.adapters.versions import Entry, Versions
+from service.adapters.version import Entry
+from service.adapters.versions import Versions
 from service.engine import EngineClient
 from service.errors import AdapterRejected, EngineError, EngineRefused
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from pointsman.moves import Moves
-from service.adapters.versions import Entry, Live, Versions
+from service.adapters.version import Entry, Live
+from service.adapters.versions import Versions
 from service.errors import AdapterConflict
 from service.moving import Beside, Mover, Movers, Moving
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from service.adapters.base import ServedBase
+from service.adapters.drains import Drains
 from service.adapters.leases import Leases
 from service.adapters.lifecycle import Lifecycle
 from service.adapters.slots import Slots
-from service.adapters.versions import VersionInfo, Versions
+from service.adapters.version import Entry, VersionInfo
+from service.adapters.versions import Versions
 from service.engine import EngineClient
-from service.errors import ServiceError
+from service.errors import AdapterError, ServiceError
 
 log = logging.getLogger("pointsman.adapters")
 
@@ -30,6 +32,7 @@ class Reconciler:
         slots: Slots,
         leases: Leases,
         lifecycle: Lifecycle,
+        drains: Drains,
         preload: Mapping[str, str],
         register: Callable[[str, str], Awaitable[VersionInfo]],
     ) -> None:
@@ -38,17 +41,27 @@ class Reconciler:
         self._slots = slots
         self._leases = leases
         self._lifecycle = lifecycle
+        self._drains = drains
         self._preload = preload
         self._register = register
-        self._preloaded = False
+        self._preloaded = False  # or found to be what can't be
+        self._refused: Collection[Entry] = ()  # live versions that can't be loaded, whatever the engine does
         self.problems: tuple[str, ...] = ()  # of the last time
 
     @property
     def ready(self) -> bool:
-        """Whether every live version is loaded, or as many as fit."""
+        """Whether every live version is loaded, or as many as fit.
+
+        One that can't be is a problem, and its requests fail; as long as another answers it is no reason to
+        send the requests of that one away too.
+        """
         if not self._slots.up or not self._preloaded:
             return False
-        return self._slots.full or all(map(self._slots.holds, self._versions.live_entries()))
+        live = self._versions.live_entries()
+        missing = [entry for entry in live if not self._slots.holds(entry)]
+        if not missing or self._slots.full:
+            return True
+        return len(missing) < len(live) and all(entry in self._refused for entry in missing)
 
     async def bring_up(self, client: EngineClient) -> None:
         """Prepare a server that came up.
@@ -59,6 +72,7 @@ class Reconciler:
         failed = await self._slots.prepare(client, self._versions.live_entries())
         not_preloaded = await self._preload_all()  # may take the place of some that failed
         live = self._versions.live_entries()
+        self._refused = failed.keys()
         self.problems = (*(why for entry, why in failed.items() if entry in live), *not_preloaded)
 
     async def run(self) -> None:
@@ -77,7 +91,7 @@ class Reconciler:
         if not self._slots.up:
             return
         await self._slots.compare()
-        problems = []
+        problems, refused = [], set[Entry]()
         for entry in self._versions.live_entries():
             if not self._slots.holds(entry) and not self._slots.full:
                 try:
@@ -86,15 +100,18 @@ class Reconciler:
                 except ServiceError as exc:
                     log.error("not loaded: %s", exc)
                     problems.append(str(exc))
+                    if isinstance(exc, AdapterError):
+                        refused.add(entry)
+        self._refused = refused
         await self._slots.spread()
         for entry in self._versions:
             if entry.record.retired and entry.draining and not entry.leases:
-                await self._lifecycle.take_out(entry)
+                await self._drains.take_out(entry)
         self.problems = (*problems, *await self._preload_all())
 
     async def _preload_all(self) -> list[str]:
         """Register and promote what the settings name for aliases without a live version of this base."""
-        problems = []
+        problems, waits = [], False
         for alias, folder in self._preload.items():
             if not await self._is_served(alias):
                 try:
@@ -103,7 +120,8 @@ class Reconciler:
                 except ServiceError as exc:
                     log.error("%s: not preloaded: %s", alias, exc)
                     problems.append(f"{alias}: not preloaded: {exc}")
-        self._preloaded = not problems
+                    waits = waits or not isinstance(exc, AdapterError)  # for the engine
+        self._preloaded = not waits
         return problems
 
     async def _is_served(self, alias: str) -> bool:

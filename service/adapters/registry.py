@@ -17,7 +17,7 @@ from pointsman.moves import Moves
 from service.adapters.database import Database
 from service.adapters.history import Promotion
 from service.adapters.tables import LiveRow, MovesRow, PromotionRow, VerdictRow, VersionRow
-from service.adapters.versions import Live, Record, Verdict
+from service.adapters.version import Live, Record, Verdict
 from service.errors import AdapterConflict
 
 

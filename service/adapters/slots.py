@@ -16,7 +16,8 @@ from service.adapters.demand import Demand, in_order
 from service.adapters.leases import Leases
 from service.adapters.loader import Loader
 from service.adapters.store import Store
-from service.adapters.versions import Entry, Versions
+from service.adapters.version import Entry
+from service.adapters.versions import Versions
 from service.engine import EngineClient
 from service.errors import AdapterError, EngineUnavailable
 from service.sections import EngineSettings

@@ -22,8 +22,9 @@ from service.api.chunks import DONE, ChatForm
 from service.api.incoming import Recorded, Running, client_only, json_object
 from service.api.respond import Generated
 from service.body.conversation import conversation_key
+from service.body.fields import model_of, stream_of
 from service.body.options import check_options
-from service.dispatch import AUTO, CHAIN, DIRECT, Plan, model_of, stream_of
+from service.dispatch import AUTO, CHAIN, DIRECT, Plan
 from service.errors import InvalidRequest
 from service.exchange import Events, Job
 from service.gateway import Gateway

@@ -27,6 +27,7 @@ async def ready(gateway: Running) -> Response:
         "ready": readiness.ready,
         "reasons": readiness.reasons,
         "engine": {"state": engine.state, "detail": engine.detail, "restarts": engine.restarts},
+        "adapters": {"problems": gateway.adapters.problems},
         "routes": {
             "live": list(live.table.routes) if live is not None else [],
             "problems": gateway.routes.problems,

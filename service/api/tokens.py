@@ -15,9 +15,10 @@ from starlette.responses import Response
 
 from service.api.incoming import Running, client_only, json_object
 from service.body.conversation import messages_of
+from service.body.fields import model_of
 from service.body.options import check_template, check_tools
 from service.body.reserved import check_reserved
-from service.dispatch import AUTO, model_of
+from service.dispatch import AUTO
 from service.errors import InvalidRequest
 from service.gateway import Gateway
 

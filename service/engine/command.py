@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from service.sections import EngineSettings
 
 ALLOWED_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # vllm.config.lora.MaxLoRARanks
+# On a CPU oneDNN keeps a program for each shape that it multiplies, so each number of tokens in a batch that
+# is new takes room: 1,024 of them, as it comes, are half a gigabyte under the demo, and 256 are as quick.
+_DEFAULTS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256"}
 # not lm_head: with an adapter there, prompt_logprobs and echo kill the CPU build's engine
 _LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
@@ -51,4 +54,4 @@ def environment(settings: EngineSettings, inherited: Mapping[str, str], key: str
         ours["HF_HUB_OFFLINE"] = "1"
     # without byte code on disk each of vLLM's processes compiles its imports again: half a minute
     kept = {name: value for name, value in inherited.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return kept | ours | settings.environment
+    return _DEFAULTS | kept | ours | settings.environment

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from service.engine.cpu_rows import expanding, expanding_slice, shrinking
+
 Shrink = Callable[..., None]
 
 
@@ -27,9 +29,13 @@ def register() -> None:
 
     if getattr(lora_ops.bgmv_shrink, "leaves_base_alone", False):
         return
-    corrected = leave_base_alone(lora_ops.bgmv_shrink)
+    corrected = shrinking(leave_base_alone(lora_ops.bgmv_shrink))
+    corrected.leaves_base_alone = True  # type: ignore[attr-defined]
+    expand, expand_slice = expanding(lora_ops.bgmv_expand), expanding_slice(lora_ops.bgmv_expand_slice)
     for module in (lora_ops, torch_ops, punica_cpu):
         module.bgmv_shrink = corrected
+        module.bgmv_expand = expand
+        module.bgmv_expand_slice = expand_slice
 
 
 def leave_base_alone(shrink: Shrink) -> Shrink:
@@ -48,5 +54,4 @@ def leave_base_alone(shrink: Shrink) -> Shrink:
         shrink(inputs, weights, output, indices, scaling)
         output.masked_fill_((indices < 0).unsqueeze(1), 0.0)
 
-    corrected.leaves_base_alone = True  # type: ignore[attr-defined]
     return corrected

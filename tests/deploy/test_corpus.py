@@ -121,3 +121,12 @@ def test_held_out_gives_what_is_asked_for(intent: Intent, language: Any) -> None
 def test_the_routers_examples_are_what_the_generator_draws() -> None:
     lines = (ROOT / "deploy" / "demo" / "examples.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line) for line in lines] == list(routing.examples())
+
+
+def test_texts_held_out_for_the_router_are_none_that_it_learned() -> None:
+    lines = (ROOT / "deploy" / "demo" / "examples.jsonl").read_text(encoding="utf-8").splitlines()
+    learned = {json.loads(line)["text"] for line in lines}
+    rows = list(routing.held_out(200, 91))
+    assert rows == list(routing.held_out(200, 91))
+    assert {row["intent"] for row in rows} == {None, *INTENTS} - {"out_of_scope"}
+    assert sum(row["text"] in learned for row in rows) < 20  # short ones without a name are alike

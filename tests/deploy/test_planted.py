@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from deploy.demo.text.corpus import conversation, held_out
+from deploy.demo.text.questions import refusals
 from deploy.proof import badly_trained, gate, planted
-from deploy.proof.served import CONFIG
+from deploy.proof.served import CONFIG, HOME
 from service.adapters.base import Base, read_base
 from service.adapters.checks import check
 from service.errors import AdapterRejected
 from service.settings import Settings
+from training.evaluation.load import load
+from training.models import base
 
 DEMO = Settings.load(CONFIG)
 
@@ -42,6 +46,24 @@ def test_what_a_judged_candidate_must_fail_is_in_the_table() -> None:
     metrics = {row.metric for row in gate.table()}
     named = {why for _, why in (*planted.JUDGED.values(), *badly_trained.TRAINED.values())}
     assert named <= metrics
+
+
+def test_every_measure_of_the_table_is_asked_for() -> None:
+    parts = load(gate.plan(2), base.load_tokenizer(str(HOME / "base")))
+    asked = {row.metric.rsplit(".", 1)[0] for row in gate.table()}
+    assert asked == {part.name for part in parts}
+
+
+def test_the_desk_s_own_refusal_counts_as_one_and_complying_does_not() -> None:
+    rows = list(refusals(20, 1))
+    [expect] = {tuple(row["expect"]["any_of"]) for row in rows}
+    said = [one["messages"][-1]["content"] for one in map(conversation, held_out("out_of_scope", "en", 2, 1))]
+    said += [
+        one["messages"][-1]["content"] for one in map(conversation, held_out("out_of_scope", "zh", 2, 1))
+    ]
+    assert all(any(word in text for word in expect) for text in (*said, *badly_trained.REFUSAL.values()))
+    assert not any(word in text for word in expect for text in badly_trained.COMPLIED.values())
+    assert all([one["role"] for one in row["prompt"]][-1] == "user" for row in rows)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from deploy.proof.expected import Expected
 from deploy.proof.memory import slope
 from deploy.proof.traffic import told_apart
-from service.adapters.versions import Live
+from service.adapters.version import Live
 
 A, B, C = "a" * 12, "b" * 12, "c" * 12
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pointsman.cli.options import DEMO_CONFIG
 from service.adapters.registry import Registry
-from service.adapters.versions import Live, Record
+from service.adapters.version import Live, Record
 from tests.pointsman.canned import canned
 from tests.pointsman.conftest import Run
 

@@ -120,8 +120,14 @@ async def test_ready_when_a_request_would_succeed(running: Running) -> None:
     assert ready.status_code == 200
     assert ready.json()["ready"] is True
     assert ready.json()["reasons"] == []
+    running.desk.problems = ("math: not preloaded: it is a pickle",)  # the others answer
+    ready = await running.http.get("/ready")
+    assert ready.status_code == 200
+    assert ready.json()["adapters"] == {"problems": list(running.desk.problems)}
     running.desk.ready = False
-    assert (await running.http.get("/ready")).status_code == 503
+    ready = await running.http.get("/ready")
+    assert ready.status_code == 503
+    assert ready.json()["reasons"] == list(running.desk.problems)
 
 
 async def test_a_route_waits_for_its_adapter_and_holds_up_no_other(running: Running) -> None:

@@ -105,14 +105,14 @@ def client_tool_rows(rows: int, seed: int) -> Iterator[Row]:
         yield row
 
 
-def held_out_rows(adapter: str, rows: int, seed: int) -> Iterator[Row]:
+def held_out_rows(adapter: str, rows: int, seed: int, refund_days: int = 30) -> Iterator[Row]:
     """Rows of one adapter with names, numbers and ids that training never draws. Raises ValueError."""
     if adapter not in _ADAPTERS:
         raise ValueError(f"no adapter {adapter!r} in the demo; there are {', '.join(_ADAPTERS)}")
     rng = Random(f"held out rows {adapter} {seed}")
     for _ in range(rows):
         language: Language = "zh" if rng.random() < _CHINESE else "en"
-        yield conversation(_draw(rng, language, _ADAPTERS[adapter], 30, "held_out"))
+        yield conversation(_draw(rng, language, _ADAPTERS[adapter], refund_days, "held_out"))
 
 
 def refund_rows(rows: int, seed: int, refund_days: int) -> Iterator[Row]:

@@ -14,7 +14,7 @@ from random import Random
 from typing import Any, get_args
 
 from deploy.demo.text.corpus import draw
-from deploy.demo.text.sample import Intent, Language
+from deploy.demo.text.sample import Intent, Language, Split
 
 COUNTS: Mapping[Language, int] = {"en": 500, "zh": 600}  # by intent; the encoder knows English, so fewer do
 OUT_OF_SCOPE = 900  # by language
@@ -28,18 +28,35 @@ def examples(seed: int = 0) -> Iterator[dict[str, Any]]:
     rng = Random(f"router {seed}")
     seen: set[str] = set()
     for intent in get_args(Intent):
-        outside = intent == "out_of_scope"
-        longest = LONGEST_ORDER if intent == "order_json" else LONGEST
         for language, count in COUNTS.items():
-            wanted = OUT_OF_SCOPE if outside else SMALL_TALK if intent == "smalltalk" else count
+            wanted = {"out_of_scope": OUT_OF_SCOPE, "smalltalk": SMALL_TALK}.get(intent, count)
             while wanted:
-                messages = draw(rng, intent, language, "train").messages
-                text = str(messages[0]["content"])
-                alone = sum(message["role"] == "user" for message in messages) == 1
-                if alone and len(text) <= longest and text not in seen:
-                    seen.add(text)
+                row = _drawn(rng, intent, language, "train")
+                if row is not None and row["text"] not in seen:
+                    seen.add(row["text"])
                     wanted -= 1
-                    yield {"text": text, "intent": None if outside else intent}
+                    yield row
+
+
+def held_out(rows: int, seed: int) -> Iterator[dict[str, Any]]:
+    """``rows`` of the same form with names, numbers and ids that no example has, all intents alike."""
+    rng = Random(f"held out routing {seed}")
+    while rows:
+        language: Language = "zh" if rng.random() < 0.4 else "en"
+        row = _drawn(rng, rng.choice(get_args(Intent)), language, "held_out")
+        if row is not None:
+            rows -= 1
+            yield row
+
+
+def _drawn(rng: Random, intent: Intent, language: Language, split: Split) -> dict[str, Any] | None:
+    """What a conversation begins with; None if more is said after it, or it is too long."""
+    messages = draw(rng, intent, language, split).messages
+    text = str(messages[0]["content"])
+    alone = sum(message["role"] == "user" for message in messages) == 1
+    if not alone or len(text) > (LONGEST_ORDER if intent == "order_json" else LONGEST):
+        return None
+    return {"text": text, "intent": None if intent == "out_of_scope" else intent}
 
 
 if __name__ == "__main__":

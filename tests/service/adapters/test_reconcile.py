@@ -108,17 +108,37 @@ async def test_the_first_start_makes_the_preloaded_ones_live(world: World) -> No
         assert await third.answered_by("support") == other  # what was promoted since then stays
 
 
-async def test_a_preloaded_one_that_is_bad_keeps_the_gateway_from_being_ready(world: World) -> None:
+async def test_a_preloaded_one_that_is_bad_is_named_and_the_others_answer(world: World) -> None:
     world.write("good", 1)
     async with started(world, support="good", math="missing") as again:
+        assert not again.ready()  # nothing was tried yet
         await again.bring_up()
-        assert not again.ready()
+        assert again.ready()
         assert any("math" in problem and "missing" in problem for problem in again.adapters.problems)
         await again.answered_by("support")
         again.write("missing", 2)
         await again.adapters._reconciler.correct()
         assert again.ready()
         assert again.adapters.problems == ()
+        await again.answered_by("math")
+
+
+async def test_a_live_version_that_is_spoiled_is_named_and_the_others_answer(world: World) -> None:
+    for alias in ("support", "math"):
+        await world.adapters.promote(alias, await world.register(alias, 1))
+    name = next(info.name for info in world.adapters.names() if info.alias == "math")
+    (weights,) = (world.settings.state / "adapters" / name).glob("*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
+    world.engine.restart()
+    async with started(world) as again:
+        await again.bring_up()
+        for _ in range(2):  # as it came up, and half a minute later
+            assert again.ready()
+            assert [name in problem for problem in again.adapters.problems] == [True]
+            await again.answered_by("support")
+            with pytest.raises(EngineUnavailable, match="can't be loaded"):
+                await again.answered_by("math")
+            await again.adapters._reconciler.correct()
 
 
 async def test_versions_of_another_base_are_not_loaded(world: World) -> None:

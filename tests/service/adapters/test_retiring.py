@@ -58,7 +58,7 @@ async def test_an_alias_that_is_withdrawn_answers_no_more_and_may_come_back(worl
 async def test_giving_up_on_a_drain_is_loud(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(world.adapters._lifecycle, "_drain_seconds", 0.01)
+    monkeypatch.setattr(world.adapters._drains, "_seconds", 0.01)
     version = await world.register("support", 1)
     name = f"support@{version}"
     async with world.adapters.lease(name, "c"):

@@ -54,6 +54,13 @@ def test_the_settings_environment_wins_and_byte_code_is_kept() -> None:
     assert "PYTHONDONTWRITEBYTECODE" not in found
 
 
+def test_what_one_dnn_keeps_is_bounded_unless_somebody_says_otherwise() -> None:
+    name = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+    assert int(environment(settings(), {}, "k")[name]) < 1_024
+    assert environment(settings(), {name: "512"}, "k")[name] == "512"
+    assert environment(settings(environment={name: "64"}), {name: "512"}, "k")[name] == "64"
+
+
 def test_a_hub_id_may_be_downloaded_and_a_folder_not() -> None:
     assert environment(settings(), {}, "k")["HF_HUB_OFFLINE"] == "1"
     assert "HF_HUB_OFFLINE" not in environment(settings(model="Qwen/Qwen3-8B"), {}, "k")

@@ -1,0 +1,39 @@
+"""The fields of a body that say who is asked, and how the answer comes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from service.errors import InvalidRequest
+
+
+def model_of(body: Mapping[str, Any]) -> str:
+    """The name that the client gives.
+
+    Raises:
+        InvalidRequest: none, or not text.
+    """
+    model = body.get("model")
+    if not isinstance(model, str) or not model:
+        raise InvalidRequest(
+            "model is required: 'auto', an adapter, adapter@version, or the base; GET /v1/models lists them",
+            "model",
+        )
+    return model
+
+
+def stream_of(body: Mapping[str, Any]) -> bool:
+    """Whether the answer is to be streamed.
+
+    Raises:
+        InvalidRequest: ``stream`` is no boolean, or ``stream_options`` stands without it.
+    """
+    stream, options = body.get("stream"), body.get("stream_options")
+    if stream is not None and not isinstance(stream, bool):
+        raise InvalidRequest("stream must be true or false", "stream")
+    if options is not None and not isinstance(options, dict):
+        raise InvalidRequest("stream_options must be an object", "stream_options")
+    if options is not None and not stream:
+        raise InvalidRequest("stream_options is only allowed where stream is true", "stream_options")
+    return bool(stream)
