@@ -49,6 +49,7 @@ SHOWN: Mapping[str, tuple[str, ...]] = {  # how a command begins → what its ou
     "make up ACCEL=cuda": ("no problems",),
     "make up": ("is in use by",),
     "curl -i": ("200 OK", "x-pointsman-intent: track_parcel", "x-pointsman-chain: react", "PX482913"),
+    "pointsman release --help": ("RECIPE", "--undo"),
     "pointsman releases": ("alias", "since"),
     "pointsman route": ("complaint with confidence", "adapter support"),
     "pointsman eval demo": ("task success",),
