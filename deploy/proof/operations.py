@@ -92,10 +92,13 @@ class Operator:
         await self._look(alias, asked)
 
     async def _spoil(self, alias: Expected, asked: Operation) -> None:
-        """Change a byte of a version that is not loaded: it must not be served until it is mended."""
+        """Change a byte of a version that is not loaded: it must not be served until it is mended.
+
+        One that a request holds may be read this moment; then its bytes are in the engine, and are right.
+        """
         name = f"{alias.alias}@{asked.version}"
         versions = {one["name"]: one for one in await self._versions()}
-        if versions[name]["loaded"]:
+        if versions[name]["loaded"] or versions[name]["leases"]:
             return
         path = self._served.state / "adapters" / name / WEIGHTS
         content = bytearray(path.read_bytes())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 
 from service.adapters.base import ServedBase
 from service.adapters.probe import prove
@@ -39,13 +40,15 @@ class Loader:
                     "version that was trained on this one, or serve its base"
                 ]
             )
-        path = await asyncio.to_thread(self._store.verified, entry.name, entry.record.version)
+        verified = partial(asyncio.to_thread, self._store.verified, entry.name, entry.record.version)
+        path = await verified()
         try:
             await client.load_adapter(entry.name, str(path))
         except EngineRefused as exc:
             if entry.name not in await client.models():  # else: left from a gateway before us
                 raise AdapterRejected([f"{entry.name}: the engine refuses it: {exc}"]) from exc
         try:
+            await verified()  # it was read in between
             effect = await prove(client, self._base_name, entry.name)
         except BaseException:
             await self._unload_quietly(client, entry)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from service.adapters.registry import Registry
+from service.engine import EngineClient
 from service.errors import (
     AdapterConflict,
     AdapterNotFound,
@@ -59,6 +60,24 @@ async def test_bytes_that_changed_after_the_registration_are_not_loaded(world: W
     assert world.engine.loaded == {}
     await world.adapters.register("support", "support-1")  # its folder is as it was
     await world.adapters.promote("support", version)
+
+
+async def test_bytes_that_change_while_the_engine_reads_them_are_taken_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = await world.register("support", 1)
+    stored = world.folder / "state" / "adapters" / f"support@{version}" / "adapter_model.safetensors"
+    load = EngineClient.load_adapter
+
+    async def changed_meanwhile(client: EngineClient, name: str, path: str) -> None:
+        stored.write_bytes(stored.read_bytes()[:-1] + b"\x01")
+        await load(client, name, path)
+
+    monkeypatch.setattr(EngineClient, "load_adapter", changed_meanwhile)
+    with pytest.raises(AdapterRejected, match="were changed"):
+        await world.adapters.promote("support", version)
+    assert world.engine.history == [f"load support@{version}", f"unload support@{version}"]
+    assert not world.adapters.knows("support")
 
 
 async def test_a_database_that_fails_changes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
