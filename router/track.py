@@ -16,7 +16,8 @@ from router.conversation import Turn, asks, is_acknowledgement, is_bare_id, is_e
 from router.decision import Decision
 from router.policy import NO_POLICY, Policy
 
-LEAVE = 0.8  # confidence at which even an elliptic turn, an answer or thanks leave the track
+LEAVE = 0.7  # confidence at which even an elliptic turn or thanks leave the track
+OVERRULE = 0.8  # confidence, alone and beside the turn before, at which even an answer leaves it
 FAINT = 0.5  # of the threshold: a turn that reaches this may be decided together with the one before
 
 
@@ -61,7 +62,7 @@ def _step(track: Decision, turn: Turn, alone: Decision, joint: Decision) -> Deci
     says_little = is_acknowledgement(turn.text) or is_bare_id(turn.text)
     leans = _leans(turn) or says_little
     if leans and not track.abstained:
-        sure = not says_little and min(alone.confidence, joint.confidence) >= LEAVE
+        sure = not says_little and min(alone.confidence, joint.confidence) >= OVERRULE
         return alone if sure and joint.intent == alone.intent else track
     if not alone.abstained and not is_acknowledgement(turn.text):
         return alone

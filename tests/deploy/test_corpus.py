@@ -1,14 +1,17 @@
 """The mixes that training reads: repeatable, in the shares stated, as serving renders them."""
 
 import json
+import re
 from collections import Counter
 from itertools import islice
 from pathlib import Path
+from random import Random
 from typing import Any, get_args
 
 import pytest
 
 from deploy.demo.text import corpus, routing
+from deploy.demo.text.phrasing import Phrases
 from deploy.demo.text.sample import Intent
 from prompts.library import PromptLibrary
 
@@ -121,6 +124,15 @@ def test_held_out_gives_what_is_asked_for(intent: Intent, language: Any) -> None
 def test_the_routers_examples_are_what_the_generator_draws() -> None:
     lines = (ROOT / "deploy" / "demo" / "examples.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line) for line in lines] == list(routing.examples())
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_follow_ups_name_no_business_of_a_route(language: Any) -> None:
+    rng = Random(3)
+    follow_ups = [Phrases.load("followup", language).say(rng, "ask") for _ in range(400)]
+    business = r"parcel|refund|money back|custom|duty|complain|address|包裹|快递|退|关税|海关|投诉|地址|\d"
+    assert [text for text in follow_ups if re.search(business, text.casefold())] == []
+    assert len(set(follow_ups)) > 300
 
 
 def test_texts_held_out_for_the_router_are_none_that_it_learned() -> None:

@@ -14,11 +14,13 @@ from random import Random
 from typing import Any, get_args
 
 from deploy.demo.text.corpus import draw
+from deploy.demo.text.phrasing import Phrases
 from deploy.demo.text.sample import Intent, Language, Split
 
 COUNTS: Mapping[Language, int] = {"en": 500, "zh": 600}  # by intent; the encoder knows English, so fewer do
 OUT_OF_SCOPE = 900  # by language
 SMALL_TALK = 900  # by language: nothing holds it together but that it is none of the others
+FOLLOW_UPS = 120  # by language: what means something after another turn only, and is no route's own
 LONGEST = 160  # characters; an order may be longer
 LONGEST_ORDER = 400
 
@@ -36,6 +38,14 @@ def examples(seed: int = 0) -> Iterator[dict[str, Any]]:
                     seen.add(row["text"])
                     wanted -= 1
                     yield row
+    for language in get_args(Language):
+        wanted = FOLLOW_UPS
+        while wanted:
+            text = Phrases.load("followup", language).say(rng, "ask", typos=0.04).strip()
+            if text not in seen:
+                seen.add(text)
+                wanted -= 1
+                yield {"text": text, "intent": None}
 
 
 def held_out(rows: int, seed: int) -> Iterator[dict[str, Any]]:
