@@ -17,10 +17,9 @@ from jsonschema.validators import extend, validator_for
 from pydantic import BaseModel
 from pydantic import ValidationError as ValidationFailed
 from referencing import Registry
-from referencing.exceptions import Unresolvable
-from referencing.jsonschema import DRAFT202012
 
 from chains import copied
+from chains.references import parts, wrong_reference
 
 _STEPS = 50_000  # keywords that one validation may look at
 _PATTERN_S = 0.05  # for one pattern on one text
@@ -39,8 +38,8 @@ class AnswerSchema:
         """Take ``schema``; ``name`` and ``strict`` are for the engine, which may be OpenAI's own.
 
         Raises:
-            SchemaUnusable: it is no JSON schema, refers to what is not in it, or has keywords that could run
-                without a bound, or says of what is no plain string that it is copied.
+            SchemaUnusable: it is no JSON schema, refers to what is not in it or says nothing, or has
+                keywords that could run without a bound, or says of what is no plain string that it is copied.
         """
         if not isinstance(schema, dict):
             raise SchemaUnusable("a JSON schema must be an object")
@@ -163,16 +162,9 @@ def _whole(text: str) -> bool:
 
 def _check_parts(schema: dict[str, Any]) -> None:
     """Raises SchemaUnusable for the first reference or pattern that can't be used."""
-    resolver = Registry().with_resource("", DRAFT202012.create_resource(schema)).resolver()
-    for part in _parts(schema):
-        for key in ("$ref", "$dynamicRef"):
-            reference = part.get(key)
-            if not isinstance(reference, str):
-                continue
-            try:
-                resolver.lookup(reference)
-            except (Unresolvable, ValueError) as exc:
-                raise SchemaUnusable(f"{key} {reference[:80]!r} names nothing in the schema") from exc
+    if (wrong := wrong_reference(schema)) is not None:
+        raise SchemaUnusable(wrong)
+    for part in parts(schema):
         if part.get("patternProperties"):
             raise SchemaUnusable("patternProperties is not taken: name the properties")
         if isinstance(pattern := part.get("pattern"), str):
@@ -180,18 +172,6 @@ def _check_parts(schema: dict[str, Any]) -> None:
                 regex.compile(pattern)
             except regex.error as exc:
                 raise SchemaUnusable(f"the pattern {pattern[:80]!r} can't be read: {exc}") from exc
-
-
-def _parts(schema: object) -> Iterator[dict[str, Any]]:
-    """Every object in ``schema``, itself first; what only looks like a keyword is looked at as one."""
-    waiting = [schema]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            yield part
-            waiting += part.values()
-        elif isinstance(part, list):
-            waiting += part
 
 
 def _pattern(_: Any, pattern: str, instance: object, schema: Mapping[str, Any]) -> Iterator[ValidationError]:

@@ -116,16 +116,6 @@ def check_tools(tools: object) -> None:
                 f"{function['name'][:80]!r}",
                 f"{place}.function.name",
             )
-        if _refers_to_itself(function.get("parameters")):
-            raise InvalidRequest(
-                f"{place}.function.parameters holds nothing but a reference to itself: say what it is",
-                f"{place}.function.parameters",
-            )
-
-
-def _refers_to_itself(schema: object) -> bool:
-    """Whether ``schema`` is only a reference to the whole of it, of which the engine can write nothing."""
-    return isinstance(schema, dict) and schema.get("$ref") == "#"
 
 
 def check_template(body: Mapping[str, Any]) -> None:

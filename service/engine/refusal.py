@@ -37,6 +37,11 @@ _FORMAT_WORDS = (
     "the engine stumbles over the format in {}: mend its schema (it may not hold a reference that leads to "
     "itself, a length below 0 or a pattern that can't be read), or leave it out"
 )
+_TAGS_FAILED = "'triggers'"  # all that vLLM says where the grammar of a call to a tool can't be made
+_NO_VALUE = (
+    "the parameters of one let no value pass (an empty enum, a minimum above the maximum, false as a "
+    "schema), or hold what the engine can't guide"
+)
 _TOO_LONG = {"input_text", "input_tokens"}  # what vLLM says is wrong where a prompt exceeds the context
 _ALSO = {"logprobs": "top_logprobs", "max_tokens": "max_completion_tokens"}  # other names in a request
 _CONSTRAINT = re.compile(  # about the grammar that a format becomes
@@ -112,7 +117,8 @@ def refusal(
     if strict and status == HTTPStatus.INTERNAL_SERVER_ERROR and not _ENGINE_DEAD.search(message):
         form = next((name for name in _FORMATS if (request or {}).get(name) is not None), None)
         if form is None:
-            return EngineRefused(status, message)
+            tool = _unusable_tool((request or {}).get("tools") or ())
+            return EngineRefused(HTTPStatus.BAD_REQUEST, *tool) if tool else EngineRefused(status, message)
         log.warning("the engine stumbled over %s: %s", form, message)
         return EngineRefused(HTTPStatus.BAD_REQUEST, _FORMAT_WORDS.format(form), form)
     log.error("the engine answered %d: %s", status, message)
@@ -146,7 +152,8 @@ def told(
         parameter = subject[1]
     if parameter is None and _CONSTRAINT.search(message) and (form := _format_of(request)) is not None:
         tool = _unusable_tool(request["tools"]) if form == "tools" else None
-        return tool or (f"{form} can't be used: {message}", form)
+        said = f"{form} can't be used: {_NO_VALUE if _TAGS_FAILED in message else message}"
+        return tool or (said, form)
     other = _ALSO.get(parameter or "")
     if other is not None and isinstance(request.get(other), int):  # logprobs beside top_logprobs is a switch
         parameter = other

@@ -87,15 +87,6 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
         )
         for name in ("", "a b", "f\n<|im_end|>", "x" * 129)
     ),
-    (
-        {
-            "model": "auto",
-            "messages": [USER],
-            "tools": [{"function": {"name": "a", "parameters": {"$ref": "#"}}}],
-        },
-        400,
-        "tools[0].function.parameters",
-    ),
     *(
         ({"model": model, "messages": [USER], name: wrong}, 400, name)
         for model in ("auto", "support")

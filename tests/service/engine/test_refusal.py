@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from service.engine.refusal import refusal, told
-from service.errors import ContextExceeded
+from service.errors import ContextExceeded, EngineRefused
 
 ORDER = "'text', 'json_object' or 'json_schema'"
 
@@ -177,3 +177,21 @@ def test_of_several_tools_the_one_with_a_broken_schema_is_named() -> None:
     assert field == "tools[1].function.parameters"
     assert said.startswith("tools[1].function.parameters can't be used: no JSON schema: ")
     assert "'wat'" in said
+
+
+def test_a_tool_without_any_value_is_told_in_our_words() -> None:
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"enum": []}}}
+    said, field = told("Invalid grammar specification: 'triggers'", None, {"tools": [tool]})
+    assert field == "tools"
+    assert "let no value pass" in said
+    assert "triggers" not in said
+
+
+def test_a_500_on_a_tool_that_leads_to_itself_is_the_tools() -> None:
+    parameters = {"type": "object", "properties": {"a": {"$ref": "#/properties/a"}}}
+    request_ = {"tools": [{"type": "function", "function": {"name": "f", "parameters": parameters}}]}
+    body = orjson.dumps({"error": {"message": "", "code": 500}})
+    found = refusal(500, body, request_, strict=True)
+    assert isinstance(found, EngineRefused)
+    assert (found.status, found.parameter) == (400, "tools[0].function.parameters")
+    assert "leads only to itself" in str(found)
