@@ -63,7 +63,7 @@ async def test_requests_that_arrive_together_are_decided_together() -> None:
     assert len(gated.threads) == 1
 
 
-async def test_lanes_share_what_waits_and_work_at_once() -> None:
+async def test_lanes_work_at_once() -> None:
     together = threading.Barrier(3, timeout=10)
 
     class Meeting(Gated):
@@ -74,10 +74,29 @@ async def test_lanes_share_what_waits_and_work_at_once() -> None:
     gated = Meeting()
     gated.go.set()
     async with BatchingRouter(gated.as_router(), lanes=3) as batching:
-        decisions = await asyncio.gather(*(batching.decide(ask(str(n))) for n in range(6)))
-        assert [decision.text for decision in decisions] == [str(n) for n in range(6)]
-        assert sorted(map(len, gated.batches)) == [2, 2, 2]
+        decisions = await asyncio.gather(*(batching.decide(ask(str(n))) for n in range(3)))
+        assert [decision.text for decision in decisions] == [str(n) for n in range(3)]
         assert len(gated.threads) == 3
+
+
+async def test_a_lane_that_is_free_first_leaves_the_others_their_share() -> None:
+    inside = threading.Semaphore(0)
+
+    class Counted(Gated):
+        def decide_many(self, conversations: Iterable[Conversation]) -> list[Decision]:
+            inside.release()
+            return super().decide_many(conversations)
+
+    gated = Counted()
+    async with BatchingRouter(gated.as_router(), lanes=2) as batching:
+        first = [asyncio.create_task(batching.decide(ask("first"))) for _ in range(2)]
+        for _ in first:
+            await asyncio.to_thread(inside.acquire)
+        rest = [asyncio.create_task(batching.decide(ask("rest"))) for _ in range(6)]
+        await asyncio.sleep(0)
+        gated.go.set()
+        await asyncio.gather(*first, *rest)
+    assert sorted(map(len, gated.batches)) == [1, 1, 1, 2, 3]
 
 
 def test_lanes_follow_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
