@@ -116,8 +116,9 @@ def _size(content: object) -> int:
 def clean(text: str) -> str:
     """``text`` without control characters and orders to the router, cut to its first and last characters."""
     raw = _cut(text.strip(), _RAW // 2, _RAW // 2)
-    kept = without_orders("".join(character if _is_text(character) else " " for character in raw))
-    return _cut(_SPACE.sub(" ", kept).strip(), HEAD, TAIL)
+    if not raw.isprintable():  # a look at each character costs more than all the rest
+        raw = "".join(character if _is_text(character) else " " for character in raw)
+    return _cut(_SPACE.sub(" ", without_orders(raw)).strip(), HEAD, TAIL)
 
 
 def is_acknowledgement(text: str) -> bool:

@@ -75,7 +75,11 @@ _CHINESE = (
     r"从现在起.{0,4}(?:我说的|所有|都|你)|假装|扮演|你现在是",
     r"(?:使用|调用|用).{0,10}(?:工具|适配器)",
 )
-_ORDER = re.compile("|".join((*_ABOUT_ROUTING, *_PLAYING, *_MARKS, *_CHINESE)), re.IGNORECASE)
+_ORDER = re.compile(  # what each kind begins with comes first, so that few are tried at a character
+    rf"\b(?:{'|'.join((*_ABOUT_ROUTING, *_PLAYING))})|{'|'.join(_MARKS)}"
+    rf"|(?=[\u4e00-\u9fff])(?:{'|'.join(_CHINESE)})",
+    re.IGNORECASE,
+)
 
 
 def without_orders(text: str) -> str:

@@ -84,7 +84,7 @@ class Session:
 
     def encode(self, text: str) -> Vectors:
         """``(H,)``."""
-        encoding = self._tokenizer.encode(text)
+        encoding = self._tokenizer.encode_batch([text])[0]  # other threads of Python run only in a batch
         kept = [(name, getattr(encoding, what)) for name, what in self._inputs]
         if not self._whole and len(encoding.ids) > self._head + self._tail:
             kept = [(name, [*values[: self._head], *values[-self._tail :]]) for name, values in kept]
