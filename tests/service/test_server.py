@@ -28,6 +28,7 @@ ON_BASE = "\n".join(line for line in ROUTES.splitlines() if "adapter: " not in l
 ON_BASE = ON_BASE.replace(", adapter: chat", "") + "\n"
 
 SCRIPT = """
+import gc
 import sys
 from service import live
 from service.server import serve
@@ -35,7 +36,10 @@ from service.settings import Settings
 from tests.service.parts import SpellingEncoder
 
 live.Encoder = SpellingEncoder
-sys.exit(serve(Settings.load(sys.argv[1]), lambda line: print(line, flush=True)))
+status = serve(Settings.load(sys.argv[1]), lambda line: print(line, flush=True))
+if spared := gc.get_freeze_count():
+    print(f"{spared} objects for good", file=sys.stderr)
+sys.exit(status)
 """
 
 
@@ -101,6 +105,9 @@ async def test_from_start_to_an_orderly_stop(tmp_path: Path) -> None:
             assert text.endswith("data: [DONE]\n\n")  # what had begun was finished
             assert process.stdout is not None
             assert await process.stdout.read() == b""  # and nothing more was said
+            assert process.stderr is not None
+            spared = int((await process.stderr.read()).split(b" objects for good")[0].split()[-1])
+            assert spared > 10_000  # which Python's garbage collector does not look at while requests wait
             assert await process.wait() == 0
     lines = [orjson.loads(line) for line in (tmp_path / "state" / "gateway.log").read_bytes().splitlines()]
     (request,) = [line for line in lines if line["logger"] == "pointsman.requests"]
