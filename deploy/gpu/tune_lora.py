@@ -11,6 +11,9 @@ graphs, as decoding runs them, and writes the files that vLLM reads from ``VLLM_
       environment: {VLLM_TUNED_CONFIG_FOLDER: lora-kernels}
       arguments: [--specialize-active-lora]     # graphs by how many adapters run, not by max_loras
 
+A vLLM that others start needs the plugin ``service.engine.cuda_lora`` for the latter, or leaves it out: vLLM
+alone answers for the base in place of an adapter where both are in a batch.
+
 ``deploy/gpu/kernels/3b-rank16`` has what this found for Llama 3.2's 3B shape, rank 16 and 16 adapters on an
 H100 (``NVIDIA H100 80GB HBM3``). vLLM takes files only where their name is that of its card, but does not
 look whether they are for its base: it takes the nearest shape in them.
