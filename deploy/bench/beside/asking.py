@@ -134,7 +134,7 @@ class Ends:
         clients = 1
         while clients <= self.sizes.many_clients:
             self.alone(url, models, Pace(concurrency=clients), clients)
-            clients *= 2
+            clients *= 4
 
     def alone(self, url: str, models: Sequence[str], pace: Pace, requests: int, part: int = 0) -> Run:
         """One round on one of them; ``models`` as it calls them."""

@@ -72,6 +72,9 @@ def gateway(config: Path, log: Path, seconds: float, core: int | None) -> Genera
     """``pointsman serve`` with all adapters loaded, on one core if it is told which.
 
     Where there is no encoder to route with, it serves who names a model.
+
+    Raises:
+        NotStarted: it is not ready in time, or can't load an adapter and would try again while it is asked.
     """
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
@@ -80,7 +83,10 @@ def gateway(config: Path, log: Path, seconds: float, core: int | None) -> Genera
 
     def is_up() -> str | None:
         status, body = _status(f"{url}/ready")
-        reasons = json.loads(body).get("reasons", []) if status == 503 else []
+        said = json.loads(body) if status in (200, 503) else {}
+        if status == 200 and (problems := said["adapters"]["problems"]):
+            raise NotStarted(f"{len(problems)} adapters are not loaded, the first: {problems[0]}")
+        reasons = said["reasons"] if status == 503 else []
         routerless = reasons and all(one.startswith("the router can't be fitted") for one in reasons)
         return url if status == 200 or routerless else None
 
