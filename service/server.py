@@ -42,6 +42,7 @@ _CUT = 2  # seconds until who does not read that his answer is cut is left alone
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOOK = 0.25  # seconds between looks at how far the start is
 _QUIET = 2.0  # seconds between two lines of progress
+_IDLE = 75  # seconds that an idle connection is kept: longer than by clients, whose next request would fail
 _YOUNG = 2_000  # objects more than before, at which Python looks for garbage
 
 
@@ -118,6 +119,7 @@ async def _serve(settings: Settings, listener: socket.socket, report: Report) ->
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=_IDLE,
         timeout_graceful_shutdown=_GRACE + _CUT,
     )
     server = _Server(config)

@@ -18,7 +18,7 @@ from deploy.bench.serving.report import Ratio, Spread, Summary, as_json, model_r
 from deploy.bench.serving.result import Result, result_of
 from deploy.bench.serving.stub import serve
 from deploy.bench.serving.traffic import Ask, Mix, asks
-from deploy.bench.serving.wire import Address, Answer, Endpoint, WireError
+from deploy.bench.serving.wire import Address, Answer, Connection, Endpoint, WireError
 from tests.service.fake_vllm import FakeVLLM
 from tests.service.loopback import serving
 
@@ -106,17 +106,26 @@ async def test_errors_are_results_by_kind() -> None:
     assert str(silent.error).endswith("in time")
 
 
-async def test_connections_are_kept_and_a_dead_one_is_replaced() -> None:
+async def test_connections_are_kept_and_a_dead_or_idle_one_is_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async with stub() as url:
         client = endpoint(url)
         body = next(asks(MIX, ("a", "b"))).body
-        assert (await client.ask(body)).status == 200
-        (connection,) = client._idle
-        assert (await client.ask(body)).status == 200
-        assert client._idle == [connection]
-        connection.close()
-        assert (await client.ask(body)).status == 200
-        assert client._idle != [connection]
+
+        async def used() -> Connection:
+            assert (await client.ask(body)).status == 200
+            ((connection, _),) = client._idle
+            return connection
+
+        first = await used()
+        assert await used() is first
+        first.close()
+        second = await used()
+        assert second is not first
+        monkeypatch.setattr("deploy.bench.serving.wire._IDLE_SECONDS", 0.0)  # its server may be hanging up
+        assert await used() is not second
+        assert not second.usable
         client.close()
     with pytest.raises(WireError, match="no connection"):
         await client.ask(body)

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import httptools
 
 _PATH = "/v1/chat/completions"
+_IDLE_SECONDS = 3.0  # servers hang up after 5; a request that meets that would count as broken
 
 
 class WireError(Exception):
@@ -142,7 +143,7 @@ class Endpoint:
     def __init__(self, address: Address, seconds: float) -> None:
         self._address = address
         self._seconds = seconds  # that an answer may take
-        self._idle: list[Connection] = []
+        self._idle: list[tuple[Connection, float]] = []  # and since when
         self._tls = ssl.create_default_context() if address.tls else None
 
     async def ask(self, body: bytes) -> Answer:
@@ -151,14 +152,10 @@ class Endpoint:
         Raises:
             WireError
         """
-        connection = self._idle.pop() if self._idle else None
-        while connection is not None and not connection.usable:
-            connection = self._idle.pop() if self._idle else None
-        if connection is None:
-            connection = await self._connect()
+        connection = self._kept() or await self._connect()
         answer = await connection.ask(self._address.head, body, self._seconds)
         if connection.usable:
-            self._idle.append(connection)
+            self._idle.append((connection, time.perf_counter()))
         else:
             connection.close()
         return answer
@@ -166,7 +163,16 @@ class Endpoint:
     def close(self) -> None:
         """Hang up on all connections."""
         while self._idle:
-            self._idle.pop().close()
+            self._idle.pop()[0].close()
+
+    def _kept(self) -> Connection | None:
+        """A connection of before that can be used still."""
+        while self._idle:
+            connection, since = self._idle.pop()
+            if connection.usable and time.perf_counter() - since < _IDLE_SECONDS:
+                return connection
+            connection.close()
+        return None
 
     async def _connect(self) -> Connection:
         loop = asyncio.get_running_loop()
