@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,9 @@ from training.errors import BadRows, BaseError, LossNotFinite, NothingToLearn, R
 from training.recipe import RouterRecipe
 from training.routing import checkpoint as checkpoints
 from training.routing import rows
-from training.routing.learner import Learner, batches, steps_of
+from training.routing.batches import batches, steps_of
+from training.routing.learner import Learner
+from training.routing.losses import contrast
 
 WORDS = {"fruit": "apple pear plum fig", "metal": "iron zinc tin lead", "water": "river lake pond sea"}
 FILLERS = ["the", "a", "my", "one", "old", "new"]
@@ -46,7 +50,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
     folder = tmp_path_factory.mktemp("encoder")
-    words = [*" ".join(WORDS.values()).split(), *FILLERS, "and", "music", "loud"]
+    words = [*WORDS, *" ".join(WORDS.values()).split(), *FILLERS, "and", "music", "loud"]
     vocabulary = {word: number for number, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *words])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
@@ -204,15 +208,47 @@ def test_words_are_hidden_while_it_learns_and_never_else(tmp_path: Path, encoder
     assert not (whole == unknown).any()
 
 
-def test_an_epoch_takes_every_row_once_and_like_lengths_together() -> None:
-    lengths = [n % 7 for n in range(40)]
-    found = batches(lengths, 8, seed=3, epoch=0)
+def test_an_epoch_takes_every_row_once_an_intents_in_twos_and_like_lengths_together() -> None:
+    lengths, classes = [n % 7 for n in range(40)], [n % 5 for n in range(40)]
+
+    def epoch(number: int, rows: int = 40) -> list[list[int]]:
+        return batches(lengths[:rows], classes[:rows], 8, seed=3, epoch=number)
+
+    found = epoch(0)
     assert sorted(place for batch in found for place in batch) == list(range(40))
-    assert found == batches(lengths, 8, seed=3, epoch=0) != batches(lengths, 8, seed=3, epoch=1)
-    assert max(len({lengths[place] for place in batch}) for batch in found) <= 3
-    assert [len(batch) for batch in batches(lengths[:20], 8, seed=0, epoch=0)] == [8, 8]
-    assert [len(batch) for batch in batches(lengths[:5], 8, seed=0, epoch=0)] == [5]
+    assert found == epoch(0) != epoch(1)
+    assert all(
+        classes[a] == classes[b] for batch in found for a, b in zip(batch[::2], batch[1::2], strict=True)
+    )
+    sums = [sorted(lengths[a] + lengths[b] for a, b in zip(m[::2], m[1::2], strict=True)) for m in found]
+    assert all(a[-1] <= b[0] for a, b in pairwise(sorted(sums)))
+    assert [len(batch) for batch in epoch(0, 20)] == [8, 8]
+    assert sorted(place for batch in epoch(0, 15) for place in batch) != list(range(15))  # odd: one waits
+    assert [len(batch) for batch in epoch(0, 6)] == [6]
     assert (steps_of(40, 8, 1.5), steps_of(20, 8, 2), steps_of(5, 8, 1)) == (8, 4, 1)
+
+
+def test_an_intents_texts_are_drawn_to_each_other() -> None:
+    """Three vectors, the first two of one intent, at 60 and 90 degrees: similarities 0.5, 0 and cos 30.
+
+    The first loses -ln(e^5 / (e^5 + e^0)), the second -ln(e^5 / (e^5 + e^(10 cos 30))); the third, which is
+    alone, nothing.
+    """
+    half, high = 0.5, math.cos(math.pi / 6)
+    vectors = torch.tensor([[1.0, 0.0], [half, high], [0.0, 1.0]])
+    first = math.log1p(math.exp(-5))
+    second = math.log1p(math.exp(10 * high - 5))
+    found = contrast(vectors, torch.tensor([4, 4, 9]))
+    assert float(found) == pytest.approx((first + second) / 2, rel=1e-5)
+    assert float(contrast(vectors, torch.tensor([0, 1, 2]))) == 0
+
+
+def test_an_intents_name_is_one_of_its_texts(tmp_path: Path, encoder: Path) -> None:
+    given = [row | {"intent": f"{row['intent']}_or-so"} if row["intent"] else row for row in texts()]
+    found = rows.read(loaded(write(tmp_path, encoder, given)))
+    assert rows.Labelled("fruit or so", "fruit_or-so") in found.train
+    assert len(found.train) + len(found.validation) == len(texts()) - 2 + 3
+    assert rows.said("___") == ""
 
 
 def test_routes_teach_what_they_and_their_files_hold(tmp_path: Path, encoder: Path) -> None:

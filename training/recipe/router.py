@@ -25,7 +25,9 @@ class Tuning(Document):
 
     epochs: float = Field(default=8.0, gt=0, description="passes over the rows")
     steps: int | None = Field(default=None, gt=0, description="steps to take, in place of epochs")
-    batch_rows: int = Field(default=64, gt=1, description="texts of a step")
+    batch_rows: int = Field(
+        default=64, gt=1, multiple_of=2, description="texts of a step, an intent's in twos"
+    )
     learning_rate: float = Field(
         default=1e-4, gt=0, description="the highest, after warm-up; then it falls to zero at the last step"
     )
@@ -60,6 +62,11 @@ class RouterRecipe(DataRecipe):
     )
     smoothing: float = Field(
         default=0.1, ge=0, lt=1, description="probability that is spread over all intents, not the right one"
+    )
+    contrast: float = Field(
+        default=1.0,
+        ge=0,
+        description="weight of the loss that draws an intent's texts to each other, beside its direction's",
     )
     masked: float = Field(
         default=0.15, ge=0, lt=1, description="share of a text's tokens that are hidden while training"

@@ -1,8 +1,9 @@
 """An encoder and a direction for every intent: texts turn towards their intent's direction, and from others.
 
 The logits are ``scale`` times the cosines between a text's vector and the intents' directions (normalised
-softmax, arXiv:1704.06369), with smoothed labels (arXiv:1512.00567, section 7). What comes out is the geometry
-that the router's classifier and its nearest examples work in; the directions are dropped.
+softmax, arXiv:1704.06369), with smoothed labels (arXiv:1512.00567, section 7). Beside that, an intent's texts
+turn towards each other (:mod:`training.routing.losses`), which helps most where there are few. What comes out
+is the geometry that the router's classifier and its nearest examples work in; the directions are dropped.
 
 Embeddings stay, and lower layers if the recipe says so. Some of each text's tokens are hidden, and the result
 lies between the old weights and the learned ones, so that less is forgotten.
@@ -22,12 +23,12 @@ from torch.nn.functional import cross_entropy, normalize
 
 from training.errors import BaseError, LossNotFinite
 from training.recipe import RouterRecipe
+from training.routing.losses import contrast
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 _BATCH = 64  # texts at once where nothing is learned
-_POOL = 16  # batches whose rows are sorted by length, so that little is padded
 
 
 class Learner:
@@ -85,7 +86,8 @@ class Learner:
             group["lr"] = rate * group["faster"]
         torch.manual_seed(int(np.random.SeedSequence((self.recipe.seed, number)).generate_state(1)[0]))
         self.model.train()
-        loss = self._loss(self._logits(self._vectors(texts)), classes)
+        vectors, own = self._vectors(texts), torch.tensor(classes, device=self.model.device)
+        loss = self._loss(self._logits(vectors), own) + self.recipe.contrast * contrast(vectors, own)
         self.optimiser.zero_grad()
         torch.autograd.backward(loss)
         length = torch.nn.utils.clip_grad_norm_(list(self.weights.values()), plan.max_grad_norm)
@@ -110,11 +112,12 @@ class Learner:
                 weight.lerp_(self._before[name], self.recipe.kept)
 
     def evaluate(self, texts: Sequence[str], classes: Sequence[int]) -> dict[str, float]:
-        """Loss, and the share of texts that are nearest to their own intent's direction."""
+        """Loss by the directions alone, and the share of texts nearest to their own intent's direction."""
         with torch.no_grad():
             logits = self._logits(self._encoded(texts))
-            loss = float(self._loss(logits, classes))
-        right = logits.argmax(dim=-1) == torch.tensor(classes, device=logits.device)
+            own = torch.tensor(classes, device=logits.device)
+            loss = float(self._loss(logits, own))
+        right = logits.argmax(dim=-1) == own
         return {"eval_loss": loss, "eval_accuracy": float(right.float().mean())}
 
     def _vectors(self, texts: Sequence[str]) -> torch.Tensor:
@@ -147,29 +150,8 @@ class Learner:
         """``(B, K)``."""
         return self.recipe.scale * vectors @ normalize(self.directions, dim=-1).T
 
-    def _loss(self, logits: torch.Tensor, classes: Sequence[int]) -> torch.Tensor:
-        own = torch.tensor(classes, device=logits.device)
+    def _loss(self, logits: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
         return cross_entropy(logits, own, label_smoothing=self.recipe.smoothing)
-
-
-def batches(lengths: Sequence[int], rows: int, seed: int, epoch: int) -> list[list[int]]:
-    """The places of each step's ``rows`` in one epoch; what is left over waits for another epoch.
-
-    Rows of like ``lengths`` come together, and the batches in any order.
-    """
-    chance = np.random.default_rng((seed, epoch))
-    order = chance.permutation(len(lengths)).tolist()
-    found: list[list[int]] = []
-    for start in range(0, len(order), rows * _POOL):
-        pool = sorted(order[start : start + rows * _POOL], key=lengths.__getitem__)
-        found += [pool[at : at + rows] for at in range(0, len(pool), rows)]
-    whole = [batch for batch in found if len(batch) == rows] or found
-    return [whole[place] for place in chance.permutation(len(whole))]
-
-
-def steps_of(rows: int, batch_rows: int, epochs: float) -> int:
-    """Steps that ``epochs`` passes over ``rows`` take."""
-    return max(1, math.ceil(max(1, rows // batch_rows) * epochs))
 
 
 def _pace(done: float, warmup: float) -> float:

@@ -6,6 +6,7 @@ Of a routes file only what it teaches is read; whether it can be served is for `
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -41,7 +42,7 @@ class Labelled:
 class Intents:
     """What a run learns from, and what it is evaluated on."""
 
-    train: tuple[Labelled, ...]
+    train: tuple[Labelled, ...]  # each intent's name, as one would say it, is one of its texts
     validation: tuple[Labelled, ...]
     names: tuple[str, ...]  # sorted
     outside: int  # rows that belong to no intent: those are left to the router, which weighs by them
@@ -72,14 +73,22 @@ def read(recipe: RouterRecipe) -> Intents:
             "an encoder learns to keep two or more apart; give more sources"
         )
     held = _held_out(rows, recipe)
+    train = [row for place, row in enumerate(rows) if place not in held]
     return Intents(
-        train=tuple(row for place, row in enumerate(rows) if place not in held),
+        train=tuple(
+            dict.fromkeys(train + [Labelled(spoken, name) for name in names if (spoken := said(name))])
+        ),
         validation=tuple(rows[place] for place in sorted(held)),
         names=names,
         hashes={label: sources.digest(of) for label, of in found.items()},
         outside=len(unique) - len(rows),
         repeated=len(every) - len(unique),
     )
+
+
+def said(intent: str) -> str:
+    """An intent's name as one would say it, which with few examples tells a good deal."""
+    return " ".join(re.findall(r"[^\W_]+", intent))
 
 
 def of_source(source: Source, seed: int) -> list[Labelled]:

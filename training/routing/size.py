@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from training.recipe import RouterRecipe
 from training.routing import rows, stage
-from training.routing.learner import Learner, steps_of
+from training.routing.batches import steps_of
+from training.routing.learner import Learner
 
 _STATES = 5  # numbers of 4 bytes that a weight which learns has: itself, of before, its gradient, AdamW's two
 

@@ -16,7 +16,8 @@ from training.errors import BaseError
 from training.recipe import RouterRecipe
 from training.routing import checkpoint as checkpoints
 from training.routing import rows
-from training.routing.learner import Learner, batches, steps_of
+from training.routing.batches import batches, steps_of
+from training.routing.learner import Learner
 from training.routing.rows import Intents, Labelled
 from training.runs import curves, provenance
 from training.runs.bar import Bar
@@ -119,13 +120,13 @@ def _before_and_after(lines: list[dict[str, float]]) -> dict[str, float]:
 def _learn(learner: Learner, intents: Intents, run: RunFolder, bar: Bar, *, done: int, steps: int) -> None:
     """The steps after ``done``."""
     plan = learner.recipe.train
-    lengths = [len(row.text) for row in intents.train]
+    lengths, classes = [len(row.text) for row in intents.train], intents.classes(intents.train)
     epoch, of_epoch = -1, list[list[int]]()
     for number in range(done + 1, steps + 1):
         each = max(1, len(lengths) // plan.batch_rows)
         if (number - 1) // each != epoch:
             epoch = (number - 1) // each
-            of_epoch = batches(lengths, plan.batch_rows, learner.recipe.seed, epoch)
+            of_epoch = batches(lengths, classes, plan.batch_rows, learner.recipe.seed, epoch)
         chosen = [intents.train[place] for place in of_epoch[(number - 1) % each]]
         line = learner.step(number, steps, *_pairs(intents, chosen))
         if number % plan.log_every == 0 or number == steps:
@@ -156,7 +157,9 @@ def _save(model: SentenceTransformer, intents: Intents, folder: Path) -> None:
 
 
 def _said(intents: Intents) -> str:
-    text = f"{len(intents.train):,} rows of {len(intents.names)} intents to train on, "
+    text = (
+        f"{len(intents.train):,} rows of {len(intents.names)} intents to train on, their names among them, "
+    )
     text += f"{len(intents.validation):,} to evaluate on"
     if intents.outside:
         text += f"; {intents.outside} out of scope are left to the router, to weigh by"
