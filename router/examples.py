@@ -22,7 +22,7 @@ class RoutingExamples:
     """Example texts for each of ``K`` intents, and ``out_of_scope`` ones that should abstain.
 
     ``wrong_cost`` is that of a wrong route, where abstaining on a request that has a route costs 1; the
-    threshold is chosen for it.
+    threshold is chosen for it. A text that an intent has twice counts once.
 
     Raises:
         ExamplesError: fewer than two intents, an intent without examples, an example that is empty.
@@ -33,9 +33,9 @@ class RoutingExamples:
     wrong_cost: float = WRONG_COST
 
     def __post_init__(self) -> None:
-        intents = {name: tuple(texts) for name, texts in self.intents.items()}
+        intents = {name: tuple(dict.fromkeys(texts)) for name, texts in self.intents.items()}
         object.__setattr__(self, "intents", intents)
-        object.__setattr__(self, "out_of_scope", tuple(self.out_of_scope))
+        object.__setattr__(self, "out_of_scope", tuple(dict.fromkeys(self.out_of_scope)))
         problems = [
             f"intent {name!r} has no examples; give 5 or more" for name, e in intents.items() if not e
         ]

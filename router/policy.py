@@ -13,7 +13,7 @@ from router.conversation import Turn, clean
 from router.decision import Decision
 from router.examples import RoutingExamples
 from router.parameters import Parameters, extract
-from router.report import QUOTE, FitWarning
+from router.report import FitWarning, quoted
 from router.rules import Fired, Rule, first
 
 MOST_CHARGED = 0.5  # of confidence, however long a conversation is
@@ -95,7 +95,7 @@ def _contradiction(rule: str, intent: str | None, texts: Sequence[str], of: int)
     where = "out_of_scope" if intent is None else intent
     message = (
         f"the rule {rule!r} leads {len(texts)} of {of} examples of {where!r} elsewhere, such as "
-        f"{texts[0][:QUOTE]!r}"
+        f"{quoted(texts[0])}"
     )
     return FitWarning("rule", (where,), message)
 

@@ -17,7 +17,7 @@ from router.examples import OUT_OF_SCOPE, RoutingExamples
 
 FEW = 5  # examples; an intent with fewer is warned about
 CONFUSED = 0.25  # share of an intent's examples going to one other, from which the two are not told apart
-QUOTE = 60  # characters of an example in a warning
+_QUOTE = 60  # characters of an example in a warning
 SHOWN = 20  # warnings of one kind that are spelled out
 
 _DIGITS = re.compile(r"\d+")
@@ -71,6 +71,11 @@ def messages(warnings: Iterable[FitWarning]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def quoted(text: str) -> str:
+    """An example as warnings quote it."""
+    return repr(text if len(text) <= _QUOTE else f"{text[:_QUOTE].rstrip()} …")
+
+
 def make_report(
     examples: RoutingExamples,
     labels: Labels,
@@ -90,7 +95,7 @@ def make_report(
     warnings = [
         *_few(examples),
         *_contradictions(examples),
-        *_never_fires(by_intent),
+        *_never_fires(examples, by_intent),
         *_not_told_apart(examples, labels, chosen),
     ]
     return FitReport(
@@ -108,14 +113,14 @@ def make_report(
 
 def _few(examples: RoutingExamples) -> list[FitWarning]:
     found = [
-        FitWarning("few", (name,), f"intent {name!r} has {len(texts)} examples; give {FEW} or more")
+        FitWarning("few", (name,), f"intent {name!r} has {_examples(len(texts))}; give {FEW} or more")
         for name, texts in examples.intents.items()
         if len(texts) < FEW
     ]
     if len(examples.out_of_scope) < FEW:
         message = (
-            f"{len(examples.out_of_scope)} out_of_scope examples; without {FEW} or more that resemble what "
-            "users ask in vain, the router guesses where to abstain"
+            f"{_examples(len(examples.out_of_scope))} in out_of_scope; without {FEW} or more that resemble "
+            "what users ask in vain, the router guesses where to abstain"
         )
         found.append(FitWarning("no_out_of_scope", (), message))
     return found
@@ -127,14 +132,21 @@ def _contradictions(examples: RoutingExamples) -> list[FitWarning]:
         for text in texts:
             places[_reading(text)].setdefault(name, text)
     return [
-        FitWarning(
-            "contradiction",
-            tuple(names),
-            " and ".join(f"{text[:QUOTE]!r} is an example of {name}" for name, text in names.items()),
-        )
+        FitWarning("contradiction", tuple(names), _contradiction(names))
         for names in places.values()
         if len(names) > 1
     ]
+
+
+def _contradiction(examples: dict[str, str]) -> str:
+    """``examples`` that read alike, by their intents."""
+    if len(set(examples.values())) == 1:
+        return f"{quoted(next(iter(examples.values())))} is an example of {' and of '.join(examples)}"
+    return " and ".join(f"{quoted(text)} is an example of {name}" for name, text in examples.items())
+
+
+def _examples(count: int) -> str:
+    return f"{count} example" if count == 1 else f"{count} examples"
 
 
 def _reading(text: str) -> str:
@@ -143,7 +155,8 @@ def _reading(text: str) -> str:
     return _PUNCTUATION.sub(" ", _DIGITS.sub("0", folded)).strip() or text
 
 
-def _never_fires(by_intent: dict[str, float]) -> list[FitWarning]:
+def _never_fires(examples: RoutingExamples, by_intent: dict[str, float]) -> list[FitWarning]:
+    """Of intents with one example that can't be known."""
     return [
         FitWarning(
             "never_fires",
@@ -151,7 +164,7 @@ def _never_fires(by_intent: dict[str, float]) -> list[FitWarning]:
             f"intent {name!r} never fires: none of its own examples is routed to it when held out",
         )
         for name, accuracy in by_intent.items()
-        if accuracy == 0
+        if accuracy == 0 and len(examples.intents[name]) > 1
     ]
 
 
@@ -161,7 +174,7 @@ def _not_told_apart(examples: RoutingExamples, labels: Labels, chosen: Labels) -
         picks = np.bincount(chosen[labels == k], minlength=len(examples.names)) / max(1, (labels == k).sum())
         picks[k] = 0
         other = int(picks.argmax())
-        if picks[other] >= CONFUSED:
+        if picks[other] >= CONFUSED and len(examples.intents[name]) > 1:
             pair = tuple(sorted((name, examples.names[other])))
             message = f"{picks[other]:.0%} of the examples of {name!r} look like {examples.names[other]!r}"
             found.setdefault(pair, FitWarning("not_told_apart", pair, message))

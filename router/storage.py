@@ -1,7 +1,7 @@
 """A fitted model ↔ a folder: ``router.safetensors`` for the arrays, ``router.json`` for the rest.
 
-Nothing in it is ever executed. The JSON is written last and holds the hash of the arrays, so that a folder
-half written is not taken for whole.
+Nothing in it is ever executed. The JSON is written last and holds the hash of the arrays and of all that
+stands in itself, so that a folder half written, or changed by hand, is not taken for whole.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from router.model import FittedModel
 from router.nearest import Neighbours
 from router.report import FitReport, FitWarning
 
-FORMAT = 5
+FORMAT = 6
 ARRAYS = "router.safetensors"
 MANIFEST = "router.json"
 
@@ -64,6 +64,7 @@ def write_fitted(folder: Path, model: FittedModel, report: FitReport, encoder: s
         "threshold": model.calibration.threshold,
         "report": asdict(report),
     }
+    manifest["content"] = _content(manifest)
     folder.mkdir(parents=True, exist_ok=True)
     _replace(folder / ARRAYS, arrays)
     _replace(folder / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1).encode())
@@ -89,6 +90,8 @@ def read_fitted(folder: Path) -> tuple[FittedModel, FitReport, str, str]:
             raise ArtefactUnreadable(
                 f"{folder / ARRAYS} is not the file that {MANIFEST} describes; fit it again"
             )
+        if _content(manifest) != manifest["content"]:
+            raise ArtefactUnreadable(f"{folder / MANIFEST} was changed after it was written; fit it again")
         return (*_fitted(manifest, load(content)), manifest["encoder"], manifest["fingerprint"])
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as exc:
         raise ArtefactUnreadable(f"{folder}: no readable router ({exc}); fit it again") from exc
@@ -118,6 +121,12 @@ def _fitted(manifest: dict[str, Any], arrays: dict[str, Any]) -> tuple[FittedMod
     report = dict(manifest["report"])
     warnings = [FitWarning(w["kind"], tuple(w["intents"]), w["message"]) for w in report.pop("warnings")]
     return model, FitReport(**report, warnings=tuple(warnings))
+
+
+def _content(manifest: dict[str, Any]) -> str:
+    """SHA-256 over all that stands in ``manifest`` beside this."""
+    rest = {name: value for name, value in manifest.items() if name != "content"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def _replace(path: Path, content: bytes) -> None:

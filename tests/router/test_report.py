@@ -40,6 +40,10 @@ def test_rates_are_of_held_out_examples() -> None:
 def test_an_intent_of_one_example_is_warned_about() -> None:
     found = warnings({"fruit": FRUIT, "metal": METAL, "water": ["deep river"]}, NONE)
     assert [w.intents for w in found["few"]] == [("water",)]
+    assert found["few"][0].message == "intent 'water' has 1 example; give 5 or more"
+    assert "never_fires" not in found  # it can't be known
+    assert "not_told_apart" not in found
+    found = warnings({"fruit": FRUIT, "metal": METAL, "water": ["deep river", "one two three"]}, NONE)
     assert [w.intents for w in found["never_fires"]] == [("water",)]
 
 
@@ -52,6 +56,17 @@ def test_the_same_example_under_two_intents_is_a_contradiction() -> None:
     assert found["contradiction"][0].message == (
         "'Apple  Pie' is an example of fruit and 'apple pie' is an example of metal"
     )
+    long = "a basket of apples " * 4
+    found = warnings({"fruit": [*FRUIT, long], "metal": [*METAL, long], "water": WATER}, NONE)
+    quote = "'a basket of apples a basket of apples a basket of apples a b …'"
+    assert found["contradiction"][0].message == f"{quote} is an example of fruit and of metal"
+
+
+def test_a_text_that_an_intent_has_twice_counts_once() -> None:
+    twice = RoutingExamples({"fruit": FRUIT * 2, "metal": METAL}, NONE * 3)
+    once = RoutingExamples({"fruit": FRUIT, "metal": METAL}, NONE)
+    assert twice == once
+    assert twice.digest == once.digest
 
 
 def test_numbers_and_punctuation_make_no_other_example() -> None:

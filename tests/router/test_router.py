@@ -140,7 +140,9 @@ def test_another_encoder_is_refused(small_router: Router, tmp_path: Path) -> Non
         Router.load(tmp_path, WordEncoder("other"))
 
 
-@pytest.mark.parametrize("damage", ["missing", "cut", "other arrays", "not json", "other format", "no key"])
+@pytest.mark.parametrize(
+    "damage", ["missing", "cut", "other arrays", "not json", "other format", "no key", "raised"]
+)
 def test_a_damaged_artefact_is_refused(small_router: Router, tmp_path: Path, damage: str) -> None:
     small_router.save(tmp_path)
     arrays, manifest = tmp_path / "router.safetensors", tmp_path / "router.json"
@@ -156,6 +158,8 @@ def test_a_damaged_artefact_is_refused(small_router: Router, tmp_path: Path, dam
             manifest.write_text("{")
         case "other format":
             manifest.write_text(json.dumps(content | {"format": 0}))
+        case "raised":
+            manifest.write_text(json.dumps(content | {"threshold": 0.9}))
         case _:
             manifest.write_text(json.dumps({k: v for k, v in content.items() if k != "texts"}))
     with pytest.raises(ArtefactUnreadable, match=r"fit it again|expected|describes"):
