@@ -10,11 +10,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pointsman.spoken import spoken
 from router.errors import ExamplesError
 
 OUT_OF_SCOPE = -1  # label of a row that belongs to no intent
 DECOY = -2  # label of a row that no user would write, see router.decoys
 WRONG_COST = 2.0
+NAMED = 20  # examples of an intent, under which its name says more than nothing
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,14 @@ class RoutingExamples:
     def size(self) -> int:
         """How many texts there are, ``N``."""
         return sum(map(len, self.intents.values())) + len(self.out_of_scope)
+
+    def with_names(self) -> RoutingExamples:
+        """The same, and the name of each intent with fewer than ``NAMED`` examples behind those, as said."""
+        named = {
+            name: (*texts, spoken(name)) if len(texts) < NAMED and spoken(name) else texts
+            for name, texts in self.intents.items()
+        }
+        return RoutingExamples(named, self.out_of_scope, self.wrong_cost)
 
     def rows(self) -> tuple[tuple[str, ...], tuple[int, ...]]:
         """All ``N`` texts and their labels: the index of the intent, or ``OUT_OF_SCOPE``."""

@@ -6,7 +6,8 @@ report counts each fold with a gate and a threshold chosen on the other folds. W
 given, its rows are scored in place of all that, by the model that will decide; none is fitted on.
 
 An encoder that was tuned puts the texts it has learned nearer to their intent than any new one, so those are
-fitted on, but never scored; so are decoys (:mod:`router.decoys`).
+fitted on, but never scored; so are decoys (:mod:`router.decoys`), and the names of intents with few examples,
+which are among their texts.
 """
 
 from __future__ import annotations
@@ -53,22 +54,23 @@ def fit(
     """
     from threadpoolctl import threadpool_limits
 
-    originals, given = examples.rows()
+    taught = examples.with_names()
+    originals, given = taught.rows()
     judged, truth = ((), ()) if validation is None else validation.rows_by(examples.names)
     made = tuple(decoys(examples.names))
     originals, given = originals + judged + made, given + truth + (DECOY,) * len(made)
     texts = tuple(fold(text) for text in originals)
     embeddings = _encoded(texts, encoder, tell)
     apart = np.zeros(len(texts), dtype=np.bool_)
-    apart[examples.size : examples.size + len(judged)] = True
+    apart[taught.size : taught.size + len(judged)] = True
     with threadpool_limits(1):  # many small products: more threads only wait for each other
         spelling, spelled = _spelled(texts, apart)
         labels = np.asarray(given, dtype=np.int64)
-        new = _new(originals, examples.size, encoder) if validation is None else apart
+        new = _new(originals, _no_names(examples, taught), encoder) if validation is None else apart
         inner = encoder.inner if min(examples.size, new.sum()) <= FEW else 0
         weights = _column_weights(embeddings.shape[1], inner)
         meanings = [Meaning.fit(embeddings[~apart], of) for of in weights]
-        size = examples.size + len(judged)
+        size = taught.size + len(judged)
         corpora = [
             Corpus(texts, size, labels, m.transform(embeddings), spelled, new, apart) for m in meanings
         ]
@@ -106,12 +108,23 @@ def _column_weights(columns: int, inner: int) -> list[Dense]:
     return found
 
 
-def _new(texts: Sequence[str], examples: int, encoder: TextEncoder) -> Mask:
-    """``(N,)`` texts that say how well others will do, out of the first ``examples``.
+def _no_names(examples: RoutingExamples, taught: RoutingExamples) -> list[bool]:
+    """Whether each of the rows that are ``taught`` is one of the ``examples``, and no intent's name."""
+    own = [
+        n < len(texts)
+        for texts, more in zip(examples.intents.values(), taught.intents.values(), strict=True)
+        for n in range(len(more))
+    ]
+    return own + [True] * len(examples.out_of_scope)
+
+
+def _new(texts: Sequence[str], examples: Sequence[bool], encoder: TextEncoder) -> Mask:
+    """``(N,)`` texts that say how well others will do, out of the first ones, where they are ``examples``.
 
     All of those do, if the encoder has learned none or nearly all of them.
     """
-    example = np.arange(len(texts)) < examples
+    example = np.zeros(len(texts), dtype=np.bool_)
+    example[: len(examples)] = examples
     new = example & ~encoder.learned(texts)
     return new if new.sum() >= _FEWEST_NEW else example
 
@@ -139,8 +152,10 @@ def _fit(
     held, empty = problem.cross_fit()
     scores = Scores.concatenate([held, empty, problem.strangers()])
     none = np.zeros(len(labels), dtype=np.bool_)
-    told = labels[corpus.apart if corpus.apart.any() else labels != DECOY]
-    share = outside_share(int((told == OUT_OF_SCOPE).sum()), len(told))
+    outside, told = len(examples.out_of_scope), examples.size
+    if corpus.apart.any():
+        outside, told = int((labels[corpus.apart] == OUT_OF_SCOPE).sum()), int(corpus.apart.sum())
+    share = outside_share(outside, told)
     model = FittedModel(
         intents=examples.names,
         texts=tuple(compress(texts, ~corpus.apart)),

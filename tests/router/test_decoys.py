@@ -121,5 +121,5 @@ def test_they_are_the_same_at_every_fit_and_no_examples(router: Router) -> None:
     made = decoys(EXAMPLES.names)
     assert made == decoys(EXAMPLES.names)
     assert set(made.values()) == {ORDER, NO_TEXT}
-    assert router.model.texts == (*EXAMPLES.rows()[0], *made)
+    assert router.model.texts == (*EXAMPLES.with_names().rows()[0], *made)
     assert (router.report.examples, router.report.out_of_scope) == (24, 8)

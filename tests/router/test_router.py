@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from router.errors import ArtefactMismatch, ArtefactUnreadable, ExamplesError
-from router.examples import RoutingExamples
+from router.examples import NAMED, RoutingExamples
 from router.pattern import checked
 from router.policy import Policy
 from router.report import SHOWN
@@ -220,6 +220,22 @@ def test_any_text_gets_an_answer_of_bounded_size(small_router: Router, text: str
         assert decision.abstained == (decision.intent is None)
         assert 0 <= decision.confidence <= 1
         assert len(decision.text) <= 2 * 2_001 + 1  # two turns that were joined
+
+
+def test_an_intents_name_counts_as_one_of_its_few_examples_and_is_never_scored() -> None:
+    few = RoutingExamples({"copper wire": METAL, "ripe_mango": FRUIT, "???": WATER}, NONE)
+    named = few.with_names().intents
+    assert named == {
+        "copper wire": (*METAL, "copper wire"),
+        "ripe_mango": (*FRUIT, "ripe mango"),
+        "???": tuple(WATER),
+    }
+    router = Router.fit(few, WordEncoder())
+    assert router.report.examples == len(METAL) + len(FRUIT) + len(WATER)
+    for text, intent in (("copper wire", "copper wire"), ("a mango that is ripe", "ripe_mango")):
+        assert router.decide(user(text)).top[0][0] == intent
+    many = RoutingExamples({"copper": [f"iron {n}" for n in range(NAMED)], "mango": FRUIT})
+    assert many.with_names().intents["copper"] == many.intents["copper"]
 
 
 def test_hundreds_of_intents_of_few_and_equal_examples_are_fitted() -> None:

@@ -17,6 +17,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from pointsman.document import DocumentError
+from pointsman.spoken import spoken
 from router.encoder import Encoder
 from tests.training.test_run import metrics, quiet
 from training import outlook, preview, run
@@ -248,7 +249,7 @@ def test_an_intents_name_is_one_of_its_texts(tmp_path: Path, encoder: Path) -> N
     found = rows.read(loaded(write(tmp_path, encoder, given)))
     assert rows.Labelled("fruit or so", "fruit_or-so") in found.train
     assert len(found.train) + len(found.validation) == len(texts()) - 2 + 3
-    assert rows.said("___") == ""
+    assert spoken("___") == ""
 
 
 def test_routes_teach_what_they_and_their_files_hold(tmp_path: Path, encoder: Path) -> None:

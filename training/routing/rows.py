@@ -6,7 +6,6 @@ Of a routes file only what it teaches is read; whether it can be served is for `
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ import numpy as np
 
 from pointsman import document
 from pointsman.document import DocumentError
+from pointsman.spoken import spoken
 from training.data import sources
 from training.data.formats import FieldError, text_at
 from training.errors import BadRow, BadRows, NothingToLearn, SourceError
@@ -74,21 +74,15 @@ def read(recipe: RouterRecipe) -> Intents:
         )
     held = _held_out(rows, recipe)
     train = [row for place, row in enumerate(rows) if place not in held]
+    train += [Labelled(said, name) for name in names if (said := spoken(name))]
     return Intents(
-        train=tuple(
-            dict.fromkeys(train + [Labelled(spoken, name) for name in names if (spoken := said(name))])
-        ),
+        train=tuple(dict.fromkeys(train)),
         validation=tuple(rows[place] for place in sorted(held)),
         names=names,
         hashes={label: sources.digest(of) for label, of in found.items()},
         outside=len(unique) - len(rows),
         repeated=len(every) - len(unique),
     )
-
-
-def said(intent: str) -> str:
-    """An intent's name as one would say it, which with few examples tells a good deal."""
-    return " ".join(re.findall(r"[^\W_]+", intent))
 
 
 def of_source(source: Source, seed: int) -> list[Labelled]:
