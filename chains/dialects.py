@@ -121,6 +121,8 @@ class _CallsReading:
         return [*parts, Part("content", tail)] if tail else parts
 
     def calls(self, engines: Sequence[Call], cut: bool) -> list[Call]:
+        if cut:
+            return []
         if self._unread and not engines:
             return [Call(name="unreadable", arguments=self._unread)]
         return list(engines)

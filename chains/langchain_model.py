@@ -35,6 +35,7 @@ class Ledger:
     """What the calls of one run came to."""
 
     steps: int  # calls that are allowed
+    tokens: Mapping[str, int] = field(default_factory=dict)  # that all of them may write, by parameter
     calls: int = 0
     usage: Usage = field(default_factory=Usage)
     cut: bool = False  # the last answer ran out of tokens
@@ -42,6 +43,16 @@ class Ledger:
     @property
     def spent(self) -> bool:
         return self.calls >= self.steps
+
+    @property
+    def left(self) -> dict[str, int]:
+        """The tokens that may be written still, by parameter."""
+        return {name: bound - self.usage.completion_tokens for name, bound in self.tokens.items()}
+
+    @property
+    def written_out(self) -> bool:
+        """Whether no token may be written any more."""
+        return any(left <= 0 for left in self.left.values())
 
 
 def given(messages: Sequence[Message]) -> list[BaseMessage]:
@@ -123,7 +134,7 @@ class EngineChatModel(BaseChatModel):
             raise StepsExhausted
         ledger.calls += 1
         engine: Engine = self.engine
-        body = {**self.parameters, **extra, "messages": to_openai(messages)}
+        body = {**self.parameters, **ledger.left, **extra, "messages": to_openai(messages)}
         if stop:
             body["stop"] = stop
         dialect: Dialect = self.dialect
@@ -149,6 +160,8 @@ class EngineChatModel(BaseChatModel):
             ledger.usage += answer.usage
         ledger.cut = not reading.done and (answer.reason == "length" or reading.cut)
         answer.calls = reading.calls(answer.calls, ledger.cut)
+        if answer.calls and ledger.written_out:  # nothing could be said of their results
+            answer.calls, ledger.cut = [], True
         yield _last_chunk(answer, ledger.calls, reading.said)
 
 

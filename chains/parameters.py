@@ -8,6 +8,7 @@ from typing import Any
 from chains.errors import ChainUnsupported
 
 _OWN = frozenset({"model", "messages", "stream", "stream_options"})
+_TOKENS = ("max_tokens", "max_completion_tokens")
 _FORMATS: Mapping[str, tuple[object, ...]] = {
     "response_format": ({"type": "text"},),
     "structured_outputs": (),
@@ -58,6 +59,11 @@ def formats_of(parameters: Mapping[str, Any]) -> dict[str, Any]:
 def calls_tools(parameters: Mapping[str, Any]) -> bool:
     """Whether the client brings tools that the model may call."""
     return bool(parameters.get("tools")) and parameters.get("tool_choice") != "none"
+
+
+def token_bounds(parameters: Mapping[str, Any]) -> dict[str, int]:
+    """The client's bounds on what is written, by their names; none where it set none."""
+    return {name: value for name in _TOKENS if isinstance(value := parameters.get(name), int)}
 
 
 def sampling(chain: str, parameters: Mapping[str, Any]) -> dict[str, Any]:

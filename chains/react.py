@@ -6,7 +6,7 @@ the content.
 
 LangChain runs the loop; what is bounded, shown and counted is decided here. A tool's failure goes to the
 model; a client sees it only in the trace that it asks for. The words of all steps are the content, steps
-apart by a blank line.
+apart by a blank line. ``max_tokens`` bounds all that a run writes; a call that it cuts off is not made.
 
 A client that brings tools of its own runs the loop itself: it gets one step, whose calls are its to make. A
 client that wants a form (JSON) gets it from one more call at the end, which has all that the tools found: a
@@ -29,7 +29,7 @@ from chains.errors import StepsExhausted, ToolGivenUp
 from chains.events import ChainRequest, Content, Engine, Event, Finish, Message, Reasoning, Step
 from chains.form import Cost, asked_schema, formed
 from chains.messages import in_chinese
-from chains.parameters import calls_tools, formats_of, sampling
+from chains.parameters import calls_tools, formats_of, sampling, token_bounds
 from chains.sift import sifted
 from chains.splitter import Passages
 from chains.tool_sources import SourcedTools, ToolSources, by_name
@@ -81,7 +81,7 @@ class React:
         from chains.agent import messages_of_run
         from chains.langchain_model import Ledger
 
-        ledger = Ledger(request.limits.steps)
+        ledger = Ledger(request.limits.steps, token_bounds(parameters))
         told = _Told(silent=bool(form))
         run = messages_of_run(request, parameters, tools, engine, ledger=ledger, dialect=self._dialect)
         try:
@@ -98,10 +98,10 @@ class React:
         except ToolGivenUp as exc:
             for event in told.given_up(request.messages, exc.name):
                 yield event
-        if form:
+        if form and not ledger.written_out:
             asked = form if schema is None else {}
             history = [*request.messages, *_history(told.steps)]
-            body = {**self._dialect.asked({**parameters, "messages": history}), **asked}
+            body = {**self._dialect.asked({**parameters, **ledger.left, "messages": history}), **asked}
             cost = Cost()
             answer = (
                 formed(schema, body, engine, _TRIES, cost)

@@ -9,10 +9,7 @@ gives none either, the text itself is the content. Answers without tools pass un
 
 from __future__ import annotations
 
-import json
 import logging
-import re
-import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,13 +20,14 @@ from chains.answer import Call
 from chains.closing import closing
 from chains.errors import EngineAnswerError
 from chains.events import Engine
+from chains.parameters import calls_tools
 from chains.sse import EventReader, json_object
 from service.errors import EngineRefused
+from service.written import OPENING, calls_as_far, is_readable, whole_calls
 
 log = logging.getLogger("pointsman.calls")
 
-OPENING = "<tool_call>"
-_WRITTEN = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
+_NOT_AGAIN = ("stream", "stream_options", "n", "stop")  # of a body, where it is asked once more
 _DONE = b"data: [DONE]\n\n"
 _UNSAID = 2  # tokens at the end without any text that are too many: one is the end itself
 
@@ -69,24 +67,29 @@ class ReadableCalls:
     async def complete(self, body: Mapping[str, Any]) -> bytes:
         """The whole answer as JSON."""
         data = await self._engine.complete(body)
-        if not _may_call(body):
+        if not calls_tools(body):
             return data
         answer = json_object(data)
         broken = [choice for choice in answer.get("choices") or [] if _is_broken(choice)]
         if not broken:
             return data
+        cut = [choice for choice in broken if choice.get("finish_reason") == "length"]
+        for choice in cut:
+            _tell_as_far(choice)
+        if not (broken := [choice for choice in broken if choice not in cut]):
+            return orjson.dumps(answer)
         again = await self._again(body, len(broken))
         for choice, calls in zip(broken, again.calls, strict=False):
             message = choice["message"]
             before = (message.get("content") or "").partition(OPENING)[0]
             message |= {"content": before or None, "tool_calls": calls}
-            choice["finish_reason"] = "tool_calls"
+            choice["finish_reason"] = _reason(body)
         again.add_to(answer)
         return orjson.dumps(answer)
 
     async def stream(self, body: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
         """The answer as server-sent events; each call comes whole, at the end of its choice."""
-        if not _may_call(body):
+        if not calls_tools(body):
             async with closing(self._engine.stream(body)) as source:
                 async for data in source:
                     yield data
@@ -114,20 +117,26 @@ class ReadableCalls:
         if not state.calls and state.unsaid < _UNSAID:
             return
         written = await self._written(choice, state)
-        calls = _calls(written, state.calls)
-        if calls is None and choice["finish_reason"] != "length":
+        calls, cut = whole_calls(written, state.calls), choice["finish_reason"] == "length"
+        if cut and (
+            calls is None or not _is_auto(body)
+        ):  # of whole ones vLLM says under auto that it was they
+            if begun := calls_as_far(written, state.calls):
+                choice["delta"]["tool_calls"] = _indexed(begun)
+            return
+        if calls is None:
             second = await self._again(body, 1)
             again.prompt += second.prompt
             again.completion += second.completion
             calls = second.calls[0] if second.calls else None
         if calls:
-            choice["delta"]["tool_calls"] = [{"index": at, **call} for at, call in enumerate(calls)]
-            choice["finish_reason"] = "tool_calls"
+            choice["delta"]["tool_calls"] = _indexed(calls)
+            choice["finish_reason"] = _reason(body)
         elif calls is None:
             if not written:
                 raise EngineAnswerError("the model's tool call can't be read")
             choice["delta"]["content"] = written[max(written.find(OPENING), 0) :]
-            choice["finish_reason"] = "length" if choice["finish_reason"] == "length" else "stop"
+            choice["finish_reason"] = "stop"
 
     async def _written(self, choice: Mapping[str, Any], state: _Choice) -> str:
         """All that the model wrote in a choice; nothing where the engine can't tell."""
@@ -139,9 +148,14 @@ class ReadableCalls:
             return ""
 
     async def _again(self, body: Mapping[str, Any], count: int) -> _Again:
-        """The calls of ``count`` choices under ``required``; none where the engine can't do that."""
-        asked = {key: value for key, value in body.items() if key not in ("stream", "stream_options", "n")}
-        asked |= {"tool_choice": "required", "stream": False} | ({"n": count} if count > 1 else {})
+        """The calls of ``count`` choices under ``required``; none where the engine can't do that.
+
+        The client's ``stop`` is about the content, and there is none.
+        """
+        asked = {key: value for key, value in body.items() if key not in _NOT_AGAIN}
+        asked |= {"stream": False} | ({"n": count} if count > 1 else {})
+        if _is_auto(body):
+            asked["tool_choice"] = "required"
         try:
             answer = json_object(await self._engine.complete(asked))
         except EngineRefused as exc:
@@ -149,7 +163,7 @@ class ReadableCalls:
             return _Again()
         usage = answer.get("usage") or {}
         calls = [choice["message"].get("tool_calls") or [] for choice in answer.get("choices") or []]
-        calls = [found for found in calls if found and all(map(_is_readable, found))]
+        calls = [found for found in calls if found and all(map(is_readable, found))]
         return _Again(calls, usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0)
 
 
@@ -169,54 +183,35 @@ class _Again:
             usage["total_tokens"] += self.prompt + self.completion
 
 
-def _may_call(body: Mapping[str, Any]) -> bool:
-    """Whether vLLM reads calls out of the text: under other choices it lets the model write only calls."""
-    return bool(body.get("tools")) and body.get("tool_choice") in (None, "auto")
+def _is_auto(body: Mapping[str, Any]) -> bool:
+    """Whether vLLM looks for calls in the text: under other choices the model may write only calls."""
+    return body.get("tool_choice") in (None, "auto")
 
 
 def _is_broken(choice: Mapping[str, Any]) -> bool:
-    message, cut = choice["message"], choice.get("finish_reason") == "length"
+    message = choice["message"]
     if calls := message.get("tool_calls"):
-        return not all(map(_is_readable, calls))
-    return not cut and OPENING in (message.get("content") or "")
+        return not all(map(is_readable, calls))
+    return OPENING in (message.get("content") or "")
 
 
-def _is_readable(call: Mapping[str, Any]) -> bool:
-    try:
-        return isinstance(json.loads(call["function"]["arguments"]), dict)
-    except ValueError:
-        return False
+def _tell_as_far(choice: dict[str, Any]) -> None:
+    """Have a choice that ran out of tokens in a call say what of its calls there is."""
+    message = choice["message"]
+    before, tag, _ = (message.get("content") or "").partition(OPENING)
+    if not tag:
+        return
+    calls = calls_as_far(message["content"], ())
+    message |= {"content": before or (None if calls else ""), "tool_calls": calls}
 
 
-def _calls(written: str, streamed: Sequence[Call]) -> list[dict[str, Any]] | None:
-    """The calls in what the model wrote, with the ids that the engine gave them; None: one can't be read.
-
-    ``streamed`` is what the engine made of them; it counts where they are marked in another way.
-    """
-    if OPENING not in written:
-        calls = [_told(call.id, call.name, call.arguments) for call in streamed]
-        return calls if all(map(_is_readable, calls)) else None
-    ids = [call.id for call in streamed]
-    calls = []
-    for index, text in enumerate(_WRITTEN.findall(written)):
-        try:
-            found = json.loads(text)
-            name, arguments = found["name"], found["arguments"]
-        except (ValueError, KeyError, TypeError):
-            return None
-        if not isinstance(name, str) or not isinstance(arguments, dict):
-            return None
-        dumped = json.dumps(arguments, ensure_ascii=False)
-        calls.append(_told(ids[index] if index < len(ids) else "", name, dumped))
-    return calls
+def _indexed(calls: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"index": at, **call} for at, call in enumerate(calls)]
 
 
-def _told(name: str, function: str, arguments: str) -> dict[str, Any]:
-    return {
-        "id": name or f"call_{secrets.token_hex(12)}",
-        "type": "function",
-        "function": {"name": function, "arguments": arguments},
-    }
+def _reason(body: Mapping[str, Any]) -> str:
+    """Why an answer ended that is calls: OpenAI says "stop" where the client named the function."""
+    return "stop" if isinstance(body.get("tool_choice"), Mapping) else "tool_calls"
 
 
 def _is_left(chunk: dict[str, Any], wants_tokens: bool) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from chains.events import Engine, Limits
+from chains.parameters import calls_tools
 from router.decision import Decision
 from service.admission import Admission
 from service.admission.learning import Learning
@@ -121,9 +122,10 @@ class Gateway:
         self.feedback.close()
 
     def engine_of(self, plan: Plan, name: str) -> Engine:
-        """The engine for a plan on the model ``name``; on a route every tool call can be read."""
+        """The engine for a plan on the model ``name``, of which every tool call can be read."""
         engine = self.engine.bind(name)
-        return engine if plan.intent is None else ReadableCalls(engine, self._text_of)
+        calls = plan.intent is not None or calls_tools(plan.request.parameters)
+        return ReadableCalls(engine, self._text_of) if calls else engine
 
     async def _text_of(self, tokens: Sequence[int]) -> str:
         body = {"model": self.settings.engine.model_name, "tokens": tokens}

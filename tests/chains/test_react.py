@@ -76,6 +76,7 @@ async def test_the_model_sees_tools_and_messages_in_openais_form_word_for_word()
     function = {"name": "weather", "arguments": '{"city": "北京"}'}
     assert second == {
         **common,
+        "max_tokens": 45,  # the first call wrote five
         "messages": [
             {"role": "system", "content": "Be brief."},
             odd,
@@ -92,6 +93,17 @@ async def test_the_model_sees_tools_and_messages_in_openais_form_word_for_word()
             },
         ],
     }
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_run_writes_no_more_than_the_client_allows(stream: bool) -> None:
+    cut = Said(["Let me"], [("weather", '{"ci')], "length")
+    for bound, said in (("max_tokens", calls("Bonn")), ("max_completion_tokens", cut)):
+        engine = ScriptedEngine([said, Said(["never"])])
+        events = await events_of(React(), asking(stream, parameters={bound: 5}), engine)
+        assert finish(events) == Finish("length", Usage(10, 5))
+        assert (content(events), steps(events)) == ("".join(said.pieces), [])
+    assert called == []
 
 
 async def test_without_tools_it_is_one_call() -> None:

@@ -20,6 +20,7 @@ TOOLS = [{"type": "function", "function": {"name": "track", "parameters": {"type
 CALL = {"id": "call_0", "type": "function", "function": {"name": "track", "arguments": '{"id": "PX1"}'}}
 BEFORE = "Let me see.\n"
 READABLE = BEFORE + '<tool_call>\n{"name": "track", "arguments": {"id": "PX1"}}\n</tool_call>'
+UNCLOSED = READABLE.removesuffix("\n</tool_call>")
 TURNED = '<tool_call>{"arguments": {"id": "PX1"}, "name": "track"}</tool_call>'
 BROKEN = BEFORE + '<tool_call>\n{"nam": track, "arguments": {"id": "PX1"}\n</tool_call>'
 TWO = READABLE + "\n<tool_call>{oh}</tool_call>"
@@ -60,13 +61,13 @@ class HalfReading:
 
     async def complete(self, body: Mapping[str, Any]) -> bytes:
         self.bodies.append(body)
-        if body.get("tool_choice") == "required":
+        if body.get("stream") is False:  # the second
             if self.second is None:
                 raise EngineRefused(400, "no guided decoding here")
             message, reason = {"role": "assistant", "content": "", "tool_calls": [self.second]}, "tool_calls"
             cost = usage(30, 8)
         else:
-            calls = [CALL] if self.text in (READABLE, TURNED) else []
+            calls = [CALL] if self.text in (READABLE, UNCLOSED, TURNED) else []
             content = self.text.partition("<tool_call>")[0] if calls else self.text
             message = {"role": "assistant", "content": content, "tool_calls": calls}
             reason, cost = "tool_calls" if calls else self.reason, usage(20, 5)
@@ -147,11 +148,51 @@ async def test_what_cannot_be_read_twice_is_told_as_it_was_written() -> None:
         assert whole[2] == streamed[2] == "stop"
 
 
-async def test_a_call_that_was_cut_off_is_told_as_far_as_it_came() -> None:
-    cut = READABLE[:-20]
-    whole, streamed = await answers(engine := HalfReading(cut, reason="length", second=CALL))
-    assert whole == streamed == (cut, [], "length", usage(20, 5))
+@pytest.mark.parametrize(
+    ("cut", "calls"),
+    [
+        (READABLE[:-3], [("track", '{"id": "PX1"}')]),
+        (READABLE[:-14], [("track", '{"id": "PX1"}')]),  # its last brace
+        (READABLE[:-16], [("track", '{"id": "PX1')]),
+        (READABLE[:-16] + "\ufffd", [("track", '{"id": "PX1')]),  # half a character
+        (BEFORE + '<tool_call>\n{"name": "track", "arg', [("track", "")]),
+        (BEFORE + '<tool_call>\n{"name": "tr', []),
+        (
+            READABLE + '\n<tool_call>{"name": "look", "arguments": {',
+            [("track", '{"id": "PX1"}'), ("look", "{")],
+        ),
+    ],
+)
+@pytest.mark.parametrize("choice", ["auto", "required", {"type": "function", "function": {"name": "track"}}])
+async def test_calls_that_were_cut_off_are_told_as_far_as_they_came(
+    cut: str, calls: list[tuple[str, str]], choice: object
+) -> None:
+    engine = HalfReading(cut, reason="length", second=CALL)
+    told = await answers(engine, tool_choice=choice)
+    for content, found, reason, cost in told:
+        assert (content, reason, cost) == (BEFORE, "length", usage(20, 5))
+        assert [(call["function"]["name"], call["function"]["arguments"]) for call in found] == calls
     assert len(engine.bodies) == 2
+
+
+async def test_a_call_that_is_whole_but_for_its_tag_was_not_cut() -> None:
+    pieces = [part(name="track"), part(arguments='{"id": "PX1"}')]
+    engine = HalfReading(UNCLOSED, pieces, reason="length")
+    whole, streamed = await answers(engine)
+    assert whole == streamed == (BEFORE, [CALL], "tool_calls", usage(20, 5))
+
+
+@pytest.mark.parametrize(
+    ("choice", "reason"),
+    [("auto", "tool_calls"), ({"type": "function", "function": {"name": "track"}}, "stop")],
+)
+async def test_a_stop_string_is_about_the_content_and_not_about_calls(choice: object, reason: str) -> None:
+    engine = HalfReading(READABLE[:-20], second=CALL)
+    whole, streamed = await answers(engine, tool_choice=choice, stop=["PX"])
+    assert whole == streamed == (BEFORE, [CALL], reason, usage(50, 13))
+    first, second = engine.bodies[:2]
+    assert first["stop"] == ["PX"]
+    assert "stop" not in second
 
 
 async def test_answers_in_words_stay_as_they_are() -> None:
@@ -159,7 +200,7 @@ async def test_answers_in_words_stay_as_they_are() -> None:
     assert whole == streamed == ("No tool is needed.", [], "stop", usage(20, 5))
 
 
-@pytest.mark.parametrize("more", [{"tools": []}, {"tools": TOOLS, "tool_choice": "required"}])
+@pytest.mark.parametrize("more", [{"tools": []}, {"tools": TOOLS, "tool_choice": "none"}])
 async def test_what_needs_no_reading_passes_untouched(more: dict[str, Any]) -> None:
     engine = HalfReading(BROKEN, second=CALL)
     readable = ReadableCalls(engine, engine.text_of)
