@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 from http import HTTPStatus
+from typing import Any
 
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from service.api.errors import INVALID, error_body
@@ -36,10 +39,21 @@ class Pieces:
     the gateway's work.
     """
 
-    __slots__ = ("_cycle",)
+    __slots__ = ("_cycle", "_ends_by_closing")
 
     def __init__(self, cycle: RequestResponseCycle) -> None:
         self._cycle = cycle
+        self._ends_by_closing = False
+
+    def end_by_closing(self, message: Message) -> None:
+        """Have ``message``, which is to be sent, begin or end an answer of unknown size without chunks."""
+        cycle = self._cycle
+        if message["type"] == "http.response.start":
+            if not any(name.lower() == b"content-length" for name, _ in message["headers"]):
+                self._ends_by_closing = True
+                cycle.chunked_encoding, cycle.expected_content_length = False, sys.maxsize
+        elif self._ends_by_closing and not message.get("more_body", False):
+            cycle.expected_content_length = len(message.get("body", b""))
 
     @property
     def can(self) -> bool:
@@ -54,12 +68,16 @@ class Pieces:
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's, with bounded headers and refusals in our form."""
+    """uvicorn's, with bounded headers, refusals in our form, and no chunks for HTTP/1.0."""
 
     _part = ""  # of a request, that the last piece ended in: its head or its body
     _head = 0  # bytes of the head in such pieces
     _is_long = False
     _held = b""  # the end of the last piece, that may begin an offer of another protocol
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.app = _without_chunks(self.app)
 
     def data_received(self, data: bytes) -> None:
         """Parse a piece."""
@@ -109,6 +127,26 @@ class Protocol(HttpToolsProtocol):
         )
         self.transport.write(head.encode() + body)
         self.transport.close()
+
+
+def _without_chunks(app: ASGIApp) -> ASGIApp:
+    """``app``, whose answers to HTTP/1.0 of a size that is not known end with the connection.
+
+    That version has no chunks (RFC 9112, section 6.1), and uvicorn sends them all the same.
+    """
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        async def plain(message: Message) -> None:
+            pieces.end_by_closing(message)
+            await send(message)
+
+        if scope["type"] != "http" or scope["http_version"] != "1.0":
+            await app(scope, receive, send)
+            return
+        pieces: Pieces = scope[PIECES]
+        await app(scope, receive, plain)
+
+    return answer
 
 
 def _without_upgrade(data: bytes) -> tuple[bytes, bytes]:

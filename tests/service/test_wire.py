@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 
 import pytest
@@ -88,3 +89,41 @@ async def test_an_offer_of_another_protocol_is_passed_over() -> None:
         ):
             status, _, found = await exchanged(url, *pieces)
             assert (status, found["message"]) == (200, "hello")
+
+
+async def told(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers in two pieces of unknown size, or of a known one."""
+    sized = [(b"content-length", b"11")] if scope["path"] == "/sized" else []
+    await send({"type": "http.response.start", "status": 200, "headers": sized})
+    await send({"type": "http.response.body", "body": b"data: ", "more_body": True})
+    await send({"type": "http.response.body", "body": b"hello", "more_body": False})
+
+
+@pytest.mark.parametrize("path", [b"/stream", b"/sized"])
+async def test_an_old_client_gets_no_chunks_and_the_end_of_the_connection(path: bytes) -> None:
+    async with serving(told, http=Protocol) as url:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(b"GET " + path + b" HTTP/1.0\r\nconnection: keep-alive\r\n\r\n")
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+    assert body == b"data: hello"
+    assert b"transfer-encoding" not in head
+    assert b"connection: close" in head
+    assert (b"content-length: 11" in head) == (path == b"/sized")
+
+
+async def test_a_client_that_closes_its_half_has_left() -> None:
+    """What most servers take it for: it can't be told from one that has gone."""
+    left = asyncio.Event()
+
+    async def waiting(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        left.set()
+
+    async with serving(waiting, http=Protocol) as url:
+        _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(b"GET /stream HTTP/1.1\r\nhost: x\r\n\r\n")
+        writer.write_eof()
+        await asyncio.wait_for(left.wait(), 10)
+        writer.close()
