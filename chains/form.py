@@ -18,6 +18,7 @@ from chains.events import Content, Engine, Event, Note, Reasoning, Usage
 from chains.messages import text_of, with_system
 from chains.schema import AnswerSchema, SchemaUnusable, json_in
 from chains.splitter import Splitter
+from chains.stop import StopAt, stops_of
 
 NO_SCHEMA = "give a response_format of type json_schema"
 _OBJECT = {"type": "object"}
@@ -76,10 +77,13 @@ async def formed(
 ) -> AsyncGenerator[Event, None]:
     """The JSON that answers ``body``, in one piece; the model is asked at most ``calls`` times, 1 or more.
 
+    A ``stop`` string cuts what was found to fit, and not what the model is to write.
+
     Raises:
         AnswerInvalid: it does not fit ``schema``, and nothing of it was given.
     """
-    guided, messages = True, list(body["messages"])
+    guided, messages, stop = True, list(body["messages"]), StopAt(stops_of(body))
+    unstopped = {name: value for name, value in body.items() if name != "stop"}
     sources = [text_of(message) for message in messages if message.get("role") == "user"]
     guide = schema.guide(sources)
     if guide is None:
@@ -88,7 +92,7 @@ async def formed(
         form = {"response_format": schema.format(guide)} if guided else {}
         asked = messages if guided else with_system(messages, schema.in_words())
         try:
-            said = await _say({**body, **form, "messages": asked}, engine, cost)
+            said = await _say({**unstopped, **form, "messages": asked}, engine, cost)
         except Refused as exc:
             if not guided:
                 raise
@@ -98,11 +102,11 @@ async def formed(
         text = json_in(said.content)
         problem = schema.problem(text, sources)
         if problem is None or said.cut:
-            cost.cut = said.cut
             if said.reasoning:
                 yield Reasoning(said.reasoning)
-            if text:
+            if text := stop.feed(text) + stop.end():
                 yield Content(text)
+            cost.cut = said.cut and not stop.reached
             return
         yield Note("repair", {"problem": problem, "answer": said.content})
         if cost.calls >= min(calls, 2):

@@ -29,6 +29,16 @@ def routed(folder: Path, **options: Any) -> Structured:
 
 
 @pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(("stop", "text"), [("ee", '{"city": "L'), ("}", LEEDS[:-1]), ("{", "")])
+async def test_a_stop_string_cuts_what_was_found_to_fit(stream: bool, stop: str, text: str) -> None:
+    engine = ScriptedEngine([Said([LEEDS])])
+    request = asked(stream, parameters={"response_format": FORMAT, "stop": [stop]})
+    events = await events_of(plain(), request, engine)
+    assert (content(events), finish(events)) == (text, Finish("stop", Usage(10, 5)))
+    assert "stop" not in engine.bodies[0]
+
+
+@pytest.mark.parametrize("stream", [True, False])
 async def test_the_engine_is_guided_by_the_requests_format(stream: bool) -> None:
     engine = ScriptedEngine([Said([LEEDS])])
     request = asked(stream, parameters={"response_format": FORMAT, "temperature": 0, "max_tokens": 9})
