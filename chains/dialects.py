@@ -18,6 +18,7 @@ from chains.splitter import Part, Splitter
 from chains.stop import StopAt, stops_of
 from chains.turn import TurnReader
 
+NAMELESS = "unreadable"  # the tool of a call of which not even that can be read
 UNREADABLE = "_unreadable"  # the one argument of a call that can't be read; its value is what was written
 _OBSERVATION = ("\nObservation:", "\n观察：", "\n观察:")  # where an engine stops that can
 _FORMAT = """\
@@ -121,11 +122,9 @@ class _CallsReading:
         return [*parts, Part("content", tail)] if tail else parts
 
     def calls(self, engines: Sequence[Call], cut: bool) -> list[Call]:
-        if cut:
-            return []
         if self._unread and not engines:
-            return [Call(name="unreadable", arguments=self._unread)]
-        return list(engines)
+            engines = [Call(name=NAMELESS, arguments=self._unread)]
+        return [] if cut else list(engines)
 
     def _kept(self, parts: list[Part]) -> list[Part]:
         self._unread += "".join(part.text for part in parts if part.kind == "call")
@@ -148,10 +147,8 @@ class Written:
             return {**body, "messages": messages}
         rest = {name: value for name, value in body.items() if name not in ("tools", "tool_choice")}
         functions = [tool["function"] for tool in tools]
-        told = _FORMAT.format(
-            tools="\n\n".join(map(_described, functions)),
-            names=", ".join(function["name"] for function in functions),
-        )
+        names = ", ".join(function["name"] for function in functions)
+        told = _FORMAT.format(tools="\n\n".join(map(_described, functions)), names=names)
         return {**rest, "messages": with_system(messages, told), "stop": list(_OBSERVATION)}
 
     def reading(self, body: Mapping[str, Any]) -> Reading:
@@ -201,7 +198,7 @@ class _WrittenReading:
             arguments = arguments_in(written, self._parameters.get(name) or {})
             given = {UNREADABLE: written} if arguments is None else arguments
             found.append(Call(name=name, arguments=json.dumps(given, ensure_ascii=False)))
-        return found or [Call(name="unreadable", arguments=self._turn.said)]
+        return found or [Call(name=NAMELESS, arguments=self._turn.said)]
 
     def _read(self, parts: list[Part]) -> list[Part]:
         found: list[Part] = []

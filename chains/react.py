@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from chains.answer import Answer, ask
 from chains.closing import Deadline
-from chains.dialects import Calls, Dialect, Written
+from chains.dialects import NAMELESS, Calls, Dialect, Written
 from chains.errors import StepsExhausted, ToolGivenUp
 from chains.events import ChainRequest, Content, Engine, Event, Finish, Message, Reasoning, Step
 from chains.form import Cost, asked_schema, formed
@@ -200,7 +200,14 @@ class _Told:
         )
 
     def given_up(self, conversation: Sequence[Message], tool: str) -> Iterator[Event]:
-        """An honest end where a tool failed again and again."""
+        """An honest end where a tool failed again and again, or what was to be the call of one."""
+        if tool == NAMELESS:
+            yield from self._last_words(
+                "抱歉，这个请求没能完成：我两次写出的工具调用都无法读取。"
+                if in_chinese(conversation)
+                else "Sorry, I could not do this: twice I wrote a tool call that can't be read."
+            )
+            return
         yield from self._last_words(
             f"抱歉，这个请求没能完成：{tool} 失败了两次。"
             if in_chinese(conversation)

@@ -110,6 +110,14 @@ async def test_the_written_form_is_bounded_and_honours_stop_and_length(stream: b
     assert (content(events).strip(), reasoning(events), finish(events).reason) == ("one", "END", "stop")
 
 
+@pytest.mark.parametrize("stream", [True, False])
+async def test_what_can_never_be_read_ends_honestly(stream: bool) -> None:
+    engine = ScriptedEngine([Said(["Thought: hm\nAction Input: {"])])
+    events = await events_of(React(WRITTEN), asking(stream), engine)
+    assert len(engine.bodies) == 3
+    assert content(events) == "Sorry, I could not do this: twice I wrote a tool call that can't be read."
+
+
 async def test_the_written_form_with_a_schema_for_the_answer() -> None:
     form = {"structured_outputs": {"json": {"required": ["sky"]}}}
     engine = ScriptedEngine([Said(LOOKED), Said(["Final Answer: 晴"]), Said(['{"sky": 1}'])])
