@@ -35,7 +35,7 @@ class Ledger:
     """What the calls of one run came to."""
 
     steps: int  # calls that are allowed
-    tokens: Mapping[str, int] = field(default_factory=dict)  # that all of them may write, by parameter
+    tokens: Mapping[str, int] = field(default_factory=dict)  # that all of them may or must write
     calls: int = 0
     usage: Usage = field(default_factory=Usage)
     cut: bool = False  # the last answer ran out of tokens
@@ -46,13 +46,14 @@ class Ledger:
 
     @property
     def left(self) -> dict[str, int]:
-        """The tokens that may be written still, by parameter."""
-        return {name: bound - self.usage.completion_tokens for name, bound in self.tokens.items()}
+        """The tokens that may or must be written still, by parameter."""
+        written = self.usage.completion_tokens
+        return {name: max(0, bound - written) for name, bound in self.tokens.items()}
 
     @property
     def written_out(self) -> bool:
         """Whether no token may be written any more."""
-        return any(left <= 0 for left in self.left.values())
+        return any(left == 0 for name, left in self.left.items() if name != "min_tokens")
 
 
 def given(messages: Sequence[Message]) -> list[BaseMessage]:

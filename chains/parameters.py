@@ -8,7 +8,7 @@ from typing import Any
 from chains.errors import ChainUnsupported
 
 _OWN = frozenset({"model", "messages", "stream", "stream_options"})
-_TOKENS = ("max_tokens", "max_completion_tokens")
+_TOKENS = ("max_tokens", "max_completion_tokens", "min_tokens")
 _FORMATS: Mapping[str, tuple[object, ...]] = {
     "response_format": ({"type": "text"},),
     "structured_outputs": (),

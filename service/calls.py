@@ -4,7 +4,8 @@ vLLM reads calls out of the model's text. One that it can't read it gives as con
 whole; where it is streamed, it drops the call, or sends half of it. So calls are held back here until they
 are whole, what the model wrote is looked at once more, and where it can't be read the model is asked again
 with ``tool_choice: required``, under which vLLM lets it write nothing but a call of the tools' form. If that
-gives none either, the text itself is the content. Answers without tools pass untouched.
+gives none either, the text itself is the content. A call for which the tokens ran out is told as far as it
+came. Answers without tools pass untouched.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ async def test_words_come_as_they_are_made() -> None:
 
 
 async def test_the_model_sees_tools_and_messages_in_openais_form_word_for_word() -> None:
-    parameters = {"temperature": 0, "max_tokens": 50, "seed": 3, "top_k": 1}
+    parameters = {"temperature": 0, "max_tokens": 50, "min_tokens": 2, "seed": 3, "top_k": 1}
     odd = {"role": "user", "content": [{"type": "text", "text": "Weather?"}], "name": "ann"}
     request = ChainRequest([{"role": "system", "content": "Be brief."}, odd], parameters, True, ("weather",))
     engine = ScriptedEngine([calls("北京"), Said(["ok"])])
@@ -77,6 +77,7 @@ async def test_the_model_sees_tools_and_messages_in_openais_form_word_for_word()
     assert second == {
         **common,
         "max_tokens": 45,  # the first call wrote five
+        "min_tokens": 0,
         "messages": [
             {"role": "system", "content": "Be brief."},
             odd,
