@@ -42,6 +42,7 @@ from chains.messages import in_chinese, text_of, with_system
 from chains.options import Folder
 from chains.parameters import calls_tools, sampling
 from chains.resources import Resources
+from chains.stop import StopAt, stops_of
 from pointsman.document import Document
 
 _ORDER = (
@@ -94,8 +95,11 @@ class Retrieve:
             yield Finish("stop", Usage())
             return
         if self._options.answer == "quote" and not stepping:
-            yield Content(f"{found[0].paragraph} [1]")
-            yield Citations((_citation(1, found),))
+            stop = StopAt(stops_of(request.parameters))
+            text = stop.feed(f"{found[0].paragraph} [1]") + stop.end()
+            if text:
+                yield Content(text)
+            yield Citations((_citation(1, found),) if text.endswith("[1]") else ())
             yield Finish("stop", Usage())
             return
         reader = CitationReader(len(found))

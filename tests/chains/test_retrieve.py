@@ -187,5 +187,8 @@ async def test_a_quote_is_the_nearest_paragraph_and_asks_no_model(tmp_path: Path
     )
     assert events[-1] == Finish("stop", Usage())
     assert engine.bodies == []
+    stopped = asked(stream, "are hats refunded", parameters={"stop": ". They"})
+    events = await events_of(chain, stopped, engine)
+    assert (content(events), cited(events)) == ("Hats come back within a week", ())
     nothing = await events_of(chain, asked(stream, "weather tomorrow"), engine)
     assert content(nothing).startswith("I do not know")
