@@ -56,6 +56,20 @@ async def test_without_a_track_for_them_they_go_to_the_base(start: Start) -> Non
         assert sent.get("max_tokens") is None  # a call is not to be cut
 
 
+@pytest.mark.parametrize("model", ["auto", "math", BASE])
+@pytest.mark.parametrize("more", [{"tools": TOOLS}, {"tools": TOOLS, "tool_choice": "none"}, {}])
+async def test_their_calls_are_looked_at_whatever_model_is_named(
+    start: Start, model: str, more: dict[str, Any]
+) -> None:
+    async with start() as running:
+        response = await running.ask(SUM, model=model, stream=True, **more)
+        assert response.status_code == 200
+        sent = running.vllm.requests[-1]
+        looked = more.get("tool_choice") != "none" and "tools" in more
+        assert sent.get("return_token_ids") == (True if looked else None)
+        assert "token_ids" not in response.text
+
+
 @pytest.mark.parametrize(
     ("routes", "told"),
     [
