@@ -29,6 +29,7 @@ from service.written import OPENING, calls_as_far, is_readable, whole_calls
 log = logging.getLogger("pointsman.calls")
 
 _NOT_AGAIN = ("stream", "stream_options", "n", "stop")  # of a body, where it is asked once more
+_LAST = ("choices", "usage", "prompt_token_ids")  # of a chunk, what is not for one before it
 _DONE = b"data: [DONE]\n\n"
 _UNSAID = 2  # tokens at the end without any text that are too many: one is the end itself
 
@@ -103,41 +104,43 @@ class ReadableCalls:
                         tokens = choice.get("token_ids") or []
                         state = choices.setdefault(choice["index"], _Choice())
                         state.take(choice["delta"], tokens)
-                        if choice.get("finish_reason"):
-                            await self._end(choice, state, body, again)
+                        ends = choice.get("finish_reason") is not None
+                        if ends and (told := await self._end(choice, state, body, again)):
+                            yield _event(_before_the_end(chunk, choice["index"], told))
                     again.add_to(chunk)
                     if _is_left(chunk, bool(body.get("return_token_ids"))):
-                        yield b"data: " + orjson.dumps(chunk) + b"\n\n"
+                        yield _event(chunk)
         reader.end()
         yield _DONE
 
     async def _end(
         self, choice: dict[str, Any], state: _Choice, body: Mapping[str, Any], again: _Again
-    ) -> None:
-        """Give the calls of a choice that ends, those of a second try, or what the model wrote."""
+    ) -> dict[str, Any]:
+        """A delta with the calls of a choice that ends, those of a second try, or what the model wrote."""
         if not state.calls and state.unsaid < _UNSAID:
-            return
+            return {}
         written = await self._written(choice, state)
         calls, cut = whole_calls(written, state.calls), choice["finish_reason"] == "length"
         if cut and (
             calls is None or not _is_auto(body)
         ):  # of whole ones vLLM says under auto that it was they
-            if begun := calls_as_far(written, state.calls):
-                choice["delta"]["tool_calls"] = _indexed(begun)
-            return
+            begun = calls_as_far(written, state.calls)
+            return {"tool_calls": _indexed(begun)} if begun else {}
         if calls is None:
             second = await self._again(body, 1)
             again.prompt += second.prompt
             again.completion += second.completion
             calls = second.calls[0] if second.calls else None
         if calls:
-            choice["delta"]["tool_calls"] = _indexed(calls)
             choice["finish_reason"] = _reason(body)
-        elif calls is None:
-            if not written:
-                raise EngineAnswerError("the model's tool call can't be read")
-            choice["delta"]["content"] = written[max(written.find(OPENING), 0) :]
-            choice["finish_reason"] = "stop"
+            return {"tool_calls": _indexed(calls)}
+        if calls is not None:
+            return {}
+        if not written:
+            raise EngineAnswerError("the model's tool call can't be read")
+        choice["finish_reason"] = "stop"
+        choice["delta"].pop("content", None)
+        return {"content": written[max(written.find(OPENING), 0) :]}
 
     async def _written(self, choice: Mapping[str, Any], state: _Choice) -> str:
         """All that the model wrote in a choice; nothing where the engine can't tell."""
@@ -204,6 +207,16 @@ def _tell_as_far(choice: dict[str, Any]) -> None:
         return
     calls = calls_as_far(message["content"], ())
     message |= {"content": before or (None if calls else ""), "tool_calls": calls}
+
+
+def _before_the_end(chunk: Mapping[str, Any], index: int, delta: dict[str, Any]) -> dict[str, Any]:
+    """A chunk of its own for ``delta``: OpenAI's client takes a call for done once the end comes after."""
+    choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": None}
+    return {**{key: value for key, value in chunk.items() if key not in _LAST}, "choices": [choice]}
+
+
+def _event(chunk: Mapping[str, Any]) -> bytes:
+    return b"data: " + orjson.dumps(chunk) + b"\n\n"
 
 
 def _indexed(calls: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

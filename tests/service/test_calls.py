@@ -107,6 +107,7 @@ async def answers(engine: HalfReading, **more: object) -> list[tuple[Any, ...]]:
         cost = found.get("usage") or cost
         for one in found["choices"]:
             assert "token_ids" not in one
+            assert not (one["delta"] and one["finish_reason"])  # or OpenAI's client takes no call for done
             content += one["delta"].get("content") or ""
             calls += one["delta"].get("tool_calls") or []
             reason = one["finish_reason"] or reason
