@@ -81,22 +81,24 @@ async def formed(
 
     Raises:
         AnswerInvalid: it does not fit ``schema``, and nothing of it was given.
+        Refused: likewise, and the engine had refused to be guided by the schema.
     """
-    guided, messages, stop = True, list(body["messages"]), StopAt(stops_of(body))
+    refused: Refused | None = None
+    messages, stop = list(body["messages"]), StopAt(stops_of(body))
     unstopped = {name: value for name, value in body.items() if name != "stop"}
     sources = [text_of(message) for message in messages if message.get("role") == "user"]
     guide = schema.guide(sources)
     if guide is None:
         yield Note("unguided", {"reason": _TOO_MUCH})
     while True:
-        form = {"response_format": schema.format(guide)} if guided else {}
-        asked = messages if guided else with_system(messages, schema.in_words())
+        form = {"response_format": schema.format(guide)} if refused is None else {}
+        asked = messages if refused is None else with_system(messages, schema.in_words())
         try:
             said = await _say({**unstopped, **form, "messages": asked}, engine, cost)
         except Refused as exc:
-            if not guided:
+            if refused is not None:
                 raise
-            guided = False
+            refused = exc
             yield Note("unguided", {"reason": str(exc)})
             continue
         text = json_in(said.content)
@@ -110,7 +112,7 @@ async def formed(
             return
         yield Note("repair", {"problem": problem, "answer": said.content})
         if cost.calls >= min(calls, 2):
-            raise AnswerInvalid(problem, cost.calls)
+            raise refused or AnswerInvalid(problem, cost.calls)
         messages += [
             {"role": "assistant", "content": said.content},
             {"role": "user", "content": _REPAIR.format(problem=problem)},
