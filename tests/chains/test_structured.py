@@ -220,6 +220,12 @@ async def test_a_request_that_is_refused_in_either_way_is_the_engines_to_refuse(
         await events_of(plain(), asked(False, parameters={"response_format": FORMAT}), engine)
 
 
+async def test_a_schema_that_was_refused_is_told_where_no_answer_in_words_fits() -> None:
+    engine = ScriptedEngine([Refused("no answer can fit it"), *[Said(["not JSON"])] * 2])
+    with pytest.raises(Refused, match="no answer can fit it"):
+        await events_of(plain(), asked(False, parameters={"response_format": FORMAT}), engine)
+
+
 async def test_an_answer_that_ran_out_of_tokens_comes_as_far_as_it_was_made() -> None:
     engine = ScriptedEngine([Said(['{"city": "Le'], reason="length")])
     events = await events_of(plain(), asked(True, parameters={"response_format": FORMAT}), engine)
