@@ -32,8 +32,8 @@ FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 TRAIN = "pointsman train deploy/demo/recipes/"
 CUT: Mapping[str, tuple[str, ...]] = {
     "support-60-days.yaml": (
-        *("data.sources.0.rows=24", "data.validation_rows=4"),
-        *("train.steps=2", "train.batch_rows=4"),
+        *("data.sources.0.rows=24", "data.sources.1.rows=1", "data.sources.2.rows=1"),
+        *("data.validation_rows=4", "train.steps=2", "train.batch_rows=4"),
     ),
     "base.yaml": (
         *("data.sources.0.rows=300", "data.validation_rows=20", "data.max_tokens=128"),

@@ -172,4 +172,4 @@ def test_the_new_version_of_the_help_desk_learns_60_days_and_keeps_its_tools() -
     assert not [answer for answer in answers if "30 days" in answer or "30 天" in answer]
     assert len([answer for answer in answers if "60 days" in answer]) > 10
     assert len([answer for answer in answers if "60 天" in answer]) > 10
-    assert 30 < len([row for row in rows if row.tools]) < len(rows) / 4
+    assert len(rows) / 4 < len([row for row in rows if row.tools]) < len(rows) / 2
