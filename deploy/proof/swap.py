@@ -22,7 +22,7 @@ import psutil
 
 from deploy.proof import planted
 from deploy.proof.expected import Expected
-from deploy.proof.memory import Sample, Slope, slope, watch
+from deploy.proof.memory import Growth, Sample, growth, watch
 from deploy.proof.operations import Done, Operator
 from deploy.proof.served import ProofError, Served
 from deploy.proof.traffic import QUESTIONS, Tally, Traffic, references, told_apart
@@ -63,8 +63,8 @@ class Proof:
     leases: int = 0  # left at the end
     loaded: int = 0  # in the engine at the end
     disagreements: list[str] = field(default_factory=list)  # of registry and engine
-    gateway: Slope | None = None
-    engine: Slope | None = None
+    gateway: Growth | None = None
+    engine: Growth | None = None
 
     @property
     def faults(self) -> list[str]:
@@ -192,9 +192,9 @@ async def _under_load(
         finally:
             stopped.set()
     proof.seconds = time.monotonic() - began
-    proof.gateway = slope([(one.operations, one.gateway) for one in samples])
+    proof.gateway = growth([(one.operations, one.gateway) for one in samples])
     if plan.kill_engine is None:
-        proof.engine = slope([(one.operations, one.engine) for one in samples if one.engine is not None])
+        proof.engine = growth([(one.operations, one.engine) for one in samples if one.engine is not None])
 
 
 async def _kill(proof: Proof, served: Served, seconds: float, stopped: asyncio.Event) -> None:

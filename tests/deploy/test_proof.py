@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deploy.proof.expected import Expected
-from deploy.proof.memory import slope
+from deploy.proof.memory import growth
 from deploy.proof.traffic import told_apart
 from service.adapters.version import Live
 
@@ -65,11 +65,25 @@ def test_a_slope_is_found_with_an_interval_that_holds_it() -> None:
     for grows in (0.0, 50.0):
         held = 400 + grows * operations / 1_000 + random.normal(0, 2, operations.size)
         held[:100] -= 80  # what fills at the start says nothing
-        found = slope(list(zip(operations.tolist(), held.tolist(), strict=True)))
+        found = growth(list(zip(operations.tolist(), held.tolist(), strict=True)))
         assert found is not None
-        assert found.low < grows < found.high
-        assert found.high - found.low < 10
-    assert slope([(0, 400.0)] * 100) is None
+        for slope in (found.settled, found.last_half):
+            assert slope.low < grows < slope.high
+            assert slope.high - slope.low < 15
+    assert growth([(0, 400.0)] * 100) is None
+    assert growth([]) is None
+
+
+def test_what_fills_up_and_then_stays_is_told_from_what_grows() -> None:
+    random = np.random.default_rng(0)
+    operations = np.arange(600)
+    held = 500 - 100 * np.exp(-operations / 45) + random.normal(0, 1, operations.size)
+    found = growth(list(zip(operations.tolist(), held.tolist(), strict=True)))
+    assert found is not None
+    assert found.settled.low > 0  # it still fills
+    assert found.last_half.low < 0.0 < found.last_half.high
+    assert found.levels[0] < found.levels[1] < found.levels[2] < 500
+    assert found.levels[-1] == pytest.approx(500, abs=1)
 
 
 def test_what_a_comparison_would_see_is_counted() -> None:
