@@ -1,7 +1,8 @@
-"""``python -m deploy.proof swap|gate|release``: serves the demo and leads a proof on it.
+"""``python -m deploy.proof swap|bytes|gate|release``: serves the demo and leads a proof on it.
 
     python -m deploy.proof swap --operations 1000
     python -m deploy.proof swap --operations 200 --spoil --kill-engine 30
+    python -m deploy.proof bytes --changes 100
     python -m deploy.proof gate --rows 32
     python -m deploy.proof release --kills 20
 
@@ -23,6 +24,7 @@ from pathlib import Path
 from deploy.proof import gate
 from deploy.proof.killed import prove as prove_killed
 from deploy.proof.served import Served, serving
+from deploy.proof.spoiled import prove as prove_bytes
 from deploy.proof.swap import Plan, prove
 
 Report = Callable[[str], None]
@@ -43,7 +45,7 @@ def main() -> int:
             lines, right = killed.lines(), not killed.faults
         else:
             with serving(Path(folder), _free_ports()[0], {"max_loras": given.slots}) as served:
-                lines, right = (_swap if given.proof == "swap" else _gate)(served, given, report)
+                lines, right = _PROOFS[given.proof](served, given, report)
     out = given.out or Path(f"runs/prove-{given.proof}/report.txt")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -78,15 +80,24 @@ def _gate(served: Served, given: argparse.Namespace, report: Report) -> tuple[li
     return lines, all(found == count for found, count in right.values())
 
 
+def _bytes(served: Served, given: argparse.Namespace, report: Report) -> tuple[list[str], bool]:
+    proof = prove_bytes(served, given.changes, given.seed, report)
+    return proof.lines(), not proof.faults
+
+
+_PROOFS = {"swap": _swap, "gate": _gate, "bytes": _bytes}
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m deploy.proof", description="Serves the demo and leads a proof on it."
     )
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--slots", type=int, default=8, help="of the engine")
     shared.add_argument("--out", type=Path, help="the report; else runs/prove-PROOF/report.txt")
+    slots = argparse.ArgumentParser(add_help=False, parents=[shared])
+    slots.add_argument("--slots", type=int, default=8, help="of the engine")
     proofs = parser.add_subparsers(dest="proof", required=True)
-    swap = proofs.add_parser("swap", parents=[shared], help="versions change under load")
+    swap = proofs.add_parser("swap", parents=[slots], help="versions change under load")
     swap.add_argument("--operations", type=int, default=200, help="promotions, canaries, rollbacks, ...")
     swap.add_argument("--minutes", type=float, default=math.inf, help="after which none begins")
     swap.add_argument("--aliases", type=int, default=8, help="with three versions each")
@@ -94,11 +105,16 @@ def _parser() -> argparse.ArgumentParser:
     swap.add_argument("--seed", type=int, default=0)
     swap.add_argument("--spoil", action="store_true", help="change bytes of registered versions")
     swap.add_argument("--kill-engine", type=float, metavar="SECONDS", help="that an engine may live")
-    killed = proofs.add_parser("release", help="a gateway that is killed in the middle of releases")
+    spoiled = proofs.add_parser("bytes", parents=[shared], help="bytes change at random moments of a load")
+    spoiled.add_argument("--changes", type=int, default=100)
+    spoiled.add_argument("--seed", type=int, default=0, help="of the moments")
+    spoiled.set_defaults(slots=1)  # so that another version takes the one that it had
+    killed = proofs.add_parser(
+        "release", parents=[shared], help="a gateway that is killed in the middle of releases"
+    )
     killed.add_argument("--kills", type=int, default=20)
     killed.add_argument("--seed", type=int, default=0, help="of the moments")
-    killed.add_argument("--out", type=Path, help="the report; else runs/prove-release/report.txt")
-    judged = proofs.add_parser("gate", parents=[shared], help="bad candidates are refused, good ones are not")
+    judged = proofs.add_parser("gate", parents=[slots], help="bad candidates are refused, good ones are not")
     judged.add_argument(
         "--rows", type=int, default=32, help="questions of each kind; twice as many on customs"
     )
