@@ -7,13 +7,11 @@ the registry says, and the same command, or ``--undo``, must end as it does wher
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -23,17 +21,8 @@ import httpx
 import yaml
 
 from deploy.proof import planted
-from deploy.proof.served import (
-    HOME,
-    START_SECONDS,
-    ProofError,
-    Served,
-    running,
-    settings_in,
-    stop_with_parent,
-)
+from deploy.proof.served import ProofError, Served, engine_apart, running, settings_in
 from pointsman.artefact import version_of
-from service.engine.command import command, environment
 from service.settings import Settings
 from training.release.journal import read
 
@@ -75,7 +64,7 @@ def prove(
     random, proof = Random(seed), Killed()
     engine, url = f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}"
     config = settings_in(folder, {"urls": [engine]}, few_routes=True)
-    with _engine(Settings.load(config), ports[0], folder / "engine.txt"):
+    with engine_apart(Settings.load(config), ports[0], folder / "engine.txt"):
         report("the engine is up")
         releases = [_Candidate.planted(folder, number, url, config) for number in range(kills + 1)]
         with running(config, ports[1], folder) as served:
@@ -218,39 +207,3 @@ def _recipe(folder: Path, number: int, artefact: Path) -> Path:
     path = folder / f"release-{number}.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
     return path
-
-
-@contextmanager
-def _engine(settings: Settings, port: int, output: Path) -> Iterator[None]:
-    """vLLM as the demo starts it, with no key, until the exit."""
-    variables = environment(settings.engine, os.environ, "")
-    del variables["VLLM_API_KEY"]
-    with output.open("wb") as file:
-        process = subprocess.Popen(
-            command(settings.engine, port),
-            stdout=file,
-            stderr=file,
-            env=variables,
-            cwd=HOME,
-            preexec_fn=stop_with_parent,  # noqa: PLW1509  the timers' threads start later
-        )
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                if httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False).is_success:
-                    break
-            except httpx.HTTPError:
-                pass
-            if process.poll() is not None or time.monotonic() > deadline:
-                said = output.read_text(encoding="utf-8", errors="replace")[-2_000:]
-                raise ProofError(f"vLLM was not up after {START_SECONDS:g} s:\n{said}")
-            time.sleep(0.5)
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

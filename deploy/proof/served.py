@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,9 @@ from typing import Any
 import httpx
 import psutil
 import yaml
+
+from service.engine.command import command, environment
+from service.settings import Settings
 
 HOME = Path(__file__).parents[1] / "demo"
 CONFIG = HOME / "pointsman.yaml"
@@ -183,6 +186,46 @@ def running(config: Path, port: int, folder: Path) -> Generator[Served, None, No
             process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@contextmanager
+def engine_apart(settings: Settings, port: int, output: Path) -> Iterator[None]:
+    """vLLM as the demo starts it, with no gateway and no key, until the exit.
+
+    Raises:
+        ProofError: it did not come up.
+    """
+    variables = environment(settings.engine, os.environ, "")
+    del variables["VLLM_API_KEY"]
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            command(settings.engine, port),
+            stdout=file,
+            stderr=file,
+            env=variables,
+            cwd=HOME,
+            preexec_fn=stop_with_parent,  # noqa: PLW1509  no thread runs yet
+        )
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                if httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False).is_success:
+                    break
+            except httpx.HTTPError:
+                pass
+            if process.poll() is not None or time.monotonic() > deadline:
+                said = output.read_text(encoding="utf-8", errors="replace")[-2_000:]
+                raise ProofError(f"vLLM was not up after {START_SECONDS:g} s:\n{said}")
+            time.sleep(0.5)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
             process.wait()
 
 
