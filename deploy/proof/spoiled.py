@@ -27,6 +27,7 @@ from pointsman.artefact import WEIGHTS, version_of
 ALIAS = "support"
 _BLOCK = 4096  # bytes, of which two change places: other numbers, and finite ones
 _TOKENS = 16
+_SPANS = ((-0.1, 0.1), (0.0, 1.2))  # of a load: where its files are read, and all of it with the probe
 _CHANGED = "were changed"  # of the refusal
 _SECONDS = 300.0
 
@@ -149,7 +150,7 @@ def _changed_during(
     path: Path, version: _Version, random: Random, takes: float
 ) -> tuple[str, httpx.Response]:
     """Load it while its file is changed some time from just before to just after; when, and the answer."""
-    after = random.uniform(-0.2, 1.2) * takes
+    after = random.uniform(*random.choice(_SPANS)) * takes
     answers: list[tuple[float, float, httpx.Response]] = []
 
     def load() -> None:
