@@ -16,7 +16,7 @@ PROOF ?=
 BIN := .venv/bin
 STAMP := .venv/.made-for-$(ACCEL)
 
-.PHONY: help env env-quantize up test prove-swap prove-gate prove-release bench-router bench-serving bench-training check format lock clean
+.PHONY: help env env-quantize up test prove-swap prove-bytes prove-gate prove-release bench-router bench-serving bench-training check format lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ test: env  ## the whole suite, by two processes; vLLM is started once
 
 prove-swap: env  ## versions change under load, every token compared; writes runs/prove-swap/report.txt
 	@$(BIN)/python -m deploy.proof swap --spoil $(PROOF)
+
+prove-bytes: env  ## bytes change at random moments of a load; writes runs/prove-bytes/report.txt
+	@$(BIN)/python -m deploy.proof bytes $(PROOF)
 
 prove-gate: env  ## planted candidates take the way of a release; writes runs/prove-gate/report.txt
 	@$(BIN)/python -m deploy.proof gate $(PROOF)
