@@ -28,6 +28,7 @@ from deploy.proof.spoiled import prove as prove_bytes
 from deploy.proof.swap import Plan, prove
 
 Report = Callable[[str], None]
+_FOUND = 0.95  # of the bad candidates must be refused for their own reason; no good one may be
 
 
 def main() -> int:
@@ -77,7 +78,8 @@ def _gate(served: Served, given: argparse.Namespace, report: Report) -> tuple[li
         report(lines[-1])
     for kind, what in (("bad", "refused for the right reason"), ("good", "passed")):
         lines.append(f"{right[kind][0]} of {right[kind][1]} {kind} candidates {what}")
-    return lines, all(found == count for found, count in right.values())
+    found, count = right["bad"]
+    return lines, found >= _FOUND * count and right["good"][0] == right["good"][1]
 
 
 def _bytes(served: Served, given: argparse.Namespace, report: Report) -> tuple[list[str], bool]:
