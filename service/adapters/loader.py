@@ -75,11 +75,10 @@ class Loader:
         except EngineError as exc:
             log.error("%s can't be unloaded after its probe: %s", entry.name, exc)
 
-    async def drop_unknown(self, client: EngineClient, names: set[str]) -> None:
-        """Unload versions that are not ours to serve; names of another form are left alone."""
-        ours = {entry.name for entry in self._versions if not entry.record.retired or entry.loaded_on}
-        for name in sorted(self._versions.foreign(names - ours)):
-            log.warning("unloading %s, which the registry does not know", name)
+    async def drop(self, client: EngineClient, names: set[str]) -> None:
+        """Unload those of ``names`` that are versions; names of another form are left alone."""
+        for name in sorted(self._versions.foreign(names)):
+            log.warning("unloading %s, which was left there", name)
             try:
                 await client.unload_adapter(name)
             except EngineRefused as exc:

@@ -98,13 +98,16 @@ class Slots:
     async def prepare(self, client: EngineClient, entries: Iterable[Entry]) -> dict[Entry, str]:
         """Make a server that came up hold ``entries``, as many as fit, and count it in; what fails, and why.
 
+        What else a gateway before this one had loaded there goes: nobody here would know of it.
+
         Raises:
             EngineUnavailable: it went down again.
         """
         problems: dict[Entry, str] = {}
         async with self._changing:
-            await self._loader.drop_unknown(client, await client.models())
-            for entry in self._wanted_on(client, entries):
+            wanted = self._wanted_on(client, entries)
+            await self._loader.drop(client, await client.models() - {entry.name for entry in wanted})
+            for entry in wanted:
                 try:
                     await self._loader.load(client, entry)
                 except AdapterError as exc:
@@ -121,7 +124,7 @@ class Slots:
             entry.loaded_on.discard(client)
 
     async def compare(self) -> None:
-        """Correct what is believed to be loaded by what the servers say, and unload what nobody knows."""
+        """Correct what is believed to be loaded by what the servers say, and unload what is not."""
         async with self._changing:
             for client in tuple(self._clients):
                 names = await client.models()
@@ -129,7 +132,7 @@ class Slots:
                     if client in entry.loaded_on and entry.name not in names:
                         log.error("%s has lost %s", client.url, entry.name)
                         entry.loaded_on.discard(client)
-                await self._loader.drop_unknown(client, names)
+                await self._loader.drop(client, names - {entry.name for entry in self._on(client)})
 
     async def _settle(self, entry: Entry, homes: list[EngineClient]) -> None:
         """Load ``entry`` on those of its homes that have room, then take it out of other servers."""

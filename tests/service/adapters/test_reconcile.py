@@ -77,8 +77,14 @@ async def test_an_engine_that_outlived_the_gateway_is_taken_over(world: World) -
         await again.bring_up()
         assert again.ready()
         assert await again.answered_by("support") == live
-    assert unknown not in world.engine.loaded
-    assert "somebody-elses" in world.engine.loaded  # not a name of ours: left alone
+        assert {info.name for info in again.adapters.names() if info.loaded} == {f"support@{live}"}
+        assert set(world.engine.loaded) == {f"support@{live}", "somebody-elses"}  # not a name of ours: left
+        assert f"unload support@{live}" not in world.engine.history
+        assert await again.answered_by(f"support@{idle}") == idle
+        world.engine.loaded["support@" + "1" * 12] = "ff" * 32
+        await again.adapters._reconciler.correct()
+        ours = {f"support@{live}", f"support@{idle}"}
+        assert set(world.engine.loaded) == {*ours, "somebody-elses"}
 
 
 async def test_an_adapter_that_the_engine_lost_is_loaded_again(world: World) -> None:
