@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -28,7 +28,7 @@ from training.release.journal import read
 
 ALIAS = "support"
 _STEPS = (10, 50)  # percent, of the canary
-_MOVED = "as the new version has it"  # a route's description, by which its routes are known
+_MOVED = "as {} has it"  # a route's description, by which the version that brought it is known
 _CONVERSATIONS = 12  # that are looked at, so that a canary has some
 _RELEASE_SECONDS = 600.0
 
@@ -67,6 +67,7 @@ def prove(
     with engine_apart(Settings.load(config), ports[0], folder / "engine.txt"):
         report("the engine is up")
         releases = [_Candidate.planted(folder, number, url, config) for number in range(kills + 1)]
+        moving = {one.new for one in releases}
         with running(config, ports[1], folder) as served:
             began = time.monotonic()
             _release(releases[0].words, served, None)
@@ -79,13 +80,13 @@ def prove(
             done = ", ".join(_steps(folder, number)) or "nothing"
             proof.at.append(done)
             with running(config, ports[1], folder) as served:
-                _look(served, engine, one.old, one.new, proof)
+                _look(served, engine, one, moving, proof)
                 undo = bool(number % 2)
                 said = _release([*one.words, *(["--undo"] if undo else [])], served, None)
                 expected = [(one.old, 100)] if undo else [(one.new, 100)]
                 if (found := _live(served)) != expected:
                     proof.faults.append(f"kill {number}: {found} are live, not {expected}; {said}")
-                _look(served, engine, one.old, one.new, proof)
+                _look(served, engine, one, moving, proof)
                 proof.undone += undo
                 proof.went_on += not undo
                 report(f"kill {number} of {kills}, after {done}: {said}")
@@ -147,8 +148,9 @@ def _steps(folder: Path, number: int) -> list[str]:
     return [] if journal is None else list(journal.steps)
 
 
-def _look(served: Served, engine: str, old: str, new: str, proof: Killed) -> None:
+def _look(served: Served, engine: str, one: _Candidate, moving: Collection[str], proof: Killed) -> None:
     """Compare who is live with what a release goes through, and the engine with the registry."""
+    old, new = one.old, one.new
     states = [[(old, 100)], *([(old, 100 - share), (new, share)] for share in _STEPS), [(new, 100)]]
     if (live := _live(served)) not in states:
         proof.faults.append(f"{live} are live, which is no state of the release of {new} over {old}")
@@ -161,23 +163,27 @@ def _look(served: Served, engine: str, old: str, new: str, proof: Killed) -> Non
     known = {one["name"] for one in versions if one["loaded"]}
     proof.faults += [f"{name}: only one of registry and engine has it" for name in sorted(known ^ has)]
     proof.faults += [f"{one['name']} has {one['leases']} leases" for one in versions if one["leases"]]
-    proof.faults += _mixed(served, new)
+    proof.faults += _mixed(served, moving)
     body = {"model": ALIAS, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4}
     answer = httpx.post(f"{served.url}/v1/chat/completions", json=body, timeout=60, trust_env=False)
     if answer.is_error:
         proof.faults.append(f"a request to {ALIAS} gave {answer.status_code} {answer.text[:200]}")
 
 
-def _mixed(served: Served, new: str) -> Iterator[str]:
-    """Conversations whose route is of one version and whose answer is of another."""
+def _mixed(served: Served, moving: Collection[str]) -> Iterator[str]:
+    """Conversations whose route is of one version and whose answer is of another; ``moving`` move it."""
     for number in range(_CONVERSATIONS):
         asked = {"messages": [{"role": "user", "content": "where is my parcel"}], "user": str(number)}
         body = {"model": "auto", "max_tokens": 1, **asked}
         taken = httpx.post(f"{served.url}/v1/route", json=asked, timeout=60, trust_env=False)
         answer = httpx.post(f"{served.url}/v1/chat/completions", json=body, timeout=60, trust_env=False)
-        is_new = answer.headers.get("x-pointsman-adapter") == f"{ALIAS}@{new}"
-        if answer.is_error or (taken.json()["route"]["description"] == _MOVED) != is_new:
-            yield f"a conversation has the route {taken.text[-200:]} and {dict(answer.headers)}"
+        if taken.is_error or answer.is_error:
+            yield f"a conversation gave {taken.text[:200]} and {answer.text[:200]}"
+            continue
+        version = answer.headers["x-pointsman-adapter"].rpartition("@")[2]
+        by = [one for one in moving if taken.json()["route"]["description"] == _MOVED.format(one)]
+        if by != [version] * (version in moving):
+            yield f"a conversation has the route of {by or 'nobody'}, and {version} answers it"
 
 
 def _versions(served: Served) -> list[dict[str, Any]]:
@@ -201,7 +207,7 @@ def _recipe(folder: Path, number: int, artefact: Path) -> Path:
         "artefact": str(artefact),
         "evaluation": {"answers": {"window": {**window, "rows": 4, "max_new_tokens": 48}}},
         "gate": [{"metric": "answers.window.correct", "at_least": 0.1}],
-        "moves": {"routes": {"track_parcel": {"description": _MOVED}}},
+        "moves": {"routes": {"track_parcel": {"description": _MOVED.format(version_of(artefact))}}},
         "canary": {"steps": [{"weight": share, "seconds": 2} for share in _STEPS]},
     }
     path = folder / f"release-{number}.yaml"
