@@ -139,6 +139,29 @@ def test_conflicts_are_named_and_change_nothing(tmp_path: Path) -> None:
         run(recipe(new, name="again"), gateway, tmp_path)
 
 
+def test_what_was_trained_from_other_data_goes_no_further(tmp_path: Path) -> None:
+    artefact(tmp_path / "new")
+    rows = tmp_path / "rows.jsonl"
+    content = {
+        "stage": "sft",
+        "name": "new",
+        "alias": "support",
+        "base": "base",
+        "lora": {"rank": 4, "alpha": 8},
+        "data": {"sources": [{"path": str(rows), "format": "messages"}], "max_tokens": 256},
+        "train": {"steps": 4, "batch_rows": 4, "learning_rate": 0.01},
+    }
+    (tmp_path / "new.yaml").write_text(json.dumps(content), encoding="utf-8")
+    asked, gateway = recipe(tmp_path, artefact=None, train=str(tmp_path / "new.yaml")), FakeGateway()
+    rows.write_text("one", encoding="utf-8")
+    assert run(asked, gateway, tmp_path).state == "promoted"
+    assert run(asked, gateway, tmp_path).state == "promoted"
+    rows.write_text("other", encoding="utf-8")
+    with pytest.raises(ReleaseConflict, match=r"a release of other data: .*rows\.jsonl changed since"):
+        run(asked, gateway, tmp_path)
+    assert run(asked, gateway, tmp_path, undo=True).state == "undone"
+
+
 def test_without_a_live_version_a_comparison_is_refused_and_a_number_is_not(tmp_path: Path) -> None:
     new = artefact(tmp_path / "new")
     assert "no version is live" in run(recipe(new), FakeGateway(live=[]), tmp_path).reasons[0]

@@ -99,8 +99,12 @@ def test_a_run_has_taken_the_time_of_all_its_processes(
 
 def test_what_a_run_began_with_must_still_be_there(recipe: Recipe, tmp_path: Path) -> None:
     path = recipe()
-    shutil.rmtree(run.train(path, runs=tmp_path, report=quiet))
+    made = run.train(path, runs=tmp_path, report=quiet)
+    assert run.train(path, runs=tmp_path, report=quiet) == made
     recipe(CONVERSATIONS[1:])  # other rows in the same file
+    with pytest.raises(RunConflict, match=r"is finished, and .*tiny\.jsonl changed since"):
+        run.train(path, runs=tmp_path, report=quiet)
+    shutil.rmtree(made)
     with pytest.raises(RunConflict, match=r"was begun with other rows of .*tiny\.jsonl"):
         run.train(path, runs=tmp_path, report=quiet)
 

@@ -17,6 +17,9 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from pointsman.artefact import write_atomically
+from pointsman.document import DocumentError
+from training import recipe as recipes
+from training.data import files
 from training.errors import ReleaseConflict
 from training.release.recipe import ReleaseRecipe
 
@@ -34,6 +37,24 @@ class Journal:
     state: State = "running"
     reasons: list[str] = field(default_factory=list)  # why it ended so
     steps: dict[str, dict[str, Any]] = field(default_factory=dict)  # name → what it gave
+    data: dict[str, str] | None = None  # file of its training → sha256, as it began; None: not known
+    changed: list[str] = field(default_factory=list)  # those of them that are others now
+
+    def go_on(self) -> None:
+        """Whether it may.
+
+        Raises:
+            ReleaseConflict: it was undone, or its data changed since it began.
+        """
+        if self.state == "undone":
+            raise ReleaseConflict(
+                f"{self.folder} was undone; give the release another name, or remove the folder"
+            )
+        if self.changed:
+            raise ReleaseConflict(
+                f"{self.folder} holds a release of other data: {', '.join(self.changed)} changed since. To "
+                "release what is there now, give the release and its training recipe other names"
+            )
 
     def done(self, step: str, **result: Any) -> dict[str, Any]:
         """Enter a step."""
@@ -63,6 +84,7 @@ class Journal:
             "state": self.state,
             "reasons": self.reasons,
             "steps": self.steps,
+            "data": self.data,
             "recipe": self.recipe,
         }
         text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
@@ -92,7 +114,20 @@ def opened(recipe: ReleaseRecipe, runs: Path) -> Iterator[Journal]:
                 "one another name, or remove the folder"
             )
         found.recipe = now
+        data = _files(recipe.train)
+        if not found.steps:
+            found.data = data
+        elif found.data is not None and data is not None:
+            found.changed = files.changed(found.data, data)
         yield found
+
+
+def _files(train: Path | None) -> dict[str, str] | None:
+    """What a training recipe learns from; None where it can't be read, which training says itself."""
+    try:
+        return {} if train is None else files.hashes(recipes.load(train))
+    except DocumentError:
+        return None
 
 
 def _as_today(recipe: dict[str, Any]) -> dict[str, Any]:
@@ -112,7 +147,8 @@ def read(folder: Path) -> Journal | None:
     path = folder / FILE
     try:
         content = json.loads(path.read_bytes())
-        return Journal(folder, content["recipe"], content["state"], content["reasons"], content["steps"])
+        done = content["recipe"], content["state"], content["reasons"], content["steps"]
+        return Journal(folder, *done, content.get("data"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as exc:

@@ -43,13 +43,10 @@ class Release:
         """Go on from the first step that is not done; the journal says how it ended.
 
         Raises:
-            ReleaseConflict: it was undone, or what is live changed under it.
+            ReleaseConflict: it was undone, or its data or what is live changed under it.
             TrainingError: of training and evaluation.
         """
-        if self.journal.state == "undone":
-            raise ReleaseConflict(
-                f"{self.journal.folder} was undone; give the release another name, or remove the folder"
-            )
+        self.journal.go_on()
         for name, step in (
             ("train", self._train),
             ("register", self._register),

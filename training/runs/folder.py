@@ -5,6 +5,7 @@
     runs/<name>/
       config.yaml      the recipe, every default filled in
       data.json        sha256 of each source's rows
+      files.json       sha256 of each file that they are read from
       metrics.jsonl    one line a log step, one an evaluation
       seconds          how long it has been trained by now, over all processes that went on with it
       curves.png
@@ -26,14 +27,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from pointsman import artefact
+from training.data import files
 from training.errors import RunConflict
 from training.recipe import Recipe
-from training.runs import processes
+from training.runs import began, processes
 
 COMPLETE = "complete"
 
@@ -175,7 +176,8 @@ def opened(recipe: Recipe, runs: Path) -> Iterator[RunFolder]:
     """The folder of ``recipe``'s run, held for this process alone.
 
     Raises:
-        RunConflict: another process trains in it, or it holds what another recipe has begun.
+        RunConflict: another process trains in it, or it holds what another recipe has begun, or what was
+            made of other files.
     """
     folder = RunFolder(runs / recipe.name, keeper=processes.keeps())
     if not folder.keeper:
@@ -192,8 +194,9 @@ def opened(recipe: Recipe, runs: Path) -> Iterator[RunFolder]:
             ) from None
         config = recipe.model_dump(mode="json")
         if folder.finished or folder.last_checkpoint():
-            _refuse_other_recipe(folder, config)
+            began.refuse_other_recipe(folder.path, folder.config, config)
             folder = replace(folder, seconds_before=_seconds(folder.clock))
+        began.compare_files(folder.path, files.hashes(recipe), finished=folder.finished)
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
         artefact.write_atomically(folder.config, text.encode())
         processes.wait()
@@ -203,35 +206,3 @@ def opened(recipe: Recipe, runs: Path) -> Iterator[RunFolder]:
 def _seconds(clock: Path) -> float:
     """What ``clock`` says; 0 where an older release has begun the run, which kept none."""
     return float(clock.read_text(encoding="utf-8")) if clock.is_file() else 0.0
-
-
-def _refuse_other_recipe(folder: RunFolder, config: dict[str, Any]) -> None:
-    before = _flat(_deciding(yaml.safe_load(folder.config.read_text(encoding="utf-8"))))
-    now = _flat(_deciding(config))
-    changed = [
-        f"{key}: {before.get(key)!r} then, {now.get(key)!r} now"
-        for key in sorted(before.keys() | now.keys())
-        if before.get(key) != now.get(key)
-    ]
-    if changed:
-        raise RunConflict(
-            f"{folder.path} holds a run of another recipe ({'; '.join(changed)}). Remove the folder to begin "
-            "again, or give this recipe another name (--set name=...)"
-        )
-
-
-def _deciding(config: dict[str, Any]) -> dict[str, Any]:
-    """What decides the result: not where the metrics are shown."""
-    return {key: value for key, value in config.items() if key != "trackers"}
-
-
-def _flat(value: Any, at: str = "") -> dict[str, Any]:
-    if isinstance(value, dict) and value:
-        return {
-            k: v
-            for key, child in value.items()
-            for k, v in _flat(child, f"{at}.{key}" if at else key).items()
-        }
-    if isinstance(value, list) and value:
-        return {k: v for i, child in enumerate(value) for k, v in _flat(child, f"{at}.{i}").items()}
-    return {at: value}
