@@ -11,8 +11,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -31,6 +32,8 @@ _STEPS = (10, 50)  # percent, of the canary
 _MOVED = "as {} has it"  # a route's description, by which the version that brought it is known
 _CONVERSATIONS = 12  # that are looked at, so that a canary has some
 _RELEASE_SECONDS = 600.0
+_START_SECONDS = 2.0  # of the command, before its first step is done
+_LOOK_SECONDS = 0.05
 
 
 @dataclass
@@ -70,19 +73,19 @@ def prove(
         moving = {one.new for one in releases}
         with running(config, ports[1], folder) as served:
             began = time.monotonic()
-            _release(releases[0].words, served, None)
-            whole = time.monotonic() - began
-            report(f"a release takes {whole:.0f} s: {', '.join(_steps(folder, 0))}")
+            _release(releases[0], served, None)
+            report(f"a release takes {time.monotonic() - began:.0f} s: {', '.join(releases[0].steps())}")
+            moments = _moments(releases[0])
             if kills:
-                _kill_in(releases[1], served, random.uniform(0, whole))
+                _kill_in(releases[1], served, random, moments)
         for number, one in enumerate(releases[1:], 1):
             proof.kills += 1
-            done = ", ".join(_steps(folder, number)) or "nothing"
+            done = ", ".join(one.steps()) or "nothing"
             proof.at.append(done)
             with running(config, ports[1], folder) as served:
                 _look(served, engine, one, moving, proof)
                 undo = bool(number % 2)
-                said = _release([*one.words, *(["--undo"] if undo else [])], served, None)
+                said = _release(one, served, None, *(["--undo"] if undo else []))
                 expected = [(one.old, 100)] if undo else [(one.new, 100)]
                 if (found := _live(served)) != expected:
                     proof.faults.append(f"kill {number}: {found} are live, not {expected}; {said}")
@@ -91,7 +94,7 @@ def prove(
                 proof.went_on += not undo
                 report(f"kill {number} of {kills}, after {done}: {said}")
                 if number < kills:
-                    _kill_in(releases[number + 1], served, random.uniform(0, whole))
+                    _kill_in(releases[number + 1], served, random, moments)
     return proof
 
 
@@ -100,6 +103,7 @@ class _Candidate:
     """One release of the proof."""
 
     words: list[str]  # of the command
+    run: Path  # the release's folder
     new: str  # the version that it releases
     old: str = ""  # that was live when it began
 
@@ -108,26 +112,46 @@ class _Candidate:
         artefact = planted.good(folder / f"candidate-{number}" / "artefact", seed=number)
         recipe = _recipe(folder, number, artefact)
         words = [str(recipe), "--url", url, "--config", str(config), "--runs", str(folder / "runs")]
-        return cls(words, version_of(artefact))
+        return cls(words, folder / "runs" / f"release-{number}", version_of(artefact))
+
+    def steps(self) -> Mapping[str, Mapping[str, Any]]:
+        """What it has done, by its journal."""
+        journal = read(self.run)
+        return {} if journal is None else journal.steps
 
 
-def _kill_in(one: _Candidate, served: Served, after: float) -> None:
-    """Begin a release, and kill the gateway ``after`` seconds of it."""
+def _moments(done: _Candidate) -> list[tuple[str, float]]:
+    """The steps behind which another takes time, "" for the beginning, and how many seconds that takes."""
+    at = {step: datetime.fromisoformat(found["at"]).timestamp() for step, found in done.steps().items()}
+    ends = (("train", "register"), ("register", "evaluate"), ("shadow", "canary"), ("canary", "promote"))
+    return [("", _START_SECONDS), *((one, max(0.5, at[other] - at[one])) for one, other in ends)]
+
+
+def _kill_in(one: _Candidate, served: Served, random: Random, moments: Sequence[tuple[str, float]]) -> None:
+    """Begin a release, and kill the gateway in one of its steps, each as likely."""
     one.old = _live(served)[0][0]
-    _release(one.words, served, after)
+    step, takes = random.choice(moments)
+    _release(one, served, (step, random.uniform(0, takes)))
 
 
-def _release(words: list[str], served: Served, kill_after: float | None) -> str:
-    """Run it, and kill the gateway after so many seconds; how it says that it ended, if it did."""
+def _release(one: _Candidate, served: Served, kill_after: tuple[str, float] | None, *options: str) -> str:
+    """Run it, and kill the gateway so many seconds behind a step; how it says that it ended, if it did."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "pointsman.cli", "release", *words],
+        [sys.executable, "-m", "pointsman.cli", "release", *one.words, *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    killing = None
-    if kill_after is not None:
-        killing = threading.Timer(kill_after, served.gateway.kill)
+    ended = threading.Event()
+
+    def kill(step: str, seconds: float) -> None:
+        while step and step not in one.steps() and not ended.wait(_LOOK_SECONDS):
+            pass
+        ended.wait(seconds)
+        served.gateway.kill()
+
+    killing = None if kill_after is None else threading.Thread(target=kill, args=kill_after)
+    if killing is not None:
         killing.start()
     try:
         said = process.communicate(timeout=_RELEASE_SECONDS)[0]
@@ -135,17 +159,12 @@ def _release(words: list[str], served: Served, kill_after: float | None) -> str:
         process.kill()
         raise ProofError(f"the release did not end within {_RELEASE_SECONDS:g} s") from None
     finally:
+        ended.set()
         if killing is not None:
             killing.join()
     if kill_after is None and process.returncode:
         raise ProofError(f"the release ended with {process.returncode}:\n{said[-2_000:]}")
     return next((line for line in said.splitlines() if line.startswith(f"{ALIAS}@")), "")
-
-
-def _steps(folder: Path, number: int) -> list[str]:
-    """What a release has done, by its journal."""
-    journal = read(folder / "runs" / f"release-{number}")
-    return [] if journal is None else list(journal.steps)
 
 
 def _look(served: Served, engine: str, one: _Candidate, moving: Collection[str], proof: Killed) -> None:
