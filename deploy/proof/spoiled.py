@@ -162,7 +162,7 @@ def _changed_during(
     if after >= 0:
         loading.start()
         time.sleep(after)
-    _change(path, random)
+    change(path, random)
     changed = time.monotonic()
     if after < 0:
         time.sleep(-after)
@@ -175,7 +175,7 @@ def _changed_during(
     return moment, answer
 
 
-def _change(path: Path, random: Random) -> None:
+def change(path: Path, random: Random) -> None:
     """Two blocks of the file's numbers change places, written over where they are."""
     with path.open("r+b") as file:
         size = path.stat().st_size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from deploy.proof.expected import Expected
 from deploy.proof.memory import growth
+from deploy.proof.spoiled import change
 from deploy.proof.traffic import told_apart
 from service.adapters.version import Live
 
@@ -84,6 +86,17 @@ def test_what_fills_up_and_then_stays_is_told_from_what_grows() -> None:
     assert found.last_half.low < 0.0 < found.last_half.high
     assert found.levels[0] < found.levels[1] < found.levels[2] < 500
     assert found.levels[-1] == pytest.approx(500, abs=1)
+
+
+def test_changed_bytes_are_other_numbers_and_finite_ones(tmp_path: Path) -> None:
+    numbers = np.arange(20_000, dtype=np.float16)
+    (tmp_path / "weights").write_bytes(numbers.tobytes())
+    change(tmp_path / "weights", Random(0))
+    found = np.fromfile(tmp_path / "weights", dtype=np.float16)
+    assert found.size == numbers.size
+    assert (found[:10_000] == numbers[:10_000]).all()  # where a header would be
+    assert 0 < (found != numbers).sum() <= 4_096
+    assert set(found) <= set(numbers)
 
 
 def test_what_a_comparison_would_see_is_counted() -> None:
