@@ -57,7 +57,7 @@ SHOWN: Mapping[str, tuple[str, ...]] = {  # how a command begins → what its ou
     "pointsman bench": ("requests/s",),
     "pointsman check": ("no problems",),
     "pointsman convert": ("runs/help-desk",),
-    "pointsman data preview": ("1 rows,",),
+    "pointsman data preview": ("3 rows,",),
     "pointsman train": ("artefact",),
     "pointsman adapters register": ("support@",),
     "pointsman adapters promote support --weight 10": ("is live, 10 %",),
