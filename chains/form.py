@@ -73,15 +73,23 @@ def asked_schema(
 
 
 async def formed(
-    schema: AnswerSchema, body: Mapping[str, Any], engine: Engine, calls: int, cost: Cost
+    schema: AnswerSchema,
+    body: Mapping[str, Any],
+    engine: Engine,
+    calls: int,
+    cost: Cost,
+    *,
+    asked: bool = True,
 ) -> AsyncGenerator[Event, None]:
     """The JSON that answers ``body``, in one piece; the model is asked at most ``calls`` times, 1 or more.
+
+    ``asked``: the client asked for this ``schema``, so it hears what the engine has against it.
 
     A ``stop`` string cuts what was found to fit, and not what the model is to write.
 
     Raises:
         AnswerInvalid: it does not fit ``schema``, and nothing of it was given.
-        Refused: likewise, and the engine had refused to be guided by the schema.
+        Refused: likewise, and the engine had refused to be guided by the client's schema.
     """
     refused: Refused | None = None
     messages, stop = list(body["messages"]), StopAt(stops_of(body))
@@ -92,9 +100,9 @@ async def formed(
         yield Note("unguided", {"reason": _TOO_MUCH})
     while True:
         form = {"response_format": schema.format(guide)} if refused is None else {}
-        asked = messages if refused is None else with_system(messages, schema.in_words())
+        turns = messages if refused is None else with_system(messages, schema.in_words())
         try:
-            said = await _say({**unstopped, **form, "messages": asked}, engine, cost)
+            said = await _say({**unstopped, **form, "messages": turns}, engine, cost)
         except Refused as exc:
             if refused is not None:
                 raise
@@ -112,7 +120,7 @@ async def formed(
             return
         yield Note("repair", {"problem": problem, "answer": said.content})
         if cost.calls >= min(calls, 2):
-            raise refused or AnswerInvalid(problem, cost.calls)
+            raise refused if refused is not None and asked else AnswerInvalid(problem, cost.calls)
         messages += [
             {"role": "assistant", "content": said.content},
             {"role": "user", "content": _REPAIR.format(problem=problem)},

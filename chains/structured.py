@@ -73,11 +73,15 @@ class Structured:
         rest = {name: value for name, value in request.parameters.items() if name not in (*form, "n")}
         parameters = sampling("structured", rest)
         schema = asked_schema("structured", form, self._schema)
+        asked = schema is not self._schema
         if schema is None:
             raise ChainUnsupported("structured", "response_format", None, NO_SCHEMA)
         body, costs = {**parameters, "messages": list(request.messages)}, [Cost() for _ in range(choices)]
         answers = [
-            _choice(index, formed(schema, _seeded(body, index), engine, request.limits.steps, cost))
+            _choice(
+                index,
+                formed(schema, _seeded(body, index), engine, request.limits.steps, cost, asked=asked),
+            )
             for index, cost in enumerate(costs)
         ]
         for made in await Deadline(request.limits.seconds).wait(_all(answers)):

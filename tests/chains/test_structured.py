@@ -226,6 +226,12 @@ async def test_a_schema_that_was_refused_is_told_where_no_answer_in_words_fits()
         await events_of(plain(), asked(False, parameters={"response_format": FORMAT}), engine)
 
 
+async def test_a_routes_own_schema_that_was_refused_is_no_fault_of_the_client(tmp_path: Path) -> None:
+    engine = ScriptedEngine([Refused("no answer can fit it"), *[Said(["not JSON"])] * 2])
+    with pytest.raises(AnswerInvalid, match="not JSON"):
+        await events_of(routed(tmp_path), asked(False), engine)
+
+
 async def test_an_answer_that_ran_out_of_tokens_comes_as_far_as_it_was_made() -> None:
     engine = ScriptedEngine([Said(['{"city": "Le'], reason="length")])
     events = await events_of(plain(), asked(True, parameters={"response_format": FORMAT}), engine)
