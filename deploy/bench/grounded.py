@@ -118,9 +118,7 @@ async def answer_of(chain: Chain, engine: Server, question: str) -> Answer:
 
 async def measure(url: str, model: str, key: str, *, exports: Path | None, show: bool) -> None:
     """Print a row for each way to answer."""
-    rows = [
-        json.loads(line) for line in (EXAMPLES / "handbook.heldout.jsonl").read_text("utf-8").splitlines()
-    ]
+    rows = held_out()
     headers = {"authorization": f"Bearer {key}"} if key else {}
     limits = httpx.Limits(max_connections=4)
     with tempfile.TemporaryDirectory() as folder:
