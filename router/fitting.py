@@ -61,6 +61,7 @@ def fit(
     originals, given = originals + judged + made, given + truth + (DECOY,) * len(made)
     texts = tuple(fold(text) for text in originals)
     embeddings = _encoded(texts, encoder, tell)
+    tell("reading how they are spelled")
     apart = np.zeros(len(texts), dtype=np.bool_)
     apart[taught.size : taught.size + len(judged)] = True
     with threadpool_limits(1):  # many small products: more threads only wait for each other
