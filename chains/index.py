@@ -1,7 +1,7 @@
 """Passages and their vectors, which are kept in a folder and made once for each text.
 
-The search is exact: an inner product with every passage. That is one product of a matrix with a vector, and
-for the some thousand passages of a handbook quicker than what a library for millions would do first.
+FAISS searches them exactly (``IndexFlatIP``): that takes a millisecond for thousands of passages, and an
+approximate index would have to be trained anew whenever the documents change.
 """
 
 from __future__ import annotations
@@ -40,10 +40,16 @@ class PassageIndex:
 
     def __init__(self, passages: Sequence[Passage], vectors: Mapping[str, Vectors]) -> None:
         """``vectors`` holds the vector ``(H,)``, of length 1, of each view of each of the passages."""
+        import faiss
+
         self.passages = tuple(passages)
         views = [passage.views for passage in passages]
         self._ends = np.cumsum([0, *(len(some) for some in views)])  # (N + 1,) first view of each, and V
-        self._rows = np.array([vectors[view] for some in views for view in some])  # (V, H)
+        self._passage = np.repeat(np.arange(len(views)), np.diff(self._ends))  # (V,) whose view it is
+        rows = np.array([vectors[view] for some in views for view in some], dtype=np.float32)  # (V, H)
+        self._index = faiss.IndexFlatIP(rows.shape[1] if passages else 1)
+        if passages:
+            self._index.add(rows)
 
     @classmethod
     def synced(cls, documents: Path, encoder: TextEncoder, folder: Path) -> PassageIndex:
@@ -73,15 +79,19 @@ class PassageIndex:
         """The ``most`` passages nearest to any of ``queries`` ``(Q, H)``, none below ``threshold``."""
         if not self.passages:
             return []
-        views = (self._rows @ queries.T).max(axis=1)  # (V,)
-        scores = np.maximum.reduceat(views, self._ends[:-1])  # (N,)
+        below = np.nextafter(np.float32(threshold), np.float32(-np.inf))  # FAISS leaves out the bound itself
+        _, found, views = self._index.range_search(queries, float(below))
+        scores = np.full(len(self.passages), -np.inf, dtype=np.float32)
+        np.maximum.at(scores, self._passage[views], found)
         best = np.argsort(-scores, kind="stable")[:most]
-        return [self._found(row, float(scores[row]), views) for row in best if scores[row] >= threshold]
+        return [self._found(row, float(scores[row]), queries) for row in best if np.isfinite(scores[row])]
 
-    def _found(self, row: int, score: float, views: Vectors) -> Found:
-        passage, sentences = self.passages[row], views[self._ends[row] + 1 : self._ends[row + 1]]
-        view = int(sentences.argmax()) + 1 if sentences.size else 0
-        return Found(passage, score, passage.paragraph(view))
+    def _found(self, row: int, score: float, queries: Vectors) -> Found:
+        passage, first, end = self.passages[row], int(self._ends[row]) + 1, int(self._ends[row + 1])
+        if first == end:  # a heading without a sentence
+            return Found(passage, score, passage.paragraph(0))
+        sentences = self._index.reconstruct_n(first, end - first)  # (S, H)
+        return Found(passage, score, passage.paragraph(int((sentences @ queries.T).max(axis=1).argmax()) + 1))
 
 
 def _warn(documents: Path, others: Sequence[str]) -> None:
