@@ -6,6 +6,7 @@ ChainError
 ├── ChainUnfinished     it ended without its last event
 ├── ChainOptionsError   a chain's options are not such as it takes; says all that is wrong
 ├── ChainUnsupported    the chain can't honour a parameter of the request; names it
+├── ParameterInvalid    a parameter's value can't be used; names both
 ├── EngineAnswerError   the engine's answer is an error, or is not what its API promises
 ├── AnswerInvalid       the model's answer does not fit the schema that it was asked for
 ├── DocumentsUnreadable a document that answers are to be made from can't be read
@@ -73,6 +74,14 @@ class ChainUnsupported(ChainError):
     def __init__(self, chain: str, parameter: str, value: object = None, fix: str = "leave it out") -> None:
         found = f" = {value!r}" if isinstance(value, int | float | str) else ""
         super().__init__(f"the chain {chain!r} does not support the parameter {parameter!r}{found}: {fix}")
+        self.parameter = parameter
+
+
+class ParameterInvalid(ChainError):
+    """The value of ``parameter`` can't be used; ``problem`` says what is wrong with it."""
+
+    def __init__(self, parameter: str, problem: str) -> None:
+        super().__init__(f"{parameter}: {problem}")
         self.parameter = parameter
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chains.answer import Answer, ask
-from chains.errors import AnswerInvalid, ChainUnsupported, Refused
+from chains.errors import AnswerInvalid, ChainUnsupported, ParameterInvalid, Refused
 from chains.events import Content, Engine, Event, Note, Reasoning, Usage
 from chains.messages import text_of, with_system
 from chains.schema import AnswerSchema, SchemaUnusable, json_in
@@ -48,7 +48,8 @@ def asked_schema(
     """The schema that the parameters ``form`` ask for; ``default`` where they ask for no more than JSON.
 
     Raises:
-        ChainUnsupported: they ask for a form that is not JSON, or for a schema that can't be used.
+        ChainUnsupported: they ask for a form that is not JSON.
+        ParameterInvalid: the schema can't be used.
     """
     try:
         if "structured_outputs" in form:
@@ -64,12 +65,14 @@ def asked_schema(
             return default
         if wanted == {"type": "json_object"}:
             return default or AnswerSchema(_OBJECT)
-        inner = wanted.get("json_schema") if isinstance(wanted, Mapping) else None
+        if not isinstance(wanted, Mapping):
+            raise ParameterInvalid("response_format", f"must be an object: {NO_SCHEMA}")
+        inner = wanted.get("json_schema")
         if wanted.get("type") != "json_schema" or not isinstance(inner, Mapping):
             raise ChainUnsupported(chain, "response_format", None, NO_SCHEMA)
         return AnswerSchema(inner.get("schema"), str(inner.get("name") or "answer"), inner.get("strict"))
-    except (SchemaUnusable, AttributeError, ValueError) as exc:
-        raise ChainUnsupported(chain, next(iter(form)), None, f"the schema can't be used: {exc}") from exc
+    except (SchemaUnusable, ValueError) as exc:
+        raise ParameterInvalid(next(iter(form)), f"the schema can't be used: {exc}") from exc
 
 
 async def formed(

@@ -60,7 +60,8 @@ class Structured:
         """Each choice in one piece, Notes of what was asked again, and Finish. Raw for the client's tools.
 
         Raises:
-            ChainUnsupported: there is no schema, or it can't be used; log-probabilities are asked for.
+            ChainUnsupported: there is no schema; log-probabilities are asked for.
+            ParameterInvalid: the schema can't be used.
             AnswerInvalid: the model's answer does not fit.
         """
         if calls_tools(request.parameters):

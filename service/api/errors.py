@@ -71,6 +71,7 @@ TABLE: dict[type[Exception], Row] = {
     chains.ChainUnfinished: Row(500, SERVER, "chain_error"),
     chains.ChainOptionsError: _CONFIGURATION,
     chains.ChainUnsupported: Row(400, INVALID, "unsupported_parameter"),
+    chains.ParameterInvalid: Row(400, INVALID, "invalid_value"),
     chains.EngineAnswerError: Row(502, SERVER, "engine_error"),
     chains.AnswerInvalid: Row(502, SERVER, "invalid_answer"),
     chains.DocumentsUnreadable: _CONFIGURATION,

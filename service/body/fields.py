@@ -16,8 +16,9 @@ def model_of(body: Mapping[str, Any]) -> str:
     """
     model = body.get("model")
     if not isinstance(model, str) or not model:
+        found = f"must be one name, not {type(model).__name__}" if model else "is required"
         raise InvalidRequest(
-            "model is required: 'auto', an adapter, adapter@version, or the base; GET /v1/models lists them",
+            f"model {found}: 'auto', an adapter, adapter@version, or the base; GET /v1/models lists them",
             "model",
         )
     return model

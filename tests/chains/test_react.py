@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chains.errors import AnswerInvalid, ChainTimeout, ChainUnsupported, ToolNotFound
+from chains.errors import AnswerInvalid, ChainTimeout, ChainUnsupported, ParameterInvalid, ToolNotFound
 from chains.events import ChainRequest, Content, Finish, Limits, Reasoning, Step, Usage
 from chains.react import React
 from chains.tools import tool_schema
@@ -308,7 +308,7 @@ async def test_a_json_answer_that_does_not_fit_is_asked_for_once_more(stream: bo
     engine = ScriptedEngine([Said(["Sunny."]), Said(["{}"])])
     with pytest.raises(AnswerInvalid, match="'sky' is a required property"):
         await events_of(React(), asking(stream, parameters=form), engine)
-    with pytest.raises(ChainUnsupported, match="the schema can't be used"):
+    with pytest.raises(ParameterInvalid, match="the schema can't be used"):
         await events_of(React(), asking(stream, parameters={"structured_outputs": {"json": 7}}), engine)
 
 

@@ -31,6 +31,12 @@ async def test_bytes_that_are_no_request(running: Running) -> None:
             assert says in error["message"], body[:80]
 
 
+async def test_a_model_that_is_no_name(running: Running) -> None:
+    for path in ("/v1/chat/completions", "/v1/completions"):
+        response = await running.http.post(path, json={"model": ["auto"], "messages": [], "prompt": "x"})
+        assert "model must be one name, not list" in check_error(response, 400)["message"]
+
+
 async def test_a_compressed_body_is_named_as_such(running: Running) -> None:
     headers = {"content-encoding": "gzip"}
     response = await running.http.post("/v1/route", content=gzip.compress(b'{"text": "x"}'), headers=headers)
