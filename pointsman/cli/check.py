@@ -83,10 +83,22 @@ def _check_settings(config: Path) -> None:
             route.intent, prompt, route.chain_name, route.adapter or "the base", ", ".join(route.tools)
         )
     out().print(shown)
-    for warning in _waiting(settings, table):
+    for warning in (*_not_served(settings), *_waiting(settings, table)):
         err().print(f"warning: {warning}", markup=False, soft_wrap=True)
     engine = ", ".join(settings.engine.urls) or f"vLLM with {settings.engine.model}"
     say(f"served by {engine} as {settings.engine.model_name}: no problems")
+
+
+def _not_served(settings: Settings) -> list[str]:
+    """What the preloaded adapters' own configs say against serving them; their weights are not looked at."""
+    from service.adapters.peft_config import read_config
+
+    adapters, rank = settings.adapters, settings.engine.max_lora_rank
+    return [
+        f"adapters.preload.{alias} will not be served: {problem}"
+        for alias, folder in adapters.preload.items()
+        for problem in read_config(adapters.folder / folder, folder, rank)[1]
+    ]
 
 
 def _waiting(settings: Settings, table: RouteTable) -> list[str]:

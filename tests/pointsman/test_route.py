@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -121,6 +122,20 @@ def test_check_names_the_routes_that_will_wait_for_their_adapter(run: Run, confi
     assert shown.stderr == (
         "warning: the route 'arithmetic' will wait for the adapter 'math', which has no live version: "
         "did you mean 'maths'?\n"
+    )
+
+
+def test_check_names_what_is_preloaded_and_can_not_be_served(run: Run, tmp_path: Path) -> None:
+    lines = DEMO_CONFIG.read_text(encoding="utf-8").replace("max_lora_rank: 16", "max_lora_rank: 8")
+    for path in ("base", "routes.yaml", "adapters", "../../prompts/templates"):
+        lines = lines.replace(f": {path}\n", f": {DEMO_CONFIG.parent / path}\n")
+    config = tmp_path / "pointsman.yaml"
+    config.write_text(re.sub(r"model: base .*", f"model: {DEMO_CONFIG.parent}/base", lines), encoding="utf-8")
+    shown = run("check", config)
+    assert shown.exit_code == 0
+    assert (
+        "warning: adapters.preload.math will not be served: math/adapter_config.json: r is 12, the engine "
+        "was started for ranks up to 8" in shown.stderr
     )
 
 
