@@ -3,32 +3,34 @@
 import re
 from dataclasses import dataclass
 from random import Random
+from string import ascii_letters
 from typing import Literal
 
 from deploy.demo.text import pools
 
+_Kind = Literal["house", "number", "word", "part"]
 _DOOR = r"(?i:\b(?:flat|apt|unit|room|suite|studio|floor)\b)"
-_ENGLISH = {
+_ENGLISH: dict[_Kind, re.Pattern[str]] = {
     "house": re.compile(r"^\d+[A-Za-z]?(?= )"),
     "number": re.compile(r"(?<![\w/-])\d+[A-Za-z]?(?![\w/-])"),
     "word": re.compile(
         rf"(?<=, )(?!{_DOOR}|USA\b)[^\W\d_]{{3,}}(?: [^\W\d_]{{2,}})*(?=,|$| [A-Z\d])",
     ),
 }
-_CHINESE = {
+_CHINESE: dict[_Kind, re.Pattern[str]] = {
     "house": re.compile(r"(?<=[路街道巷弄村组])\d+(?:号楼|号|组|弄)"),
     "number": re.compile(r"\d+(?:号楼|[号室楼层栋幢座弄组])"),
     "word": re.compile(r"(?:(?<=^)|(?<=[省市 ，]))[\u4e00-\u9fff]{2,3}?[市区县]"),
 }
 _DISTRICTS = ("朝阳", "西湖", "南山", "武昌", "江北", "城东", "高新", "浦东新", "天河")
-_DIGITS = re.compile(r"\d+")
+_NUMBER = re.compile(r"\d+[A-Za-z]?")
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
     """``old`` in an address is to be ``new``; the address is then ``address``."""
 
-    kind: Literal["house", "number", "word", "part"]  # a house number stands where one looks for it
+    kind: _Kind  # a house number stands where one looks for it
     old: str  # "" for a part that was left out
     new: str
     address: str
@@ -45,7 +47,11 @@ def slip(rng: Random, address: str) -> Edit | None:
                 continue
             new = _other_word(rng, old, english) if kind == "word" else _other_number(rng, old)
             changed = address[: match.start()] + new + address[match.end() :]
-            found.append(Edit(kind, old, new, changed))  # type: ignore[arg-type]
+            if kind != "word" and rng.random() < 0.4 and address.count(_number(old)) == 1:
+                old, new = _number(old), _number(new)  # said without its 号
+            found.append(Edit(kind, old, new, changed))
+    if found and found[0].kind == "house" and rng.random() < 0.4:
+        return found[0]  # what people get wrong most
     return rng.choice(found) if found else None
 
 
@@ -66,9 +72,14 @@ def forgotten(rng: Random, address: str) -> Edit | None:
     return Edit("part", "", part, address + part)
 
 
+def _number(text: str) -> str:
+    found: list[str] = _NUMBER.findall(text)
+    return found[0]
+
+
 def _other_number(rng: Random, old: str) -> str:
     """Another number: often the digits of the old one, mistyped."""
-    digits = _DIGITS.findall(old)[0]
+    digits = _number(old).rstrip(ascii_letters)
     kind, new = rng.random(), digits
     if kind < 0.45:
         new = digits[::-1].lstrip("0")

@@ -17,10 +17,8 @@ from deploy.demo.text.phrasing import PART
 from deploy.demo.text.sample import Intent, Language, Sample
 
 _FOUND_AFTER: Final = ("lost", "late")  # a complaint about these ends when the parcel is there
-_NO_CALL, _PENDING = (
-    0.12,
-    0.22,
-)  # of the talks begin with what needs no call, or wait for what is missing
+_NO_CALL = 0.12  # of the talks begin with what needs no call ...
+_PENDING = 0.15  # ... or wait for what is missing
 _OPENED = 0.3  # of the others have another topic before them
 
 
@@ -53,10 +51,10 @@ class GoingOn(Talk):
     def follow(self) -> None:
         """One to three more turns, each as it can follow what was done last."""
         before = ""
-        if self.rng.random() < 0.15 and self.earlier(self.acts[0].intent):
+        if self.rng.random() < 0.2 and self.earlier(self.acts[0].intent):
             self.as_seen()
             self._it() if self.rng.random() < 0.5 else self._new()
-        for _ in range(self.rng.choice((1, 1, 1, 2, 2, 3))):
+        for _ in range(self.rng.choice((1, 1, 2, 2, 2, 3))):
             self.as_seen()
             choices = {name: weight for name, weight in self._choices().items() if name != before}
             before = self.rng.choices(list(choices), list(choices.values()))[0]
@@ -71,22 +69,22 @@ class GoingOn(Talk):
         """What may follow now, and how often: questions on what was done, and methods by their names."""
         last = self.acts[-1]
         recall = {
-            f"recall_{intent}": 6.0
+            f"recall_{intent}": 9.0
             for intent in ("change_address", "complaint")
             if last.intent != intent and self.earlier(intent)
         }
         if self._closed:
             return {"thanks": 1, "fine": 1, "new": 3, **recall}
-        always = {"thanks": 0.7, "fine": 2, "new": 1.2, "correct_id": 2.5, **recall}
+        always = {"thanks": 0.5, "fine": 1.5, "new": 0.8, "correct_id": 1.8, **recall}
         if last.result is None:
             return {**always, "correct_id": 6, "doubt": 3, "drop": 1.5}
         if last.intent == "track_parcel":
-            return {**always, "again": 4, "found": 3, "drop": 2.5, "gripe": 2, "it": 1}
+            return {**always, "again": 4, "found": 3, "drop": 2.5, "gripe": 2, "it": 1, "vague": 2}
         if last.intent == "change_address":
-            asked = {"ask_address": 3.5, "ask_changed": 3.5, "undo": 2, "it": 1, "found": 0.7}
-            return {**always, **asked, "correct_part": 5, "correct_address": 2}
+            asked = {"ask_address": 4, "ask_changed": 3, "undo": 2, "it": 1, "found": 0.7}
+            return {**always, **asked, "correct_part": 10, "correct_address": 2, "vague": 1}
         found = {"found": 4.0} if last.given in _FOUND_AFTER else {}
-        asked = {"ask_days": 5.0, "ask_ticket": 3.5, "ask_filed": 3}
+        asked = {"ask_days": 7.0, "ask_ticket": 4, "ask_filed": 3}
         return {**always, **asked, **found, "undo": 3, "correct_reason": 1.2, "gripe": 1, "it": 1}
 
     # What may follow, but for questions on what was done; each method is a turn of the user and its answer.
@@ -164,7 +162,7 @@ class GoingOn(Talk):
         if edit.kind == "part":
             self.ask("add_part", part=edit.new)
         else:
-            rule = "not_house" if edit.kind == "house" and self.rng.random() < 0.6 else "not_part"
+            rule = "not_house" if edit.kind == "house" and self.rng.random() < 0.75 else "not_part"
             self.ask(rule, new=edit.new, old=edit.old)
         self.act(last.intent, last.parcel_id, edit.address)
 
@@ -182,6 +180,24 @@ class GoingOn(Talk):
         done = {act.intent for act in self.acts if act.parcel_id == last.parcel_id}
         others = [intent for intent in INTENTS if intent not in done]
         self.request(self.rng.choice(others or ["track_parcel"]), last.parcel_id, way="_it")
+
+    def _vague(self) -> None:
+        """Another request about the same parcel that lacks an address or a reason; most users then say it."""
+        last, going_on = self.acts[-1], self.rng.random() < 0.7
+        if last.intent == "track_parcel" and self.rng.random() < 0.5:
+            self.user("where", numbered=False)
+            self.say("ask_address", parcel_id=last.parcel_id)
+            if going_on:
+                address = self.address()
+                self.user("give_address", address=address)
+                self.redirect(last.parcel_id, address)
+            return
+        self.user(self.rng.choice(("complain_bare", "complain_what")), numbered=False)
+        self.say("ask_reason", parcel_id=last.parcel_id)
+        if going_on:
+            reason = self.rng.choice(self.unfiled(last.parcel_id))
+            self.user("give_reason", reason)
+            self.complain(last.parcel_id, reason)
 
     def _new(self) -> None:
         """A request about another parcel."""
