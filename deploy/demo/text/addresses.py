@@ -92,7 +92,7 @@ def address(rng: Random, split: Split, language: Language) -> str:
 def on_lines(rng: Random, address: str) -> str:
     """``address`` as it stands on an envelope: a line for each of its parts."""
     if not address.isascii() and "," not in address:
-        return re.sub("(?<=[省市区]) ?(?=.{4})", "\n", address, count=1 + int(rng.random() * 2))
+        return re.sub("(?<=[省市区]) ?(?=[^，]{4})", "\n", address, count=1 + int(rng.random() * 2))
     return address.replace(", ", rng.choice((",\n", "\n", "\n")))
 
 

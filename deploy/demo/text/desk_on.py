@@ -182,22 +182,20 @@ class GoingOn(Talk):
         self.request(self.rng.choice(others or ["track_parcel"]), last.parcel_id, way="_it")
 
     def _vague(self) -> None:
-        """Another request about the same parcel that lacks an address or a reason; most users then say it."""
-        last, going_on = self.acts[-1], self.rng.random() < 0.7
+        """Another request about the same parcel that lacks an address or a reason until the desk asks."""
+        last = self.acts[-1]
         if last.intent == "track_parcel" and self.rng.random() < 0.5:
             self.user("where", numbered=False)
             self.say("ask_address", parcel_id=last.parcel_id)
-            if going_on:
-                address = self.address()
-                self.user("give_address", address=address)
-                self.redirect(last.parcel_id, address)
+            address = self.address()
+            self.user("give_address", address=address)
+            self.redirect(last.parcel_id, address)
             return
         self.user(self.rng.choice(("complain_bare", "complain_what")), numbered=False)
         self.say("ask_reason", parcel_id=last.parcel_id)
-        if going_on:
-            reason = self.rng.choice(self.unfiled(last.parcel_id))
-            self.user("give_reason", reason)
-            self.complain(last.parcel_id, reason)
+        reason = self.rng.choice(self.unfiled(last.parcel_id))
+        self.user("give_reason", reason)
+        self.complain(last.parcel_id, reason)
 
     def _new(self) -> None:
         """A request about another parcel."""
