@@ -11,9 +11,9 @@ import pytest
 
 from deploy.demo import tools
 from deploy.demo.cases.cases import HANDWRITTEN, load
+from deploy.demo.text.acts import CHINESE_CITIES
 from deploy.demo.text.policy import STATED
 from deploy.demo.text.sample import Intent, Language, Sample
-from deploy.demo.text.support import _CHINESE_CITIES
 
 CASES = load()
 STRANGERS = load(HANDWRITTEN.with_name("strangers.jsonl"))  # their writer had seen nothing of the demo's text
@@ -78,7 +78,7 @@ def test_a_tool_case_expects_what_the_tool_gives(case: Sample) -> None:
         return
     result = tool(**given)
     if name == "track_parcel":
-        city = result["city"] if case.language == "en" else _CHINESE_CITIES[result["city"]]
+        city = result["city"] if case.language == "en" else CHINESE_CITIES[result["city"]]
         told: tuple[str, ...] = (city, result["expected"])
     elif name == "change_address":
         told = (given["address"], result["reference"])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from deploy.demo import tools
-from deploy.demo.text import parcels, policy, support
+from deploy.demo.text import acts, parcels, policy, support
 from deploy.demo.text.phrasing import Phrases
 from deploy.demo.text.sample import Expectation, Language, Sample, Split
 from prompts.library import PromptLibrary
@@ -22,6 +22,7 @@ TEMPLATES = REPOSITORY / "prompts" / "templates"
 SLOTS = (  # what the modules fill in; every other name in braces is a rule
     *("id", "id2", "address", "old", "np", "did", "said", "goods", "ordered", "br", "question"),
     *("parcel_id", "city", "expected", "reference", "ticket", "answer_within_days", "refund_days"),
+    *("new", "part"),
 )
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
@@ -36,6 +37,11 @@ def desk(language: Language, split: Split, count: int = 2_000) -> tuple[Sample, 
 def rules(language: Language, split: Split, count: int = 2_000) -> tuple[Sample, ...]:
     rng = Random(f"{language} {split}")
     return tuple(policy.sample(rng, language, split) for _ in range(count))
+
+
+def in_one_line(text: str) -> str:
+    """``text`` without what may part the lines of an address."""
+    return re.sub(r"[\s,]", "", text)
 
 
 def calls(sample: Sample) -> list[dict[str, Any]]:
@@ -97,7 +103,7 @@ def test_every_expectation_holds_on_its_own_answer(language: Language, split: Sp
             assert call["function"]["arguments"] == sample.expect.arguments
             asked = sample.messages[0]["content"]
             copied = [value for key, value in call["function"]["arguments"].items() if key != "reason"]
-            assert all(value in asked for value in copied)
+            assert all(in_one_line(value) in in_one_line(asked) for value in copied)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -128,23 +134,27 @@ def test_numbers_and_addresses_of_the_splits_never_meet(language: Language) -> N
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_an_answer_without_its_call_is_shown_and_not_learned(language: Language) -> None:
-    learned_status = re.compile(r"is in transit|was delivered|CH-\d|TK\d|运输途中|签收")
-    hidden = 0
+    """What is learned stands after its call, or repeats facts that the history tells."""
+    fact = re.compile(r"CH-\d{6}|TK\d{7}|20\d\d-\d\d-\d\d")
+    hidden = repeated = 0
     for sample in desk(language, "train"):
-        before = ""
+        before, told = "", ""
         for message in sample.messages:
             if message.get("weight") == 0:
                 hidden += 1
                 assert before == "user"
-            elif message["role"] == "assistant" and learned_status.search(message["content"]):
-                assert before == "tool"
-            before = message["role"]
+            elif message["role"] == "assistant" and before == "user":
+                facts = fact.findall(message["content"])
+                assert all(each in told for each in facts)
+                repeated += bool(facts)
+            before, told = message["role"], told + message["content"]
     assert hidden > 100
+    assert repeated > 20
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_ways_to_ask_are_many(language: Language) -> None:
-    for intent in support.INTENTS:
+    for intent in acts.INTENTS:
         rng = Random(1)
         seen = set()
         for _ in range(3_000):
@@ -166,7 +176,7 @@ def test_the_ways_to_ask_are_many(language: Language) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_rule_of_the_phrase_files_can_be_said(language: Language) -> None:
     given = dict.fromkeys(SLOTS, "#")
-    for task in ("support", "policy"):
+    for task in ("support", "desk_on", "policy"):
         phrases = Phrases.load(task, language)
         for rule in phrases.rules:
             for seed in range(40):

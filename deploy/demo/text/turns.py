@@ -12,12 +12,13 @@ from random import Random
 from typing import Any
 
 from deploy.demo import tools
-from deploy.demo.text import parcels
+from deploy.demo.text import addresses, parcels
 from deploy.demo.text.messages import message
 from deploy.demo.text.phrasing import PART, Phrases
 from deploy.demo.text.sample import Expectation, Language, Message, Split
 
 _WHOLE = 0.55  # of what users say are whole messages, the rest recombined pieces
+_ON_LINES = 0.07  # of the addresses to train on stand on several lines; the tool gets them in one
 _DOUBLED = re.compile("([，。？！,?!])[，。,.]")
 _TOOLS: dict[str, Callable[..., dict[str, Any]]] = {
     "track_parcel": tools.track_parcel,
@@ -44,6 +45,8 @@ class Turns:
         rng = self.rng
         if rule.startswith("redirect"):
             values["old"] = self.address()
+        if "address" in values and self.split == "train" and rng.random() < _ON_LINES:
+            values["address"] = addresses.on_lines(rng, values["address"])
         if rng.random() < _WHOLE:
             whole = _whole_rule(rule, reason, numbered)
             text = message(rng, "support", self.language, whole, **values)
@@ -78,9 +81,20 @@ class Turns:
     def hide_tools(self) -> None:
         """Most times: leave the history as a client sees it, without the calls that the gateway made."""
         if self.rng.random() < 0.7:
-            self.messages = [m for m in self.messages if m["role"] != "tool" and "tool_calls" not in m]
-            self.messages[-1]["weight"] = 0
-            self._calls = 0
+            self.strip_calls()
+
+    def strip_calls(self) -> None:
+        """Take the calls and their results out; what was answered after them is not learned then."""
+        shown: list[Message] = []
+        called = False
+        for each in self.messages:
+            if each["role"] == "tool" or "tool_calls" in each:
+                called = True
+                continue
+            shown.append({**each, "weight": 0} if called else each)
+            called = False
+        self.messages = shown
+        self._calls = 0
 
     def call(self, calls: list[tuple[str, dict[str, str]]]) -> dict[str, Any] | None:
         """Append the calls and their results; the last result, None where the tool refused."""
@@ -103,7 +117,7 @@ class Turns:
         return result
 
     def address(self) -> str:
-        return parcels.address(self.rng, self.split, self.language)
+        return addresses.address(self.rng, self.split, self.language)
 
     def goods(self) -> tuple[str, str]:
         """Two different things."""
