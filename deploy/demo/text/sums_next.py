@@ -36,7 +36,8 @@ class Calculation:
     def lines(self, language: Language) -> list[str]:
         """The lines of thought, the answer last."""
         if self.compares:
-            return comparison.work(self.kind, *self.numbers[:2], language)
+            a, b = self.numbers
+            return comparison.work(self.kind, a, b, language)
         return arithmetic.work(self.kind, self.numbers, language)[0]
 
     def is_allowed(self) -> bool:
@@ -87,7 +88,7 @@ def _asked(rng: Random, phrases: Phrases, kind: str, numbers: tuple[int, ...], *
     if not again or rng.random() < 0.4:
         return arithmetic.question(rng, phrases.language, kind, numbers), asked
     values = arithmetic.written(rng, phrases.language, numbers)
-    return phrases.say(rng, "fresh", sum=phrases.raw(rng, f"bare_{kind}", **values)), asked
+    return _say(rng, phrases, "fresh", {}, sum=phrases.raw(rng, f"bare_{kind}", **values)), asked
 
 
 def _another(rng: Random, phrases: Phrases, last: Calculation) -> Turn | None:
@@ -119,7 +120,7 @@ def _on(rng: Random, phrases: Phrases, last: Calculation) -> Turn | None:
     """Goes on with the result."""
     if not 0 <= last.result < 1000:
         return None
-    way, b = rng.choice(("add", "add", "subtract", "subtract", "multiply", "twice", "from")), 0
+    way = rng.choice(("add", "add", "subtract", "subtract", "multiply", "twice", "from"))
     if way == "from":
         b = last.result + 1 + int(rng.random() * 99)
         b += -b % 10 if rng.random() < 0.5 else 0
@@ -127,7 +128,7 @@ def _on(rng: Random, phrases: Phrases, last: Calculation) -> Turn | None:
     if way == "twice":
         way, b = ("twice", 2) if rng.random() < 0.7 else ("thrice", 3)
         return _say(rng, phrases, way, {}), Calculation("multiply", (last.result, b), ())
-    b = 2 + int(rng.random() * 8) if way == "multiply" else arithmetic.number(rng)
+    b = 2 + int(rng.random() * 8) if way == "multiply" else max(1, arithmetic.number(rng))
     if (way == "subtract" and b > last.result) or (way == "multiply" and last.result > 300):
         return None
     if way == "multiply" or rng.random() < 0.6:
@@ -138,10 +139,14 @@ def _on(rng: Random, phrases: Phrases, last: Calculation) -> Turn | None:
 
 
 def _number_corrected(rng: Random, phrases: Phrases, last: Calculation) -> Turn | None:
-    """Another number in the place of one that the user said; a bare one stands for the last."""
+    """Another number in the place of one that the user said; a bare one stands for the last.
+
+    Which of two is larger is answered with the larger first or last, so no place there is the first.
+    """
     if not last.said:
         return None
-    way = rng.choice(("fix_named", "fix_named", "fix_last", "fix_first"))
+    ways = ("fix_named", "fix_named", "fix_last", "fix_last", "fix_first")
+    way = "fix_named" if last.kind.startswith("which") else rng.choice(ways)
     place = (
         last.said[-1] if way == "fix_last" else last.said[0] if way == "fix_first" else rng.choice(last.said)
     )

@@ -12,8 +12,9 @@ from deploy.demo.text.phrasing import Phrases
 from deploy.demo.text.sample import Language, Message, Sample, Split
 from deploy.demo.text.sums_next import Calculation, first_turn, next_turn
 
-_LENGTHS = ((2, 0.32), (3, 0.36), (4, 0.2), (5, 0.12))  # turns of the user, and their shares
-_OPENED = 0.3  # of the talks begin with other business
+_TURNS = (2, 3, 4, 5)  # of the user in a talk, and how often:
+_TURNS_WEIGHTS = (0.32, 0.36, 0.2, 0.12)
+_OPENED = 0.25  # of the talks begin with other business
 _BETWEEN = 0.12  # of the turns after a sum, the last one aside, are none
 _SMALL = 0.6  # of other business at the beginning is small talk
 _SMALL_BETWEEN = 0.75
@@ -24,11 +25,10 @@ def sample(rng: Random, language: Language, split: Split) -> Sample:
     """One talk whose last turn is a sum or a comparison; ``held_out`` asks single sums only."""
     if split == "held_out":
         return arithmetic.sample(rng, language, split)
-    turns, shares = zip(*_LENGTHS, strict=True)
     messages: list[Message] = []
     lines: list[str] = []
     last: Calculation | None = None
-    for left in reversed(range(rng.choices(turns, shares)[0])):
+    for left in reversed(range(rng.choices(_TURNS, _TURNS_WEIGHTS)[0])):
         if left and rng.random() < (_BETWEEN if messages else _OPENED):
             small = rng.random() < (_SMALL_BETWEEN if last else _SMALL)
             messages += (_small_talk if small else _business)(rng, language, last is None)
