@@ -9,8 +9,9 @@ from random import Random
 import pytest
 
 from deploy.demo.text import arithmetic, columns, corpus, sums_on
+from deploy.demo.text.calculation import Calculation
 from deploy.demo.text.sample import Language, Message
-from deploy.demo.text.sums_next import Calculation, next_turn
+from deploy.demo.text.sums_next import next_turn
 
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 SUM = re.compile(r"(?<![\d-])(\d+) ([+×-]) (\d+)(?: \+ (\d+))?(?: = (-?\d+))?")

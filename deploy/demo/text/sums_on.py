@@ -8,9 +8,10 @@ between them changes nothing, after anything else a sum is asked for anew.
 from random import Random
 
 from deploy.demo.text import arithmetic, extraction, policy, pools, refusal, smalltalk, support
+from deploy.demo.text.calculation import Calculation
 from deploy.demo.text.phrasing import Phrases
 from deploy.demo.text.sample import Language, Message, Sample, Split
-from deploy.demo.text.sums_next import Calculation, first_turn, next_turn
+from deploy.demo.text.sums_next import first_turn, next_turn
 
 _TURNS = (2, 3, 4, 5)  # of the user in a talk, and how often:
 _TURNS_WEIGHTS = (0.32, 0.36, 0.2, 0.12)
