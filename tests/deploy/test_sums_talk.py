@@ -146,3 +146,23 @@ def test_a_fifth_of_the_rows_are_talks_of_up_to_five_turns() -> None:
     turns = Counter(sum(message["role"] == "user" for message in row["messages"]) for row in rows)
     assert set(turns) == {1, 2, 3, 4, 5}
     assert 1 - turns[1] / len(rows) == pytest.approx(0.2, abs=0.025)
+
+
+@pytest.mark.parametrize(
+    ("question", "numbers", "said"),
+    [
+        ("50-8", (50, 8), (0, 1)),
+        ("subtract 8 from 50", (50, 8), (1, 0)),
+        ("twenty-two more than 7", (7, 22), (1, 0)),
+        ("180 and 18", (18, 180), (1, 0)),
+        ("12, 38 and five", (12, 38, 5), (0, 1, 2)),
+        ("22加到五十三上面", (53, 22), (1, 0)),
+        ("四十二减二", (42, 2), (0, 1)),
+    ],
+)
+def test_numbers_are_known_in_the_order_they_were_named(
+    question: str, numbers: tuple[int, ...], said: tuple[int, ...]
+) -> None:
+    asked = Calculation.asked(question, "subtract", numbers)
+    assert asked.said == said
+    assert asked.in_order == (said == tuple(range(len(numbers))))

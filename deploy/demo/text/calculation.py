@@ -1,10 +1,11 @@
 """One calculation of a talk, and the words of a turn that asks for it."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from deploy.demo.text import arithmetic, comparison
+from deploy.demo.text import arithmetic, columns, comparison
 from deploy.demo.text.phrasing import Phrases
 from deploy.demo.text.sample import Language
 
@@ -17,7 +18,19 @@ class Calculation:
 
     kind: str  # of ``arithmetic.work`` or ``comparison.KINDS``
     numbers: tuple[int, ...]
-    said: tuple[int, ...]  # places in ``numbers`` of those that the user named; the others are results
+    said: tuple[int, ...]  # places in ``numbers`` of those that the user named, as named; others are results
+
+    @classmethod
+    def asked(cls, question: str, kind: str, numbers: tuple[int, ...]) -> "Calculation":
+        """That of a ``question`` that names every one of ``numbers``, in figures or in words."""
+        found = [re.search(_named(number), question.lower()) for number in numbers]
+        places = [match.start() if match else len(question) for match in found]
+        return cls(kind, numbers, tuple(sorted(range(len(numbers)), key=places.__getitem__)))
+
+    @property
+    def in_order(self) -> bool:
+        """Whether the user named the numbers in the order in which the calculation has them."""
+        return self.said == tuple(sorted(self.said))
 
     @property
     def compares(self) -> bool:
@@ -45,6 +58,15 @@ class Calculation:
 
 Turn = tuple[str, Calculation]
 Move = Callable[[Random, Phrases, Calculation], Turn | None]
+
+
+def _named(number: int) -> str:
+    """A pattern for ``number`` in figures or in words, as no part of another."""
+    english = f"{columns.english(number)}|{columns.english(number, hyphen=False)}"
+    return (
+        rf"(?<!\d){number}(?!\d)|(?<![a-z-])(?:{english})(?![a-z-])"
+        rf"|(?<![零一二三四五六七八九十百]){columns.chinese(number)}(?![零一二三四五六七八九十百])"
+    )
 
 
 def say(rng: Random, phrases: Phrases, rule: str, numbers: dict[str, int], **values: str) -> str:

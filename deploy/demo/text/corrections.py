@@ -19,12 +19,13 @@ def again(rng: Random, phrases: Phrases, last: Calculation) -> Turn | None:
 def number_corrected(rng: Random, phrases: Phrases, last: Calculation) -> Turn | None:
     """Another number in the place of one that the user said; a bare one stands for the last.
 
-    Which of two is larger is answered with the larger first or last, so no place there is the first.
+    Which number is the last or the first is plain only if question and answer have them in one order.
     """
     if not last.said:
         return None
     ways = ("fix_named", "fix_named", "fix_last", "fix_last", "fix_first")
-    way = "fix_named" if last.kind.startswith("which") else rng.choice(ways)
+    plain = last.in_order and not last.kind.startswith("which")
+    way = rng.choice(ways) if plain else "fix_named"
     places = {"fix_named": rng.choice(last.said), "fix_last": last.said[-1], "fix_first": last.said[0]}
     place = places[way]
     old = last.numbers[place]
@@ -66,4 +67,4 @@ def turned_round(rng: Random, phrases: Phrases, last: Calculation) -> Turn | Non
     """A difference the other way round."""
     if last.kind != "subtract" or len(last.said) < 2:
         return None
-    return say(rng, phrases, "round", {}), replace(last, numbers=last.numbers[::-1])
+    return say(rng, phrases, "round", {}), replace(last, numbers=last.numbers[::-1], said=last.said[::-1])

@@ -21,7 +21,8 @@ def first_turn(rng: Random, language: Language, *, again: bool) -> Turn:
     if rng.random() < 0.15:
         a, b = comparison.pair(rng)
         kind = rng.choice(comparison.KINDS)
-        return comparison.question(rng, language, kind, a, b), Calculation(kind, (a, b), (0, 1))
+        question = comparison.question(rng, language, kind, a, b)
+        return question, Calculation.asked(question, kind, (a, b))
     return _asked(rng, Phrases.load("sums_on", language), *arithmetic.draw_train(rng), again=again)
 
 
@@ -38,11 +39,12 @@ def next_turn(rng: Random, language: Language, last: Calculation) -> Turn:
 
 def _asked(rng: Random, phrases: Phrases, kind: str, numbers: tuple[int, ...], *, again: bool = True) -> Turn:
     """A sum on its own: in full, or as short as people put it when they have asked before."""
-    asked = Calculation(kind, numbers, tuple(range(len(numbers))))
     if not again or rng.random() < 0.4:
-        return arithmetic.question(rng, phrases.language, kind, numbers), asked
-    values = arithmetic.written(rng, phrases.language, numbers)
-    return say(rng, phrases, "fresh", {}, sum=phrases.raw(rng, f"bare_{kind}", **values)), asked
+        question = arithmetic.question(rng, phrases.language, kind, numbers)
+    else:
+        values = arithmetic.written(rng, phrases.language, numbers)
+        question = say(rng, phrases, "fresh", {}, sum=phrases.raw(rng, f"bare_{kind}", **values))
+    return question, Calculation.asked(question, kind, numbers)
 
 
 def _another(rng: Random, phrases: Phrases, last: Calculation) -> Turn | None:
@@ -100,12 +102,15 @@ def _other_pair(rng: Random, phrases: Phrases, last: Calculation) -> Turn | None
     a, b = comparison.pair(rng)
     if rng.random() < 0.2:
         kind = rng.choice(comparison.KINDS)
-        return comparison.question(rng, phrases.language, kind, a, b), Calculation(kind, (a, b), (0, 1))
+        question = comparison.question(rng, phrases.language, kind, a, b)
+        return question, Calculation.asked(question, kind, (a, b))
     if last.kind.startswith("which"):
         return say(rng, phrases, "next_which", {"a": a, "b": b}), Calculation(last.kind, (a, b), (0, 1))
     smaller = "_smaller" if last.kind == "is_smaller" else ""
     if rng.random() < 0.5:
-        return say(rng, phrases, f"than{smaller}", {"b": b}), replace(last, numbers=(last.numbers[0], b))
+        return say(rng, phrases, f"than{smaller}", {"b": b}), Calculation(
+            last.kind, (last.numbers[0], b), (1,)
+        )
     return say(rng, phrases, f"next_is{smaller}", {"a": a, "b": b}), Calculation(last.kind, (a, b), (0, 1))
 
 
