@@ -15,7 +15,7 @@ from deploy.demo.text.sample import Expectation, Language, Message, Sample, Spli
 _WHOLE = 0.5  # of the questions are whole messages, the rest recombined pieces
 _FOLDED = 0.3  # of what follows a sum may double or triple it
 _COMPARED = 0.3  # of the stories compare two, told from either side: only what is meant says which way
-_SIGNS = {"add": "+", "subtract": "-", "multiply": "×", "three": "+"}
+SIGNS = {"add": "+", "subtract": "-", "multiply": "×", "three": "+"}
 
 
 def is_held_out(a: int, sign: str, b: int) -> bool:
@@ -28,22 +28,26 @@ def is_held_out(a: int, sign: str, b: int) -> bool:
 def sample(rng: Random, language: Language, split: Split) -> Sample:
     """One question and its worked answer; held-out ones are two-digit sums and differences."""
     kind, numbers = _held_out(rng) if split == "held_out" else draw_train(rng)
-    phrases = Phrases.load("arithmetic", language)
-    if rng.random() < _WHOLE:
-        rule = "subtract_bare" if kind == "subtract" and numbers[0] <= numbers[1] else kind
-        question = message(rng, "arithmetic", language, rule, **_written(rng, language, numbers))
-    else:
-        question = (_story if rng.random() < 0.4 else _bare)(rng, phrases, kind, numbers)
+    asked = question(rng, language, kind, numbers)
     lines, result = work(kind, numbers, language)
     answer = lines[-1]
     content = reasoned(lines)
     messages: list[Message] = [
-        {"role": "user", "content": question},
+        {"role": "user", "content": asked},
         {"role": "assistant", "content": content},
     ]
     if split == "train" and rng.random() < 0.10:
         return Sample("arithmetic", language, _going_on(rng, language, messages, answer, result))
     return Sample("arithmetic", language, tuple(messages), Expectation(number=result))
+
+
+def question(rng: Random, language: Language, kind: str, numbers: tuple[int, ...]) -> str:
+    """A request for one calculation, which needs nothing said before it."""
+    if rng.random() < _WHOLE:
+        rule = "subtract_bare" if kind == "subtract" and numbers[0] <= numbers[1] else kind
+        return message(rng, "arithmetic", language, rule, **written(rng, language, numbers))
+    make = _story if rng.random() < 0.4 else _bare
+    return make(rng, Phrases.load("arithmetic", language), kind, numbers)
 
 
 def _going_on(
@@ -54,19 +58,19 @@ def _going_on(
     kind, b = ("add" if rng.random() < 0.5 else "subtract"), _two_digits(rng)
     if 0 < result < 300 and rng.random() < _FOLDED:
         kind, b = "multiply", 2 if rng.random() < 0.6 else 3
-    if (kind != "multiply" and rng.random() < 0.5) or result < 0 or is_held_out(result, _SIGNS[kind], b):
+    if (kind != "multiply" and rng.random() < 0.5) or result < 0 or is_held_out(result, SIGNS[kind], b):
         second = sample(rng, language, "train").messages
         return (*before, *second[-2:]) if len(second) == 2 else tuple(second)
     if kind == "multiply":
-        question = Phrases.load("arithmetic", language).say(rng, f"follow_times_{b}", typos=0.03)
+        asked = Phrases.load("arithmetic", language).say(rng, f"follow_times_{b}", typos=0.03)
     elif rng.random() < _WHOLE:
-        question = message(rng, "arithmetic", language, f"next_{kind}", b=str(b))
+        asked = message(rng, "arithmetic", language, f"next_{kind}", b=str(b))
     else:
-        question = Phrases.load("arithmetic", language).say(rng, f"follow_{kind}", typos=0.03, b=str(b))
+        asked = Phrases.load("arithmetic", language).say(rng, f"follow_{kind}", typos=0.03, b=str(b))
     lines, _ = work(kind, (result, b), language)
     return (
         *before,
-        {"role": "user", "content": question},
+        {"role": "user", "content": asked},
         {"role": "assistant", "content": reasoned(lines)},
     )
 
@@ -85,7 +89,7 @@ def work(kind: str, numbers: tuple[int, ...], language: Language) -> tuple[list[
         return lines, sum(numbers)
     make = {"add": columns.add, "subtract": columns.subtract, "multiply": columns.multiply}[kind]
     result = {"add": a + b, "subtract": a - b, "multiply": a * b}[kind]
-    return [f"{a} {_SIGNS[kind]} {b}", *make(a, b, language)], result
+    return [f"{a} {SIGNS[kind]} {b}", *make(a, b, language)], result
 
 
 def _calculation(numbers: tuple[int, ...], sign: str = " = ") -> str:
@@ -115,7 +119,7 @@ def _held_out(rng: Random) -> tuple[str, tuple[int, ...]]:
         a, b = _two_digits(rng), _two_digits(rng)
         if kind == "subtract" and a < b and rng.random() < 0.85:
             a, b = b, a
-        if is_held_out(a, _SIGNS[kind], b):
+        if is_held_out(a, SIGNS[kind], b):
             return kind, (a, b)
 
 
@@ -133,13 +137,18 @@ def draw_train(rng: Random) -> tuple[str, tuple[int, ...]]:
             numbers = (number(rng), number(rng))
             if kind == "subtract" and numbers[0] < numbers[1] and rng.random() < 0.85:
                 numbers = numbers[::-1]
-        sign = _SIGNS[kind]
-        pairs = [numbers[:2], (sum(numbers[:2]), numbers[2])] if kind == "three" else [numbers]
-        if not any(is_held_out(pair[0], sign, pair[1]) for pair in pairs):
+        if not holds_out(kind, numbers):
             return kind, numbers
 
 
-def _written(rng: Random, language: Language, numbers: tuple[int, ...]) -> dict[str, str]:
+def holds_out(kind: str, numbers: tuple[int, ...]) -> bool:
+    """Whether a step of this calculation is kept for evaluation."""
+    pairs = [numbers[:2], (sum(numbers[:2]), numbers[2])] if kind == "three" else [numbers]
+    return any(is_held_out(pair[0], SIGNS[kind], pair[1]) for pair in pairs)
+
+
+def written(rng: Random, language: Language, numbers: tuple[int, ...]) -> dict[str, str]:
+    """``numbers`` by the names ``a``, ``b`` and ``c``, at times in words."""
     if rng.random() > 0.07:
         shown = [str(number) for number in numbers]
     elif language == "en":
@@ -151,7 +160,7 @@ def _written(rng: Random, language: Language, numbers: tuple[int, ...]) -> dict[
 
 
 def _bare(rng: Random, phrases: Phrases, kind: str, numbers: tuple[int, ...]) -> str:
-    values = _written(rng, phrases.language, numbers)
+    values = written(rng, phrases.language, numbers)
     values["sum"] = phrases.raw(rng, kind, **values)
     values["command"] = phrases.raw(rng, f"{kind}_order", **values)
     return phrases.say(rng, "ask", typos=0.05, **values)
@@ -160,7 +169,7 @@ def _bare(rng: Random, phrases: Phrases, kind: str, numbers: tuple[int, ...]) ->
 def _story(rng: Random, phrases: Phrases, kind: str, numbers: tuple[int, ...]) -> str:
     if kind == "subtract" and numbers[0] < numbers[1]:  # nobody gives away more than there is
         return _bare(rng, phrases, kind, numbers)
-    values = _written(rng, phrases.language, numbers)
+    values = written(rng, phrases.language, numbers)
     if phrases.language == "en":
         thing, other = pools.pick(rng, goods.THINGS), pools.pick(rng, goods.THINGS)
         values["things"] = goods.plural(thing) if rng.random() < 0.7 else pools.pick(rng, goods.COUNTED)

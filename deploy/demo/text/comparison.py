@@ -10,6 +10,7 @@ from deploy.demo.text.arithmetic import number, reasoned
 from deploy.demo.text.phrasing import Phrases
 from deploy.demo.text.sample import Language, Sample, Split
 
+KINDS = ("which_bigger", "which_smaller", "is_bigger", "is_smaller")
 _EQUAL = 0.03
 _CLOSE = 0.3  # of the pairs share the first digit of two or three
 _WORDS = {
@@ -38,15 +39,23 @@ _WORDS = {
 
 def sample(rng: Random, language: Language, split: Split) -> Sample:
     """One question about two numbers and its answer; both splits ask alike."""
-    a, b = _pair(rng)
-    kind = rng.choice(("which_bigger", "which_smaller", "is_bigger", "is_smaller"))
-    question = Phrases.load("comparison", language).say(rng, kind, typos=0.03, a=str(a), b=str(b))
-    answer = _answer(kind, a, b, language)
+    a, b = pair(rng)
+    kind = rng.choice(KINDS)
     messages = (
-        {"role": "user", "content": question},
-        {"role": "assistant", "content": reasoned([*_digits(a, b, language), answer])},
+        {"role": "user", "content": question(rng, language, kind, a, b)},
+        {"role": "assistant", "content": reasoned(work(kind, a, b, language))},
     )
     return Sample("arithmetic", language, messages)
+
+
+def question(rng: Random, language: Language, kind: str, a: int, b: int) -> str:
+    """A request to compare ``a`` and ``b``, which needs nothing said before it."""
+    return Phrases.load("comparison", language).say(rng, kind, typos=0.03, a=str(a), b=str(b))
+
+
+def work(kind: str, a: int, b: int, language: Language) -> list[str]:
+    """The lines of thought, the answer last."""
+    return [*_digits(a, b, language), _answer(kind, a, b, language)]
 
 
 def relation(a: int, b: int) -> str:
@@ -54,7 +63,8 @@ def relation(a: int, b: int) -> str:
     return f"{a} {'>' if a > b else '<' if a < b else '='} {b}"
 
 
-def _pair(rng: Random) -> tuple[int, int]:
+def pair(rng: Random) -> tuple[int, int]:
+    """Two numbers to compare, at times close to each other."""
     a, b = number(rng), number(rng)
     if rng.random() < _EQUAL:
         return a, a

@@ -26,6 +26,7 @@ from deploy.demo.text import (
     prose,
     refusal,
     smalltalk,
+    sums_on,
     support,
 )
 from deploy.demo.text.sample import Intent, Language, Message, Sample, Split
@@ -46,7 +47,7 @@ _TASKS: tuple[tuple[float, str], ...] = (
 )
 _ADAPTERS: Mapping[str, tuple[tuple[float, str], ...]] = {
     "support": ((0.72, "support"), (0.28, "policy")),
-    "math": ((0.9, "math"), (0.1, "comparison")),
+    "math": ((0.77, "math"), (0.13, "sums_on"), (0.1, "comparison")),
     "extract": ((1.0, "extract"),),
     "chat": ((0.45, "smalltalk"), (0.55, "refusal")),
 }
@@ -211,6 +212,7 @@ def _draw(
         "support": support.sample,
         "policy": partial(policy.sample, refund_days=refund_days),
         "math": arithmetic.sample,
+        "sums_on": sums_on.sample,
         "comparison": comparison.sample,
         "extract": extraction.sample,
         "smalltalk": smalltalk.sample,
