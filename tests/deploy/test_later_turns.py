@@ -70,7 +70,12 @@ def test_the_rules_are_told_by_their_few_sentences(language: Language) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_has_been_long_is_read_by_the_rule_before_it(language: Language) -> None:
-    been = re.compile({"en": r"(and )?it'?s been ", "zh": "(那)?等了.*[周天月年期].*了$"}[language])
+    been = re.compile(
+        {
+            "en": r"(and )?it'?s been ",
+            "zh": "(那)?(等了|都过了|都过去|已经过了|已经过去|已经有)[^退]*[周天月年期]了?[吧呢]?$",
+        }[language]
+    )
     names, seen = facts(language), set[str]()
     for sample in talks(policy_on.sample, language):
         turns = learned(sample)
@@ -86,7 +91,10 @@ def test_what_has_been_long_is_read_by_the_rule_before_it(language: Language) ->
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_doubts_get_the_same_rule_again(language: Language) -> None:
     doubt = re.compile(
-        {"en": r"\b(are you sure|repeat that|is that the rule)", "zh": "你确定|再说一遍|是规定"}[language]
+        {
+            "en": r"\b(are you sure|repeat that|the rule$|seriously|come again|always$|since when|says who)",
+            "zh": "你确定|再说一|是规定|真的吗|没听懂|例外吗|谁规定的",
+        }[language]
     )
     seen = 0
     for sample in talks(policy_on.sample, language):
