@@ -23,11 +23,13 @@ from deploy.demo.text import (
     extraction,
     generic,
     policy,
+    policy_on,
     prose,
     refusal,
     smalltalk,
     sums_on,
     support,
+    talk_on,
 )
 from deploy.demo.text.sample import Intent, Language, Message, Sample, Split
 from prompts.library import PromptLibrary
@@ -51,6 +53,7 @@ _ADAPTERS: Mapping[str, tuple[tuple[float, str], ...]] = {
     "extract": ((1.0, "extract"),),
     "chat": ((0.45, "smalltalk"), (0.55, "refusal")),
 }
+_LATER = 0.15  # of what is trained on these tasks goes on where single questions stop
 _FAMILIAR = 0.85  # of clients' tools do what tools do out there, the rest anything to anything
 _ABOUT_REFUNDS = 0.85
 _PLAIN = {
@@ -218,9 +221,12 @@ def _draw(
         "smalltalk": smalltalk.sample,
         "refusal": refusal.sample,
     }
-    draw = rng.random() * sum(share for share, _ in shares)
-    for share, name in shares:
-        draw -= share
-        if draw < 0:
-            return makers[name](rng, language, split)
-    return makers[shares[-1][1]](rng, language, split)
+    going_on: dict[str, Callable[..., Sample]] = {
+        "policy": partial(policy_on.sample, refund_days=refund_days),
+        "smalltalk": talk_on.small_talk,
+        "refusal": talk_on.refused,
+    }
+    name = rng.choices([name for _, name in shares], [share for share, _ in shares])[0]
+    if split == "train" and name in going_on and rng.random() < _LATER:
+        return going_on[name](rng, language)
+    return makers[name](rng, language, split)

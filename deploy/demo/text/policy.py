@@ -44,8 +44,8 @@ def sample(
     kind = rng.random() if split == "train" else 1.0
     messages: list[Message] = []
     if kind < 0.08:
-        messages += _exchange(rng, language, rng.choice(list(STATED)), refund_days)
-    messages += _exchange(rng, language, fact, refund_days)
+        messages += exchange(rng, language, rng.choice(list(STATED)), refund_days)
+    messages += exchange(rng, language, fact, refund_days)
     if 0.08 <= kind < 0.12:
         phrases = Phrases.load("policy", language)
         whole = rng.random() < _WHOLE
@@ -57,11 +57,18 @@ def sample(
     return Sample(wanted, language, tuple(messages), Expectation(contains=contains))
 
 
-def _exchange(rng: Random, language: Language, fact: str, refund_days: int) -> list[Message]:
+def exchange(rng: Random, language: Language, fact: str, refund_days: int) -> list[Message]:
+    """A question about ``fact`` and its answer."""
     phrases = Phrases.load("policy", language)
     if rng.random() < _WHOLE:
         question = message(rng, "policy", language, fact)
     else:
         question = phrases.say(rng, "ask", typos=0.04, question=phrases.raw(rng, fact) + PART)
-    answer = phrases.plain(rng, f"answer_{fact}", refund_days=str(refund_days))
-    return [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    said = answer(rng, language, fact, refund_days)
+    return [{"role": "user", "content": question}, {"role": "assistant", "content": said}]
+
+
+def answer(rng: Random, language: Language, fact: str, refund_days: int) -> str:
+    """What the desk says about ``fact``."""
+    phrases = Phrases.load("policy", language)
+    return phrases.plain(rng, f"answer_{fact}", refund_days=str(refund_days))

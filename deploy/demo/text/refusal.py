@@ -16,20 +16,26 @@ _WHOLE = 0.55  # of the requests are whole messages, the rest recombined pieces
 
 def sample(rng: Random, language: Language, split: Split) -> Sample:
     """One request out of scope, or two after each other, refused."""
-    phrases = Phrases.load("refusal", language)
-    answer = phrases.plain(rng, "answer")
     messages: list[Message] = []
     for _ in range(1 if rng.random() < 0.88 else 2):
-        values = {
-            "who": pools.given(rng, split) if language == "en" else pools.person(rng, language, split),
-            "town": pools.city(rng, language, split),
-            "town2": pools.city(rng, language, split),
-            "word": pools.draw(rng, split, pools.word),
-            "n": str(2 + int(rng.random() * 98)),
-        }
-        if rng.random() < _WHOLE:
-            question = message(rng, "refusal", language, "ask", **values)
-        else:
-            question = phrases.say(rng, "ask", typos=0.05, **values)
-        messages += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+        messages += exchange(rng, language, split)
+    answer = str(messages[-1]["content"])
     return Sample("out_of_scope", language, tuple(messages), Expectation(contains=(answer,)))
+
+
+def exchange(rng: Random, language: Language, split: Split) -> list[Message]:
+    """One request out of scope and its refusal."""
+    phrases = Phrases.load("refusal", language)
+    values = {
+        "who": pools.given(rng, split) if language == "en" else pools.person(rng, language, split),
+        "town": pools.city(rng, language, split),
+        "town2": pools.city(rng, language, split),
+        "word": pools.draw(rng, split, pools.word),
+        "n": str(2 + int(rng.random() * 98)),
+    }
+    if rng.random() < _WHOLE:
+        question = message(rng, "refusal", language, "ask", **values)
+    else:
+        question = phrases.say(rng, "ask", typos=0.05, **values)
+    answer = phrases.plain(rng, "answer")
+    return [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
