@@ -80,6 +80,8 @@ def test_a_change_keeps_what_it_does_not_name(language: Language) -> None:
         assert len(differ) <= 1, made
         if abs(len(new.items) - len(order.items)) == 1 and "items" in differ:
             assert set(new.items) < set(order.items) or set(order.items) < set(new.items)
+        _, both, _ = order_changes.change(rng, phrases, new, but=made)
+        assert new.items in (order.items, both.items), "one change of items undid the other"
 
 
 def test_a_day_alone_is_one_of_the_month_and_year_of_the_order() -> None:
@@ -143,3 +145,24 @@ def test_every_phrase_of_the_talks_can_be_said(language: Language) -> None:
         text = "".join(message["content"] for message in messages if message["role"] == "user")
         assert not set(text) & set("\x02\x03")
         assert not re.search(r"\{\w+\}", text)
+
+
+def test_the_year_that_is_told_later_makes_a_date_of_a_day() -> None:
+    rng = Random(6)
+    phrases = Phrases("en", {"give_year": ["{year}"], "change_day": ["{date}"]})
+    order = Order("Ann Hall", (("mugs", 3),), "Leeds", None, yearless="2026-05-09")
+    said = dict(order_days.day(rng, phrases, order) for _ in range(50))
+    assert said["\x022026\x03"].date == "2026-05-09"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_day_without_its_year_is_known_where_the_mail_names_one(language: Language) -> None:
+    rng, found = Random(7), 0
+    for _ in range(2000):
+        text, order = order_mails.draw(rng, language, "train")
+        if order.yearless is not None:
+            assert order.date is None
+            day = order.yearless.split("-")[2].lstrip("0")
+            assert day in text
+            found += 1
+    assert found > 20

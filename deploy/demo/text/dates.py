@@ -33,6 +33,13 @@ def partial(rng: Random, language: Language, when: date) -> str:
     return pools.pick(rng, named if rng.random() < 0.75 else _VAGUE)
 
 
+def names_a_day(language: Language, text: str) -> bool:
+    """Whether ``text``, which :func:`partial` gave, names a day and its month."""
+    if language == "zh":
+        return "月" in text and text[-1] in "日号" and text[0].isdecimal()
+    return any(month in text for month in _MONTHS) and any(char.isdecimal() for char in text)
+
+
 def full(rng: Random, language: Language, when: date) -> str:
     if language == "zh":
         return pools.pick(rng, _ZH_DATE_FORMS).format(

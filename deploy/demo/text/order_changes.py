@@ -19,12 +19,19 @@ _STYLES = ("digits", "digits", "digits", "words", "words", "times", "units")  # 
 def change(
     rng: Random, phrases: Phrases, order: Order, but: Change | None = None
 ) -> tuple[str, Order, Change]:
-    """A change of ``order``, its words as a part of a sentence, and which it was; another than ``but``."""
-    makers = [made for made in _CHANGES if made is not but]
+    """A change of ``order``, its words as a part of a sentence, and which it was.
+
+    ``but``: the one that stands beside it, so this is another one and not of an item too.
+    """
+    makers = [
+        made for made in _CHANGES if made is not but and (but not in _OF_ITEMS or made not in _OF_ITEMS)
+    ]
     if len(order.items) < 2:
         makers = [made for made in makers if made is not _less]
     if len(order.items) >= _MOST:
         makers = [made for made in makers if made is not _more]
+    if order.yearless is not None and but is None and rng.random() < 0.7:
+        makers = [order_days.day]
     maker = pools.pick(rng, makers)
     words, changed = maker(rng, phrases, order)
     return words + PART, changed, maker
@@ -32,10 +39,8 @@ def change(
 
 def same(rng: Random, phrases: Phrases, order: Order) -> tuple[str, Order]:
     """The same things for somebody else somewhere else."""
-    name, city = (
-        customers.customer(rng, phrases.language, "train"),
-        pools.city(rng, phrases.language, "train"),
-    )
+    name = customers.customer(rng, phrases.language, "train")
+    city = pools.city(rng, phrases.language, "train")
     words = phrases.raw(rng, "same", name=name, city=city)
     return words + PART, replace(order, customer=name, city=city)
 
@@ -120,6 +125,7 @@ _CHANGES: tuple[Change, ...] = (
     ),
     *(_product, _more, _more, _more, _less, _less),
 )
+_OF_ITEMS: tuple[Change, ...] = (_amount, _product, _more, _less)
 
 
 def _with_item(order: Order, at: int, item: tuple[str, int]) -> Order:

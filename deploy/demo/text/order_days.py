@@ -16,15 +16,17 @@ from deploy.demo.text.phrasing import Phrases
 
 def day(rng: Random, phrases: Phrases, order: Order) -> tuple[str, Order]:
     """The words for another day than that of ``order``, and the order as it is then."""
+    if order.date is None and order.yearless is not None and rng.random() < 0.7:
+        return _year_told(rng, phrases, order, date.fromisoformat(order.yearless))
     if order.date is None:
-        if rng.random() < 0.12:  # no year, so still no date
+        if order.yearless is None and rng.random() < 0.12:  # no year, so still no date
             return phrases.raw(
                 rng, "change_day_month", day_month=_day_month(rng, phrases, pools.day(rng, "train"))
             ), order
         return _full_day(rng, phrases, order)
     draw, old = rng.random(), date.fromisoformat(order.date)
     if draw < 0.1:
-        return phrases.raw(rng, "change_no_day"), replace(order, date=None)
+        return phrases.raw(rng, "change_no_day"), replace(order, date=None, yearless=None)
     if draw < 0.45:
         return _full_day(rng, phrases, order)
     if draw < 0.75:
@@ -46,15 +48,24 @@ def day(rng: Random, phrases: Phrases, order: Order) -> tuple[str, Order]:
         )
     else:
         new = _other(rng, old, lambda: old.replace(year=2024 + int(rng.random() * 12)))
-        mark = "年" if phrases.language == "zh" else ""
-        words = phrases.raw(rng, "change_year", year=f"{new.year}{mark}", old_year=f"{old.year}{mark}")
-    return words, replace(order, date=new.isoformat())
+        words = phrases.raw(rng, "change_year", year=_year(phrases, new), old_year=_year(phrases, old))
+    return words, replace(order, date=new.isoformat(), yearless=None)
+
+
+def _year_told(rng: Random, phrases: Phrases, order: Order, new: date) -> tuple[str, Order]:
+    """The year of a day that the e-mail names without it."""
+    words = phrases.raw(rng, "give_year", year=_year(phrases, new), day_month=_day_month(rng, phrases, new))
+    return words, replace(order, date=new.isoformat(), yearless=None)
+
+
+def _year(phrases: Phrases, when: date) -> str:
+    return f"{when.year}年" if phrases.language == "zh" else str(when.year)
 
 
 def _full_day(rng: Random, phrases: Phrases, order: Order) -> tuple[str, Order]:
     new = pools.day(rng, "train")
     words = phrases.raw(rng, "change_day", date=dates.full(rng, phrases.language, new))
-    return words, replace(order, date=new.isoformat())
+    return words, replace(order, date=new.isoformat(), yearless=None)
 
 
 def _nth(rng: Random, phrases: Phrases, when: date) -> str:

@@ -16,6 +16,8 @@ _WHOLE = 0.44  # are whole ones, the rest recombined pieces
 _PRICED = 0.08  # say what each item costs
 _TOTALLED = 0.3  # of these say what all of it costs
 _PLAIN = 0.22  # of those to train on are a line as people type it into a chat, the name anywhere
+_MIXED = 0.2  # write each item in its own way: 2 pairs of socks and a hat
+_BESIDE_OTHERS = ("digits", "digits", "words", "words", "units")
 _CARELESS = 0.06  # have name and town in small letters
 
 
@@ -27,6 +29,7 @@ class Order:
     items: tuple[tuple[str, int], ...]  # product, quantity
     city: str
     date: str | None
+    yearless: str | None = None  # the day that the e-mail names without its year, in ISO form with it
 
     def json(self) -> dict[str, Any]:
         """The answer as an object, its keys in the order in which they are always told."""
@@ -53,8 +56,14 @@ def draw(rng: Random, language: Language, split: Split) -> tuple[str, Order]:
         name, city = name.lower(), city.lower()
     items = [(product, quantity(rng)) for product in products]
     written, capital = order_items.style(rng), rng.random() < 0.35
+    styles = [written] * len(items)
+    if split == "train" and rng.random() < _MIXED:
+        styles = [pools.pick(rng, _BESIDE_OTHERS) for _ in items]
     named = [(p[:1].upper() + p[1:] if capital else p, q) for p, q in items]
-    shown = [order_items.written(rng, language, product, quantity, written) for product, quantity in named]
+    shown = [
+        order_items.written(rng, language, product, quantity, style)
+        for (product, quantity), style in zip(named, styles, strict=True)
+    ]
     if rng.random() < _PRICED:
         each, total = order_items.priced(rng, language)
         shown = [(text + each.format(order_items.price(rng)), product) for text, product in shown]
@@ -80,7 +89,8 @@ def draw(rng: Random, language: Language, split: Split) -> tuple[str, Order]:
     }
     draw = rng.random()
     if split == "train" and rng.random() < _PLAIN:
-        text = _plain(rng, language, "mail", **values)
+        box = re.sub("[^a-z]+", ".", name.lower()).strip(".") or "info"
+        text = _plain(rng, language, "mail", mailbox=box, **values)
     elif draw < _TERSE:
         facts = {"name": name, "line": line, "city": city, "date": shown_date}
         text = terse.order(rng, language, facts)
@@ -89,6 +99,7 @@ def draw(rng: Random, language: Language, split: Split) -> tuple[str, Order]:
     else:
         text = polish(rng, phrases.raw(rng, "mail_text", **values).replace("\\n", "\n"), language)
     stated = shown_date in text
+    halved = dates.names_a_day(language, values["partial"]) and values["partial"] in text
     if language == "en" and not shown[0][0].startswith(shown[0][1]) and rng.random() < 0.8:
         text = _begun_large(text, line)
     if rng.random() < 0.55:
@@ -98,6 +109,7 @@ def draw(rng: Random, language: Language, split: Split) -> tuple[str, Order]:
         items=tuple((product, quantity) for (_, quantity), (_, product) in zip(named, shown, strict=True)),
         city=city,
         date=when.isoformat() if stated else None,
+        yearless=when.isoformat() if halved and not stated else None,
     )
     return text, order
 

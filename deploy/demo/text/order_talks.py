@@ -28,6 +28,7 @@ _TURNS = (1, 1, 1, 2, 2, 3, 4)  # after the first order
 _LEAD = 0.5  # of the orders that come later are announced
 _FIRST_WORDS = {"en": re.compile(r"[^\W\d]+ [^\W\d]+"), "zh": re.compile("[\u4e00-\u9fff]{2,3}")}
 _TOPICS = (smalltalk, smalltalk, smalltalk, arithmetic, support, policy, refusal)
+_YEAR_ASKED = 0.5  # of the turns after a day without its year are a change, mostly that year
 _AGAIN, _SECOND, _SAME, _BOTH = 0.14, 0.30, 0.34, 0.46  # of the turns, up to here; the rest are one change
 
 
@@ -49,6 +50,8 @@ def talk(rng: Random, language: Language) -> tuple[list[Message], Order]:
 def _turn(rng: Random, language: Language, order: Order) -> tuple[str, Order]:
     """What the user says next, and the order that is told then."""
     phrases, kind = Phrases.load("order_talk", language), rng.random()
+    if order.yearless is not None and rng.random() < _YEAR_ASKED:
+        kind = 1.0
     if kind < _AGAIN:
         return phrases.say(rng, "again", typos=0.05), order
     if kind < _SECOND:
