@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from chains import copied
 from chains.errors import ChainOptionsError, ParameterInvalid
-from chains.events import Note
+from chains.events import ChainRequest, Note
 from chains.registry import chain_with
 from chains.schema import AnswerSchema, ModelSchema, SchemaUnusable
 from tests.chains.scripted import Said, ScriptedEngine, asked, content, events_of
@@ -154,6 +154,28 @@ async def test_the_engine_gets_the_guide_and_a_wrong_copy_goes_back(stream: bool
     guides = [body["response_format"]["json_schema"]["schema"] for body in engine.bodies]
     assert guides == [copied.guide(ORDER, ["hello"])] * 2  # what the chain itself says is no source
     assert '"x-pointsman-copied": true' not in json.dumps(guides)
+
+
+async def test_what_an_earlier_message_of_the_user_says_may_be_copied_too() -> None:
+    """A correction names only what changes; what the assistant said is no source."""
+    chain = chain_with("structured", {}, Path())
+    said = ["3 blue mugs to Leeds", "not Leeds, York"]
+    request = ChainRequest(
+        messages=[
+            {"role": "user", "content": said[0]},
+            {"role": "assistant", "content": '{"city": "Rome", "product": "blue mugs"}'},
+            {"role": "user", "content": said[1]},
+        ],
+        parameters=parameters(ORDER),
+        stream=False,
+    )
+    right = '{"city": "York", "product": "blue mugs"}'
+    engine = ScriptedEngine([Said(['{"city": "Rome", "product": "blue mugs"}']), Said([right])])
+    events = await events_of(chain, request, engine)
+    assert content(events) == right
+    assert [event.about for event in events if isinstance(event, Note)] == ["repair"]
+    guides = [body["response_format"]["json_schema"]["schema"] for body in engine.bodies]
+    assert guides == [copied.guide(ORDER, said)] * 2
 
 
 async def test_a_request_that_is_too_long_is_unguided_and_checked() -> None:

@@ -28,9 +28,16 @@ def partial(rng: Random, language: Language, when: date) -> str:
     if language == "zh":
         day = f"{when.month}月{when.day}{pools.pick(rng, '日号')}"
         return day if rng.random() < 0.6 else pools.pick(rng, _ZH_VAGUE)
-    month = _MONTHS[when.month - 1]
-    named = [f"{when.day} {month}", f"{month} {when.day}", _DAYS[when.weekday()], month]
+    name = month(language, when)
+    named = [f"{when.day} {name}", f"{name} {when.day}", _DAYS[when.weekday()], name]
     return pools.pick(rng, named if rng.random() < 0.75 else _VAGUE)
+
+
+def names_a_day(language: Language, text: str) -> bool:
+    """Whether ``text``, which :func:`partial` gave, names a day and its month."""
+    if language == "zh":
+        return "月" in text and text[-1] in "日号" and text[0].isdecimal()
+    return any(month in text for month in _MONTHS) and any(char.isdecimal() for char in text)
 
 
 def full(rng: Random, language: Language, when: date) -> str:
@@ -44,18 +51,31 @@ def full(rng: Random, language: Language, when: date) -> str:
             month=columns.chinese(when.month),
             day=columns.chinese(when.day),
         )
-    month, number = _MONTHS[when.month - 1], when.day
-    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10 if number not in {11, 12, 13} else 0, "th")
+    name, number = _MONTHS[when.month - 1], when.day
     return pools.pick(rng, _DATE_FORMS).format(
         y=when.year,
         m=when.month,
         d=number,
-        month=month,
-        mon=_short(rng, month),
-        th=ending,
+        month=name,
+        mon=_short(rng, name),
+        th=_ending(number),
         day=_DAYS[when.weekday()],
         short=_DAYS[when.weekday()][:3],
     )
+
+
+def month(language: Language, when: date) -> str:
+    """The month of ``when`` by its name: ``May``, ``5月``."""
+    return f"{when.month}月" if language == "zh" else _MONTHS[when.month - 1]
+
+
+def ordinal(number: int) -> str:
+    """``number`` as one counts days: ``1st``."""
+    return f"{number}{_ending(number)}"
+
+
+def _ending(number: int) -> str:
+    return {1: "st", 2: "nd", 3: "rd"}.get(number % 10 if number not in {11, 12, 13} else 0, "th")
 
 
 def _short(rng: Random, month: str) -> str:

@@ -1,4 +1,4 @@
-"""Order e-mails and the one line of JSON that says what is in them.
+"""Order e-mails and the one line of JSON that says what is in them, at times over several turns.
 
 Rules of the answer: keys in the order customer, items (product, quantity), city, date; every text exactly
 as the e-mail writes it; the word that counts (``boxes of``, ``个``) is no part of a product, ``市`` none of
@@ -6,160 +6,19 @@ a city; a date is ``YYYY-MM-DD`` (``03/04/2026`` has the day first) or, where th
 gives no full date with its year, null.
 """
 
-import json
-import re
 from random import Random
 
-from deploy.demo.text import dates, order_items, pools, terse
-from deploy.demo.text.messages import message
-from deploy.demo.text.phrasing import Phrases, polish
-from deploy.demo.text.sample import Expectation, Language, Message, Sample, Split
+from deploy.demo.text import order_mails, order_talks
+from deploy.demo.text.sample import Expectation, Language, Sample, Split
 
-_TERSE = 0.12  # of the e-mails are the bare facts in any order
-_WHOLE = 0.44  # are whole ones, the rest recombined pieces
-_PRICED = 0.08  # say what each item costs
-_TOTALLED = 0.3  # of these say what all of it costs
+_TALKS = 0.13  # of the rows to train on go on, or come after something else
 
 
 def sample(rng: Random, language: Language, split: Split) -> Sample:
-    """One order e-mail, bare or under an instruction, and its JSON."""
-    phrases = Phrases.load("order", language)
-    products = _products(rng, language, split)
-    when = pools.day(rng, split)
-    name = _customer(rng, language, split)
-    city = pools.city(rng, language, split)
-    items = [(product, _quantity(rng)) for product in products]
-    written, capital = order_items.style(rng), rng.random() < 0.35
-    named = [(p[:1].upper() + p[1:] if capital else p, q) for p, q in items]
-    shown = [order_items.written(rng, language, product, quantity, written) for product, quantity in named]
-    if rng.random() < _PRICED:
-        each, total = order_items.priced(rng, language)
-        shown = [(text + each.format(order_items.price(rng)), product) for text, product in shown]
+    """One order e-mail, bare or under an instruction, and its JSON; or a talk that ends with such JSON."""
+    if split == "train" and rng.random() < _TALKS:
+        messages, order = order_talks.talk(rng, language)
     else:
-        total = ""
-    line = _line(rng, language, [text for text, _ in shown])
-    if rng.random() < _TOTALLED:
-        line += total.format(order_items.price(rng))
-    shown_date = dates.full(rng, language, when)
-    values = {
-        "name": name,
-        "city": city,
-        "date": shown_date,
-        "partial": dates.partial(rng, language, when),
-        "line": line,
-        "list": _list(rng, [text for text, _ in shown]),
-        "clerk": pools.pick(rng, _CLERKS_ZH) if language == "zh" else pools.draw(rng, "train", pools.family),
-        "clerk_given": pools.given(rng, "train"),
-        "phone": f"0{int(rng.random() * 9e8) + 10**8}",
-        "ref": f"{pools.pick(rng, ['A', 'B', 'K', 'R', 'PO-', 'N'])}{int(rng.random() * 90000) + 1000}",
-        "number": str(1 + int(rng.random() * 190)),
-        "post": str(10000 + int(rng.random() * 89999)),
-    }
-    draw = rng.random()
-    if draw < _TERSE:
-        facts = {"name": name, "line": line, "city": city, "date": shown_date}
-        text = terse.order(rng, language, facts)
-    elif draw < _TERSE + _WHOLE:
-        text = message(rng, "order", language, "mail" if rng.random() < 0.7 else "mail_short", **values)
-    else:
-        text = polish(rng, phrases.raw(rng, "mail_text", **values).replace("\\n", "\n"), language)
-    stated = shown_date in text
-    if language == "en" and not shown[0][0].startswith(shown[0][1]) and rng.random() < 0.8:
-        text = _begun_large(text, line)
-    if rng.random() < 0.55:
-        text = _instructed(rng, language, text)
-    answer = {
-        "customer": name,
-        "items": [
-            {"product": product, "quantity": quantity}
-            for (_, quantity), (_, product) in zip(named, shown, strict=True)
-        ],
-        "city": city,
-        "date": when.isoformat() if stated else None,
-    }
-    content = json.dumps(answer, ensure_ascii=False)
-    messages: tuple[Message, ...] = (
-        {"role": "user", "content": text},
-        {"role": "assistant", "content": content},
-    )
-    if split == "train" and rng.random() < 0.06:
-        messages = (*sample(rng, language, split).messages, *messages)
-    return Sample("order_json", language, messages, Expectation(json=answer))
-
-
-def _begun_large(text: str, line: str) -> str:
-    """``text`` with the count that begins ``line`` in a capital where it begins a sentence: ``Four mugs``."""
-    return re.sub(rf"(^|[.!?]\s+|\n){re.escape(line)}", lambda m: m[1] + line[:1].upper() + line[1:], text)
-
-
-def _instructed(rng: Random, language: Language, text: str) -> str:
-    """``text`` under an instruction, or before one."""
-    if rng.random() < 0.2:
-        joint = pools.pick(rng, ["\n", "\n\n", " ", " "])
-        return text + joint + message(rng, "order", language, "instruction_after")
-    joint = pools.pick(rng, ["\n", "\n\n", "\n\n", " "])
-    if rng.random() < 0.5:
-        return message(rng, "order", language, "instruction") + joint + text
-    return Phrases.load("order", language).say(rng, "instruction", typos=0.03) + joint + text
-
-
-_FIRMS = ("Ltd", "GmbH", "& Sons", "Trading", "Books", "Hotel", "Bakery", "Inc", "Café", "Garden Centre")
-_ZH_FIRMS = ("有限公司", "公司", "商店", "书店", "餐厅", "酒店", "贸易公司", "超市", "小学")
-_CLERKS_ZH = "王李张刘陈杨赵黄周吴徐孙"
-
-
-def _customer(rng: Random, language: Language, split: Split) -> str:
-    """A person or, one in fourteen, a firm."""
-    if rng.random() < 0.93:
-        return pools.person(rng, language, split)
-    if language == "zh":
-        return pools.draw(rng, split, lambda r: pools.hanzi(r, 2) + pools.pick(r, _ZH_FIRMS))
-    first = pools.draw(rng, split, pools.family)
-    return f"{first} {pools.pick(rng, _FIRMS)}"
-
-
-def _products(rng: Random, language: Language, split: Split) -> list[str]:
-    draw = rng.random()
-    wanted = 1 if draw < 0.4 else 2 if draw < 0.75 else 3
-    made: dict[str, None] = {}
-    while len(made) < wanted:
-        made[pools.product(rng, language, split)] = None
-    return list(made)
-
-
-def _quantity(rng: Random) -> int:
-    draw = rng.random()
-    if draw < 0.07:
-        return pools.pick(rng, _ROUND)
-    return 1 + int(rng.random() * (12 if draw < 0.7 else 60 if draw < 0.95 else 500))
-
-
-_ROUND = (10, 15, 20, 25, 30, 40, 50, 100, 100, 150, 200, 250, 300, 500)
-_COMMAS = {
-    "en": (", ", ", ", ", ", "; ", " + ", " and ", " / ", " n "),
-    "zh": ("、", "，", "、", "和", " ", "；", "+"),
-}
-_LASTS = {
-    "en": (
-        *(" and ", " and ", ", ", " plus ", ", and ", " and also ", " & ", " as well as "),
-        *(" n ", ", also ", " along with ", " + "),
-    ),
-    "zh": ("和", "、", "，", "还有", "以及", "，再加", " ", "跟", "外加", "，另外"),
-}
-
-
-def _line(rng: Random, language: Language, items: list[str]) -> str:
-    if len(items) == 1:
-        return items[0]
-    if all(item[0].isdecimal() for item in items) and rng.random() < 0.06:
-        return " ".join(items)  # the counts part them
-    comma, last = pools.pick(rng, _COMMAS[language]), pools.pick(rng, _LASTS[language])
-    spaced = not comma.strip() or comma.strip().isalpha()  # such a joint is one by its spaces alone
-    if any((comma if spaced else comma.strip()) in item for item in items):
-        comma = last = "; " if language == "en" else "；"
-    return comma.join(items[:-1]) + last + items[-1]
-
-
-def _list(rng: Random, items: list[str]) -> str:
-    mark = pools.pick(rng, ["- ", "- ", "* ", "• ", "", "{}. ", "{}) ", "· "])
-    return "\n".join(mark.format(number) + item for number, item in enumerate(items, start=1))
+        text, order = order_mails.draw(rng, language, split)
+        messages = [{"role": "user", "content": text}, order.told()]
+    return Sample("order_json", language, tuple(messages), Expectation(json=order.json()))
