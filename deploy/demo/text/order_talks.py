@@ -25,6 +25,7 @@ from deploy.demo.text.sample import Language, Message
 _AFTER_OTHERS = 0.25  # of the talks begin with another topic
 _MISREAD = 0.1  # begin with a wrong answer
 _TURNS = (1, 1, 1, 2, 2, 3, 4)  # after the first order
+_LONG = {"en": 1400, "zh": 700}  # characters after which nothing more is said: a row is at most 1024 tokens
 _LEAD = 0.5  # of the orders that come later are announced
 _FIRST_WORDS = {"en": re.compile(r"[^\W\d]+ [^\W\d]+"), "zh": re.compile("[\u4e00-\u9fff]{2,3}")}
 _TOPICS = (smalltalk, smalltalk, smalltalk, arithmetic, support, policy, refusal)
@@ -42,6 +43,8 @@ def talk(rng: Random, language: Language) -> tuple[list[Message], Order]:
         messages += _misread(rng, language, text, order)
     messages.append(order.told())
     for _ in range(turns):
+        if sum(len(message["content"]) for message in messages) > _LONG[language]:
+            break
         text, order = _turn(rng, language, order)
         messages += [{"role": "user", "content": text}, order.told()]
     return messages, order
