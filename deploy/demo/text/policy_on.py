@@ -8,7 +8,7 @@ has no tools, and says so in one sentence. Only for training; what is held out i
 
 from random import Random
 
-from deploy.demo.text import history, parcels, policy, pools
+from deploy.demo.text import addresses, history, parcels, policy, pools
 from deploy.demo.text.phrasing import PART, Phrases
 from deploy.demo.text.sample import Expectation, Intent, Language, Message, Sample
 
@@ -110,7 +110,7 @@ class _Talk:
         rng, language = self.rng, self.language
         return {
             "id": parcels.parcel_id(rng, "train"),
-            "address": parcels.address(rng, "train", language),
+            "address": addresses.address(rng, "train", language),
             "who": pools.person(rng, language, "train"),
             "town": pools.city(rng, language, "train"),
             "n": str(2 + int(rng.random() * 98)),
