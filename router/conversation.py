@@ -138,11 +138,18 @@ def is_bare_id(text: str) -> bool:
 
 
 def is_elliptic(text: str) -> bool:
-    """Whether ``text`` is short and leans on what was said before it."""
-    size = len(_CJK.findall(text)) / 2 + len(_WORD.findall(_CJK.sub(" ", text)))
-    if size <= 3:
-        return True
-    return size <= 9 and bool(_OPENS_ELLIPSIS.match(text) or _POINTS_BACK.search(text))
+    """Whether ``text`` is short, or leans by its words on what was said before it."""
+    return words_in(text) <= 3 or points_back(text)
+
+
+def points_back(text: str) -> bool:
+    """Whether ``text`` has few words and one of them leans on what was said before it."""
+    return words_in(text) <= 9 and bool(_OPENS_ELLIPSIS.match(text) or _POINTS_BACK.search(text))
+
+
+def words_in(text: str) -> float:
+    """How many words ``text`` has; two Chinese characters count as one."""
+    return len(_CJK.findall(text)) / 2 + len(_WORD.findall(_CJK.sub(" ", text)))
 
 
 def asks(text: str) -> bool:

@@ -87,6 +87,7 @@ class RouteDocument(TrackDocument):
     parent: str | None = (
         None  # the intent that takes over where its children together are sure, and none alone
     )
+    aside: bool = False  # answered in between: a conversation does not stay here, and its track not away
     examples: tuple[Text, ...] = ()  # none: only a rule or a child leads here
 
     @field_validator("intent")
