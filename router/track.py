@@ -28,6 +28,7 @@ from router.policy import NO_POLICY, Policy
 LEAVE = 0.7  # confidence at which even an elliptic turn or thanks leave the track,
 ASIDE = 0.9  # an elliptic aside, which many a follow-up looks like,
 SURE = 0.97  # and a few words that ask for nothing
+FITS = 0.9  # confidence beside the turn before, at which a few words that mean nothing alone stay
 OVERRULE = 0.8  # confidence, alone and beside the turn before, at which even an answer leaves it
 FAINT = 0.5  # of the threshold: a turn that reaches this may be decided together with the one before
 BRIEF = 4  # words: what has no more and means nothing alone may be about what was said
@@ -80,28 +81,38 @@ def _beside(turns: Sequence[Turn]) -> Iterator[tuple[Turn, Turn]]:
 
 
 def _step(track: Decision, turn: Turn, alone: Decision, joint: Decision, policy: Policy) -> Decision:
-    if stands_alone(turn, alone, policy):
-        return alone
-    if alone.rule is not None and track.abstained:
+    if stands_alone(turn, alone, policy) or (alone.rule is not None and track.abstained):
         return alone
     if track.intent in policy.asides:
         return track if alone.abstained and _follows_an_aside(turn) else alone
-    leans = _leans(turn) or _says_little(turn)
+    if track.abstained:
+        return _together(turn, alone, joint)
+    return _on_track(track, turn, alone, joint, policy)
+
+
+def _on_track(track: Decision, turn: Turn, alone: Decision, joint: Decision, policy: Policy) -> Decision:
+    if _says_little(turn):
+        return track
     agrees = not alone.abstained and joint.intent == alone.intent
-    if not track.abstained:
+    if _leans(turn):
         if alone.abstained and joint.abstained and not (turn.answers or points_back(turn.text)):
             return alone  # a short question about nothing that is known
-        if leans:
-            sure = not _says_little(turn) and min(alone.confidence, joint.confidence) >= OVERRULE
-            return alone if sure and agrees else track
-        if alone.abstained and words_in(turn.text) <= BRIEF and joint.confidence >= OVERRULE:
-            return track
-        if not (alone.abstained or agrees) and alone.confidence < _enough(turn, alone, policy):
-            return track
+        return alone if agrees and min(alone.confidence, joint.confidence) >= OVERRULE else track
+    if alone.abstained:
+        stays = words_in(turn.text) <= BRIEF and joint.confidence >= FITS
+    else:
+        stays = not agrees and alone.confidence < _enough(turn, alone, policy)
+    return track if stays else _together(turn, alone, joint)
+
+
+def _together(turn: Turn, alone: Decision, joint: Decision) -> Decision:
+    """The decision on ``turn``; if that is none and it may mean something, the one on two turns as one."""
     if not alone.abstained and not is_acknowledgement(turn.text):
         return alone
-    faint = leans or (
-        alone.confidence >= FAINT * alone.threshold and not _asks_for_another(turn, alone, joint)
+    faint = (
+        _leans(turn)
+        or _says_little(turn)
+        or (alone.confidence >= FAINT * alone.threshold and not _asks_for_another(turn, alone, joint))
     )
     return joint if faint and not joint.abstained else alone
 
