@@ -45,19 +45,20 @@ _BESIDE_ID = re.compile(  # what says no more than that an id follows
 )
 _ASKS = re.compile(
     r"[?？]|吗|呢|什么|哪|谁|怎|多少|几|请|帮|我[要想]|给我|能不能|可以|查|改|退|取消"
-    r"|\b(?:who|what|when|where|which|why|how|can|could|would|will|do|does|did|please|want|wants|need|needs"
+    r"|\b(?:whos?|whats?|whens?|wheres?|which|why|hows?|can|could|would|will|do|does|did|please|want|wants|need|needs"
     r"|like|tell|give|get|send|show|find|track|change|cancel|let|help|make|take|put|stop|calculate)\b"
     r"|^(?:is|are|was|were|am|has|have|may|should)\b",
     re.IGNORECASE,
 )
 _OPENS_ELLIPSIS = re.compile(
     r"(?:and|also|what about|how about|but|or|then|so|same|again|plus|what if|why|how so|really|the)\b"
-    r"|那|还有|再|另|这|它|他|她|第|也|然后|为什么|怎么|如果|可是|但",
+    r"|那|还有|再|另|这|它|他|她|第|也|然后|为什么|怎么|如果|可是|但|真的|确定",
     re.IGNORECASE,
 )
 _POINTS_BACK = re.compile(
     r"\b(?:it|its|that|this|those|these|them|they|one|ones|other|others|another|second|third|first|last|both|same"
-    r"|again|too|instead|either)\b|另一|那个|这个|那件|这件|那份|这份|它|上一|下一|刚才|第[一二三四五两]|也|呢",
+    r"|again|too|instead|either|exactly|answer|reply|hear (?:back|from|more))\b"
+    r"|答复|回复|来着|另一|那个|这个|那件|这件|那份|这份|它|上一|下一|刚才|第[一二三四五两]|也|呢",
     re.IGNORECASE,
 )
 _CLOSING_OFFER = re.compile(
@@ -138,11 +139,18 @@ def is_bare_id(text: str) -> bool:
 
 
 def is_elliptic(text: str) -> bool:
-    """Whether ``text`` is short and leans on what was said before it."""
-    size = len(_CJK.findall(text)) / 2 + len(_WORD.findall(_CJK.sub(" ", text)))
-    if size <= 3:
-        return True
-    return size <= 9 and bool(_OPENS_ELLIPSIS.match(text) or _POINTS_BACK.search(text))
+    """Whether ``text`` is short, or leans by its words on what was said before it."""
+    return words_in(text) <= 3 or points_back(text)
+
+
+def points_back(text: str) -> bool:
+    """Whether ``text`` has few words and one of them leans on what was said before it."""
+    return words_in(text) <= 9 and bool(_OPENS_ELLIPSIS.match(text) or _POINTS_BACK.search(text))
+
+
+def words_in(text: str) -> float:
+    """How many words ``text`` has; two Chinese characters count as one."""
+    return len(_CJK.findall(text)) / 2 + len(_WORD.findall(_CJK.sub(" ", text)))
 
 
 def asks(text: str) -> bool:

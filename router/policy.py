@@ -28,6 +28,7 @@ class Policy:
     parents: Mapping[str, str] = field(default_factory=dict)  # of intents that have one
     homes: Mapping[str | None, str] = field(default_factory=dict)  # what intents of one home share is warm
     switch_cost: float = 0.0  # of leaving a home: confidence for each 1,000 characters said before
+    asides: frozenset[str] = frozenset()  # intents that are no track: answered, and then it goes on as before
 
     def by_rule(self, text: str) -> Fired | None:
         """The rule that decides on ``text``."""

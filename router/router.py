@@ -142,7 +142,7 @@ class Router:
         if len(turns) < 2:
             return False
         last, alone = turns[-1], decisions[turns[-1].text]
-        return not (track.stands_alone(last, alone) and self.policy.pays(last, alone))
+        return not (track.stands_alone(last, alone, self.policy) and self.policy.pays(last, alone))
 
     def _classify(self, texts: Sequence[str], joined: Sequence[str] = ()) -> dict[str, Decision]:
         """Decisions on the ``texts`` of turns, and on texts that were ``joined``, which no rule looks at."""

@@ -25,6 +25,7 @@ def policy_of(document: RoutesDocument) -> Policy:
         parents={route.intent: route.parent for route in document.routes if route.parent is not None},
         homes={intent: track.adapter or "" for intent, track in tracks},
         switch_cost=document.switch_cost,
+        asides=frozenset(route.intent for route in document.routes if route.aside),
     )
 
 

@@ -87,6 +87,7 @@ class RouteDocument(TrackDocument):
     parent: str | None = (
         None  # the intent that takes over where its children together are sure, and none alone
     )
+    aside: bool = False  # no track, as small talk is none: what follows it goes on as before, or begins anew
     examples: tuple[Text, ...] = ()  # none: only a rule or a child leads here
 
     @field_validator("intent")

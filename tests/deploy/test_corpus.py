@@ -130,7 +130,7 @@ def test_the_routers_examples_are_what_the_generator_draws() -> None:
 def test_follow_ups_name_no_business_of_a_route(language: Any) -> None:
     rng = Random(3)
     follow_ups = [Phrases.load("followup", language).say(rng, "ask") for _ in range(400)]
-    business = r"parcel|refund|money back|custom|duty|complain|address|包裹|快递|退|关税|海关|投诉|地址|\d"
+    business = r"parcel|refund|money back|custom|duty|complain|address|包裹|快递|退|关税|海关|投诉|地址"
     assert [text for text in follow_ups if re.search(business, text.casefold())] == []
     assert len(set(follow_ups)) > 300
 

@@ -16,6 +16,7 @@ from router.encoder import Encoder
 from router.evaluation import Report, Row, evaluate, read_rows
 from router.examples import RoutingExamples
 from router.features import chinese_part
+from router.policy import Policy
 from router.router import Router
 
 HELD_OUT = read_rows(Path(__file__).with_name("held_out.jsonl"))
@@ -30,7 +31,9 @@ def router(encoder: Encoder) -> Router:
     path = Path(__file__).parents[2] / "deploy" / "demo" / "routes.yaml"
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     intents = {route["intent"]: route["examples"] for route in content["routes"]}
-    return Router.fit(RoutingExamples(intents, content["out_of_scope"]), encoder)
+    asides = frozenset(route["intent"] for route in content["routes"] if route.get("aside"))
+    fitted = Router.fit(RoutingExamples(intents, content["out_of_scope"]), encoder)
+    return fitted.under(Policy(asides=asides))
 
 
 def talk(*said: str) -> list[Message]:
@@ -92,6 +95,22 @@ def test_chinese(router: Router) -> None:
         (talk("My parcel came broken, I want to complain", "Filed.", "and what happens now?"), "complaint"),
         (talk("我的包裹PX482913在哪里？", "在上海。", "还要多久？"), "track_parcel"),
         (talk("退款要多久？", "三天。", "为什么这么久？"), "refund"),
+        (talk("What is 48 + 27?", "48 + 27 = 75", "sure?"), "arithmetic"),
+        (talk("48加27等于多少", "48 + 27 = 75", "等于多少来着"), "arithmetic"),
+        (
+            talk(
+                "I complain: BV220134 is broken",
+                "Filed, within 5 days.",
+                "thanks",
+                "Sure.",
+                "and who reads it?",
+            ),
+            "complaint",
+        ),
+        (talk("How do I get my money back?", "Within 30 days.", "it's been 3 weeks"), "refund"),
+        (talk("Do I pay duty on a gift?", "Above 45 euros.", "even if it's just a book?"), "customs"),
+        (talk("Order of Ben Hart, Cork: 6 lamps. JSON please", "{}", "no, the 9th"), "order_json"),
+        (talk("把订单转成JSON：李明，北京，6盏台灯", "{}", "数量改成3"), "order_json"),
     ],
 )
 def test_a_follow_up_stays_on_its_track(router: Router, messages: list[Message], intent: str) -> None:
@@ -120,6 +139,9 @@ def test_a_follow_up_stays_on_its_track(router: Router, messages: list[Message],
             None,
         ),
         (talk("我的包裹PX482913在哪里？", "在上海。", "请帮我写一首关于大海和秋天的诗"), None),
+        (talk("你好", "你好！有什么可以帮您？", "我的包裹丢了"), "complaint"),
+        (talk("hi", "Hello! How can I help you?", "12+30"), "arithmetic"),
+        (talk("hi", "Hello! How can I help you?", "PX482913"), "track_parcel"),
     ],
 )
 def test_a_new_topic_leaves_the_track(router: Router, messages: list[Message], intent: str | None) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from router.conversation import Turn
 from router.decision import Decision
+from router.policy import NO_POLICY, Policy
 from router.track import follow, join, joined, stands_alone
 
 
@@ -23,9 +24,14 @@ NOTHING = decided("refund", 0.1)
 FIRST = Turn("Where is my parcel PX482913?", answers=False)
 
 
-def after_track(turn: Turn, alone: Decision, joint: Decision = NOTHING) -> Decision:
+TALK = Policy(asides=frozenset({"talk"}))
+
+
+def after_track(
+    turn: Turn, alone: Decision, joint: Decision = NOTHING, policy: Policy = NO_POLICY
+) -> Decision:
     """The decision on ``turn`` after a first turn that is clearly about tracking."""
-    return follow((FIRST, turn), {FIRST.text: TRACK, turn.text: alone, join(FIRST, turn): joint})
+    return follow((FIRST, turn), {FIRST.text: TRACK, turn.text: alone, join(FIRST, turn): joint}, policy)
 
 
 @pytest.mark.parametrize(
@@ -131,3 +137,73 @@ def test_a_turn_that_stands_alone_needs_no_other() -> None:
     assert after_track(turn, WEAK_REFUND) is WEAK_REFUND
     assert not stands_alone(turn, NOTHING)
     assert not stands_alone(Turn("thanks", answers=False), REFUND)
+
+
+@pytest.mark.parametrize("text", ["我的包裹丢了", "PX482913", "refund please", "and what about returns?"])
+def test_after_an_aside_a_turn_is_decided_as_a_first_one(text: str) -> None:
+    hello, turn = Turn("hello there, how are you", answers=False), Turn(text, answers=False)
+    greeting = decided("talk", 0.95)
+    decisions = {hello.text: greeting, text: WEAK_REFUND, join(hello, turn): greeting}
+    assert follow((hello, turn), decisions, TALK) is WEAK_REFUND
+    assert follow((hello, turn), decisions) is greeting
+
+
+def test_after_an_aside_only_what_points_back_goes_on_with_it() -> None:
+    joke, turn, poem = (Turn(text, answers=False) for text in ("tell me a joke", "another one", "写首诗"))
+    talk = decided("talk", 0.95)
+    decisions = {joke.text: talk, turn.text: NOTHING, poem.text: NOTHING}
+    decisions |= dict.fromkeys(joined((joke, turn)) + joined((joke, poem)), NOTHING)
+    assert follow((joke, turn), decisions, TALK) is talk
+    assert follow((joke, poem), decisions, TALK) is NOTHING
+
+
+def test_an_aside_leaves_the_track_where_it_was() -> None:
+    turns = (FIRST, Turn("you are great", answers=False), Turn("and the other one?", answers=False))
+    talk = decided("talk", 0.99)
+    decisions = dict.fromkeys((turns[2].text, *joined(turns)), NOTHING)
+    decisions |= {FIRST.text: TRACK, turns[1].text: talk}
+    assert follow(turns[:2], decisions, TALK) is talk
+    assert follow(turns, decisions, TALK) is TRACK
+    assert follow(turns, decisions) is talk
+
+
+@pytest.mark.parametrize("text", ["when exactly?", "你确定？"])
+def test_an_elliptic_turn_leaves_for_an_aside_only_if_it_is_surer(text: str) -> None:
+    turn = Turn(text, answers=False)
+    assert after_track(turn, decided("talk", 0.8), TRACK, TALK) is TRACK
+    assert after_track(turn, decided("talk", 0.8), TRACK).intent == "talk"
+    assert after_track(turn, decided("talk", 0.95), TRACK, TALK).intent == "talk"
+
+
+@pytest.mark.parametrize("text", ["5 mugs, not 4", "add 2 red candles", "再加3个碗"])
+def test_a_few_words_that_ask_for_nothing_stay_unless_very_sure(text: str) -> None:
+    turn = Turn(text, answers=False)
+    assert after_track(turn, REFUND, TRACK) is TRACK
+    assert after_track(turn, REFUND, REFUND) is REFUND
+    sure = decided("refund", 0.99)
+    assert after_track(turn, sure, TRACK) is sure
+
+
+def test_a_few_words_that_mean_nothing_alone_stay_if_the_turn_before_fits() -> None:
+    turn = Turn("only a small bottle", answers=False)
+    assert after_track(turn, NOTHING, TRACK) is TRACK
+    assert after_track(turn, NOTHING, NOTHING) is NOTHING
+    longer = Turn("who is the president of France today", answers=False)
+    assert after_track(longer, NOTHING, TRACK) is NOTHING
+
+
+def test_what_says_little_stays_whatever_it_is_taken_for() -> None:
+    assert after_track(Turn("PX482913", answers=False), NOTHING, NOTHING) is TRACK
+
+
+def test_a_short_question_about_nothing_known_abstains() -> None:
+    turn = Turn("法国总统是谁", answers=False)
+    assert after_track(turn, NOTHING, NOTHING) is NOTHING
+    assert after_track(turn, NOTHING, TRACK) is TRACK
+
+
+def test_a_turn_is_read_beside_the_last_one_that_says_something() -> None:
+    turns = (FIRST, Turn("thanks", answers=False), Turn("that one too?", answers=False), Turn("why", False))
+    assert joined(turns) == tuple(join(FIRST, turn) for turn in turns[1:])
+    change = Turn("How long do I have to ask for my money back?", answers=False)
+    assert joined((FIRST, change, turns[3]))[-1] == join(change, turns[3])

@@ -151,7 +151,8 @@ CHILD = ROUTES.replace("    chain: direct\n", "    chain: direct\n    parent: pa
 
 async def test_a_parent_has_a_track_of_its_own_and_needs_no_examples(start: Start) -> None:
     rules = "rules: [{name: boss, intent: parcels, keywords: [boss]}]\n"
-    async with start(routes=CHILD + PARENT + rules) as running:
+    aside = PARENT.replace("adapter: chat", "adapter: chat, aside: true")
+    async with start(routes=CHILD + aside + rules) as running:
         answer = await explained(running, "where is my parcel")
         assert (answer["intent"], answer["route"]["parent"]) == ("track_parcel", "parcels")
         response = await running.ask("let me speak to your boss")
@@ -162,6 +163,7 @@ async def test_a_parent_has_a_track_of_its_own_and_needs_no_examples(start: Star
         assert live.router.policy.parents == {"track_parcel": "parcels"}
         assert live.router.policy.homes["arithmetic"] == "math"
         assert live.router.policy.switch_cost == 0.02
+        assert live.router.policy.asides == {"parcels"}
 
 
 @pytest.mark.parametrize(
