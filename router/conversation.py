@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
+from router.names import named_in
 from router.orders import without_orders
 
 WINDOW = 6  # last user turns that are looked at
 HEAD = TAIL = 1_000  # characters of a longer text that are looked at, from its start and from its end
 _RAW = 4 * (HEAD + TAIL)  # characters that are cleaned before that cut
+_EARLIER = 6  # messages before a turn that it may echo
 
 _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
@@ -79,6 +81,7 @@ class Turn:
 
     text: str  # cleaned, at most HEAD + TAIL characters
     answers: bool  # the assistant's message before it asked for something
+    echoes: bool = False  # it names again what was named in the last messages before it
     before: int = 0  # characters that all messages before it have
 
 
@@ -94,7 +97,9 @@ def user_turns(messages: Sequence[Mapping[str, Any]]) -> tuple[Turn, ...]:
             continue
         text = clean(content_text(messages[place].get("content")))
         if any(character.isalnum() for character in text):  # a smile or "..." decides nothing
-            turns.append(Turn(text, _asked_before(messages, place), said[place]))
+            turns.append(
+                Turn(text, _asked_before(messages, place), _echoes(text, messages, place), said[place])
+            )
         if len(turns) == WINDOW:
             break
     return tuple(reversed(turns))
@@ -167,6 +172,12 @@ def _asked_before(messages: Sequence[Mapping[str, Any]], place: int) -> bool:
             if said:
                 return bool(_REQUESTS.search(said)) and not _CLOSING_OFFER.search(said)
     return False
+
+
+def _echoes(text: str, messages: Sequence[Mapping[str, Any]], place: int) -> bool:
+    named = named_in(text)
+    earlier = messages[max(0, place - _EARLIER) : place] if named else ()
+    return any(named & named_in(clean(content_text(message.get("content")))) for message in earlier)
 
 
 def _words(text: str) -> str:

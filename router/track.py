@@ -3,7 +3,7 @@
 A turn leaves the track when it clearly means something by itself, and by enough to pay for the switch; it
 keeps the track when it only answers or leans on what was said. What only states something ("the plates are
 smashed", asked what is wrong; "5 mugs, not 4") leaves if it is as clear beside the turn before it, or very
-sure. Asides are no track: thanks, and what the policy calls one, are answered as what they are and leave the
+sure, and stays if it means nothing alone but names again what was named. Asides are no track: thanks, and what the policy calls one, are answered as what they are and leave the
 track where it was, and after nothing but asides a turn is decided as a first one. Pure functions over turns
 and the decisions on their texts.
 """
@@ -26,7 +26,7 @@ from router.decision import Decision
 from router.policy import NO_POLICY, Policy
 
 LEAVE = 0.7  # confidence at which even an elliptic turn or thanks leave the track,
-ASIDE = 0.9  # an elliptic aside, which many a follow-up looks like,
+ASIDE = 0.85  # an elliptic aside, which many a follow-up looks like,
 SURE = 0.97  # and a few words that ask for nothing
 FITS = 0.9  # confidence beside the turn before, at which a few words that mean nothing alone stay
 OVERRULE = 0.8  # confidence, alone and beside the turn before, at which even an answer leaves it
@@ -95,11 +95,13 @@ def _on_track(track: Decision, turn: Turn, alone: Decision, joint: Decision, pol
         return track
     agrees = not alone.abstained and joint.intent == alone.intent
     if _leans(turn):
-        if alone.abstained and joint.abstained and not (turn.answers or points_back(turn.text)):
+        known = turn.answers or turn.echoes or points_back(turn.text)
+        if alone.abstained and joint.abstained and not known:
             return alone  # a short question about nothing that is known
         return alone if agrees and min(alone.confidence, joint.confidence) >= OVERRULE else track
     if alone.abstained:
         stays = words_in(turn.text) <= BRIEF and joint.confidence >= FITS
+        stays = stays or (turn.echoes and not asks(turn.text))
     else:
         stays = not agrees and alone.confidence < _enough(turn, alone, policy)
     return track if stays else _together(turn, alone, joint)
@@ -134,7 +136,7 @@ def _enough(turn: Turn, alone: Decision, policy: Policy) -> float:
     """The confidence at which ``turn``, decided ``alone``, is no mere remark on what was said."""
     few = words_in(turn.text) <= FEW
     if alone.intent in policy.asides:
-        return ASIDE if _leans(turn) else LEAVE if few else 0.0
+        return ASIDE if _leans(turn) or turn.echoes else LEAVE if few else 0.0
     if few and not asks(turn.text):
         return SURE
     return LEAVE if _leans(turn) else 0.0

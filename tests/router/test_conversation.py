@@ -222,3 +222,28 @@ def test_elliptic(text: str) -> None:
 )
 def test_not_elliptic(text: str) -> None:
     assert not is_elliptic(text)
+
+
+@pytest.mark.parametrize(
+    ("before", "text"),
+    [
+        (
+            '{"customer": "Ann", "items": [{"product": "mugs", "quantity": 2}]}',
+            "forget the mugs, only the plates",
+        ),
+        ('{"customer": "Ann", "date": null}', "forgot the date, 4 May 2026"),
+        ('{"customer": "戴峰", "city": "衡水"}', "不送衡水了，送衡阳"),
+    ],
+)
+def test_a_turn_echoes_what_was_named_before_it(before: str, text: str) -> None:
+    messages = [user("read this order"), {"role": "assistant", "content": before}, user(text)]
+    assert [turn.echoes for turn in user_turns(messages)] == [False, True]
+
+
+def test_small_words_and_what_is_long_past_are_no_echo() -> None:
+    answer = {
+        "role": "assistant",
+        "content": "There is nothing more that I would know about this. 我不会这个",
+    }
+    messages = [user("the mugs"), *[answer] * 6, user("what would you do with the mugs? 这个不会吗")]
+    assert [turn.echoes for turn in user_turns(messages)] == [False, False]

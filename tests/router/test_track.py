@@ -44,6 +44,14 @@ def test_an_elliptic_turn_stays_unless_it_is_sure(text: str) -> None:
     assert after_track(turn, REFUND) is REFUND
 
 
+def test_a_statement_that_names_again_what_was_named_stays_where_it_means_nothing_alone() -> None:
+    text = "I forgot to say that the lamp has a red shade"
+    assert after_track(Turn(text, answers=False, echoes=True), NOTHING) is TRACK
+    assert after_track(Turn(text, answers=False), NOTHING) is NOTHING
+    question = Turn("What does one do with a lamp at the seaside?", answers=False, echoes=True)
+    assert after_track(question, NOTHING) is NOTHING
+
+
 @pytest.mark.parametrize("text", ["yes please", "PX482913", "great", "好的"])
 def test_an_acknowledgement_or_an_id_stays_however_sure(text: str) -> None:
     assert after_track(Turn(text, answers=False), REFUND) is TRACK
