@@ -3,9 +3,9 @@
 A turn leaves the track when it clearly means something by itself, and by enough to pay for the switch; it
 keeps the track when it only answers or leans on what was said. What only states something ("the plates are
 smashed", asked what is wrong; "5 mugs, not 4") leaves if it is as clear beside the turn before it, or very
-sure, and stays if it means nothing alone but names again what was named. Asides are no track: thanks, and what the policy calls one, are answered as what they are and leave the
-track where it was, and after nothing but asides a turn is decided as a first one. Pure functions over turns
-and the decisions on their texts.
+sure, and stays if it means nothing alone but names again what was named. Asides are no track: thanks, and
+what the policy calls one, are answered as what they are and leave the track where it was, and after nothing
+but asides a turn is decided as a first one. Pure functions over turns and the decisions on their texts.
 """
 
 from __future__ import annotations

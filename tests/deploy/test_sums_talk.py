@@ -18,14 +18,15 @@ SUM = re.compile(r"(?<![\d-])(\d+) ([+×-]) (\d+)(?: \+ (\d+))?(?: = (-?\d+))?")
 RELATION = re.compile(r"(?:.*[:：] ?)?((\d+) ([<>=]) (\d+))")
 LAST = Calculation("add", (32, 15), (0, 1))
 # What may stand in a turn after 32 + 15 = 47, and the calculation that it asks for; the groups are numbers.
+BARE = "a number in the place of that which it is like, else of the last"
 MEANT: dict[Language, dict[str, str]] = {
     "en": {
         r"(are you )?(sure|certain)": "32 + 15",
         r"what (was|is) (that|it) again|check again|how much was it": "32 + 15",
         r"(?:no, |sorry, |oops, )?(?:i meant )?(\d+),? not 15": "32 + {0}",
         r"not 32,? (\d+)": "{0} + 15",
-        r"(?:sorry|no|oops),? (\d+)": "32 + {0}",
-        r"i meant (\d+)": "32 + {0}",
+        r"(?:sorry|no|oops),? (\d+)": BARE,
+        r"i meant (\d+)": BARE,
         r"(?:the )?first (?:number|one) (?:is|should be|was) (\d+)": "{0} + 15",
         r"i meant (?:a )?minus|minus,? not plus": "32 - 15",
         r"(?:thanks, )?and (\d+) more": "47 + {0}",
@@ -40,7 +41,7 @@ MEANT: dict[Language, dict[str, str]] = {
         r"(你)?确定吗|再算一遍|等于多少来着": "32 + 15",
         r"(?:不对，)?(?:是|应该是)(\d+)，?不是15": "32 + {0}",
         r"(?:不对，)?不是32，?(?:是|而是)(\d+)": "{0} + 15",
-        r"(?:不对|打错了|抱歉)，(?:是|应该是)?(\d+)": "32 + {0}",
+        r"(?:不对|打错了|抱歉)，(?:是|应该是)?(\d+)": BARE,
         r"(?:把|将)?15(?:改成|换成)(\d+)": "32 + {0}",
         r"第一个(?:数|数字)?(?:是|应该是|改成)(\d+)": "{0} + 15",
         r"(?:不对，)?(?:是|应该是)减|(?:是|)减，?不是加": "32 - 15",
@@ -64,6 +65,11 @@ def worked(numbers: tuple[int, ...], sign: str) -> int:
     if sign == "×":
         return numbers[0] * numbers[1]
     return numbers[0] - numbers[1] if sign == "-" else sum(numbers)
+
+
+def like(new: str, old: str) -> bool:
+    """Whether ``new`` shares a digit's place with ``old``, or is it backwards."""
+    return len(new) == len(old) and (new == old[::-1] or any(map(str.__eq__, new, old)))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -119,7 +125,11 @@ def test_a_turn_after_a_sum_means_what_it_says(language: Language) -> None:
         for form, meant in MEANT[language].items():
             if found := re.fullmatch(rf"{form}[.?!？。！]*", question.casefold()):
                 seen[form] += 1
-                wanted = re.sub(r" ?([+-]) ?", r" \1 ", meant.format(*found.groups()))
+                if meant == BARE:
+                    assert not (like(found[1], "32") and like(found[1], "15")), question
+                    wanted = f"{found[1]} + 15" if like(found[1], "32") else f"32 + {found[1]}"
+                else:
+                    wanted = re.sub(r" ?([+-]) ?", r" \1 ", meant.format(*found.groups()))
                 assert calculation.lines(language)[0] == wanted, question
     assert set(seen) == set(MEANT[language])
 

@@ -17,24 +17,36 @@ def again(rng: Random, phrases: Phrases, last: Calculation) -> Turn | None:
 
 
 def number_corrected(rng: Random, phrases: Phrases, last: Calculation) -> Turn | None:
-    """Another number in the place of one that the user said; a bare one stands for the last.
+    """Another number in the place of one that the user said.
 
-    Which number is the last or the first is plain only if question and answer have them in one order.
+    A bare one stands for that which it resembles, and if it resembles none for the last. Which number is the
+    last or the first is plain only if question and answer have them in one order.
     """
     if not last.said:
         return None
-    ways = ("fix_named", "fix_named", "fix_last", "fix_last", "fix_first")
     plain = last.in_order and not last.kind.startswith("which")
-    way = rng.choice(ways) if plain else "fix_named"
-    places = {"fix_named": rng.choice(last.said), "fix_last": last.said[-1], "fix_first": last.said[0]}
-    place = places[way]
+    ways = ("fix_named", "fix_named", "fix_bare", "fix_bare", *(("fix_last", "fix_first") if plain else ()))
+    way = rng.choice(ways)
+    place = {"fix_last": last.said[-1], "fix_first": last.said[0]}.get(way, rng.choice(last.said))
     old = last.numbers[place]
     new = _near(rng, old)
     if new in last.numbers or last.numbers.count(old) > 1 or (way == "fix_first" and last.said[:2] != (0, 1)):
         return None
+    if way == "fix_bare":
+        alike = [at for at in last.said if _resembles(new, last.numbers[at])]
+        if len(alike) > 1 or not (alike or plain):
+            return None
+        place = (alike or last.said)[-1]
     numbers = (*last.numbers[:place], new, *last.numbers[place + 1 :])
     named = {"new": new, "old": old} if way == "fix_named" else {"new": new}
     return say(rng, phrases, way, named), replace(last, numbers=numbers)
+
+
+def _resembles(new: int, old: int) -> bool:
+    """Whether one digit of ``old`` is another in ``new``, or two have changed places."""
+    a, b = str(new), str(old)
+    differ = sum(x != y for x, y in zip(a, b, strict=False))
+    return len(a) == len(b) > 1 and (differ == 1 or (differ == 2 and sorted(a) == sorted(b)))
 
 
 def _near(rng: Random, old: int) -> int:

@@ -82,7 +82,8 @@ class GoingOn(Talk):
             return {**always, "again": 4, "found": 3, "drop": 2.5, "gripe": 2, "it": 1, "vague": 2}
         if last.intent == "change_address":
             asked = {"ask_address": 4, "ask_changed": 3, "undo": 2, "it": 1, "found": 0.7}
-            return {**always, **asked, "correct_part": 10, "correct_address": 2, "vague": 1}
+            more = {"there_too": 4, "correct_part": 10, "correct_address": 2, "vague": 1}
+            return {**always, **asked, **more}
         found = {"found": 4.0} if last.given in _FOUND_AFTER else {}
         asked = {"ask_days": 7.0, "ask_ticket": 4, "ask_filed": 3}
         return {**always, **asked, **found, "undo": 3, "correct_reason": 1.2, "gripe": 1, "it": 1}
@@ -145,6 +146,12 @@ class GoingOn(Talk):
     def _correct_id(self) -> None:
         last, parcel_id = self.acts[-1], self.new_id()
         self.ask("not_id", id=parcel_id, old=last.parcel_id)
+        self.act(last.intent, parcel_id, last.given)
+
+    def _there_too(self) -> None:
+        """Another parcel to the same address."""
+        last, parcel_id = self.acts[-1], self.new_id()
+        self.ask("there_too", id=parcel_id)
         self.act(last.intent, parcel_id, last.given)
 
     def _correct_address(self) -> None:

@@ -8,7 +8,7 @@ between them changes nothing, after anything else a sum is asked for anew.
 from random import Random
 
 from deploy.demo.text import arithmetic, extraction, policy, pools, refusal, smalltalk, support
-from deploy.demo.text.calculation import Calculation
+from deploy.demo.text.calculation import Calculation, say
 from deploy.demo.text.phrasing import Phrases
 from deploy.demo.text.sample import Language, Message, Sample, Split
 from deploy.demo.text.sums_next import first_turn, next_turn
@@ -17,6 +17,7 @@ _TURNS = (2, 3, 4, 5)  # of the user in a talk, and how often:
 _TURNS_WEIGHTS = (0.32, 0.36, 0.2, 0.12)
 _OPENED = 0.25  # of the talks begin with other business
 _BETWEEN = 0.12  # of the turns after a sum, the last one aside, are none
+_FIRST_AGAIN = 0.08  # of the turns after two sums ask for the first of the talk
 _SMALL = 0.6  # of other business at the beginning is small talk
 _SMALL_BETWEEN = 0.75
 _LONGEST = {"en": 300, "zh": 120}  # characters of a request of other business
@@ -29,16 +30,20 @@ def sample(rng: Random, language: Language, split: Split) -> Sample:
     messages: list[Message] = []
     lines: list[str] = []
     last: Calculation | None = None
+    before: list[Calculation] = []
     for left in reversed(range(rng.choices(_TURNS, _TURNS_WEIGHTS)[0])):
         if left and rng.random() < (_BETWEEN if messages else _OPENED):
             small = rng.random() < (_SMALL_BETWEEN if last else _SMALL)
             messages += (_small_talk if small else _business)(rng, language, last is None)
             last = last if small else None
             continue
-        if last is None:
+        if len(before) > 1 and rng.random() < _FIRST_AGAIN:
+            question, last = say(rng, Phrases.load("sums_on", language), "first_again", {}), before[0]
+        elif last is None:
             question, last = first_turn(rng, language, again=bool(messages))
         else:
             question, last = next_turn(rng, language, last)
+        before.append(last)
         lines = last.lines(language)
         messages += _exchange(question, lines[-1])
     messages[-1] = {"role": "assistant", "content": arithmetic.reasoned(lines)}
