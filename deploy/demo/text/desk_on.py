@@ -82,7 +82,7 @@ class GoingOn(Talk):
             return {**always, "again": 4, "found": 3, "drop": 2.5, "gripe": 2, "it": 1, "vague": 2}
         if last.intent == "change_address":
             asked = {"ask_address": 4, "ask_changed": 3, "undo": 2, "it": 1, "found": 0.7}
-            more = {"there_too": 4, "correct_part": 10, "correct_address": 2, "vague": 1}
+            more = {"there_too": 4, "correct_part": 9, "correct_address": 5, "vague": 1}
             return {**always, **asked, **more}
         found = {"found": 4.0} if last.given in _FOUND_AFTER else {}
         asked = {"ask_days": 7.0, "ask_ticket": 4, "ask_filed": 3}
@@ -156,6 +156,9 @@ class GoingOn(Talk):
 
     def _correct_address(self) -> None:
         last, address = self.acts[-1], self.address()
+        near = address_edits.slip(self.rng, last.given) if self.rng.random() < 0.5 else None
+        if near is not None and split_of(near.address) == self.split:
+            address = near.address
         self.ask("not_address", address=address)
         self.act(last.intent, last.parcel_id, address)
 
