@@ -98,7 +98,7 @@ class Optimisation(Document):
     max_grad_norm: float = Field(default=1.0, gt=0, description="longer gradients are cut to this length")
     precision: Literal["auto", "bf16", "fp32"] = Field(
         default="auto",
-        description="arithmetic; auto is bf16 on a GPU or a CPU with AMX, else fp32. Weights stay fp32",
+        description="arithmetic; auto is bf16 on a GPU or a CPU with AMX, else fp32. What learns stays fp32",
     )
     compile: bool = Field(default=False, description="torch.compile: slower to start, faster on a GPU")
     log_every: int = Field(default=10, gt=0, description="steps between two lines of metrics")
