@@ -214,7 +214,10 @@ def _problem(model: type[BaseModel], error: dict[str, Any], lines: dict[Location
         message = "is required"
     elif not isinstance(error.get("input"), dict | list | BaseModel):
         message = f"{message}, found {error['input']!r}"
-    return Problem(lines.get(known), _dotted(known + location[len(known) :]), message)
+    tagged = known != location[: len(known)]
+    absent = location[len(known) :] if not tagged else location[-1:] if kind == "missing" else ()
+    absent = tuple(part for part in absent if " " not in str(part))  # tags of unions, such as "a file"
+    return Problem(lines.get(known), _dotted(known + absent), message)
 
 
 def _known(location: Location, lines: dict[Location, int]) -> Location:

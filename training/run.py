@@ -58,7 +58,7 @@ def train(
             return run.artefact
         _set_threads()
         quieten()
-        _pass_over_cudnn()
+        pass_over_cudnn()
         if not run.keeper or isinstance(recipe, recipes.QuantizeRecipe):
             return _trained(recipe, run, report)
         with trackers.following(recipe, run) as followed:
@@ -97,7 +97,7 @@ def _set_threads() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def _pass_over_cudnn() -> None:
+def pass_over_cudnn() -> None:
     """Leave attention to the other kernels, where cuDNN's would be taken first (Hopper, from torch 2.11 on).
 
     Its gradients of a masked row can be NaN: where a row's scores are all far below 0, or all masked, and the

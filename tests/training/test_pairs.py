@@ -70,6 +70,8 @@ def test_labels_come_with_an_answer_or_a_conversation() -> None:
     assert preferences.labels({"messages": [ASKED, BAD], "label": False}) == row
     turns = [{"from": "human", "value": "red?"}, {"from": "gpt", "value": "green"}]
     assert preferences.labels({"conversations": turns, "kto_tag": False}) == row
+    asked = {"instruction": "red?", "input": "", "output": "green"}
+    assert preferences.labels({**asked, "kto_tag": False}) == row
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,23 @@ def test_a_stage_that_there_is_not_names_those_that_there_are(tmp_path: Path) ->
     assert problems(path) == [f"None stage: must be one of {', '.join(recipes.STAGES)}"]
 
 
+def test_what_is_wrong_with_a_source_is_said_of_its_kind_alone(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    sources = ["{generator: 'a:b', rowz: 3}", "{path: a, format: csv}", "{path: a}", "hello"]
+    path.write_text(
+        "stage: sft\nname: b\nalias: b\nbase: x\ntrain: {learning_rate: 1}\ndata:\n  sources:\n"
+        + "".join(f"    - {source}\n" for source in sources),
+        encoding="utf-8",
+    )
+    assert [line.partition(": must")[0] for line in problems(path)] == [
+        "8 data.sources.0.rows: is required",
+        "8 data.sources.0.rowz: unknown key",
+        "9 data.sources.1.format",
+        "10 data.sources.2.format: is required",
+        "11 data.sources.3",
+    ]
+
+
 def test_cpt_starts_from_one_thing(tmp_path: Path) -> None:
     text = (RECIPES / "base.yaml").read_text(encoding="utf-8")
     path = tmp_path / "r.yaml"

@@ -92,6 +92,14 @@ def test_all_bad_rows_are_reported_at_once(tmp_path: Path) -> None:
     assert f"{path}:7: must be an object, found ['red']" in text
 
 
+def test_a_row_with_images_is_not_learned_without_them(tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "<image>who?"}, {"role": "assistant", "content": "Ann"}]
+    rows = [{"messages": turns, "images": []}, {"messages": turns, "images": ["ann.jpg"]}]
+    path = write_rows(tmp_path / "rows.jsonl", rows)
+    with pytest.raises(BadRows, match=rf"^1 bad row\n  {path}:2: images: belongs to the row"):
+        read(path, "messages")
+
+
 def test_many_bad_rows_are_counted_not_listed(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "rows.jsonl", [{"text": i} for i in range(25)])
     with pytest.raises(BadRows, match=r"^25 bad rows\n(.*\n){10}  \.\.\. and 15 more$"):

@@ -54,16 +54,17 @@ def length_multiple() -> int:
     return 8 if torch.cuda.is_available() else 1
 
 
-def collate(pad: int) -> Any:
+def collate(pad: int, bounds: bool = False) -> Any:
     """A function from rows to a batch: ``input_ids``, ``labels`` and ``position_ids``, each (B, T).
 
     Positions start anew with every packed row, and that is how the attention knows them apart; no mask is
-    given, because padding stands behind everything that could look at it.
+    given, because padding stands behind everything that could look at it. With ``bounds`` packed rows come
+    with ``cu_seq_lens_q`` and ``max_length_q``, which say the same to ``packed_attention``.
     """
 
     multiple = length_multiple()
 
-    def batch(rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    def batch(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         longest = max(len(row["input_ids"]) for row in rows)
         shape = (len(rows), -(-longest // multiple) * multiple)
         ids, labels = np.full(shape, pad, np.int64), np.full(shape, IGNORED, np.int64)
@@ -78,13 +79,25 @@ def collate(pad: int) -> Any:
             if start:
                 positions[i, start:] = np.arange(shape[1] - start)
         labels[positions == 0] = IGNORED  # the first token of a row follows nothing
-        return {
+        found = {
             "input_ids": torch.from_numpy(ids),
             "labels": torch.from_numpy(labels),
             "position_ids": torch.from_numpy(positions),
         }
+        if bounds and any("seq_lengths" in row for row in rows):
+            found |= _bounds(positions)
+        return found
 
     return batch
+
+
+def _bounds(positions: NDArray[np.int64]) -> dict[str, Any]:
+    """Where rows begin in ``positions`` (B, T) laid end to end, and the longest, by transformers' names."""
+    edges = np.append(np.flatnonzero(positions == 0), positions.size)
+    return {
+        "cu_seq_lens_q": torch.from_numpy(edges.astype(np.int32)),
+        "max_length_q": int(np.diff(edges).max()),
+    }
 
 
 class LengthSampler(Sampler[int]):

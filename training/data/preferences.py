@@ -100,11 +100,16 @@ def sharegpt(raw: dict[str, Any]) -> Pair:
 
 
 def labels(raw: dict[str, Any]) -> Labelled:
-    """``{"prompt", "completion", "label"}``; or ``messages`` or ``conversations`` whose end is the answer."""
+    """``{"prompt", "completion", "label"}``; or a row of messages, sharegpt or alpaca that ends in it.
+
+    LLaMA-Factory calls the label ``kto_tag``.
+    """
     if "messages" in raw:
         row, key = formats.messages(raw), "messages"
     elif "conversations" in raw:
         row, key = formats.sharegpt(raw), "conversations"
+    elif "instruction" in raw:
+        row, key = formats.alpaca(raw), "instruction"
     else:
         completion = _said(raw, "completion")
         turns = [*_prompt(raw), _answer(completion, "completion")]

@@ -22,6 +22,7 @@ from training.errors import BadRow, BadRows, SourceError
 from training.recipe import FileSource, GeneratorSource, Source
 
 R = TypeVar("R")
+_UNREAD = ("images", "videos", "audios")  # beside the texts of LLaMA-Factory's multimodal rows
 PART_ROWS = 5_000
 NO_TURNS = "sft learns what an assistant says, and a text has no turns; give messages, or use stage: cpt"
 
@@ -93,6 +94,10 @@ def read_as(part: Part, reader: Callable[[dict[str, Any]], R]) -> list[R]:
         try:
             if not isinstance(raw, dict):
                 raise FieldError("", f"must be an object, found {raw!r}")
+            if unread := next((key for key in _UNREAD if raw.get(key)), None):
+                raise FieldError(
+                    unread, "belongs to the row, and bases here read text alone; leave the row out"
+                )
             rows.append(replace(reader(raw), where=where))  # type: ignore[type-var]
         except FieldError as exc:
             bad.append(BadRow(where, exc.field, exc.problem))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
 from pointsman import artefact
 from pointsman.document import Document
@@ -65,7 +65,16 @@ class GeneratorSource(Document):
         return f"{self.generator}({given})"
 
 
-Source = FileSource | GeneratorSource
+def _kind(given: Any) -> str:
+    """Which kind of source is meant, so that what is wrong is said of that one alone."""
+    generator = "generator" in given if isinstance(given, dict) else isinstance(given, GeneratorSource)
+    return "a generator" if generator else "a file"
+
+
+Source = Annotated[
+    Annotated[FileSource, Tag("a file")] | Annotated[GeneratorSource, Tag("a generator")],
+    Discriminator(_kind),
+]
 
 
 class Data(Document):
@@ -98,7 +107,7 @@ class Optimisation(Document):
     max_grad_norm: float = Field(default=1.0, gt=0, description="longer gradients are cut to this length")
     precision: Literal["auto", "bf16", "fp32"] = Field(
         default="auto",
-        description="arithmetic; auto is bf16 on a GPU or a CPU with AMX, else fp32. Weights stay fp32",
+        description="arithmetic; auto is bf16 on a GPU or a CPU with AMX, else fp32. What learns stays fp32",
     )
     compile: bool = Field(default=False, description="torch.compile: slower to start, faster on a GPU")
     log_every: int = Field(default=10, gt=0, description="steps between two lines of metrics")

@@ -121,6 +121,12 @@ def whole(trainer: Any, model: Any, make: Callable[[], Any]) -> Any:
     return made
 
 
+def cut_weights() -> bool:
+    """Whether accelerate has been told to give each process a part of the weights."""
+    switches = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
+    return any(os.environ.get(name, "false").lower() == "true" for name in switches)
+
+
 def _refuse(recipe: Recipe) -> None:
     if isinstance(recipe, OnlineRecipe | QuantizeRecipe | RouterRecipe):
         raise Undistributable(
@@ -132,7 +138,7 @@ def _refuse(recipe: Recipe) -> None:
             f"loss kto trains in one process, and accelerate has started {count()}: its KL is estimated on a "
             "batch's answers, and would be on those of all processes; dpo's other losses look at one pair"
         )
-    if isinstance(recipe, CptRecipe) and recipe.bound is not None and _cuts_weights():
+    if isinstance(recipe, CptRecipe) and recipe.bound is not None and cut_weights():
         raise Undistributable(
             "probe.max_forgetting keeps whole weights to go back to, and with FSDP or DeepSpeed each process "
             "holds a part of them; leave it out, or let every process hold all (data parallelism)"
@@ -150,9 +156,3 @@ def _refuse(recipe: Recipe) -> None:
             f"they share a step's batches evenly; for the same steps of {plan.batch_rows * plan.accumulate} "
             "sequences lower train.batch_rows and raise train.accumulate by as much"
         )
-
-
-def _cuts_weights() -> bool:
-    """Whether accelerate has been told to give each process a part of the weights."""
-    switches = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
-    return any(os.environ.get(name, "false").lower() == "true" for name in switches)

@@ -1,7 +1,7 @@
 """The trainer of cross-entropy, for sft and cpt.
 
-Packed rows are kept apart by their positions and a block-diagonal mask, which needs no FlashAttention and so
-holds on a CPU too.
+Packed rows are kept apart by their positions and a block-diagonal mask, which holds on a CPU too; in bfloat16
+on a GPU, by where they begin.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import torch
 from transformers import PrinterCallback
 
 from training.data import batches
+from training.models import packed_attention
 from training.recipe import Optimisation
 from training.trainers.loop import settings
 from training.trainers.supervised import Given
@@ -43,10 +44,13 @@ def build(plan: Plan, given: Given, train: Any, validation: Any, kind: type[Like
     common = settings(plan.train, seed=plan.seed, checkpoints=given.run.checkpoints)
     if plan.paged and torch.cuda.is_available():
         common["optim"] = "paged_adamw_32bit"
+    bounds = common["bf16"] and torch.cuda.is_available() and "seq_lengths" in train.column_names
+    if bounds:
+        packed_attention.use(given.model)
     trainer = kind(
         model=given.model,
         args=kind.Config(**common, max_length=None, dataset_kwargs={"skip_prepare_dataset": True}),
-        data_collator=batches.collate(int(given.tokenizer.pad_token_id)),
+        data_collator=batches.collate(int(given.tokenizer.pad_token_id), bounds=bounds),
         train_dataset=train.with_format("numpy"),
         eval_dataset=validation.with_format("numpy"),
         processing_class=given.tokenizer,

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from transformers import TrainerState
 
+from training.models import precision
 from training.recipe import Optimisation
 from training.runs import processes
 
@@ -16,7 +17,6 @@ from training.runs import processes
 def settings(plan: Optimisation, *, seed: int, checkpoints: Path) -> dict[str, Any]:
     """What TRL's configurations of all stages have in common, by their own names."""
     gpu = torch.cuda.is_available()
-    bf16 = plan.precision == "bf16" or (plan.precision == "auto" and (gpu or _cpu_multiplies_bf16()))
     return {
         "output_dir": str(checkpoints),
         "num_train_epochs": plan.epochs,
@@ -31,7 +31,7 @@ def settings(plan: Optimisation, *, seed: int, checkpoints: Path) -> dict[str, A
         "max_grad_norm": plan.max_grad_norm,
         "adam_beta2": 0.95,  # GPT-3's and Llama's: follows the gradients' size faster than Adam's 0.999
         "optim": "adamw_torch_fused" if gpu else "adamw_torch",
-        "bf16": bf16,
+        "bf16": precision.is_bf16(plan.precision),
         "use_cpu": not gpu,
         "torch_compile": plan.compile,
         "gradient_checkpointing": False,
@@ -70,8 +70,3 @@ def steps(trainer: Any) -> int:
     per_epoch: int = max(1, -(-batches // trainer.args.gradient_accumulation_steps))
     epochs: float = trainer.args.num_train_epochs
     return math.ceil(per_epoch * epochs)
-
-
-def _cpu_multiplies_bf16() -> bool:
-    """Whether this CPU has AMX: its bf16 products are several times as fast as fp32's; others' are slower."""
-    return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
