@@ -53,8 +53,8 @@ def _mapped() -> Iterator[None]:
         reason = str(getattr(exc, "orig", None) or exc).splitlines()[0]
         if any(word in reason for word in _DISK):
             reason += (
-                "; nothing was changed, and who was live stays live. Make room in the state folder, or let the "
-                "gateway write there, and ask again"
+                "; nothing was changed, and who was live stays live. Make room in the state folder, or let "
+                "the gateway write there, and ask again"
             )
         raise RegistryUnavailable(f"the registry's database failed: {reason}") from exc
 

@@ -1,7 +1,7 @@
-"""A plugin that vLLM loads in each of its processes: one line for the adapters that run, not one for each set.
+"""A plugin that vLLM loads in each of its processes: of the adapters that run one line, not one a set of them.
 
-vLLM's gauge ``vllm:lora_requests_info`` has the names of the running and of the waiting adapters as labels, in
-the order in which they came, and keeps every such line for as long as it runs: with a few adapters that is
+vLLM's gauge ``vllm:lora_requests_info`` has the names of the running and of the waiting adapters as labels,
+in the order in which they came, and keeps every such line for as long as it runs: with a few adapters that is
 nearly a line for each request, and whoever reads its metrics reads them all. The newest line is the only one
 that says something, so those before it go.
 
@@ -21,7 +21,7 @@ def register() -> None:
     from vllm.v1.metrics.loggers import PrometheusStatLogger
 
     if not getattr(PrometheusStatLogger.record, "keeps_one_line", False):
-        PrometheusStatLogger.record = keeping_one_line(PrometheusStatLogger.record)  # type: ignore[method-assign]
+        PrometheusStatLogger.record = keeping_one_line(PrometheusStatLogger.record)
 
 
 def keeping_one_line(record: Record) -> Record:
