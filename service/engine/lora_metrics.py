@@ -1,4 +1,4 @@
-"""A plugin that vLLM loads in each of its processes: of the adapters that run one line, not one a set of them.
+"""A plugin for each process of vLLM: one line for the adapters that run, not one for each set of them.
 
 vLLM's gauge ``vllm:lora_requests_info`` has the names of the running and of the waiting adapters as labels,
 in the order in which they came, and keeps every such line for as long as it runs: with a few adapters that is
