@@ -11,7 +11,7 @@ from service.adapters.drains import Drains
 from service.adapters.leases import Leases
 from service.adapters.lifecycle import Lifecycle
 from service.adapters.slots import Slots
-from service.adapters.version import Entry, VersionInfo
+from service.adapters.version import VersionInfo
 from service.adapters.versions import Versions
 from service.engine import EngineClient
 from service.errors import AdapterError, ServiceError
@@ -51,9 +51,9 @@ class Reconciler:
     def ready(self) -> bool:
         """Whether a live version is loaded, and preloading was tried.
 
-        What can be loaded is, when a server comes up. Later one may make place for another, and is loaded when
-        it is asked; one that can't be is a problem, and its requests fail. As long as another answers neither
-        is a reason to send the requests of that one away too.
+        What can be loaded is, when a server comes up. Later one may make place for another, and is loaded
+        when it is asked; one that can't be is a problem, and its requests fail. As long as another answers
+        neither is a reason to send the requests of that one away too.
         """
         live = self._versions.live_entries()
         some = not live or self._slots.full or any(map(self._slots.holds, live))
