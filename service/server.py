@@ -205,6 +205,7 @@ def _keep_for_good() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.collect()  # of nothing: else the next whole look waits until there is a quarter as much as was spared
     gc.set_threshold(_YOUNG)
 
 
