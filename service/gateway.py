@@ -142,7 +142,7 @@ class Gateway:
         if self.engine.state != "ready":
             reasons.append(f"the engine is {self.engine.state}: {self.engine.detail}")
         if not self.adapters.ready:
-            reasons += self.adapters.problems or ["not every adapter that is live is loaded"]
+            reasons += self.adapters.problems or ["no adapter that is live is loaded"]
         live = self.routes.live
         if live is None:
             problems = self.routes.problems

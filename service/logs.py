@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -12,15 +15,34 @@ import orjson
 
 FILE = "gateway.log"
 _BYTES = 10_000_000
-_KEPT = 3
+KEPT = 3  # files that were full, beside the one that is written
+_LOST_SECONDS = 60.0  # between two words on lines that are lost
 _NOISY = ("torchao", "bitsandbytes")  # warn about what nobody here asked for
 
 
 class LogFile(RotatingFileHandler):
-    """Turned over when it is full, which is known without asking the disk for each line."""
+    """Turned over when it is full, which is known without asking the disk for each line.
+
+    Where the disk takes no line, stderr says so now and then, and nobody's request fails.
+    """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, maxBytes=_BYTES, backupCount=_KEPT, encoding="utf-8")
+        super().__init__(path, maxBytes=_BYTES, backupCount=KEPT, encoding="utf-8")
+        self._told = -_LOST_SECONDS
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Tell of a line that is lost; logging's own way is a traceback for each."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif time.monotonic() - self._told >= _LOST_SECONDS:
+            self._told = time.monotonic()
+            print(f"{self.baseFilename}: lines are lost: {error.strerror}", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Close the file, with whatever the disk does not take."""
+        with suppress(OSError):
+            super().close()
 
     def shouldRollover(self, record: logging.LogRecord) -> bool:
         """Whether the file is full already; the line that fills it is still written to it."""

@@ -156,7 +156,7 @@ def _stop_on_signals(
 
 async def _tell(gateway: Gateway, address: str, report: Report) -> None:
     """Progress until the gateway is ready, and afterwards when that changes."""
-    was_ready, told, when = False, "", 0.0
+    was_ready, told, when, is_kept = False, "", 0.0, False
     warned: set[str] = set()
     refused: tuple[str, ...] = ()
 
@@ -182,7 +182,9 @@ async def _tell(gateway: Gateway, address: str, report: Report) -> None:
         if readiness.ready != was_ready:
             was_ready = readiness.ready
             if was_ready:
-                _keep_for_good()
+                if not is_kept:
+                    _keep_for_good()
+                    is_kept = True
                 warn()
             told = f"ready: {address}/v1" if was_ready else readiness.reasons[0]
             report(told)
@@ -198,10 +200,12 @@ def _keep_for_good() -> None:
     """Spare Python's garbage collector what is there now.
 
     It looks at all objects every few hundred requests, and everybody waits meanwhile: 100 ms with a router
-    and an application, which live as long as the gateway does.
+    and an application, which live as long as the gateway does. Once: each time it keeps the requests that are
+    under way for good too.
     """
     gc.collect()
     gc.freeze()
+    gc.collect()  # of nothing: else the next whole look waits until there is a quarter as much as was spared
     gc.set_threshold(_YOUNG)
 
 

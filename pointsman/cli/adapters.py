@@ -32,7 +32,6 @@ Check, register, promote and take back adapter versions; nothing restarts and no
     rich_markup_mode="markdown",
 )
 
-AliasArgument = Annotated[str, typer.Argument(metavar="ALIAS", help="The name that clients and routes use.")]
 FolderArgument = Annotated[
     Path, typer.Argument(metavar="FOLDER", help="An artefact, as `pointsman train` writes it.")
 ]
@@ -112,7 +111,10 @@ def promote(
 
 @app.command()
 def rollback(
-    alias: AliasArgument,
+    alias: Annotated[
+        str,
+        typer.Argument(metavar="ALIAS", help="An alias; or alias@version, if that is who must be taken out."),
+    ],
     *,
     url: UrlOption = DEFAULT_URL,
     config: ConfigOption = DEMO_CONFIG,
@@ -120,14 +122,18 @@ def rollback(
 ) -> None:
     """Take the newest live version out of traffic, whatever its share, and go back to the one before it.
 
-    Example: `pointsman adapters rollback support`
+    Examples:
+
+    - `pointsman adapters rollback support`
+    - `pointsman adapters rollback support@1f0c9a7be2d4` changes nothing if another version is the newest
     """
     from pointsman.cli.gateway import GatewayError
 
+    alias, version = _named(alias, None)
     with reported(GatewayError), Progress() as report:
         report(f"going back with {alias}")
-        version = desk(url, key_file, config).rollback(alias)
-    _tell(version)
+        found = desk(url, key_file, config).rollback(alias, version)
+    _tell(found)
 
 
 @app.command()

@@ -45,6 +45,15 @@ def release(
     undo: Annotated[
         bool, typer.Option("--undo", help="Take the candidate out of traffic, whatever share it has.")
     ] = False,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            show_default=False,
+            help="Another name than the recipe's, for the release and its training: once more, from data "
+            "that changed.",
+        ),
+    ] = None,
     runs: RunsOption = Path("runs"),
     url: UrlOption = DEFAULT_URL,
     config: ConfigOption = DEMO_CONFIG,
@@ -62,6 +71,8 @@ def release(
 
     - `pointsman release deploy/demo/releases/support-60-days.yaml`
     - `pointsman release deploy/demo/releases/support-60-days.yaml --undo`
+    - `pointsman release deploy/demo/releases/support-60-days.yaml --name support-2` releases it again, from
+      what its data files hold now
     """
     from pointsman import document
     from pointsman.artefact import ArtefactError
@@ -78,12 +89,13 @@ def release(
     errors = (DocumentError, TrainingError, ArtefactError, SigningError, GatewayError, OSError)
     try:
         with reported(*errors), Progress() as report:
-            asked = document.load(ReleaseRecipe, recipe)
+            asked = _named(document.load(ReleaseRecipe, recipe), name)
             with opened(asked, runs) as journal:
 
                 def train(path: Path) -> Path:
                     report.stop()  # training draws its own bar
-                    return _as_lora(trained(path, runs), asked.convert, journal.folder)
+                    run = None if name is None else f"{name}-training"
+                    return _as_lora(trained(path, runs, run), asked.convert, journal.folder)
 
                 step = Release(
                     asked,
@@ -131,8 +143,22 @@ def _fetched(source: str, folder: Path) -> Path:
     return folder / "artefact"
 
 
-def trained(recipe: Path, runs: Path) -> Path:
+def _named(asked: ReleaseRecipe, name: str | None) -> ReleaseRecipe:
+    """The recipe, under another ``name`` if one is given; raises typer.BadParameter."""
+    from pydantic import ValidationError
+
+    if name is None:
+        return asked
+    try:
+        return type(asked).model_validate(asked.model_dump(by_alias=True) | {"name": name})
+    except ValidationError as exc:
+        raise typer.BadParameter(f"{name!r}: {exc.errors()[0]['msg']}", param_hint="--name") from exc
+
+
+def trained(recipe: Path, runs: Path, name: str | None = None) -> Path:
     """Train in a process of its own, whose gigabytes go with it, and behind whatever serves here.
+
+    ``name`` is the run's, where it is not the recipe's.
 
     Raises:
         TrainingFailed: it has said why on stderr.
@@ -141,7 +167,8 @@ def trained(recipe: Path, runs: Path) -> Path:
         f"{recipe}: training ended with status {{}}, and has said why above; the same command goes on from "
         "its last checkpoint"
     )
-    return _apart("train", recipe, "--runs", runs, why=why)
+    named = () if name is None else ("--set", f"name={name}")
+    return _apart("train", recipe, "--runs", runs, *named, why=why)
 
 
 def _as_lora(artefact: Path, asked: Conversion, folder: Path) -> Path:

@@ -75,7 +75,7 @@ class Adapters:
 
     @property
     def ready(self) -> bool:
-        """Whether every live version is loaded but for those that can't be, and preloading was tried."""
+        """Whether a live version is loaded, and preloading was tried."""
         return self._reconciler.ready
 
     @property

@@ -16,6 +16,7 @@ from service.adapters.tables import Table
 from service.errors import RegistryUnavailable
 
 _BUSY_SECONDS = 10.0
+_DISK = ("disk", "readonly", "unable to open")  # in SQLite's words for what its disk does not allow
 
 
 class Database:
@@ -50,6 +51,11 @@ def _mapped() -> Iterator[None]:
         yield
     except SQLAlchemyError as exc:
         reason = str(getattr(exc, "orig", None) or exc).splitlines()[0]
+        if any(word in reason for word in _DISK):
+            reason += (
+                "; nothing was changed, and who was live stays live. Make room in the state folder, or let "
+                "the gateway write there, and ask again"
+            )
         raise RegistryUnavailable(f"the registry's database failed: {reason}") from exc
 
 

@@ -81,14 +81,15 @@ class Lifecycle:
         """
         async with self._locks[alias]:
             before = self._versions.live(alias)
-            if version is not None and (before is None or before.versions[-1] != version):
-                newest = "none is" if before is None else f"{alias}@{before.versions[-1]} is"
+            newest = "none" if before is None else f"{alias}@{before.versions[-1]}"
+            if version is not None and newest != f"{alias}@{version}":
                 raise AdapterConflict(
-                    f"{alias}@{version} is not the newest live version of {alias!r}: {newest}"
+                    f"{alias}@{version} is not the newest live version of {alias!r}: {newest} is"
                 )
+            before = self._live(alias)
             after = await asyncio.to_thread(self._registry.way_back, alias)
-            if before is None or after is None:
-                raise AdapterConflict(f"there is no earlier version of {alias!r} to go back to")
+            if after is None:
+                raise AdapterConflict(f"{newest} stays live: there is no earlier version to go back to")
             await self._switch(
                 alias, before, after, lambda: self._registry.undo(alias, before, after), back=True
             )
@@ -135,9 +136,7 @@ class Lifecycle:
     async def withdraw(self, alias: str) -> None:
         """Take an alias out of service with all of its versions that are live."""
         async with self._locks[alias]:
-            before = self._versions.live(alias)
-            if before is None:
-                raise AdapterNotFound(f"the adapter {alias!r} has no live version")
+            before = self._live(alias)
             async with self._moved(alias, None) as adopt:
                 await asyncio.to_thread(self._registry.withdraw, alias, before)
                 self._versions.clear_live(alias)
@@ -148,6 +147,13 @@ class Lifecycle:
         log.info("%s: withdrawn, before %s", alias, before)
         for entry in entries:
             await self._drains.out_when_free(entry)
+
+    def _live(self, alias: str) -> Live:
+        found = self._versions.live(alias)
+        if found is None:
+            others = ", ".join(name for name, _ in self._versions.aliases()) or "none"
+            raise AdapterNotFound(f"the adapter {alias!r} has no live version; those that have one: {others}")
+        return found
 
     async def _switch(
         self,

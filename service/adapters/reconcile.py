@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from service.adapters.base import ServedBase
 from service.adapters.drains import Drains
 from service.adapters.leases import Leases
 from service.adapters.lifecycle import Lifecycle
 from service.adapters.slots import Slots
-from service.adapters.version import Entry, VersionInfo
+from service.adapters.version import VersionInfo
 from service.adapters.versions import Versions
 from service.engine import EngineClient
 from service.errors import AdapterError, ServiceError
@@ -45,23 +45,19 @@ class Reconciler:
         self._preload = preload
         self._register = register
         self._preloaded = False  # or found to be what can't be
-        self._refused: Collection[Entry] = ()  # live versions that can't be loaded, whatever the engine does
         self.problems: tuple[str, ...] = ()  # of the last time
 
     @property
     def ready(self) -> bool:
-        """Whether every live version is loaded, or as many as fit.
+        """Whether a live version is loaded, and preloading was tried.
 
-        One that can't be is a problem, and its requests fail; as long as another answers it is no reason to
-        send the requests of that one away too.
+        What can be loaded is, when a server comes up. Later one may make place for another, and is loaded
+        when it is asked; one that can't be is a problem, and its requests fail. As long as another answers
+        neither is a reason to send the requests of that one away too.
         """
-        if not self._slots.up or not self._preloaded:
-            return False
         live = self._versions.live_entries()
-        missing = [entry for entry in live if not self._slots.holds(entry)]
-        if not missing or self._slots.full:
-            return True
-        return len(missing) < len(live) and all(entry in self._refused for entry in missing)
+        some = not live or self._slots.full or any(map(self._slots.holds, live))
+        return self._slots.up and self._preloaded and some
 
     async def bring_up(self, client: EngineClient) -> None:
         """Prepare a server that came up.
@@ -72,7 +68,6 @@ class Reconciler:
         failed = await self._slots.prepare(client, self._versions.live_entries())
         not_preloaded = await self._preload_all()  # may take the place of some that failed
         live = self._versions.live_entries()
-        self._refused = failed.keys()
         self.problems = (*(why for entry, why in failed.items() if entry in live), *not_preloaded)
 
     async def run(self) -> None:
@@ -91,7 +86,7 @@ class Reconciler:
         if not self._slots.up:
             return
         await self._slots.compare()
-        problems, refused = [], set[Entry]()
+        problems = []
         for entry in self._versions.live_entries():
             if not self._slots.holds(entry) and not self._slots.full:
                 try:
@@ -100,9 +95,6 @@ class Reconciler:
                 except ServiceError as exc:
                     log.error("not loaded: %s", exc)
                     problems.append(str(exc))
-                    if isinstance(exc, AdapterError):
-                        refused.add(entry)
-        self._refused = refused
         await self._slots.spread()
         for entry in self._versions:
             if entry.record.retired and entry.draining and not entry.leases:

@@ -26,7 +26,7 @@ class DecisionLog:
         self._file = OwnFile(folder / FILE)
 
     def write(self, decision: Decision) -> None:
-        """Add a line. A disk that is full is told on stderr by the handler, and fails no request."""
+        """Add a line. A disk that takes none fails no request."""
         if self._kind == "off":
             return
         line: dict[str, object] = {

@@ -6,16 +6,14 @@ import logging
 import os
 from collections.abc import Iterator
 from io import TextIOWrapper
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 import orjson
 
-_BYTES = 10_000_000
-_KEPT = 3
+from service.logs import KEPT, LogFile
 
 
-class _Handler(RotatingFileHandler):
+class _Handler(LogFile):
     def _open(self) -> TextIOWrapper:
         file = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         return TextIOWrapper(os.fdopen(file, "ab"), encoding=self.encoding)
@@ -29,10 +27,10 @@ class OwnFile:
         self._handler: _Handler | None = None
 
     def write(self, line: object) -> None:
-        """Add a line. A disk that is full is told on stderr by the handler, and fails no request."""
+        """Add a line. A disk that takes none fails no request."""
         if self._handler is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._handler = _Handler(self._path, maxBytes=_BYTES, backupCount=_KEPT, encoding="utf-8")
+            self._handler = _Handler(self._path)
         self._handler.handle(logging.makeLogRecord({"msg": orjson.dumps(line).decode()}))
 
     def close(self) -> None:
@@ -44,7 +42,7 @@ class OwnFile:
 
 def lines_of(path: Path) -> Iterator[dict[str, object]]:
     """The objects that were written, the newest first; one that was cut off is left out."""
-    for suffix in ("", *(f".{n}" for n in range(1, _KEPT + 1))):
+    for suffix in ("", *(f".{n}" for n in range(1, KEPT + 1))):
         part = path.with_name(path.name + suffix)
         for line in reversed(part.read_bytes().splitlines()) if part.is_file() else ():
             try:

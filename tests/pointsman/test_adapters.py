@@ -122,6 +122,13 @@ def test_a_refusal_of_the_gateway_is_shown_as_it_is(run: Run, config: Path) -> N
     assert "error: support has no earlier version" in ended.stderr
 
 
+def test_a_rollback_may_name_who_must_be_taken_out(run: Run, config: Path) -> None:
+    with canned({"POST /admin/adapters/support/rollback": version("a", "live")}) as gateway:
+        for named in ("support", f"support@{'b' * 12}"):
+            run("adapters", "rollback", named, "--url", gateway.url, "--config", config)
+        assert [body for _, body in gateway.asked] == [{}, {"version": "b" * 12}]
+
+
 def test_promote_takes_the_version_that_was_registered_last(run: Run, config: Path) -> None:
     versions = [
         version("a", "live"),

@@ -206,6 +206,32 @@ def test_training_is_a_process_of_its_own_and_its_failure_is_told(
     assert asked[0][-6:] == ["-m", "pointsman.cli", "train", "desk.yaml", "--runs", str(runs)]
 
 
+def test_a_release_once_more_has_its_name_and_so_has_its_training(
+    run: Run, config: Path, written: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = yaml.safe_load(written[0].read_text("utf-8"))
+    artefact = recipe.pop("artefact")
+    written[0].write_text(yaml.safe_dump({**recipe, "train": "desk.yaml"}), encoding="utf-8")
+    asked: list[list[str]] = []
+
+    def process(words: list[str], **_: Any) -> Any:
+        asked.append(words)
+        return subprocess.CompletedProcess([], 0, f"{artefact}\n")
+
+    monkeypatch.setattr(subprocess, "run", process)
+    runs = tmp_path / "runs"
+    words = ("release", written[0], "--url", "http://127.0.0.1:9", "--config", config, "--runs", runs)
+    run(*words)
+    run(*words, "--name", "r-2")
+    kept = json.loads((runs / "r-2" / "release.json").read_text("utf-8"))
+    assert kept["recipe"]["name"] == "r-2"
+    assert "train" in kept["steps"]
+    assert [words[words.index("--runs") + 2 :] for words in asked] == [[], ["--set", "name=r-2-training"]]
+    refused = run(*words, "--name", "R 2")
+    assert refused.exit_code == 2
+    assert "should match pattern" in refused.stderr
+
+
 def test_a_result_that_is_no_lora_is_converted_before_it_is_registered(
     run: Run, config: Path, written: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

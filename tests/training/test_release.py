@@ -157,7 +157,7 @@ def test_what_was_trained_from_other_data_goes_no_further(tmp_path: Path) -> Non
     assert run(asked, gateway, tmp_path).state == "promoted"
     assert run(asked, gateway, tmp_path).state == "promoted"
     rows.write_text("other", encoding="utf-8")
-    with pytest.raises(ReleaseConflict, match=r"a release of other data: .*rows\.jsonl changed since"):
+    with pytest.raises(ReleaseConflict, match=r"release of other data: .*rows\.jsonl changed since.*--name"):
         run(asked, gateway, tmp_path)
     assert run(asked, gateway, tmp_path, undo=True).state == "undone"
 

@@ -44,7 +44,8 @@ def run(
             else:
                 so_far, over = f"{seconds:.0f} of {step.seconds:g} s", seconds >= (step.seconds or 0)
             report(
-                f"canary step {number} of {len(plan.steps)}: {step.weight} %, {so_far}, {ours.failed} failed"
+                f"canary step {number} of {len(plan.steps)}: {step.weight} %, {so_far}; {ours.failed} of "
+                f"{ours.requests} answers failed"
             )
             if over:
                 break

@@ -48,12 +48,12 @@ class Journal:
         """
         if self.state == "undone":
             raise ReleaseConflict(
-                f"{self.folder} was undone; give the release another name, or remove the folder"
+                f"{self.folder} was undone; give the release another name (--name), or remove the folder"
             )
         if self.changed:
             raise ReleaseConflict(
                 f"{self.folder} holds a release of other data: {', '.join(self.changed)} changed since. To "
-                "release what is there now, give the release and its training recipe other names"
+                "release what is there now, add --name and a name that no release has had"
             )
 
     def done(self, step: str, **result: Any) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def opened(recipe: ReleaseRecipe, runs: Path) -> Iterator[Journal]:
         if changed := [key for key in now if found.steps and before.get(key) != now[key]]:
             raise ReleaseConflict(
                 f"{folder} holds a release of another recipe ({', '.join(changed)} changed since). Give this "
-                "one another name, or remove the folder"
+                "one another name (--name), or remove the folder"
             )
         found.recipe = now
         data = _files(recipe.train)

@@ -2,7 +2,8 @@
 
 Four shares are compared: of requests that failed by the server's fault, of requests whose client did not
 wait for the end, of rated answers that were rated down, and of streams that were slow to begin: slower than
-the bound of the histogram under which 95 % of the live version's streams began.
+the bound of the histogram under which 95 % of the live version's streams began. A machine that is busy for a
+moment makes all streams of that moment slow, so the few of a young canary are no evidence yet.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ _REQUESTS, _BROKEN = "pointsman_requests_total", "pointsman_broken_answers_total
 _ABORTED, _RATINGS = "pointsman_aborted_answers_total", "pointsman_ratings_total"
 _FIRST_TOKEN = "pointsman_time_to_first_token_seconds_bucket"
 _MOST = 0.95  # of the live version's streams
+_ENOUGH = 20  # streams of the canary
 Ends = tuple[float, float]
 
 
@@ -96,6 +98,7 @@ def counts(exposition: str) -> Mapping[str, Count]:
 def tripped(canary: Count, live: Count, allowed: Canary) -> str:
     """Why the canary must go: a share that surely lies too far over live's; "" if none does."""
     usual = live.usual
+    slow = canary.slow(usual)
     for ours, theirs, most, what in (
         (
             Share(canary.failed, canary.requests),
@@ -116,7 +119,7 @@ def tripped(canary: Count, live: Count, allowed: Canary) -> str:
             "rated answers of the canary were rated down",
         ),
         (
-            canary.slow(usual),
+            slow if slow.of >= _ENOUGH else Share(),
             live.slow(usual),
             allowed.slow_rate,
             f"streams of the canary took more than {usual:g} s to their first token",

@@ -41,6 +41,18 @@ async def test_what_is_live_is_loaded_when_the_engine_comes_back(world: World) -
     assert await world.answered_by("support") == support
 
 
+async def test_a_live_version_that_made_place_for_others_is_no_reason_to_send_them_away(world: World) -> None:
+    """Four live versions in three slots, of which one becomes free."""
+    for seed, alias in enumerate(("a", "b", "c", "d")):
+        await world.adapters.promote(alias, await world.register(alias, seed))
+    assert len(world.engine.loaded) == 3
+    await world.adapters.withdraw("d")
+    assert len(world.engine.loaded) == 2  # of three that are live
+    assert world.ready()
+    world.go_down()
+    assert not world.ready()
+
+
 async def test_a_lease_from_before_the_restart_ends_quietly(world: World) -> None:
     version = await world.register("support", 1)
     await world.adapters.promote("support", version)

@@ -44,7 +44,7 @@ async def test_an_alias_that_is_withdrawn_answers_no_more_and_may_come_back(worl
     await until(lambda: not world.engine.loaded)
     with pytest.raises(AdapterNotFound, match="no live version"):
         await world.adapters.withdraw("support")
-    with pytest.raises(AdapterConflict, match="no earlier version"):
+    with pytest.raises(AdapterNotFound, match="no live version; those that have one: none"):
         await world.adapters.rollback("support")
     again = build(world.folder, world.engine)  # the gateway was started again
     await again.adapters.start()
