@@ -26,6 +26,7 @@ PIECES = "pointsman.pieces"  # where a request's scope has its :class:`Pieces`
 _MOST_HEAD = 65_536  # bytes of a request's line and headers
 _MOST_ASKED = 16  # requests that are read before the first of them is answered
 _HEAD_SECONDS = 60.0  # from its first byte, or that of the connection, to a head's end
+_LINGER_SECONDS = 2.0  # that a client gets to read a refusal and close
 _NO_HTTP = (
     "what was sent is no HTTP/1.1 request: is it https on a port without TLS, an unknown method, "
     "or a head without its one host?"
@@ -82,7 +83,7 @@ class Protocol(HttpToolsProtocol):
     _part = ""  # of a request, that the last piece ended in: its head or its body
     _head = 0  # bytes of the head in such pieces
     _is_long = False
-    _waits: asyncio.TimerHandle | None = None  # for a head
+    _waits: asyncio.TimerHandle | None = None  # for a head, and for the end of who was refused
     _held = b""  # the end of the last piece, that may begin an offer of another protocol
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -110,7 +111,7 @@ class Protocol(HttpToolsProtocol):
             if self._head > _MOST_HEAD and not self._refusal:
                 self._is_long = True
                 self.send_400_response(_LONG_HEAD)
-        if self._part == "head" and self._waits is None:
+        if self._part == "head" and self._waits is None and not self._refusal:
             self._wait()
 
     def on_message_begin(self) -> None:
@@ -169,7 +170,7 @@ class Protocol(HttpToolsProtocol):
         )
         self._refusal = head.encode() + body
         if self._part == "body" and self._asked:  # the request that is broken is no more to be answered
-            self._asked.pop()
+            _tell_gone(self._asked.pop())
             if self.pipeline:
                 self.pipeline.popleft()
         self._refuse_in_turn()
@@ -182,17 +183,22 @@ class Protocol(HttpToolsProtocol):
         self._refuse_in_turn()
 
     def _refuse_in_turn(self) -> None:
-        if self._refusal and not self._asked and not self.transport.is_closing():
+        if self._refusal and not self._asked and self._waits is None and not self.transport.is_closing():
             self.transport.write(self._refusal)
-            self.transport.close()
+            self.transport.write_eof()  # closed over bytes that come still, it could be lost on its way
+            self._waits = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has left; uvicorn tells the last of its requests only."""
         self._wait_no_more()
         for cycle in self._asked:
-            cycle.disconnected = True
-            cycle.message_event.set()
+            _tell_gone(cycle)
         super().connection_lost(exc)
+
+
+def _tell_gone(cycle: RequestResponseCycle) -> None:
+    cycle.disconnected = True
+    cycle.message_event.set()
 
 
 def _without_chunks(app: ASGIApp) -> ASGIApp:

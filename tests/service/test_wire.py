@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncGenerator
 
@@ -56,6 +57,19 @@ async def test_headers_have_a_bound(url: str) -> None:
     many = b"".join(b"x-%d: y\r\n" % n for n in range(9_000))
     assert (await exchanged(url, HEAD + many + b"\r\n"))[0] == 431
     assert (await exchanged(url, HEAD, b"x-a: ", *[b"a" * 40_000] * 2))[0] == 431  # without an end
+
+
+async def test_a_refusal_is_read_by_who_goes_on_sending(url: str) -> None:
+    """Closed over unread bytes, the connection would be reset under it."""
+    for _ in range(5):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        with contextlib.suppress(ConnectionError):
+            for _ in range(40):
+                writer.write(HEAD + b"x-a: " + b"a" * 100_000)
+                await asyncio.sleep(0)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 431")
+        assert b'"headers_too_large"' in await reader.read()
+        writer.close()
 
 
 async def test_a_body_that_stays_away_is_not_waited_for_longer_than_for_an_answer(start: Start) -> None:
