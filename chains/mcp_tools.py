@@ -98,7 +98,8 @@ def mcp_tools(server: McpServer, wanted: tuple[str, ...] | None) -> list[McpTool
         message = f"the MCP server {server.shown} did not list its tools within {_LIST_SECONDS:g} s"
         raise ToolServerDown(message) from exc
     except Exception as exc:
-        raise ToolServerDown(f"the MCP server {server.shown} can't be reached: {_plain(exc)}") from exc
+        said = str(_plain(exc)).partition("\n")[0]  # of an answer that can't be read, pydantic says a page
+        raise ToolServerDown(f"the MCP server {server.shown} can't be reached: {said}") from exc
     names = [tool.name for tool in listed]
     if missing := [name for name in wanted or () if name not in names]:
         known = ", ".join(names) or "none"

@@ -15,9 +15,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from chains.errors import ChainBroken, ChainNotFound, ChainOptionsError
+from chains.errors import ChainBroken, ChainError, ChainNotFound, ChainOptionsError
 from chains.events import Chain
 from chains.options import FOLDER
+from chains.resources import Resources
 
 GROUP = "pointsman.chains"
 
@@ -44,7 +45,7 @@ def chain_by_name(name: str) -> Chain:
 
     Raises:
         ChainNotFound: no entry point of that name.
-        ChainBroken: what it names can't be imported, or is no chain.
+        ChainBroken: what it names can't be imported or made, or is no chain.
         ChainOptionsError: it can't be made without.
     """
     return chain_with(name, {}, Path())
@@ -55,20 +56,40 @@ def chain_with(name: str, options: Mapping[str, Any], folder: Path) -> Chain:
 
     Raises:
         ChainNotFound: no entry point of that name.
-        ChainBroken: what it names can't be imported, or is no chain.
+        ChainBroken: what it names can't be imported or made, or is no chain.
         ChainOptionsError: with all that is wrong with the options.
     """
     kind = chain_class(name)
     model: type[BaseModel] | None = getattr(kind, "Options", None)
-    if model is None:
-        if options:
-            raise ChainOptionsError(name, [((key,), "this chain has no options") for key in options])
-        return kind()
+    if model is None and options:
+        raise ChainOptionsError(name, [((key,), "this chain has no options") for key in options])
     try:
-        return kind(model.model_validate(dict(options), context={FOLDER: folder}))
-    except ValidationError as exc:
-        places = [(error["loc"], _message(dict(error), model)) for error in exc.errors(include_url=False)]
-        raise ChainOptionsError(name, places) from exc
+        if model is None:
+            return kind()
+        try:
+            given = model.model_validate(dict(options), context={FOLDER: folder})
+        except ValidationError as exc:
+            places = [(error["loc"], _message(dict(error), model)) for error in exc.errors(include_url=False)]
+            raise ChainOptionsError(name, places) from exc
+        return kind(given)
+    except ChainError:
+        raise
+    except Exception as exc:  # whatever another's class raises while it is made
+        raise _broken(name, exc) from exc
+
+
+def warm(name: str, chain: Chain, resources: Resources) -> None:
+    """Warm ``chain``, installed as ``name``. Blocks.
+
+    Raises:
+        ChainError: it can't be used as it is set up; ChainBroken, where it says so by an error of its own.
+    """
+    try:
+        chain.warm(resources)
+    except ChainError:
+        raise
+    except Exception as exc:  # whatever another's class raises
+        raise _broken(name, exc) from exc
 
 
 def chain_class(name: str) -> Callable[..., Chain]:
@@ -85,7 +106,7 @@ def chain_class(name: str) -> Callable[..., Chain]:
     try:
         kind: Callable[..., Chain] = point.load()
     except Exception as exc:  # whatever another's package raises while it is imported
-        raise ChainBroken(name, point.value, f"{type(exc).__name__}: {exc}") from exc
+        raise _broken(name, exc) from exc
     lacks = [method for method in ("run", "warm") if not callable(getattr(kind, method, None))]
     if lacks:
         raise ChainBroken(name, point.value, f"it is no class with the method {lacks[0]!r}")
@@ -94,6 +115,10 @@ def chain_class(name: str) -> Callable[..., Chain]:
 
 def _installed() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def _broken(name: str, error: Exception) -> ChainBroken:
+    return ChainBroken(name, _installed()[name].value, f"{type(error).__name__}: {error}")
 
 
 def _message(error: Mapping[str, Any], model: type[BaseModel]) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from chains.daemon import in_daemon
 from chains.events import Chain, Waiting
-from chains.registry import chain_by_name
+from chains.registry import chain_by_name, warm
 from chains.resources import Resources
 from router.batching import BatchingRouter, lanes
 from router.decision import Decision
@@ -217,7 +217,7 @@ class LiveRoutes:
             if name not in _NEED_NOTHING:
                 if live is None:
                     raise NotReady(f"the chain {name!r} waits for the router, which is not fitted yet")
-                await in_daemon(partial(chain.warm, self._resources(live.router)), "warm")
+                await in_daemon(partial(warm, name, chain, self._resources(live.router)), "warm")
             self._named[name] = chain
         return self._named[name]
 

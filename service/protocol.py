@@ -5,9 +5,11 @@ What is no HTTP, and what never ends its headers, gets OpenAI's error form too.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import sys
+from collections import deque
 from http import HTTPStatus
 from typing import Any
 
@@ -22,10 +24,14 @@ log = logging.getLogger("pointsman.server")
 PIECES = "pointsman.pieces"  # where a request's scope has its :class:`Pieces`
 
 _MOST_HEAD = 65_536  # bytes of a request's line and headers
+_MOST_ASKED = 16  # requests that are read before the first of them is answered
+_HEAD_SECONDS = 60.0  # from its first byte, or that of the connection, to a head's end
+_LINGER_SECONDS = 2.0  # that a client gets to read a refusal and close
 _NO_HTTP = (
     "what was sent is no HTTP/1.1 request: is it https on a port without TLS, an unknown method, "
     "or a head without its one host?"
 )
+_LATE_HEAD = f"the request's line and headers were not whole after {_HEAD_SECONDS:g} s"
 _LONG_HEAD = f"the request's line and headers are over {_MOST_HEAD} bytes"
 _UPGRADE = b"\nupgrade:"
 _OFFER = re.compile(_UPGRADE, re.IGNORECASE)
@@ -68,19 +74,33 @@ class Pieces:
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's, with bounded headers, refusals in our form, and no chunks for HTTP/1.0."""
+    """uvicorn's, with bounded headers, refusals in our form, and no chunks for HTTP/1.0.
+
+    Of requests that come one behind the other, before the first is answered, each gets its own answer or
+    refusal, and all of them hear that the client has left.
+    """
 
     _part = ""  # of a request, that the last piece ended in: its head or its body
     _head = 0  # bytes of the head in such pieces
     _is_long = False
+    _waits: asyncio.TimerHandle | None = None  # for a head, and for the end of who was refused
     _held = b""  # the end of the last piece, that may begin an offer of another protocol
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.app = _without_chunks(self.app)
+        self._asked: deque[RequestResponseCycle] = deque()  # not answered yet, the first one first
+        self._refusal = b""  # what follows their answers
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client is there, and may say nothing."""
+        super().connection_made(transport)
+        self._wait()
 
     def data_received(self, data: bytes) -> None:
         """Parse a piece."""
+        if self._refusal:
+            return
         before = self._part
         data, self._held = self._held + data, b""
         if before != "body":
@@ -88,9 +108,11 @@ class Protocol(HttpToolsProtocol):
         super().data_received(data)
         if self._part == "head" and before != "body":
             self._head += len(data)
-            if self._head > _MOST_HEAD and not self.transport.is_closing():
+            if self._head > _MOST_HEAD and not self._refusal:
                 self._is_long = True
                 self.send_400_response(_LONG_HEAD)
+        if self._part == "head" and self._waits is None and not self._refusal:
+            self._wait()
 
     def on_message_begin(self) -> None:
         """A request's first byte is there."""
@@ -99,14 +121,18 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Its body begins."""
-        self._part = "body"
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > _MOST_HEAD:
             self._is_long = True
             raise ValueError(_LONG_HEAD)  # uvicorn then calls send_400_response
         if sum(name == b"host" for name, _ in self.headers) != 1 and self.parser.get_http_version() == "1.1":
             raise ValueError("no host, or several")  # RFC 9112, section 3.2
+        self._part = "body"
+        self._wait_no_more()
         super().on_headers_complete()
         self.scope[PIECES] = Pieces(self.cycle)  # type: ignore[literal-required]
+        self._asked.append(self.cycle)
+        if 1 < len(self._asked) < _MOST_ASKED:
+            self.flow.resume_reading()  # uvicorn would not see the client leave
 
     def on_message_complete(self) -> None:
         """All of it is there."""
@@ -114,19 +140,65 @@ class Protocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what can't be parsed, and close."""
-        status, message, code = HTTPStatus.BAD_REQUEST, _NO_HTTP, "invalid_http"
+        """Refuse what can't be parsed, once all before it is answered, and close."""
         if self._is_long:
-            status, message = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _LONG_HEAD
-            code = "headers_too_large"
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _LONG_HEAD, "headers_too_large")
+        else:
+            self._refuse(HTTPStatus.BAD_REQUEST, _NO_HTTP, "invalid_http")
+
+    def _wait(self) -> None:
+        self._waits = self.loop.call_later(_HEAD_SECONDS, self._waited)
+
+    def _wait_no_more(self) -> None:
+        if self._waits is not None:
+            self._waits.cancel()
+            self._waits = None
+
+    def _waited(self) -> None:
+        if self._part == "head":
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT, _LATE_HEAD, "request_timeout")
+        else:
+            self.transport.close()
+
+    def _refuse(self, status: HTTPStatus, message: str, code: str) -> None:
+        self._wait_no_more()
         name, body = request_id(None), error_body(message, INVALID, code)
         log.warning("request %s: %s", name, message)
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
             f"content-length: {len(body)}\r\nx-request-id: {name}\r\nconnection: close\r\n\r\n"
         )
-        self.transport.write(head.encode() + body)
-        self.transport.close()
+        self._refusal = head.encode() + body
+        if self._part == "body" and self._asked:  # the request that is broken is no more to be answered
+            _tell_gone(self._asked.pop())
+            if self.pipeline:
+                self.pipeline.popleft()
+        self._refuse_in_turn()
+
+    def on_response_complete(self) -> None:
+        """A request is answered."""
+        if self._asked:
+            self._asked.popleft()
+        super().on_response_complete()
+        self._refuse_in_turn()
+
+    def _refuse_in_turn(self) -> None:
+        if self._refusal and not self._asked and self._waits is None and not self.transport.is_closing():
+            self.transport.write(self._refusal)
+            self.transport.write_eof()  # closed over bytes that come still, it could be lost on its way
+            self._waits = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has left; uvicorn tells the last of its requests only."""
+        self._wait_no_more()
+        for cycle in self._asked:
+            _tell_gone(cycle)
+        super().connection_lost(exc)
+
+
+def _tell_gone(cycle: RequestResponseCycle) -> None:
+    cycle.disconnected = True
+    cycle.message_event.set()
 
 
 def _without_chunks(app: ASGIApp) -> ASGIApp:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from chains.errors import ChainError
+from chains.registry import warm
 from chains.resources import Resources
 from router.encoder import Encoder
 from router.errors import RouterError
@@ -94,7 +95,7 @@ class Builder:
         try:
             router = self._router(table, movers, (*known, *self._kept))
             for route in table.all():
-                route.chain.warm(Resources(router.encoder, self._settings.state))
+                warm(route.chain_name, route.chain, Resources(router.encoder, self._settings.state))
         except (RouterError, ChainError, OSError) as exc:
             raise _told([f"{self._settings.router.routes}: {exc}"], movers) from exc
         warnings = messages((*table.policy.warnings(table.examples), *router.report.warnings))

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from chains.errors import ChainUnfinished
+from chains.errors import ChainError, ChainUnfinished
 from chains.events import Citations, Content, Event, Finish, Note, Reasoning, Step, Usage
 
 DONE = b"data: [DONE]\n\n"
@@ -26,10 +26,12 @@ class ChatForm:
     id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
     created: int = field(default_factory=lambda: int(time.time()))
     _opened: set[int] = field(default_factory=set)  # the choices that have begun
+    _begun: bool = False
     _finished: bool = False
 
     def chunks(self, event: Event) -> Iterator[bytes]:
         """The server-sent events that ``event`` becomes; none for a step that is not shown."""
+        self._begun = True
         if isinstance(event, Reasoning):
             yield from self._delta({"reasoning_content": event.text}, choice=event.choice)
         elif isinstance(event, Content):
@@ -48,14 +50,18 @@ class ChatForm:
                     {**self._head("chat.completion.chunk"), "choices": [], "usage": usage_of(event.usage)}
                 )
             yield DONE
+        else:
+            raise _no_event(event)
 
     def end(self) -> None:
         """Raises ChainUnfinished if a stream of events ends here, and without its last one."""
-        if self._opened and not self._finished:
+        if self._begun and not self._finished:
             raise ChainUnfinished
 
     def completion(self, events: list[Event]) -> bytes:
-        """The whole answer as one JSON body; raises ChainUnfinished."""
+        """The whole answer as one JSON body; raises ChainError, as the chunks do."""
+        if (other := next((e for e in events if not isinstance(e, Event)), None)) is not None:
+            raise _no_event(other)
         finish = next((e for e in events if isinstance(e, Finish)), None)
         if finish is None:
             raise ChainUnfinished
@@ -105,6 +111,10 @@ class ChatForm:
 
     def _head(self, kind: str) -> dict[str, Any]:
         return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
+
+
+def _no_event(found: object) -> ChainError:
+    return ChainError(f"the chain gave {type(found).__name__!r}, which is no event of chains.events")
 
 
 def _message(events: Sequence[Event], choice: int) -> dict[str, Any]:

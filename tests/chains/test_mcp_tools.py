@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
+from starlette.responses import JSONResponse
 
 from chains.errors import ToolServerDown, ToolSourceError
 from chains.events import Limits, Step
@@ -67,6 +68,13 @@ async def test_a_server_that_is_gone_is_told(url: str) -> None:
             await asyncio.to_thread(mcp_tools, place, None)
     with pytest.raises(ToolSourceError, match="has no tool 'fly'; it has: locate, wait"):
         await listed(url, "fly")
+
+
+async def test_a_server_that_is_none_is_told_in_a_line() -> None:
+    async with serving(JSONResponse([])) as url:
+        with pytest.raises(ToolServerDown, match="can't be reached: Failed to parse JSON response") as found:
+            await listed(url)
+    assert "\n" not in str(found.value)
 
 
 async def test_a_route_calls_a_server_that_speaks_over_pipes(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from pydantic import BaseModel
 
-from chains.events import ChainRequest, Content, Engine, Event
+from chains.events import ChainRequest, Content, Engine, Event, Finish, Note, Usage
 from chains.registry import GROUP
 from chains.resources import Resources
 from service.errors import RoutesRejected
@@ -236,10 +236,34 @@ class Hasty:
         pass
 
 
+class Silent(Hasty):
+    """One that forgets all but a note."""
+
+    async def run(self, request: ChainRequest, engine: Engine) -> AsyncGenerator[Event, None]:
+        yield Note("draft", {})
+
+
+class Plain(Hasty):
+    """One that takes text for an event."""
+
+    async def run(self, request: ChainRequest, engine: Engine) -> AsyncGenerator[Any, None]:
+        yield Content("half an ans")
+        yield "wer"
+        yield Finish("stop", Usage())
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "said"),
+    [
+        (Hasty, 200, "the chain ended without a Finish"),
+        (Silent, 500, "the chain ended without a Finish"),
+        (Plain, 200, "the chain gave 'str', which is no event"),
+    ],
+)
 async def test_a_chain_that_does_not_say_how_it_ended_is_no_answer(
-    start: Start, monkeypatch: pytest.MonkeyPatch
+    start: Start, monkeypatch: pytest.MonkeyPatch, kind: type, status: int, said: str
 ) -> None:
-    ours = [*entry_points(group=GROUP), EntryPoint("hasty", f"{__name__}:Hasty", GROUP)]
+    ours = [*entry_points(group=GROUP), EntryPoint(kind.__name__, f"{__name__}:{kind.__name__}", GROUP)]
     monkeypatch.setattr("chains.registry.entry_points", lambda group: ours)
     body = {"model": "support", "messages": [{"role": "user", "content": "hi"}]}
     paths: dict[str, dict[str, Any]] = {
@@ -251,9 +275,10 @@ async def test_a_chain_that_does_not_say_how_it_ended_is_no_answer(
         for path, asked in paths.items():
             for stream in (False, True):
                 answer = await running.http.post(
-                    path, json={**asked, "stream": stream}, headers={"x-pointsman-chain": "hasty"}
+                    path, json={**asked, "stream": stream}, headers={"x-pointsman-chain": kind.__name__}
                 )
-                assert answer.status_code == (200 if stream else 500), path
+                assert answer.status_code == (status if stream else 500), path
                 assert '"code":"chain_error"' in answer.text, path
+                assert said in answer.text, path
                 assert "[DONE]" not in answer.text
                 assert "response.completed" not in answer.text

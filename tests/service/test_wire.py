@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 from collections.abc import AsyncGenerator
 
 import pytest
@@ -55,6 +57,19 @@ async def test_headers_have_a_bound(url: str) -> None:
     many = b"".join(b"x-%d: y\r\n" % n for n in range(9_000))
     assert (await exchanged(url, HEAD + many + b"\r\n"))[0] == 431
     assert (await exchanged(url, HEAD, b"x-a: ", *[b"a" * 40_000] * 2))[0] == 431  # without an end
+
+
+async def test_a_refusal_is_read_by_who_goes_on_sending(url: str) -> None:
+    """Closed over unread bytes, the connection would be reset under it."""
+    for _ in range(5):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        with contextlib.suppress(ConnectionError):
+            for _ in range(40):
+                writer.write(HEAD + b"x-a: " + b"a" * 100_000)
+                await asyncio.sleep(0)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 431")
+        assert b'"headers_too_large"' in await reader.read()
+        writer.close()
 
 
 async def test_a_body_that_stays_away_is_not_waited_for_longer_than_for_an_answer(start: Start) -> None:
@@ -127,3 +142,105 @@ async def test_a_client_that_closes_its_half_has_left() -> None:
         writer.write_eof()
         await asyncio.wait_for(left.wait(), 10)
         writer.close()
+
+
+async def test_a_head_that_stays_away_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.protocol._HEAD_SECONDS", 0.3)
+    async with serving(echo, http=Protocol) as url:
+        for half in (b"G", HEAD, HEAD + b"x-a"):
+            status, headers, error = await exchanged(url, half)
+            assert (status, error["code"]) == (408, "request_timeout")
+            assert headers["connection"] == "close"
+        first, late = await read_answers(url, HEAD + b"content-length: 2\r\n\r\nhi", b"GET")
+        assert (first[:3], late[:3]) == (b"200", b"408")
+        assert await read_answers(url) == []  # nothing at all
+        assert await read_answers(url, b"\r\n") == []
+        slow = HEAD + b"connection: close\r\ncontent-length: 20\r\n\r\n" + b"a" * 20
+        (answer,) = await read_answers(url, slow[:-20], *[b"a"] * 20)  # a body has a bound of its own
+        assert answer[:3] == b"200"
+
+
+async def read_answers(url: str, *pieces: bytes) -> list[bytes]:
+    """The status and body of each answer to ``pieces``, until the connection ends."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+    for piece in pieces:
+        writer.write(piece)
+        await writer.drain()
+        await asyncio.sleep(0.02)
+    answers = []
+    while head := (await reader.read(1)):
+        head += await reader.readuntil(b"\r\n\r\n")
+        size = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        answers.append(head[9:12] + b" " + await reader.readexactly(size))
+    writer.close()
+    return answers
+
+
+async def patient(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers a moment later with the path."""
+    body = await Request(scope, receive).body()
+    await asyncio.sleep(0.1)
+    text = scope["path"].encode() + body
+    await send(
+        {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(text))]}
+    )
+    await send({"type": "http.response.body", "body": text[:2], "more_body": True})
+    await asyncio.sleep(0.1)
+    await send({"type": "http.response.body", "body": text[2:], "more_body": False})
+
+
+GET = b"GET /%b HTTP/1.1\r\nhost: x\r\n\r\n"
+BROKEN = HEAD + b"transfer-encoding: chunked\r\n\r\n", b"5\r\nhello\r\nzz\r\n"
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        (b"GARBAGE\r\n\r\n",),
+        (b"GET /c HTTP/1.1\r\n\r\n",),
+        (b"GARB", b"AGE\r\n\r\n"),
+        (HEAD + b"x-a: " + b"a" * 70_000,),
+        BROKEN,
+        (b"".join(BROKEN),),
+    ],
+    ids=["garbage", "no host", "in pieces", "a long head", "a broken body", "at once"],
+)
+@pytest.mark.parametrize("apart", [True, False])
+async def test_what_is_refused_behind_a_request_is_refused_behind_its_answer(
+    behind: tuple[bytes, ...], apart: bool
+) -> None:
+    before = GET % b"a", GET % b"b"
+    pieces = (*before, *behind) if apart else (b"".join((*before, *behind)),)
+    async with serving(patient, http=Protocol) as url:
+        first, second, refused = await read_answers(url, *pieces)
+    assert (first, second) == (b"200 /a", b"200 /b")
+    assert refused[:3] in (b"400", b"431")
+    assert b'"error"' in refused
+
+
+async def test_a_client_that_leaves_with_requests_behind_has_left() -> None:
+    left = asyncio.Event()
+
+    async def waiting(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        assert scope["path"] == "/first"
+        left.set()
+
+    async with serving(waiting, http=Protocol) as url:
+        _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(GET % b"first" + GET % b"second" + GET % b"third")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.close()
+        await asyncio.wait_for(left.wait(), 10)
+
+
+async def test_many_requests_at_once_are_answered_in_their_order() -> None:
+    async with serving(echo, http=Protocol) as url:
+        told = HEAD + b"content-length: 3\r\n\r\n%d"
+        last = HEAD + b"connection: close\r\ncontent-length: 3\r\n\r\n140"
+        answers = await read_answers(url, b"".join(told % n for n in range(100, 140)) + last)
+    assert [json.loads(answer[4:])["error"]["message"] for answer in answers] == [
+        str(n) for n in range(100, 141)
+    ]
