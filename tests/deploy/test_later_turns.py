@@ -17,12 +17,13 @@ LANGUAGES: tuple[Language, ...] = ("en", "zh")
 Make = Callable[[Random, Language], Sample]
 MAKERS: tuple[Make, ...] = (policy_on.sample, talk_on.small_talk, talk_on.refused)
 SLOTS = dict.fromkeys(("id", "address", "who", "town", "n", "said"), "#")
+TALKS = 4000  # so many that each rule of a turn is drawn
 
 
 @cache
 def talks(make: Make, language: Language) -> tuple[Sample, ...]:
     rng = Random(f"{make.__name__} {language}")
-    return tuple(make(rng, language) for _ in range(1500))
+    return tuple(make(rng, language) for _ in range(TALKS))
 
 
 def exchanges(sample: Sample) -> list[tuple[str, Message]]:
@@ -57,7 +58,7 @@ def test_turns_alternate_and_only_the_own_answers_are_learned(make: Make, langua
         weights = [answer.get("weight") for _, answer in exchanges(sample)]
         assert weights[-1] is None
         others += 0 in weights
-    assert 0.15 < others / 1500 < 0.95
+    assert 0.15 < others / TALKS < 0.95
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

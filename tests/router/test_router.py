@@ -103,7 +103,7 @@ def test_a_fit_tells_its_steps(small_examples: RoutingExamples) -> None:
     told: list[str] = []
     Router.fit(small_examples, WordEncoder(), tell=told.append)
     assert told[0] == "encoding the examples, 0 %"
-    assert [step.split(" ")[0] for step in told[1:]] == ["choosing", "scoring"]
+    assert [step.split(" ")[0] for step in told[1:]] == ["reading", "choosing", "scoring"]
 
 
 def test_fitting_again_gives_the_same(small_examples: RoutingExamples, small_router: Router) -> None:
