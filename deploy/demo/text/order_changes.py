@@ -109,21 +109,14 @@ def _less(rng: Random, phrases: Phrases, order: Order) -> tuple[str, Order]:
     return phrases.raw(rng, "remove", p=called), replace(order, items=items)
 
 
-_CHANGES: tuple[Change, ...] = (
-    *(
-        _amount,
-        _amount,
-        _amount,
-        order_days.day,
-        order_days.day,
-        order_days.day,
-        _city,
-        _city,
-        _city,
-        _name,
-        _name,
-    ),
-    *(_product, _more, _more, _more, _less, _less),
+_CHANGES: tuple[Change, ...] = (  # as often as each is drawn
+    *(3 * (_amount,)),
+    *(3 * (order_days.day,)),
+    *(3 * (_city,)),
+    *(2 * (_name,)),
+    _product,
+    *(3 * (_more,)),
+    *(2 * (_less,)),
 )
 _OF_ITEMS: tuple[Change, ...] = (_amount, _product, _more, _less)
 

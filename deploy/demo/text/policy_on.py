@@ -15,13 +15,8 @@ from deploy.demo.text.sample import Expectation, Intent, Language, Message, Samp
 _TYPOS = 0.05
 _AFTER_OTHERS = 0.25  # of the talks begin with another task
 _WITH_NUMBER = 0.12  # of the first questions name a parcel, which changes nothing
-_ANOTHER, _SAME, _BEEN, _ACT, _ASIDE = (
-    0.40,
-    0.22,
-    0.10,
-    0.16,
-    0.06,
-)  # of the turns; the rest is a new question
+# of the turns; the rest is a new question
+_ANOTHER, _SAME, _BEEN, _ACT, _ASIDE = (0.40, 0.22, 0.10, 0.16, 0.06)
 _LASTS = {  # the rule that "it's been three weeks" asks for, by the rule before it
     "refund_time": "refund_time",
     "refund_lost": "refund_lost",
