@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pointsman.cli.options import DEMO_CONFIG
-from pointsman.cli.terminal import err, out, reported, say
+from pointsman.cli.terminal import Progress, err, out, reported, say
 from pointsman.cli.train import SetOption, line
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ def check(
         Path, typer.Argument(metavar="FILE", help="The gateway's settings, or a recipe.")
     ] = DEMO_CONFIG,
     overrides: SetOption = None,
+    router: Annotated[
+        bool, typer.Option("--router", help="Of settings: fit the router as well, and say what it warns of.")
+    ] = False,
 ) -> None:
     """Read settings with their routes and prompts, or a recipe with its data, and say all that is wrong.
 
@@ -31,17 +34,22 @@ def check(
 
     - `pointsman check` reads the demo's settings
     - `pointsman check deploy/examples/qwen3-8b.yaml`
+    - `pointsman check --router` warns of routes that never fire, or can't be told apart
     - `pointsman check deploy/demo/recipes/support.yaml`
     """
     from pointsman.document import DocumentError, Problem
 
     with reported(DocumentError):
         if _is_recipe(config):
+            if router:
+                raise DocumentError(
+                    config, [Problem(None, "", "--router is for settings, and this is a recipe")]
+                )
             _check_recipe(config, overrides or [])
             return
         if overrides:
             raise DocumentError(config, [Problem(None, "", "--set is for recipes, and this is none")])
-    _check_settings(config)
+    _check_settings(config, router)
 
 
 def _is_recipe(path: Path) -> bool:
@@ -68,7 +76,7 @@ def _check_recipe(path: Path, overrides: list[str]) -> None:
     say(f"{path}: no problems")
 
 
-def _check_settings(config: Path) -> None:
+def _check_settings(config: Path, router: bool) -> None:
     from service.configuration import load_configuration
     from service.errors import ConfigurationRejected
 
@@ -83,7 +91,8 @@ def _check_settings(config: Path) -> None:
             route.intent, prompt, route.chain_name, route.adapter or "the base", ", ".join(route.tools)
         )
     out().print(shown)
-    for warning in (*_not_served(settings), *_waiting(settings, table)):
+    learned = _learned(config) if router else ()
+    for warning in (*_not_served(settings), *_waiting(settings, table), *learned):
         err().print(f"warning: {warning}", markup=False, soft_wrap=True)
     engine = ", ".join(settings.engine.urls) or f"vLLM with {settings.engine.model}"
     say(f"served by {engine} as {settings.engine.model_name}: no problems")
@@ -99,6 +108,16 @@ def _not_served(settings: Settings) -> list[str]:
         for alias, folder in adapters.preload.items()
         for problem in read_config(adapters.folder / folder, folder, rank)[1]
     ]
+
+
+def _learned(config: Path) -> tuple[str, ...]:
+    """What the router warns of once it is fitted, as the gateway does at its start."""
+    from pointsman.cli.local import LOCAL_ERRORS, local_router
+    from router.report import messages
+
+    with reported(*LOCAL_ERRORS, OSError), Progress() as report:
+        table, fitted = local_router(config, report)
+    return messages((*table.policy.warnings(table.examples), *fitted.report.warnings))
 
 
 def _waiting(settings: Settings, table: RouteTable) -> list[str]:

@@ -11,7 +11,7 @@ from pointsman.cli.options import DEMO_CONFIG
 from service.adapters.registry import Registry
 from service.adapters.version import Live, Record
 from tests.pointsman.canned import canned
-from tests.pointsman.conftest import Run
+from tests.pointsman.conftest import ROOT, Run
 
 EXPLAINED = {
     "intent": "refund",
@@ -137,6 +137,21 @@ def test_check_names_what_is_preloaded_and_can_not_be_served(run: Run, tmp_path:
         "warning: adapters.preload.math will not be served: math/adapter_config.json: r is 12, the engine "
         "was started for ranks up to 8" in shown.stderr
     )
+
+
+def test_check_says_what_the_fitted_router_warns_of(run: Run, config: Path) -> None:
+    routes = config.parent / "routes.yaml"
+    lines = routes.read_text(encoding="utf-8")
+    twice = "what is twelve times nine"
+    intents = re.sub(r"( +examples:\n)( +- )", rf"\1\2{twice}\n\2", lines)  # an example of every route
+    routes.write_text(intents, encoding="utf-8")
+    assert "warning" not in run("check", config).stderr
+    shown = run("check", "--router", config)
+    assert shown.exit_code == 0
+    assert f"warning: {twice!r}" in shown.stderr
+    recipe = run("check", "--router", ROOT / "deploy" / "demo" / "recipes" / "support.yaml")
+    assert recipe.exit_code == 1
+    assert "--router is for settings, and this is a recipe" in recipe.stderr
 
 
 def test_check_reports_every_problem_of_the_settings(run: Run, config: Path) -> None:
