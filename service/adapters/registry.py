@@ -20,6 +20,8 @@ from service.adapters.tables import LiveRow, MovesRow, PromotionRow, VerdictRow,
 from service.adapters.version import Live, Record, Verdict
 from service.errors import AdapterConflict
 
+_STEPS = 8  # promotions that are read at a time: an alias may have thousands, and a way back is a few
+
 
 class Registry(Database):
     """The facts about versions."""
@@ -187,12 +189,14 @@ class Registry(Database):
     def _steps(session: Session, alias: str) -> list[PromotionRow]:
         """The promotions by which the newest live version got its share, the last one first."""
         query = select(PromotionRow).where(PromotionRow.alias == alias, PromotionRow.undone.is_(None))
+        few = query.order_by(PromotionRow.id.desc()).execution_options(yield_per=_STEPS)
         steps: list[PromotionRow] = []
-        for promotion in session.scalars(query.order_by(PromotionRow.id.desc())):
-            steps.append(promotion)
-            newest = Live(**steps[0].after).versions[-1]
-            if promotion.before is None or newest not in Live(**promotion.before).versions:
-                break
+        with session.scalars(few) as promotions:
+            for promotion in promotions:
+                steps.append(promotion)
+                newest = Live(**steps[0].after).versions[-1]
+                if promotion.before is None or newest not in Live(**promotion.before).versions:
+                    break
         return steps
 
 
