@@ -32,9 +32,9 @@ class EngineClient:
     def __init__(self, url: str, key: str | None = None, *, wire: Wire | None = None) -> None:
         self.url = url.rstrip("/").removesuffix("/v1")
         self.calls = 0  # generations under way
-        self.waiting = 0  # those, and loads of adapters: what the engine behind the API server has to do
-        self.heard = 0  # pieces and whole answers of it that came
-        self._by_model: Counter[object] = Counter()  # the same
+        self.waiting = 0  # requests that the engine behind the API server works on: those, loads of adapters
+        self.heard = 0  # pieces of such answers that came
+        self._by_model: Counter[object] = Counter()  # generations under way
         self._wire = wire or HttpWire(self.url, key)
 
     def __repr__(self) -> str:

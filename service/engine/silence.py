@@ -18,7 +18,7 @@ _LOOK_SECONDS = 1.0
 _PATIENT_SECONDS = 10.0  # of silence before the engine itself is asked
 _ASK_SECONDS = 5.0
 _ANSWER_SECONDS = 30.0
-_OURS = (EngineError, ValueError, LookupError, TypeError, TimeoutError)  # the last ones: it is no vLLM
+_NO_ANSWER = (EngineError, TimeoutError, ValueError, LookupError, TypeError)  # or none of vLLM's
 
 
 async def silent(client: EngineClient, seconds: float) -> str:
@@ -59,7 +59,7 @@ async def answers(client: EngineClient) -> bool:
 
 async def _token(client: EngineClient) -> bool:
     """Ask for one token of the base; whether it came."""
-    with contextlib.suppress(*_OURS):
+    with contextlib.suppress(*_NO_ANSWER):
         base = (await client.get("/v1/models"))["data"][0]["id"]
         await client.complete("/v1/completions", {"model": base, "prompt": "1", "max_tokens": 1})
         return True
@@ -68,7 +68,7 @@ async def _token(client: EngineClient) -> bool:
 
 async def _numbers(client: EngineClient) -> str:
     """What vLLM says of its engine, the same as before where that made no step; nothing if it can't."""
-    with contextlib.suppress(*_OURS):
+    with contextlib.suppress(*_NO_ANSWER):
         async with asyncio.timeout(_ASK_SECONDS):
             page = await client.text("/metrics")
         return "\n".join(line for line in page.splitlines() if line.startswith("vllm:"))
