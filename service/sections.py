@@ -75,6 +75,7 @@ class EngineSettings(Document):
     arguments: tuple[str, ...] = ()  # more words for vLLM's command line
     environment: dict[str, str] = Field(default_factory=dict)  # more of it for the child
     start_timeout_seconds: Seconds = 300.0
+    silence_timeout_seconds: Seconds = 120.0  # without a token of what it was asked: it hangs
 
     @field_validator("urls")
     @classmethod

@@ -30,7 +30,7 @@ class Sample:
     """What was held at one moment."""
 
     operations: int  # done by then
-    gateway: float  # MiB, resident
+    gateway: float  # MiB
     engine: float | None  # with its children; None: it was down
 
 
@@ -93,11 +93,17 @@ async def watch(
 
 
 def _sample(served: Served, operations: int) -> Sample:
-    gateway = served.gateway.memory_info().rss / _MIB
+    gateway = held(served.gateway)
     engine = served.engine
     try:
         family = [engine, *engine.children(recursive=True)] if engine is not None else []
-        held = sum(one.memory_info().rss for one in family) / _MIB or None
+        theirs = sum(map(held, family)) or None
     except psutil.Error:
-        held = None
-    return Sample(operations, gateway, held)
+        theirs = None
+    return Sample(operations, gateway, theirs)
+
+
+def held(process: psutil.Process) -> float:
+    """MiB of a process's own; pages of files are not, which the kernel takes away and gives back."""
+    found = process.memory_info()
+    return float(found.rss - found.shared) / _MIB

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ScalarResult, select
 from sqlalchemy.orm import Session
 
 from pointsman.moves import Moves
@@ -19,6 +20,8 @@ from service.adapters.history import Promotion
 from service.adapters.tables import LiveRow, MovesRow, PromotionRow, VerdictRow, VersionRow
 from service.adapters.version import Live, Record, Verdict
 from service.errors import AdapterConflict
+
+_READ = 8  # promotions at a time
 
 
 class Registry(Database):
@@ -60,12 +63,11 @@ class Registry(Database):
         """
         with self._session() as session:
             live = session.get(LiveRow, record.alias, with_for_update=True)
-            query = select(PromotionRow).where(
-                PromotionRow.alias == record.alias, PromotionRow.undone.is_(None)
-            )
-            known = [live for row in session.scalars(query) for live in (row.before, row.after) if live]
-            shown = [Live(**one) for one in known] + ([_live(live)] if live is not None else [])
-            if any(record.version in one.versions for one in shown):
+            shown = [] if live is None else [_live(live)]
+            with self._in_force(session, record.alias) as promotions:
+                lives = (Live(**one) for row in promotions for one in (row.before, row.after) if one)
+                is_shown = any(record.version in one.versions for one in chain(shown, lives))
+            if is_shown:
                 raise AdapterConflict(
                     f"{record.name} is live or was, and a rollback may lead to it: what moves with it can't "
                     "be changed; register another version"
@@ -186,14 +188,23 @@ class Registry(Database):
     @staticmethod
     def _steps(session: Session, alias: str) -> list[PromotionRow]:
         """The promotions by which the newest live version got its share, the last one first."""
-        query = select(PromotionRow).where(PromotionRow.alias == alias, PromotionRow.undone.is_(None))
         steps: list[PromotionRow] = []
-        for promotion in session.scalars(query.order_by(PromotionRow.id.desc())):
-            steps.append(promotion)
-            newest = Live(**steps[0].after).versions[-1]
-            if promotion.before is None or newest not in Live(**promotion.before).versions:
-                break
+        with Registry._in_force(session, alias) as promotions:
+            for promotion in promotions:
+                steps.append(promotion)
+                newest = Live(**steps[0].after).versions[-1]
+                if promotion.before is None or newest not in Live(**promotion.before).versions:
+                    break
         return steps
+
+    @staticmethod
+    def _in_force(session: Session, alias: str) -> ScalarResult[PromotionRow]:
+        """The promotions of ``alias`` that were not undone, the last one first; close it.
+
+        A few are read at a time: an alias may have thousands, and a way back is short.
+        """
+        query = select(PromotionRow).where(PromotionRow.alias == alias, PromotionRow.undone.is_(None))
+        return session.scalars(query.order_by(PromotionRow.id.desc()).execution_options(yield_per=_READ))
 
 
 def _record(row: VersionRow) -> Record:

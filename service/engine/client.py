@@ -22,6 +22,7 @@ from service.errors import EngineRefused, EngineUnavailable
 _PROBE_SECONDS = 5.0
 _ERROR_EVENT = b'data: {"error":'
 _DONE = b"data: [DONE]"
+_BY_API = ("/tokenize", "/detokenize")  # answered by the API server alone
 _TAIL = 32  # bytes of what was seen that are looked at again: more than either of them
 
 
@@ -31,7 +32,9 @@ class EngineClient:
     def __init__(self, url: str, key: str | None = None, *, wire: Wire | None = None) -> None:
         self.url = url.rstrip("/").removesuffix("/v1")
         self.calls = 0  # generations under way
-        self._by_model: Counter[object] = Counter()  # the same
+        self.waiting = 0  # requests that the engine behind the API server works on: those, loads of adapters
+        self.heard = 0  # pieces of such answers that came
+        self._by_model: Counter[object] = Counter()  # generations under way
         self._wire = wire or HttpWire(self.url, key)
 
     def __repr__(self) -> str:
@@ -40,6 +43,10 @@ class EngineClient:
     async def aclose(self) -> None:
         """Close every connection."""
         self._wire.close()
+
+    def cut(self) -> None:
+        """Hang up on what is under way: each of it fails as if the server had gone."""
+        self._wire.cut()
 
     async def complete(self, path: str, body: Mapping[str, Any]) -> bytes:
         """The answer's JSON bytes.
@@ -64,6 +71,7 @@ class EngineClient:
             EngineRefused: as in :meth:`complete`, before the first byte or as an error event.
         """
         self._count(body, 1)
+        self.waiting += 1
         try:
             async with self._wire.ask("POST", path, _dump(body)) as reply:
                 if reply.status >= HTTPStatus.BAD_REQUEST:
@@ -71,6 +79,7 @@ class EngineClient:
                     raise refusal(reply.status, await _rest(reply), body, strict=strict)
                 tail = b""
                 while chunk := await reply.next():
+                    self.heard += 1
                     seen = tail + chunk
                     at = seen.find(_ERROR_EVENT)
                     if at >= 0 and (at == 0 or seen[at - 1 : at] == b"\n"):
@@ -81,6 +90,7 @@ class EngineClient:
         except WireError as exc:
             raise _broken(exc) from exc
         finally:
+            self.waiting -= 1
             self._count(body, -1)
         if not tail.rstrip().endswith(_DONE):
             raise EngineUnavailable("the engine ended the answer in the middle")
@@ -138,14 +148,19 @@ class EngineClient:
         self, method: str, path: str, body: Mapping[str, Any] | None, *, strict: bool = False
     ) -> bytes:
         """``strict``: a 500 is about this request, not about the engine's health."""
+        of_engine = method == "POST" and path not in _BY_API
+        self.waiting += of_engine
         try:
             async with self._wire.ask(method, path, None if body is None else _dump(body)) as reply:
                 status, content = reply.status, await _rest(reply)
         except WireError as exc:
             raise _broken(exc) from exc
+        finally:
+            self.waiting -= of_engine
         if status >= HTTPStatus.BAD_REQUEST:
             strict = strict or (method == "POST" and await self._is_well_after(status))
             raise refusal(status, content, body, strict=strict)
+        self.heard += of_engine
         return content
 
     async def _is_well_after(self, status: int) -> bool:

@@ -40,12 +40,14 @@ class HttpWire:
             lines.append(f"authorization: Basic {base64.b64encode(named).decode()}")
         self._lines = "\r\n".join(lines)
         self._idle: list[tuple[Connection, float]] = []  # and since when
+        self._busy: set[Connection] = set()
         self._closed = False
 
     @asynccontextmanager
     async def ask(self, method: str, path: str, body: bytes | None) -> AsyncGenerator[Reply, None]:
         """See :class:`Wire`."""
         connection = self._kept() or await self._connect()
+        self._busy.add(connection)
         try:
             content = (
                 "" if body is None else f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
@@ -54,6 +56,7 @@ class HttpWire:
             await connection.send(head.encode("latin-1") + (body or b""))
             yield connection
         finally:
+            self._busy.discard(connection)
             if connection.reusable and not self._closed and len(self._idle) < _MOST_IDLE:
                 self._idle.append((connection, time.monotonic()))
             else:
@@ -65,6 +68,11 @@ class HttpWire:
         for connection, _ in self._idle:
             connection.abort()
         self._idle.clear()
+
+    def cut(self) -> None:
+        """See :class:`Wire`."""
+        for connection in self._busy:
+            connection.abort()
 
     def _kept(self) -> Connection | None:
         now = time.monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
@@ -27,9 +28,17 @@ _RETRY_LOADING = 1  # seconds
 class EnginePool:
     """The servers that are up. :mod:`service.engine.placement` says which of them a call goes to."""
 
-    def __init__(self, *, process: EngineProcess | None = None, outside: Sequence[EngineClient] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        process: EngineProcess | None = None,
+        outside: Sequence[EngineClient] = (),
+        silence: float = math.inf,
+    ) -> None:
+        """``silence``: seconds without a token after which one from ``outside`` counts as hung."""
         self._process = process
         self._outside = tuple(outside)
+        self._silence = silence
         self._up: dict[EngineClient, float] = {}  # and since when, in seconds of the monotonic clock
         self._where: Callable[[str], Collection[EngineClient] | None] = lambda _: None
         self._on_up: list[Callable[[EngineClient], Awaitable[None]]] = []
@@ -44,7 +53,8 @@ class EnginePool:
     def from_settings(cls, settings: EngineSettings, state: Path) -> EnginePool:
         """A pool of the settings' URLs, or of a child whose log goes to the folder ``state``."""
         if settings.urls:
-            return cls(outside=[EngineClient(url) for url in settings.urls])
+            outside = [EngineClient(url) for url in settings.urls]
+            return cls(outside=outside, silence=settings.silence_timeout_seconds)
         return cls(process=EngineProcess(settings, state))
 
     async def start(self) -> None:
@@ -54,7 +64,7 @@ class EnginePool:
             self._tasks = [asyncio.create_task(keep_running(self._process, self), name="engine")]
         else:
             self._tasks = [
-                asyncio.create_task(watch(client, self), name=f"engine {client.url}")
+                asyncio.create_task(watch(client, self, self._silence), name=f"engine {client.url}")
                 for client in self._outside
             ]
         for task in self._tasks:

@@ -24,6 +24,7 @@ import psutil
 
 from service.engine.client import EngineClient
 from service.engine.command import command, environment
+from service.engine.silence import silent
 from service.sections import EngineSettings
 
 log = logging.getLogger("pointsman.engine")
@@ -101,6 +102,7 @@ class EngineProcess:
                     name = title.split()[0].removeprefix(_TITLE)
                     deaths.append(asyncio.create_task(_named(_exit_of(process.pid), f"its {name} ended")))
         deaths.append(asyncio.create_task(_named(self._hung(self._client), "it does not answer")))
+        deaths.append(asyncio.create_task(silent(self._client, self._settings.silence_timeout_seconds)))
         try:
             done, _ = await asyncio.wait(deaths, return_when=asyncio.FIRST_COMPLETED)
             return next(iter(done)).result()

@@ -9,10 +9,12 @@ import asyncio
 import contextlib
 import logging
 import time
-from typing import Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol
 
 from service.engine.client import EngineClient
 from service.engine.process import EngineFailed, EngineProcess
+from service.engine.silence import answers, silent
 from service.errors import EngineError
 
 log = logging.getLogger("pointsman.engine")
@@ -68,7 +70,12 @@ async def _one_life(process: EngineProcess, listener: Listener) -> str:
         client = await process.start()
     finally:
         await _cancel(progress)
-    death = asyncio.create_task(process.died())
+    return await _served(client, listener, process.died())
+
+
+async def _served(client: EngineClient, listener: Listener, ending: Coroutine[Any, Any, str]) -> str:
+    """From the preparation of a server to its end; the reason of the end."""
+    death = asyncio.create_task(ending)
     preparing = asyncio.create_task(listener.prepare(client))
     was_up, reason = False, ""
     try:
@@ -77,7 +84,7 @@ async def _one_life(process: EngineProcess, listener: Listener) -> str:
             try:
                 preparing.result()
             except EngineError as exc:
-                return f"it could not be prepared: {exc}"
+                return f"{client.url} could not be prepared: {exc}"
             listener.up(client)
             was_up = True
         reason = await death
@@ -96,30 +103,36 @@ async def _tell_progress(process: EngineProcess, listener: Listener) -> None:
         listener.progress(f"{step} ({time.monotonic() - began:.0f} s)")
 
 
-async def watch(client: EngineClient, listener: Listener) -> None:
-    """Ask an outside server every second, until cancelled."""
-    is_up = False
+async def watch(client: EngineClient, listener: Listener, silence: float) -> None:
+    """Ask an outside server every second, until cancelled. One that went comes back when it gives a token."""
+    went = False
     try:
         while True:
-            healthy = await client.healthy()
-            if healthy and not is_up:
-                try:
-                    await listener.prepare(client)
-                except EngineError as exc:
-                    log.warning("%s: %s", client.url, exc)
-                else:
-                    listener.up(client)
-                    is_up = True
-            elif is_up and not healthy:
-                is_up = False
-                listener.down(client, f"{client.url} does not answer")
-            elif not healthy:
+            if not await client.healthy():
                 listener.progress(f"{client.url} does not answer")
+            elif went and not await answers(client):
+                listener.progress(f"{client.url} gives no token")
+            else:
+                reason = await _served(client, listener, _gone(client, silence))
+                log.warning("a server is out: %s", reason)
+                went = True
             await asyncio.sleep(_ASK_SECONDS)
     finally:
-        if is_up:
-            listener.down(client, "the gateway stops")
         await client.aclose()
+
+
+async def _gone(client: EngineClient, silence: float) -> str:
+    """Wait until an outside server does not answer, or hangs; which of it."""
+    hanging = asyncio.create_task(silent(client, silence))
+    try:
+        while not hanging.done():
+            await asyncio.wait({hanging}, timeout=_ASK_SECONDS)
+            if not await client.healthy():
+                return f"{client.url} does not answer"
+        client.cut()
+        return f"{client.url}: {hanging.result()}"
+    finally:
+        await _cancel(hanging)
 
 
 async def _cancel(task: asyncio.Task[object] | asyncio.Task[str] | asyncio.Task[None]) -> None:

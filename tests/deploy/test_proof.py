@@ -6,10 +6,11 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
+import psutil
 import pytest
 
 from deploy.proof.expected import Expected
-from deploy.proof.memory import growth
+from deploy.proof.memory import growth, held
 from deploy.proof.spoiled import change
 from deploy.proof.traffic import told_apart
 from service.adapters.version import Live
@@ -86,6 +87,18 @@ def test_what_fills_up_and_then_stays_is_told_from_what_grows() -> None:
     assert found.last_half.low < 0.0 < found.last_half.high
     assert found.levels[0] < found.levels[1] < found.levels[2] < 500
     assert found.levels[-1] == pytest.approx(500, abs=1)
+
+
+def test_pages_of_a_file_are_not_what_a_process_holds(tmp_path: Path) -> None:
+    (tmp_path / "pages").write_bytes(bytes(64 << 20))
+    process = psutil.Process()
+    own, resident = held(process), process.memory_info().rss
+    pages = np.memmap(tmp_path / "pages", dtype=np.uint8, mode="r")
+    assert not pages[::512].any()
+    assert process.memory_info().rss - resident > 32 << 20
+    assert held(process) - own < 32
+    memory = np.ones(64 << 20, dtype=np.uint8)
+    assert held(process) - own > memory.nbytes / 2 / (1 << 20)
 
 
 def test_changed_bytes_are_other_numbers_and_finite_ones(tmp_path: Path) -> None:

@@ -107,6 +107,9 @@ class _Called:
     def close(self) -> None:
         pass
 
+    def cut(self) -> None:
+        pass
+
 
 @dataclass
 class _Answer:

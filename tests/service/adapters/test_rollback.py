@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
+from service.adapters.tables import PromotionRow
 from service.errors import AdapterConflict, EngineUnavailable
 from tests.service.adapters.conftest import World
+
+
+@contextmanager
+def listening(target: Any, name: str, heard: Callable[..., object]) -> Generator[None]:
+    """Have SQLAlchemy call ``heard`` until the exit."""
+    event.listen(target, name, heard)
+    try:
+        yield
+    finally:
+        event.remove(target, name, heard)
 
 
 async def test_rollback_goes_back_step_by_step_without_a_load(world: World) -> None:
@@ -23,6 +38,16 @@ async def test_rollback_goes_back_step_by_step_without_a_load(world: World) -> N
         await world.adapters.rollback("support")
     await world.adapters.promote("support", versions[2])
     assert (await world.adapters.rollback("support")).version == versions[0]
+
+
+async def test_a_rollback_reads_no_more_for_a_long_history(world: World) -> None:
+    versions = [await world.register("support", seed) for seed in (1, 2)]
+    for turn in range(60):
+        await world.adapters.promote("support", versions[turn % 2])
+    read: list[object] = []
+    with listening(PromotionRow, "load", lambda row, _: read.append(row)):
+        assert (await world.adapters.rollback("support")).version == versions[0]
+    assert 0 < len(read) <= 20
 
 
 async def test_a_canary_gets_its_share_and_conversations_stay(world: World) -> None:

@@ -50,6 +50,9 @@ class Canned:
     def close(self) -> None:
         pass
 
+    def cut(self) -> None:
+        pass
+
 
 def answering(*pieces: bytes, status: int = 200) -> EngineClient:
     """A client of a server that always answers with these bytes, cut like this."""
