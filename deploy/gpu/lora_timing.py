@@ -1,143 +1,116 @@
-"""vLLM's LoRA kernels, timed: the one module of the tuning that needs a GPU."""
+"""Our LoRA kernels beside vLLM's on this machine's GPU.
+
+    python -m deploy.gpu.lora_timing [--rank 16] [--adapters 16]
+
+Microseconds that a layer of Llama 3.2's 3B shape takes for all of its adapters' products, in CUDA graphs, as
+an engine runs them: by vLLM's kernels as they come, and by ``service.engine.lora_kernels``. The batches are
+those of a server: each adapter some tokens, and a prompt of 250 tokens among them, or several. Needs vLLM's
+CUDA build; a minute on an H100.
+"""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from typing import Any
+import argparse
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
+from vllm.lora.ops.triton_ops import LoRAKernelMeta, lora_expand, lora_shrink
 
-from deploy.gpu.lora_shapes import PREFILL, Shape, candidates
+from service.engine.cuda_lora import in_one_piece, tell
+from service.engine.lora_batch import most_tiles
+from service.engine.lora_kernels import lora
 
-LAYERS = 16  # weights that take turns, so that none is in the card's cache when its turn comes again
-_REPEATS = 5
+HIDDEN, INNER, KEYS = 3_072, 8_192, 1_024
+PRODUCTS = ((HIDDEN, (HIDDEN, KEYS, KEYS)), (HIDDEN, (HIDDEN,)), (HIDDEN, (INNER, INNER)), (INNER, (HIDDEN,)))
+LAYERS = 12  # weights that take turns, so that none is in the card's cache when its turn comes again
+BATCHES = (16, 64, 128, 320, 512, 1_024, 2_048)  # tokens; from 320 on with prompts of 250
+REPEATS = 5
 
-Config = dict[str, int | None]
-
-
-def gpu_name() -> str:
-    """The card as vLLM's file names have it."""
-    return torch.cuda.get_device_name().replace(" ", "_").replace("-", "_")
-
-
-def compile_all(shapes: Sequence[Shape], max_loras: int) -> None:
-    """Have every kernel compiled, by many processes at once: Triton keeps them on disk."""
-    jobs = [(shape, batch, max_loras) for shape in shapes for batch in (PREFILL // 2, PREFILL)]
-    workers = min(16, os.cpu_count() or 1)
-    parts = [(job, part, workers) for part in range(workers) for job in jobs]
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        list(pool.map(_compile, *zip(*parts, strict=True), chunksize=len(jobs)))
+Weights = tuple[list[torch.Tensor], list[torch.Tensor]]
 
 
-def _compile(job: tuple[Shape, int, int], part: int, workers: int) -> None:
-    shape, batch, max_loras = job
-    timing = Timing(max_loras)
-    for config in candidates(shape, batch)[part::workers]:
-        timing.compile(shape, batch, config)
+def main() -> None:
+    """Print a table."""
+    parser = argparse.ArgumentParser(description="Our LoRA kernels beside vLLM's, by tokens in a batch.")
+    parser.add_argument("--rank", type=int, default=16)
+    parser.add_argument("--adapters", type=int, default=16)
+    given = parser.parse_args()
+    print(torch.cuda.get_device_name())
+    print("| tokens | vLLM, µs a layer | ours, µs a layer | differ by at most |\n| --- | --- | --- | --- |")
+    for tokens in BATCHES:
+        theirs, ours, apart = compare(tokens, given.adapters, given.rank)
+        print(f"| {tokens:,} | {theirs:.1f} | {ours:.1f} | {apart:.4f} |", flush=True)
 
 
-class Timing:
-    """Seconds of one launch."""
-
-    def __init__(self, max_loras: int) -> None:
-        self._max_loras = max_loras
-        self._cases: dict[tuple[Shape, int], _Case] = {}
-
-    def default_of(self, shape: Shape, batch: int) -> Config:
-        """What vLLM takes where it is told nothing."""
-        from vllm.lora.ops.triton_ops.utils import get_lora_op_configs
-
-        more = {} if shape.op == "shrink" else {"add_inputs": True}
-        found: Config = get_lora_op_configs(
-            shape.op,
-            max_loras=self._max_loras + 1,
-            batch=batch,
-            hidden_size=shape.wide,
-            rank=shape.rank,
-            num_slices=shape.slices,
-            **more,
-        )
-        return found
-
-    def compile(self, shape: Shape, batch: int, config: Config) -> None:
-        """Run a kernel once."""
-        try:
-            self._case(shape, batch).run(config, layers=1)
-            torch.cuda.synchronize()
-        except Exception as exc:  # more shared memory than there is: it is left out when it is timed
-            print(f"{shape.op} {config}: {exc}"[:200], flush=True)
-
-    def seconds(self, shape: Shape, batch: int, config: Config) -> float:
-        """The least of some runs of a CUDA graph over all layers, by layer; infinite if it can't run."""
-        case = self._case(shape, batch)
-        try:
-            case.run(config, LAYERS)
-            torch.cuda.synchronize()
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
-                case.run(config, LAYERS)
-        except Exception:
-            return float("inf")
-        graph.replay()
-        least = float("inf")
-        for _ in range(_REPEATS):
-            begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
-            begin.record()
-            graph.replay()
-            end.record()
-            end.synchronize()
-            least = min(least, begin.elapsed_time(end) / 1_000 / LAYERS)
-        return least
-
-    def _case(self, shape: Shape, batch: int) -> _Case:
-        if (shape, batch) not in self._cases:
-            self._cases = {(shape, batch): _Case(shape, batch, self._max_loras)}
-        return self._cases[shape, batch]
+def owners(tokens: int, adapters: int) -> list[int]:
+    """The adapter of each token: one after the other, and 250 at once while there are more than 300."""
+    prompts = [place // 250 for place in range(max(0, (tokens - 50) // 250) * 250)] if tokens > 300 else []
+    return [one % adapters for one in (*prompts, *range(tokens - len(prompts)))]
 
 
-class _Case:
-    """A batch of tokens, adapters and weights of some layers."""
-
-    def __init__(self, shape: Shape, batch: int, max_loras: int) -> None:
-        from vllm.lora.ops.triton_ops import LoRAKernelMeta, lora_expand, lora_shrink, utils
-        from vllm.lora.ops.triton_ops import lora_expand_op as expand
-        from vllm.lora.ops.triton_ops import lora_shrink_op as shrink
-
-        utils._LORA_A_PTR_DICT.clear()  # by address, where weights of another case were
-        utils._LORA_B_PTR_DICT.clear()
-        self._shape = shape
-        self._module: Any = shrink if shape.op == "shrink" else expand
-        self._kernel: Any = lora_shrink if shape.op == "shrink" else lora_expand
-        options: dict[str, Any] = {"device": "cuda", "dtype": torch.bfloat16}
-        # decoding: adapters interleaved; prompts: each a run of tokens of one adapter
-        run = 1 if batch <= 128 else 128
-        mapping = (torch.arange(batch, device="cuda", dtype=torch.int32) // run) % max_loras
-        self._meta = LoRAKernelMeta.make(max_loras, batch, "cuda", None)
-        self._meta.prepare_tensors(mapping)
-        self._batch = batch
-        sides = [(shape.rank, w) if shape.op == "shrink" else (w, shape.rank) for w in shape.widths]
-        self._weights = [
-            [torch.randn(max_loras, 1, *side, **options) * 0.02 for side in sides] for _ in range(LAYERS)
+def compare(tokens: int, adapters: int, rank: int) -> tuple[float, float, float]:
+    """Microseconds a layer by vLLM's kernels and by ours, and how far their outputs differ."""
+    meta = in_one_piece(LoRAKernelMeta.make)(adapters, tokens, "cuda", [])
+    tell(meta, owners(tokens, adapters))
+    count = most_tiles(tokens, adapters)
+    theirs = ours = apart = 0.0
+    for inner, widths in PRODUCTS:
+        options = {"device": "cuda", "dtype": torch.bfloat16}
+        x = torch.randn(tokens, inner, **options)  # type: ignore[arg-type]
+        low = torch.empty(len(widths), tokens, rank, device="cuda")
+        layers: list[Weights] = [
+            (
+                [torch.randn(adapters, 1, rank, inner, **options) * 0.02 for _ in widths],  # type: ignore[arg-type]
+                [torch.randn(adapters, 1, width, rank, **options) * 0.02 for width in widths],  # type: ignore[arg-type]
+            )
+            for _ in range(LAYERS)
         ]
-        low = torch.zeros(shape.slices, batch, shape.rank, device="cuda", dtype=torch.float32)
-        if shape.op == "shrink":
-            self._ends = (torch.randn(batch, shape.wide, **options), low)
-        else:
-            self._ends = (low, torch.zeros(batch, sum(shape.widths), **options))
 
-    def run(self, config: Config, layers: int) -> None:
-        """Launch the kernel on so many layers with ``config``."""
-        kept, self._module.get_lora_op_configs = self._module.get_lora_op_configs, lambda *_, **__: config
-        inputs, outputs = self._ends
-        meta = self._meta.meta_args(self._batch, False)
-        try:
-            for weights in self._weights[:layers]:
-                if self._shape.op == "shrink":
-                    self._kernel(inputs, weights, outputs, *meta, 1.0)
-                else:
-                    self._kernel(inputs, weights, outputs, *meta, offset_start=0, add_inputs=True)
-        finally:
-            self._module.get_lora_op_configs = kept
+        def by_vllm(
+            y: torch.Tensor,
+            layers: Sequence[Weights],
+            x: torch.Tensor = x,
+            low: torch.Tensor = low,
+        ) -> None:
+            told = meta.meta_args(tokens, True)
+            for a, b in layers:
+                lora_shrink(x, a, low, *told, 1.0)
+                lora_expand(low, b, y, *told, offset_start=0, add_inputs=True)
+
+        def by_us(y: torch.Tensor, layers: Sequence[Weights], x: torch.Tensor = x) -> None:
+            for a, b in layers:
+                lora(y, x, a, b, meta.tiles, meta.token_indices_sorted_by_lora_ids, 1.0, count)
+
+        found = []
+        for product in (by_vllm, by_us):
+            y = torch.zeros(tokens, sum(widths), **options)  # type: ignore[arg-type]
+            product(y, layers[:1])
+            found.append(y.float())
+        apart = max(apart, float((found[0] - found[1]).abs().max()))
+        theirs += _microseconds(partial(by_vllm, y, layers))
+        ours += _microseconds(partial(by_us, y, layers))
+    return theirs, ours, apart
+
+
+def _microseconds(run: Callable[[], None]) -> float:
+    """The least of some runs as a CUDA graph, by layer."""
+    run()
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        run()
+    graph.replay()
+    least = float("inf")
+    for _ in range(REPEATS):
+        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+        begin.record()
+        graph.replay()
+        end.record()
+        end.synchronize()
+        least = min(least, begin.elapsed_time(end) * 1_000 / LAYERS)
+    return least
+
+
+if __name__ == "__main__":
+    main()
