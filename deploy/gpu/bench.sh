@@ -4,11 +4,11 @@
 #   deploy/gpu/bench.sh OUT_DIR [--quick] [more of `python -m deploy.bench.beside --help`]
 #
 # A base of Llama 3.2's 3B shape and 69 adapters of rank 16 are drawn at random (8 GB under WORK), so nothing
-# is downloaded. Two vLLMs share the card and are asked in turn: a plain one, and one for the gateway with LoRA
-# by our kernels, graphs by how many adapters run. Both read prompts 2,048
-# tokens at a time and have graphs for that many: else a step with a prompt of 250 tokens takes 70 ms, with
-# an adapter 170. About 20 minutes on an H100, of which the start takes 2 to 3. OUT_DIR gets beside.md (the
-# table), beside.json (all numbers) and the logs.
+# is downloaded. Two vLLMs share the card and are asked in turn: a plain one, and one for the gateway with our
+# LoRA kernels and graphs by how many adapters run. Both read prompts 2,048 tokens at a time and have graphs for
+# that many: else a step with a prompt of 250 tokens takes 70 ms, with an adapter 170. About 20 minutes on an
+# H100, of which the start takes 2 to 3. OUT_DIR gets beside.md (the table), beside.json (all numbers) and the
+# logs.
 #   PYTHON=FILE   with the packages of `make env ACCEL=cuda` (default: .venv/bin/python)
 #   WORK=DIR      on a fast disk (default: /tmp/pointsman-beside)
 set -euo pipefail
