@@ -41,6 +41,7 @@ def prepared(path: Path, base: Path) -> Prepared[PairRows]:
         {"prompt": "red?", "chosen": "blue 7", "rejected": "green"},
         {"prompt": [ASKED], "chosen": [GOOD], "rejected": [BAD]},
         {"prompt": ASKED, "chosen": GOOD, "rejected": "green"},
+        {"messages": [ASKED], "chosen": GOOD, "rejected": BAD},
         {"chosen": [ASKED, GOOD], "rejected": [ASKED, BAD]},
         {"prompt": "red?", "chosen": [ASKED, GOOD], "rejected": [ASKED, BAD]},
     ],
@@ -57,8 +58,12 @@ def test_llama_factorys_ranking_rows_are_pairs() -> None:
             "rejected": {"from": "gpt", "value": "green"},
         }
     ) == Pair((ASKED,), GOOD, BAD)
+    assert preferences.sharegpt({"conversations": [ASKED], "chosen": GOOD, "rejected": BAD}) == Pair(
+        (ASKED,), GOOD, BAD
+    )
     row = {"instruction": "red?", "input": "", "chosen": "blue 7", "rejected": "green"}
     assert preferences.alpaca(row) == Pair((ASKED,), GOOD, BAD)
+    assert preferences.alpaca(row | {"tools": [TOOL]}) == Pair((ASKED,), GOOD, BAD, (TOOL,))
     assert preferences.alpaca({"instruction": "red?", "output": ["blue 7", "green"]}) == Pair(
         (ASKED,), GOOD, BAD
     )

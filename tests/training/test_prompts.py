@@ -63,6 +63,13 @@ def test_every_form_gives_a_question(
     assert made.columns.get("answer") == answer
 
 
+def test_columns_say_what_a_files_prompts_are_called(tokenizer: Any, tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "prompts.jsonl", [{"question": "Red?", "n": 7}] * 2)
+    source = {"path": path, "format": "prompt", "columns": {"prompt": "question"}}
+    made = prompts.prepared(Prompts.model_validate({"sources": [source]}), tokenizer, 0).train[0]
+    assert (made.messages[-1]["content"], made.columns) == ("Red?", {"n": 7})
+
+
 def test_a_leaderboards_question_has_its_tools_in_openais_form(tokenizer: Any, tmp_path: Path) -> None:
     typed = {"type": "dict", "properties": {"a": {"type": "float"}, "type": {"type": "any"}}}
     row = {

@@ -55,8 +55,11 @@ Preference = Pair | Labelled
 def pairs(raw: dict[str, Any]) -> Pair:
     """``{"prompt", "chosen", "rejected", "margin"?, "tools"?}``, each a text, a message or a list of them.
 
-    Without a prompt, ``chosen`` and ``rejected`` are whole conversations that differ in their last answer.
+    The prompt may be called ``messages``. Without one, ``chosen`` and ``rejected`` are whole conversations
+    that differ in their last answer.
     """
+    if "prompt" not in raw and "messages" in raw:
+        raw = {**raw, "prompt": raw["messages"]}
     chosen, rejected = _said(raw, "chosen"), _said(raw, "rejected")
     if isinstance(chosen, list) and isinstance(rejected, list) and len(chosen) > 1 < len(rejected):
         if chosen[:-1] != rejected[:-1]:
@@ -80,15 +83,15 @@ def pairs(raw: dict[str, Any]) -> Pair:
 
 
 def alpaca(raw: dict[str, Any]) -> Pair:
-    """``{"instruction", "input", "chosen", "rejected"}``; or ``output``: both, the better first."""
+    """``{"instruction", "input"?, "chosen", "rejected", "tools"?}``; or ``output``: both, the better first."""
     answers = raw.get("output")
     if "chosen" not in raw and isinstance(answers, list):
         if len(answers) != 2:
             raise FieldError("output", f"must be the better and the worse answer, found {len(answers)}")
         raw = {**raw, "chosen": answers[0], "rejected": answers[1]}
-    *prompt, _ = formats.alpaca({**raw, "output": ""}).messages
+    row = formats.alpaca({**raw, "output": ""})
     chosen, rejected = formats.text_at(raw, "chosen"), formats.text_at(raw, "rejected")
-    return Pair(tuple(prompt), _assistant(chosen), _assistant(rejected), margin=_margin(raw))
+    return Pair(row.messages[:-1], _assistant(chosen), _assistant(rejected), row.tools, _margin(raw))
 
 
 def sharegpt(raw: dict[str, Any]) -> Pair:

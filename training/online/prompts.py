@@ -12,7 +12,7 @@ import numpy as np
 from jinja2 import TemplateError
 
 from training.data import bfcl, collection, sources
-from training.data.formats import READERS, FieldError, Row
+from training.data.formats import READERS, FieldError, Row, renamed
 from training.errors import BadRow, BadRows, NothingToLearn, SourceError
 from training.recipe import GeneratorSource, Prompts, PromptSource
 
@@ -118,8 +118,7 @@ def read(raw: Any, source: PromptSource) -> Prompt:
     """
     if isinstance(raw, BadRow):
         raise BadRows([raw])
-    if not isinstance(raw, dict):
-        raise FieldError("", f"must be an object, found {raw!r}")
+    raw = renamed(raw, {} if isinstance(source, GeneratorSource) else source.columns)
     form = "prompt" if isinstance(source, GeneratorSource) else source.format
     if form != "prompt":
         return _cut(bfcl.question(raw) if form == "bfcl" else READERS[form](raw))
