@@ -212,7 +212,9 @@ def test_columns_say_what_a_file_calls_the_fields(tmp_path: Path) -> None:
     (row,) = sources.read(sources.parts(FileSource.model_validate(source), 0)[0], "sft")
     assert [message["content"] for message in row.messages] == ["1 + 1?", "2"]
     source["columns"] = {"instruction": "query", "output": "target"}
-    with pytest.raises(BadRows, match=r"rows\.jsonl:1: query: is to be instruction, by columns; the row has kind, "):
+    with pytest.raises(
+        BadRows, match=r"rows\.jsonl:1: query: is to be instruction, by columns; the row has kind, "
+    ):
         sources.read(sources.parts(FileSource.model_validate(source), 0)[0], "sft")
 
 

@@ -55,7 +55,9 @@ def renamed(raw: Any, columns: dict[str, str]) -> dict[str, Any]:
         raise FieldError("", f"must be an object, found {raw!r}")
     for ours, theirs in columns.items():
         if theirs not in raw:
-            raise FieldError(theirs, f"is to be {ours}, by columns; the row has {', '.join(raw) or 'no fields'}")
+            raise FieldError(
+                theirs, f"is to be {ours}, by columns; the row has {', '.join(raw) or 'no fields'}"
+            )
     kept = {key: value for key, value in raw.items() if key not in columns.values()}
     return kept | {ours: raw[theirs] for ours, theirs in columns.items()}
 

@@ -83,7 +83,7 @@ def pairs(raw: dict[str, Any]) -> Pair:
 
 
 def alpaca(raw: dict[str, Any]) -> Pair:
-    """``{"instruction", "input"?, "chosen", "rejected", "tools"?}``; or ``output``: both, the better first."""
+    """``{"instruction", "input"?, "chosen", "rejected", "tools"?}``; or ``output``, the better one first."""
     answers = raw.get("output")
     if "chosen" not in raw and isinstance(answers, list):
         if len(answers) != 2:

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jinja2 import TemplateError
 
-from training.data import bfcl, collection, sources
+from training.data import bfcl, collection, sources, turns
 from training.data.formats import READERS, FieldError, Row, renamed
 from training.errors import BadRow, BadRows, NothingToLearn, SourceError
 from training.recipe import GeneratorSource, Prompts, PromptSource
@@ -144,17 +143,8 @@ def rendered(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, where: str) -> 
     Raises:
         BadRows: the chat template can't render it.
     """
-    template: Any = tokenizer
-    try:
-        ids = template.apply_chat_template(
-            list(prompt.messages),
-            tools=list(prompt.tools) or None,
-            add_generation_prompt=True,
-            return_dict=True,
-        )["input_ids"]
-    except TemplateError as exc:
-        problem = f"the base's chat template can't render it: {exc}"
-        raise BadRows([BadRow(where, "prompt", problem)]) from exc
+    row = Row(messages=prompt.messages, tools=prompt.tools, where=where)
+    ids = turns.token_ids(tokenizer, row, add_generation_prompt=True)
     return Prompt(prompt.messages, prompt.tools, prompt.columns, tuple(ids))
 
 
