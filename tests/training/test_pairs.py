@@ -31,6 +31,11 @@ ASKED, GOOD, BAD = ({"role": role, "content": said} for role, said in [
 ])  # fmt: skip
 
 
+def parted(message: dict[str, Any]) -> dict[str, Any]:
+    """As LLaMA-Factory writes a message from version 1 on."""
+    return message | {"content": [{"type": "text", "value": message["content"]}]}
+
+
 def prepared(path: Path, base: Path) -> Prepared[PairRows]:
     return prepare_pairs.pairs(loaded(path), base, lambda _: None)
 
@@ -44,6 +49,8 @@ def prepared(path: Path, base: Path) -> Prepared[PairRows]:
         {"messages": [ASKED], "chosen": GOOD, "rejected": BAD},
         {"chosen": [ASKED, GOOD], "rejected": [ASKED, BAD]},
         {"prompt": "red?", "chosen": [ASKED, GOOD], "rejected": [ASKED, BAD]},
+        {"chosen_messages": [ASKED, GOOD], "rejected_messages": [ASKED, BAD]},
+        {"chosen_messages": [parted(ASKED), GOOD], "rejected_messages": [ASKED, parted(BAD)]},
     ],
 )
 def test_every_form_of_a_pair_is_the_same_pair(row: dict[str, Any]) -> None:

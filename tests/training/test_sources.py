@@ -218,6 +218,26 @@ def test_columns_say_what_a_file_calls_the_fields(tmp_path: Path) -> None:
         sources.read(sources.parts(FileSource.model_validate(source), 0)[0], "sft")
 
 
+def test_typed_parts_are_thoughts_words_and_calls() -> None:
+    """As LLaMA-Factory writes messages from version 1 on; a loss_weight of 0 is what is not learned."""
+    call = {"type": "tool_call", "value": '{"name": "track", "arguments": {"id": "PX1"}}'}
+    turns = [
+        {"role": "user", "content": [{"type": "text", "value": "Where?"}], "loss_weight": 0.0},
+        {"role": "assistant", "content": [{"type": "reasoning", "value": "PX1"}, call], "loss_weight": 0.0},
+        {"role": "tool", "content": [{"type": "text", "value": "Brno"}]},
+        {"role": "assistant", "content": [{"type": "text", "value": "In Brno."}], "loss_weight": 1.0},
+    ]
+    asked, called, found, answer = formats.messages({"messages": turns}).messages
+    assert (asked["content"], "weight" in asked) == ("Where?", False)
+    assert (called["content"], called["weight"]) == ("<think>\nPX1\n</think>\n\n", 0)
+    assert called["tool_calls"][0]["function"] == {"name": "track", "arguments": {"id": "PX1"}}
+    assert (found["content"], answer["content"], answer["weight"]) == ("Brno", "In Brno.", 1)
+    call["value"] = "track"
+    with pytest.raises(FieldError) as caught:
+        formats.messages({"messages": turns})
+    assert caught.value.field == "messages.1.tool_calls.0.function.name"
+
+
 def test_sharegpt_may_speak_as_openai_does() -> None:
     """As LLaMA-Factory's files with ``role_tag: role`` and ``content_tag: content``."""
     turns = [{"role": "user", "content": "red?"}, {"role": "assistant", "content": "blue"}]

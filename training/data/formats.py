@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from training.data import parts
+
 ROLES = ("system", "developer", "user", "assistant", "tool")
 SHAREGPT_ROLES = {
     "human": "user",
@@ -161,6 +163,7 @@ def message(turn: Any, at: str) -> dict[str, Any]:
     """A message in OpenAI's form, checked, its calls' arguments parsed; ``at`` is its dotted path."""
     if not isinstance(turn, dict):
         raise FieldError(at, f"must be a message, found {turn!r}")
+    turn = parts.joined(turn)
     role = turn.get("role")
     if role not in ROLES:
         raise FieldError(f"{at}.role", f"must be one of {', '.join(ROLES)}, found {role!r}")

@@ -56,10 +56,9 @@ def pairs(raw: dict[str, Any]) -> Pair:
     """``{"prompt", "chosen", "rejected", "margin"?, "tools"?}``, each a text, a message or a list of them.
 
     The prompt may be called ``messages``. Without one, ``chosen`` and ``rejected`` are whole conversations
-    that differ in their last answer.
+    that differ in their last answer; LLaMA-Factory calls those ``chosen_messages`` and ``rejected_messages``.
     """
-    if "prompt" not in raw and "messages" in raw:
-        raw = {**raw, "prompt": raw["messages"]}
+    raw = {key.removesuffix("_messages"): value for key, value in raw.items()}
     chosen, rejected = _said(raw, "chosen"), _said(raw, "rejected")
     if isinstance(chosen, list) and isinstance(rejected, list) and len(chosen) > 1 < len(rejected):
         if chosen[:-1] != rejected[:-1]:
@@ -69,6 +68,8 @@ def pairs(raw: dict[str, Any]) -> Pair:
             raise FieldError("prompt", "is not what stands before the answers in chosen and rejected")
     elif "prompt" in raw:
         prompt = _prompt(raw)
+    elif "messages" in raw:
+        prompt = _prompt(raw, "messages")
     else:
         raise FieldError(
             "prompt", "is required, unless chosen and rejected are conversations that begin with it"
@@ -154,8 +155,8 @@ def _said(raw: dict[str, Any], key: str) -> str | Message | list[Message]:
     return formats.text_at(raw, key)
 
 
-def _prompt(raw: dict[str, Any]) -> list[Message]:
-    said = _said(raw, "prompt")
+def _prompt(raw: dict[str, Any], key: str = "prompt") -> list[Message]:
+    said = _said(raw, key)
     if isinstance(said, str):
         said = {"role": "user", "content": said}
     return said if isinstance(said, list) else [said]
