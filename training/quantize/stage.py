@@ -16,7 +16,7 @@ from typing import Any
 
 from training.data.collection import Prepared, Report
 from training.data.token_rows import TokenRows
-from training.errors import QuantizeError
+from training.errors import BaseError, QuantizeError
 from training.models import base
 from training.quantize import layers, process, rows
 from training.recipe import QuantizeRecipe
@@ -54,6 +54,8 @@ def train(recipe: QuantizeRecipe, run: RunFolder, report: Report) -> Path:
     before = rows.perplexities(_model(recipe), prepared.validation, pad)
     run.add_metrics({"step": 0} | {f"eval_{name}": value for name, value in before.items()})
     report(f"{recipe.name}: before, {_listed(before)} on held-out rows")
+    if not math.isfinite(before["perplexity"]):
+        raise BaseError(f"base {recipe.base}: its own perplexity is {before['perplexity']}, so it is broken")
     folder = run.path / "quantized"
     version = _quantize(recipe, prepared.train, shape.layers, folder, run, report=report)
     after = rows.perplexities(_model(recipe, folder), prepared.validation, pad)
