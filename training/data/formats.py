@@ -159,11 +159,11 @@ READERS: dict[str, Callable[[dict[str, Any]], Row]] = {
 }
 
 
-def message(turn: Any, at: str) -> dict[str, Any]:
+def message(given: Any, at: str) -> dict[str, Any]:
     """A message in OpenAI's form, checked, its calls' arguments parsed; ``at`` is its dotted path."""
-    if not isinstance(turn, dict):
-        raise FieldError(at, f"must be a message, found {turn!r}")
-    turn = parts.joined(turn)
+    if not isinstance(given, dict):
+        raise FieldError(at, f"must be a message, found {given!r}")
+    turn = parts.joined(given)
     role = turn.get("role")
     if role not in ROLES:
         raise FieldError(f"{at}.role", f"must be one of {', '.join(ROLES)}, found {role!r}")

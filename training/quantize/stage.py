@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from training.data.collection import Prepared, Report
+from training.data.collection import Prepared, Report, say_dropped
 from training.data.token_rows import TokenRows
 from training.errors import BaseError, QuantizeError
 from training.models import base
@@ -159,8 +159,7 @@ def _listed(found: dict[str, float]) -> str:
 
 
 def _say_data(prepared: Prepared[TokenRows], report: Report) -> None:
-    for reason, count in prepared.dropped.items():
-        report(f"dropped {count} rows: {reason}")
+    say_dropped(prepared.dropped, report)
     shown, kept = prepared.train, prepared.validation
     report(
         f"{len(shown):,} rows to calibrate with ({shown.tokens:,} tokens), {len(kept):,} to measure on "
