@@ -34,8 +34,9 @@ def named(run: Path) -> Iterator[None]:
         if isinstance(exc, MemoryError) or any(sign in text for sign in _MEMORY):
             raise OutOfMemory(
                 f"the memory is not enough ({_first_line(text)}); lower train.batch_rows and raise "
-                "train.accumulate by as much, lower data.max_tokens, or choose a method with fewer weights. "
-                "The last checkpoint is whole"
+                "train.accumulate by as much, lower data.max_tokens, or choose a method with fewer weights; "
+                "that is another recipe, which begins anew (--set name=...). With more memory this command "
+                "goes on from the last checkpoint, if there is one; it is whole"
             ) from exc
         full = isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT)
         if full or any(sign in text for sign in (*_DISK, *_WRITER)):
