@@ -110,6 +110,21 @@ def test_thoughts_that_a_template_leaves_out_later_are_not_learned(tokenizer: An
         (f"<think>blue</think>blue 7{END}", 1),
         ("\n", 0),
     )
+    plain.chat_template = plain.chat_template.replace(END, "")
+    with pytest.raises(BadRows, match=r"messages\.1: .* closes it with no token of its own"):
+        render.tokens(plain, row, "sft")
+
+
+def test_a_template_that_fails_on_a_row_is_told_with_the_row(tokenizer: Any) -> None:
+    plain = unmarked(tokenizer)
+    plain.chat_template = "{%- for m in messages %}{{ 'said: ' + m.content }}{% endfor -%}"
+    row = replace(
+        formats.messages({"messages": [{"role": "user", "content": ["red?"]}]}), where="rows.jsonl:3"
+    )
+    with pytest.raises(
+        BadRows, match=r"rows\.jsonl:3: messages: .* can't render it: can only concatenate str"
+    ):
+        render.tokens(plain, row, "sft")
 
 
 def test_a_template_that_opens_a_turn_otherwise_than_it_closes_it(tokenizer: Any) -> None:

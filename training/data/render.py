@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from training.data.formats import Row
 from training.data.turns import conversation, end_of_turn, opened_at, rendered, token_ids
-from training.errors import BaseError
+from training.errors import BadRow, BadRows, BaseError
 from training.models.tokenizer import END_OF_TEXT
 
 if TYPE_CHECKING:
@@ -100,7 +100,14 @@ def _by_turns(tokenizer: PreTrainedTokenizerBase, row: Row) -> tuple[list[int], 
         start = opened_at(tokenizer, ids, asked, f"messages.{i}")
         stop = len(closed := conversation(tokenizer, said, end))
         if ids[:stop] != closed:  # as where thoughts are left out of what is not the last turn
-            stop = ids.index(end, start) + 1 if end in ids[start:] else len(ids)
+            if end not in ids[start:] or end not in tokenizer.all_special_ids:
+                problem = (
+                    "the base's chat template renders this answer otherwise where others follow, and closes "
+                    "it with no token of its own, so its end can't be found; leave out its thoughts, or what "
+                    "follows"
+                )
+                raise BadRows([BadRow(row.where, f"messages.{i}", problem)])
+            stop = ids.index(end, start) + 1
         mask[start:stop] = [1] * (stop - start)
     return ids, mask
 
