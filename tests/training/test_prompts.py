@@ -136,3 +136,10 @@ def test_a_preview_shows_the_prompts(online: Online) -> None:
     assert [row.number for row in rows] == [1, 2, 3]
     assert all(row.trained == 0 for row in rows)
     assert "".join(span.text for span in rows[0].spans).endswith("<|im_start|>assistant\n")
+
+
+def test_a_preview_names_the_row_that_is_no_prompt(online: Online, tmp_path: Path) -> None:
+    path = online("ppo")
+    source = f"[{{path: {write_rows(tmp_path / 'odd.jsonl', [{'turns': ['Red?']}])}, format: prompt}}]"
+    with pytest.raises(BadRows, match=r"odd\.jsonl:1: prompt: must be a text .*; the row has turns"):
+        list(preview.preview(path, 1, overrides=[f"data.sources={source}"]))

@@ -57,12 +57,9 @@ def prepared(plan: Prompts, tokenizer: PreTrainedTokenizerBase, seed: int) -> Pr
         digest = hashlib.sha256()
         for where, raw in rows(source, seed):
             try:
-                prompt = rendered(tokenizer, read(raw, source), where)
+                prompt = of_row(tokenizer, source, where, raw)
             except BadRows as exc:
                 bad += exc.rows
-                continue
-            except FieldError as exc:
-                bad.append(BadRow(where, exc.field, exc.problem))
                 continue
             digest.update(_canonical(prompt) + b"\n")
             if len(prompt.ids) > plan.max_tokens:
@@ -106,6 +103,18 @@ def rows(source: PromptSource, seed: int) -> Iterator[tuple[str, Any]]:
             yield row
     if none:
         raise SourceError(f"{source.label} holds no rows")
+
+
+def of_row(tokenizer: PreTrainedTokenizerBase, source: PromptSource, where: str, raw: Any) -> Prompt:
+    """The prompt in one of the :func:`rows` of ``source``, with its token ids.
+
+    Raises:
+        BadRows: it does not fit the source's format, or the chat template can't render it.
+    """
+    try:
+        return rendered(tokenizer, read(raw, source), where)
+    except FieldError as exc:
+        raise BadRows([BadRow(where, exc.field, exc.problem)]) from None
 
 
 def read(raw: Any, source: PromptSource) -> Prompt:
