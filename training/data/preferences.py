@@ -58,7 +58,8 @@ def pairs(raw: dict[str, Any]) -> Pair:
     The prompt may be called ``messages``. Without one, ``chosen`` and ``rejected`` are whole conversations
     that differ in their last answer; LLaMA-Factory calls those ``chosen_messages`` and ``rejected_messages``.
     """
-    raw = {key.removesuffix("_messages"): value for key, value in raw.items()}
+    whole = {key: raw.get(f"{key}_messages") for key in ("chosen", "rejected")}
+    raw = raw | {key: messages for key, messages in whole.items() if messages is not None}
     chosen, rejected = _said(raw, "chosen"), _said(raw, "rejected")
     if isinstance(chosen, list) and isinstance(rejected, list) and len(chosen) > 1 < len(rejected):
         if chosen[:-1] != rejected[:-1]:

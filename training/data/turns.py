@@ -30,10 +30,7 @@ def rendered(tokenizer: PreTrainedTokenizerBase, row: Row, **how: bool) -> Any:
     """
     try:
         return tokenizer.apply_chat_template(list(row.messages), tools=list(row.tools) or None, **how)
-    except (
-        TemplateError,
-        TypeError,
-    ) as exc:  # the latter as where a template takes a call's arguments for a text
+    except (TemplateError, TypeError) as exc:  # some templates take a call's arguments for a text
         problem = f"the base's chat template can't render it: {exc}"
         raise BadRows([BadRow(row.where, "messages", problem)]) from exc
 
