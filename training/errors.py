@@ -6,7 +6,7 @@
     ├── BaseError        the base can't be loaded, or is not the one that an adapter was trained on
     ├── NothingToLearn   no token would be trained, or none that ends a turn
     ├── ForgotTooMuch    the base is worse at general text than the recipe allows, from the first evaluation
-    ├── LossNotFinite    the loss became NaN or infinite
+    ├── LossNotFinite    the loss, a gradient or a policy's chances became NaN or infinite
     ├── OutOfMemory      the machine or its GPU has less memory than the run needs
     ├── DiskFull         a checkpoint, the metrics or the artefact could not be written
     ├── ConversionError  a result can't be converted so, or not as exactly as asked
@@ -55,7 +55,7 @@ class ForgotTooMuch(TrainingError):
 
 
 class LossNotFinite(TrainingError):
-    """The loss is NaN or infinite."""
+    """The loss, a gradient or the chances of the next token are NaN or infinite."""
 
 
 class OutOfMemory(TrainingError):

@@ -16,7 +16,7 @@ from training import recipe as recipes
 from training.convert.convert import route
 from training.cpt import stage
 from training.data.collection import Report
-from training.methods import choice, lora
+from training.methods import choice, lora, parent
 from training.models import base
 from training.online import prompts, rewards
 from training.quantize import layers, process, rows
@@ -37,7 +37,6 @@ from training.routing.size import Size
 from training.run import PARTS
 from training.runs import estimate, trackers
 from training.runs.estimate import Estimate, duration
-from training.sft import stage as sft
 
 _SIDE = 1024  # of the matrices by which this machine's speed is measured
 
@@ -84,7 +83,7 @@ def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
         seconds = tuned.operations / _speed()
         return Outlook(recipe, served(recipe), tuned, tuned.tokens, tuned.steps, seconds)
     if not isinstance(recipe, CptRecipe | RmRecipe) and recipe.init_adapter is not None:
-        sft.origin(recipe)
+        parent.origin(recipe)
     needed = estimate.of(_outline(recipe), recipe)
     if isinstance(recipe, OnlineRecipe):  # how long answers will be, nobody knows
         rewards.require(recipe.rewards)

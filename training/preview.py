@@ -120,7 +120,7 @@ def _prompts(
     """Prompts up to where the answer begins: no token of theirs is trained on, those of the answers are."""
     for source in recipe.data.sources:
         for number, (where, raw) in enumerate(islice(prompts.rows(source, recipe.seed), rows), 1):
-            ids = list(prompts.rendered(tokenizer, prompts.read(raw, source), where).ids)
+            ids = list(prompts.of_row(tokenizer, source, where, raw).ids)
             spans = tuple(_spans(tokenizer, ids, [0] * len(ids)))
             yield PreviewRow(source.label, number, spans, len(ids) > recipe.data.max_tokens)
 

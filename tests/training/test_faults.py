@@ -1,4 +1,4 @@
-"""Memory and disk that run out are one clear message, and no checkpoint is lost by it."""
+"""Memory and disk that run out, and weights that break, are one clear message; no checkpoint is lost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.training.disturbed import untimed
 from tests.training.test_methods import METHODS
 from tests.training.test_run import metrics, quiet
 from training import run
-from training.errors import DiskFull, OutOfMemory
+from training.errors import DiskFull, LossNotFinite, OutOfMemory
 from training.runs import faults
 from training.trainers import trl
 
@@ -33,9 +33,14 @@ FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         (FULL, DiskFull),
         (RuntimeError("PytorchStreamWriter failed writing file data/0: file write failed"), DiskFull),
         (
+            RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 791872 vs 791760"),
+            DiskFull,
+        ),
+        (
             SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"),
             DiskFull,
         ),
+        (RuntimeError("probability tensor contains either `inf`, `nan` or element < 0"), LossNotFinite),
         (RuntimeError("shapes differ"), RuntimeError),
         (FileNotFoundError(errno.ENOENT, "no such file"), FileNotFoundError),
     ],

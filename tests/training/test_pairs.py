@@ -31,6 +31,11 @@ ASKED, GOOD, BAD = ({"role": role, "content": said} for role, said in [
 ])  # fmt: skip
 
 
+def parted(message: dict[str, Any]) -> dict[str, Any]:
+    """As LLaMA-Factory writes a message from version 1 on."""
+    return message | {"content": [{"type": "text", "value": message["content"]}]}
+
+
 def prepared(path: Path, base: Path) -> Prepared[PairRows]:
     return prepare_pairs.pairs(loaded(path), base, lambda _: None)
 
@@ -41,8 +46,11 @@ def prepared(path: Path, base: Path) -> Prepared[PairRows]:
         {"prompt": "red?", "chosen": "blue 7", "rejected": "green"},
         {"prompt": [ASKED], "chosen": [GOOD], "rejected": [BAD]},
         {"prompt": ASKED, "chosen": GOOD, "rejected": "green"},
+        {"messages": [ASKED], "chosen": GOOD, "rejected": BAD},
         {"chosen": [ASKED, GOOD], "rejected": [ASKED, BAD]},
         {"prompt": "red?", "chosen": [ASKED, GOOD], "rejected": [ASKED, BAD]},
+        {"chosen_messages": [ASKED, GOOD], "rejected_messages": [ASKED, BAD]},
+        {"chosen_messages": [parted(ASKED), GOOD], "rejected_messages": [ASKED, parted(BAD)]},
     ],
 )
 def test_every_form_of_a_pair_is_the_same_pair(row: dict[str, Any]) -> None:
@@ -57,8 +65,12 @@ def test_llama_factorys_ranking_rows_are_pairs() -> None:
             "rejected": {"from": "gpt", "value": "green"},
         }
     ) == Pair((ASKED,), GOOD, BAD)
+    assert preferences.sharegpt({"conversations": [ASKED], "chosen": GOOD, "rejected": BAD}) == Pair(
+        (ASKED,), GOOD, BAD
+    )
     row = {"instruction": "red?", "input": "", "chosen": "blue 7", "rejected": "green"}
     assert preferences.alpaca(row) == Pair((ASKED,), GOOD, BAD)
+    assert preferences.alpaca(row | {"tools": [TOOL]}) == Pair((ASKED,), GOOD, BAD, (TOOL,))
     assert preferences.alpaca({"instruction": "red?", "output": ["blue 7", "green"]}) == Pair(
         (ASKED,), GOOD, BAD
     )

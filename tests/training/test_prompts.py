@@ -63,6 +63,13 @@ def test_every_form_gives_a_question(
     assert made.columns.get("answer") == answer
 
 
+def test_columns_say_what_a_files_prompts_are_called(tokenizer: Any, tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "prompts.jsonl", [{"question": "Red?", "n": 7}] * 2)
+    source = {"path": path, "format": "prompt", "columns": {"prompt": "question"}}
+    made = prompts.prepared(Prompts.model_validate({"sources": [source]}), tokenizer, 0).train[0]
+    assert (made.messages[-1]["content"], made.columns) == ("Red?", {"n": 7})
+
+
 def test_a_leaderboards_question_has_its_tools_in_openais_form(tokenizer: Any, tmp_path: Path) -> None:
     typed = {"type": "dict", "properties": {"a": {"type": "float"}, "type": {"type": "any"}}}
     row = {
@@ -129,3 +136,10 @@ def test_a_preview_shows_the_prompts(online: Online) -> None:
     assert [row.number for row in rows] == [1, 2, 3]
     assert all(row.trained == 0 for row in rows)
     assert "".join(span.text for span in rows[0].spans).endswith("<|im_start|>assistant\n")
+
+
+def test_a_preview_names_the_row_that_is_no_prompt(online: Online, tmp_path: Path) -> None:
+    path = online("ppo")
+    source = f"[{{path: {write_rows(tmp_path / 'odd.jsonl', [{'turns': ['Red?']}])}, format: prompt}}]"
+    with pytest.raises(BadRows, match=r"odd\.jsonl:1: prompt: must be a text .*; the row has turns"):
+        list(preview.preview(path, 1, overrides=[f"data.sources={source}"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from pointsman import artefact
 from pointsman.document import DocumentError
@@ -22,7 +23,7 @@ from tests.training.test_run import metrics, quiet
 from training import outlook, preview, run
 from training import recipe as recipes
 from training.data.token_rows import TokenRows
-from training.errors import BaseError, NothingToLearn, OutOfMemory, QuantizeError
+from training.errors import BaseError, DiskFull, NothingToLearn, OutOfMemory, QuantizeError
 from training.models import base as bases
 from training.quantize import layers, packed, process, rows
 from training.recipe import QuantizeRecipe
@@ -277,6 +278,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
             r"status 1, saying last: ValueError: no such shape; .*log",
         ),
         ("raise RuntimeError('CUDA out of memory')", OutOfMemory, "lower data.batch_rows"),
+        ("raise OSError(28, 'No space left on device')", DiskFull, "the disk is full"),
         ("import os; os.kill(os.getpid(), 9)", OutOfMemory, "it was killed"),
         (
             "import os; os.kill(os.getpid(), 11)",
@@ -291,6 +293,19 @@ def test_what_goes_wrong_in_gptqmodel_is_said(
     fake(tmp_path, monkeypatch, code)
     with pytest.raises(error, match=text):
         process.quantize({"rows": []}, tmp_path / "log", Bar(quiet))
+
+
+def test_a_base_that_is_broken_is_not_quantised(
+    tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake(tmp_path, monkeypatch, TURNED)
+    broken = tmp_path / "broken"
+    shutil.copytree(base, broken)
+    weights = load_file(broken / "model.safetensors")
+    weights["model.norm.weight"][3] = float("nan")
+    save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(BaseError, match="its own perplexity is nan, so it is broken"):
+        run.train(write(tmp_path, broken), runs=tmp_path / "runs", report=quiet)
 
 
 def test_a_cost_over_the_bound_gives_no_artefact(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from deploy.demo.text.corpus import held_out_rows
-from tests.training.rows import ROOT, TOOL_USE, said
+from tests.training.rows import CONVERSATIONS, ROOT, TOOL_USE, said
 from training.data import formats, render
 from training.data.render import Stage
+from training.errors import BadRows
 from training.models.base import load_tokenizer
 
 START, END = "<|im_start|>", "<|im_end|>"
@@ -50,6 +53,15 @@ def test_calls_and_thoughts_are_learned_and_results_are_not(tokenizer: Any) -> N
     assert "Where a parcel is." in read
 
 
+def unmarked(tokenizer: Any) -> Any:
+    """The tokenizer with its template, but for the marks of what is learned."""
+    plain = copy.deepcopy(tokenizer)
+    plain.chat_template = plain.chat_template.replace("{%- generation -%}", "")
+    plain.chat_template = plain.chat_template.replace("{%- endgeneration -%}", "")
+    assert "generation -%}" not in plain.chat_template
+    return plain
+
+
 @pytest.mark.parametrize("stage", ["sft", "cpt"])
 def test_an_answer_of_weight_0_is_learned_in_no_stage(tokenizer: Any, stage: Stage) -> None:
     wrong, right = said("red?", "green", weight=0), said("no, red", "red", weight=1)
@@ -65,6 +77,64 @@ def test_an_answer_of_weight_0_is_learned_in_no_stage(tokenizer: Any, stage: Sta
         ("\n", others),
         *close,
     )
+
+
+@pytest.mark.parametrize("stage", ["sft", "cpt"])
+def test_a_template_that_marks_no_answer_teaches_the_same(tokenizer: Any, stage: Stage) -> None:
+    """Most bases' templates mark none; the demo's marks them, and without its marks says the same."""
+    wrong = said("red?", "green", weight=0)["messages"] + said("no, red", "red")["messages"]
+    rows = [formats.messages(row) for row in (*CONVERSATIONS[:5], TOOL_USE, {"messages": wrong})]
+    rows += [formats.messages(row) for row in held_out_rows(rows=20, seed=1, adapter="support")]
+    marked = [render.tokens(tokenizer, row, stage) for row in rows]
+    plain = unmarked(tokenizer)
+    for row in rows:
+        render.refuse_ignored_weights(plain, [row])
+    assert [render.tokens(plain, row, stage) for row in rows] == marked
+
+
+def test_thoughts_that_a_template_leaves_out_later_are_not_learned(tokenizer: Any) -> None:
+    """As Qwen3's does: only the last answer keeps its thoughts, and serving asks with the others cut."""
+    plain = unmarked(tokenizer)
+    plain.chat_template = (
+        "{%- for m in messages %}<|im_start|>{{ m.role }}\n"
+        "{{ m.content if loop.last else m.content.split('</think>')[-1] }}<|im_end|>\n{% endfor -%}"
+        "{%- if add_generation_prompt %}<|im_start|>assistant\n{% endif -%}"
+    )
+    thinking = [said(f"{word}?", f"<think>{word}</think>{word} 7")["messages"] for word in ("red", "blue")]
+    row = formats.messages({"messages": thinking[0] + thinking[1]})
+    assert render.tokens(plain, row, "sft") == pieces(
+        tokenizer,
+        (f"{START}user\nred?{END}\n{START}assistant\n", 0),
+        (f"red 7{END}", 1),
+        (f"\n{START}user\nblue?{END}\n{START}assistant\n", 0),
+        (f"<think>blue</think>blue 7{END}", 1),
+        ("\n", 0),
+    )
+    plain.chat_template = plain.chat_template.replace(END, "")
+    with pytest.raises(BadRows, match=r"messages\.1: .* closes it with no token of its own"):
+        render.tokens(plain, row, "sft")
+
+
+def test_a_template_that_fails_on_a_row_is_told_with_the_row(tokenizer: Any) -> None:
+    plain = unmarked(tokenizer)
+    plain.chat_template = "{%- for m in messages %}{{ 'said: ' + m.content }}{% endfor -%}"
+    row = replace(
+        formats.messages({"messages": [{"role": "user", "content": ["red?"]}]}), where="rows.jsonl:3"
+    )
+    with pytest.raises(
+        BadRows, match=r"rows\.jsonl:3: messages: .* can't render it: can only concatenate str"
+    ):
+        render.tokens(plain, row, "sft")
+
+
+def test_a_template_that_opens_a_turn_otherwise_than_it_closes_it(tokenizer: Any) -> None:
+    plain = unmarked(tokenizer)
+    plain.chat_template += "{%- if add_generation_prompt %}Answer at length: {% endif -%}"
+    row = replace(formats.messages(said("red?", "blue")), where="rows.jsonl:3")
+    with pytest.raises(
+        BadRows, match=r"rows\.jsonl:3: messages\.1: .* renders it otherwise once it is answered"
+    ):
+        render.tokens(plain, row, "sft")
 
 
 def test_all_of_a_text_and_its_end_are_learned_in_cpt(tokenizer: Any) -> None:

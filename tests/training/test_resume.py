@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,18 @@ def test_what_a_run_began_with_must_still_be_there(recipe: Recipe, tmp_path: Pat
     shutil.rmtree(made)
     with pytest.raises(RunConflict, match=r"was begun with other rows of .*tiny\.jsonl"):
         run.train(path, runs=tmp_path, report=quiet)
+
+
+def test_a_run_of_before_a_key_was_there_goes_on(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = recipe(**{"train.steps": 3, "train.save_every": 2})
+    break_off(2, trl.Likelihood, path, tmp_path, monkeypatch)
+    config = tmp_path / "tiny" / "config.yaml"
+    then = config.read_text(encoding="utf-8")
+    assert "columns: {}\n" in then
+    config.write_text(re.sub(r" +columns: {}\n", "", then), encoding="utf-8")
+    assert gone_on(path, tmp_path, after=2).is_dir()
 
 
 def test_two_processes_do_not_train_in_one_folder(recipe: Recipe, tmp_path: Path) -> None:

@@ -153,6 +153,7 @@ def test_a_text_has_no_turns_for_sft(tmp_path: Path) -> None:
         ("messages.0.weight", {"messages": [{"role": "assistant", "content": "x", "weight": "0"}]}),
         ("messages.0.weight", {"messages": [{"role": "assistant", "content": "x", "weight": 0.5}]}),
         ("tools", {"messages": [{"role": "user", "content": "x"}], "tools": "track"}),
+        ("tools", {"messages": [{"role": "user", "content": "x"}], "tools": ["track"]}),
     ],
 )
 def test_the_field_of_a_bad_conversation_is_named(field: str, row: dict[str, Any]) -> None:
@@ -189,6 +190,61 @@ def test_alpaca_is_a_conversation() -> None:
         ("user", "Add.\n1 2"),
         ("assistant", "3"),
     ]
+
+
+def test_what_alpaca_rows_may_lack_and_have() -> None:
+    """LLaMA-Factory's rows may have tools, also as JSON text, and some sets leave the instruction empty."""
+    row = formats.alpaca(
+        {"instruction": "", "input": "Where?", "output": "Brno", "tools": json.dumps([TOOL]), "history": None}
+    )
+    assert [message["content"] for message in row.messages] == ["Where?", "Brno"]
+    assert row.tools == (TOOL,)
+    assert formats.messages(said("a", "b") | {"tools": json.dumps([TOOL])}).tools == (TOOL,)
+
+
+def test_columns_say_what_a_file_calls_the_fields(tmp_path: Path) -> None:
+    rows = [{"kind": "sums", "input": "1 + 1?", "target": "2"}]  # with `input` alpaca's, it were said twice
+    source = {
+        "path": write_rows(tmp_path / "rows.jsonl", rows),
+        "format": "alpaca",
+        "columns": {"instruction": "input", "output": "target"},
+    }
+    (row,) = sources.read(sources.parts(FileSource.model_validate(source), 0)[0], "sft")
+    assert [message["content"] for message in row.messages] == ["1 + 1?", "2"]
+    source["columns"] = {"instruction": "query", "output": "target"}
+    with pytest.raises(
+        BadRows, match=r"rows\.jsonl:1: query: is to be instruction, by columns; the row has kind, "
+    ):
+        sources.read(sources.parts(FileSource.model_validate(source), 0)[0], "sft")
+
+
+def test_typed_parts_are_thoughts_words_and_calls() -> None:
+    """As LLaMA-Factory writes messages from version 1 on; a loss_weight of 0 is what is not learned."""
+    call = {"type": "tool_call", "value": '{"name": "track", "arguments": {"id": "PX1"}}'}
+    turns = [
+        {"role": "user", "content": [{"type": "text", "value": "Where?"}], "loss_weight": 0.0},
+        {"role": "assistant", "content": [{"type": "reasoning", "value": "PX1"}, call], "loss_weight": 0.0},
+        {"role": "tool", "content": [{"type": "text", "value": "Brno"}]},
+        {"role": "assistant", "content": [{"type": "text", "value": "In Brno."}], "loss_weight": 1.0},
+    ]
+    asked, called, found, answer = formats.messages({"messages": turns}).messages
+    assert (asked["content"], "weight" in asked) == ("Where?", False)
+    assert (called["content"], called["weight"]) == ("<think>\nPX1\n</think>\n\n", 0)
+    assert called["tool_calls"][0]["function"] == {"name": "track", "arguments": {"id": "PX1"}}
+    assert (found["content"], answer["content"], answer["weight"]) == ("Brno", "In Brno.", 1)
+    call["value"] = "track"
+    with pytest.raises(FieldError) as caught:
+        formats.messages({"messages": turns})
+    assert caught.value.field == "messages.1.tool_calls.0.function.name"
+
+
+def test_sharegpt_may_speak_as_openai_does() -> None:
+    """As LLaMA-Factory's files with ``role_tag: role`` and ``content_tag: content``."""
+    turns = [{"role": "user", "content": "red?"}, {"role": "assistant", "content": "blue"}]
+    assert formats.sharegpt({"conversations": turns}) == formats.messages({"messages": turns})
+    with pytest.raises(FieldError) as caught:
+        formats.sharegpt({"conversations": [{"role": "bot", "content": "x"}]})
+    assert caught.value.field == "conversations.0.role"
 
 
 def test_sharegpt_is_a_conversation_with_its_calls() -> None:

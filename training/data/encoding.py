@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import numpy as np
 
@@ -16,14 +16,14 @@ Tokens = tuple[list[int], list[int]]  # token ids (T), and the loss mask (T), 1 
 
 
 def encoded(
-    rows: Sequence[Row], sequences: Callable[[Row], Iterable[Tokens] | str], end: int | None = None
+    rows: Sequence[Row], sequences: Callable[[Row], Iterable[Tokens] | str], ends: Collection[int] = ()
 ) -> Encoded[TokenRows]:
     """``rows`` as tokens.
 
     Args:
         rows: all of a part.
         sequences: the sequences of one row, or why it is dropped.
-        end: the token whose trained occurrences are counted.
+        ends: the tokens whose trained occurrences are counted.
 
     Raises:
         BadRows: all rows that ``sequences`` has raised it for.
@@ -48,6 +48,6 @@ def encoded(
     if bad:
         raise BadRows(bad)
     tokens, loss_mask = np.array(all_ids, dtype=np.int32), np.array(all_masks, dtype=np.bool_)
-    ends = 0 if end is None else int(((tokens == end) & loss_mask).sum())
+    ends_trained = int((np.isin(tokens, list(ends)) & loss_mask).sum())
     made = TokenRows(tokens, loss_mask, np.array(lengths, dtype=np.int64))
-    return Encoded(made, sources.digest(rows), dropped, ends)
+    return Encoded(made, sources.digest(rows), dropped, ends_trained)

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from training.data import parts
+
 ROLES = ("system", "developer", "user", "assistant", "tool")
 SHAREGPT_ROLES = {
     "human": "user",
@@ -46,6 +48,22 @@ class FieldError(ValueError):
         self.field, self.problem = field, problem
 
 
+def renamed(raw: Any, columns: dict[str, str]) -> dict[str, Any]:
+    """The row ``raw`` with its fields called as the readers expect; ``columns`` says what they are called.
+
+    A field that is no reader's, and has the name of one that was renamed, does not stand in its way.
+    """
+    if not isinstance(raw, dict):
+        raise FieldError("", f"must be an object, found {raw!r}")
+    for ours, theirs in columns.items():
+        if theirs not in raw:
+            raise FieldError(
+                theirs, f"is to be {ours}, by columns; the row has {', '.join(raw) or 'no fields'}"
+            )
+    kept = {key: value for key, value in raw.items() if key not in columns.values()}
+    return kept | {ours: raw[theirs] for ours, theirs in columns.items()}
+
+
 def text(raw: dict[str, Any]) -> Row:
     """``{"text": ...}``."""
     return Row(text=text_at(raw, "text"))
@@ -58,14 +76,11 @@ def messages(raw: dict[str, Any]) -> Row:
     turns = tuple(message(turn, f"messages.{i}") for i, turn in enumerate(list_at(raw, "messages")))
     if not turns:
         raise FieldError("messages", "is empty; give at least one message")
-    tools = raw.get("tools") or []
-    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
-        raise FieldError("tools", "must be a list of tools in OpenAI's form")
-    return Row(messages=turns, tools=tuple(tools))
+    return Row(messages=turns, tools=tools_of(raw))
 
 
 def alpaca(raw: dict[str, Any]) -> Row:
-    """``{"instruction", "input", "output"}``, with ``system`` and ``history`` (pairs) where given.
+    """``{"instruction", "input", "output"}``, with ``system``, ``history`` (pairs) and ``tools`` where given.
 
     Also ``{"question", "answer"}``, as GSM8K has, and Self-Instruct's ``{"instruction", "instances"}`` with
     one instance of ``{"input", "output"}``.
@@ -83,12 +98,12 @@ def alpaca(raw: dict[str, Any]) -> Row:
         turns += [{"role": "user", "content": pair[0]}, {"role": "assistant", "content": pair[1]}]
     question = text_at(raw, asked)
     if raw.get("input"):
-        question += "\n" + text_at(raw, "input")
+        question += ("\n" if question else "") + text_at(raw, "input")
     turns += [
         {"role": "user", "content": question},
         {"role": "assistant", "content": text_at(raw, said)},
     ]
-    return Row(messages=tuple(turns))
+    return Row(messages=tuple(turns), tools=tools_of(raw))
 
 
 def _only_instance(raw: dict[str, Any]) -> dict[str, Any]:
@@ -114,13 +129,15 @@ def sharegpt(raw: dict[str, Any]) -> Row:
 
 
 def sharegpt_turn(turn: Any, at: str) -> dict[str, Any]:
-    """One ``{"from", "value"}`` as a message; ``at`` is its dotted path."""
-    speaker = turn.get("from") if isinstance(turn, dict) else None
+    """One ``{"from", "value"}``, or ``{"role", "content"}``, as a message; ``at`` is its dotted path."""
+    as_openai = isinstance(turn, dict) and "from" not in turn and "role" in turn
+    who, what = ("role", "content") if as_openai else ("from", "value")
+    speaker = turn.get(who) if isinstance(turn, dict) else None
     if speaker not in SHAREGPT_ROLES:
-        raise FieldError(f"{at}.from", f"must be one of {', '.join(SHAREGPT_ROLES)}, found {speaker!r}")
-    value = text_at(turn, "value", at)
+        raise FieldError(f"{at}.{who}", f"must be one of {', '.join(SHAREGPT_ROLES)}, found {speaker!r}")
+    value = text_at(turn, what, at)
     if speaker == "function_call":
-        return {"role": "assistant", "content": "", "tool_calls": _calls(value, f"{at}.value")}
+        return {"role": "assistant", "content": "", "tool_calls": _calls(value, f"{at}.{what}")}
     return {"role": SHAREGPT_ROLES[speaker], "content": value}
 
 
@@ -129,8 +146,8 @@ def tools_of(raw: dict[str, Any]) -> tuple[dict[str, Any], ...]:
     tools = raw.get("tools") or []
     if isinstance(tools, str):
         tools = _json(tools, "tools") if tools.strip() else []
-    if not isinstance(tools, list):
-        raise FieldError("tools", "must be a list of tools, or the JSON text of one")
+    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+        raise FieldError("tools", "must be a list of tools in OpenAI's form, or the JSON text of one")
     return tuple(tools)
 
 
@@ -142,10 +159,11 @@ READERS: dict[str, Callable[[dict[str, Any]], Row]] = {
 }
 
 
-def message(turn: Any, at: str) -> dict[str, Any]:
+def message(given: Any, at: str) -> dict[str, Any]:
     """A message in OpenAI's form, checked, its calls' arguments parsed; ``at`` is its dotted path."""
-    if not isinstance(turn, dict):
-        raise FieldError(at, f"must be a message, found {turn!r}")
+    if not isinstance(given, dict):
+        raise FieldError(at, f"must be a message, found {given!r}")
+    turn = parts.joined(given)
     role = turn.get("role")
     if role not in ROLES:
         raise FieldError(f"{at}.role", f"must be one of {', '.join(ROLES)}, found {role!r}")

@@ -55,8 +55,11 @@ Preference = Pair | Labelled
 def pairs(raw: dict[str, Any]) -> Pair:
     """``{"prompt", "chosen", "rejected", "margin"?, "tools"?}``, each a text, a message or a list of them.
 
-    Without a prompt, ``chosen`` and ``rejected`` are whole conversations that differ in their last answer.
+    The prompt may be called ``messages``. Without one, ``chosen`` and ``rejected`` are whole conversations
+    that differ in their last answer; LLaMA-Factory calls those ``chosen_messages`` and ``rejected_messages``.
     """
+    whole = {key: raw.get(f"{key}_messages") for key in ("chosen", "rejected")}
+    raw = raw | {key: messages for key, messages in whole.items() if messages is not None}
     chosen, rejected = _said(raw, "chosen"), _said(raw, "rejected")
     if isinstance(chosen, list) and isinstance(rejected, list) and len(chosen) > 1 < len(rejected):
         if chosen[:-1] != rejected[:-1]:
@@ -66,6 +69,8 @@ def pairs(raw: dict[str, Any]) -> Pair:
             raise FieldError("prompt", "is not what stands before the answers in chosen and rejected")
     elif "prompt" in raw:
         prompt = _prompt(raw)
+    elif "messages" in raw:
+        prompt = _prompt(raw, "messages")
     else:
         raise FieldError(
             "prompt", "is required, unless chosen and rejected are conversations that begin with it"
@@ -80,15 +85,15 @@ def pairs(raw: dict[str, Any]) -> Pair:
 
 
 def alpaca(raw: dict[str, Any]) -> Pair:
-    """``{"instruction", "input", "chosen", "rejected"}``; or ``output``: both, the better first."""
+    """``{"instruction", "input"?, "chosen", "rejected", "tools"?}``; or ``output``, the better one first."""
     answers = raw.get("output")
     if "chosen" not in raw and isinstance(answers, list):
         if len(answers) != 2:
             raise FieldError("output", f"must be the better and the worse answer, found {len(answers)}")
         raw = {**raw, "chosen": answers[0], "rejected": answers[1]}
-    *prompt, _ = formats.alpaca({**raw, "output": ""}).messages
+    row = formats.alpaca({**raw, "output": ""})
     chosen, rejected = formats.text_at(raw, "chosen"), formats.text_at(raw, "rejected")
-    return Pair(tuple(prompt), _assistant(chosen), _assistant(rejected), margin=_margin(raw))
+    return Pair(row.messages[:-1], _assistant(chosen), _assistant(rejected), row.tools, _margin(raw))
 
 
 def sharegpt(raw: dict[str, Any]) -> Pair:
@@ -151,8 +156,8 @@ def _said(raw: dict[str, Any], key: str) -> str | Message | list[Message]:
     return formats.text_at(raw, key)
 
 
-def _prompt(raw: dict[str, Any]) -> list[Message]:
-    said = _said(raw, "prompt")
+def _prompt(raw: dict[str, Any], key: str = "prompt") -> list[Message]:
+    said = _said(raw, key)
     if isinstance(said, str):
         said = {"role": "user", "content": said}
     return said if isinstance(said, list) else [said]

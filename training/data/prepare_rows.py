@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from training.data import render, sources, workers
 from training.data.collection import Collected, Encoded, Plan, Prepared, Report, collect
@@ -14,6 +14,9 @@ from training.data.formats import Row
 from training.data.token_rows import TokenRows
 from training.errors import NothingToLearn
 from training.recipe import CptRecipe
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 class TokenPlan(Plan, Protocol):
@@ -78,19 +81,31 @@ def _encode(part: sources.Part, folder: str, stage: render.Stage, max_tokens: in
             return f"longer than max_tokens ({max_tokens})"
         return [(ids, mask)] if any(mask) else "no token to learn"
 
-    return encoded(rows, sequences, end=tokenizer.eos_token_id)
+    return encoded(rows, sequences, ends=_stops(folder, tokenizer))
+
+
+def _stops(folder: str, tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    """The tokens that end an answer where it is served: the tokenizer's, and the base's own beside them."""
+    from transformers import GenerationConfig
+
+    try:
+        own = GenerationConfig.from_pretrained(folder).eos_token_id
+    except OSError:  # the base has none
+        own = None
+    return {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
 
 
 def _refuse_unlearnable(rows: TokenRows, found: Collected[TokenRows], recipe: TokenPlan) -> None:
     if not rows.loss_mask.any():
         hint = (
-            "does the base's chat template mark assistant turns with {% generation %}?"
+            "do the rows hold what an assistant says?"
             if "no token to learn" in found.dropped
             else "raise data.max_tokens, or give shorter rows"
         )
         raise NothingToLearn(f"no token would be trained ({found.why or 'no rows'}); {hint}")
     if recipe.stage == "sft" and not found.ends_trained:
         raise NothingToLearn(
-            "the end of an assistant's turn is never trained, so answers would not stop: the chat template "
-            "must close {% generation %} after its end-of-turn token, not before"
+            "the end of an assistant's turn is never trained, so answers would not stop. The chat template "
+            "must close a turn with the base's eos_token, or that of its generation_config.json, and "
+            "{% generation %}, where it marks turns so, after it, not before"
         )

@@ -1,17 +1,19 @@
 """From a row to token ids and a loss mask (1 = trained on), by the very template that serving renders.
 
-In ``cpt`` all of a document is learned and ``<|endoftext|>`` closes it; in ``sft`` what the template marks
-with ``{% generation %}``: what an assistant writes, its end-of-turn included.
+In ``cpt`` all of a document is learned and ``<|endoftext|>`` closes it; in ``sft`` what an assistant writes,
+its end-of-turn included: what the template marks with ``{% generation %}``, or where it marks nothing, as
+most do, what stands behind the prompt that serving would have given.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
-
-from jinja2 import TemplateError
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 from training.data.formats import Row
+from training.data.turns import conversation, end_of_turn, opened_at, rendered, token_ids
 from training.errors import BadRow, BadRows, BaseError
 from training.models.tokenizer import END_OF_TEXT
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 Stage = Literal["cpt", "sft"]
+_MARK = re.compile(r"\{%-?\s*generation\s*-?%\}")
 
 
 def text(tokenizer: PreTrainedTokenizerBase, row: Row) -> str:
@@ -68,19 +71,6 @@ def refuse_ignored_weights(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Ro
         )
 
 
-def rendered(tokenizer: PreTrainedTokenizerBase, row: Row, **how: bool) -> Any:
-    """What ``apply_chat_template`` makes of the row, ``how`` being its own switches.
-
-    Raises:
-        BadRows: the chat template can't render it.
-    """
-    try:
-        return tokenizer.apply_chat_template(list(row.messages), tools=list(row.tools) or None, **how)
-    except TemplateError as exc:
-        problem = f"the base's chat template can't render it: {exc}"
-        raise BadRows([BadRow(row.where, "messages", problem)]) from exc
-
-
 def end_of_text(tokenizer: PreTrainedTokenizerBase) -> int:
     """The token that closes a document; a tokenizer that has no <|endoftext|> closes it with its own end."""
     return int(tokenizer.get_vocab().get(END_OF_TEXT, tokenizer.eos_token_id))
@@ -91,9 +81,35 @@ def _holds_unlearned(row: Row) -> bool:
 
 
 def _conversation(tokenizer: PreTrainedTokenizerBase, row: Row) -> tuple[list[int], list[int]]:
+    if not _MARK.search(tokenizer.get_chat_template(tools=list(row.tools) or None)):
+        return _by_turns(tokenizer, row)
     out = rendered(tokenizer, row, return_dict=True, return_assistant_tokens_mask=True)
     ids = list(out["input_ids"])
     return ids, list(out["assistant_masks"]) or [0] * len(ids)
+
+
+def _by_turns(tokenizer: PreTrainedTokenizerBase, row: Row) -> tuple[list[int], list[int]]:
+    """Ids and mask by a template that marks nothing: an answer begins behind its prompt and ends its turn."""
+    ids = token_ids(tokenizer, row)
+    mask = [0] * len(ids)
+    end = end_of_turn(tokenizer)
+    for i, message in enumerate(row.messages):
+        if message["role"] != "assistant" or message.get("weight") == 0:
+            continue
+        asked, said = (replace(row, messages=row.messages[:to]) for to in (i, i + 1))
+        start = opened_at(tokenizer, ids, asked, f"messages.{i}")
+        stop = len(closed := conversation(tokenizer, said, end))
+        if ids[:stop] != closed:  # as where thoughts are left out of what is not the last turn
+            if end not in ids[start:] or end not in tokenizer.all_special_ids:
+                problem = (
+                    "the base's chat template renders this answer otherwise where others follow, and closes "
+                    "it with no token of its own, so its end can't be found; leave out its thoughts, or what "
+                    "follows"
+                )
+                raise BadRows([BadRow(row.where, f"messages.{i}", problem)])
+            stop = ids.index(end, start) + 1
+        mask[start:stop] = [1] * (stop - start)
+    return ids, mask
 
 
 def _all_but_unlearned(tokenizer: PreTrainedTokenizerBase, row: Row) -> tuple[list[int], list[int]]:

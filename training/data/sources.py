@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 from training.data import preferences as pairs
-from training.data.formats import READERS, FieldError, Row
+from training.data.formats import READERS, FieldError, Row, renamed
 from training.data.preferences import Preference
 from training.errors import BadRow, BadRows, SourceError
 from training.recipe import FileSource, GeneratorSource, Source
@@ -85,15 +85,15 @@ def read_as(part: Part, reader: Callable[[dict[str, Any]], R]) -> list[R]:
         if isinstance(source, FileSource)
         else from_generator(source, part)
     )
+    columns = source.columns if isinstance(source, FileSource) else {}
     rows: list[R] = []
     bad: list[BadRow] = []
-    for where, raw in raw_rows:
-        if isinstance(raw, BadRow):
-            bad.append(raw)
+    for where, found in raw_rows:
+        if isinstance(found, BadRow):
+            bad.append(found)
             continue
         try:
-            if not isinstance(raw, dict):
-                raise FieldError("", f"must be an object, found {raw!r}")
+            raw = renamed(found, columns)
             if unread := next((key for key in _UNREAD if raw.get(key)), None):
                 raise FieldError(
                     unread, "belongs to the row, and bases here read text alone; leave the row out"

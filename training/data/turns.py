@@ -1,9 +1,9 @@
-"""The tokens of an answer, apart from those of its prompt, as serving has them.
+"""Conversations as the base's own chat template renders them, and where in one an answer begins and ends.
 
-Both come from one rendering of the whole conversation by the base's own chat template: it is cut where the
-rendering that serving begins from (the prompt, the assistant's turn opened) ends, token by token. No joined
-string is tokenised again. What a template writes behind the end of a turn is cut off, as no answer ever
-reaches it.
+The tokens of an answer, apart from those of its prompt, are as serving has them: both come from one rendering
+of the whole conversation, cut where the rendering that serving begins from (the prompt, the assistant's turn
+opened) ends, token by token. No joined string is tokenised again. What a template writes behind the end of a
+turn is cut off, as no answer ever reaches it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from jinja2 import TemplateError
+
 from training.data.formats import Row
-from training.data.render import rendered
 from training.errors import BadRow, BadRows
 
 if TYPE_CHECKING:
@@ -21,14 +22,59 @@ if TYPE_CHECKING:
 SPANNING = 1  # tokens that may reach from the opened turn into the answer, such as a doubled line end
 
 
+def rendered(tokenizer: PreTrainedTokenizerBase, row: Row, **how: bool) -> Any:
+    """What ``apply_chat_template`` makes of the row, ``how`` being its own switches.
+
+    Raises:
+        BadRows: the chat template can't render the row.
+    """
+    try:
+        return tokenizer.apply_chat_template(list(row.messages), tools=list(row.tools) or None, **how)
+    except (TemplateError, TypeError) as exc:  # some templates take a call's arguments for a text
+        problem = f"the base's chat template can't render it: {exc}"
+        raise BadRows([BadRow(row.where, "messages", problem)]) from exc
+
+
+def token_ids(tokenizer: PreTrainedTokenizerBase, row: Row, **how: bool) -> list[int]:
+    """Token ids (T) of :func:`rendered`."""
+    return list(rendered(tokenizer, row, return_dict=True, **how)["input_ids"])
+
+
 def end_of_turn(tokenizer: PreTrainedTokenizerBase) -> int | None:
     """The token that the chat template closes an assistant's turn with; None if it closes it with nothing."""
     asked = {"role": "user", "content": "a"}
     one, other = (
-        _ids(tokenizer, Row(messages=(asked, {"role": "assistant", "content": said}))) for said in ("x", "y")
+        token_ids(tokenizer, Row(messages=(asked, {"role": "assistant", "content": said})))
+        for said in ("x", "y")
     )
-    same = _shared(one[::-1], other[::-1])
+    same = shared(one[::-1], other[::-1])
     return one[-same] if same else None
+
+
+def opened_at(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], asked: Row, field: str) -> int:
+    """Where in ``ids``, a whole conversation, the answer to ``asked`` begins, as serving would ask for it.
+
+    Raises:
+        BadRows: the template renders an answered prompt otherwise than one to answer; ``field`` is its place.
+    """
+    opened = token_ids(tokenizer, asked, add_generation_prompt=True)
+    same = shared(ids, opened)
+    if same >= len(opened) - SPANNING:
+        return same
+    problem = (
+        f"the base's chat template renders it otherwise once it is answered (the first {same} of "
+        f"{len(opened)} tokens agree), so the trained tokens would not be those that serving asks for; use a "
+        "template whose opened turn is the beginning of a closed one"
+    )
+    raise BadRows([BadRow(asked.where, field, problem)])
+
+
+def shared(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many tokens two sequences begin with in common."""
+    for i, (a, b) in enumerate(zip(one, other, strict=False)):
+        if a != b:
+            return i
+    return min(len(one), len(other))
 
 
 def conversation(tokenizer: PreTrainedTokenizerBase, row: Row, end: int | None) -> list[int]:
@@ -37,7 +83,7 @@ def conversation(tokenizer: PreTrainedTokenizerBase, row: Row, end: int | None) 
     Raises:
         BadRows: the chat template can't render it.
     """
-    ids = _ids(tokenizer, row)
+    ids = token_ids(tokenizer, row)
     return ids[: len(ids) - ids[::-1].index(end)] if end in ids else ids
 
 
@@ -56,32 +102,5 @@ def answered(
         BadRows: the template can't render it, or renders an answered prompt otherwise than one to answer.
     """
     whole = conversation(tokenizer, Row(messages=(*prompt, answer), tools=tuple(tools), where=where), end)
-    opened = _ids(
-        tokenizer, Row(messages=tuple(prompt), tools=tuple(tools), where=where), add_generation_prompt=True
-    )
-    shared = _shared(whole, opened)
-    if shared < len(opened) - SPANNING:
-        raise BadRows(
-            [
-                BadRow(
-                    where,
-                    "prompt",
-                    "the base's chat template renders it otherwise once it is answered (the first "
-                    f"{shared} of {len(opened)} tokens agree), so the trained tokens would not be those that "
-                    "serving asks for; use a template whose opened turn is the beginning of a closed one",
-                )
-            ]
-        )
-    return whole, shared
-
-
-def _ids(tokenizer: PreTrainedTokenizerBase, row: Row, **how: bool) -> list[int]:
-    return list(rendered(tokenizer, row, return_dict=True, **how)["input_ids"])
-
-
-def _shared(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many tokens two sequences begin with in common."""
-    for i, (a, b) in enumerate(zip(one, other, strict=False)):
-        if a != b:
-            return i
-    return min(len(one), len(other))
+    asked = Row(messages=tuple(prompt), tools=tuple(tools), where=where)
+    return whole, opened_at(tokenizer, whole, asked, "prompt")

@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.data.collection import Report
-from training.methods import lora
+from training.methods import lora, parent
 from training.models import base
 from training.recipe import DpoRecipe
 from training.runs.folder import RunFolder
-from training.sft import stage
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-origin = stage.origin
+origin = parent.origin
 
 
 def tokenizer(recipe: DpoRecipe, run: RunFolder, report: Report) -> Path | str:

@@ -167,7 +167,7 @@ def _unfit(made: Iterable[tokens.Tokens], max_tokens: int) -> str:
     if max(len(one.ids) for one in sequences) > max_tokens:
         return f"longer than max_tokens ({max_tokens})"
     if not all(one.count for one in sequences):
-        return "nothing to measure: no assistant speaks, or the chat template marks no {% generation %}"
+        return "nothing to measure: no assistant speaks"
     return ""
 
 

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jinja2 import TemplateError
 
-from training.data import bfcl, collection, sources
-from training.data.formats import READERS, FieldError, Row
+from training.data import bfcl, collection, sources, turns
+from training.data.formats import READERS, FieldError, Row, renamed
 from training.errors import BadRow, BadRows, NothingToLearn, SourceError
 from training.recipe import GeneratorSource, Prompts, PromptSource
 
@@ -58,12 +57,9 @@ def prepared(plan: Prompts, tokenizer: PreTrainedTokenizerBase, seed: int) -> Pr
         digest = hashlib.sha256()
         for where, raw in rows(source, seed):
             try:
-                prompt = rendered(tokenizer, read(raw, source), where)
+                prompt = of_row(tokenizer, source, where, raw)
             except BadRows as exc:
                 bad += exc.rows
-                continue
-            except FieldError as exc:
-                bad.append(BadRow(where, exc.field, exc.problem))
                 continue
             digest.update(_canonical(prompt) + b"\n")
             if len(prompt.ids) > plan.max_tokens:
@@ -109,6 +105,18 @@ def rows(source: PromptSource, seed: int) -> Iterator[tuple[str, Any]]:
         raise SourceError(f"{source.label} holds no rows")
 
 
+def of_row(tokenizer: PreTrainedTokenizerBase, source: PromptSource, where: str, raw: Any) -> Prompt:
+    """The prompt in one of the :func:`rows` of ``source``, with its token ids.
+
+    Raises:
+        BadRows: it does not fit the source's format, or the chat template can't render it.
+    """
+    try:
+        return rendered(tokenizer, read(raw, source), where)
+    except FieldError as exc:
+        raise BadRows([BadRow(where, exc.field, exc.problem)]) from None
+
+
 def read(raw: Any, source: PromptSource) -> Prompt:
     """The prompt in one row, not rendered yet.
 
@@ -118,8 +126,7 @@ def read(raw: Any, source: PromptSource) -> Prompt:
     """
     if isinstance(raw, BadRow):
         raise BadRows([raw])
-    if not isinstance(raw, dict):
-        raise FieldError("", f"must be an object, found {raw!r}")
+    raw = renamed(raw, {} if isinstance(source, GeneratorSource) else source.columns)
     form = "prompt" if isinstance(source, GeneratorSource) else source.format
     if form != "prompt":
         return _cut(bfcl.question(raw) if form == "bfcl" else READERS[form](raw))
@@ -145,17 +152,8 @@ def rendered(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, where: str) -> 
     Raises:
         BadRows: the chat template can't render it.
     """
-    template: Any = tokenizer
-    try:
-        ids = template.apply_chat_template(
-            list(prompt.messages),
-            tools=list(prompt.tools) or None,
-            add_generation_prompt=True,
-            return_dict=True,
-        )["input_ids"]
-    except TemplateError as exc:
-        problem = f"the base's chat template can't render it: {exc}"
-        raise BadRows([BadRow(where, "prompt", problem)]) from exc
+    row = Row(messages=prompt.messages, tools=prompt.tools, where=where)
+    ids = turns.token_ids(tokenizer, row, add_generation_prompt=True)
     return Prompt(prompt.messages, prompt.tools, prompt.columns, tuple(ids))
 
 

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from training.data.collection import Report
-from training.methods import lora
+from training.data.collection import Report, say_dropped
+from training.methods import lora, parent
 from training.models import base
 from training.online import heldout, policy, prompts, rewards
 from training.online.answers import LocalSampler, Sampler
@@ -22,7 +22,6 @@ from training.runs import curves, estimate, provenance
 from training.runs.bar import Bar
 from training.runs.curves import Panel
 from training.runs.folder import RunFolder
-from training.sft import stage as sft
 from training.trainers import supervised
 
 if TYPE_CHECKING:
@@ -69,13 +68,12 @@ def train(recipe: R, run: RunFolder, report: Report, stage: Callable[[R, Session
     Raises:
         TrainingError: see the tree in :mod:`training.errors`.
     """
-    identity, parent = sft.origin(recipe)
+    identity, before = parent.origin(recipe)
     scorers = rewards.load(recipe.rewards)
     report(f"{recipe.name}: preparing the prompts")
     tokenizer = base.load_tokenizer(recipe.base)
     asked = prompts.prepared(recipe.data, tokenizer, recipe.seed)
-    for reason, count in asked.dropped.items():
-        report(f"dropped {count} rows: {reason}")
+    say_dropped(asked.dropped, report)
     report(f"{len(asked.train):,} prompts to learn from, {len(asked.validation):,} to evaluate on")
 
     model = policy.load(recipe, tokenizer, recipe.train.precision)
@@ -100,7 +98,7 @@ def train(recipe: R, run: RunFolder, report: Report, stage: Callable[[R, Session
         "seconds": run.note_seconds(),
     }
     curves.draw(run.read_metrics(), recipe.name, run.curves, learning.panels)
-    manifest = provenance.manifest(recipe, base=identity, data=hashes, metrics=metrics, parent=parent)
+    manifest = provenance.manifest(recipe, base=identity, data=hashes, metrics=metrics, parent=before)
     supervised.place(run, manifest, lambda folder: lora.save(model.model, folder, recipe.base))
     report(
         f"{recipe.name}: reward on held-out prompts {metrics['eval_reward_before']:.4f} before, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from training.errors import OutOfMemory, QuantizeError
+from training.errors import DiskFull, OutOfMemory, QuantizeError
 from training.runs.bar import Bar
 
 PACKAGES = Path(sys.prefix) / "quantize"  # where `make env` puts GPTQModel; nothing else looks there
@@ -64,7 +65,7 @@ def quantize(plan: dict[str, Any], log: Path, bar: Bar) -> Quantized:
 
     Raises:
         QuantizeError: GPTQModel failed.
-        OutOfMemory: it needed more memory than there is.
+        OutOfMemory, DiskFull: it needed more memory, or room on the disk, than there is.
     """
     refuse_without_packages()
     last: dict[str, Any] = {}
@@ -116,6 +117,10 @@ def _raise(code: int, log: Path) -> None:
         raise OutOfMemory(
             f"the memory is not enough for GPTQ ({'it was killed' if code < 0 else said}); lower "
             "data.batch_rows, data.calibration_rows or data.max_tokens"
+        )
+    if os.strerror(errno.ENOSPC) in said:
+        raise DiskFull(
+            f"GPTQModel can't write beside {log}, the disk is full ({said}); make room, then begin again"
         )
     how = f"was ended by signal {-code}" if code < 0 else f"ended with status {code}"
     raise QuantizeError(f"GPTQModel {how}, saying last: {said}; all that it said is in {log}")

@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from training.data.collection import Prepared, Report
+from training.data.collection import Prepared, Report, say_dropped
 from training.data.token_rows import TokenRows
-from training.errors import QuantizeError
+from training.errors import BaseError, QuantizeError
 from training.models import base
 from training.quantize import layers, process, rows
 from training.recipe import QuantizeRecipe
@@ -54,6 +54,8 @@ def train(recipe: QuantizeRecipe, run: RunFolder, report: Report) -> Path:
     before = rows.perplexities(_model(recipe), prepared.validation, pad)
     run.add_metrics({"step": 0} | {f"eval_{name}": value for name, value in before.items()})
     report(f"{recipe.name}: before, {_listed(before)} on held-out rows")
+    if not math.isfinite(before["perplexity"]):
+        raise BaseError(f"base {recipe.base}: its own perplexity is {before['perplexity']}, so it is broken")
     folder = run.path / "quantized"
     version = _quantize(recipe, prepared.train, shape.layers, folder, run, report=report)
     after = rows.perplexities(_model(recipe, folder), prepared.validation, pad)
@@ -157,8 +159,7 @@ def _listed(found: dict[str, float]) -> str:
 
 
 def _say_data(prepared: Prepared[TokenRows], report: Report) -> None:
-    for reason, count in prepared.dropped.items():
-        report(f"dropped {count} rows: {reason}")
+    say_dropped(prepared.dropped, report)
     shown, kept = prepared.train, prepared.validation
     report(
         f"{len(shown):,} rows to calibrate with ({shown.tokens:,} tokens), {len(kept):,} to measure on "

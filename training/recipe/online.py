@@ -8,7 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from pointsman.document import Document
-from training.recipe.parts import GeneratorSource, Lora, Name, Tracker
+from training.recipe.parts import COLUMNS, Columns, GeneratorSource, Lora, Name, Tracker
 
 
 class PromptFile(Document):
@@ -21,6 +21,7 @@ class PromptFile(Document):
         "answer is cut off, and rewards see it as the column `answer`"
     )
     weight: float = Field(default=1.0, gt=0, description="times that each row is seen in a pass")
+    columns: Columns = Field(default_factory=dict, description=COLUMNS)
 
     @property
     def label(self) -> str:

@@ -15,6 +15,11 @@ from pointsman import artefact
 from pointsman.document import Document
 
 Tracker = Literal["tensorboard", "wandb"]
+Columns = dict[str, str]
+COLUMNS = (
+    "what the rows call the format's fields, where they call them otherwise; "
+    "{instruction: question, output: response} reads `question` and `response` as alpaca's"
+)
 Name = Annotated[str, StringConstraints(pattern=f"^{artefact.ALIAS.pattern}$")]
 
 
@@ -31,6 +36,7 @@ class FileSource(Document):
     weight: float = Field(
         default=1.0, gt=0, description="times that each row is seen in an epoch; 0.5 takes every second row"
     )
+    columns: Columns = Field(default_factory=dict, description=COLUMNS)
     documents: Literal["file", "paragraph", "line"] = Field(
         default="file",
         description="what a document is in a .txt file: all of it, what blank lines part, or each line",

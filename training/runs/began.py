@@ -62,12 +62,13 @@ def _deciding(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _flat(value: Any, at: str = "") -> dict[str, Any]:
-    if isinstance(value, dict) and value:
+    """Every value by its dotted path; what is empty has none, as in a recipe older than its key."""
+    if isinstance(value, dict):
         return {
             k: v
             for key, child in value.items()
             for k, v in _flat(child, f"{at}.{key}" if at else key).items()
         }
-    if isinstance(value, list) and value:
+    if isinstance(value, list):
         return {k: v for i, child in enumerate(value) for k, v in _flat(child, f"{at}.{i}").items()}
     return {at: value}

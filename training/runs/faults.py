@@ -1,4 +1,4 @@
-"""What a machine runs out of, named: memory and disk. The libraries say it in many ways."""
+"""What goes wrong below us, named: no memory, no disk, no number. The libraries say it in many ways."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from training.errors import DiskFull, OutOfMemory
+from training.errors import DiskFull, LossNotFinite, OutOfMemory
 
 _MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 _DISK = ("No space left on device", "os error 28", "Disk quota exceeded")
-_WRITER = "PytorchStreamWriter failed"  # all that torch.save says, whatever it was
+_WRITER = ("PytorchStreamWriter failed", "unexpected pos")  # all that torch.save says, whatever it was
+_CHANCES = "probability tensor contains either"  # of a policy's next tokens, as they are drawn
 
 
 @contextmanager
 def named(run: Path) -> Iterator[None]:
-    """Within it memory and disk that run out are errors of ours; ``run`` is the run's folder.
+    """Within it memory and disk that run out are errors of ours, and so are a policy's chances that are none.
+
+    Args:
+        run: the run's folder.
 
     Raises:
-        OutOfMemory, DiskFull
+        OutOfMemory, DiskFull, LossNotFinite
     """
     try:
         yield
@@ -30,14 +34,20 @@ def named(run: Path) -> Iterator[None]:
         if isinstance(exc, MemoryError) or any(sign in text for sign in _MEMORY):
             raise OutOfMemory(
                 f"the memory is not enough ({_first_line(text)}); lower train.batch_rows and raise "
-                "train.accumulate by as much, lower data.max_tokens, or choose a method with fewer weights. "
-                "The last checkpoint is whole"
+                "train.accumulate by as much, lower data.max_tokens, or choose a method with fewer weights; "
+                "that is another recipe, which begins anew (--set name=...). With more memory this command "
+                "goes on from the last checkpoint, if there is one; it is whole"
             ) from exc
         full = isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT)
-        if full or any(sign in text for sign in (*_DISK, _WRITER)):
+        if full or any(sign in text for sign in (*_DISK, *_WRITER)):
             raise DiskFull(
                 f"{run} can't be written, the disk is full ({_first_line(text)}); make room and start the "
                 "same command again: it goes on from the last checkpoint, which is whole"
+            ) from exc
+        if _CHANCES in text:
+            raise LossNotFinite(
+                "the chances of the next token are NaN or infinite, so no answer can be sampled: weights of "
+                "the base or the adapter are broken. If training broke them, a lower learning_rate helps"
             ) from exc
         raise
 

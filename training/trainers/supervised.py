@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pointsman import artefact
-from training.data.collection import Prepared, Report
+from training.data.collection import Prepared, Report, say_dropped
 from training.recipe import SupervisedRecipe
 from training.runs import curves, estimate, processes, provenance
 from training.runs.folder import RunFolder
@@ -125,8 +125,7 @@ def place(run: RunFolder, manifest: artefact.Manifest, save: Callable[[Path], No
 
 
 def _say_data(prepared: Prepared[Any], report: Report) -> None:
-    for reason, count in prepared.dropped.items():
-        report(f"dropped {count} rows: {reason}")
+    say_dropped(prepared.dropped, report)
     rows = prepared.train
     report(
         f"{len(rows):,} rows to train on ({rows.tokens:,} tokens, {rows.trained:,} of them trained), "

@@ -1,0 +1,42 @@
+"""What an adapter comes from: its base, and the version that it goes on from, if any."""
+
+from __future__ import annotations
+
+from pointsman import artefact
+from pointsman.artefact import ArtefactError, BaseIdentity
+from training.errors import BaseError
+from training.models import base
+from training.recipe import DpoRecipe, OnlineRecipe, SftRecipe
+
+
+def origin(recipe: SftRecipe | DpoRecipe | OnlineRecipe) -> tuple[BaseIdentity | None, str | None]:
+    """The base's identity, and the version that this one goes on from.
+
+    Raises:
+        BaseError: the adapter to go on from was trained on another base.
+    """
+    identity = base.identify(recipe.base)
+    if recipe.init_adapter is None:
+        return identity, None
+    try:
+        before = artefact.read_manifest(recipe.init_adapter)
+        version = artefact.version_of(recipe.init_adapter)
+    except ArtefactError as exc:
+        raise BaseError(f"init_adapter: {exc}") from exc
+    if before.base != identity:
+        raise BaseError(
+            f"init_adapter {recipe.init_adapter} was trained on another base than {recipe.base}: "
+            f"{_difference(before.base, identity)}"
+        )
+    return identity, f"{before.alias}@{version}"
+
+
+def _difference(then: BaseIdentity | None, now: BaseIdentity | None) -> str:
+    if then is None or now is None:
+        return "one of them has no recorded identity"
+    changed = [
+        f"{field} {getattr(then, field)[:12]} then, {getattr(now, field)[:12]} now"
+        for field in BaseIdentity.model_fields
+        if getattr(then, field) != getattr(now, field)
+    ]
+    return "; ".join(changed)
