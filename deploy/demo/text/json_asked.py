@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from deploy.demo.text import made_tools, pools, smalltalk
+from deploy.demo.text import made_parameters, pools, smalltalk
 from deploy.demo.text.phrasing import Phrases, polish
 from deploy.demo.text.sample import Language
 
@@ -106,17 +106,17 @@ def _literals(rng: Random, phrases: Phrases) -> tuple[str, Any]:
         if (draw := rng.random()) < 0.2:
             found[key], shown = pools.pick(rng, ((True, "true"), (False, "false"), (None, "null")))
         elif draw < 0.5:
-            found[key] = made_tools.number(rng)
+            found[key] = made_parameters.number(rng)
             shown = str(found[key])
         else:
-            found[key] = shown = made_tools.text(rng, language)
+            found[key] = shown = made_parameters.text(rng, language)
         said.append(phrases.raw(rng, "literal", key=_key_said(rng, key), x=shown))
     return phrases.raw(rng, "as_json", what=_comma(rng, language).join(said)), found
 
 
 def _array(rng: Random, phrases: Phrases) -> tuple[str, Any]:
     """A list, bare or under a key."""
-    found = [made_tools.text(rng, phrases.language) for _ in range(1 + int(rng.random() * 5))]
+    found = [made_parameters.text(rng, phrases.language) for _ in range(1 + int(rng.random() * 5))]
     shown = ("、" if phrases.language == "zh" else ", ").join(found)
     if rng.random() < 0.4:
         return phrases.raw(rng, "array", x=shown), found

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
-from deploy.demo.text import made_tools, pools, refusal, tool_results
-from deploy.demo.text.made_tools import Made, MadeTool, Parameter
+from deploy.demo.text import made_parameters, made_tools, pools, refusal, tool_results
+from deploy.demo.text.made_parameters import Made, Parameter
+from deploy.demo.text.made_tools import MadeTool
 from deploy.demo.text.phrasing import Phrases
 from deploy.demo.text.sample import Language, Message
 from deploy.demo.text.tool_values import Value
@@ -73,7 +74,7 @@ class _Conversation:
         """What the first tool gives is an argument of the second; it is called when that is known."""
         rng = self.rng
         first, second = self.tools[:2]
-        takes = [p for p in second.parameters if p.schema.get("type") == "string" and "enum" not in p.schema]
+        takes = [parameter for parameter in second.parameters if _is_text(parameter)]
         if not takes:
             self._one(first)
             return
@@ -89,7 +90,7 @@ class _Conversation:
             more=self._more(others),
         )
         self._user(text.rstrip(".?!。？！ ") + then)
-        given = made_tools.text(rng, self.language)
+        given = made_parameters.text(rng, self.language)
         self._call([(first, arguments)], answered=False)
         self._returns([(first, arguments)], json.dumps({_key(rng): given}, ensure_ascii=False))
         values: dict[str, Made] = {taken.name: given} | {p.name: value for p, (value, _) in others.items()}
@@ -122,7 +123,8 @@ class _Conversation:
             how = self._details(drawn)
             rule = "by_name" if drawn else "by_name_bare"
             return self.phrases.say(rng, rule, name=tool.name, details=how), arguments
-        if style < 0.6 and given and given[0].schema == {"type": "string"} | _saying(given[0]):
+        titled = 0.85 if any(p.tells for p in given) else 0.6
+        if style < titled and given and _is_text(given[0]):
             return self._titled(tool, drawn), arguments
         values = {"verb": tool.verb, "noun": self._noun(tool), "details": self._details(drawn)}
         return self.phrases.say(rng, "call" if drawn else "call_bare", typos=0.03, **values), arguments
@@ -141,7 +143,8 @@ class _Conversation:
             x=f"{marks[0]}{value}{marks[1]}",
             gloss=pools.word(rng).capitalize() + " " + pools.pick(rng, ("Group", "House", "Works", "Park")),
             town=pools.city(rng, self.language, "train"),
-            more=self._more({parameter: drawn[parameter] for parameter in rest}),
+            told="".join(self.phrases.raw(rng, "told", x=drawn[p][1]) for p in rest if p.tells),
+            more=self._more({parameter: drawn[parameter] for parameter in rest if not parameter.tells}),
         )
 
     def _more(self, drawn: Mapping[Parameter, tuple[Made, str]]) -> str:
@@ -203,7 +206,7 @@ class _Conversation:
 
     def _value(self) -> Value:
         rng = self.rng
-        return made_tools.number(rng) if rng.random() < 0.5 else made_tools.text(rng, self.language)
+        return made_parameters.number(rng) if rng.random() < 0.5 else made_parameters.text(rng, self.language)
 
     def _object(self, most: int) -> dict[str, Value]:
         return {_key(self.rng): self._value() for _ in range(1 + int(self.rng.random() * most))}
@@ -215,8 +218,8 @@ class _Conversation:
         self.messages.append({"role": "assistant", "content": content})
 
 
-def _saying(parameter: Parameter) -> dict[str, Any]:
-    return {key: said for key, said in parameter.schema.items() if key == "description"}
+def _is_text(parameter: Parameter) -> bool:
+    return parameter.schema["type"] == "string" and "enum" not in parameter.schema
 
 
 def _key(rng: Random) -> str:

@@ -44,3 +44,11 @@ PARAMETERS = (
     ("numbers", "数字", "integers"), ("pages", "页码", "integers"), ("details", "详情", "object"),
     ("sender", "发件人", "object"), ("query", "查询", "string"), ("style", "风格", "string"),
 )  # fmt: skip
+CALLED = (("name", "名字"), ("title", "标题"), ("full_name", "全名"), ("label", "标签"), ("called", "名称"))
+TOLD = (
+    ("description", "描述"),
+    ("about", "简介"),
+    ("summary", "概要"),
+    ("profile", "说明"),
+    ("note", "备注"),
+)
