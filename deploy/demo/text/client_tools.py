@@ -1,18 +1,17 @@
 """Conversations with tools that a client brings: pick the one that fits, copy the arguments, read the result.
 
-The answer to a result says what stands in it, key by key, since the model can't know which of a stranger's
-keys matters; an error is passed on in its own words, and what is missing is asked for.
+The answer to a result says what stands in it, an error is passed on in its own words, what is missing is
+asked for, and where no tool fits, nothing is called.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
-from deploy.demo.text import pools, smalltalk, tool_families, tool_values
+from deploy.demo.text import pools, refusal, smalltalk, tool_families, tool_results, tool_values
 from deploy.demo.text.phrasing import Phrases
 from deploy.demo.text.sample import Language, Message, Split
-from deploy.demo.text.tool_families import Tool
+from deploy.demo.text.tool_families import Family, Tool
 from deploy.demo.text.tool_values import Value
 
 Row = dict[str, Any]
@@ -29,30 +28,44 @@ class _Conversation:
     def __init__(self, rng: Random, language: Language, split: Split) -> None:
         self.rng, self.language, self.split = rng, language, split
         self.phrases = Phrases.load("generic", language)
-        *self.tools, self.absent = _several(rng, language, split, 2 + int(rng.random() ** 1.3 * 6))
+        *self.tools, self.absent = _several(rng, language, split, 2 + int(rng.random() ** 1.5 * 6))
         self.messages: list[Message] = []
         self.calls = 0
 
     def row(self) -> Row:
         """The conversation."""
         rng, draw = self.rng, self.rng.random()
-        if draw < 0.07:
-            text, _ = self._asked(self.absent)
-            self._user(text)
-            self._say(self.phrases.plain(rng, "none"))
-        elif draw < 0.11:
+        if draw < 0.17:
+            self._unfit()
+        elif draw < 0.22:
             self.messages += smalltalk.sample(rng, self.language, self.split).messages[:2]
-        elif draw < 0.21:
+        elif draw < 0.31:
             self._lacking(self.tools[0])
-        elif draw < 0.27:
+        elif draw < 0.39:
             self._two()
         else:
             self._one(self.tools[0])
-        if self.calls and rng.random() < 0.15 and self.messages[-1].get("content"):
-            self._one(pools.pick(rng, self.tools))
+        if self.calls and rng.random() < 0.2 and self.messages[-1].get("content"):
+            if rng.random() < 0.15:
+                self._unfit()
+            else:
+                self._one(pools.pick(rng, self.tools))
         tools = [tool.schema for tool in self.tools]
         rng.shuffle(tools)
         return {"messages": self.messages, "tools": tools}
+
+    def _unfit(self) -> None:
+        """Something that none of the tools does, though one may take the same or be called alike."""
+        rng, draw = self.rng, self.rng.random()
+        if draw < 0.15:
+            text = str(refusal.sample(rng, self.language, self.split).messages[0]["content"])
+        elif draw < 0.6:
+            near = _near(self.tools, self.split)
+            text, _ = self._asked(tool_families.drawn(rng, pools.pick(rng, near), self.language))
+        else:
+            text, _ = self._asked(self.absent)
+        self._user(text)
+        self._say(self.phrases.plain(rng, "none"))
 
     def _asked(self, tool: Tool) -> tuple[str, dict[str, Value]]:
         filled = tool_families.values(self.rng, tool, self.language, self.split)
@@ -61,16 +74,19 @@ class _Conversation:
     def _one(self, tool: Tool) -> None:
         text, arguments = self._asked(tool)
         self._user(text)
-        self._call([(tool, arguments)])
+        self._called([[(tool, arguments)]])
 
     def _two(self) -> None:
-        """Two requests in one message: two calls at once."""
-        wanted = [self.tools[0], pools.pick(self.rng, self.tools)]
+        """Two requests in one message: two calls at once, or one after the other."""
+        rng = self.rng
+        wanted = [self.tools[0], pools.pick(rng, self.tools)]
         asked = [self._asked(tool) for tool in wanted]
-        joint = pools.pick(self.rng, _JOINTS[self.language])
+        in_turn = rng.random() < 0.35
+        joint = pools.pick(rng, (_IN_TURN if in_turn else _JOINTS)[self.language])
         first, second = (text for text, _ in asked)
         self._user(first.rstrip(".?!。？！ ") + joint + second)
-        self._call([(tool, arguments) for tool, (_, arguments) in zip(wanted, asked, strict=True)])
+        calls = [(tool, arguments) for tool, (_, arguments) in zip(wanted, asked, strict=True)]
+        self._called([[call] for call in calls] if in_turn else [calls])
 
     def _lacking(self, tool: Tool) -> None:
         """What is required is missing: it is asked for, one after the other, and mostly given."""
@@ -84,59 +100,40 @@ class _Conversation:
         arguments: dict[str, Value] = {}
         for parameter in needed:
             name = tool.names[parameter.slot]
-            self._say(self.phrases.plain(self.rng, "ask_for", x=spoken_key(name)))
+            self._say(self.phrases.plain(self.rng, "ask_for", x=tool_results.spoken_key(name)))
             if self.rng.random() < 0.15:
                 return
             arguments[name] = filled[parameter.slot]
             self._user(self.phrases.say(self.rng, "give", x=tool_values.written(arguments[name])))
-        self._call([(tool, arguments)])
+        self._called([[(tool, arguments)]])
 
-    def _call(self, wanted: Sequence[tuple[Tool, Mapping[str, Value]]]) -> None:
-        made: list[Message] = []
-        for tool, arguments in wanted:
-            made.append(
-                {
-                    "type": "function",
-                    "id": f"call_{self.calls}",
-                    "function": {"name": tool.name, "arguments": dict(arguments)},
-                }
-            )
-            self.calls += 1
-        self.messages.append({"role": "assistant", "content": "", "tool_calls": made})
-        if self.rng.random() < 0.25:
-            return
-        said = []
-        for call, (tool, _) in zip(made, wanted, strict=True):
-            content, answer = self._result(tool)
-            self.messages.append(
-                {"role": "tool", "tool_call_id": call["id"], "name": tool.name, "content": content}
-            )
-            said.append(answer)
+    def _called(self, rounds: Sequence[Sequence[tuple[Tool, Mapping[str, Value]]]]) -> None:
+        """The calls of each round and what comes back; all of it is said at the end."""
+        said: list[str] = []
+        for wanted in rounds:
+            message = tool_results.calling(self.calls, [(tool.name, given) for tool, given in wanted])
+            self.calls += len(wanted)
+            self.messages.append(message)
+            if len(rounds) == 1 and self.rng.random() < 0.2:
+                return
+            for call, (tool, _) in zip(message["tool_calls"], wanted, strict=True):
+                content, answer = self._result(tool)
+                self.messages.append(
+                    {"role": "tool", "tool_call_id": call["id"], "name": tool.name, "content": content}
+                )
+                said.append(answer)
         self._say((" " if self.language == "en" else "").join(said))
 
     def _result(self, tool: Tool) -> tuple[str, str]:
-        """What the tool gives back, and what is said of it."""
-        rng, draw = self.rng, self.rng.random()
-        if draw < 0.12:
-            message = pools.pick(rng, tool.family.errors[self.language])
-            content = pools.pick(rng, _ERRORS).format(json.dumps(message, ensure_ascii=False), message)
-            return content, self.phrases.plain(rng, "failed", x=message)
-        if draw < 0.16:
-            return pools.pick(rng, _EMPTY), self.phrases.plain(rng, "empty")
-        if draw < 0.30:
-            value = self._value(tool)
-            content = pools.pick(rng, _SINGLE).format(
-                json.dumps(value, ensure_ascii=False), tool_values.written(value)
-            )
-            return content, self.phrases.plain(rng, "result", name=tool.name, x=spoken(value, self.language))
-        if draw < 0.42:
-            found = [self._object(tool, 3) for _ in range(1 + int(rng.random() * 3))]
-            content = _dumped(rng, {pools.pick(rng, _LISTS): found} if rng.random() < 0.6 else found)
-            said = "; ".join(self._said(each) for each in found)
-            return content, self.phrases.plain(rng, "found", x=said)
-        result = self._object(tool, 6)
-        content = _dumped(rng, {pools.pick(rng, _WRAPPERS): result} if rng.random() < 0.1 else result)
-        return content, self.phrases.plain(rng, "found", x=self._said(result))
+        errors = tool.family.errors[self.language]
+        return tool_results.result(
+            self.rng,
+            self.phrases,
+            tool.name,
+            value=lambda: self._value(tool),
+            found=lambda most: self._object(tool, most),
+            errors=errors,
+        )
 
     def _object(self, tool: Tool, most: int) -> dict[str, Value]:
         """Some of the family's keys; at times one that nobody expects."""
@@ -155,11 +152,6 @@ class _Conversation:
         kind = pools.pick(self.rng, list(tool.family.result.values()))
         return tool_values.value(self.rng, kind[self.language], self.language, self.split)
 
-    def _said(self, found: Mapping[str, Value]) -> str:
-        comma, mark = (", ", " ") if self.language == "en" else ("，", " ")
-        said = ((spoken_key(key), spoken(value, self.language)) for key, value in found.items())
-        return comma.join(mark.join(pair) for pair in said)
-
     def _user(self, content: str) -> None:
         self.messages.append({"role": "user", "content": content})
 
@@ -177,38 +169,24 @@ def _several(rng: Random, language: Language, split: Split, count: int) -> list[
     return list(made.values()) if len(made) == count else _several(rng, language, split, count)
 
 
-def spoken_key(key: str) -> str:
-    """A key as words: ``wind_speed`` and ``windSpeed`` are ``wind speed``."""
-    parted = "".join(f" {mark.lower()}" if mark.isupper() and at else mark for at, mark in enumerate(key))
-    return parted.replace("_", " ") if not key.isupper() else key
+def _near(tools: Sequence[Tool], split: Split) -> list[Family]:
+    """The ten families that take and do what is most like the first of ``tools``, without any of them."""
+    own = [tool.family for tool in tools]
+    words = _words(own[0])
+    others = [family for family in tool_families.families(split) if family not in own]
+    return sorted(others, key=lambda family: -len(words & _words(family)))[:10]
 
 
-def spoken(value: Value, language: Language) -> str:
-    """A value as an answer says it: as JSON writes it, but true and false in words."""
-    if isinstance(value, bool):
-        return _BOOL[language][value]
-    return str(value)
+def _words(family: Family) -> set[str]:
+    slots = {parameter.slot for parameter in family.parameters}
+    return slots | {word for name in family.names for word in tool_results.spoken_key(name).split()}
 
 
-def _dumped(rng: Random, result: Any) -> str:
-    indent = 2 if rng.random() < 0.1 else None
-    tight = (",", ":") if indent is None and rng.random() < 0.25 else None
-    return json.dumps(result, ensure_ascii=False, indent=indent, separators=tight)
-
-
-_BOOL: Mapping[Language, tuple[str, str]] = {"en": ("no", "yes"), "zh": ("否", "是")}
 _JOINTS: Mapping[Language, tuple[str, ...]] = {
     "en": (" and ", ", and ", ", also ", ". ", ". And "),
     "zh": ("，", "，还有", "，另外", "。", "，顺便"),
 }
-_ERRORS = (
-    '{{"error": {0}}}',
-    '{{"status": "error", "message": {0}}}',
-    "error: {1}",
-    "Error: {1}",
-    '{{"detail": {0}}}',
-)
-_EMPTY = ("[]", '{"results": []}', '{"items": []}', "null", "")
-_SINGLE = ('{{"result": {0}}}', '{{"value": {0}}}', '{{"answer": {0}}}', "{1}", "{1}")
-_LISTS = ("results", "items", "data", "matches", "entries")
-_WRAPPERS = ("result", "data", "response")
+_IN_TURN: Mapping[Language, tuple[str, ...]] = {
+    "en": (", then ", " and then ", ". Then ", ". After that, ", "; when that is done, "),
+    "zh": ("，然后", "，再", "。然后", "。之后", "，完了以后"),
+}

@@ -5,7 +5,7 @@ Streaming and seeded: the same arguments give the same rows, on any machine. A r
 exactly as serving renders them; ``adapter_rows`` adds ``intent`` and ``language``.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -22,6 +22,8 @@ from deploy.demo.text import (
     comparison,
     extraction,
     generic,
+    json_asked,
+    made_calls,
     policy,
     policy_on,
     prose,
@@ -38,15 +40,18 @@ Row = dict[str, Any]
 TEMPLATES = Path(__file__).parents[3] / "prompts" / "templates"
 ROUTES = Path(__file__).parents[1] / "routes.yaml"
 _CHINESE = 0.4
-_PROSE, _GENERIC = 0.15, 0.15  # the rest of the base's mix are tasks, in these shares:
+_PROSE, _SKILLS = 0.12, 0.26  # the rest of the base's mix are tasks, in these shares:
 _TASKS: tuple[tuple[float, str], ...] = (
     (0.30, "support"),
     (0.10, "policy"),
-    (0.24, "math"),
+    (0.18, "math"),
+    (0.04, "sums_on"),
+    (0.02, "comparison"),
     (0.22, "extract"),
     (0.06, "smalltalk"),
     (0.08, "refusal"),
 )
+_SKILL = (0.38, 0.17, 0.25, 0.20)  # copying, JSON with keys that are named, made-up tools, clients' tools
 _ADAPTERS: Mapping[str, tuple[tuple[float, str], ...]] = {
     "support": ((0.72, "support"), (0.28, "policy")),
     "math": ((0.77, "math"), (0.13, "sums_on"), (0.1, "comparison")),
@@ -54,11 +59,27 @@ _ADAPTERS: Mapping[str, tuple[tuple[float, str], ...]] = {
     "chat": ((0.45, "smalltalk"), (0.55, "refusal")),
 }
 _LATER = 0.15  # of what is trained on these tasks goes on where single questions stop
-_FAMILIAR = 0.85  # of clients' tools do what tools do out there, the rest anything to anything
+_FAMILIAR = 0.6  # of clients' tools do what tools do out there, the rest anything to anything
+_JSON = 0.06  # of what the adapter for clients' tools reads asks for JSON and brings no tool
+_KEPT = (0.0, 0.35, 0.45, 0.20)  # as _SKILL, for adapters that are to keep them
 _ABOUT_REFUNDS = 0.85
 _PLAIN = {
-    "en": ("You are a helpful assistant.", "Be brief.", "You work at a help desk.", "Answer the user."),
-    "zh": ("你是一个有用的助手。", "请简短回答。", "你在服务台工作。", "请回答用户。"),
+    "en": (
+        *("You are a helpful assistant.", "Be brief.", "You work at a help desk.", "Answer the user."),
+        *("You are an assistant with tools. Use them when they help, and only then.", "Be precise."),
+        *("You are a careful agent. Call a tool if one fits; else answer in words.", "You are friendly."),
+        *("Copy names and numbers exactly as they are written.", "Today is Tuesday. Answer shortly."),
+        *(
+            "You help the staff of a small office.",
+            "Never invent anything.",
+            "Answer in the user's language.",
+        ),
+    ),
+    "zh": (
+        *("你是一个有用的助手。", "请简短回答。", "你在服务台工作。", "请回答用户。"),
+        *("你可以使用工具，只在需要时使用。", "有合适的工具就调用，没有就直接回答。", "请准确。"),
+        *("名字和数字要照抄。", "你是一家小公司的助手。", "不要编造。", "用用户的语言回答。"),
+    ),
 }
 
 
@@ -70,11 +91,8 @@ def corpus(rows: int, seed: int) -> Iterator[Row]:
         kind = rng.random()
         if kind < _PROSE:
             yield {"text": prose.document(rng, language)}
-        elif kind < _PROSE + _GENERIC:
-            row = generic.row(rng, language)
-            if rng.random() < 0.4:
-                row["messages"] = [_system(rng, language), *row["messages"]]
-            yield row
+        elif kind < _PROSE + _SKILLS:
+            yield _skill(rng, language, 0.4)
         else:
             sample = _draw(rng, language, _TASKS, 30)
             if rng.random() < 0.15:
@@ -103,9 +121,26 @@ def client_tool_rows(rows: int, seed: int) -> Iterator[Row]:
     rng = Random(f"client tools {seed}")
     for _ in range(rows):
         language: Language = "zh" if rng.random() < _CHINESE else "en"
-        row = client_tools.row(rng, language) if rng.random() < _FAMILIAR else generic.call(rng, language)
-        if rng.random() < 0.5:
-            row["messages"] = [_system(rng, language), *row["messages"]]
+        asks_json = rng.random() < _JSON
+        row = json_asked.row(rng, language) if asks_json else _tool_row(rng, language, _FAMILIAR)
+        yield _under(rng, row, language, 0.5)
+
+
+def skill_rows(rows: int, seed: int, prompts: Sequence[str] = ()) -> Iterator[Row]:
+    """What the base can do beside the tasks, so that an adapter does not forget it.
+
+    Args:
+        rows: how many.
+        seed: decides the rows.
+        prompts: templates, under one of which half of the rows stand that bring no tools.
+    """
+    rng = Random(f"skills {seed}")
+    for _ in range(rows):
+        language: Language = "zh" if rng.random() < _CHINESE else "en"
+        row = _skill(rng, language, 0.25, _KEPT)
+        if prompts and "tools" not in row and rng.random() < 0.5:
+            asked = [message for message in row["messages"] if message["role"] != "system"]
+            row["messages"] = [*_opening(rng.choice(prompts)), *asked]
         yield row
 
 
@@ -198,6 +233,29 @@ def _library() -> PromptLibrary:
 
 def _other_prompt(rng: Random, sample: Sample) -> list[Message]:
     return [] if rng.random() < 0.6 else [_system(rng, sample.language)]
+
+
+def _skill(rng: Random, language: Language, prompted: float, shares: tuple[float, ...] = _SKILL) -> Row:
+    """A row of one skill in these shares; ``prompted``: of the rows, how many have a system prompt."""
+    (kind,) = rng.choices(("copy", "json", "made", "client"), shares)
+    if kind == "copy":
+        row = generic.row(rng, language)
+    elif kind == "json":
+        row = json_asked.row(rng, language)
+    else:
+        row = _tool_row(rng, language, kind == "client")
+    return _under(rng, row, language, prompted)
+
+
+def _tool_row(rng: Random, language: Language, familiar: float) -> Row:
+    return client_tools.row(rng, language) if rng.random() < familiar else made_calls.row(rng, language)
+
+
+def _under(rng: Random, row: Row, language: Language, share: float) -> Row:
+    """The row, ``share`` of all under a system prompt of a client's."""
+    if rng.random() < share:
+        row["messages"] = [_system(rng, language), *row["messages"]]
+    return row
 
 
 def _system(rng: Random, language: Language) -> Message:

@@ -1,7 +1,7 @@
-"""Rows that teach skills and no facts: copying, looking up, spelling, calling tools nobody has seen.
+"""Rows that teach skills and no facts: copying, looking up, spelling, filling in.
 
-A base of this size learns to copy an unseen name only if it copies many random ones; the words, keys and
-tools here are made up anew for every row.
+A base of this size learns to copy an unseen name only if it copies many random ones; the words and keys here
+are made up anew for every row.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 from deploy.demo.text import goods, pools
 from deploy.demo.text.phrasing import Phrases, polish
-from deploy.demo.text.sample import Language, Message
+from deploy.demo.text.sample import Language
 
 Row = dict[str, Any]
 _PLACES = {
@@ -21,7 +21,7 @@ _PLACES = {
 
 
 def row(rng: Random, language: Language) -> Row:
-    """One conversation of a random skill: ``messages`` and, for tool calls, ``tools``."""
+    """One question of a random skill and its answer, as ``messages``."""
     phrases = Phrases.load("generic", language)
     draw = rng.random()
     for share, make in _SKILLS:
@@ -29,11 +29,6 @@ def row(rng: Random, language: Language) -> Row:
         if draw < 0:
             return make(rng, phrases)
     return _SKILLS[0][1](rng, phrases)
-
-
-def call(rng: Random, language: Language) -> Row:
-    """One conversation with tools that do anything to anything."""
-    return _call(rng, Phrases.load("generic", language))
 
 
 def _thing(rng: Random, language: Language) -> str:
@@ -111,129 +106,10 @@ def _fill(rng: Random, phrases: Phrases) -> Row:
     return _exchange(polish(rng, text, phrases.language), json.dumps(values, ensure_ascii=False))
 
 
-_VERBS = (
-    ("find", "查找"), ("open", "打开"), ("send", "发送"), ("check", "检查"), ("create", "创建"),
-    ("cancel", "取消"), ("update", "更新"), ("count", "统计"), ("start", "启动"), ("stop", "停止"),
-    ("book", "预订"), ("print", "打印"), ("move", "移动"), ("lock", "锁定"), ("list", "列出"),
-    ("read", "读取"), ("save", "保存"), ("delete", "删除"), ("rename", "重命名"), ("measure", "测量"),
-)  # fmt: skip
-_NOUNS = (
-    ("invoice", "发票"), ("door", "门"), ("ticket", "票"), ("room", "房间"), ("message", "消息"),
-    ("engine", "发动机"), ("report", "报告"), ("account", "账户"), ("meeting", "会议"), ("order", "订单"),
-    ("lamp", "灯"), ("file", "文件"), ("route", "路线"), ("label", "标签"), ("shelf", "货架"),
-    ("customer", "客户"), ("sensor", "传感器"), ("note", "便条"), ("machine", "机器"), ("stock", "库存"),
-)  # fmt: skip
-_PARAMETERS = (
-    ("name", "名字", "string"), ("city", "城市", "string"), ("code", "代码", "string"),
-    ("number", "号码", "integer"), ("amount", "数量", "integer"), ("title", "标题", "string"),
-    ("owner", "主人", "string"), ("level", "级别", "integer"), ("colour", "颜色", "string"),
-    ("target", "目标", "string"), ("minutes", "分钟数", "integer"), ("key", "键", "string"),
-    ("label", "标签", "string"), ("size", "大小", "integer"), ("reason", "原因", "string"),
-)  # fmt: skip
-
-
-def _tool(rng: Random, language: Language) -> tuple[Row, str, str, list[tuple[str, str, str]]]:
-    """A made-up tool: its schema, how one says its verb and noun, and its parameters."""
-    at = 0 if language == "en" else 1
-    verb, noun = pools.pick(rng, _VERBS), pools.pick(rng, _NOUNS)
-    made = pools.word(rng)
-    named = (made, pools.hanzi(rng, 2)) if rng.random() < 0.35 else noun
-    parameters = rng.sample(_PARAMETERS, int(rng.random() * 4))
-    said_noun = ("the " if language == "en" else "") + named[at]
-    schema = {
-        "type": "function",
-        "function": {
-            "name": f"{verb[0]}_{named[0]}",
-            "description": f"{verb[0].capitalize()} the {named[0]}."
-            if language == "en"
-            else f"{verb[1]}{named[1]}。",
-            "parameters": {
-                "type": "object",
-                "properties": {
-                    name: {"type": kind, "description": (name, chinese)[at]}
-                    for name, chinese, kind in parameters
-                },
-                "required": [name for name, _, _ in parameters],
-            },
-        },
-    }
-    return schema, verb[at], said_noun, parameters
-
-
-def _call(rng: Random, phrases: Phrases) -> Row:
-    language = phrases.language
-    at = 0 if language == "en" else 1
-    made = [_tool(rng, language) for _ in range(1 + int(rng.random() * 4))]
-    tools = [each[0] for each in made]
-    names = [tool["function"]["name"] for tool in tools]
-    schema, verb, noun, parameters = made[0]
-    rng.shuffle(tools)
-    if rng.random() < 0.12:
-        other = _tool(rng, language)
-        if other[0]["function"]["name"] not in names and not any(other[2] == each[2] for each in made):
-            return {
-                **_exchange(
-                    phrases.say(rng, "nofit", verb=other[1], noun=other[2]), phrases.plain(rng, "none")
-                ),
-                "tools": tools,
-            }
-    if len(set(names)) < len(names) or len({each[1:3] for each in made}) < len(made):
-        return _call(rng, phrases)
-    arguments: Row = {}
-    parts = []
-    for parameter in parameters:
-        value: str | int = (
-            int(10 ** (rng.random() * 4)) if parameter[2] == "integer" else _text(rng, language)
-        )
-        arguments[parameter[0]] = value
-        said = parameter[at]
-        form = (
-            ["{} {}", "{} {}", "{}: {}", "{} = {}"]
-            if language == "en"
-            else ["{}是{}", "{}：{}", "{} {}", "{}为{}"]
-        )
-        parts.append(pools.pick(rng, form).format(said, value))
-    if parameters:
-        comma, last = (", ", pools.pick(rng, [" and ", ", "])) if language == "en" else ("，", "，")
-        text = comma.join(parts[:-1]) + (last if len(parts) > 1 else "") + parts[-1]
-        lead = pools.pick(rng, [" with ", " using ", ", ", " for "]) if language == "en" else ""
-        question = phrases.say(rng, "call", verb=verb, noun=noun, details=text, with_details=lead + text)
-    else:
-        question = phrases.say(rng, "call_bare", verb=verb, noun=noun)
-    name = schema["function"]["name"]
-    messages: list[Message] = [
-        {"role": "user", "content": question},
-        {
-            "role": "assistant",
-            "content": "",
-            "tool_calls": [
-                {"type": "function", "id": "call_0", "function": {"name": name, "arguments": arguments}}
-            ],
-        },
-    ]
-    if rng.random() < 0.6:
-        value = _thing(rng, language)
-        result = json.dumps(
-            {pools.pick(rng, ["result", "value", "answer", "state"]): value}, ensure_ascii=False
-        )
-        messages += [
-            {"role": "tool", "tool_call_id": "call_0", "name": name, "content": result},
-            {"role": "assistant", "content": phrases.plain(rng, "result", name=name, x=value)},
-        ]
-    return {"messages": messages, "tools": tools}
-
-
-def _text(rng: Random, language: Language) -> str:
-    while (thing := _thing(rng, language)).isdecimal():
-        pass
-    return thing
-
-
 _SKILLS: tuple[tuple[float, Callable[[Random, Phrases], Row]], ...] = (
-    (0.24, _copy),
-    (0.06, _spell),
-    (0.08, _pick),
-    (0.15, _lookup),
-    (0.15, _fill),
-    (0.32, _call),
+    (0.35, _copy),
+    (0.09, _spell),
+    (0.12, _pick),
+    (0.22, _lookup),
+    (0.22, _fill),
 )

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from deploy.demo.text import pools, tool_values
+from deploy.demo.text import pools, schema_forms, tool_values
 from deploy.demo.text.phrasing import Phrases
 from deploy.demo.text.sample import Language, Split
 from deploy.demo.text.tool_values import Kind, Value
@@ -93,9 +93,12 @@ def drawn(rng: Random, family: Family, language: Language) -> Tool:
         schema["required"] = required
     if rng.random() < 0.2:
         schema["additionalProperties"] = False
-    function = {"name": name, "description": does, "parameters": schema}
+    function = {"name": name, "description": does, "parameters": schema_forms.varied(rng, schema)}
     if 0.15 <= naming < 0.25:
         function["description"] = ""
+    elif names and rng.random() < 0.08:
+        said = {names[p.slot]: p.says[described] for p in family.parameters if p.slot in names}
+        function["description"] = schema_forms.documented(rng, does, said)
     return Tool(family, {"type": "function", "function": function}, names)
 
 

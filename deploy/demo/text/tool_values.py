@@ -42,6 +42,17 @@ def _word(rng: Random, language: Language, split: Split) -> str:
     return pools.draw(rng, split, make)
 
 
+def _place(rng: Random, language: Language, split: Split) -> str:
+    """A town, at times with the country or the letters of a state behind it."""
+    town = pools.city(rng, language, split)
+    if (draw := rng.random()) > 0.1:
+        return town
+    if language == "zh":
+        return f"{_KINDS['country'](rng, language, split)}{town}"
+    letters = "".join(pools.pick(rng, "ABCDEFGHIKLMNOPRSTUVWXYZ") for _ in range(2))
+    return f"{town}, {letters if draw < 0.06 else _KINDS['country'](rng, language, split)}"
+
+
 def _email(rng: Random, language: Language, split: Split) -> str:
     return f"{_ascii(rng, split)}@{_ascii(rng, split)}.{pools.pick(rng, ('com', 'org', 'de', 'cn', 'net'))}"
 
@@ -60,7 +71,7 @@ def _one_of(en: str, zh: str) -> Callable[[Random, Language, Split], str]:
 
 
 _KINDS: Mapping[str, Callable[[Random, Language, Split], Value]] = {
-    "city": pools.city,
+    "city": _place,
     "person": pools.person,
     "product": pools.product,
     "word": _word,
