@@ -80,7 +80,7 @@ class Calibration:
 
     def confidences(self, logits: Floats, signals: Floats) -> Floats:
         """``(M, K)``: the probability of each intent; what they leave to 1 is that of none."""
-        inside = self.gate.probability(signals) * not_decoy(logits)
+        inside = self.gate.probability(signals) * not_decoy(logits, signals)
         return np.asarray(inside[:, None] * probabilities(logits, self.temperature))
 
 

@@ -104,7 +104,7 @@ def signals(logits: Floats, near: Near) -> Floats:
     """``(N, 4)``: what tells texts in scope from others."""
     energy = _energy(logits[:, :-2])
     margin = np.minimum(energy - logits[:, -2], -NEVER / 2)
-    return np.column_stack([energy, margin, near.inside(), near.outside()]).astype(np.float64)
+    return np.array([energy, margin, near.inside(), near.outside()], dtype=np.float64).T
 
 
 def probabilities(logits: Floats, temperature: float) -> Floats:
@@ -114,9 +114,9 @@ def probabilities(logits: Floats, temperature: float) -> Floats:
     return np.asarray(chances / chances.sum(axis=1, keepdims=True))
 
 
-def not_decoy(logits: Floats) -> Floats:
+def not_decoy(logits: Floats, signals: Floats) -> Floats:
     """``(N,)`` probability that a text is none that no user would write."""
-    return np.asarray(_chance(_energy(logits[:, :-1]) - logits[:, -1]))
+    return _chance(np.logaddexp(signals[:, 0], logits[:, -2]) - logits[:, -1])
 
 
 def _chance(logit: Floats) -> Floats:
