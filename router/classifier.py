@@ -48,20 +48,19 @@ class Linear:
     bias: Dense  # (K + 2,)
 
     @classmethod
-    def fit(cls, rows: Dense, labels: Labels, intents: int, metric: Metric) -> Linear:
-        """A class without rows (a fold may miss one) gets a logit that never wins."""
+    def fit(cls, columns: Dense, labels: Labels, intents: int, metric: Metric) -> Linear:
+        """On the metric's ``columns``. A class without rows (a fold may miss one) never wins."""
         outside, decoy = labels == OUT_OF_SCOPE, labels == DECOY
         kept = np.flatnonzero(~decoy & (~outside | (outside.sum() >= _FEWEST_OUTSIDE)))
         present, classes = np.unique(np.where(outside, intents, labels)[kept], return_inverse=True)
-        weights = np.zeros((rows.shape[1], intents + 2), dtype=np.float32)
-        bias = np.full(intents + 2, NEVER, dtype=np.float32)
-        weights[:, present], bias[present] = fit_logistic(
-            rows[kept], classes.astype(np.int64), len(present), PENALTY, metric
-        )
+        found = np.zeros((columns.shape[1], intents + 2), dtype=np.float32)
+        found[-1] = NEVER
+        first = columns[: len(kept)] if kept[-1] < len(kept) else columns[kept]  # decoys last: no copy
+        found[:, present] = fit_logistic(first, classes.astype(np.int64), len(present), PENALTY, metric)
         if decoy.any():
-            others = _energy(rows @ weights[:, :-1] + bias[:-1])
-            weights[:, -1], bias[-1] = fit_against(rows, decoy, others, PENALTY, metric)
-        return cls(weights, bias)
+            others = _energy(columns @ found[:, :-1])
+            found[:, -1] = fit_against(columns, decoy, others, PENALTY, metric)
+        return cls(found[:-1], found[-1] - metric.mean @ found[:-1])
 
     def logits(self, rows: Dense) -> Floats:
         """``(N, K + 2)``."""

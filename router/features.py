@@ -97,10 +97,14 @@ class Shares:
     chinese: float
     other: float
 
-    def of(self, texts: Sequence[str]) -> Dense:
-        """``(N, 1)``: a text in both gets the mean by its characters of Chinese and its other words."""
-        chinese = np.array([[chinese_part(text)] for text in texts], dtype=np.float32).reshape(-1, 1)
+    def of(self, chinese: Dense) -> Dense:
+        """``(N, 1)``: a text in both, by its :func:`chinese_parts`, gets the mean."""
         return np.asarray(self.other + (self.chinese - self.other) * chinese, dtype=np.float32)
+
+
+def chinese_parts(texts: Sequence[str]) -> Dense:
+    """``(N, 1)``, :func:`chinese_part` of each."""
+    return np.array([chinese_part(text) for text in texts], dtype=np.float32)[:, None]
 
 
 def chinese_part(text: str) -> float:

@@ -79,6 +79,8 @@ class _Embedding8(torch.nn.Module):
 class _Linear8(torch.nn.Module):
     """A linear layer with weights of 8 bits; ``largest`` ``(in,)`` is each input channel's largest value."""
 
+    factor: torch.Tensor | None  # (in,) of the inputs, where a channel stands out
+
     def __init__(self, linear: torch.nn.Linear, largest: torch.Tensor) -> None:
         super().__init__()
         weights = linear.weight.detach().float().t().contiguous()  # (in, out)
