@@ -159,7 +159,7 @@ class Spelling:
 
     def transform(self, texts: Sequence[str]) -> Dense:
         """``(N, R)`` rows of length 1 at most: less by the share of n-grams that no example has."""
-        return np.vstack([self._row(text) for text in texts])
+        return np.array([self._row(text) for text in texts])
 
     def _row(self, text: str) -> Dense:
         """``(R,)``, as :meth:`fit` makes it of many: a decision has no time for a sparse matrix."""

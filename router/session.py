@@ -86,7 +86,7 @@ class Session:
     def encode(self, text: str) -> Vectors:
         """``(H,)``."""
         encoding = self._tokenizer.encode_batch_fast([text])[0]  # in a batch, other threads of Python run
-        inputs = {name: np.array([getattr(encoding, what)]) for name, what in self._inputs}
+        inputs = {name: np.array([getattr(encoding, what)], np.int64) for name, what in self._inputs}
         if not self._whole and len(encoding) > self._head + self._tail:
             ends = np.r_[: self._head, -self._tail : 0]
             inputs = {name: values[:, ends] for name, values in inputs.items()}
@@ -95,7 +95,7 @@ class Session:
 
     def encode_all(self, texts: Sequence[str]) -> Vectors:
         """``(N, H)``, one text at a time."""
-        return np.stack([self.encode(text) for text in texts])
+        return np.array([self.encode(text) for text in texts])
 
     def _check(self) -> None:
         expected = np.array(self.about.probes)
