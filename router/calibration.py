@@ -80,7 +80,7 @@ class Calibration:
 
     def confidences(self, logits: Floats, signals: Floats) -> Floats:
         """``(M, K)``: the probability of each intent; what they leave to 1 is that of none."""
-        inside = self.gate.probability(signals) * not_decoy(logits)
+        inside = self.gate.probability(signals) * not_decoy(logits, signals)
         return np.asarray(inside[:, None] * probabilities(logits, self.temperature))
 
 
@@ -124,11 +124,14 @@ def _temperature(scores: Scores, inside: Floats, weight: Floats) -> float:
     rows = rows[:: -(-len(rows) // TEMPERATURE_ROWS)]
     logits, weight, inside, labels = scores.logits[rows], weight[rows], inside[rows], scores.labels[rows]
     known = np.flatnonzero(labels != OUT_OF_SCOPE)
+    own = known, labels[known]
+    below = logits[:, :-2] - logits[:, :-2].max(axis=1, keepdims=True)
 
     def loss(logarithm: float) -> float:
-        chances = inside[:, None] * probabilities(logits, np.exp(logarithm))
-        squares = np.einsum("mk,mk->m", chances, chances)
-        return float(weight @ squares - 2 * weight[known] @ chances[known, labels[known]])
+        powers = np.exp(below * np.exp(-logarithm))
+        shares = inside / powers.sum(axis=1)  # times which they are probabilities
+        squares = np.einsum("mk,mk->m", powers, powers) * shares**2
+        return float(weight @ squares - 2 * weight[known] @ (powers[own] * shares[known]))
 
     return by_temperature(loss)[0]
 

@@ -48,20 +48,19 @@ class Linear:
     bias: Dense  # (K + 2,)
 
     @classmethod
-    def fit(cls, rows: Dense, labels: Labels, intents: int, metric: Metric) -> Linear:
-        """A class without rows (a fold may miss one) gets a logit that never wins."""
+    def fit(cls, columns: Dense, labels: Labels, intents: int, metric: Metric) -> Linear:
+        """On the metric's ``columns``. A class without rows (a fold may miss one) never wins."""
         outside, decoy = labels == OUT_OF_SCOPE, labels == DECOY
         kept = np.flatnonzero(~decoy & (~outside | (outside.sum() >= _FEWEST_OUTSIDE)))
         present, classes = np.unique(np.where(outside, intents, labels)[kept], return_inverse=True)
-        weights = np.zeros((rows.shape[1], intents + 2), dtype=np.float32)
-        bias = np.full(intents + 2, NEVER, dtype=np.float32)
-        weights[:, present], bias[present] = fit_logistic(
-            rows[kept], classes.astype(np.int64), len(present), PENALTY, metric
-        )
+        found = np.zeros((columns.shape[1], intents + 2), dtype=np.float32)
+        found[-1] = NEVER
+        first = columns[: len(kept)] if kept[-1] < len(kept) else columns[kept]  # decoys last: no copy
+        found[:, present] = fit_logistic(first, classes.astype(np.int64), len(present), PENALTY, metric)
         if decoy.any():
-            others = _energy(rows @ weights[:, :-1] + bias[:-1])
-            weights[:, -1], bias[-1] = fit_against(rows, decoy, others, PENALTY, metric)
-        return cls(weights, bias)
+            others = _energy(columns @ found[:, :-1])
+            found[:, -1] = fit_against(columns, decoy, others, PENALTY, metric)
+        return cls(found[:-1], found[-1] - metric.mean @ found[:-1])
 
     def logits(self, rows: Dense) -> Floats:
         """``(N, K + 2)``."""
@@ -104,7 +103,7 @@ def signals(logits: Floats, near: Near) -> Floats:
     """``(N, 4)``: what tells texts in scope from others."""
     energy = _energy(logits[:, :-2])
     margin = np.minimum(energy - logits[:, -2], -NEVER / 2)
-    return np.column_stack([energy, margin, near.inside(), near.outside()]).astype(np.float64)
+    return np.array([energy, margin, near.inside(), near.outside()], dtype=np.float64).T
 
 
 def probabilities(logits: Floats, temperature: float) -> Floats:
@@ -114,9 +113,9 @@ def probabilities(logits: Floats, temperature: float) -> Floats:
     return np.asarray(chances / chances.sum(axis=1, keepdims=True))
 
 
-def not_decoy(logits: Floats) -> Floats:
+def not_decoy(logits: Floats, signals: Floats) -> Floats:
     """``(N,)`` probability that a text is none that no user would write."""
-    return np.asarray(_chance(_energy(logits[:, :-1]) - logits[:, -1]))
+    return _chance(np.logaddexp(signals[:, 0], logits[:, -2]) - logits[:, -1])
 
 
 def _chance(logit: Floats) -> Floats:

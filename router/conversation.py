@@ -175,9 +175,9 @@ def _asked_before(messages: Sequence[Mapping[str, Any]], place: int) -> bool:
 
 
 def _echoes(text: str, messages: Sequence[Mapping[str, Any]], place: int) -> bool:
-    named = named_in(text)
-    earlier = messages[max(0, place - _EARLIER) : place] if named else ()
-    return any(named & named_in(clean(content_text(message.get("content")))) for message in earlier)
+    earlier = messages[max(0, place - _EARLIER) : place]
+    named = named_in(text) if earlier else set()
+    return bool(named) and any(named & named_in(clean(content_text(m.get("content")))) for m in earlier)
 
 
 def _words(text: str) -> str:

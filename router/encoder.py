@@ -130,6 +130,8 @@ class Encoder:
 
     def learned(self, texts: Sequence[str]) -> NDArray[np.bool_]:
         """``(N,)`` whether `pointsman train` has tuned it on each of ``texts``."""
+        if not self._learned:
+            return np.zeros(len(texts), dtype=np.bool_)
         return np.array([learned.key(text) in self._learned for text in texts], dtype=np.bool_)
 
 

@@ -1,13 +1,11 @@
 """A sentence-transformers model → an ONNX graph for one text at a time, on demand in 8 bits.
 
-One text has no padding, so masks fall away. Of linear layers, weights are rounded by column once and
-activations by tensor as they come (ONNX Runtime's ``DynamicQuantizeMatMul``); of embeddings, each row. What
-an export is worth is checked by whoever runs it: see :mod:`router.session`.
+One text has no padding, so masks fall away. What an export is worth is checked by whoever runs it: see
+:mod:`router.session`.
 """
 
 from __future__ import annotations
 
-import copy
 import io
 import warnings
 from collections.abc import Iterator, Sequence
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from router.rounding import rounded as in_8_bits
 from router.session import KEY
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ OPSET = 17
 VECTOR = "vector"  # name of the output, (1, H)
 _ATTENTION = "aten::scaled_dot_product_attention"
 _MICROSOFT = "com.microsoft"
-_MANY_ROWS = 1_000  # of an embedding, from which it is worth rounding
 _MOVES = {"Reshape", "Transpose"}  # of the heads, which ONNX Runtime's attention does by itself
 
 
@@ -42,7 +40,7 @@ def export(
     """
     import onnx
 
-    whole = _Whole(_rounded(model) if rounded else model, features, unit=rounded).eval()
+    whole = _Whole(in_8_bits(model) if rounded else model, features, unit=rounded).eval()
     given = {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
     inputs = tuple(given.get(name, torch.zeros_like(tokens)) for name in features)
     written = io.BytesIO()
@@ -79,70 +77,6 @@ class _Whole(torch.nn.Module):
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
         vector: torch.Tensor = self.model(dict(zip(self.features, inputs, strict=True)))["sentence_embedding"]
         return torch.nn.functional.normalize(vector, dim=-1) if self.unit else vector
-
-
-class _Embedding8(torch.nn.Module):
-    """Rows of 8 bits, each with a scale of its own: a quarter of the memory, which is most of what a small
-    encoder takes.
-    """
-
-    rows: torch.Tensor  # (V, H)
-    scale: torch.Tensor  # (V, 1)
-
-    def __init__(self, embedding: torch.nn.Embedding) -> None:
-        super().__init__()
-        rows = embedding.weight.detach().float()  # (V, H)
-        scale = (rows.abs().amax(dim=1, keepdim=True) / 127).clamp_min(1e-12)
-        self.register_buffer("rows", (rows / scale).round().to(torch.int8))
-        self.register_buffer("scale", scale)
-
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        found: torch.Tensor = self.rows[ids].float() * self.scale[ids]
-        return found
-
-
-class _Linear8(torch.nn.Module):
-    """A linear layer with weights of 8 bits."""
-
-    def __init__(self, linear: torch.nn.Linear) -> None:
-        super().__init__()
-        weights = linear.weight.detach().float().t().contiguous()  # (in, out)
-        scale = (weights.abs().amax(dim=0) / 127).clamp_min(1e-12)
-        bias = torch.zeros(len(scale)) if linear.bias is None else linear.bias.detach().float()
-        self.register_buffer("weights", (weights / scale).round().to(torch.int8))
-        self.register_buffer("scale", scale)
-        self.register_buffer("zero", torch.zeros(len(scale), dtype=torch.int8))
-        self.register_buffer("bias", bias)
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        product: torch.Tensor = _Product8.apply(inputs, self.weights, self.scale, self.zero, self.bias)  # type: ignore[no-untyped-call]
-        return product
-
-
-class _Product8(torch.autograd.Function):
-    """``inputs · (weights · scale) + bias``; in the graph one operator that rounds the inputs as well."""
-
-    @staticmethod
-    def forward(_: Any, inputs: Any, weights: Any, scale: Any, zero: Any, bias: Any) -> Any:
-        return inputs @ (weights.float() * scale) + bias
-
-    @staticmethod
-    def symbolic(graph: Any, inputs: Any, *layer: Any) -> Any:
-        found = graph.op(f"{_MICROSOFT}::DynamicQuantizeMatMul", inputs, *layer)
-        kind, bias = inputs.type(), layer[-1]
-        return found.setType(kind.with_sizes([*[None] * ((kind.dim() or 3) - 1), bias.type().sizes()[0]]))
-
-
-def _rounded(model: torch.nn.Module) -> torch.nn.Module:
-    """A copy of ``model`` with every linear layer and every large embedding in 8 bits."""
-    copied = copy.deepcopy(model).float()
-    for parent in list(copied.modules()):
-        for name, child in list(parent.named_children()):
-            if type(child) is torch.nn.Linear:
-                setattr(parent, name, _Linear8(child))
-            elif type(child) is torch.nn.Embedding and child.num_embeddings >= _MANY_ROWS:
-                setattr(parent, name, _Embedding8(child))
-    return copied.requires_grad_(False)
 
 
 @contextmanager

@@ -27,8 +27,8 @@ from router.errors import EncoderError
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-PATH = "onnx-int8-3"  # names how vectors are made: to be changed with the export
-_CODE = ("depths.py", "export.py", "exporting.py")  # that an export follows from
+PATH = "onnx-int8-4"  # names how vectors are made: to be changed with the export
+_CODE = ("depths.py", "export.py", "exporting.py", "rounding.py")  # that an export follows from
 _PASSED_OVER = {"onnx", "openvino"}  # folders of other exports
 
 

@@ -25,7 +25,7 @@ from router.corpus import Corpus
 from router.decoys import decoys
 from router.encoder import TextEncoder
 from router.examples import DECOY, OUT_OF_SCOPE, RoutingExamples
-from router.features import Dense, Shares, Spelling, fold
+from router.features import Dense, Shares, Spelling, chinese_parts, fold
 from router.folds import folds_of
 from router.meaning import Meaning
 from router.model import FittedModel
@@ -71,9 +71,9 @@ def fit(
         inner = encoder.inner if min(examples.size, new.sum()) <= FEW else 0
         weights = _column_weights(embeddings.shape[1], inner)
         meanings = [Meaning.fit(embeddings[~apart], of) for of in weights]
-        size = taught.size + len(judged)
+        size, chinese = taught.size + len(judged), chinese_parts(texts)
         corpora = [
-            Corpus(texts, size, labels, m.transform(embeddings), spelled, new, apart) for m in meanings
+            Corpus(chinese, size, labels, m.transform(embeddings), spelled, new, apart) for m in meanings
         ]
         return _fit(examples, originals, corpora, meanings, spelling, tell=tell)
 
@@ -184,9 +184,8 @@ def _choose(corpus: Corpus, folds: Labels, intents: int) -> tuple[Shares, float]
         return Problem(corpus, shares, folds[kept], intents).loss()
 
     shares = FIRST_SHARES
-    chinese = Shares(chinese=1, other=0).of(corpus.texts)
-    if (chinese < 1).any():
+    if (corpus.chinese < 1).any():
         shares = min((replace(shares, other=s) for s in SHARES), key=loss)
-    if (chinese > 0).any():
+    if (corpus.chinese > 0).any():
         shares = min((replace(shares, chinese=s) for s in SHARES), key=loss)
     return shares, loss(shares)

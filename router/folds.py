@@ -25,11 +25,12 @@ def folds_of(rows: Dense, labels: Labels) -> Labels:
         if len(sizes) == len(members):  # no twins: in turn, as the loop below would
             folds[members] = (start + groups) % FOLDS
             continue
-        filled = np.zeros(FOLDS, dtype=np.int64)
+        filled = [0] * FOLDS
+        in_turn = [(start + fold) % FOLDS for fold in range(FOLDS)]
         chosen = np.zeros(len(sizes), dtype=np.int64)
         for group in np.argsort(-sizes, kind="stable"):
-            chosen[group] = (np.roll(filled, -start).argmin() + start) % FOLDS
-            filled[chosen[group]] += sizes[group]
+            chosen[group] = fold = min(in_turn, key=filled.__getitem__)
+            filled[fold] += int(sizes[group])
         folds[members] = chosen[groups]
     return folds
 

@@ -16,7 +16,7 @@ from router.calibration import Calibration
 from router.classifier import Floats, Labels, Linear, signals
 from router.decoys import decoys
 from router.encoder import TextEncoder
-from router.features import Dense, Shares, Spelling, fold, join
+from router.features import Dense, Shares, Spelling, chinese_parts, fold, join
 from router.meaning import Meaning
 from router.nearest import Near, Neighbours
 
@@ -44,7 +44,7 @@ class FittedModel:
         """``(M, D)`` rows of ``M`` texts."""
         texts = [fold(text) for text in texts]
         meant = self.meaning.transform(encoder.encode(texts))
-        return join(meant, self.spelling.transform(texts), self.shares.of(texts))
+        return join(meant, self.spelling.transform(texts), self.shares.of(chinese_parts(texts)))
 
     def confidences(self, rows: Dense) -> tuple[Floats, Near]:
         """``(M, K)`` calibrated probabilities, and the nearest examples."""

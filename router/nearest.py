@@ -7,8 +7,10 @@ number of intents.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -32,27 +34,32 @@ class Near:
     examples: Indices
     intents: Indices  # (M, C + 2), last K for out of scope and K + 1 for decoys
 
+    @cached_property
+    def means(self) -> Dense:
+        """``(M, C + 2)`` mean similarity to each candidate's nearest."""
+        return _mean(self.similarities)
+
     def weigh(self, logits: Floats) -> Floats:
         """``logits`` ``(M, K + 2)``, the candidates' raised by ``NEARNESS`` times their similarity."""
         weighed = logits.copy()
-        rows = np.arange(len(logits))[:, None]
-        weighed[rows, self.intents] += NEARNESS * _mean(self.similarities)
+        weighed[np.arange(len(logits))[:, None], self.intents] += NEARNESS * self.means
         return weighed
 
     def inside(self) -> Dense:
         """``(M,)`` mean similarity to the ``NEAREST`` of all candidates."""
         inside = self.similarities[:, :-2].reshape(len(self.similarities), -1)
-        return _mean(-np.partition(-inside, NEAREST - 1, axis=1)[:, :NEAREST])
+        return _mean(np.partition(inside, -NEAREST, axis=1)[:, -NEAREST:])
 
     def outside(self) -> Dense:
         """``(M,)`` mean similarity to the ``NEAREST`` out of scope; 0 where there are none."""
-        return _mean(self.similarities[:, -2])
+        outside: Dense = self.means[:, -2]
+        return outside
 
     def best(self, row: int) -> list[tuple[int, float]]:
         """Example and similarity of the ``NEAREST`` to one row, nearest first."""
-        similarities, examples = self.similarities[row].ravel(), self.examples[row].ravel()
-        order = np.argsort(-similarities, kind="stable")[:NEAREST]
-        return [(int(examples[n]), float(similarities[n])) for n in order if examples[n] >= 0]
+        similarities, examples = self.similarities[row].ravel().tolist(), self.examples[row].ravel().tolist()
+        found = [(n, similar) for n, similar in zip(examples, similarities, strict=True) if n >= 0]
+        return sorted(found, key=lambda each: -each[1])[:NEAREST]
 
 
 @dataclass(frozen=True)
@@ -72,35 +79,39 @@ class Neighbours:
         """``logits`` ``(M, K)`` say which intents are the likeliest of each of ``rows`` ``(M, D)``."""
         intents = len(self.starts) - 3
         count = min(CANDIDATES, intents)
-        candidates = np.argpartition(logits, intents - count, axis=1)[:, intents - count :]
-        always = np.tile([intents, intents + 1], (len(rows), 1))
-        candidates = np.column_stack([candidates, always])
-        width = candidates.shape[1]
+        width = count + 2
+        candidates = np.empty((len(rows), width), dtype=np.int64)
+        candidates[:, :count] = np.argpartition(logits, intents - count, axis=1)[:, intents - count :]
+        candidates[:, count:] = intents, intents + 1
         similarities = np.full((candidates.size, NEAREST), _NONE, dtype=np.float32)
         examples = np.full(similarities.shape, -1, dtype=np.int64)
-        for intent, places in _groups(candidates.ravel()):
-            start, end = self.starts[intent], self.starts[intent + 1]
-            kept = min(NEAREST, int(end - start))
+        for intent, places in _places(candidates).items():
+            start, end = self._bounds[intent]
+            kept = min(NEAREST, end - start)
             if kept == 0:
                 continue
-            similar = (self.rows[start:end] @ rows[places // width].T).T
+            similar = rows[[place // width for place in places]] @ self.rows[start:end].T
             top = np.argpartition(similar, -kept, axis=1)[:, -kept:]
-            similarities[places, :kept] = np.take_along_axis(similar, top, axis=1)
+            similarities[places, :kept] = similar[np.arange(len(places))[:, None], top]
             examples[places, :kept] = top + start
         shape = (*candidates.shape, NEAREST)
         return Near(similarities.reshape(shape), examples.reshape(shape), candidates)
 
+    @cached_property
+    def _bounds(self) -> list[tuple[int, int]]:
+        return list(pairwise(self.starts.tolist()))
 
-def _groups(values: Indices) -> Iterator[tuple[int, Indices]]:
-    """Each different value and the places that have it."""
-    order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    for places in np.split(order, np.flatnonzero(ordered[1:] != ordered[:-1]) + 1):
-        yield int(values[places[0]]), places
+
+def _places(candidates: Indices) -> dict[int, list[int]]:
+    """Each different candidate, and where it stands when all are in one row."""
+    places = defaultdict(list)
+    for place, candidate in enumerate(candidates.ravel().tolist()):
+        places[candidate].append(place)
+    return places
 
 
 def _mean(similarities: Dense) -> Dense:
     """Over the last axis, of those that there are; 0 where there is none."""
     found = similarities > _NONE
-    mean = np.where(found, similarities, 0).sum(axis=-1) / np.maximum(1, found.sum(axis=-1))
+    mean = (similarities * found).sum(axis=-1) / np.maximum(1, found.sum(axis=-1))
     return np.asarray(mean, dtype=np.float32)

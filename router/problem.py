@@ -35,11 +35,12 @@ class Problem:
         self.folds = folds  # (N,)
         self.intents = intents  # K
         self.metric = Metric.of(self.rows[~self.apart])  # knows no labels, so one does for all folds
+        self.columns = self.metric.columns(self.rows)  # (N, D + 1)
 
     def linear(self, held: Mask) -> Linear:
         """The regression on all examples but the ``held`` ``(N,)`` ones."""
         kept = ~held & ~self.apart
-        return Linear.fit(self.rows[kept], self.labels[kept], self.intents, self.metric)
+        return Linear.fit(self.columns[kept], self.labels[kept], self.intents, self.metric)
 
     def neighbours(self, held: Mask) -> Neighbours:
         """All examples but the ``held`` ``(N,)`` ones."""

@@ -44,37 +44,39 @@ class Metric:
         inverse = cho_solve(cho_factor(damped), np.eye(len(damped), dtype=np.float32))
         return cls(mean, np.asarray(inverse, dtype=np.float32))
 
+    def columns(self, rows: Matrix) -> Matrix:
+        """``(N, D + 1)``, what is fitted on: ``rows`` less their mean, and ones for the bias."""
+        columns = np.empty((len(rows), rows.shape[1] + 1), dtype=np.float32)
+        np.subtract(rows, self.mean, out=columns[:, :-1])
+        columns[:, -1] = 1
+        return columns
+
     def apply(self, gradient: Matrix) -> Matrix:
         """``(D + 1, C)`` in these coordinates; the last row is the bias's and stays as it is."""
         return np.vstack([self.inverse @ gradient[:-1], gradient[-1:]])
 
 
 def fit_logistic(
-    rows: Matrix, classes: NDArray[np.int64], count: int, penalty: float, metric: Metric
-) -> tuple[Matrix, Matrix]:
-    """Weights ``(D, C)`` and bias ``(C,)`` for rows ``(N, D)`` of ``count`` classes, each of which has rows.
+    columns: Matrix, classes: NDArray[np.int64], count: int, penalty: float, metric: Metric
+) -> Matrix:
+    """Weights ``(D + 1, C)`` of the metric's ``columns`` of rows of ``count`` classes that all have some.
 
     ``penalty`` is that of half the squared weights, where every row's loss counts 1.
     """
-    loss = _Loss(np.column_stack([rows - metric.mean, np.ones(len(rows), np.float32)]), classes, penalty)
-    found = _descend(loss, _centroids(loss.rows, classes, count), metric)
-    weights, bias = found[:-1], found[-1]
-    return weights, bias - metric.mean @ weights
+    return _descend(_Loss(columns, classes, penalty), _centroids(columns, classes, count), metric)
 
 
 def fit_against(
-    rows: Matrix, own: NDArray[np.bool_], others: NDArray[np.float64], penalty: float, metric: Metric
-) -> tuple[Matrix, np.float32]:
-    """Weights ``(D,)`` and bias of one more class, of the rows ``own`` ``(N,)``, beside a fitted regression.
+    columns: Matrix, own: NDArray[np.bool_], others: NDArray[np.float64], penalty: float, metric: Metric
+) -> Matrix:
+    """Weights ``(D + 1,)`` of one more class, of the rows ``own`` ``(N,)``, beside a fitted regression.
 
     ``others`` ``(N,)`` is the logarithm of the summed exponentials of the logits that there are; they stay.
     All rows of the class together count as ``OWN_SHARE`` of all others do, however few they are.
     """
-    columns = np.column_stack([rows - metric.mean, np.ones(len(rows), np.float32)])
     counts = np.where(own, OWN_SHARE * (~own).sum() / own.sum(), 1.0)
     loss = _Against(columns, own, others, counts, penalty)
-    found = _descend(loss, loss.start(), metric)[:, 0]
-    return found[:-1], found[-1] - metric.mean @ found[:-1]
+    return _descend(loss, loss.start(), metric)[:, 0]
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,8 @@ class _Against:
         start[-1] = -0.5 * SHARPNESS * float(mean[:-1] @ mean[:-1])
         return start
 
-    def at(self, weights: Matrix) -> tuple[float, Matrix]:
-        """Mean loss and its gradient ``(D + 1, 1)``."""
+    def at(self, weights: Matrix, *, slope: bool = True) -> tuple[float, Matrix]:
+        """Mean loss and its gradient ``(D + 1, 1)``, which costs too little to be left out."""
         scores = (self.rows @ weights)[:, 0] - self.others
         signed = np.where(self.own, scores, -scores)
         total = float(self.counts @ np.logaddexp(0, -signed))
@@ -110,23 +112,26 @@ class _Loss:
     classes: NDArray[np.int64]  # (N,)
     penalty: float
 
-    def at(self, weights: Matrix) -> tuple[float, Matrix]:
-        """Mean loss and its gradient ``(D + 1, C)``."""
+    def at(self, weights: Matrix, *, slope: bool = True) -> tuple[float, Matrix]:
+        """Mean loss and its gradient ``(D + 1, C)``, which is half of the work and right if ``slope``."""
         size = len(self.rows)
         gradient = np.float32(self.penalty) * weights
         total = self.penalty / 2 * float(np.vdot(weights, weights))
+        room, part = np.empty((_CHUNK, weights.shape[1]), np.float32), np.empty_like(weights)
         for start in range(0, size, _CHUNK):
             rows, classes = self.rows[start : start + _CHUNK], self.classes[start : start + _CHUNK]
             own = np.arange(len(rows)), classes
-            scores = rows @ weights
+            scores = np.matmul(rows, weights, out=room[: len(rows)])
             np.clip(scores, -_LARGEST, _LARGEST, out=scores)
             total -= float(scores[own].sum())
             np.exp(scores, out=scores)
             sums = scores.sum(axis=1, keepdims=True)
             total += float(np.log(sums).sum())
+            if not slope:
+                continue
             scores /= sums
             scores[own] -= 1
-            gradient += rows.T @ scores
+            gradient += np.matmul(rows.T, scores, out=part)
         return total / size, gradient / np.float32(size)
 
 
@@ -142,12 +147,12 @@ def _centroids(rows: Matrix, classes: NDArray[np.int64], count: int) -> Matrix:
 def _descend(loss: _Loss | _Against, weights: Matrix, metric: Metric) -> Matrix:
     steps: list[tuple[Matrix, Matrix]] = []  # taken, and how the gradient changed on it
     value, gradient = loss.at(weights)
-    for _ in range(STEPS):
+    for step in range(STEPS):
         direction = _direction(gradient, steps, metric)
         slope = float(np.vdot(gradient, direction))
         for halving in range(_HALVINGS):
             taken = np.float32(-(0.5**halving)) * direction
-            next_value, next_gradient = loss.at(weights + taken)
+            next_value, next_gradient = loss.at(weights + taken, slope=step < STEPS - 1)
             if next_value <= value - 1e-4 * 0.5**halving * slope:
                 break
         else:

@@ -163,8 +163,9 @@ class Router:
     def _decision(self, text: str, confidences: Any, nearest: list[tuple[int, float]]) -> Decision:
         model = self.model
         best = np.argsort(-confidences, kind="stable")[:TOP]
-        confidence = float(confidences[best[0]])
-        intent: str | None = model.intents[best[0]]
+        top = tuple(zip((model.intents[k] for k in best), confidences[best].tolist(), strict=True))
+        intent: str | None = top[0][0]
+        confidence = top[0][1]
         if confidence < model.calibration.threshold:
             chances = (
                 dict(zip(model.intents, confidences.tolist(), strict=True)) if self.policy.parents else {}
@@ -175,7 +176,7 @@ class Router:
             intent=intent,
             confidence=confidence,
             abstained=intent is None,
-            top=tuple((model.intents[k], float(confidences[k])) for k in best),
+            top=top,
             threshold=model.calibration.threshold,
             nearest=tuple((model.texts[n], self._intent_of(n), similar) for n, similar in nearest),
             text=text,

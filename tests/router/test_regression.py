@@ -19,10 +19,19 @@ def sample(seed: int = 0) -> tuple[regression.Matrix, NDArray[np.int64]]:
     return rows.astype(np.float32), classes
 
 
+def fitted(
+    rows: regression.Matrix, classes: NDArray[np.int64]
+) -> tuple[regression.Matrix, regression.Matrix]:
+    """Weights and bias of ``rows`` as they are."""
+    metric = Metric.of(rows)
+    found = fit_logistic(metric.columns(rows), classes, 3, 0.5, metric)
+    return found[:-1], found[-1] - metric.mean @ found[:-1]
+
+
 def test_with_enough_steps_the_gradient_vanishes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(regression, "STEPS", 100)
     rows, classes = sample()
-    weights, bias = fit_logistic(rows, classes, 3, 0.5, Metric.of(rows))
+    weights, bias = fitted(rows, classes)
     missed = softmax(rows @ weights + bias, axis=1) - np.eye(3)[classes]
     np.testing.assert_allclose(missed.sum(axis=0), 0.5 * _centred_bias(rows, weights, bias), atol=0.02)
     np.testing.assert_allclose((rows - rows.mean(axis=0)).T @ missed + 0.5 * weights, 0, atol=0.02)
@@ -32,7 +41,9 @@ def test_one_more_class_beside_logits_that_stay(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(regression, "STEPS", 100)
     rows, classes = sample()
     own, others = classes == 2, np.where(classes == 0, 1.0, 0.5)
-    weights, bias = fit_against(rows, own, others, 0.5, Metric.of(rows))
+    metric = Metric.of(rows)
+    found = fit_against(metric.columns(rows), own, others, 0.5, metric)
+    weights, bias = found[:-1], found[-1] - metric.mean @ found[:-1]
     count = np.where(own, 0.1 * 80 / 40, 1)  # all rows of the class count a tenth of all 80 others
     missed = count * (expit(rows @ weights + bias - others) - own)
     np.testing.assert_allclose((rows - rows.mean(axis=0)).T @ missed + 0.5 * weights, 0, atol=0.02)
@@ -53,7 +64,7 @@ def test_every_step_goes_down_and_few_are_nearly_enough(monkeypatch: pytest.Monk
     losses = []
     for steps in (0, 2, 8, 100):
         monkeypatch.setattr(regression, "STEPS", steps)
-        weights, bias = fit_logistic(rows, classes, 3, 0.5, Metric.of(rows))
+        weights, bias = fitted(rows, classes)
         chances = softmax(rows @ weights + bias, axis=1)[np.arange(len(rows)), classes]
         losses.append(float(-np.log(chances).sum() + 0.25 * (weights**2).sum()))
     assert losses == sorted(losses, reverse=True)
@@ -63,7 +74,7 @@ def test_every_step_goes_down_and_few_are_nearly_enough(monkeypatch: pytest.Monk
 def test_without_steps_the_nearest_centroid_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(regression, "STEPS", 0)
     rows, classes = sample()
-    weights, bias = fit_logistic(rows, classes, 3, 0.5, Metric.of(rows))
+    weights, bias = fitted(rows, classes)
     means = np.stack([rows[classes == each].mean(axis=0) for each in range(3)])
     distances = ((rows[:, None] - means) ** 2).sum(axis=2)
     assert ((rows @ weights + bias).argmax(axis=1) == distances.argmin(axis=1)).all()
@@ -71,7 +82,7 @@ def test_without_steps_the_nearest_centroid_wins(monkeypatch: pytest.MonkeyPatch
 
 def test_more_rows_than_a_chunk_give_the_same_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     rows, classes = sample()
-    whole = fit_logistic(rows, classes, 3, 0.5, Metric.of(rows))
+    whole = fitted(rows, classes)
     monkeypatch.setattr(regression, "_CHUNK", 7)
-    for found, expected in zip(fit_logistic(rows, classes, 3, 0.5, Metric.of(rows)), whole, strict=True):
+    for found, expected in zip(fitted(rows, classes), whole, strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-3)

@@ -1,0 +1,116 @@
+"""A model in torch → a copy in 8 bits, which :mod:`router.export` writes down as ONNX Runtime's operators.
+
+Of linear layers, weights are rounded by column once and activations by tensor as they come (ONNX Runtime's
+``DynamicQuantizeMatMul``); of large embeddings, each row. Where a few channels of what a layer reads are much
+larger than the others, whatever the text, they would leave those a handful of steps: there each channel is
+divided by the root of its largest value first, and its weights are multiplied by it (after SmoothQuant,
+arXiv:2211.10438, which looks at the weights as well).
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from router.depths import ORDINARY
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+_MICROSOFT = "com.microsoft"
+_MANY_ROWS = 1_000  # of an embedding, from which it is worth rounding
+_STANDS_OUT = 8.0  # times the median of the channels' largest values, for the largest of all
+_LEAST = 1e-3  # of the largest value of any channel: what is less in one counts as this
+_SMALLEST = 1e-12  # so that no scale is zero
+
+
+def rounded(model: SentenceTransformer) -> SentenceTransformer:
+    """A copy of ``model`` with every linear layer that it uses and every large embedding in 8 bits."""
+    copied = copy.deepcopy(model).float()
+    largest = _largest(copied)
+    for parent in list(copied.modules()):
+        for name, child in list(parent.named_children()):
+            if type(child) is torch.nn.Linear and child in largest:
+                setattr(parent, name, _Linear8(child, largest[child]))
+            elif type(child) is torch.nn.Embedding and child.num_embeddings >= _MANY_ROWS:
+                setattr(parent, name, _Embedding8(child))
+    return copied.requires_grad_(False)
+
+
+def _largest(model: SentenceTransformer) -> dict[torch.nn.Linear, torch.Tensor]:
+    """The largest value ``(in,)``, sign aside, of each channel that each linear layer reads."""
+    found: dict[torch.nn.Linear, torch.Tensor] = {}
+
+    def see(layer: torch.nn.Linear, inputs: tuple[torch.Tensor, ...]) -> None:
+        seen = inputs[0].abs().reshape(-1, inputs[0].shape[-1]).amax(dim=0)
+        found[layer] = torch.maximum(seen, found.get(layer, seen))
+
+    layers = [layer for layer in model.modules() if type(layer) is torch.nn.Linear]
+    hooks = [layer.register_forward_pre_hook(see) for layer in layers]
+    for text in ORDINARY:
+        model.encode(text, show_progress_bar=False)
+    for hook in hooks:
+        hook.remove()
+    return found
+
+
+class _Embedding8(torch.nn.Module):
+    """Rows of 8 bits, each with a scale of its own: a quarter of the memory, which is most of what a small
+    encoder takes.
+    """
+
+    rows: torch.Tensor  # (V, H)
+    scale: torch.Tensor  # (V, 1)
+
+    def __init__(self, embedding: torch.nn.Embedding) -> None:
+        super().__init__()
+        rows = embedding.weight.detach().float()  # (V, H)
+        scale = (rows.abs().amax(dim=1, keepdim=True) / 127).clamp_min(_SMALLEST)
+        self.register_buffer("rows", (rows / scale).round().to(torch.int8))
+        self.register_buffer("scale", scale)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = self.rows[ids].float() * self.scale[ids]
+        return found
+
+
+class _Linear8(torch.nn.Module):
+    """A linear layer with weights of 8 bits; ``largest`` ``(in,)`` is each input channel's largest value."""
+
+    factor: torch.Tensor | None  # (in,) of the inputs, where a channel stands out
+
+    def __init__(self, linear: torch.nn.Linear, largest: torch.Tensor) -> None:
+        super().__init__()
+        weights = linear.weight.detach().float().t().contiguous()  # (in, out)
+        self.register_buffer("factor", None)
+        if largest.max() > _STANDS_OUT * largest.median():
+            divisor = largest.clamp_min(_LEAST * float(largest.max())).sqrt()
+            self.register_buffer("factor", 1 / divisor)
+            weights = weights * divisor[:, None]
+        scale = (weights.abs().amax(dim=0) / 127).clamp_min(_SMALLEST)
+        bias = torch.zeros(len(scale)) if linear.bias is None else linear.bias.detach().float()
+        self.register_buffer("weights", (weights / scale).round().to(torch.int8))
+        self.register_buffer("scale", scale)
+        self.register_buffer("bias", bias)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        scaled = inputs if self.factor is None else inputs * self.factor
+        product: torch.Tensor = _Product8.apply(scaled, self.weights, self.scale, self.bias)  # type: ignore[no-untyped-call]
+        return product
+
+
+class _Product8(torch.autograd.Function):
+    """``inputs · (weights · scale) + bias``; in the graph one operator that rounds the inputs as well."""
+
+    @staticmethod
+    def forward(_: Any, inputs: Any, weights: Any, scale: Any, bias: Any) -> Any:
+        return inputs @ (weights.float() * scale) + bias
+
+    @staticmethod
+    def symbolic(graph: Any, inputs: Any, weights: Any, scale: Any, bias: Any) -> Any:
+        zero = graph.op("Constant", value_t=torch.tensor(0, dtype=torch.int8))  # of the weights
+        found = graph.op(f"{_MICROSOFT}::DynamicQuantizeMatMul", inputs, weights, scale, zero, bias)
+        kind = inputs.type()
+        return found.setType(kind.with_sizes([*[None] * ((kind.dim() or 3) - 1), bias.type().sizes()[0]]))
