@@ -8,10 +8,39 @@ from pydantic import BaseModel
 
 from chains.registry import chains_without_options
 from service.body.conversation import ROLES
+from service.body.known import (
+    CHOICE,
+    CHOSEN,
+    FORM,
+    FUNCTION,
+    JSON_SCHEMA,
+    MESSAGE,
+    RESPONSE_CHOICE,
+    RESPONSE_FORM,
+    RESPONSE_REASONING,
+    RESPONSE_TEXT,
+    RESPONSE_TOOL,
+    STREAM_OPTIONS,
+    TOOL,
+    Fields,
+)
 from service.dispatch import CHAIN
 from service.responses.request import ITEM_ROLES, TEXTS
 
 Schema = dict[str, Any]
+
+
+def closed(fields: Fields, properties: Schema, *required: str) -> Schema:
+    """An object of these ``fields`` and no other; ``properties`` are those that have a form."""
+    refused: Schema = {name: {"enum": [*refusal.neutral, None]} for name, refusal in fields.refused.items()}
+    known: Schema = {name: {} for name in sorted(fields.taken)}
+    return {
+        "type": "object",
+        "properties": known | refused | properties,
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
 
 TEXT: Schema = {"type": "string"}
 HTML: Schema = {"type": "string", "description": "a page"}
@@ -29,9 +58,19 @@ PROMPT: Schema = {  # n times the prompts has a bound, which a schema can't say
 }
 SPOKEN: Schema = {"type": "string", "pattern": r"\S"}
 STOP: Schema = {"anyOf": [NAME, {"type": "array", "items": NAME}, {"type": "null"}]}
-_FUNCTION = {"type": "object", "required": ["name"], "properties": {"name": NAME}}
-_TOOL = {"type": "object", "required": ["function"], "properties": {"function": _FUNCTION}}
+_TOOL = closed(TOOL, {"function": closed(FUNCTION, {"name": NAME}, "name")}, "function")
 TOOLS: Schema = {"type": ["array", "null"], "items": _TOOL}
+TOOL_CHOICE: Schema = {
+    "anyOf": [
+        {"enum": ["none", "auto", "required", None]},
+        closed(CHOICE, {"function": closed(CHOSEN, {"name": NAME}, "name")}, "function"),
+    ]
+}
+_NOTHING: Schema = {"type": "null"}
+OPTIONS_OF_STREAM: Schema = {"anyOf": [closed(STREAM_OPTIONS, {}), _NOTHING]}
+RESPONSE_FORMAT: Schema = {
+    "anyOf": [closed(FORM, {"json_schema": {"anyOf": [closed(JSON_SCHEMA, {}), _NOTHING]}}), _NOTHING]
+}
 _PART = {  # which of the others the base can read is the engine's to say
     "anyOf": [
         {
@@ -55,7 +94,7 @@ _MADE = {  # a call that the model made; its arguments are a JSON object, which 
     },
 }
 _MESSAGE: Schema = {  # only an assistant may have said nothing, beside its calls
-    "properties": {"tool_calls": {"type": ["array", "null"], "items": _MADE}},
+    **closed(MESSAGE, {"tool_calls": {"type": ["array", "null"], "items": _MADE}}, "role"),
     "anyOf": [
         {
             "type": "object",
@@ -136,36 +175,37 @@ _ITEM: Schema = {  # of the input of a response
 _FORMAT: Schema = {
     "anyOf": [
         {"type": "null"},
-        {"type": "object", "properties": {"type": {"enum": ["text", "json_object"]}}},
-        {
-            "type": "object",
-            "required": ["type", "name", "schema"],
-            "properties": {"type": {"const": "json_schema"}, "name": NAME, "schema": {"type": "object"}},
-        },
+        closed(RESPONSE_FORM, {"type": {"enum": ["text", "json_object"]}}),
+        closed(
+            RESPONSE_FORM,
+            {"type": {"const": "json_schema"}, "name": NAME, "schema": {"type": "object"}},
+            *("type", "name", "schema"),
+        ),
     ]
 }
-_OWN = {
-    "type": "object",
-    "required": ["type", "name"],
-    "properties": {"type": {"const": "function"}, "name": NAME},
-}
-RESPONSE: Schema = {  # of a response's own fields, those that have a form
+RESPONSE_PARTS: Schema = {  # of a response's own fields, those that have a form
     "instructions": {"type": ["string", "null"]},
     "parallel_tool_calls": SWITCH,
     "reasoning": {
-        "type": ["object", "null"],
-        "properties": {
-            "effort": {"enum": ["none", "minimal", "low", "medium", "high", "xhigh", "max", None]}
-        },
-        "additionalProperties": {"type": "null"},
+        "anyOf": [
+            closed(
+                RESPONSE_REASONING,
+                {"effort": {"enum": ["none", "minimal", "low", "medium", "high", "xhigh", "max", None]}},
+            ),
+            _NOTHING,
+        ]
     },
-    "text": {
-        "type": ["object", "null"],
-        "properties": {"format": _FORMAT, "verbosity": {"enum": ["medium", None]}},
-        "additionalProperties": {"type": "null"},
+    "text": {"anyOf": [closed(RESPONSE_TEXT, {"format": _FORMAT}), _NOTHING]},
+    "tools": {
+        "type": ["array", "null"],
+        "items": closed(RESPONSE_TOOL, {"type": {"const": "function"}, "name": NAME}, "type", "name"),
     },
-    "tools": {"type": ["array", "null"], "items": _OWN},
-    "tool_choice": {"anyOf": [{"enum": ["none", "auto", "required", None]}, _OWN]},
+    "tool_choice": {
+        "anyOf": [
+            {"enum": ["none", "auto", "required", None]},
+            closed(RESPONSE_CHOICE, {"type": {"const": "function"}, "name": NAME}, "type", "name"),
+        ]
+    },
 }
 STREAMED: Schema = {  # stream_options stand beside a stream only
     "anyOf": [
