@@ -22,7 +22,6 @@ from service.api.shapes import (
     OPTIONS_OF_STREAM,
     PROMPT,
     RESPONSE_FORMAT,
-    RESPONSE_PARTS,
     SPOKEN,
     STOP,
     STREAMED,
@@ -35,11 +34,11 @@ from service.api.shapes import (
     answer,
     closed,
     headers_of,
-    items,
     messages_of,
     of,
     spoken,
 )
+from service.api.shapes_responses import RESPONSE_PARTS, items
 from service.body.known import (
     CHAT,
     COMPLETION,
@@ -93,13 +92,8 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
     count = {"type": ["integer", "null"], "minimum": 1, "maximum": limits.max_choices}
     options = {"stream": SWITCH, "stream_options": OPTIONS_OF_STREAM, "n": count, "stop": STOP}
     options |= {"response_format": RESPONSE_FORMAT}
-    chat = {
-        "model": MODEL,
-        "messages": spoken(messages),
-        "tools": TOOLS,
-        "tool_choice": TOOL_CHOICE,
-        **options,
-    }
+    chat: Schema = {"model": MODEL, "messages": spoken(messages), **options}
+    chat |= {"tools": TOOLS, "tool_choice": TOOL_CHOICE, "metadata": {"type": ["object", "null"]}}
     texts = {"type": "array", "minItems": 1, "maxItems": limits.max_inputs, "items": NAME}
     embedded = {
         "model": NAME,
@@ -109,9 +103,7 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
         "truncate_prompt_tokens": {"enum": [-1, None]},
     }
     named = {"type": ["string", "null"], "minLength": 1}
-    response = RESPONSE_PARTS | {"model": MODEL, "input": {"anyOf": [TEXT, items()]}, "stream": SWITCH}
-    response |= {"stream_options": OPTIONS_OF_STREAM}
-    response |= {"max_output_tokens": {"type": ["integer", "null"], "minimum": 1}}
+    response = RESPONSE_PARTS | {"model": MODEL, "input": {"anyOf": [TEXT, items()]}}
     loaded = {"lora_name": NAME, "lora_path": NAME, "load_inplace": {"type": "boolean"}}
     tokens = answer(count={"type": "integer"}, tokens={"type": "array"})
     return {

@@ -15,17 +15,11 @@ from service.body.known import (
     FUNCTION,
     JSON_SCHEMA,
     MESSAGE,
-    RESPONSE_CHOICE,
-    RESPONSE_FORM,
-    RESPONSE_REASONING,
-    RESPONSE_TEXT,
-    RESPONSE_TOOL,
     STREAM_OPTIONS,
     TOOL,
     Fields,
 )
 from service.dispatch import CHAIN
-from service.responses.request import ITEM_ROLES, TEXTS
 
 Schema = dict[str, Any]
 
@@ -66,10 +60,10 @@ TOOL_CHOICE: Schema = {
         closed(CHOICE, {"function": closed(CHOSEN, {"name": NAME}, "name")}, "function"),
     ]
 }
-_NOTHING: Schema = {"type": "null"}
-OPTIONS_OF_STREAM: Schema = {"anyOf": [closed(STREAM_OPTIONS, {}), _NOTHING]}
+NOTHING: Schema = {"type": "null"}
+OPTIONS_OF_STREAM: Schema = {"anyOf": [closed(STREAM_OPTIONS, {}), NOTHING]}
 RESPONSE_FORMAT: Schema = {
-    "anyOf": [closed(FORM, {"json_schema": {"anyOf": [closed(JSON_SCHEMA, {}), _NOTHING]}}), _NOTHING]
+    "anyOf": [closed(FORM, {"json_schema": {"anyOf": [closed(JSON_SCHEMA, {}), NOTHING]}}), NOTHING]
 }
 _PART = {  # which of the others the base can read is the engine's to say
     "anyOf": [
@@ -134,79 +128,6 @@ _SPOKEN_MESSAGE: Schema = {  # that somebody says something in
         {"required": ["tool_calls"], "properties": {"tool_calls": {"type": "array", "minItems": 1}}},
     ]
 }
-_PARTS: Schema = {
-    "type": "array",
-    "items": {
-        "type": "object",
-        "required": ["type", "text"],
-        "properties": {"type": {"enum": list(TEXTS)}, "text": TEXT},
-    },
-}
-_SAID: Schema = {"anyOf": [TEXT, _PARTS]}
-_ITEM: Schema = {  # of the input of a response
-    "anyOf": [
-        {
-            "type": "object",
-            "required": ["role", "content"],
-            "properties": {
-                "type": {"const": "message"},
-                "role": {"enum": list(ITEM_ROLES)},
-                "content": _SAID,
-            },
-        },
-        {
-            "type": "object",
-            "required": ["type", "call_id", "name", "arguments"],
-            "properties": {
-                "type": {"const": "function_call"},
-                "call_id": TEXT,
-                "name": TEXT,
-                "arguments": {**TEXT, "description": "a JSON object"},
-            },
-        },
-        {
-            "type": "object",
-            "required": ["type", "call_id", "output"],
-            "properties": {"type": {"const": "function_call_output"}, "call_id": TEXT, "output": _SAID},
-        },
-        {"type": "object", "required": ["type"], "properties": {"type": {"const": "reasoning"}}},
-    ]
-}
-_FORMAT: Schema = {
-    "anyOf": [
-        {"type": "null"},
-        closed(RESPONSE_FORM, {"type": {"enum": ["text", "json_object"]}}),
-        closed(
-            RESPONSE_FORM,
-            {"type": {"const": "json_schema"}, "name": NAME, "schema": {"type": "object"}},
-            *("type", "name", "schema"),
-        ),
-    ]
-}
-RESPONSE_PARTS: Schema = {  # of a response's own fields, those that have a form
-    "instructions": {"type": ["string", "null"]},
-    "parallel_tool_calls": SWITCH,
-    "reasoning": {
-        "anyOf": [
-            closed(
-                RESPONSE_REASONING,
-                {"effort": {"enum": ["none", "minimal", "low", "medium", "high", "xhigh", "max", None]}},
-            ),
-            _NOTHING,
-        ]
-    },
-    "text": {"anyOf": [closed(RESPONSE_TEXT, {"format": _FORMAT}), _NOTHING]},
-    "tools": {
-        "type": ["array", "null"],
-        "items": closed(RESPONSE_TOOL, {"type": {"const": "function"}, "name": NAME}, "type", "name"),
-    },
-    "tool_choice": {
-        "anyOf": [
-            {"enum": ["none", "auto", "required", None]},
-            closed(RESPONSE_CHOICE, {"type": {"const": "function"}, "name": NAME}, "type", "name"),
-        ]
-    },
-}
 STREAMED: Schema = {  # stream_options stand beside a stream only
     "anyOf": [
         {"properties": {"stream_options": {"type": "null"}}},
@@ -240,7 +161,7 @@ ERROR: Schema = {
 
 def messages_of(most: int) -> Schema:
     """A conversation of at most ``most`` messages; the first can't answer a call."""
-    first = {"prefixItems": [_other_than("role", "tool")]}
+    first = {"prefixItems": [other_than("role", "tool")]}
     return {"type": "array", "minItems": 1, "maxItems": most, "items": _MESSAGE, "allOf": [first]}
 
 
@@ -249,14 +170,8 @@ def spoken(messages: Schema) -> Schema:
     return {**messages, "allOf": [*messages["allOf"], {"contains": _SPOKEN_MESSAGE}]}
 
 
-def items() -> Schema:
-    """The input of a response that is a list: the first can't answer a call, and one must say something."""
-    first = {"prefixItems": [_other_than("type", "function_call_output")]}
-    saying = {"contains": _other_than("type", "reasoning")}
-    return {"type": "array", "minItems": 1, "items": _ITEM, "allOf": [first, saying]}
-
-
-def _other_than(name: str, value: str) -> Schema:
+def other_than(name: str, value: str) -> Schema:
+    """What has another ``value`` under ``name``, or none."""
     return {"not": {"type": "object", "required": [name], "properties": {name: {"const": value}}}}
 
 
