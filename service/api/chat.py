@@ -38,6 +38,7 @@ async def chat(request: Request) -> Response:
         model=gateway.settings.engine.model_name,
         include_usage=options.get("include_usage") is True,
         trace=request.headers.get("x-pointsman-trace") == "1",
+        reasoning=body.get("include_reasoning") is not False,
     )
     then = gateway.shadows.follower(plan, job.conversation)
     heard = gateway.feedback.hear(record, plan.request.messages, body.get("tools"), then)

@@ -124,7 +124,7 @@ async def _as_text(plan: Plan, gateway: Gateway, name: str, form: ChatForm, reco
         async for event in events:
             if isinstance(event, Finish):
                 record.count(event.usage.prompt_tokens, event.usage.completion_tokens)
-            for piece in [event.data] if isinstance(event, Raw) else form.chunks(event):
+            for piece in [form.pass_on(event)] if isinstance(event, Raw) else form.chunks(event):
                 for chunk in map(_text, reader.feed(piece)):
                     if _says(chunk):
                         yield Raw(b"data: " + orjson.dumps(chunk) + b"\n\n")

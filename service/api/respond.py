@@ -108,7 +108,7 @@ class Generated(Response):
                 for chunk in self._form.chunks(event):
                     yield chunk
                 continue
-            data = rest + event.data if rest else event.data
+            data = rest + self._form.pass_on(event)
             cut = data.rfind(_END) + len(_END)
             if cut < len(_END):
                 rest = data
