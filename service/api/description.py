@@ -25,6 +25,7 @@ from service.api.shapes import (
     SPOKEN,
     STOP,
     STREAMED,
+    STRUCTURED,
     SWITCH,
     TEXT,
     TOOL_CHOICE,
@@ -93,7 +94,9 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
     options = {"stream": SWITCH, "stream_options": OPTIONS_OF_STREAM, "n": count, "stop": STOP}
     options |= {"response_format": RESPONSE_FORMAT}
     chat: Schema = {"model": MODEL, "messages": spoken(messages), **options}
-    chat |= {"tools": TOOLS, "tool_choice": TOOL_CHOICE, "metadata": {"type": ["object", "null"]}}
+    chat |= {"tools": TOOLS, "tool_choice": TOOL_CHOICE, "logprobs": SWITCH, "structured_outputs": STRUCTURED}
+    text = {"model": MODEL, "prompt": PROMPT, **options, "echo": SWITCH, "structured_outputs": STRUCTURED}
+    text |= {"logprobs": {"type": ["integer", "null"], "minimum": 0}}
     texts = {"type": "array", "minItems": 1, "maxItems": limits.max_inputs, "items": NAME}
     embedded = {
         "model": NAME,
@@ -115,7 +118,7 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
         "/v1/completions": (
             "Continue a prompt, or with 'auto' answer it",
             {
-                **closed(COMPLETION, {"model": MODEL, "prompt": PROMPT, **options}, "model", "prompt"),
+                **closed(COMPLETION, text, "model", "prompt"),
                 **STREAMED,
             },
             _GENERATED,

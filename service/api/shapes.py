@@ -8,14 +8,17 @@ from pydantic import BaseModel
 
 from chains.registry import chains_without_options
 from service.body.conversation import ROLES
+from service.body.kinds import KINDS
 from service.body.known import (
     CHOICE,
     CHOSEN,
     FORM,
+    FORMATS,
     FUNCTION,
     JSON_SCHEMA,
     MESSAGE,
     STREAM_OPTIONS,
+    STRUCTURED_OUTPUTS,
     TOOL,
     Fields,
 )
@@ -27,13 +30,17 @@ Schema = dict[str, Any]
 def closed(fields: Fields, properties: Schema, *required: str) -> Schema:
     """An object of these ``fields`` and no other; ``properties`` are those that have a form."""
     refused: Schema = {name: {"enum": [*refusal.neutral, None]} for name, refusal in fields.refused.items()}
-    known: Schema = {name: {} for name in sorted(fields.taken)}
+    known: Schema = {name: KINDS[name].described if name in KINDS else {} for name in sorted(fields.taken)}
     return {
         "type": "object",
         "properties": known | refused | properties,
         "required": list(required),
         "additionalProperties": False,
     }
+
+
+def _given(name: str) -> Schema:
+    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
 
 
 TEXT: Schema = {"type": "string"}
@@ -64,6 +71,12 @@ NOTHING: Schema = {"type": "null"}
 OPTIONS_OF_STREAM: Schema = {"anyOf": [closed(STREAM_OPTIONS, {}), NOTHING]}
 RESPONSE_FORMAT: Schema = {
     "anyOf": [closed(FORM, {"json_schema": {"anyOf": [closed(JSON_SCHEMA, {}), NOTHING]}}), NOTHING]
+}
+STRUCTURED: Schema = {
+    "anyOf": [
+        {**closed(STRUCTURED_OUTPUTS, {}), "oneOf": [_given(name) for name in FORMATS]},
+        NOTHING,
+    ]
 }
 _PART = {  # which of the others the base can read is the engine's to say
     "anyOf": [

@@ -186,6 +186,10 @@ CHOICE = _of("type", "function")
 CHOSEN = _of("name")
 STREAM_OPTIONS = _of("include_usage", "include_obfuscation", "continuous_usage_stats")
 FORM = _of("type", "json_schema", *("format", "structures", "triggers"))  # the last three are vLLM's
+FORMATS = ("json", "regex", "choice", "grammar", "json_object", "structural_tag")  # of structured outputs
+STRUCTURED_OUTPUTS = _of(
+    *FORMATS, "disable_any_whitespace", "disable_additional_properties", "whitespace_pattern"
+)
 JSON_SCHEMA = _of("name", "description", "schema", "strict")
 RESPONSE_TOOL = _of(
     *("type", "name", "description", "parameters", "strict"),

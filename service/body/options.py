@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.body.conversation import kind_of
-from service.body.known import CHOICE, CHOSEN, FORM, FUNCTION, JSON_SCHEMA, TOOL, Fields
+from service.body.kinds import check_kinds
+from service.body.known import CHOICE, CHOSEN, FORM, FORMATS, FUNCTION, JSON_SCHEMA, STRUCTURED_OUTPUTS, TOOL
 from service.errors import InvalidRequest
 
-FORMATS = ("json", "regex", "choice", "grammar", "json_object", "structural_tag")
 _FIELDS = ("messages", "tools", "documents", "add_generation_prompt", "continue_final_message")
 _FILLED = (  # the other arguments of the call that renders the chat template
     *("self", "conversation", "chat_template", "tokenizer", "model_config"),
@@ -25,9 +25,6 @@ _FILLED = (  # the other arguments of the call that renders the chat template
 )
 _MOST_OF_A_SCHEMA = 5_000  # members and items; a thousand optional properties compile in seconds
 _TOOL_NAME = re.compile(r"[\w.:/-]{1,128}")  # stands in a prompt and in a grammar
-_STRUCTURED = Fields(
-    frozenset((*FORMATS, "disable_any_whitespace", "disable_additional_properties", "whitespace_pattern"))
-)
 
 
 def check_options(body: Mapping[str, Any], most: int) -> None:
@@ -36,6 +33,7 @@ def check_options(body: Mapping[str, Any], most: int) -> None:
     Raises:
         InvalidRequest: names the option, what was found and what is taken.
     """
+    check_kinds(body)
     check_template(body)
     _check_choices(body, most)
     _check_stop(body)
@@ -45,8 +43,6 @@ def check_options(body: Mapping[str, Any], most: int) -> None:
         raise InvalidRequest(
             f"response_format must be an object with a type, found {_shown(form)}", "response_format"
         )
-    if not isinstance(metadata := body.get("metadata"), dict | None):
-        raise InvalidRequest(f"metadata must be an object of texts, found {_shown(metadata)}", "metadata")
     _check_form(form or {})
     _check_format(body.get("structured_outputs"))
     _check_size(body)
@@ -172,7 +168,7 @@ def _check_format(wanted: object) -> None:
             f"structured_outputs must be an object with one of {', '.join(FORMATS)}; found {_shown(wanted)}",
             "structured_outputs",
         )
-    _STRUCTURED.check(wanted, "structured_outputs")
+    STRUCTURED_OUTPUTS.check(wanted, "structured_outputs")
     given = [name for name in FORMATS if wanted.get(name) is not None]
     if len(given) != 1:
         found = " and ".join(given) or (f"only {', '.join(map(str, wanted))}" if wanted else "none")
