@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from service.api.incoming import Recorded, Running, client_only, json_object
 from service.body.conversation import kind_of
+from service.body.kinds import check_kinds
 from service.body.known import EMBEDDING
 from service.dispatch import AUTO
 from service.embeddings import Wanted, encoder_name
@@ -29,6 +30,7 @@ async def embeddings(request: Request, gateway: Running, record: Recorded) -> Re
     """The vectors of one text or of a list of texts."""
     body = await json_object(request)
     EMBEDDING.check(body)
+    check_kinds(body)
     model = _model(body, gateway)
     wanted = _wanted(body, gateway.settings.gateway.max_inputs)
     answer, tokens = await gateway.embeddings.answer(gateway.routes.embedder, wanted, model)

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from service.api.incoming import Running, client_only, json_object
 from service.body.conversation import messages_of
 from service.body.fields import model_of
+from service.body.kinds import check_kinds
 from service.body.known import DETOKENIZED, TOKENIZED_CHAT, TOKENIZED_TEXT
 from service.body.options import check_template, check_tools
 from service.dispatch import AUTO
@@ -32,6 +33,7 @@ async def tokenize(request: Request, gateway: Running) -> Response:
     if ("prompt" in body) == ("messages" in body):
         raise InvalidRequest("give either prompt, one text, or messages", "prompt")
     (TOKENIZED_TEXT if "prompt" in body else TOKENIZED_CHAT).check(body)
+    check_kinds(body)
     if "prompt" in body and not isinstance(body["prompt"], str):
         raise InvalidRequest("prompt must be one text", "prompt")
     if "messages" in body:

@@ -148,7 +148,6 @@ _OF_CHAT = (
     *("include_reasoning", "add_generation_prompt", "continue_final_message"),
     *("documents", "chat_template_kwargs", "return_prompt_text"),
 )
-_TEMPLATE = ("add_generation_prompt", "continue_final_message", "chat_template_kwargs")
 
 CHAT = Fields(frozenset((*_GENERATION, *_OF_CHAT, *_HARMLESS)), {**ENGINES, **SHOWN_NOWHERE, **NOT_HERE})
 COMPLETION = Fields(frozenset((*_GENERATION, "prompt", "suffix", "best_of")), {**ENGINES, **SHOWN_NOWHERE})

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.body.conversation import Message, check_answer, check_arguments, kind_of
+from service.body.kinds import check_kinds
 from service.body.known import (
     RESPONSE,
     RESPONSE_CHOICE,
@@ -34,6 +35,7 @@ def chat_of(body: Mapping[str, Any]) -> dict[str, Any]:
         InvalidRequest: names the first field that is wrong or not supported.
     """
     RESPONSE.check(body)
+    check_kinds(body)
     STREAM_OPTIONS.check(_object(body, "stream_options"), "stream_options")
     chat: dict[str, Any] = {name: body[name] for name in _AS_IN_CHAT if body.get(name) is not None}
     chat["messages"] = _messages(body)

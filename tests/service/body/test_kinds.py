@@ -42,6 +42,18 @@ async def test_a_value_of_another_kind_is_refused(running: Running) -> None:
     assert running.vllm.requests == []
 
 
+async def test_it_holds_on_every_path(running: Running) -> None:
+    for path, body in (
+        ("/v1/completions", {"model": "support", "prompt": "x", "echo": 1}),
+        ("/v1/responses", {"model": "auto", "input": "x", "metadata": []}),
+        ("/v1/embeddings", {"model": "auto", "input": "x", "user": 5}),
+        ("/v1/route", {"text": "x", "temperature": "0.5"}),
+        ("/tokenize", {"prompt": "x", "add_special_tokens": "yes"}),
+    ):
+        error = check_error(await running.http.post(path, json=body), 400)
+        assert error["param"] == list(body)[-1]
+
+
 def test_whole_numbers_may_be_written_with_a_point() -> None:
     assert KINDS["top_k"].holds(5.0)
     assert not KINDS["top_k"].holds(5.5)
