@@ -33,6 +33,9 @@ class Piece:
     reasoning: str  # of an engine that takes it apart itself
 
 
+_SILENT = Piece("", "")  # of the chunks that open a stream, end it or tell its usage
+
+
 @dataclass(slots=True)
 class Answer:
     """What is known of an answer besides its text; complete when the pieces have ended."""
@@ -47,7 +50,7 @@ class Answer:
             self.usage = Usage(usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0)
         choices = chunk.get("choices")
         if not choices:
-            return Piece("", "")
+            return _SILENT
         choice = choices[0]
         self.reason = choice.get("finish_reason") or self.reason
         delta = choice.get("delta") or choice.get("message") or {}
@@ -69,7 +72,7 @@ class Answer:
 async def ask(
     engine: Engine, body: Mapping[str, Any], stream: bool, answer: Answer, count_along: bool = False
 ) -> AsyncGenerator[Piece, None]:
-    """The pieces of the engine's answer to ``body`` as they come; fills ``answer``.
+    """The pieces of the engine's answer to ``body`` that hold text, as they come; fills ``answer``.
 
     With ``count_along`` the usage is known after every piece, for a caller that may leave early.
 
@@ -81,7 +84,8 @@ async def ask(
             whole = json_object(await engine.complete({**body, "stream": False}))
             if not whole.get("choices"):
                 raise EngineAnswerError("the engine's answer holds no choice")
-            yield answer.add(whole)
+            if (piece := answer.add(whole)) != _SILENT:
+                yield piece
             return
         reader = EventReader()
         options = {"include_usage": True, **({"continuous_usage_stats": True} if count_along else {})}
@@ -89,7 +93,8 @@ async def ask(
         async with closing(engine.stream(asked)) as source:
             async for data in source:
                 for chunk in reader.feed(data):
-                    yield answer.add(chunk)
+                    if (piece := answer.add(chunk)) != _SILENT:
+                        yield piece
         reader.end()
     except (AttributeError, KeyError, TypeError) as exc:
         raise EngineAnswerError("the engine's answer is not a chat completion") from exc

@@ -23,6 +23,7 @@ _ONLY: Mapping[str, tuple[object, ...]] = {  # the values that ask for nothing b
     "prompt_logprobs": (0,),
     "echo": (False,),
     "return_token_ids": (False,),
+    "include_stop_str_in_output": (False,),
     "return_prompt_text": (False,),
     "tools": ([],),
     "tool_choice": ("none", "auto"),

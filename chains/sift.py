@@ -29,12 +29,15 @@ async def sifted(chain: str, request: ChainRequest, engine: Engine) -> AsyncGene
     The log-probabilities are those of the content's tokens.
 
     Raises:
-        ChainUnsupported: the tokens would come as numbers, in which no tag can be found.
+        ChainUnsupported: the tokens would come as numbers, in which no tag can be found; the stop string,
+            which is cut off here, is to stay.
         EngineAnswerError: the engine reports an error, or its answer is not of OpenAI's form.
     """
     parameters = request.parameters
     if parameters.get("logprobs") and parameters.get("return_tokens_as_token_ids"):
         raise ChainUnsupported(chain, "return_tokens_as_token_ids", True)
+    if stops_of(parameters) and parameters.get("include_stop_str_in_output"):
+        raise ChainUnsupported(chain, "include_stop_str_in_output", True)
     answers = _whole(request, engine) if not request.stream else _streamed(request, engine)
     async with Deadline(request.limits.seconds).each(answers) as pieces:
         async for raw in pieces:
@@ -146,6 +149,7 @@ class _Choice:
         self.ended = False
         self._splitter = Splitter("reasoning")
         self._tokens = ContentTokens("reasoning")
+        self._reasons = request.parameters.get("include_reasoning") is not False
         if _goes_on_thinking(request):
             opening = TAGS["reasoning"][0]
             self._splitter.feed(opening)
@@ -163,7 +167,7 @@ class _Choice:
             said["content"] = content if content or not said.get("tool_calls") else None
         elif "content" in said and not said.get("tool_calls"):
             del said["content"]
-        if reasoning:
+        if reasoning and self._reasons:
             said["reasoning_content"] = reasoning
         kept = self._logprobs(choice)
         if self.stop.reached:

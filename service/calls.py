@@ -240,6 +240,11 @@ def _is_left(chunk: dict[str, Any], wants_tokens: bool) -> bool:
     chunk["choices"] = [
         choice
         for choice in choices
-        if choice["delta"] or choice.get("finish_reason") or choice.get("logprobs") or wants_tokens
+        if _says(choice["delta"]) or choice.get("finish_reason") or choice.get("logprobs") or wants_tokens
     ]
     return bool(chunk["choices"])
+
+
+def _says(delta: Mapping[str, Any]) -> bool:
+    """Whether ``delta`` has anything but the null that vLLM leaves beside the pieces of a call."""
+    return any(value is not None for value in delta.values())

@@ -4,6 +4,7 @@ ServiceError
 ├── RequestError                  the client's fault; 4xx
 │   ├── NotJSON                   400
 │   ├── InvalidRequest            400, names the parameter
+│   │   └── UnknownField          400, a field that the endpoint does not know
 │   ├── Unauthorized              401
 │   ├── Forbidden                 403
 │   ├── ModelNotFound             404
@@ -50,6 +51,10 @@ class NotJSON(RequestError):
 
 class InvalidRequest(RequestError):
     """A field of the body has a value that can't be served."""
+
+
+class UnknownField(InvalidRequest):
+    """A field of the body that would be ignored."""
 
 
 class Unauthorized(RequestError):

@@ -10,6 +10,7 @@ from service.api.chunks import ChatForm
 from service.api.incoming import client_only, gateway_of, json_object
 from service.api.middleware import record_of
 from service.api.respond import Generated
+from service.body.known import CHAT
 from service.dispatch import CHAIN
 from service.exchange import Job
 
@@ -22,6 +23,7 @@ async def chat(request: Request) -> Response:
     gateway, record = gateway_of(request), record_of(request.scope)
     gateway.exchange.check(record)
     body = await json_object(request)
+    CHAT.check(body)
     record.streamed = body.get("stream") is True
     plan = await gateway.dispatch.chat(body, request.headers.get(CHAIN))
     plan.note(record)
@@ -36,6 +38,7 @@ async def chat(request: Request) -> Response:
         model=gateway.settings.engine.model_name,
         include_usage=options.get("include_usage") is True,
         trace=request.headers.get("x-pointsman-trace") == "1",
+        reasoning=body.get("include_reasoning") is not False,
     )
     then = gateway.shadows.follower(plan, job.conversation)
     heard = gateway.feedback.hear(record, plan.request.messages, body.get("tools"), then)

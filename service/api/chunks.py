@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from chains.errors import ChainError, ChainUnfinished
-from chains.events import Citations, Content, Event, Finish, Note, Reasoning, Step, Usage
+from chains.events import Citations, Content, Event, Finish, Note, Raw, Reasoning, Step, Usage
 
 DONE = b"data: [DONE]\n\n"
 
@@ -23,6 +23,7 @@ class ChatForm:
     model: str
     include_usage: bool = False  # a chunk of its own with the usage at the end of a stream
     trace: bool = False  # steps are shown, under "pointsman"
+    reasoning: bool = True  # what is reasoned is shown
     id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
     created: int = field(default_factory=lambda: int(time.time()))
     _opened: set[int] = field(default_factory=set)  # the choices that have begun
@@ -33,6 +34,8 @@ class ChatForm:
         """The server-sent events that ``event`` becomes; none for a step that is not shown."""
         self._begun = True
         if isinstance(event, Reasoning):
+            if not self.reasoning:
+                return
             yield from self._delta({"reasoning_content": event.text}, choice=event.choice)
         elif isinstance(event, Content):
             yield from self._delta({"content": event.text}, choice=event.choice)
@@ -53,6 +56,11 @@ class ChatForm:
         else:
             raise _no_event(event)
 
+    def pass_on(self, raw: Raw) -> bytes:
+        """The engine's own bytes, whose end is the engine's to tell."""
+        self._finished = True
+        return raw.data
+
     def end(self) -> None:
         """Raises ChainUnfinished if a stream of events ends here, and without its last one."""
         if self._begun and not self._finished:
@@ -70,7 +78,7 @@ class ChatForm:
             "choices": [
                 {
                     "index": index,
-                    "message": _message(events, index),
+                    "message": self._message(events, index),
                     "logprobs": None,
                     "finish_reason": reason,
                 }
@@ -87,6 +95,15 @@ class ChatForm:
         if extra:
             body["pointsman"] = extra
         return orjson.dumps(body, default=str)
+
+    def _message(self, events: Sequence[Event], choice: int) -> dict[str, Any]:
+        said = [e for e in events if isinstance(e, Content | Reasoning) and e.choice == choice]
+        content = "".join(e.text for e in said if isinstance(e, Content))
+        message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": None}
+        reasoning = "".join(e.text for e in said if isinstance(e, Reasoning))
+        if reasoning and self.reasoning:
+            message["reasoning_content"] = reasoning
+        return message
 
     def _delta(
         self,
@@ -115,16 +132,6 @@ class ChatForm:
 
 def _no_event(found: object) -> ChainError:
     return ChainError(f"the chain gave {type(found).__name__!r}, which is no event of chains.events")
-
-
-def _message(events: Sequence[Event], choice: int) -> dict[str, Any]:
-    """The message of one choice."""
-    said = [e for e in events if isinstance(e, Content | Reasoning) and e.choice == choice]
-    content = "".join(e.text for e in said if isinstance(e, Content))
-    message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": None}
-    if reasoning := "".join(e.text for e in said if isinstance(e, Reasoning)):
-        message["reasoning_content"] = reasoning
-    return message
 
 
 def usage_of(usage: Usage) -> dict[str, int]:

@@ -23,6 +23,7 @@ from service.api.incoming import Recorded, Running, client_only, json_object
 from service.api.respond import Generated
 from service.body.conversation import conversation_key
 from service.body.fields import model_of, stream_of
+from service.body.known import COMPLETION
 from service.body.options import check_options
 from service.dispatch import AUTO, CHAIN, DIRECT, Plan
 from service.errors import InvalidRequest
@@ -32,8 +33,7 @@ from service.record import Record
 
 PATH = "/v1/completions"
 _OF_TEXT = (  # options about the text that is continued; a conversation's answer has no place for them
-    *("suffix", "echo", "best_of", "logprobs", "logprob_token_ids", "prompt_logprobs"),
-    *("prompt_embeds", "return_token_ids", "tools"),
+    *("suffix", "echo", "logprobs", "logprob_token_ids", "prompt_logprobs", "return_token_ids"),
 )
 
 router = APIRouter(dependencies=[Depends(client_only)])
@@ -44,6 +44,7 @@ async def completions(request: Request, gateway: Running, record: Recorded) -> R
     """Continue a prompt, or with ``auto`` answer it."""
     gateway.exchange.check(record)
     body = await json_object(request)
+    COMPLETION.check(body)
     model = model_of(body)
     record.streamed = stream_of(body)
     if "prompt" not in body:
@@ -106,7 +107,7 @@ def _as_chat(body: Mapping[str, Any]) -> dict[str, Any]:
                 "leave it out, or name an adapter or the base",
                 name,
             )
-    rest = {key: value for key, value in body.items() if key not in ("prompt", *_OF_TEXT)}
+    rest = {key: value for key, value in body.items() if key not in ("prompt", "best_of", *_OF_TEXT)}
     return {**rest, "messages": [{"role": "user", "content": body["prompt"]}]}
 
 
@@ -123,7 +124,7 @@ async def _as_text(plan: Plan, gateway: Gateway, name: str, form: ChatForm, reco
         async for event in events:
             if isinstance(event, Finish):
                 record.count(event.usage.prompt_tokens, event.usage.completion_tokens)
-            for piece in [event.data] if isinstance(event, Raw) else form.chunks(event):
+            for piece in [form.pass_on(event)] if isinstance(event, Raw) else form.chunks(event):
                 for chunk in map(_text, reader.feed(piece)):
                     if _says(chunk):
                         yield Raw(b"data: " + orjson.dumps(chunk) + b"\n\n")

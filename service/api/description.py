@@ -19,25 +19,40 @@ from service.api.shapes import (
     IDS,
     MODEL,
     NAME,
+    OPTIONS_OF_STREAM,
     PROMPT,
-    RESPONSE,
+    RESPONSE_FORMAT,
     SPOKEN,
     STOP,
     STREAMED,
+    STRUCTURED,
     SWITCH,
     TEXT,
+    TOOL_CHOICE,
     TOOLS,
     USAGE,
     Schema,
     answer,
+    closed,
     headers_of,
-    items,
     messages_of,
     of,
     spoken,
 )
+from service.api.shapes_responses import RESPONSE_PARTS, items
+from service.body.known import (
+    CHAT,
+    COMPLETION,
+    DETOKENIZED,
+    EMBEDDING,
+    LOADED,
+    RESPONSE,
+    ROUTED,
+    TOKENIZED_CHAT,
+    TOKENIZED_TEXT,
+    UNLOADED,
+)
 from service.kept.feedback import Rating
-from service.responses.request import NEUTRAL, TAKEN
 from service.sections import GatewaySettings
 
 router = APIRouter()
@@ -76,8 +91,12 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
     """What each path does, takes and gives."""
     messages = messages_of(limits.max_messages)
     count = {"type": ["integer", "null"], "minimum": 1, "maximum": limits.max_choices}
-    options = {"stream": SWITCH, "stream_options": {"type": ["object", "null"]}, "n": count, "stop": STOP}
-    chat = {"model": MODEL, "messages": spoken(messages), "tools": TOOLS, **options}
+    options = {"stream": SWITCH, "stream_options": OPTIONS_OF_STREAM, "n": count, "stop": STOP}
+    options |= {"response_format": RESPONSE_FORMAT}
+    chat: Schema = {"model": MODEL, "messages": spoken(messages), **options}
+    chat |= {"tools": TOOLS, "tool_choice": TOOL_CHOICE, "logprobs": SWITCH, "structured_outputs": STRUCTURED}
+    text = {"model": MODEL, "prompt": PROMPT, **options, "echo": SWITCH, "structured_outputs": STRUCTURED}
+    text |= {"logprobs": {"type": ["integer", "null"], "minimum": 0}}
     texts = {"type": "array", "minItems": 1, "maxItems": limits.max_inputs, "items": NAME}
     embedded = {
         "model": NAME,
@@ -85,31 +104,29 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
         "encoding_format": {"enum": ["float", "base64", None]},
         "dimensions": {"type": ["integer", "null"], "minimum": 1},
         "truncate_prompt_tokens": {"enum": [-1, None]},
-        "user": {},
     }
     named = {"type": ["string", "null"], "minLength": 1}
-    response: dict[str, Schema] = {name: {"enum": [*values, None]} for name, values in NEUTRAL.items()}
-    response |= {name: {} for name in TAKEN}
-    response |= RESPONSE | {"model": MODEL, "input": {"anyOf": [TEXT, items()]}, "stream": SWITCH}
-    response |= {"max_output_tokens": {"type": ["integer", "null"], "minimum": 1}}
+    response = RESPONSE_PARTS | {"model": MODEL, "input": {"anyOf": [TEXT, items()]}}
     loaded = {"lora_name": NAME, "lora_path": NAME, "load_inplace": {"type": "boolean"}}
     tokens = answer(count={"type": "integer"}, tokens={"type": "array"})
     return {
         "/v1/chat/completions": (
             "Answer a conversation",
-            {**_object(chat, "model", "messages"), **STREAMED},
+            {**closed(CHAT, chat, "model", "messages"), **STREAMED},
             _GENERATED,
         ),
         "/v1/completions": (
             "Continue a prompt, or with 'auto' answer it",
-            {**_object({"model": MODEL, "prompt": PROMPT, **options}, "model", "prompt"), **STREAMED},
+            {
+                **closed(COMPLETION, text, "model", "prompt"),
+                **STREAMED,
+            },
             _GENERATED,
         ),
         "/v1/responses": (
             "Answer a conversation, without a memory",
             {
-                **_object(response, "model", "input"),
-                "additionalProperties": {"type": "null"},
+                **closed(RESPONSE, response, "model", "input"),
                 "anyOf": [
                     {"properties": {"input": {"anyOf": [SPOKEN, {"type": "array"}]}}},
                     {"required": ["instructions"], "properties": {"instructions": SPOKEN}},
@@ -119,26 +136,31 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
         ),
         "/v1/embeddings": (
             "Vectors of texts by the router's encoder",
-            {**_object(embedded, "model", "input"), "additionalProperties": {"type": "null"}},
+            closed(EMBEDDING, embedded, "model", "input"),
             answer("data", "model", object={"const": "list"}, usage=USAGE),
         ),
         "/tokenize": (
             "The tokens of a text or a conversation",
             {
-                **_object({"model": named, "prompt": TEXT, "messages": messages, "tools": TOOLS}),
-                "oneOf": [{"required": ["prompt"]}, {"required": ["messages"]}],
+                "properties": {name: {} for name in TOKENIZED_CHAT.taken | {"prompt"}},
+                "oneOf": [
+                    closed(TOKENIZED_TEXT, {"model": named, "prompt": TEXT}, "prompt"),
+                    closed(
+                        TOKENIZED_CHAT, {"model": named, "messages": messages, "tools": TOOLS}, "messages"
+                    ),
+                ],
             },
             tokens,
         ),
         "/detokenize": (
             "The text of tokens",
-            _object({"model": named, "tokens": IDS}, "tokens"),
+            closed(DETOKENIZED, {"model": named, "tokens": IDS}, "tokens"),
             answer("prompt"),
         ),
         "/v1/route": (
             "Which way a conversation would take, and why",
             {
-                **_object({"messages": messages, "text": TEXT, "input": TEXT, "tools": TOOLS}),
+                **closed(ROUTED, {"messages": messages, "text": TEXT, "input": TEXT, "tools": TOOLS}),
                 "oneOf": [{"required": [name]} for name in ("messages", "text", "input")],
             },
             answer("intent", "confidence", "abstained", "route"),
@@ -158,12 +180,12 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
         ),
         "/v1/load_lora_adapter": (
             "Register and promote an adapter, as at vLLM",
-            _object(loaded, "lora_name", "lora_path"),
+            closed(LOADED, loaded, "lora_name", "lora_path"),
             TEXT,
         ),
         "/v1/unload_lora_adapter": (
             "Take an adapter out of service, as at vLLM",
-            _object({"lora_name": NAME}, "lora_name"),
+            closed(UNLOADED, {"lora_name": NAME}, "lora_name"),
             TEXT,
         ),
         **description_admin.posts(),
@@ -219,10 +241,6 @@ def _placed(path: str) -> list[Schema]:
         for part in path.split("/")
         if part.startswith("{")
     ] + headers_of(path)
-
-
-def _object(properties: Schema, *required: str) -> Schema:
-    return {"type": "object", "properties": properties, "required": list(required)}
 
 
 _REFERENCE = {"$ref": "#/components/schemas/Error"}

@@ -15,6 +15,8 @@ from starlette.responses import Response
 
 from service.api.incoming import Recorded, Running, client_only, json_object
 from service.body.conversation import kind_of
+from service.body.kinds import check_kinds
+from service.body.known import EMBEDDING
 from service.dispatch import AUTO
 from service.embeddings import Wanted, encoder_name
 from service.errors import InvalidRequest, ModelNotFound
@@ -22,13 +24,13 @@ from service.gateway import Gateway
 
 router = APIRouter(dependencies=[Depends(client_only)])
 
-_FIELDS = ("model", "input", "encoding_format", "dimensions", "user", "truncate_prompt_tokens")
-
 
 @router.post("/v1/embeddings")
 async def embeddings(request: Request, gateway: Running, record: Recorded) -> Response:
     """The vectors of one text or of a list of texts."""
     body = await json_object(request)
+    EMBEDDING.check(body)
+    check_kinds(body)
     model = _model(body, gateway)
     wanted = _wanted(body, gateway.settings.gateway.max_inputs)
     answer, tokens = await gateway.embeddings.answer(gateway.routes.embedder, wanted, model)
@@ -48,9 +50,6 @@ def _model(body: Mapping[str, Any], gateway: Gateway) -> str:
 
 
 def _wanted(body: Mapping[str, Any], most: int) -> Wanted:
-    for name, value in body.items():
-        if name not in _FIELDS and value is not None:
-            raise InvalidRequest(f"{name[:80]} is not supported with embeddings: leave it out", name[:80])
     form, dimensions = body.get("encoding_format"), body.get("dimensions")
     if form not in (None, "float", "base64"):
         raise InvalidRequest(

@@ -44,6 +44,7 @@ TABLE: dict[type[Exception], Row] = {
     service.RequestError: Row(400, INVALID, "invalid_request"),
     service.NotJSON: Row(400, INVALID, "invalid_json"),
     service.InvalidRequest: Row(400, INVALID, "invalid_value"),
+    service.UnknownField: Row(400, INVALID, "unknown_parameter"),
     service.Unauthorized: Row(401, "authentication_error", "invalid_api_key"),
     service.Forbidden: Row(403, "permission_error", "forbidden"),
     service.ModelNotFound: Row(404, INVALID, "model_not_found"),

@@ -18,12 +18,14 @@ from starlette.responses import PlainTextResponse, Response
 
 from service.api.incoming import Running, admin_only, json_object
 from service.body.conversation import kind_of
+from service.body.known import LOADED, UNLOADED
 from service.errors import (
     AdapterConflict,
     AdapterNotFound,
     AdapterRejected,
     InvalidRequest,
     NotJSON,
+    UnknownField,
 )
 from service.gateway import Gateway
 
@@ -33,6 +35,7 @@ _BY = "load_lora_adapter"
 _STATUS: Mapping[type[Exception], HTTPStatus] = {
     NotJSON: HTTPStatus.BAD_REQUEST,
     InvalidRequest: HTTPStatus.BAD_REQUEST,
+    UnknownField: HTTPStatus.BAD_REQUEST,
     AdapterRejected: HTTPStatus.BAD_REQUEST,
     AdapterConflict: HTTPStatus.BAD_REQUEST,
     AdapterNotFound: HTTPStatus.NOT_FOUND,
@@ -61,9 +64,8 @@ async def unload(request: Request, gateway: Running) -> Response:
 
 
 async def _load(body: Mapping[str, Any], gateway: Gateway) -> str:
+    LOADED.check(body)
     name, path = _text(body, "lora_name"), _text(body, "lora_path")
-    if _flag(body, "is_3d_lora_weight"):
-        raise InvalidRequest("is_3d_lora_weight is not supported: leave it out", "is_3d_lora_weight")
     if not _flag(body, "load_inplace") and gateway.adapters.knows(name):
         raise InvalidRequest(
             f"the adapter {name[:80]!r} has already been loaded; load_inplace: true gives it new weights",
@@ -75,6 +77,7 @@ async def _load(body: Mapping[str, Any], gateway: Gateway) -> str:
 
 
 async def _unload(body: Mapping[str, Any], gateway: Gateway) -> str:
+    UNLOADED.check(body)
     name = _text(body, "lora_name")
     if not gateway.adapters.knows(name):
         raise AdapterNotFound(f"the adapter {name[:80]!r} cannot be found")

@@ -101,14 +101,14 @@ class Generated(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _pieces(self, events: Events) -> AsyncGenerator[bytes, None]:
-        rest, counted = b"", b""
+        rest, counted, passed = b"", b"", False
         async for event in events:
             if not isinstance(event, Raw):
                 _note_usage(self._record, [event], b"")
                 for chunk in self._form.chunks(event):
                     yield chunk
                 continue
-            data = rest + event.data if rest else event.data
+            passed, data = True, rest + event.data
             cut = data.rfind(_END) + len(_END)
             if cut < len(_END):
                 rest = data
@@ -117,7 +117,8 @@ class Generated(Response):
             if b'"usage":' in piece:
                 counted = piece
             yield openai_form(piece)
-        self._form.end()
+        if not passed:  # what ends the engine's bytes is the engine's to tell
+            self._form.end()
         if rest:
             yield openai_form(rest)
         _note_usage(self._record, [], counted)

@@ -61,7 +61,7 @@ async def _answered(
             return
         reader, begun = EventReader(), False
         async for event in events:
-            for piece in [event.data] if isinstance(event, Raw) else form.chunks(event):
+            for piece in [form.pass_on(event)] if isinstance(event, Raw) else form.chunks(event):
                 for chunk in reader.feed(piece):
                     if not begun:  # an error before the first chunk is no stream yet
                         begun = True

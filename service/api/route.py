@@ -10,6 +10,8 @@ from starlette.requests import Request
 from chains.parameters import calls_tools
 from service.api.incoming import Recorded, Running, client_only, json_object
 from service.body.conversation import Message, asked, conversation_key, kind_of, messages_of
+from service.body.kinds import check_kinds
+from service.body.known import ROUTED
 from service.body.options import check_tools
 from service.errors import InvalidRequest
 from service.gateway import Gateway, explain
@@ -21,6 +23,8 @@ router = APIRouter(dependencies=[Depends(client_only)])
 async def route(request: Request, gateway: Running, record: Recorded) -> dict[str, object]:
     """Explain the decision on ``messages``, or on one ``text`` or ``input``; ``tools`` count as in a chat."""
     body = await json_object(request)
+    ROUTED.check(body)
+    check_kinds(body)
     check_tools(body.get("tools"))
     messages = _messages(body, gateway)
     conversation = conversation_key({"messages": messages, "user": body.get("user")})

@@ -8,10 +8,40 @@ from pydantic import BaseModel
 
 from chains.registry import chains_without_options
 from service.body.conversation import ROLES
+from service.body.kinds import KINDS
+from service.body.known import (
+    CHOICE,
+    CHOSEN,
+    FORM,
+    FORMATS,
+    FUNCTION,
+    JSON_SCHEMA,
+    MESSAGE,
+    STREAM_OPTIONS,
+    STRUCTURED_OUTPUTS,
+    TOOL,
+    Fields,
+)
 from service.dispatch import CHAIN
-from service.responses.request import ITEM_ROLES, TEXTS
 
 Schema = dict[str, Any]
+
+
+def closed(fields: Fields, properties: Schema, *required: str) -> Schema:
+    """An object of these ``fields`` and no other; ``properties`` are those that have a form."""
+    refused: Schema = {name: {"enum": [*refusal.neutral, None]} for name, refusal in fields.refused.items()}
+    known: Schema = {name: KINDS[name].described if name in KINDS else {} for name in sorted(fields.taken)}
+    return {
+        "type": "object",
+        "properties": known | refused | properties,
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def _given(name: str) -> Schema:
+    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
+
 
 TEXT: Schema = {"type": "string"}
 HTML: Schema = {"type": "string", "description": "a page"}
@@ -29,9 +59,25 @@ PROMPT: Schema = {  # n times the prompts has a bound, which a schema can't say
 }
 SPOKEN: Schema = {"type": "string", "pattern": r"\S"}
 STOP: Schema = {"anyOf": [NAME, {"type": "array", "items": NAME}, {"type": "null"}]}
-_FUNCTION = {"type": "object", "required": ["name"], "properties": {"name": NAME}}
-_TOOL = {"type": "object", "required": ["function"], "properties": {"function": _FUNCTION}}
+_TOOL = closed(TOOL, {"function": closed(FUNCTION, {"name": NAME}, "name")}, "function")
 TOOLS: Schema = {"type": ["array", "null"], "items": _TOOL}
+TOOL_CHOICE: Schema = {
+    "anyOf": [
+        {"enum": ["none", "auto", "required", None]},
+        closed(CHOICE, {"function": closed(CHOSEN, {"name": NAME}, "name")}, "function"),
+    ]
+}
+NOTHING: Schema = {"type": "null"}
+OPTIONS_OF_STREAM: Schema = {"anyOf": [closed(STREAM_OPTIONS, {}), NOTHING]}
+RESPONSE_FORMAT: Schema = {
+    "anyOf": [closed(FORM, {"json_schema": {"anyOf": [closed(JSON_SCHEMA, {}), NOTHING]}}), NOTHING]
+}
+STRUCTURED: Schema = {
+    "anyOf": [
+        {**closed(STRUCTURED_OUTPUTS, {}), "oneOf": [_given(name) for name in FORMATS]},
+        NOTHING,
+    ]
+}
 _PART = {  # which of the others the base can read is the engine's to say
     "anyOf": [
         {
@@ -55,7 +101,7 @@ _MADE = {  # a call that the model made; its arguments are a JSON object, which 
     },
 }
 _MESSAGE: Schema = {  # only an assistant may have said nothing, beside its calls
-    "properties": {"tool_calls": {"type": ["array", "null"], "items": _MADE}},
+    **closed(MESSAGE, {"tool_calls": {"type": ["array", "null"], "items": _MADE}}, "role"),
     "anyOf": [
         {
             "type": "object",
@@ -95,78 +141,6 @@ _SPOKEN_MESSAGE: Schema = {  # that somebody says something in
         {"required": ["tool_calls"], "properties": {"tool_calls": {"type": "array", "minItems": 1}}},
     ]
 }
-_PARTS: Schema = {
-    "type": "array",
-    "items": {
-        "type": "object",
-        "required": ["type", "text"],
-        "properties": {"type": {"enum": list(TEXTS)}, "text": TEXT},
-    },
-}
-_SAID: Schema = {"anyOf": [TEXT, _PARTS]}
-_ITEM: Schema = {  # of the input of a response
-    "anyOf": [
-        {
-            "type": "object",
-            "required": ["role", "content"],
-            "properties": {
-                "type": {"const": "message"},
-                "role": {"enum": list(ITEM_ROLES)},
-                "content": _SAID,
-            },
-        },
-        {
-            "type": "object",
-            "required": ["type", "call_id", "name", "arguments"],
-            "properties": {
-                "type": {"const": "function_call"},
-                "call_id": TEXT,
-                "name": TEXT,
-                "arguments": {**TEXT, "description": "a JSON object"},
-            },
-        },
-        {
-            "type": "object",
-            "required": ["type", "call_id", "output"],
-            "properties": {"type": {"const": "function_call_output"}, "call_id": TEXT, "output": _SAID},
-        },
-        {"type": "object", "required": ["type"], "properties": {"type": {"const": "reasoning"}}},
-    ]
-}
-_FORMAT: Schema = {
-    "anyOf": [
-        {"type": "null"},
-        {"type": "object", "properties": {"type": {"enum": ["text", "json_object"]}}},
-        {
-            "type": "object",
-            "required": ["type", "name", "schema"],
-            "properties": {"type": {"const": "json_schema"}, "name": NAME, "schema": {"type": "object"}},
-        },
-    ]
-}
-_OWN = {
-    "type": "object",
-    "required": ["type", "name"],
-    "properties": {"type": {"const": "function"}, "name": NAME},
-}
-RESPONSE: Schema = {  # of a response's own fields, those that have a form
-    "instructions": {"type": ["string", "null"]},
-    "parallel_tool_calls": SWITCH,
-    "reasoning": {
-        "type": ["object", "null"],
-        "properties": {
-            "effort": {"enum": ["none", "minimal", "low", "medium", "high", "xhigh", "max", None]}
-        },
-        "additionalProperties": {"type": "null"},
-    },
-    "text": {
-        "type": ["object", "null"],
-        "properties": {"format": _FORMAT, "verbosity": {"enum": ["medium", None]}},
-        "additionalProperties": {"type": "null"},
-    },
-    "tools": {"type": ["array", "null"], "items": _OWN},
-    "tool_choice": {"anyOf": [{"enum": ["none", "auto", "required", None]}, _OWN]},
-}
 STREAMED: Schema = {  # stream_options stand beside a stream only
     "anyOf": [
         {"properties": {"stream_options": {"type": "null"}}},
@@ -200,7 +174,7 @@ ERROR: Schema = {
 
 def messages_of(most: int) -> Schema:
     """A conversation of at most ``most`` messages; the first can't answer a call."""
-    first = {"prefixItems": [_other_than("role", "tool")]}
+    first = {"prefixItems": [other_than("role", "tool")]}
     return {"type": "array", "minItems": 1, "maxItems": most, "items": _MESSAGE, "allOf": [first]}
 
 
@@ -209,14 +183,8 @@ def spoken(messages: Schema) -> Schema:
     return {**messages, "allOf": [*messages["allOf"], {"contains": _SPOKEN_MESSAGE}]}
 
 
-def items() -> Schema:
-    """The input of a response that is a list: the first can't answer a call, and one must say something."""
-    first = {"prefixItems": [_other_than("type", "function_call_output")]}
-    saying = {"contains": _other_than("type", "reasoning")}
-    return {"type": "array", "minItems": 1, "items": _ITEM, "allOf": [first, saying]}
-
-
-def _other_than(name: str, value: str) -> Schema:
+def other_than(name: str, value: str) -> Schema:
+    """What has another ``value`` under ``name``, or none."""
     return {"not": {"type": "object", "required": [name], "properties": {name: {"const": value}}}}
 
 

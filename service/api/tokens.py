@@ -16,8 +16,9 @@ from starlette.responses import Response
 from service.api.incoming import Running, client_only, json_object
 from service.body.conversation import messages_of
 from service.body.fields import model_of
+from service.body.kinds import check_kinds
+from service.body.known import DETOKENIZED, TOKENIZED_CHAT, TOKENIZED_TEXT
 from service.body.options import check_template, check_tools
-from service.body.reserved import check_reserved
 from service.dispatch import AUTO
 from service.errors import InvalidRequest
 from service.gateway import Gateway
@@ -31,6 +32,8 @@ async def tokenize(request: Request, gateway: Running) -> Response:
     body = await json_object(request)
     if ("prompt" in body) == ("messages" in body):
         raise InvalidRequest("give either prompt, one text, or messages", "prompt")
+    (TOKENIZED_TEXT if "prompt" in body else TOKENIZED_CHAT).check(body)
+    check_kinds(body)
     if "prompt" in body and not isinstance(body["prompt"], str):
         raise InvalidRequest("prompt must be one text", "prompt")
     if "messages" in body:
@@ -42,8 +45,7 @@ async def tokenize(request: Request, gateway: Running) -> Response:
             )
         body["messages"] = messages_of(body, gateway.settings.gateway.max_messages)
         check_tools(body.get("tools"))
-    check_reserved(body)
-    check_template(body)
+        check_template(body)
     return await _asked("/tokenize", body, gateway)
 
 
@@ -51,6 +53,7 @@ async def tokenize(request: Request, gateway: Running) -> Response:
 async def detokenize(request: Request, gateway: Running) -> Response:
     """The text of ``tokens``."""
     body = await json_object(request)
+    DETOKENIZED.check(body)
     if not isinstance(body.get("tokens"), list):
         raise InvalidRequest("tokens is required: a list of token ids", "tokens")
     return await _asked("/detokenize", body, gateway)

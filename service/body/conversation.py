@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from service.body.known import MESSAGE
 from service.errors import InvalidRequest
 
 Message = dict[str, Any]
@@ -127,6 +128,7 @@ def check_arguments(arguments: str, at: str) -> None:
 def _check_message(message: object, at: str) -> None:
     if not isinstance(message, dict):
         raise InvalidRequest(f"{at} must be an object, found {kind_of(message)}", at)
+    MESSAGE.check(message, at)
     role = message.get("role")
     if role not in ROLES:
         found = "it has none" if role is None else f"found {str(role)[:40]!r}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from service.body.known import STREAM_OPTIONS
 from service.errors import InvalidRequest
 
 
@@ -28,13 +29,15 @@ def stream_of(body: Mapping[str, Any]) -> bool:
     """Whether the answer is to be streamed.
 
     Raises:
-        InvalidRequest: ``stream`` is no boolean, or ``stream_options`` stands without it.
+        InvalidRequest: ``stream`` is no boolean, ``stream_options`` stands without it, or holds
+            what is not known.
     """
     stream, options = body.get("stream"), body.get("stream_options")
     if stream is not None and not isinstance(stream, bool):
         raise InvalidRequest("stream must be true or false", "stream")
     if options is not None and not isinstance(options, dict):
         raise InvalidRequest("stream_options must be an object", "stream_options")
+    STREAM_OPTIONS.check(options or {}, "stream_options")
     if options is not None and not stream:
         raise InvalidRequest("stream_options is only allowed where stream is true", "stream_options")
     return bool(stream)

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.body.conversation import kind_of
-from service.body.reserved import check_reserved
+from service.body.kinds import check_kinds
+from service.body.known import CHOICE, CHOSEN, FORM, FORMATS, FUNCTION, JSON_SCHEMA, STRUCTURED_OUTPUTS, TOOL
 from service.errors import InvalidRequest
 
-FORMATS = ("json", "regex", "choice", "grammar", "json_object", "structural_tag")
 _FIELDS = ("messages", "tools", "documents", "add_generation_prompt", "continue_final_message")
 _FILLED = (  # the other arguments of the call that renders the chat template
     *("self", "conversation", "chat_template", "tokenizer", "model_config"),
@@ -25,7 +25,6 @@ _FILLED = (  # the other arguments of the call that renders the chat template
 )
 _MOST_OF_A_SCHEMA = 5_000  # members and items; a thousand optional properties compile in seconds
 _TOOL_NAME = re.compile(r"[\w.:/-]{1,128}")  # stands in a prompt and in a grammar
-_GONE = "guided_"  # vLLM read these once; now it would answer without any constraint
 
 
 def check_options(body: Mapping[str, Any], most: int) -> None:
@@ -34,7 +33,7 @@ def check_options(body: Mapping[str, Any], most: int) -> None:
     Raises:
         InvalidRequest: names the option, what was found and what is taken.
     """
-    check_reserved(body)
+    check_kinds(body)
     check_template(body)
     _check_choices(body, most)
     _check_stop(body)
@@ -44,13 +43,9 @@ def check_options(body: Mapping[str, Any], most: int) -> None:
         raise InvalidRequest(
             f"response_format must be an object with a type, found {_shown(form)}", "response_format"
         )
-    if not isinstance(metadata := body.get("metadata"), dict | None):
-        raise InvalidRequest(f"metadata must be an object of texts, found {_shown(metadata)}", "metadata")
+    _check_form(form or {})
     _check_format(body.get("structured_outputs"))
     _check_size(body)
-    for name in body:
-        if name.startswith(_GONE):
-            raise InvalidRequest(f"{name} is not taken any more: use structured_outputs", name)
 
 
 def _check_choices(body: Mapping[str, Any], most: int) -> None:
@@ -58,18 +53,19 @@ def _check_choices(body: Mapping[str, Any], most: int) -> None:
     prompt = body.get("prompt")
     many = isinstance(prompt, list) and not all(isinstance(token, int) for token in prompt)
     prompts = len(prompt) if many and isinstance(prompt, list) else 1
-    for name in ("n", "best_of"):
-        choices = body.get(name)
-        if choices is not None and (isinstance(choices, bool) or not isinstance(choices, int)):
-            raise InvalidRequest(f"{name} must be a whole number, found {_shown(choices)}", name)
-        if choices is not None and choices < 1:
-            raise InvalidRequest(f"{name} must be at least 1, found {choices}", name)
-        if choices is not None and choices * prompts > most:
-            raise InvalidRequest(
-                f"{name} is {choices} for {prompts} prompt{'s' if prompts > 1 else ''}; one request gets "
-                f"at most {most} answers",
-                name,
-            )
+    choices = body.get("n")
+    if choices is not None and (isinstance(choices, bool) or not isinstance(choices, int)):
+        raise InvalidRequest(f"n must be a whole number, found {_shown(choices)}", "n")
+    if choices is not None and choices < 1:
+        raise InvalidRequest(f"n must be at least 1, found {choices}", "n")
+    if choices is not None and choices * prompts > most:
+        raise InvalidRequest(
+            f"n is {choices} for {prompts} prompt{'s' if prompts > 1 else ''}; one request gets at most "
+            f"{most} answers",
+            "n",
+        )
+    if body.get("best_of") not in (None, choices or 1):
+        raise InvalidRequest("best_of is not supported: ask for as many answers by n and choose", "best_of")
     if prompts > most:
         raise InvalidRequest(f"prompt holds {prompts} prompts; at most {most} are taken", "prompt")
 
@@ -99,12 +95,14 @@ def check_tools(tools: object) -> None:
         place = f"tools[{index}]"
         if not isinstance(tool, dict):
             raise InvalidRequest(f"{place} must be an object, found {kind_of(tool)}", place)
+        TOOL.check(tool, place)
         function = tool.get("function")
         if not isinstance(function, dict):
             raise InvalidRequest(
                 f"{place}.function must be an object with a name, found {kind_of(function)}",
                 f"{place}.function",
             )
+        FUNCTION.check(function, f"{place}.function")
         if not isinstance(function.get("name"), str):
             raise InvalidRequest(
                 f"{place}.function.name must be text, found {kind_of(function.get('name'))}",
@@ -144,14 +142,22 @@ def check_template(body: Mapping[str, Any]) -> None:
 def _check_tool_choice(choice: object) -> None:
     if choice is None or choice in ("none", "auto", "required"):
         return
-    function = choice.get("function") if isinstance(choice, dict) else None
-    name = function.get("name") if isinstance(function, dict) else None
-    if not isinstance(name, str) or not name:
+    given = choice if isinstance(choice, dict) else {}
+    function = named if isinstance(named := given.get("function"), dict) else {}
+    if not isinstance(name := function.get("name"), str) or not name:
         raise InvalidRequest(
             "tool_choice must be 'none', 'auto', 'required' or {'type': 'function', 'function': {'name': …}}"
             f", found {_shown(choice)}",
             "tool_choice",
         )
+    CHOICE.check(given, "tool_choice")
+    CHOSEN.check(function, "tool_choice.function")
+
+
+def _check_form(form: Mapping[str, Any]) -> None:
+    FORM.check(form, "response_format")
+    if isinstance(schema := form.get("json_schema"), dict):
+        JSON_SCHEMA.check(schema, "response_format.json_schema")
 
 
 def _check_format(wanted: object) -> None:
@@ -162,6 +168,7 @@ def _check_format(wanted: object) -> None:
             f"structured_outputs must be an object with one of {', '.join(FORMATS)}; found {_shown(wanted)}",
             "structured_outputs",
         )
+    STRUCTURED_OUTPUTS.check(wanted, "structured_outputs")
     given = [name for name in FORMATS if wanted.get(name) is not None]
     if len(given) != 1:
         found = " and ".join(given) or (f"only {', '.join(map(str, wanted))}" if wanted else "none")

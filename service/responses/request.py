@@ -6,34 +6,24 @@ refused by name, as is every field that has no meaning here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from service.body.conversation import Message, check_answer, check_arguments, kind_of
+from service.body.kinds import check_kinds
+from service.body.known import (
+    RESPONSE,
+    RESPONSE_CHOICE,
+    RESPONSE_FORM,
+    RESPONSE_REASONING,
+    RESPONSE_TEXT,
+    RESPONSE_TOOL,
+    STREAM_OPTIONS,
+)
 from service.errors import InvalidRequest
 
 _AS_IN_CHAT = ("model", "temperature", "top_p", "parallel_tool_calls", "user")
-_READ = ("input", "instructions", "stream", "max_output_tokens", "tools", "tool_choice", "text", "reasoning")
-_HARMLESS = (  # they change nothing of an answer
-    *("metadata", "service_tier", "stream_options"),
-    *("safety_identifier", "prompt_cache_key", "prompt_cache_retention"),
-)
-NEUTRAL: Mapping[str, tuple[object, ...]] = {  # values that ask for nothing
-    "store": (False,),
-    "background": (False,),
-    "truncation": ("disabled",),
-    "include": ([],),
-    "top_logprobs": (0,),
-}
-TAKEN = (*_AS_IN_CHAT, *_READ, *_HARMLESS)
 _STATELESS = "nothing is kept between requests: give the whole conversation as input"
-_WHY = {
-    "previous_response_id": _STATELESS,
-    "conversation": _STATELESS,
-    "store": "nothing is stored: leave it out or give false",
-    "background": "answers are given at once or streamed",
-    "truncation": "a conversation is not shortened: give 'disabled'",
-}
 TEXTS = ("input_text", "output_text", "text")
 ITEM_ROLES = ("user", "assistant", "system", "developer")
 
@@ -44,7 +34,9 @@ def chat_of(body: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidRequest: names the first field that is wrong or not supported.
     """
-    _check_fields(body)
+    RESPONSE.check(body)
+    check_kinds(body)
+    STREAM_OPTIONS.check(_object(body, "stream_options"), "stream_options")
     chat: dict[str, Any] = {name: body[name] for name in _AS_IN_CHAT if body.get(name) is not None}
     chat["messages"] = _messages(body)
     if body.get("stream") is not None:
@@ -66,14 +58,6 @@ def chat_of(body: Mapping[str, Any]) -> dict[str, Any]:
     if (effort := _effort(_object(body, "reasoning"))) is not None:
         chat["reasoning_effort"] = effort
     return chat
-
-
-def _check_fields(body: Mapping[str, Any]) -> None:
-    for name, value in body.items():
-        if name in TAKEN or value is None or value in NEUTRAL.get(name, ()):
-            continue
-        shown = name[:80] or "''"
-        raise InvalidRequest(f"{shown} is not supported: {_WHY.get(name, 'leave it out')}", shown)
 
 
 def _messages(body: Mapping[str, Any]) -> list[Message]:
@@ -157,6 +141,7 @@ def _tools(tools: object) -> list[dict[str, Any]]:
                 "functions and run them yourself",
                 f"{at}.type",
             )
+        RESPONSE_TOOL.check(tool, at)
         _text(tool, "name", at)
         names = ("name", "description", "parameters", "strict")
         function = {name: tool[name] for name in names if tool.get(name) is not None}
@@ -168,6 +153,7 @@ def _choice(choice: object) -> object:
     if choice in ("none", "auto", "required"):
         return choice
     if isinstance(choice, dict) and choice.get("type") == "function":
+        RESPONSE_CHOICE.check(choice, "tool_choice")
         return {"type": "function", "function": {"name": _text(choice, "name", "tool_choice")}}
     raise InvalidRequest(
         "tool_choice must be 'none', 'auto', 'required' or {'type': 'function', 'name': …}", "tool_choice"
@@ -175,10 +161,9 @@ def _choice(choice: object) -> object:
 
 
 def _format(text: Mapping[str, Any]) -> dict[str, Any] | None:
-    _only(text, "text", ("format", "verbosity"))
-    if text.get("verbosity") not in (None, "medium"):
-        raise InvalidRequest("text.verbosity is not supported: leave it out", "text.verbosity")
+    RESPONSE_TEXT.check(text, "text")
     form = _object(text, "format", "text.format")
+    RESPONSE_FORM.check(form, "text.format")
     kind = form.get("type", "text")
     if kind == "text":
         return None
@@ -193,14 +178,8 @@ def _format(text: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _effort(reasoning: Mapping[str, Any]) -> object:
-    _only(reasoning, "reasoning", ("effort",))
+    RESPONSE_REASONING.check(reasoning, "reasoning")
     return reasoning.get("effort")
-
-
-def _only(given: Mapping[str, Any], at: str, names: Sequence[str]) -> None:
-    for name, value in given.items():
-        if name not in names and value is not None:
-            raise InvalidRequest(f"{at}.{name[:40]} is not supported: leave it out", f"{at}.{name[:40]}")
 
 
 def _object(given: Mapping[str, Any], name: str, at: str | None = None) -> Mapping[str, Any]:

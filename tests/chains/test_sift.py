@@ -207,6 +207,16 @@ async def test_tokens_as_numbers_are_refused_by_name() -> None:
     assert engine.bodies == []
 
 
+@pytest.mark.parametrize("chain", [Cot(), React()])
+async def test_a_stop_string_that_is_to_stay_is_refused_by_name(chain: Cot | React) -> None:
+    engine = ScriptedEngine([whole(TOKENS)])
+    for more in ({}, {"tools": [TOOL]}):
+        request = asked(False, parameters={"stop": "It", "include_stop_str_in_output": True, **more})
+        with pytest.raises(ChainUnsupported, match="include_stop_str_in_output"):
+            await events_of(chain, request, engine)
+    assert engine.bodies == []
+
+
 @pytest.mark.parametrize("body", [b"{}", b'{"choices": [7]}', b'{"choices": [{"message": 7}]}'])
 async def test_an_answer_of_another_form_is_an_error(body: bytes) -> None:
     with pytest.raises(EngineAnswerError, match=r"no choice|not a chat completion"):

@@ -32,8 +32,8 @@ async def test_bytes_that_are_no_request(running: Running) -> None:
 
 
 async def test_a_model_that_is_no_name(running: Running) -> None:
-    for path in ("/v1/chat/completions", "/v1/completions"):
-        response = await running.http.post(path, json={"model": ["auto"], "messages": [], "prompt": "x"})
+    for path, asked in (("/v1/chat/completions", {"messages": []}), ("/v1/completions", {"prompt": "x"})):
+        response = await running.http.post(path, json={"model": ["auto"], **asked})
         assert "model must be one name, not list" in check_error(response, 400)["message"]
 
 

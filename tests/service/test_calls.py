@@ -80,7 +80,7 @@ class HalfReading:
         chunks = [chunk({"role": "assistant", "content": ""}, [])]
         chunks += [chunk({"content": letter}, [ord(letter)]) for letter in said]
         chunks += [chunk({}, [ord(letter)]) for letter in tag + unsaid]
-        chunks += [chunk({"tool_calls": [piece]}, []) for piece in self.pieces]
+        chunks += [chunk({"content": None, "tool_calls": [piece]}, []) for piece in self.pieces]
         chunks.append(chunk({}, [] if self.reason == "length" else [END], self.reason))
         chunks.append({"id": "chatcmpl-1", "choices": [], "usage": usage(20, 5)})
         for found in chunks:
@@ -108,6 +108,7 @@ async def answers(engine: HalfReading, **more: object) -> list[tuple[Any, ...]]:
         for one in found["choices"]:
             assert "token_ids" not in one
             assert not (one["delta"] and one["finish_reason"])  # or OpenAI's client takes no call for done
+            assert one["finish_reason"] or any(value is not None for value in one["delta"].values())
             content += one["delta"].get("content") or ""
             calls += one["delta"].get("tool_calls") or []
             reason = one["finish_reason"] or reason

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import httpx
 import pytest
 from pydantic import BaseModel
 
+from chains.cot import Cot
 from chains.events import ChainRequest, Content, Engine, Event, Finish, Note, Usage
 from chains.registry import GROUP
 from chains.resources import Resources
@@ -282,3 +284,32 @@ async def test_a_chain_that_does_not_say_how_it_ended_is_no_answer(
                 assert said in answer.text, path
                 assert "[DONE]" not in answer.text
                 assert "response.completed" not in answer.text
+
+
+class Noting(Hasty):
+    """One that notes something before another chain passes the engine's bytes on, as `retrieve` does."""
+
+    async def run(self, request: ChainRequest, engine: Engine) -> AsyncGenerator[Event, None]:
+        yield Note("search", {})
+        async with aclosing(Cot().run(request, engine)) as events:
+            async for event in events:
+                yield event
+
+
+async def test_a_note_may_stand_before_the_engines_own_bytes(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = [*entry_points(group=GROUP), EntryPoint("Noting", f"{__name__}:Noting", GROUP)]
+    monkeypatch.setattr("chains.registry.entry_points", lambda group: ours)
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    user = {"role": "user", "content": "hi"}
+    async with start() as running:
+        running.vllm.answer = lambda _: "Here."
+        for path, asked in (
+            ("/v1/chat/completions", {"messages": [user], "tools": tools}),
+            ("/v1/responses", {"input": "hi", "tools": [{"type": "function", "name": "f"}]}),
+        ):
+            body = {"model": "support", "stream": True, **asked}
+            answer = await running.http.post(path, json=body, headers={"x-pointsman-chain": "Noting"})
+            assert (answer.status_code, 'error":{' in answer.text) == (200, False), answer.text
+            assert "Here." in answer.text

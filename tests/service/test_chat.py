@@ -135,6 +135,19 @@ async def test_options_beyond_one_text_keep_the_chain_and_the_reasoning_apart(ru
             assert "".join(deltas) == message[field]
 
 
+@pytest.mark.parametrize("option", [{}, {"logprobs": True}], ids=["events", "raw"])
+async def test_reasoning_is_left_out_where_the_client_asks_for_that(
+    running: Running, option: dict[str, Any]
+) -> None:
+    running.vllm.answer = lambda _: THOUGHT
+    asked = {"include_reasoning": False, **option}
+    whole = (await running.ask(SUM, **asked)).json()["choices"][0]["message"]
+    *chunks, _ = events((await running.ask(SUM, stream=True, **asked)).text)
+    deltas = [chunk["choices"][0]["delta"] for chunk in chunks]
+    assert whole["content"] == "".join(delta.get("content") or "" for delta in deltas) == "The answer is 42."
+    assert all("reasoning_content" not in said for said in (whole, *deltas))
+
+
 async def test_several_answers_are_not_made_greedy_by_the_route(running: Running) -> None:
     await running.ask(SUM, n=2)
     assert "temperature" not in running.vllm.requests[-1]

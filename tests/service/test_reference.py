@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from service.api.errors import TABLE
-from service.body.reserved import ENGINES, IGNORED
+from service.body.known import CHAT, RESPONSE
 from tests.service.conftest import Running
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
@@ -18,7 +18,7 @@ def test_the_codes_stand_beside_their_statuses() -> None:
 
 
 def test_the_fields_that_are_refused_are_named() -> None:
-    for field in (*ENGINES, *IGNORED):
+    for field in {*CHAT.refused, *RESPONSE.refused}:
         assert f"`{field}`" in PAGE, field
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from tests.service.conftest import Running
 from tests.service.refused import CALL, USER, check_error
 
-_NO_FORMATS: list[object] = ["x", 5, [], ["x"], True, {}, {"jsn": {}}, {"json": {}, "regex": "a"}]
+_NO_FORMATS: list[object] = ["x", 5, [], ["x"], True, {}, {"json": {}, "regex": "a"}]
 _NO_CHOICE: list[object] = ["any", 5, [], {}, {"type": "function", "function": {}}]
 _NO_FORM: list[object] = ["json", 5, [], True]
 _NO_CHOICES: list[tuple[str, object]] = [

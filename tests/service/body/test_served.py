@@ -1,4 +1,4 @@
-"""Bodies at the edge of what is served, and the fields that no client may set."""
+"""Bodies at the edge of what is served."""
 
 from __future__ import annotations
 
@@ -7,40 +7,7 @@ from typing import Any
 import pytest
 
 from tests.service.conftest import Running
-from tests.service.refused import CALL, USER, check_error
-
-RESERVED: dict[str, object] = {
-    "priority": -100,
-    "request_id": "another's",
-    "kv_transfer_params": {"remote_host": "10.0.0.1"},
-    "ec_transfer_params": {},
-    "vllm_xargs": {"kv_transfer_params": 1},
-    "mm_processor_kwargs": {},
-    "media_io_kwargs": {},
-    "prompt_embeds": "AAAA",
-    "chat_template": "{{ messages }}",
-    "functions": [{"name": "f"}],
-    "function_call": {"name": "f"},
-    "modalities": ["text", "audio"],
-    "audio": {"voice": "alloy"},
-    "web_search_options": {},
-    "verbosity": "low",
-    "store": True,
-}
-
-
-async def test_fields_with_power_over_the_engine_or_none_at_all_are_refused(running: Running) -> None:
-    for name, value in RESERVED.items():
-        for path, rest in (("chat/completions", {"messages": [USER]}), ("completions", {"prompt": "x"})):
-            for model in ("auto", "support", "pointsman-demo"):
-                body = {"model": model, **rest, name: value}
-                error = check_error(await running.http.post(f"/v1/{path}", json=body), 400)
-                assert error["param"] == name
-                assert name in error["message"]
-    assert running.vllm.requests == []
-    neutral = {"priority": None, "store": False, "modalities": ["text"], "function_call": "auto"}
-    assert (await running.ask("where is my parcel", **neutral)).status_code == 200
-
+from tests.service.refused import CALL, USER
 
 FINE: list[list[dict[str, Any]]] = [
     [

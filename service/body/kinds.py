@@ -1,0 +1,118 @@
+"""What kind of value each option takes, for the check and for the OpenAPI document.
+
+vLLM reads ``"0.5"`` as a number and ``true`` as 1; OpenAI refuses both, and so does this. Bounds are in the
+document alone: the engine holds to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from service.body.conversation import kind_of
+from service.errors import InvalidRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of values; null is one of them unless the engine has something against it."""
+
+    words: str
+    types: tuple[type, ...]
+    schema: Mapping[str, Any]
+
+    def holds(self, value: object) -> bool:
+        """Whether ``value`` is of it."""
+        if value is None:
+            return True
+        if self.schema["type"] == "integer" and isinstance(value, float):
+            return value.is_integer()  # JSON has one kind of number
+        return isinstance(value, self.types) and (bool in self.types or not isinstance(value, bool))
+
+    def bounded(self, null: bool = True, **more: object) -> Kind:
+        """The same, with what else the document says of it."""
+        return Kind(self.words, self.types, {**self.schema, "null": null, **more})
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """As a schema of the document."""
+        schema = {name: value for name, value in self.schema.items() if name not in ("null", "type")}
+        kind = self.schema["type"]
+        if not self.schema.get("null", True):
+            return {"type": kind, **schema}
+        return {"anyOf": [{"type": kind, **schema}, {"type": "null"}]}
+
+
+NUMBER = Kind("a number", (int, float), {"type": "number"})
+WHOLE = Kind("a whole number", (int,), {"type": "integer"})
+SWITCH = Kind("true or false", (bool,), {"type": "boolean"})
+TEXT = Kind("text", (str,), {"type": "string"})
+LIST = Kind("a list", (list,), {"type": "array"})
+OBJECT = Kind("an object", (dict,), {"type": "object"})
+
+_PENALTY = NUMBER.bounded(minimum=-2, maximum=2)
+_MANY = WHOLE.bounded(minimum=1, maximum=2**31 - 1)
+_SET = SWITCH.bounded(null=False)
+_IDS = LIST.bounded(items={"type": "integer", "minimum": 0, "maximum": 2**31 - 1})
+_SCORE = {"type": "number", "minimum": -100, "maximum": 100}
+
+KINDS: Mapping[str, Kind] = {
+    "temperature": NUMBER.bounded(minimum=0, maximum=2),
+    "top_p": NUMBER.bounded(exclusiveMinimum=0, maximum=1),
+    "min_p": NUMBER.bounded(minimum=0, maximum=1),
+    "frequency_penalty": _PENALTY,
+    "presence_penalty": _PENALTY,
+    "repetition_penalty": NUMBER.bounded(exclusiveMinimum=0),
+    "length_penalty": NUMBER.bounded(null=False),
+    "top_k": WHOLE.bounded(minimum=-1, maximum=2**31 - 1),
+    "seed": WHOLE.bounded(minimum=-(2**62), maximum=2**62),
+    "max_tokens": _MANY,
+    "max_completion_tokens": _MANY,
+    "min_tokens": WHOLE.bounded(null=False, minimum=0),
+    "best_of": WHOLE.bounded(minimum=1),
+    "top_logprobs": WHOLE.bounded(minimum=0),
+    "prompt_logprobs": WHOLE.bounded(minimum=0),
+    "thinking_token_budget": WHOLE.bounded(minimum=-1),
+    "stream_interval": _MANY,
+    "truncate_prompt_tokens": WHOLE.bounded(minimum=-1),
+    "echo": _SET,
+    "use_beam_search": _SET,
+    "include_stop_str_in_output": _SET,
+    "ignore_eos": _SET,
+    "skip_special_tokens": _SET,
+    "spaces_between_special_tokens": _SET,
+    "add_special_tokens": _SET,
+    "include_reasoning": _SET,
+    "add_generation_prompt": _SET,
+    "continue_final_message": _SET,
+    "return_tokens_as_token_ids": SWITCH,
+    "return_token_ids": SWITCH,
+    "return_prompt_text": SWITCH,
+    "parallel_tool_calls": SWITCH,
+    "allowed_token_ids": _IDS,
+    "logprob_token_ids": _IDS,
+    "stop_token_ids": _IDS,
+    "bad_words": LIST.bounded(null=False, items={"type": "string", "minLength": 1}),
+    "documents": LIST.bounded(items={"type": "object", "additionalProperties": {"type": "string"}}),
+    "logit_bias": OBJECT.bounded(propertyNames={"pattern": r"^\d{1,9}$"}, additionalProperties=_SCORE),
+    "metadata": OBJECT,
+    "chat_template_kwargs": OBJECT,
+    "repetition_detection": OBJECT,
+    "user": TEXT,
+    "suffix": TEXT,
+    "cache_salt": TEXT.bounded(minLength=1, maxLength=1024),
+    "truncation_side": TEXT.bounded(enum=["left", "right"]),
+    "reasoning_effort": TEXT.bounded(enum=["none", "minimal", "low", "medium", "high", "xhigh", "max"]),
+}
+
+
+def check_kinds(body: Mapping[str, Any]) -> None:
+    """Refuse a value of another kind than its field's.
+
+    Raises:
+        InvalidRequest: names the field, what was found and what is taken.
+    """
+    for name, value in body.items():
+        if (kind := KINDS.get(name)) is not None and not kind.holds(value):
+            raise InvalidRequest(f"{name} must be {kind.words}, found {kind_of(value)}", name)

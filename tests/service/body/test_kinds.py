@@ -1,0 +1,81 @@
+"""Values of another kind than their field's: refused, where vLLM would read them as something else."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from service.body.kinds import KINDS
+from tests.service.conftest import Running
+from tests.service.refused import USER, check_error
+
+VALUES: list[object] = [True, 1, 0.5, "0.5", "text", [], {}]
+
+
+async def test_a_value_of_another_kind_is_refused(running: Running) -> None:
+    wrong: list[tuple[str, object]] = [
+        ("temperature", "0.5"),
+        ("temperature", True),
+        ("top_k", 0.5),
+        ("top_k", "5"),
+        ("min_tokens", [3]),
+        ("ignore_eos", 1),
+        ("ignore_eos", "yes"),
+        ("logit_bias", []),
+        ("stop_token_ids", 5),
+        ("user", 5),
+        ("metadata", "x"),
+    ]
+    for name, value in wrong:
+        for model in ("auto", "support"):
+            body = {"model": model, "messages": [USER], name: value}
+            error = check_error(await running.http.post("/v1/chat/completions", json=body), 400)
+            assert (error["param"], error["message"]) == (
+                name,
+                f"{name} must be {KINDS[name].words}, found "
+                + {str: "text", bool: "a boolean", list: "a list"}.get(type(value), "a number"),
+            )
+    assert running.vllm.requests == []
+
+
+async def test_it_holds_on_every_path(running: Running) -> None:
+    for path, body in (
+        ("/v1/completions", {"model": "support", "prompt": "x", "echo": 1}),
+        ("/v1/responses", {"model": "auto", "input": "x", "metadata": []}),
+        ("/v1/embeddings", {"model": "auto", "input": "x", "user": 5}),
+        ("/v1/route", {"text": "x", "temperature": "0.5"}),
+        ("/tokenize", {"prompt": "x", "add_special_tokens": "yes"}),
+    ):
+        error = check_error(await running.http.post(path, json=body), 400)
+        assert error["param"] == list(body)[-1]
+
+
+def test_whole_numbers_may_be_written_with_a_point() -> None:
+    assert KINDS["top_k"].holds(5.0)
+    assert not KINDS["top_k"].holds(5.5)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_check_is_what_the_document_says(name: str) -> None:
+    kind = KINDS[name]
+    only_kinds = Draft202012Validator({"type": kind.schema["type"]})
+    for value in VALUES:
+        assert kind.holds(value) == only_kinds.is_valid(value), value
+    Draft202012Validator.check_schema(kind.described)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="vLLM is not installed")
+def test_the_kinds_are_vllms() -> None:
+    found: dict[str, Any] = {}
+    for name, kind in (("completion", "CompletionRequest"), ("chat_completion", "ChatCompletionRequest")):
+        module = importlib.import_module(f"vllm.entrypoints.openai.{name}.protocol")
+        found |= getattr(module, kind).model_json_schema()["properties"]
+    for name in KINDS.keys() & found.keys():
+        forms = found[name].get("anyOf", [found[name]])
+        types = {form.get("type", "object") for form in forms}
+        described = KINDS[name].described
+        assert {form["type"] for form in described.get("anyOf", [described])} == types, name
