@@ -59,7 +59,8 @@ class EngineClient:
     ) -> AsyncGenerator[bytes, None]:
         """The answer's server-sent events as they arrive, cut anywhere, ``data: [DONE]`` included.
 
-        What ``outlet`` takes is not among them. Closing the generator closes the connection, which makes vLLM abort the request.
+        What ``outlet`` takes is not among them. Closing the generator closes the connection, which makes vLLM
+        abort the request.
 
         Raises:
             EngineUnavailable: as in :meth:`complete`, and for a stream that breaks before its end.

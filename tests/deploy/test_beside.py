@@ -87,6 +87,22 @@ def test_a_page_has_every_row_so_far(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "beside.json").read_text())["rows"][0]["numbers"] == {"raw": [1]}
 
 
+def test_nginx_passes_streams_on_as_they_come(tmp_path: Path) -> None:
+    command = tmp_path / "nginx"
+    command.write_text(
+        "#!/bin/sh\n"
+        'port=$(sed -n "s/.*listen 127.0.0.1:\\([0-9]*\\).*/\\1/p" "$4")\n'
+        f'exec {sys.executable} -m deploy.bench.serving.stub --model a --port "$port"\n'
+    )
+    command.chmod(0o755)
+    start = peers.named({"nginx": command, "LiteLLM": None})["nginx"]
+    with start("http://127.0.0.1:1", "a", tmp_path / "peer.log", None) as peer:
+        assert httpx.get(f"{peer.url}/v1/models", trust_env=False).json()["data"][0]["id"] == "a"
+    config = (tmp_path / "peer" / "nginx.conf").read_text()
+    assert "upstream engine { server 127.0.0.1:1;" in config
+    assert "proxy_buffering off;" in config
+
+
 def test_a_peer_gets_its_configuration_and_is_there_for_its_block(tmp_path: Path) -> None:
     command = tmp_path / "litellm"
     command.write_text(
