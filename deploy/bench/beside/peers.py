@@ -1,4 +1,4 @@
-"""Other proxies in front of the engine that answers at once, asked as the gateway alone is.
+"""Other proxies in front of the engine that the gateway stands in front of.
 
 They are no dependencies of ours: install them where you like (``python -m venv DIR && DIR/bin/pip install
 'litellm[proxy]'``; ``apt-get install nginx``) and name their commands with ``--litellm DIR/bin/litellm`` and
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -96,12 +96,14 @@ http {
 """
 
 
-_KINDS = {"nginx": nginx, "LiteLLM": litellm}
-
-
-def named(commands: Mapping[str, Path | None]) -> dict[str, Peer]:
+def named(nginx_command: Path | None, litellm_command: Path | None) -> dict[str, Peer]:
     """The proxies whose commands there are, by their names."""
-    return {name: partial(_KINDS[name], command) for name, command in commands.items() if command is not None}
+    found: dict[str, Peer] = {}
+    if nginx_command is not None:
+        found["nginx"] = partial(nginx, nginx_command)
+    if litellm_command is not None:
+        found["LiteLLM"] = partial(litellm, litellm_command)
+    return found
 
 
 def _free_port() -> int:
