@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from chains.direct import Direct
 from chains.events import Engine, Limits
 from chains.parameters import calls_tools
 from router.decision import Decision
@@ -25,7 +26,7 @@ from service.kept.redaction import Redaction
 from service.keys import Keys, RateLimit, admin_digest
 from service.live import LiveRoutes
 from service.metrics import Metrics
-from service.parts import AdapterDesk, Pool
+from service.parts import AdapterDesk, Outlet, Pool
 from service.routes import Route, RouteTable
 from service.settings import Settings
 from service.shadow import Shadows
@@ -121,11 +122,16 @@ class Gateway:
         self.decisions.close()
         self.feedback.close()
 
-    def engine_of(self, plan: Plan, name: str) -> Engine:
-        """The engine for a plan on the model ``name``, of which every tool call can be read."""
+    def engine_of(self, plan: Plan, name: str, outlet: Outlet | None = None) -> Engine:
+        """The engine for a plan on the model ``name``, of which every tool call can be read.
+
+        ``outlet`` is given what streams where the plan passes it on as it is.
+        """
+        calls = calls_tools(plan.request.parameters)
+        if type(plan.chain) is Direct and not calls:
+            return self.engine.bind(name, outlet=outlet)
         engine = self.engine.bind(name)
-        calls = plan.intent is not None or calls_tools(plan.request.parameters)
-        return ReadableCalls(engine, self._text_of) if calls else engine
+        return ReadableCalls(engine, self._text_of) if calls or plan.intent is not None else engine
 
     async def _text_of(self, tokens: Sequence[int]) -> str:
         body = {"model": self.settings.engine.model_name, "tokens": tokens}

@@ -88,7 +88,7 @@ class Protocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.app = _without_chunks(self.app)
+        self.app = _answering(self.app)
         self._asked: deque[RequestResponseCycle] = deque()  # not answered yet, the first one first
         self._refusal = b""  # what follows their answers
 
@@ -201,10 +201,11 @@ def _tell_gone(cycle: RequestResponseCycle) -> None:
     cycle.message_event.set()
 
 
-def _without_chunks(app: ASGIApp) -> ASGIApp:
+def _answering(app: ASGIApp) -> ASGIApp:
     """``app``, whose answers to HTTP/1.0 of a size that is not known end with the connection.
 
-    That version has no chunks (RFC 9112, section 6.1), and uvicorn sends them all the same.
+    That version has no chunks (RFC 9112, section 6.1), and uvicorn sends them all the same. A request that is
+    over leaves no ring of objects behind, which Python's garbage collector would have to find while all wait.
     """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -212,11 +213,14 @@ def _without_chunks(app: ASGIApp) -> ASGIApp:
             pieces.end_by_closing(message)
             await send(message)
 
-        if scope["type"] != "http" or scope["http_version"] != "1.0":
+        if scope["type"] != "http":
             await app(scope, receive, send)
             return
         pieces: Pieces = scope[PIECES]
-        await app(scope, receive, plain)
+        try:
+            await app(scope, receive, plain if scope["http_version"] == "1.0" else send)
+        finally:
+            del scope[PIECES]
 
     return answer
 

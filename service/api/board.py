@@ -6,6 +6,7 @@ HTTP's basic authentication (RFC 7617), under any name. Nothing can be changed w
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from dataclasses import asdict
@@ -102,7 +103,8 @@ async def page(request: Request, gateway: Running) -> Response:
 
 
 async def _lines(gateway: Gateway) -> list[Line]:
-    return lines_of(await gateway.adapters.list(), gateway.metrics.by_adapter())
+    seen = await asyncio.to_thread(gateway.metrics.by_adapter)
+    return lines_of(await gateway.adapters.list(), seen)
 
 
 def _row(line: Line) -> str:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from service.api.chunks import ChatForm
 from service.api.incoming import client_only, gateway_of, json_object
 from service.api.middleware import record_of
+from service.api.relay import Relay
 from service.api.respond import Generated
 from service.body.known import CHAT
 from service.dispatch import CHAIN
@@ -27,10 +28,12 @@ async def chat(request: Request) -> Response:
     record.streamed = body.get("stream") is True
     plan = await gateway.dispatch.chat(body, request.headers.get(CHAIN))
     plan.note(record)
+    then = gateway.shadows.follower(plan, plan.conversation)
+    relay = Relay(gateway.feedback.hear(record, plan.request.messages, body.get("tools"), then))
     job = Job(
         model=plan.model,
         conversation=plan.conversation,
-        run=lambda name: plan.chain.run(plan.request, gateway.engine_of(plan, name)),
+        run=lambda name: plan.chain.run(plan.request, gateway.engine_of(plan, name, relay.take)),
         version=plan.version,
     )
     options = body.get("stream_options") or {}
@@ -40,9 +43,7 @@ async def chat(request: Request) -> Response:
         trace=request.headers.get("x-pointsman-trace") == "1",
         reasoning=body.get("include_reasoning") is not False,
     )
-    then = gateway.shadows.follower(plan, job.conversation)
-    heard = gateway.feedback.hear(record, plan.request.messages, body.get("tools"), then)
-    return Generated(gateway.exchange, job, record, form, heard)
+    return Generated(gateway.exchange, job, record, form, relay)
 
 
 # a plain route: FastAPI's dependencies cost a tenth of the gateway's time for a request

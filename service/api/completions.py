@@ -20,6 +20,7 @@ from chains.events import Engine, Finish, Raw
 from chains.sse import EventReader
 from service.api.chunks import DONE, ChatForm
 from service.api.incoming import Recorded, Running, client_only, json_object
+from service.api.relay import Relay
 from service.api.respond import Generated
 from service.body.conversation import conversation_key
 from service.body.fields import model_of, stream_of
@@ -59,13 +60,13 @@ async def completions(request: Request, gateway: Running, record: Recorded) -> R
             "/v1/chat/completions",
             CHAIN,
         )
-    record.chain = DIRECT
+    record.chain, relay = DIRECT, Relay()
     job = Job(
         model=adapter,
         conversation=conversation_key(body),
-        run=lambda name: _continued(gateway.engine.bind(name, PATH), body, record.streamed),
+        run=lambda name: _continued(gateway.engine.bind(name, PATH, relay.take), body, record.streamed),
     )
-    return Generated(gateway.exchange, job, record, ChatForm(gateway.settings.engine.model_name))
+    return Generated(gateway.exchange, job, record, ChatForm(gateway.settings.engine.model_name), relay)
 
 
 async def _continued(engine: Engine, body: Mapping[str, Any], stream: bool) -> Events:

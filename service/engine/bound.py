@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from service.body.conversation import conversation_key
 from service.engine.client import EngineClient
-from service.engine.wire import Unreachable
+from service.engine.wire import Outlet, Unreachable
 from service.errors import EngineUnavailable
 
 CHAT = "/v1/chat/completions"
@@ -29,12 +29,13 @@ class Servers(Protocol):
 
 
 class BoundEngine:
-    """``path`` of one model."""
+    """``path`` of one model; of its streams ``outlet`` is given what it takes."""
 
-    def __init__(self, servers: Servers, model: str, path: str) -> None:
+    def __init__(self, servers: Servers, model: str, path: str, outlet: Outlet | None = None) -> None:
         self._servers = servers
         self._model = model
         self._path = path
+        self._outlet = outlet
 
     async def complete(self, body: Mapping[str, Any]) -> bytes:
         """The whole answer as JSON."""
@@ -52,7 +53,7 @@ class BoundEngine:
         """The answer as server-sent events."""
         asked = {**body, "model": self._model, "stream": True}
         if len(self._servers.clients()) == 1:  # no layer more between its bytes and who reads them
-            return self._servers.client(self._model).stream(self._path, asked)
+            return self._servers.client(self._model).stream(self._path, asked, self._outlet)
         return self._stream(asked, self._key(body))
 
     async def _stream(self, asked: Mapping[str, Any], key: str) -> AsyncGenerator[bytes, None]:
@@ -60,7 +61,7 @@ class BoundEngine:
         while True:
             client = self._servers.client(self._model, key, gone)
             try:
-                async with aclosing(client.stream(self._path, asked)) as pieces:
+                async with aclosing(client.stream(self._path, asked, self._outlet)) as pieces:
                     async for piece in pieces:
                         yield piece
             except EngineUnavailable as exc:

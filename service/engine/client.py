@@ -16,7 +16,7 @@ import orjson
 
 from service.engine.http_wire import HttpWire
 from service.engine.refusal import refusal, refusal_in
-from service.engine.wire import Reply, Unreachable, Wire, WireError
+from service.engine.wire import Outlet, Reply, Unreachable, Wire, WireError
 from service.errors import EngineRefused, EngineUnavailable
 
 _PROBE_SECONDS = 5.0
@@ -61,10 +61,13 @@ class EngineClient:
         finally:
             self._count(body, -1)
 
-    async def stream(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
+    async def stream(
+        self, path: str, body: Mapping[str, Any], outlet: Outlet | None = None
+    ) -> AsyncGenerator[bytes, None]:
         """The answer's server-sent events as they arrive, cut anywhere, ``data: [DONE]`` included.
 
-        Closing the generator closes the connection, which makes vLLM abort the request.
+        What ``outlet`` takes is not among them. Closing the generator closes the connection, which makes vLLM
+        abort the request.
 
         Raises:
             EngineUnavailable: as in :meth:`complete`, and for a stream that breaks before its end.
@@ -78,15 +81,25 @@ class EngineClient:
                     strict = await self._is_well_after(reply.status)
                     raise refusal(reply.status, await _rest(reply), body, strict=strict)
                 tail = b""
+
+                def passed(chunk: bytes) -> bool:
+                    nonlocal tail
+                    seen = tail + chunk
+                    if outlet is None or _error_in(seen) is not None or not outlet(chunk):
+                        return False
+                    tail = seen[-_TAIL:]
+                    return True
+
                 while chunk := await reply.next():
                     self.heard += 1
                     seen = tail + chunk
-                    at = seen.find(_ERROR_EVENT)
-                    if at >= 0 and (at == 0 or seen[at - 1 : at] == b"\n"):
+                    if (at := _error_in(seen)) is not None:
                         event = seen[at:] + await _rest(reply)
                         raise refusal_in(event, body, strict=await self.healthy())
                     tail = seen[-_TAIL:]
                     yield chunk
+                    if outlet is not None:
+                        await reply.pour(passed)
         except WireError as exc:
             raise _broken(exc) from exc
         finally:
@@ -166,6 +179,12 @@ class EngineClient:
     async def _is_well_after(self, status: int) -> bool:
         """Whether ``status`` is a 500 that was about the request: the engine still says that it lives."""
         return status == HTTPStatus.INTERNAL_SERVER_ERROR and await self.healthy()
+
+
+def _error_in(seen: bytes) -> int | None:
+    """Where in a stream an error event begins."""
+    at = seen.find(_ERROR_EVENT)
+    return at if at == 0 or (at > 0 and seen[at - 1 : at] == b"\n") else None
 
 
 async def _rest(reply: Reply) -> bytes:

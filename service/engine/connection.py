@@ -1,6 +1,7 @@
 """One HTTP/1.1 connection to a server, parsed by httptools.
 
-Made for answers of many small pieces: a piece costs one callback of httptools and one future.
+Made for answers of many small pieces: one that is poured costs two callbacks, one that is waited for a future
+besides.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import cast
 
 import httptools
 
-from service.engine.wire import Broken
+from service.engine.wire import Broken, Outlet
 
 _BUFFER_BYTES = 1 << 18  # of an answer that nobody reads, before the server has to wait
 
@@ -34,6 +35,7 @@ class Connection(asyncio.Protocol):
         self._done = False
         self._error: Broken | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._outlet: Outlet | None = None
 
     @property
     def reusable(self) -> bool:
@@ -60,19 +62,42 @@ class Connection(asyncio.Protocol):
             if self._done:
                 return b""
             await self._wait()
-        data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-        self._pieces.clear()
-        self._size = 0
-        if self._paused and self._transport is not None:
-            self._paused = False
-            self._transport.resume_reading()
+        data = self._joined()
+        self._clear()
         return data
+
+    async def pour(self, outlet: Outlet) -> None:
+        """See :class:`Reply`."""
+        if self._pieces or self._done or self._error is not None:
+            return
+        self._outlet = outlet
+        try:
+            await self._wait()
+        finally:
+            self._outlet = None
 
     def abort(self) -> None:
         """Hang up at once."""
         self._open = False
         if self._transport is not None:
             self._transport.abort()
+
+    def _joined(self) -> bytes:
+        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+
+    def _clear(self) -> None:
+        self._pieces.clear()
+        self._size = 0
+        if self._paused and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
+
+    def _poured(self) -> bool:
+        """Whether there is nothing that anybody has to be woken for."""
+        if self._outlet is None or self._done or (self._pieces and not self._outlet(self._joined())):
+            return False
+        self._clear()
+        return True
 
     async def _wait(self) -> None:
         self._waiter = asyncio.get_running_loop().create_future()
@@ -105,6 +130,8 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError as exc:
             self._fail(f"no HTTP: {exc}")
             self.abort()
+        if not self._poured():
+            self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._open = False
@@ -121,7 +148,6 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self.status = self._parser.get_status_code()
-        self._wake()
 
     def on_body(self, data: bytes) -> None:
         self._pieces.append(data)
@@ -129,9 +155,7 @@ class Connection(asyncio.Protocol):
         if self._size > _BUFFER_BYTES and not self._paused and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
-        self._wake()
 
     def on_message_complete(self) -> None:
         self._done = True
         self._open = self._open and self._parser.should_keep_alive()
-        self._wake()

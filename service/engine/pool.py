@@ -15,6 +15,7 @@ from service.engine.client import EngineClient
 from service.engine.placement import Load, choose
 from service.engine.process import EngineProcess
 from service.engine.watch import keep_running, watch
+from service.engine.wire import Outlet
 from service.errors import EngineUnavailable
 from service.sections import EngineSettings
 
@@ -117,9 +118,12 @@ class EnginePool:
         loads = {url: Load(client.calls, now - self._up[client]) for url, client in known.items()}
         return known[choose(f"{model}\0{key}", loads)]
 
-    def bind(self, model: str, path: str = CHAT) -> BoundEngine:
-        """Completions on ``model``: the base's name, or an adapter's ``alias@version``."""
-        return BoundEngine(self, model, path)
+    def bind(self, model: str, path: str = CHAT, outlet: Outlet | None = None) -> BoundEngine:
+        """Completions on ``model``: the base's name, or an adapter's ``alias@version``.
+
+        What ``outlet`` takes of a stream, its reader does not get.
+        """
+        return BoundEngine(self, model, path, outlet)
 
     # what :class:`service.engine.watch.Listener` asks for
 

@@ -7,8 +7,11 @@ WireError
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
+
+Outlet = Callable[[bytes], bool]  # sends on what is read, or says that it does not
 
 
 class WireError(Exception):
@@ -34,6 +37,13 @@ class Reply(Protocol):
 
         Raises:
             Broken: the end did not come.
+        """
+        ...
+
+    async def pour(self, outlet: Outlet) -> None:
+        """Give ``outlet`` what comes as it is read, until it does not take it or nothing comes any more.
+
+        :meth:`next` has what it did not take, and the end.
         """
         ...
 

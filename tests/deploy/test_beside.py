@@ -68,6 +68,7 @@ async def test_rows_say_what_both_endpoints_did() -> None:
         throughput = await asyncio.to_thread(rows.one_adapter, ends, "a")
         token, between = await asyncio.to_thread(first.added, ends, url, "a", "a", 300.0)
         many = await asyncio.to_thread(rows.many, ends, ", learned", 0.1)
+        through = await asyncio.to_thread(rows.through, ends, "a proxy", url)
         over = await asyncio.to_thread(rows.overload, ends, "a", 100.0)
     assert row.name == "2 adapters alike, 2 clients, as it is"
     assert pair.ours.requests == pair.plain.requests == SIZES.requests * SIZES.rounds
@@ -75,6 +76,8 @@ async def test_rows_say_what_both_endpoints_did() -> None:
     assert set(pair.plain.by_model) == {"a", "b"}
     assert throughput.numbers["ours"]["errors"] == {}
     assert token.ratio.endswith("ms")
+    assert (through.name, through.numbers["plain"]["errors"]) == ("base, 2 clients, beside a proxy", {})
+    assert "; first token" in through.ratio
     assert between.ratio.endswith("%")
     assert many.numbers["plain"]["requests"] == 2 * SIZES.many_clients * SIZES.rounds
     assert over.numbers["refused"] == over.numbers["others"] == 0
@@ -85,6 +88,22 @@ def test_a_page_has_every_row_so_far(tmp_path: Path) -> None:
     page.write(found, {"shape": "demo"}, tmp_path)
     assert "| a row | 1.5 | 10/s | 20/s | 2.00 (1.90 to 2.10) |" in (tmp_path / "beside.md").read_text()
     assert json.loads((tmp_path / "beside.json").read_text())["rows"][0]["numbers"] == {"raw": [1]}
+
+
+def test_nginx_passes_streams_on_as_they_come(tmp_path: Path) -> None:
+    command = tmp_path / "nginx"
+    command.write_text(
+        "#!/bin/sh\n"
+        'port=$(sed -n "s/.*listen 127.0.0.1:\\([0-9]*\\).*/\\1/p" "$4")\n'
+        f'exec {sys.executable} -m deploy.bench.serving.stub --model a --port "$port"\n'
+    )
+    command.chmod(0o755)
+    start = peers.named(command, None)["nginx"]
+    with start("http://127.0.0.1:1", "a", tmp_path / "peer.log", None) as peer:
+        assert httpx.get(f"{peer.url}/v1/models", trust_env=False).json()["data"][0]["id"] == "a"
+    config = (tmp_path / "peer" / "nginx.conf").read_text()
+    assert "upstream engine { server 127.0.0.1:1;" in config
+    assert "proxy_buffering off;" in config
 
 
 def test_a_peer_gets_its_configuration_and_is_there_for_its_block(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from service import live
 from service.app import create_app
 from service.engine import EnginePool
 from service.gateway import Gateway
+from service.protocol import Protocol
 from tests.service.fake_vllm import FakeVLLM
 from tests.service.loopback import serving
 from tests.service.parts import ROUTES, Desk, SpellingEncoder, write_settings
@@ -86,7 +87,7 @@ def start(tmp_path: Path, fitted: Path, monkeypatch: pytest.MonkeyPatch) -> Gene
             gateway = Gateway(settings, engine, desk)
             app = create_app(settings, lambda _: gateway)
             async with (
-                serving(app, lifespan=True) as url,
+                serving(app, lifespan=True, http=Protocol) as url,
                 httpx.AsyncClient(base_url=url, timeout=30) as http,
             ):
                 await until(lambda: gateway.routes.live is not None and engine.state == "ready")

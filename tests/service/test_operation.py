@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -74,6 +77,23 @@ async def test_metrics_count_requests_by_what_was_decided(running: Running) -> N
     assert found["pointsman_engine_restarts_total", ()] == 0
     tokens = (("adapter", "support@000000000000"), ("kind", "completion"))
     assert found["pointsman_tokens_total", tokens] > 0
+
+
+async def test_numbers_are_written_out_while_others_are_served(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metrics, threads = running.gateway.metrics, list[str]()
+
+    def noted(call: Callable[[], object]) -> object:
+        threads.append(threading.current_thread().name)
+        return call()
+
+    for name in ("exposition", "by_adapter"):
+        monkeypatch.setattr(metrics, name, partial(noted, getattr(metrics, name)))
+    assert "pointsman_queue_running" in (await running.http.get("/metrics")).text
+    assert (await running.http.get("/admin/releases", headers=running.admin)).status_code == 200
+    assert len(threads) == 2
+    assert threading.current_thread().name not in threads
 
 
 async def test_one_log_line_a_request_without_its_text(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
+import weakref
 from collections.abc import AsyncGenerator
 
+import httpx
 import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -104,6 +107,29 @@ async def test_an_offer_of_another_protocol_is_passed_over() -> None:
         ):
             status, _, found = await exchanged(url, *pieces)
             assert (status, found["message"]) == (200, "hello")
+
+
+async def test_a_request_that_is_over_is_gone_without_a_look_for_garbage() -> None:
+    class Mark:
+        """Kept as long as its request."""
+
+    seen: list[weakref.ref[Mark]] = []
+
+    async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["mark"] = mark = Mark()
+        seen.append(weakref.ref(mark))
+        await told(scope, receive, send)
+
+    gc.collect()
+    gc.disable()
+    try:
+        async with serving(watched, http=Protocol) as url, httpx.AsyncClient(base_url=url) as http:
+            for _ in range(3):
+                assert (await http.get("/stream")).content == b"data: hello"
+            left = [one() is None for one in seen]
+            assert left == [True, True, False]  # the connection knows its last
+    finally:
+        gc.enable()
 
 
 async def told(scope: Scope, receive: Receive, send: Send) -> None:

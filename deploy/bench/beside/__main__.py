@@ -16,7 +16,7 @@ from dataclasses import asdict, replace
 from multiprocessing import get_context
 from pathlib import Path
 
-from deploy.bench.beside import alone, engine, page, world
+from deploy.bench.beside import alone, engine, page, peers, world
 from deploy.bench.beside.asking import Row, Sizes
 from deploy.bench.machine import processor, progress
 from service.sections import CARRIED
@@ -90,9 +90,8 @@ def main() -> None:
     if "engine" in given.parts:
         engine.measure(given, sizes, _world(given, sizes), add, say)
     if "alone" in given.parts:
-        add(
-            "alone", lambda: alone.measure(given.work / "alone", given.out, given.repeats, say, given.litellm)
-        )
+        proxies = peers.named(given.nginx, given.litellm)
+        add("alone", lambda: alone.measure(given.work / "alone", given.out, given.repeats, say, proxies))
     print(page.table(found))
 
 
@@ -130,7 +129,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--adapters", type=int, default=None, help="in all, where fewer are enough")
     parser.add_argument("--places", type=int, default=None, help="for different adapters in one batch")
     parser.add_argument("--repeats", type=int, default=5, help="of the rows without an engine")
-    parser.add_argument("--litellm", type=Path, default=None, help="its command, to be asked alone as well")
+    parser.add_argument("--litellm", type=Path, default=None, help="its command, to be asked beside ours")
+    parser.add_argument("--nginx", type=Path, default=None, help="the same")
     parser.add_argument("--no-routed", dest="routed", action="store_false", help="there is no encoder here")
     parser.add_argument("--encoder", default=CARRIED, help="of the gateway's router")
     parser.add_argument("--rounds", type=int, default=None, help="of each row")

@@ -6,9 +6,10 @@ import argparse
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from deploy.bench.beside import first, processes, rows, world
+from deploy.bench.beside import first, peers, processes, rows, world
 from deploy.bench.beside.asking import Ends, Pair, Row, Sizes, post
 from service.sections import EngineSettings
 
@@ -117,6 +118,8 @@ class _Bench:
             if self.given.warm:
                 self._warm(ends, few)
             add("base", lambda: keep("base", rows.base(ends)))
+            for name, start in peers.named(self.given.nginx, self.given.litellm).items():
+                add(name, partial(self._through, ends, name, start))
             add("one adapter", lambda: rows.one_adapter(ends, known[0]))
             add("first token, base", lambda: first_token(world.BASE, world.BASE))
             add("first token, adapter", lambda: first_token(known[0], _DIRECT))
@@ -148,6 +151,11 @@ class _Bench:
             self.add("overload", overload)
             self.add("mixed, narrow", lambda: rows.mixed(ends, few, None, note)[0])
             self.add("crowded, narrow", lambda: rows.crowded(ends, self.known, self.sizes.few, note))
+
+    def _through(self, ends: Ends, name: str, start: peers.Peer) -> Row:
+        log = self.given.out / f"{name.lower()}.log"
+        with start(self.behind, world.BASE, log, None) as peer:
+            return rows.through(ends, name, peer.url)
 
     def _warm(self, ends: Ends, few: Sequence[str]) -> None:
         for url, names in ((ends.gateway, few), (self.engine, [*map(Ends.plain, few)])):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -42,6 +43,15 @@ def one_adapter(ends: Ends, adapter: str) -> Row:
     sizes = ends.sizes
     pair = ends.pair([adapter], Pace(concurrency=sizes.clients))
     return _row(f"one adapter, {sizes.clients} clients", "0.98 of plain", pair)
+
+
+def through(ends: Ends, name: str, url: str) -> Row:
+    """The base beside another proxy at ``url``, in front of the engine that the gateway asks too."""
+    clients = ends.sizes.clients
+    pair = replace(ends, engine=url).pair([BASE], Pace(concurrency=clients), plain=[BASE])
+    first = [milliseconds(one.times.first_token) for one in (pair.ours, pair.plain)]
+    more = f"; first token {first[0]} for {first[1]}"
+    return _row(f"base, {clients} clients, beside {name}", "", pair, more)
 
 
 def mixed(ends: Ends, adapters: Sequence[str], alone: Pair | None, note: str = "") -> tuple[Row, Pair]:

@@ -23,7 +23,8 @@ class Canned:
     def __init__(self, models: Sequence[str], tokens: int) -> None:
         head = {"id": "chatcmpl-0", "created": 1, "model": models[0]}
         usage = {"prompt_tokens": 1, "completion_tokens": tokens, "total_tokens": tokens + 1}
-        message = {"role": "assistant", "content": " word" * tokens}
+        words = [f" wor{at % 10}" for at in range(tokens)]  # LiteLLM ends an answer that says one for ever
+        message = {"role": "assistant", "content": "".join(words)}
         whole = {"index": 0, "message": message, "finish_reason": "length"}
         self.whole = _response(
             orjson.dumps({**head, "object": "chat.completion", "choices": [whole], "usage": usage})
@@ -31,7 +32,7 @@ class Canned:
         listed = [{"id": name, "object": "model", "created": 1, "owned_by": "stub"} for name in models]
         self.models = _response(orjson.dumps({"object": "list", "data": listed}))
         deltas: list[dict[str, object]] = [{"role": "assistant", "content": ""}]
-        deltas += [{"content": " word"}] * tokens
+        deltas += [{"content": word} for word in words]
         chunk = {**head, "object": "chat.completion.chunk"}
         events = [
             {**chunk, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from service.engine import EngineClient
+from service.engine.wire import Outlet
 
 BASE = "pointsman-demo"
 
@@ -118,6 +119,9 @@ class _Answer:
 
     async def next(self) -> bytes:
         return self.left.pop() if self.left else b""
+
+    async def pour(self, outlet: Outlet) -> None:
+        """Nothing comes after what there is."""
 
 
 def _error(status: int, message: str) -> Response:

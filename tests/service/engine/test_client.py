@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
+from itertools import chain
 
 import orjson
 import pytest
 
 from service.engine import EngineClient
+from service.engine.wire import Outlet
 from service.errors import EngineRefused, EngineUnavailable
 from tests.service.conftest import until
 from tests.service.fake_vllm import BASE, FakeVLLM
@@ -46,6 +48,12 @@ class Canned:
 
     async def next(self) -> bytes:
         return next(self._left, b"")
+
+    async def pour(self, outlet: Outlet) -> None:
+        for piece in self._left:
+            if not outlet(piece):
+                self._left = chain([piece], self._left)
+                return
 
     def close(self) -> None:
         pass
@@ -157,6 +165,37 @@ async def test_an_error_event_is_found_wherever_it_is_cut(cut: int) -> None:
     text = b'data: {"a":1}\n\ndata: {"error": {"message": "no", "code": 400}}\n\ndata: [DONE]\n\n'
     with pytest.raises(EngineRefused, match="no"):
         await collect(answering(text[:cut], text[cut:]))
+
+
+@pytest.mark.parametrize("cut", range(15, 40))
+async def test_an_error_event_is_found_in_what_is_poured_too(cut: int) -> None:
+    before, poured = b'data: {"a":1}\n\n', list[bytes]()
+
+    def outlet(data: bytes) -> bool:
+        poured.append(data)
+        return True
+
+    text = before + b'data: {"error": {"message": "no", "code": 400}}\n\ndata: [DONE]\n\n'
+    client = answering(before, text[len(before) : cut], text[cut:])
+    with pytest.raises(EngineRefused, match="no"):
+        _ = [chunk async for chunk in client.stream(CHAT, BODY, outlet)]
+    assert b'"error":' not in b"".join(poured)
+
+
+async def test_what_is_poured_is_not_given_again_and_the_end_is_looked_for_in_it() -> None:
+    pieces, poured = [b"data: 1\n\n", b"data: 2\n\n", b"data: 3\n\n", b"data: [DO", b"NE]\n\n"], list[bytes]()
+
+    def outlet(data: bytes) -> bool:
+        if data == pieces[2]:
+            return False
+        poured.append(data)
+        return True
+
+    given = [chunk async for chunk in answering(*pieces).stream(CHAT, BODY, outlet)]
+    assert given == [pieces[0], pieces[2]]
+    assert poured == [pieces[1], pieces[3], pieces[4]]
+    with pytest.raises(EngineUnavailable, match="in the middle"):
+        _ = [chunk async for chunk in answering(*pieces[:4]).stream(CHAT, BODY, outlet)]
 
 
 async def test_text_that_looks_like_an_error_event_is_text() -> None:

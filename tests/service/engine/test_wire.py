@@ -10,6 +10,7 @@ import pytest
 
 from service.engine.http_wire import HttpWire
 from service.engine.wire import Broken, Unreachable
+from tests.service.conftest import until
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -90,6 +91,65 @@ async def test_pieces_come_as_they_arrive() -> None:
                 rest += piece
         wire.close()
     assert rest == b"twothree"
+
+
+async def test_what_is_poured_comes_as_it_is_read_and_what_is_refused_is_there_to_read() -> None:
+    go, seen = asyncio.Event(), list[bytes]()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        writer.write(CHUNKED + b"3\r\none\r\n")
+        await go.wait()
+        writer.write(b"3\r\ntwo\r\n5\r\nthree\r\n")
+        await until(lambda: bool(seen))
+        writer.write(b"4\r\nfour\r\n")
+        await head(reader)
+
+    def outlet(data: bytes) -> bool:
+        seen.append(data)
+        return data != b"four"
+
+    async with server(talk) as url:
+        wire = HttpWire(url)
+        async with wire.ask("GET", "/", None) as reply:
+            assert await reply.next() == b"one"
+            asyncio.get_running_loop().call_soon(go.set)
+            await reply.pour(outlet)
+            assert seen == [b"twothree", b"four"]  # what is there together goes together
+            assert await reply.next() == b"four"
+        wire.close()
+
+
+@pytest.mark.parametrize("end", [b"0\r\n\r\n", b"3\r\ntwo\r\n0\r\n\r\n", b"", b"no chunk"])
+async def test_pouring_ends_with_the_answer_whose_end_is_there_to_read(end: bytes) -> None:
+    go = asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        writer.write(CHUNKED + b"3\r\none\r\n")
+        await go.wait()
+        writer.write(end)
+
+    async with server(talk) as url:
+        wire = HttpWire(url)
+        async with wire.ask("GET", "/", None) as reply:
+            assert await reply.next() == b"one"
+            asyncio.get_running_loop().call_soon(go.set)
+            rest = list[bytes]()
+
+            def outlet(data: bytes) -> bool:
+                rest.append(data)
+                return True
+
+            await reply.pour(outlet)
+            if end.endswith(b"0\r\n\r\n"):
+                while piece := await reply.next():
+                    rest.append(piece)
+                assert b"".join(rest) == end[3:6] * (len(end) > 5)
+            else:
+                with pytest.raises(Broken):
+                    await reply.next()
+        wire.close()
 
 
 async def test_leaving_an_answer_early_hangs_up() -> None:
