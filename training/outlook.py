@@ -16,8 +16,8 @@ from training import recipe as recipes
 from training.convert.convert import route
 from training.cpt import stage
 from training.data.collection import Report
-from training.methods import choice, lora, parent
-from training.models import base
+from training.methods import choice, lora, parent, under
+from training.models import base, precision
 from training.online import prompts, rewards
 from training.quantize import layers, process, rows
 from training.quantize.layers import Shape
@@ -142,7 +142,8 @@ def _outline(recipe: LearningRecipe) -> Any:
     plain = base.load_outline(recipe.base)
     if isinstance(recipe, RmRecipe) and recipe.method == "full":
         return plain
-    return lora.add(plain, recipe.lora, recipe.seed)
+    adapted = lora.add(plain, recipe.lora, recipe.seed)
+    return under.hold(adapted, bf16=precision.is_bf16(recipe.train.precision))
 
 
 def _speed() -> float:

@@ -84,6 +84,7 @@ class EngineClient:
 
                 def passed(chunk: bytes) -> bool:
                     nonlocal tail
+                    self.heard += 1
                     seen = tail + chunk
                     if outlet is None or _error_in(seen) is not None or not outlet(chunk):
                         return False

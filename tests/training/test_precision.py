@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,10 +16,11 @@ from tests.training.test_methods import METHODS, held_out_loss
 from tests.training.test_run import quiet
 from training import recipe as recipes
 from training import run
-from training.methods import choice, lora, lora_product
+from training.methods import choice, lora, lora_product, under
 from training.models import base as bases
 from training.models import precision
 from training.recipe import Lora, SftRecipe
+from training.trainers import likelihood
 
 IDS = torch.arange(10, 34)[None]
 
@@ -55,7 +57,7 @@ def test_what_does_not_learn_is_held_in_bfloat16(recipe: Recipe) -> None:
     for given, held in (("bf16", torch.bfloat16), ("fp32", torch.float32)):
         plan = recipes.load(recipe(**{"train.precision": given}))
         assert isinstance(plan, SftRecipe)
-        model = choice.held(plan, choice.prepared(plan, choice.plain_base(plan)))
+        model = choice.held(plan, choice.plain_base(plan))
         types = {weight.requires_grad: weight.dtype for weight in model.parameters()}
         assert types == {True: torch.float32, False: held}
 
@@ -64,7 +66,7 @@ def test_weights_that_are_cut_stay_of_one_type(recipe: Recipe, monkeypatch: pyte
     plan = recipes.load(recipe(**{"train.precision": "bf16"}))
     assert isinstance(plan, SftRecipe)
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
-    model = choice.held(plan, choice.prepared(plan, choice.plain_base(plan)))
+    model = choice.held(plan, choice.plain_base(plan))
     assert {weight.dtype for weight in model.parameters()} == {torch.float32}
 
 
@@ -93,6 +95,33 @@ def test_in_float32_the_product_is_pefts_bit_for_bit(base: Path) -> None:
     assert all(torch.equal(gradients[name], expected[name]) for name in expected)
 
 
+def test_in_float32_nothing_is_held_otherwise(base: Path) -> None:
+    model = adapted(base)
+    assert under.hold(model, bf16=False) is model
+    assert {weight.dtype for weight in model.parameters()} == {torch.float32}
+    assert not any("forward" in vars(layer) for layer in model.modules() if hasattr(layer, "lora_A"))
+
+
+def test_a_base_that_learns_is_not_held_in_bfloat16(base: Path) -> None:
+    model = under.hold(bases.load_model(str(base)).requires_grad_(False), bf16=True)
+    assert {weight.dtype for weight in model.parameters()} == {torch.float32}
+
+
+def test_an_adapter_is_merged_into_a_held_base_by_one_rounding(base: Path) -> None:
+    model = adapted(base)
+    update = {name: b @ a for name, (a, b) in lora.matrices(model).items()}
+    lora.settle(under.hold(model, bf16=True))
+    merged = lora.unwrapped(model)
+    for name, weight in bases.load_model(str(base)).named_parameters():
+        whole = weight.bfloat16().float()
+        if (changed := update.get(name.removesuffix(".weight"))) is not None:
+            whole = whole + changed
+        found = merged.get_parameter(name)
+        assert found.dtype == torch.float32
+        otherwise = (found != whole.bfloat16().float()).float().mean()
+        assert float(otherwise) < 0.001  # the products' own last digits; two roundings change 1 in 30
+
+
 def test_without_its_adapter_the_product_is_the_bases(base: Path) -> None:
     model = lora_product.use(adapted(base))
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
@@ -109,6 +138,17 @@ def test_a_layer_that_does_more_than_a_product_keeps_pefts(base: Path) -> None:
             learned(lora_product.use(model).eval(), autocast=True),
             learned(adapted(base, **kind).eval(), autocast=True),
         ) == pytest.approx(0)
+
+
+def test_an_optimiser_is_paged_where_a_gpu_would_feel_its_state(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = adapted(base)
+    state = 8 * sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    for times, paged in ((99, True), (101, False)):
+        card = SimpleNamespace(total_memory=times * state)
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _, card=card: card)
+        assert likelihood.is_worth_paging(model) == paged
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -14,8 +14,8 @@ from training.cpt import mixture, vocabulary
 from training.data import prepare_rows
 from training.data.collection import Report
 from training.errors import BaseError, SourceError
-from training.methods import freeze, lora
-from training.models import base
+from training.methods import freeze, lora, under
+from training.models import base, precision
 from training.models import tokenizer as bpe
 from training.recipe import CptRecipe, SftLora, TokenizerPlan
 from training.runs.folder import RunFolder
@@ -87,7 +87,7 @@ def learning(recipe: CptRecipe, plain: PreTrainedModel) -> Any:
         adapted = lora.add(plain, recipe.lora, recipe.seed)
         for weight in _embeddings(adapted).values() if recipe.vocabulary else ():
             weight.requires_grad_(True)
-        return adapted
+        return under.hold(adapted, bf16=precision.is_bf16(recipe.train.precision))
     if plan := schedule(recipe, plain):
         freeze.apply(plain, plan.all)
     return plain

@@ -72,11 +72,13 @@ def evaluate(
             found[ours] = float(evaluation[name])
     pad = int(training.processing_class.pad_token_id)
     for name, rows in _both(prepared.validation).items():
-        if len(rows):
+        if not len(rows):
+            continue
+        with training.accelerator.autocast():
             found[f"eval_{name}_logp"] = float(logprobs.answers(training.model, rows, pad).mean())
             with lora.reference(training.model):
                 start = float(logprobs.answers(training.model, rows, pad).mean())
-            found[f"eval_{name}_logp_start"] = start
+        found[f"eval_{name}_logp_start"] = start
     if recipe.loss == "kto" and {"eval_chosen_logp", "eval_rejected_logp"} <= found.keys():
         # The trainer's is a mean over batches, which hold good and bad answers in any number.
         found["eval_margin"] = recipe.temperature * (

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.data.collection import Report
-from training.methods import lora, parent
-from training.models import base
+from training.methods import lora, parent, under
+from training.models import base, precision
 from training.recipe import DpoRecipe
 from training.runs.folder import RunFolder
 
@@ -29,8 +29,10 @@ def model(recipe: DpoRecipe, tokenizer: PreTrainedTokenizerBase) -> Any:
     """The base with its adapter as training begins."""
     plain = base.load_model(recipe.base)
     if recipe.init_adapter is None:
-        return lora.add(plain, recipe.lora, recipe.seed)
-    return lora.resume(plain, recipe.init_adapter, recipe.lora)
+        adapted = lora.add(plain, recipe.lora, recipe.seed)
+    else:
+        adapted = lora.resume(plain, recipe.init_adapter, recipe.lora)
+    return under.hold(adapted, bf16=precision.is_bf16(recipe.train.precision))
 
 
 def save(recipe: DpoRecipe, model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

@@ -142,7 +142,7 @@ def _build(recipe: GrpoRecipe, given: Session) -> Any:
         "max_grad_norm": plan.max_grad_norm,
         "adam_beta2": 0.95,  # as in the other stages
         "optim": "adamw_torch_fused" if gpu else "adamw_torch",
-        "bf16": plan.precision == "bf16" or (plan.precision == "auto" and gpu),
+        "bf16": given.policy.precision == torch.bfloat16,
         "use_cpu": not gpu,
         "gradient_checkpointing": False,
         "logging_steps": plan.log_every,

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.methods import freeze, lora, lora_product, nf4, virtual_tokens
+from training.methods import freeze, lora, nf4, under, virtual_tokens
 from training.models import base, precision
 from training.recipe import SftRecipe
-from training.runs import processes
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -46,15 +45,9 @@ def prepared(recipe: SftRecipe, plain: PreTrainedModel) -> Any:
     return lora.add(plain, recipe.lora, recipe.seed)
 
 
-def held(recipe: SftRecipe, model: Any) -> Any:
-    """``model`` as it is trained: what stands below an adapter in bfloat16 where products are of it.
-
-    Weights that are cut among processes stay float32: FSDP lays them together, which needs one type, and
-    DeepSpeed gathers them as their own layer is called.
-    """
-    if recipe.method in BASES or processes.cut_weights() or not precision.is_bf16(recipe.train.precision):
-        return model
-    return lora_product.use(precision.hold(model))
+def held(recipe: SftRecipe, plain: PreTrainedModel) -> Any:
+    """:func:`prepared`, held as it is trained."""
+    return under.hold(prepared(recipe, plain), bf16=precision.is_bf16(recipe.train.precision))
 
 
 def outline(recipe: SftRecipe) -> Any:
@@ -62,7 +55,7 @@ def outline(recipe: SftRecipe) -> Any:
     plain = recipe.model_copy(
         update={"init_adapter": None, "method": "lora" if recipe.method == "pissa" else recipe.method}
     )
-    return held(recipe, prepared(plain, base.load_outline(recipe.base)))
+    return held(plain, base.load_outline(recipe.base))
 
 
 def save(recipe: SftRecipe, model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

@@ -82,11 +82,15 @@ def resume(model: PreTrainedModel, folder: Path, plan: Lora) -> PeftModel:
 
 
 def settle(model: Any) -> None:
-    """Merge the adapter, if ``model`` has one, into its base, and round all to bfloat16, in place."""
+    """Merge the adapter, if ``model`` has one, into its base, and round all to bfloat16, in place.
+
+    The sum is rounded, not the adapter's part of it: a base held in bfloat16 is float32 from here on.
+    """
     import torch
     from peft import PeftModel
 
     if isinstance(model, PeftModel):
+        model.float()
         model.merge_adapter()
     for parameter in model.parameters():
         parameter.data.copy_(

@@ -11,6 +11,7 @@ from pointsman import artefact
 from pointsman.artefact import ArtefactError, BaseIdentity
 from training.errors import BaseError
 from training.methods import virtual_tokens
+from training.models import one_pass
 from training.recipe import Architecture
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def load_model(name: str, **more: Any) -> PreTrainedModel:
         )
     except (OSError, ValueError) as exc:
         raise BaseError(_not_loaded(name, exc)) from exc
+    one_pass.use(model)
     return model
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from training.data import turns
 from training.data.formats import Row
 from training.errors import BaseError
-from training.models import base
+from training.models import base, one_pass
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -110,6 +110,7 @@ def new(name: str, pad: int, seed: int) -> PreTrainedModel:
     except (OSError, ValueError) as exc:
         raise BaseError(f"base {name!r} can't be made a reward model: {str(exc).splitlines()[0]}") from exc
     model.config.get_text_config().pad_token_id = pad
+    one_pass.use(model)
     return model
 
 

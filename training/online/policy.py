@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor
 
-from training.methods import lora
+from training.methods import lora, under
 from training.models import base
 from training.online.answers import Ids, Layout, lay_out, stop_tokens
 from training.recipe import OnlineRecipe
@@ -106,8 +106,8 @@ def load(
         model = lora.resume(plain, recipe.init_adapter, recipe.lora)
         model.load_adapter(str(recipe.init_adapter), adapter_name=REFERENCE, is_trainable=False)
     gpu = torch.cuda.is_available()
-    model = model.to("cuda" if gpu else "cpu").eval()
     bf16 = precision == "bf16" or (precision == "auto" and gpu)
+    model = under.hold(model, bf16=bf16).to("cuda" if gpu else "cpu").eval()
     return Policy(
         model,
         stops,

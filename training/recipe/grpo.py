@@ -23,7 +23,8 @@ class GroupOptimisation(Document):
     warmup: float = Field(default=0.0, ge=0, lt=1, description="share of the steps in which the rate rises")
     max_grad_norm: float = Field(default=1.0, gt=0, description="longer gradients are cut to this length")
     precision: Literal["auto", "bf16", "fp32"] = Field(
-        default="auto", description="arithmetic; auto is bf16 on a GPU and fp32 on a CPU. Weights stay fp32"
+        default="auto",
+        description="arithmetic; auto is bf16 on a GPU and fp32 on a CPU. What learns stays fp32",
     )
     log_every: int = Field(default=1, gt=0, description="steps between two lines of metrics")
     evaluate_every: int | None = Field(

@@ -48,7 +48,8 @@ class Qlora(Document):
 
     double_quantisation: bool = Field(default=True, description="the scales are quantised too")
     paged: bool = Field(
-        default=True, description="on a GPU the optimiser's state moves to the CPU where memory is short"
+        default=True,
+        description="on a GPU the optimiser's state, if it is large, moves to the CPU where memory is short",
     )
 
 

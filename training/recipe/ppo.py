@@ -64,7 +64,8 @@ class PpoOptimisation(Document):
     normalise_rewards: bool = Field(default=True, description="by the mean and deviation of all so far")
     whiten_advantages: bool = Field(default=True, description="to mean 0 and variance 1 in each step")
     precision: Literal["auto", "bf16", "fp32"] = Field(
-        default="auto", description="arithmetic; auto is bf16 on a GPU and fp32 on a CPU. Weights stay fp32"
+        default="auto",
+        description="arithmetic; auto is bf16 on a GPU and fp32 on a CPU. What learns stays fp32",
     )
     evaluate_every: int | None = Field(
         default=None, gt=0, description="steps; the start and the end are always evaluated"

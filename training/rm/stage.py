@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pointsman.artefact import BaseIdentity
 from training.data.collection import Report
-from training.methods import lora
-from training.models import base, reward_model
+from training.methods import lora, under
+from training.models import base, precision, reward_model
 from training.recipe import RmRecipe
 from training.runs.folder import RunFolder
 
@@ -24,7 +24,10 @@ def tokenizer(recipe: RmRecipe, run: RunFolder, report: Report) -> Path | str:
 def model(recipe: RmRecipe, tokenizer: PreTrainedTokenizerBase) -> Any:
     """The base with its scoring head, all of it to be trained or a low-rank update and the head."""
     plain = reward_model.new(recipe.base, int(tokenizer.pad_token_id), recipe.seed)
-    return plain if recipe.method == "full" else lora.add_scoring(plain, recipe.lora, recipe.seed)
+    if recipe.method == "full":
+        return plain
+    adapted = lora.add_scoring(plain, recipe.lora, recipe.seed)
+    return under.hold(adapted, bf16=precision.is_bf16(recipe.train.precision))
 
 
 def save(recipe: RmRecipe, model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

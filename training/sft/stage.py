@@ -26,7 +26,7 @@ def tokenizer(recipe: SftRecipe, run: RunFolder, report: Report) -> Path | str:
 
 def model(recipe: SftRecipe, tokenizer: PreTrainedTokenizerBase) -> Any:
     """The base as training begins, with the method's weights ready to learn."""
-    return choice.held(recipe, choice.prepared(recipe, choice.plain_base(recipe)))
+    return choice.held(recipe, choice.plain_base(recipe))
 
 
 def save(recipe: SftRecipe, model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

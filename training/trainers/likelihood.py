@@ -42,7 +42,7 @@ def build(plan: Plan, given: Given, train: Any, validation: Any, kind: type[Like
         kind: the trainer's class.
     """
     common = settings(plan.train, seed=plan.seed, checkpoints=given.run.checkpoints)
-    if plan.paged and torch.cuda.is_available():
+    if plan.paged and torch.cuda.is_available() and is_worth_paging(given.model):
         common["optim"] = "paged_adamw_32bit"
     bounds = common["bf16"] and torch.cuda.is_available() and "seq_lengths" in train.column_names
     if bounds:
@@ -63,3 +63,12 @@ def build(plan: Plan, given: Given, train: Any, validation: Any, kind: type[Like
     trainer.row_lengths = batches.list_lengths(train, "input_ids")
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def is_worth_paging(model: Any) -> bool:
+    """Whether AdamW's two numbers for each weight that learns take more than a hundredth of the GPU's memory.
+
+    The paged optimiser waits for the GPU at every tensor, of which an adapter has hundreds.
+    """
+    state = 2 * 4 * sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    return bool(state > torch.cuda.get_device_properties(0).total_memory / 100)

@@ -191,9 +191,11 @@ async def test_what_is_poured_is_not_given_again_and_the_end_is_looked_for_in_it
         poured.append(data)
         return True
 
-    given = [chunk async for chunk in answering(*pieces).stream(CHAT, BODY, outlet)]
+    client = answering(*pieces)
+    given = [chunk async for chunk in client.stream(CHAT, BODY, outlet)]
     assert given == [pieces[0], pieces[2]]
     assert poured == [pieces[1], pieces[3], pieces[4]]
+    assert client.heard >= len(pieces)  # what is poured is no silence either
     with pytest.raises(EngineUnavailable, match="in the middle"):
         _ = [chunk async for chunk in answering(*pieces[:4]).stream(CHAT, BODY, outlet)]
 
