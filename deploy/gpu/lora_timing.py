@@ -56,13 +56,12 @@ def compare(tokens: int, adapters: int, rank: int) -> tuple[float, float, float]
     count = most_tiles(tokens, adapters)
     theirs = ours = apart = 0.0
     for inner, widths in PRODUCTS:
-        options = {"device": "cuda", "dtype": torch.bfloat16}
-        x = torch.randn(tokens, inner, **options)  # type: ignore[arg-type]
+        x = _drawn(tokens, inner)
         low = torch.empty(len(widths), tokens, rank, device="cuda")
         layers: list[Weights] = [
             (
-                [torch.randn(adapters, 1, rank, inner, **options) * 0.02 for _ in widths],  # type: ignore[arg-type]
-                [torch.randn(adapters, 1, width, rank, **options) * 0.02 for width in widths],  # type: ignore[arg-type]
+                [_drawn(adapters, 1, rank, inner) * 0.02 for _ in widths],
+                [_drawn(adapters, 1, width, rank) * 0.02 for width in widths],
             )
             for _ in range(LAYERS)
         ]
@@ -84,13 +83,17 @@ def compare(tokens: int, adapters: int, rank: int) -> tuple[float, float, float]
 
         found = []
         for product in (by_vllm, by_us):
-            y = torch.zeros(tokens, sum(widths), **options)  # type: ignore[arg-type]
+            y = torch.zeros(tokens, sum(widths), device="cuda", dtype=torch.bfloat16)
             product(y, layers[:1])
             found.append(y.float())
         apart = max(apart, float((found[0] - found[1]).abs().max()))
         theirs += _microseconds(partial(by_vllm, y, layers))
         ours += _microseconds(partial(by_us, y, layers))
     return theirs, ours, apart
+
+
+def _drawn(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, device="cuda", dtype=torch.bfloat16)
 
 
 def _microseconds(run: Callable[[], None]) -> float:
