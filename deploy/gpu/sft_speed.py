@@ -6,7 +6,7 @@
 A base of Qwen2.5-0.5B's shape with random weights learns the demo's help desk, packed (1,024 tokens a
 sequence) and not, with about as many tokens a step. Tokens are those of rows, without padding; operations are
 6 for each of them and each weight (4 where the base stands still), and attention's within rows. OUT_DIR gets
-the table, sft.md, and a file for each with the loss of every step. Three minutes on an H100.
+the table, sft.md, and a file for each with the loss of every step. Some minutes on an H100.
 
 --profile takes some steps more and writes where their time goes, METHOD-LAID.profile.txt: the share of it in
 which the GPU computes, the kernels that take most of it, and what the CPU does meanwhile. --set changes the
