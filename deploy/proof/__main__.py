@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     slots.add_argument("--slots", type=int, default=8, help="of the engine")
     proofs = parser.add_subparsers(dest="proof", required=True)
     swap = proofs.add_parser("swap", parents=[slots], help="versions change under load")
-    swap.add_argument("--operations", type=int, default=200, help="promotions, canaries, rollbacks, ...")
+    swap.add_argument("--operations", type=int, default=1_000, help="promotions, canaries, rollbacks, ...")
     swap.add_argument("--minutes", type=float, default=math.inf, help="after which none begins")
     swap.add_argument("--aliases", type=int, default=8, help="with three versions each")
     swap.add_argument("--clients", type=int, default=4, help="that ask without a pause")

@@ -1,10 +1,10 @@
-"""``pointsman check``: whether settings can be served, or a recipe trained, without starting anything."""
+"""``pointsman check``: whether settings can be served, a recipe trained, a release begun; starts nothing."""
 
 from __future__ import annotations
 
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def check(
     config: Annotated[
-        Path, typer.Argument(metavar="FILE", help="The gateway's settings, or a recipe.")
+        Path, typer.Argument(metavar="FILE", help="The gateway's settings, a recipe, or a release.")
     ] = DEMO_CONFIG,
     overrides: SetOption = None,
     router: Annotated[
@@ -28,7 +28,8 @@ def check(
 ) -> None:
     """Read settings with their routes and prompts, or a recipe with its data, and say all that is wrong.
 
-    Of a recipe it says too how the result is served, and what the training will need.
+    Of a recipe it says too how the result is served, and what the training will need. Of a release it reads
+    its training recipe as well.
 
     Examples:
 
@@ -40,25 +41,40 @@ def check(
     from pointsman.document import DocumentError, Problem
 
     with reported(DocumentError):
-        if _is_recipe(config):
-            if router:
-                raise DocumentError(
-                    config, [Problem(None, "", "--router is for settings, and this is a recipe")]
-                )
+        kind = _kind(config)
+        if kind != "settings" and router:
+            problem = f"--router is for settings, and this is a {kind}"
+            raise DocumentError(config, [Problem(None, "", problem)])
+        if kind == "recipe":
             _check_recipe(config, overrides or [])
             return
         if overrides:
             raise DocumentError(config, [Problem(None, "", "--set is for recipes, and this is none")])
+        if kind == "release":
+            _check_release(config)
+            return
     _check_settings(config, router)
 
 
-def _is_recipe(path: Path) -> bool:
-    """A recipe has a stage; settings have none."""
+def _kind(path: Path) -> Literal["settings", "recipe", "release"]:
+    """A recipe has a stage, a release a gate; settings have neither."""
     from pointsman import document
 
     text = document.read(path)
     content = document.plain(text, path)
-    return isinstance(content, dict) and "stage" in content
+    keys = content if isinstance(content, dict) else {}
+    return "recipe" if "stage" in keys else "release" if {"alias", "gate"} & keys.keys() else "settings"
+
+
+def _check_release(path: Path) -> None:
+    from pointsman import document
+    from training.release.recipe import ReleaseRecipe
+
+    release = document.load(ReleaseRecipe, path)
+    if release.train is not None:
+        _check_recipe(release.train, [])
+    steps = ", ".join(f"{step.weight} %" for step in release.canary.steps) if release.canary else "no canary"
+    say(f"{path}: releases {release.alias} by {len(release.gate)} rows of a gate ({steps}): no problems")
 
 
 def _check_recipe(path: Path, overrides: list[str]) -> None:

@@ -45,14 +45,12 @@ def diff(
 ) -> None:
     """What two versions differ in: data, recipe, code, libraries, metrics, what moves with them.
 
-    - is the first, + the second.
+    A line with - is the first's, one with + the second's.
 
     Example: `pointsman adapters diff support@1f0c9a7be2d4 support@90aa31b2c3d4`
     """
-    first, second = (
-        flat({key: found.get(key) for key in ("manifest", "moves")})
-        for found in (shown(name, url, config, key_file) for name in (one, other))
-    )
+    both = [shown(name, url, config, key_file) for name in (one, other)]
+    first, second = (flat({key: found.get(key) for key in ("manifest", "moves")}) for found in both)
     changed = [key for key in {**first, **second} if first.get(key) != second.get(key)]
     for key in changed:
         if key in first:
@@ -60,7 +58,8 @@ def diff(
         if key in second:
             say(f"+ {key}: {_text(second[key])}")
     if not changed:
-        say("their manifests are the same, and so is what moves with them")
+        others = "" if both[0]["version"] == both[1]["version"] else "; their weights differ"
+        say(f"their manifests are the same, and so is what moves with them{others}")
 
 
 def flat(value: Any, at: str = "") -> dict[str, Any]:

@@ -109,6 +109,7 @@ def pushed(desk: Desk, alias: str, folder: Path, report: Callable[[str], None]) 
         ArtefactError: a file can't be read.
     """
     from pointsman.artefact import CONFIG, MANIFEST, SIGNATURE, WEIGHTS, ArtefactError, sha256_file
+    from pointsman.cli.gateway import NotRunning
 
     declared = {}
     for name in (WEIGHTS, CONFIG, MANIFEST, SIGNATURE):
@@ -118,8 +119,11 @@ def pushed(desk: Desk, alias: str, folder: Path, report: Callable[[str], None]) 
             raise ArtefactError(f"{path}: no such file; an artefact needs it")
     upload, here = desk.begin_upload(declared)
     send = partial(_send, desk, upload, look=lambda: desk.begin_upload(declared)[1], report=report)
-    for name in declared:
-        send(folder / name, here[name])
+    try:
+        for name in declared:
+            send(folder / name, here[name])
+    except NotRunning as exc:
+        raise NotRunning(f"{folder} was sent in part; the same command goes on there: {exc}") from exc
     return desk.register_upload(alias, upload, folder)
 
 

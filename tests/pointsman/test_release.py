@@ -198,9 +198,12 @@ def test_training_is_a_process_of_its_own_and_its_failure_is_told(
 
     monkeypatch.setattr(subprocess, "run", process)
     runs = tmp_path / "runs"
-    words = ("release", written[0], "--url", "http://127.0.0.1:9", "--config", config, "--runs", runs)
-    assert "desk.yaml: training ended with status 1" in run(*words).stderr
-    assert "nothing answers" in run(*words).stderr  # it is trained, and to be registered
+    words = ("release", written[0], "--config", config, "--runs", runs, "--url")
+    assert "nothing answers" in run(*words, "http://127.0.0.1:9").stderr  # before it is trained
+    with canned({"GET /admin/adapters": {"data": []}}) as gateway:
+        assert asked == []
+        assert "desk.yaml: training ended with status 1" in run(*words, gateway.url).stderr
+        assert run(*words, gateway.url).exit_code == 1  # it is trained, and to be registered
     kept = json.loads((runs / "r" / "release.json").read_text("utf-8"))
     assert kept["steps"]["train"]["version"] == version_of(artefact)
     assert asked[0][-6:] == ["-m", "pointsman.cli", "train", "desk.yaml", "--runs", str(runs)]
@@ -220,9 +223,10 @@ def test_a_release_once_more_has_its_name_and_so_has_its_training(
 
     monkeypatch.setattr(subprocess, "run", process)
     runs = tmp_path / "runs"
-    words = ("release", written[0], "--url", "http://127.0.0.1:9", "--config", config, "--runs", runs)
-    run(*words)
-    run(*words, "--name", "r-2")
+    with canned({"GET /admin/adapters": {"data": []}}) as gateway:
+        words = ("release", written[0], "--url", gateway.url, "--config", config, "--runs", runs)
+        run(*words)
+        run(*words, "--name", "r-2")
     kept = json.loads((runs / "r-2" / "release.json").read_text("utf-8"))
     assert kept["recipe"]["name"] == "r-2"
     assert "train" in kept["steps"]

@@ -7,6 +7,8 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from pointsman.cli.options import DEMO_CONFIG
 from service.adapters.registry import Registry
 from service.adapters.version import Live, Record
@@ -152,6 +154,22 @@ def test_check_says_what_the_fitted_router_warns_of(run: Run, config: Path) -> N
     recipe = run("check", "--router", ROOT / "deploy" / "demo" / "recipes" / "support.yaml")
     assert recipe.exit_code == 1
     assert "--router is for settings, and this is a recipe" in recipe.stderr
+
+
+def test_check_reads_a_release_and_its_training(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    release = ROOT / "deploy" / "demo" / "releases" / "support-60-days.yaml"
+    checked = run("check", release)
+    assert checked.exit_code == 0, checked.stderr
+    assert "support-60-days.yaml: no problems" in checked.stdout
+    assert "releases support by 11 rows of a gate (5 %, 25 %): no problems" in checked.stdout
+    wrong = tmp_path / "release.yaml"
+    wrong.write_text(release.read_text("utf-8").replace("canary:", "canery:"), encoding="utf-8")
+    ended = run("check", wrong)
+    assert ended.exit_code == 1
+    assert "canery: unknown key" in ended.stderr
 
 
 def test_check_reports_every_problem_of_the_settings(run: Run, config: Path) -> None:

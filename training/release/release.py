@@ -102,6 +102,8 @@ class Release:
         return [str(version["version"]) for version in found]
 
     def _train(self) -> None:
+        if self.recipe.train is not None:  # before the minutes that it takes: a gateway, and no other canary
+            self._alone(self._live())
         given = self.recipe.artefact
         artefact = self.fetch(given) if given is not None else self.train(self.recipe.train or Path())
         self.journal.done("train", artefact=str(artefact), version=version_of(artefact))
