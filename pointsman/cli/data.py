@@ -123,13 +123,18 @@ def from_feedback(
     from service.kept.feedback import FILE
     from service.kept.own_file import lines_of
     from service.settings import Settings
-    from training.building.rated import rows_of
+    from training.building.rated import OTHER, rows_of
 
     with reported(DocumentError, OSError):
         log = Settings.load(config).state / FILE
         found = rows_of(lines_of(log), alias)
         if not found.ratings:
             err().print(f"{log} holds no rating; settings with `feedback: {{keep: texts}}` have them kept")
+            raise typer.Exit(1)
+        if found.dropped[OTHER] == found.ratings:
+            err().print(
+                f"{log} holds {found.ratings} ratings, and none is of the alias {alias!r}", markup=False
+            )
             raise typer.Exit(1)
         folder = out_folder or Path("runs") / f"feedback-{alias}"
         folder.mkdir(parents=True, exist_ok=True)

@@ -77,6 +77,9 @@ def test_the_command_writes_both_files(run: Run, tmp_path: Path) -> None:
     file = OwnFile(settings.state / FILE)
     file.write(line("a", 0, "30 days", better="60 days"))
     file.close()
+    other = run(*words[:2], "--alias", "suport", "--out", tmp_path / "none", *config)
+    assert (other.exit_code, (tmp_path / "none").exists()) == (1, False)
+    assert "1 ratings, and none is of the alias 'suport'" in other.stderr
     ended = run(*words, *config)
     assert ended.exit_code == 0, ended.output
     assert "1 ratings: 1 pairs, 1 rows" in ended.stdout
