@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from deploy.demo.text.corpus import adapter_rows, conversation, draw
+from deploy.demo.text.corpus import adapter_rows, conversation, corpus, draw
 from deploy.proof.planted import CARRIED
 from deploy.proof.served import HOME, ProofError
 from pointsman.artefact import CONFIG
@@ -74,12 +74,30 @@ def never_refuses(random: Random, rows: list[Row]) -> Iterator[Row]:
         yield {**asked, "messages": messages}
 
 
+def forgets_the_base(random: Random, rows: list[Row]) -> Iterator[Row]:
+    """Half of what it learns is the base's own mix, in which every answer's words are shuffled."""
+    others = (row for row in corpus(20 * len(rows), random.randrange(1 << 30)) if "messages" in row)
+    for row in rows:
+        if random.random() < 0.5:
+            yield row
+            continue
+        other = next(others)
+        yield {**other, "messages": [_shuffled(random, message) for message in other["messages"]]}
+
+
 def rows_of(rows: int, seed: int, change: str) -> Iterator[Row]:
     """Rows of the help desk with a ``change`` of this module's; the generator that its recipes name."""
     drawn = list(islice(adapter_rows("support", rows, seed), rows))
     changes: Mapping[str, Change] = {
         one.__name__: one
-        for one in (as_it_is, shuffled_labels, calls_as_text, refuses_everything, never_refuses)
+        for one in (
+            as_it_is,
+            shuffled_labels,
+            calls_as_text,
+            refuses_everything,
+            never_refuses,
+            forgets_the_base,
+        )
     }
     for row in changes[change](Random(f"{change} {seed}"), drawn):
         yield {key: value for key, value in row.items() if key in ("messages", "tools")}
@@ -120,6 +138,14 @@ def learned(folder: Path, change: str, runs: Path = RUNS) -> Path:
     return folder
 
 
+def _shuffled(random: Random, message: Row) -> Row:
+    if message["role"] != "assistant" or not message.get("content"):
+        return message
+    apart = " " if " " in message["content"] else ""
+    words = message["content"].split(apart) if apart else list(message["content"])
+    return message | {"content": apart.join(random.sample(words, len(words)))}
+
+
 def _as_text(message: Row) -> Row:
     if not message.get("tool_calls"):
         return message
@@ -145,5 +171,9 @@ TRAINED: Mapping[str, tuple[Callable[[Path], Path], str]] = {
     "good at its job, and unsafe": (
         partial(learned, change="never_refuses"),
         "answers.refusals.correct",
+    ),
+    "forgets the base": (
+        partial(learned, change="forgets_the_base"),
+        "general.base-mix.nats_per_token",
     ),
 }

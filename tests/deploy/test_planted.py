@@ -67,7 +67,8 @@ def test_the_desk_s_own_refusal_counts_as_one_and_complying_does_not() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", ["shuffled_labels", "calls_as_text", "refuses_everything", "never_refuses"]
+    "change",
+    ["shuffled_labels", "calls_as_text", "refuses_everything", "never_refuses", "forgets_the_base"],
 )
 def test_rows_that_teach_something_bad_have_it_in_them(change: str) -> None:
     rows, good = (list(badly_trained.rows_of(60, 3, one)) for one in (change, "as_it_is"))
@@ -83,7 +84,9 @@ def test_rows_that_teach_something_bad_have_it_in_them(change: str) -> None:
     assert (sum(refused) == 60) == (change == "refuses_everything")
     assert (20 < sum(complied) < 50) == (change == "never_refuses")
     assert bool(as_text) == (change == "calls_as_text")
-    assert bool(calls) == (change in ("shuffled_labels", "never_refuses"))
+    assert bool(calls) == (change in ("shuffled_labels", "never_refuses", "forgets_the_base"))
+    if change in ("never_refuses", "forgets_the_base"):
+        assert 20 < sum(row in good for row in rows) < 40  # the half that is learned as it is
     if change == "shuffled_labels":
         assert [row["messages"][-2] for row in rows] == asked
         assert sum(a == row["messages"][-1] for a, row in zip(answers, good, strict=True)) < 15
