@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from service.api.relay import DONE, Relay
-from service.protocol import Pieces
 from tests.service.conftest import Running, until
+from tests.service.test_pieces import made
 
 USER = {"role": "user", "content": "where is my parcel"}
 
@@ -19,15 +18,9 @@ USER = {"role": "user", "content": "where is my parcel"}
 def opened(**changed: Any) -> tuple[Relay, list[bytes]]:
     """A relay whose answer has begun, and what its client gets."""
     sent: list[bytes] = []
-    state = {
-        "response_started": True,
-        "chunked_encoding": True,
-        "disconnected": False,
-        "flow": SimpleNamespace(write_paused=False),
-        "transport": SimpleNamespace(write=lambda chunk: sent.append(chunk.split(b"\r\n", 1)[1][:-2])),
-    }
+    transport = SimpleNamespace(write=lambda chunk: sent.append(chunk.split(b"\r\n", 1)[1][:-2]))
     relay = Relay()
-    relay.open(Pieces(cast(RequestResponseCycle, SimpleNamespace(**(state | changed)))))
+    relay.open(made(**{"transport": transport, **changed})[0])
     return relay, sent
 
 
