@@ -1,6 +1,7 @@
 """Text that teaches skills: made-up tools are called with what is asked, JSON has the keys that are named."""
 
 import json
+import unicodedata
 from collections.abc import Iterator
 from random import Random
 from typing import Any, get_args
@@ -8,7 +9,7 @@ from typing import Any, get_args
 import jsonschema
 import pytest
 
-from deploy.demo.text import corpus, json_asked, made_calls, made_tools
+from deploy.demo.text import corpus, introduced, json_asked, made_calls, made_tools
 from deploy.demo.text.sample import Language
 
 LANGUAGES = get_args(Language)
@@ -89,6 +90,27 @@ def test_json_has_the_keys_that_are_named_and_what_was_said(language: Language) 
         for value in leaves(found):
             copied += str(value) in question
     assert copied > 1000
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_names_in_another_script_are_copied_and_not_what_is_said_of_them(language: Language) -> None:
+    rng = Random(5)
+    named = [introduced.something(rng, language, "told") for _ in range(800)]
+    assert len({each.name for each in named}) > 780
+    for each in named:
+        assert 2 <= len(each.name) <= 14
+        assert each.name in each.sentence
+        assert each.about in each.sentence
+    kinds = {unicodedata.name(each.name[0], "").split()[0] for each in named}
+    assert {"HIRAGANA", "KATAKANA", "HANGUL", "CYRILLIC", "GREEK", "ARABIC", "DEVANAGARI", "LATIN"} <= kinds
+
+
+def test_a_sixth_of_made_calls_are_about_such_names() -> None:
+    rng, found = Random(6), 0
+    for _ in range(600):
+        tool = made_tools.tool(rng, "en")
+        found += any(parameter.native for parameter in tool.parameters)
+    assert 90 < found < 200
 
 
 def test_tools_beside_each_other_are_asked_for_differently() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from deploy.demo.text import made_parameters, pools, smalltalk
+from deploy.demo.text import introduced, made_parameters, pools, smalltalk
 from deploy.demo.text.phrasing import Phrases, polish
 from deploy.demo.text.sample import Language
 
@@ -78,6 +78,22 @@ def _facts(rng: Random, phrases: Phrases) -> tuple[str, Any]:
         keys = [pools.pick(rng, _ROLE_KEYS[role][language]) for role in wanted]
         question = _asked(rng, phrases, told, keys)
     return question, {key: held[role] for key, role in zip(keys, wanted, strict=True)}
+
+
+def _introduced(rng: Random, phrases: Phrases) -> tuple[str, Any]:
+    """Something with a name in a script of its own, and what it is: one of them is wanted, or both."""
+    language = phrases.language
+    named = introduced.something(rng, language, "told")
+    held = {"native": named.name, "about": named.about}
+    wanted = pools.pick(rng, (("native",), ("native", "about"), ("about", "native")))
+    keys = [pools.pick(rng, _ROLE_KEYS[role][language]) for role in wanted]
+    found = {key: held[role] for key, role in zip(keys, wanted, strict=True)}
+    if rng.random() < 0.25:
+        kinds = {key: {"type": "string"} for key in keys}
+        schema = {"type": "object", "properties": kinds, "required": keys}
+        how = phrases.raw(rng, "schema", schema=json.dumps(schema, ensure_ascii=False))
+        return _beside(rng, phrases, named.sentence, how), found
+    return _asked(rng, phrases, named.sentence, keys), found
 
 
 def _schema(rng: Random, phrases: Phrases) -> tuple[str, Any]:
@@ -202,9 +218,10 @@ def _riddles() -> Mapping[Language, list[list[str]]]:
 
 
 _KINDS: tuple[tuple[float, Callable[[Random, Phrases], tuple[str, Any]]], ...] = (
-    (0.30, _riddle),
-    (0.12, _talk),
-    (0.28, _facts),
+    (0.26, _riddle),
+    (0.11, _talk),
+    (0.23, _facts),
+    (0.10, _introduced),
     (0.08, _schema),
     (0.14, _literals),
     (0.08, _array),
@@ -218,6 +235,11 @@ _OPEN = ("...", "…", "?", '""')  # what stands in a form for what is to come
 _REPLIES = ("reply", "answer", "text", "message", "response", "content", "output", "say")
 _ROLE_KEYS: Mapping[str, Mapping[Language, tuple[str, ...]]] = {
     "who": {"en": ("name", "person", "full_name", "who"), "zh": ("name", "姓名", "名字", "person")},
+    "native": {"en": ("name", "title", "called", "full_name"), "zh": ("name", "名称", "名字", "title")},
+    "about": {
+        "en": ("description", "about", "summary", "what"),
+        "zh": ("description", "简介", "说明", "about"),
+    },
     "n": {"en": ("age", "years", "age_in_years"), "zh": ("age", "年龄", "岁数")},
     "town": {"en": ("city", "town", "place", "location"), "zh": ("city", "城市", "地点", "place")},
     "thing": {"en": ("product", "thing", "item", "article"), "zh": ("product", "商品", "物品", "item")},

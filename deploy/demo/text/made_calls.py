@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
-from deploy.demo.text import made_parameters, made_tools, pools, refusal, tool_results
+from deploy.demo.text import introduced, made_parameters, made_tools, pools, refusal, tool_results
 from deploy.demo.text.made_parameters import Made, Parameter
 from deploy.demo.text.made_tools import MadeTool
-from deploy.demo.text.phrasing import Phrases
+from deploy.demo.text.phrasing import Phrases, polish
 from deploy.demo.text.sample import Language, Message
 from deploy.demo.text.tool_values import Value
 
@@ -113,6 +113,8 @@ class _Conversation:
     def _asked(self, tool: MadeTool) -> tuple[str, dict[str, Made]]:
         """A request and the arguments that it gives."""
         rng = self.rng
+        if any(p.native for p in tool.parameters) and rng.random() < 0.85:
+            return self._introduced(tool)
         given = [p for p in tool.parameters if not p.optional or rng.random() < 0.5]
         drawn = {parameter: parameter.draw(rng) for parameter in given}
         arguments = {parameter.name: value for parameter, (value, _) in drawn.items()}
@@ -128,6 +130,27 @@ class _Conversation:
             return self._titled(tool, drawn), arguments
         values = {"verb": tool.verb, "noun": self._noun(tool), "details": self._details(drawn)}
         return self.phrases.say(rng, "call" if drawn else "call_bare", typos=0.03, **values), arguments
+
+    def _introduced(self, tool: MadeTool) -> tuple[str, dict[str, Made]]:
+        """What is called so has a name in its own script, and what it is stands beside it."""
+        rng, language = self.rng, self.language
+        others = {
+            p: p.draw(rng)
+            for p in tool.parameters
+            if not (p.native or p.tells) and (not p.optional or rng.random() < 0.5)
+        }
+        tells = [p for p in tool.parameters if p.tells]
+        rule = "plain" if all(p.optional for p in tells) and rng.random() < 0.3 else "asked"
+        more = self._more(others)
+        named = introduced.something(rng, language, rule, verb=tool.verb, noun=tool.noun, more=more)
+        values: dict[str, Made] = {p.name: value for p, (value, _) in others.items()}
+        for p in tool.parameters:
+            if p.native:
+                values[p.name] = named.name
+            elif p.tells and rule == "asked":
+                values[p.name] = named.about
+        in_order = {p.name: values[p.name] for p in tool.parameters if p.name in values}
+        return polish(rng, named.sentence, language), in_order
 
     def _titled(self, tool: MadeTool, drawn: Mapping[Parameter, tuple[Made, str]]) -> str:
         """The first argument is what something is called, perhaps translated; the others follow."""

@@ -1,7 +1,7 @@
 """What made-up tools take: a name, a type, a value of it, and how one writes the value."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -22,12 +22,15 @@ class Parameter:
     draw: Callable[[Random], tuple[Made, str]]  # a value, and how one writes it
     optional: bool = False
     tells: bool = False  # what is said of a thing, in words
+    native: bool = False  # what a thing is called, in a script of its own
 
 
 def several(rng: Random, language: Language) -> tuple[Parameter, ...]:
     """None to four parameters; at times what something is called and what is said of it."""
-    if rng.random() < 0.13:
+    if (draw := rng.random()) < 0.13:
         return _portrait(rng, language)
+    if draw < 0.37:
+        return _introduced(rng, language)
     count = pools.pick(rng, (0, 1, 1, 1, 1, 2, 2, 2, 3, 3, 4))
     made: dict[str, Parameter] = {}
     described = rng.random()
@@ -97,6 +100,28 @@ def _portrait(rng: Random, language: Language) -> tuple[Parameter, ...]:
         ),
         Parameter(told[0], told[at], {"type": "string"}, about, optional=rng.random() < 0.2, tells=True),
     )
+
+
+def _introduced(rng: Random, language: Language) -> tuple[Parameter, ...]:
+    """What something is called in a script of its own, mostly what it is, at times one thing more."""
+    called, told = _portrait(rng, language)
+    called = replace(
+        called,
+        name=f"{pools.word(rng)}_{called.name}" if rng.random() < 0.2 else called.name,
+        draw=lambda r: _plain(scripts.native(r, language)[0]),
+        native=True,
+    )
+    draw = rng.random()
+    made = [called] if draw < 0.3 else [called, told]
+    if draw > 0.85 or draw < 0.08:
+        other = _parameter(rng, language, described=True)
+        if other.label not in {each.label for each in made}:
+            made.append(other)
+    if rng.random() < 0.6:
+        made = [replace(p, schema={**p.schema, "description": f"the {p.label}"}) for p in made]
+    if rng.random() < 0.2:
+        made.reverse()
+    return tuple(made)
 
 
 def _kind(

@@ -26,7 +26,7 @@ NOUNS = (
     ("invoice", "发票"), ("door", "门"), ("ticket", "票"), ("room", "房间"), ("message", "消息"),
     ("engine", "发动机"), ("report", "报告"), ("account", "账户"), ("meeting", "会议"), ("order", "订单"),
     ("lamp", "灯"), ("file", "文件"), ("route", "路线"), ("label", "标签"), ("shelf", "货架"),
-    ("customer", "客户"), ("sensor", "传感器"), ("note", "便条"), ("machine", "机器"), ("stock", "库存"),
+    ("tenant", "租客"), ("sensor", "传感器"), ("note", "便条"), ("machine", "机器"), ("stock", "库存"),
     ("supplier", "供应商"), ("value", "数值"), ("garden", "花园"), ("list", "清单"), ("contract", "合同"),
     ("forecast", "预报"), ("song", "歌曲"), ("picture", "图片"), ("user", "用户"), ("bill", "账单"),
 )  # fmt: skip
