@@ -2,7 +2,8 @@
 
 While the threads work on a batch each, new requests gather for the next; nobody waits for a batch to fill.
 Texts are encoded one by one, so a batch saves only what Python does once for all of it, a quarter of a short
-text's time, and whoever is in it waits for the last of it. So batches are small.
+text's time, and whoever is in it waits for the last of it. So batches are small, and a long text, of which
+Python's share is small, ends its batch: else 64 long texts that come at once are all decided at the end.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from router.conversation import content_text
 from router.decision import Decision
 from router.errors import RouterClosed
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from router.router import Router
 
 BATCH = 8  # conversations at most that are decided together
+CHARACTERS = 400  # of their last messages; whoever goes beyond is the last of a batch
 _MOST_LANES = 8
 
 Conversation = Sequence[Mapping[str, Any]]
@@ -117,8 +120,10 @@ class BatchingRouter:
     def _next_batch(self) -> list[tuple[Conversation, asyncio.Future[Decision]]]:
         batch: list[tuple[Conversation, asyncio.Future[Decision]]] = []
         share = min(BATCH, -(-len(self._waiting) // self._lanes))  # rounded up: the other lanes take theirs
-        while self._waiting and len(batch) < share:
+        characters = 0
+        while self._waiting and len(batch) < share and characters < CHARACTERS:
             messages, future = self._waiting.popleft()
             if not future.done():  # a client that went away
                 batch.append((messages, future))
+                characters += len(content_text(messages[-1].get("content"))) if messages else 0
         return batch

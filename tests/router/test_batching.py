@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from router.batching import BATCH, BatchingRouter, Conversation, lanes
+from router.batching import BATCH, CHARACTERS, BatchingRouter, Conversation, lanes
 from router.decision import Decision
 from router.errors import EncoderError, RouterClosed
 from router.router import Router
@@ -61,6 +61,20 @@ async def test_requests_that_arrive_together_are_decided_together() -> None:
     assert [decision.text for decision in decisions] == [str(n) for n in range(BATCH + 3)]
     assert [len(batch) for batch in gated.batches] == [1, BATCH, 2]
     assert len(gated.threads) == 1
+
+
+async def test_a_long_text_is_the_last_of_its_batch() -> None:
+    gated = Gated()
+    long = "x" * CHARACTERS
+    async with BatchingRouter(gated.as_router()) as batching:
+        first = await begun(gated, batching, "0")
+        others = [
+            asyncio.create_task(batching.decide(ask(text))) for text in (long, long, "1", "2", long, "3")
+        ]
+        await asyncio.sleep(0)
+        gated.go.set()
+        await asyncio.gather(first, *others)
+    assert gated.batches == [["0"], [long], [long], ["1", "2", long], ["3"]]
 
 
 async def test_lanes_work_at_once() -> None:
