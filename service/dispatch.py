@@ -16,6 +16,7 @@ from chains.parameters import calls_tools
 from router.decision import Decision
 from service.body.conversation import Message, asked, check_said, conversation_key, messages_of
 from service.body.fields import model_of, stream_of
+from service.body.kinds import given
 from service.body.options import check_options, check_routed
 from service.errors import InvalidRequest, ModelNotFound, NotReady
 from service.record import Record
@@ -124,7 +125,9 @@ class Dispatch:
         check_options(body, self._bounds.max_choices)
         stream = stream_of(body)
         conversation = conversation_key(body)
-        parameters = {k: v for k, v in body.items() if k not in ("model", "messages", "stream")}
+        parameters = given(body)
+        for name in ("model", "messages", "stream"):
+            parameters.pop(name, None)
         if model != AUTO:
             adapter = self.named(model)
             request = ChainRequest(messages, parameters, stream, limits=self._limits)
