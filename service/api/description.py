@@ -218,7 +218,7 @@ def _operation(
     elif given is HTML:
         content = {"text/html": {"schema": HTML}}
     if body is not None and "stream" in body["properties"]:
-        content["text/event-stream"] = {"schema": TEXT}
+        content["text/event-stream"] = {"schema": _EVENTS}
     error = {"description": "what is wrong", "content": {"application/json": {"schema": _REFERENCE}}}
     reasons = {"description": "why not now", "content": {"application/json": {"schema": {"type": "object"}}}}
     operation: dict[str, Any] = {
@@ -243,5 +243,6 @@ def _placed(path: str) -> list[Schema]:
     ] + headers_of(path)
 
 
+_EVENTS: Schema = {"type": ["string", "object"], "description": "server-sent events, as a text or each"}
 _REFERENCE = {"$ref": "#/components/schemas/Error"}
 _GENERATED = answer("id", "created", "model", choices={"type": "array", "minItems": 1}, usage=USAGE)

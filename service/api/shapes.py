@@ -95,13 +95,19 @@ _PART = {  # which of the others the base can read is the engine's to say
 _CONTENT: list[Schema] = [TEXT, {"type": "array", "items": _PART}]
 _MADE = {  # a call that the model made; its arguments are a JSON object, which a schema can't say of a text
     "type": "object",
-    "required": ["function"],
+    "required": ["id", "type", "function"],
     "properties": {
-        "function": {"type": "object", "required": ["name"], "properties": {"name": TEXT, "arguments": TEXT}}
+        "id": TEXT,
+        "type": {"const": "function"},
+        "function": {"type": "object", "required": ["name"], "properties": {"name": TEXT, "arguments": TEXT}},
     },
 }
 _MESSAGE: Schema = {  # only an assistant may have said nothing, beside its calls
-    **closed(MESSAGE, {"tool_calls": {"type": ["array", "null"], "items": _MADE}}, "role"),
+    **closed(
+        MESSAGE,
+        {"name": {"type": ["string", "null"]}, "tool_calls": {"type": ["array", "null"], "items": _MADE}},
+        "role",
+    ),
     "anyOf": [
         {
             "type": "object",

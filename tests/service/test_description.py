@@ -14,6 +14,7 @@ from tests.service import test_embeddings, test_responses
 from tests.service.body.test_refused import REQUESTS
 from tests.service.body.test_served import FINE
 from tests.service.conftest import Running
+from tests.service.refused import CALL
 
 USER = {"role": "user", "content": "where is my parcel"}
 ASKED: list[tuple[str, dict[str, Any]]] = [
@@ -129,6 +130,8 @@ def test_what_must_stand_together_is_described() -> None:
         {"messages": [{"role": "user", "content": [{"type": "text", "text": ""}]}, {"role": "assistant"}]},
         {"messages": [{"role": "user", "content": None}]},
         {"messages": [{"role": "user", "content": [{"type": "poem", "text": "x"}]}]},
+        {"messages": [{**USER, "name": []}]},
+        {"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f"}}]}]},
         {"stream_options": {}},
         {"stream_options": {"include_usage": True}, "stream": False},
     ]
@@ -136,9 +139,7 @@ def test_what_must_stand_together_is_described() -> None:
         assert not schema.is_valid({"model": "auto", "messages": [USER], **more})
     schema.validate({"model": "auto", "messages": [{"role": "assistant"}, USER], "stream_options": None})
     schema.validate({"model": "auto", "messages": [USER], "stream_options": {}, "stream": True})
-    schema.validate(
-        {"model": "auto", "messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f"}}]}]}
-    )
+    schema.validate({"model": "auto", "messages": [CALL]})
     schema.validate({"model": "auto", "messages": [{"role": "user", "content": [{"type": "image_url"}]}]})
 
 
