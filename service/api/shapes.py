@@ -39,6 +39,11 @@ def closed(fields: Fields, properties: Schema, *required: str) -> Schema:
     }
 
 
+def unbounded(fields: Fields) -> Schema:
+    """The properties of ``fields`` that have a kind, for a path that asks no engine."""
+    return {name: kind.unbounded for name, kind in KINDS.items() if name in fields.taken}
+
+
 def _given(name: str) -> Schema:
     return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
 

@@ -39,6 +39,11 @@ class Kind:
         """As a schema of the document."""
         return {"anyOf": [dict(self.schema), {"type": "null"}]}
 
+    @property
+    def unbounded(self) -> dict[str, Any]:
+        """The same, where no engine holds to its bounds."""
+        return {"type": [self.schema["type"], "null"]}
+
 
 NUMBER = Kind("a number", (int, float), {"type": "number"})
 WHOLE = Kind("a whole number", (int,), {"type": "integer"})

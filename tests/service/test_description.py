@@ -154,3 +154,11 @@ def test_prompts_and_inputs_are_described_as_they_are_taken() -> None:
     inputs = schema_of(found, "/v1/responses", "post", None)
     assert not inputs.is_valid({"model": "auto", "input": " "})
     inputs.validate({"model": "auto", "input": "", "instructions": "Say hello."})
+
+
+async def test_what_is_only_explained_has_kinds_and_no_bounds(running: Running) -> None:
+    """No engine is asked there, which alone holds to the bounds."""
+    schema = schema_of(await document(running), "/v1/route", "post", None)
+    for body, fits in (({"temperature": 9, "truncation_side": "up"}, True), ({"temperature": "9"}, False)):
+        answer = await running.http.post("/v1/route", json={"text": "hi", **body})
+        assert (answer.status_code == 200) == schema.is_valid({"text": "hi", **body}) == fits
