@@ -20,7 +20,7 @@ _ONLY: Mapping[str, tuple[object, ...]] = {  # the values that ask for nothing b
     "logprobs": (False,),
     "top_logprobs": (0,),
     "logprob_token_ids": ([],),
-    "prompt_logprobs": (0,),
+    "prompt_logprobs": (),  # 0 asks for those of the prompt's own tokens
     "echo": (False,),
     "return_token_ids": (False,),
     "include_stop_str_in_output": (False,),

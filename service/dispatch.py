@@ -16,7 +16,8 @@ from chains.parameters import calls_tools
 from router.decision import Decision
 from service.body.conversation import Message, asked, check_said, conversation_key, messages_of
 from service.body.fields import model_of, stream_of
-from service.body.options import check_options
+from service.body.kinds import given
+from service.body.options import check_options, check_routed
 from service.errors import InvalidRequest, ModelNotFound, NotReady
 from service.record import Record
 from service.routes import COT, Route
@@ -124,12 +125,15 @@ class Dispatch:
         check_options(body, self._bounds.max_choices)
         stream = stream_of(body)
         conversation = conversation_key(body)
-        parameters = {k: v for k, v in body.items() if k not in ("model", "messages", "stream")}
+        parameters = given(body)
+        for name in ("model", "messages", "stream"):
+            parameters.pop(name, None)
         if model != AUTO:
             adapter = self.named(model)
             request = ChainRequest(messages, parameters, stream, limits=self._limits)
             name = chain or (COT if self._routes.reasons(adapter) else DIRECT)
             return Plan(adapter, None, None, None, name, await self._chain(name), request, conversation)
+        check_routed(body)
         messages = asked(messages)
         decision, route = await self.decide(messages, conversation, calls_tools(parameters))
         version = None if route.adapter is None else self._models.name_of(route.adapter, conversation)

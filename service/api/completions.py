@@ -24,6 +24,7 @@ from service.api.relay import Relay
 from service.api.respond import Generated
 from service.body.conversation import conversation_key
 from service.body.fields import model_of, stream_of
+from service.body.kinds import given
 from service.body.known import COMPLETION
 from service.body.options import check_options
 from service.dispatch import AUTO, CHAIN, DIRECT, Plan
@@ -64,7 +65,9 @@ async def completions(request: Request, gateway: Running, record: Recorded) -> R
     job = Job(
         model=adapter,
         conversation=conversation_key(body),
-        run=lambda name: _continued(gateway.engine.bind(name, PATH, relay.take), body, record.streamed),
+        run=lambda name: _continued(
+            gateway.engine.bind(name, PATH, relay.take), given(body), record.streamed
+        ),
     )
     return Generated(gateway.exchange, job, record, ChatForm(gateway.settings.engine.model_name), relay)
 

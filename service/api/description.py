@@ -38,6 +38,7 @@ from service.api.shapes import (
     messages_of,
     of,
     spoken,
+    unbounded,
 )
 from service.api.shapes_responses import RESPONSE_PARTS, items
 from service.body.known import (
@@ -107,6 +108,7 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
     }
     named = {"type": ["string", "null"], "minLength": 1}
     response = RESPONSE_PARTS | {"model": MODEL, "input": {"anyOf": [TEXT, items()]}}
+    explained = {**unbounded(ROUTED), "messages": messages, "text": TEXT, "input": TEXT, "tools": TOOLS}
     loaded = {"lora_name": NAME, "lora_path": NAME, "load_inplace": {"type": "boolean"}}
     tokens = answer(count={"type": "integer"}, tokens={"type": "array"})
     return {
@@ -160,7 +162,7 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
         "/v1/route": (
             "Which way a conversation would take, and why",
             {
-                **closed(ROUTED, {"messages": messages, "text": TEXT, "input": TEXT, "tools": TOOLS}),
+                **closed(ROUTED, explained),
                 "oneOf": [{"required": [name]} for name in ("messages", "text", "input")],
             },
             answer("intent", "confidence", "abstained", "route"),
@@ -218,7 +220,7 @@ def _operation(
     elif given is HTML:
         content = {"text/html": {"schema": HTML}}
     if body is not None and "stream" in body["properties"]:
-        content["text/event-stream"] = {"schema": TEXT}
+        content["text/event-stream"] = {"schema": _EVENTS}
     error = {"description": "what is wrong", "content": {"application/json": {"schema": _REFERENCE}}}
     reasons = {"description": "why not now", "content": {"application/json": {"schema": {"type": "object"}}}}
     operation: dict[str, Any] = {
@@ -243,5 +245,6 @@ def _placed(path: str) -> list[Schema]:
     ] + headers_of(path)
 
 
+_EVENTS: Schema = {"type": ["string", "object"], "description": "server-sent events, as a text or each"}
 _REFERENCE = {"$ref": "#/components/schemas/Error"}
 _GENERATED = answer("id", "created", "model", choices={"type": "array", "minItems": 1}, usage=USAGE)

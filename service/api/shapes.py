@@ -39,6 +39,11 @@ def closed(fields: Fields, properties: Schema, *required: str) -> Schema:
     }
 
 
+def unbounded(fields: Fields) -> Schema:
+    """The properties of ``fields`` that have a kind, for a path that asks no engine."""
+    return {name: kind.unbounded for name, kind in KINDS.items() if name in fields.taken}
+
+
 def _given(name: str) -> Schema:
     return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
 
@@ -95,13 +100,19 @@ _PART = {  # which of the others the base can read is the engine's to say
 _CONTENT: list[Schema] = [TEXT, {"type": "array", "items": _PART}]
 _MADE = {  # a call that the model made; its arguments are a JSON object, which a schema can't say of a text
     "type": "object",
-    "required": ["function"],
+    "required": ["id", "type", "function"],
     "properties": {
-        "function": {"type": "object", "required": ["name"], "properties": {"name": TEXT, "arguments": TEXT}}
+        "id": TEXT,
+        "type": {"const": "function"},
+        "function": {"type": "object", "required": ["name"], "properties": {"name": TEXT, "arguments": TEXT}},
     },
 }
 _MESSAGE: Schema = {  # only an assistant may have said nothing, beside its calls
-    **closed(MESSAGE, {"tool_calls": {"type": ["array", "null"], "items": _MADE}}, "role"),
+    **closed(
+        MESSAGE,
+        {"name": {"type": ["string", "null"]}, "tool_calls": {"type": ["array", "null"], "items": _MADE}},
+        "role",
+    ),
     "anyOf": [
         {
             "type": "object",

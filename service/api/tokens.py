@@ -16,7 +16,7 @@ from starlette.responses import Response
 from service.api.incoming import Running, client_only, json_object
 from service.body.conversation import messages_of
 from service.body.fields import model_of
-from service.body.kinds import check_kinds
+from service.body.kinds import check_kinds, given
 from service.body.known import DETOKENIZED, TOKENIZED_CHAT, TOKENIZED_TEXT
 from service.body.options import check_template, check_tools
 from service.dispatch import AUTO
@@ -63,5 +63,5 @@ async def _asked(path: str, body: Mapping[str, Any], gateway: Gateway) -> Respon
     base = gateway.settings.engine.model_name
     if body.get("model") is not None and (model := model_of(body)) != AUTO:
         gateway.dispatch.named(model)
-    answer = await gateway.engine.client().complete(path, {**body, "model": base})
+    answer = await gateway.engine.client().complete(path, {**given(body), "model": base})
     return Response(answer, media_type="application/json")

@@ -16,7 +16,7 @@ from service.errors import InvalidRequest
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of values; null is one of them unless the engine has something against it."""
+    """A kind of values; null is one of each, and asks for nothing."""
 
     words: str
     types: tuple[type, ...]
@@ -30,18 +30,19 @@ class Kind:
             return value.is_integer()  # JSON has one kind of number
         return isinstance(value, self.types) and (bool in self.types or not isinstance(value, bool))
 
-    def bounded(self, null: bool = True, **more: object) -> Kind:
+    def bounded(self, **more: object) -> Kind:
         """The same, with what else the document says of it."""
-        return Kind(self.words, self.types, {**self.schema, "null": null, **more})
+        return Kind(self.words, self.types, {**self.schema, **more})
 
     @property
     def described(self) -> dict[str, Any]:
         """As a schema of the document."""
-        schema = {name: value for name, value in self.schema.items() if name not in ("null", "type")}
-        kind = self.schema["type"]
-        if not self.schema.get("null", True):
-            return {"type": kind, **schema}
-        return {"anyOf": [{"type": kind, **schema}, {"type": "null"}]}
+        return {"anyOf": [dict(self.schema), {"type": "null"}]}
+
+    @property
+    def unbounded(self) -> dict[str, Any]:
+        """The same, where no engine holds to its bounds."""
+        return {"type": [self.schema["type"], "null"]}
 
 
 NUMBER = Kind("a number", (int, float), {"type": "number"})
@@ -53,7 +54,6 @@ OBJECT = Kind("an object", (dict,), {"type": "object"})
 
 _PENALTY = NUMBER.bounded(minimum=-2, maximum=2)
 _MANY = WHOLE.bounded(minimum=1, maximum=2**31 - 1)
-_SET = SWITCH.bounded(null=False)
 _IDS = LIST.bounded(items={"type": "integer", "minimum": 0, "maximum": 2**31 - 1})
 _SCORE = {"type": "number", "minimum": -100, "maximum": 100}
 
@@ -64,28 +64,28 @@ KINDS: Mapping[str, Kind] = {
     "frequency_penalty": _PENALTY,
     "presence_penalty": _PENALTY,
     "repetition_penalty": NUMBER.bounded(exclusiveMinimum=0),
-    "length_penalty": NUMBER.bounded(null=False),
+    "length_penalty": NUMBER,
     "top_k": WHOLE.bounded(minimum=-1, maximum=2**31 - 1),
     "seed": WHOLE.bounded(minimum=-(2**62), maximum=2**62),
     "max_tokens": _MANY,
     "max_completion_tokens": _MANY,
-    "min_tokens": WHOLE.bounded(null=False, minimum=0),
+    "min_tokens": WHOLE.bounded(minimum=0),
     "best_of": WHOLE.bounded(minimum=1),
     "top_logprobs": WHOLE.bounded(minimum=0),
     "prompt_logprobs": WHOLE.bounded(minimum=0),
     "thinking_token_budget": WHOLE.bounded(minimum=-1),
     "stream_interval": _MANY,
     "truncate_prompt_tokens": WHOLE.bounded(minimum=-1),
-    "echo": _SET,
-    "use_beam_search": _SET,
-    "include_stop_str_in_output": _SET,
-    "ignore_eos": _SET,
-    "skip_special_tokens": _SET,
-    "spaces_between_special_tokens": _SET,
-    "add_special_tokens": _SET,
-    "include_reasoning": _SET,
-    "add_generation_prompt": _SET,
-    "continue_final_message": _SET,
+    "echo": SWITCH,
+    "use_beam_search": SWITCH,
+    "include_stop_str_in_output": SWITCH,
+    "ignore_eos": SWITCH,
+    "skip_special_tokens": SWITCH,
+    "spaces_between_special_tokens": SWITCH,
+    "add_special_tokens": SWITCH,
+    "include_reasoning": SWITCH,
+    "add_generation_prompt": SWITCH,
+    "continue_final_message": SWITCH,
     "return_tokens_as_token_ids": SWITCH,
     "return_token_ids": SWITCH,
     "return_prompt_text": SWITCH,
@@ -93,7 +93,7 @@ KINDS: Mapping[str, Kind] = {
     "allowed_token_ids": _IDS,
     "logprob_token_ids": _IDS,
     "stop_token_ids": _IDS,
-    "bad_words": LIST.bounded(null=False, items={"type": "string", "minLength": 1}),
+    "bad_words": LIST.bounded(items={"type": "string", "minLength": 1}),
     "documents": LIST.bounded(items={"type": "object", "additionalProperties": {"type": "string"}}),
     "logit_bias": OBJECT.bounded(propertyNames={"pattern": r"^\d{1,9}$"}, additionalProperties=_SCORE),
     "metadata": OBJECT,
@@ -105,6 +105,11 @@ KINDS: Mapping[str, Kind] = {
     "truncation_side": TEXT.bounded(enum=["left", "right"]),
     "reasoning_effort": TEXT.bounded(enum=["none", "minimal", "low", "medium", "high", "xhigh", "max"]),
 }
+
+
+def given(body: Mapping[str, Any]) -> dict[str, Any]:
+    """``body`` without what is null, which OpenAI takes for what is left out, and vLLM not everywhere."""
+    return {name: value for name, value in body.items() if value is not None}
 
 
 def check_kinds(body: Mapping[str, Any]) -> None:

@@ -14,6 +14,19 @@ from typing import Any
 
 from service.errors import InvalidRequest, UnknownField
 
+_ELSEWHERE_CALLED: Mapping[str, str] = {  # names of other servers and libraries, which are near to none here
+    "max_new_tokens": "max_tokens",
+    "max_gen_toks": "max_tokens",
+    "n_predict": "max_tokens",
+    "num_beams": "use_beam_search",
+    "num_return_sequences": "n",
+    "repeat_penalty": "repetition_penalty",
+    "enable_thinking": "chat_template_kwargs",
+    "thinking": "chat_template_kwargs",
+    "json_schema": "response_format",
+    "grammar": "structured_outputs",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -57,9 +70,10 @@ class Fields:
 
 def _meant(name: str, taken: Collection[str]) -> str:
     """A guess at the field that was meant by ``name``, if one is near."""
+    meant = "structured_outputs" if name.startswith("guided_") else _ELSEWHERE_CALLED.get(name)
+    if meant in taken:
+        return f"; did you mean {meant}?"
     near = get_close_matches(name[:80], sorted(taken), n=1, cutoff=0.7)
-    if name.startswith("guided_"):  # vLLM read these once
-        near = ["structured_outputs"]
     return f"; did you mean {near[0]}?" if near else ""
 
 
@@ -119,7 +133,9 @@ _OF_RESPONSES: Mapping[str, Refusal] = {
     "background_options": _without("answers are given at once or streamed"),
     "truncation": _without("a conversation is not shortened: give 'disabled'", "disabled"),
     "context_management": _without("a conversation is not shortened: leave it out", []),
-    "include": _without("leave it out", []),
+    "include": _without(
+        "leave it out", [], ["reasoning.encrypted_content"]
+    ),  # none is hidden, none read again
     "top_logprobs": _without("leave it out", 0),
     "max_tool_calls": _without("no tools are built in: leave it out"),
     "image": _without(_TEXT_ONLY),
@@ -155,7 +171,7 @@ EMBEDDING = _of("model", "input", "encoding_format", "dimensions", "user", "trun
 RESPONSE = _of(
     *("model", "input", "instructions", "stream", "stream_options", "max_output_tokens"),
     *("temperature", "top_p", "tools", "tool_choice", "parallel_tool_calls", "text", "reasoning"),
-    *_HARMLESS,
+    *(*_HARMLESS, "client_metadata"),  # the last is OpenAI's own agents'
     **_OF_RESPONSES,
 )
 TOKENIZED_TEXT = _of("model", "prompt", "add_special_tokens", "return_token_strs")
@@ -202,5 +218,6 @@ RESPONSE_TEXT = _of("format", verbosity=NOT_HERE["verbosity"])
 RESPONSE_FORM = _of("type", "name", "description", "schema", "strict")
 RESPONSE_REASONING = _of(
     "effort",
-    **{name: _without("leave it out") for name in ("summary", "generate_summary", "context", "mode")},
+    summary=_without("what is reasoned comes as it is: leave it out", "auto"),
+    **{name: _without("leave it out") for name in ("generate_summary", "context", "mode")},
 )

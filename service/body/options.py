@@ -23,6 +23,10 @@ _FILLED = (  # the other arguments of the call that renders the chat template
     *("tokenize", "padding", "truncation", "max_length", "return_tensors", "return_dict"),
     *("return_assistant_tokens_mask", "tokenizer_kwargs", "processor_kwargs"),
 )
+_OF_PROMPT = (  # they show the prompt as the engine gets it, or cut it
+    *("echo", "prompt_logprobs", "return_prompt_text", "return_token_ids"),
+    *("truncate_prompt_tokens", "truncation_side"),
+)
 _MOST_OF_A_SCHEMA = 5_000  # members and items; a thousand optional properties compile in seconds
 _TOOL_NAME = re.compile(r"[\w.:/-]{1,128}")  # stands in a prompt and in a grammar
 
@@ -46,6 +50,23 @@ def check_options(body: Mapping[str, Any], most: int) -> None:
     _check_form(form or {})
     _check_format(body.get("structured_outputs"))
     _check_size(body)
+
+
+def check_routed(body: Mapping[str, Any]) -> None:
+    """Refuse what would show a route's prompt to the client, or cut it off: it is the operator's.
+
+    What the adapters and the base are asked by name is the client's own, and theirs to see.
+
+    Raises:
+        InvalidRequest: names the first such option.
+    """
+    for name in _OF_PROMPT:
+        if (value := body.get(name)) is not None and value is not False:
+            raise InvalidRequest(
+                f"{name} can't be had with model 'auto', where a route's prompt comes before the messages "
+                "and is neither shown nor cut: leave it out, or name an adapter or the base",
+                name,
+            )
 
 
 def _check_choices(body: Mapping[str, Any], most: int) -> None:

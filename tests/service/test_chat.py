@@ -116,7 +116,6 @@ async def test_options_beyond_one_text_keep_the_chain_and_the_reasoning_apart(ru
     for option in (
         {"n": 2},
         {"logprobs": True},
-        {"echo": True},
         {"tools": tools},
         {"response_format": {"type": "json_object"}},
     ):
@@ -160,7 +159,7 @@ async def test_several_answers_are_not_made_greedy_by_the_route(running: Running
 async def test_what_a_route_with_server_tools_cannot_do_is_refused_by_name(start: Start) -> None:
     routes = ROUTES.replace("chain: direct\n    adapter: support", "chain: react\n    adapter: support")
     async with start(routes=routes) as running:
-        for name, value in (("n", 2), ("logprobs", True), ("echo", True)):
+        for name, value in (("n", 2), ("logprobs", True)):
             for stream in (False, True):
                 response = await running.ask(TRACK, stream=stream, **{name: value})
                 error = response.json()["error"]

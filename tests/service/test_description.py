@@ -14,6 +14,7 @@ from tests.service import test_embeddings, test_responses
 from tests.service.body.test_refused import REQUESTS
 from tests.service.body.test_served import FINE
 from tests.service.conftest import Running
+from tests.service.refused import CALL
 
 USER = {"role": "user", "content": "where is my parcel"}
 ASKED: list[tuple[str, dict[str, Any]]] = [
@@ -129,6 +130,8 @@ def test_what_must_stand_together_is_described() -> None:
         {"messages": [{"role": "user", "content": [{"type": "text", "text": ""}]}, {"role": "assistant"}]},
         {"messages": [{"role": "user", "content": None}]},
         {"messages": [{"role": "user", "content": [{"type": "poem", "text": "x"}]}]},
+        {"messages": [{**USER, "name": []}]},
+        {"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f"}}]}]},
         {"stream_options": {}},
         {"stream_options": {"include_usage": True}, "stream": False},
     ]
@@ -136,9 +139,7 @@ def test_what_must_stand_together_is_described() -> None:
         assert not schema.is_valid({"model": "auto", "messages": [USER], **more})
     schema.validate({"model": "auto", "messages": [{"role": "assistant"}, USER], "stream_options": None})
     schema.validate({"model": "auto", "messages": [USER], "stream_options": {}, "stream": True})
-    schema.validate(
-        {"model": "auto", "messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f"}}]}]}
-    )
+    schema.validate({"model": "auto", "messages": [CALL]})
     schema.validate({"model": "auto", "messages": [{"role": "user", "content": [{"type": "image_url"}]}]})
 
 
@@ -153,3 +154,11 @@ def test_prompts_and_inputs_are_described_as_they_are_taken() -> None:
     inputs = schema_of(found, "/v1/responses", "post", None)
     assert not inputs.is_valid({"model": "auto", "input": " "})
     inputs.validate({"model": "auto", "input": "", "instructions": "Say hello."})
+
+
+async def test_what_is_only_explained_has_kinds_and_no_bounds(running: Running) -> None:
+    """No engine is asked there, which alone holds to the bounds."""
+    schema = schema_of(await document(running), "/v1/route", "post", None)
+    for body, fits in (({"temperature": 9, "truncation_side": "up"}, True), ({"temperature": "9"}, False)):
+        answer = await running.http.post("/v1/route", json={"text": "hi", **body})
+        assert (answer.status_code == 200) == schema.is_valid({"text": "hi", **body}) == fits

@@ -207,7 +207,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"store": True}, "store"),
     ({"background": True}, "background"),
     ({"truncation": "auto"}, "truncation"),
-    ({"include": ["reasoning.encrypted_content"]}, "include"),
+    ({"include": ["message.output_text.logprobs"]}, "include"),
     ({"prompt": {"id": "p"}}, "prompt"),
     ({"max_tool_calls": 3}, "max_tool_calls"),
     ({"priority": 1}, "priority"),
@@ -235,7 +235,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"text": "json"}, "text"),
     ({"text": {"format": {"type": "xml"}}}, "text.format.type"),
     ({"text": {"verbosity": "low"}}, "text.verbosity"),
-    ({"reasoning": {"summary": "auto"}}, "reasoning.summary"),
+    ({"reasoning": {"summary": "detailed"}}, "reasoning.summary"),
     ({"stream": "yes"}, "stream"),
     ({"model": None}, "model"),
 ]
@@ -247,6 +247,19 @@ async def test_what_is_not_supported_is_refused_by_name(running: Running) -> Non
         error = check_error(await running.http.post("/v1/responses", json=body), 400)
         assert error["param"] == parameter, wrong
     assert running.vllm.requests == []
+
+
+async def test_what_agents_send_by_default_is_taken_where_it_asks_for_nothing(running: Running) -> None:
+    """Codex, pi-ai and Microsoft's framework send these: no thought is hidden here, and none read again."""
+    asked: dict[str, Any] = {
+        **{"include": ["reasoning.encrypted_content"], "reasoning": {"effort": "low", "summary": "auto"}},
+        **{"store": False, "prompt_cache_key": "k", "client_metadata": {"turn_id": "t"}},
+    }
+    response = await running.http.post("/v1/responses", json={"model": "auto", "input": TRACK, **asked})
+    assert response.status_code == 200, response.text
+    sent = running.vllm.requests[-1]
+    assert sent["reasoning_effort"] == "low"
+    assert not sent.keys() & {"include", "reasoning", "store", "prompt_cache_key", "client_metadata"}
 
 
 async def test_an_engine_that_fails_is_an_error(running: Running, client: AsyncOpenAI) -> None:

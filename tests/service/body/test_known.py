@@ -58,6 +58,9 @@ async def test_the_field_that_was_meant_is_told(running: Running) -> None:
         ("max_token", "max_tokens"),
         ("topp", "top_p"),
         ("guided_json", "structured_outputs"),
+        ("max_new_tokens", "max_tokens"),
+        ("num_beams", "use_beam_search"),
+        ("enable_thinking", "chat_template_kwargs"),
     ):
         for model in ("auto", "support", "pointsman-demo"):
             body = {"model": model, "messages": [USER], name: 0.2}
