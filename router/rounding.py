@@ -6,8 +6,8 @@ larger than the others, whatever the text, they would leave those a handful of s
 divided by the root of its largest value first, and its weights are multiplied by it (after SmoothQuant,
 arXiv:2211.10438, which looks at the weights as well).
 
-Processors without VNNI add two neighbouring products in 16 bits, and cut off what is more: weights are rounded
-so that no two can be, and every processor gets the same sums.
+Processors without VNNI add two neighbouring products in 16 bits, and cut off what is more: weights are
+rounded so that no two can be, and every processor gets the same sums.
 """
 
 from __future__ import annotations
@@ -84,6 +84,8 @@ class _Linear8(torch.nn.Module):
     """A linear layer with weights of 8 bits; ``largest`` ``(in,)`` is each input channel's largest value."""
 
     factor: torch.Tensor | None  # (in,) of the inputs, where a channel stands out
+    weights: torch.Tensor  # (in, out)
+    scale: torch.Tensor  # (out,)
 
     def __init__(self, linear: torch.nn.Linear, largest: torch.Tensor) -> None:
         super().__init__()
@@ -106,7 +108,7 @@ class _Linear8(torch.nn.Module):
 
 
 def _largest_of_two(weights: torch.Tensor) -> torch.Tensor:
-    """``(out,)``: the largest of ``weights`` ``(in, out)`` and of the sums of rows 0 and 1, 2 and 3 and so on."""
+    """``(out,)``: the largest of ``weights`` ``(in, out)`` and of the sums of rows 0 and 1, 2 and 3, ..."""
     even = torch.nn.functional.pad(weights, (0, 0, 0, len(weights) % 2))
     sums = even[0::2] + even[1::2]
     return torch.maximum(weights.abs().amax(dim=0), sums.abs().amax(dim=0))
