@@ -125,10 +125,10 @@ def _temperature(scores: Scores, inside: Floats, weight: Floats) -> float:
     logits, weight, inside, labels = scores.logits[rows], weight[rows], inside[rows], scores.labels[rows]
     known = np.flatnonzero(labels != OUT_OF_SCOPE)
     own = known, labels[known]
-    below = logits[:, :-2] - logits[:, :-2].max(axis=1, keepdims=True)
+    below = (logits[:, :-2] - logits[:, :-2].max(axis=1, keepdims=True)).astype(np.float32)
 
     def loss(logarithm: float) -> float:
-        powers = np.exp(below * np.exp(-logarithm))
+        powers = np.exp(below * np.float32(np.exp(-logarithm)))
         shares = inside / powers.sum(axis=1)  # times which they are probabilities
         squares = np.einsum("mk,mk->m", powers, powers) * shares**2
         return float(weight @ squares - 2 * weight[known] @ (powers[own] * shares[known]))

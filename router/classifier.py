@@ -37,6 +37,7 @@ TEMPERATURE_ROWS = 3_000  # at most, that a temperature is fitted on
 _HOTTEST = 3.0  # logarithm of a temperature, at most, and of its inverse
 _GOLDEN = (5**0.5 - 1) / 2
 _PRECISE = 1e-3  # logarithm of a temperature
+_BESIDE_DECOYS = 4_000  # other rows, about and at most twice as many, that decoys are told from
 _FEWEST_OUTSIDE = 5  # examples out of scope that make a class of their own
 
 
@@ -58,8 +59,10 @@ class Linear:
         first = columns[: len(kept)] if kept[-1] < len(kept) else columns[kept]  # decoys last: no copy
         found[:, present] = fit_logistic(first, classes.astype(np.int64), len(present), PENALTY, metric)
         if decoy.any():
-            others = _energy(columns @ found[:, :-1])
-            found[:, -1] = fit_against(columns, decoy, others, PENALTY, metric)
+            every = max(1, len(decoy) // _BESIDE_DECOYS)
+            some = columns[beside := np.flatnonzero(decoy | (np.arange(len(decoy)) % every == 0))]
+            others = _energy(some @ found[:, :-1])
+            found[:, -1] = fit_against(some, decoy[beside], others, PENALTY / every, metric)
         return cls(found[:-1], found[-1] - metric.mean @ found[:-1])
 
     def logits(self, rows: Dense) -> Floats:

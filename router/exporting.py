@@ -27,7 +27,7 @@ from router.errors import EncoderError
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-PATH = "onnx-int8-4"  # names how vectors are made: to be changed with the export
+PATH = "onnx-int8-5"  # names how vectors are made: to be changed with the export
 _CODE = ("depths.py", "export.py", "exporting.py", "rounding.py")  # that an export follows from
 _PASSED_OVER = {"onnx", "openvino"}  # folders of other exports
 
@@ -91,7 +91,7 @@ def write(model: SentenceTransformer, path: Path) -> None:
     """
     from router.depths import deepened
     from router.export import export
-    from router.session import INPUTS, PROBES, About, Session
+    from router.session import INPUTS, MOST, PROBES, About, Session
     from router.transformer import backend_tokenizer, content_hash, inner_columns
 
     if model.default_prompt_name is not None:
@@ -106,8 +106,10 @@ def write(model: SentenceTransformer, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     own = int(model.encode(PROBES[0], show_progress_bar=False).shape[-1])
     for target, exported, rounded in ((own_vectors_of(path), model, False), (path, deep, True)):
-        vectors = exported.encode(list(PROBES), normalize_embeddings=rounded, show_progress_bar=False)
         inner, longest = inner_columns(exported), int(model.max_seq_length)
+        exported.max_seq_length = min(MOST, longest) if rounded else longest  # as much as is read
+        vectors = exported.encode(list(PROBES), normalize_embeddings=rounded, show_progress_bar=False)
+        exported.max_seq_length = longest
         about = About(identity, inner, own, longest, tokenizer, vectors.tolist())
         content = export(exported, names, features["input_ids"], rounded=rounded, about=about.text)
         partial = target.with_name(f".{target.name}.{os.getpid()}")

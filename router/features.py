@@ -39,6 +39,7 @@ _BUCKETS = 1 << 20  # of the hashed n-grams; only those seen in the examples are
 _RANK = 1e-5  # of the largest eigenvalue: smaller ones are noise
 _CHUNK = 2_048  # rows at a time, where all of them would take much memory
 _SMALLEST = 1e-12  # largest entry of a row, so that no scale is zero
+_FIRST_CJK = "\u3400"
 _CJK = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _CHINESE = re.compile(f"[{_CJK}]")
 _RUNS = re.compile(rf"[{_CJK}]+|[^\W{_CJK}]+|[^\w\s]")
@@ -62,24 +63,29 @@ def buckets(text: str) -> Indices:
 
     Ids are read as one id, numbers as one number.
     """
-    folded = _DIGITS.sub("0", _ID.sub("id0", text.casefold()))
+    folded = text.casefold()
+    if _DIGITS.search(folded):
+        folded = _DIGITS.sub("0", _ID.sub("id0", folded))
     found = array("q")
-    previous = ""
+    before = 0  # CRC of the word before
     for run in _RUNS.findall(folded):
-        if _is_cjk(run[0]):
+        if run[0] >= _FIRST_CJK and _is_cjk(run[0]):
             found.extend([_hash(run[i : i + n]) for n in (1, 2, 3) for i in range(len(run) - n + 1)])
             continue
-        found.extend(_buckets_of_word(run))
-        found.append(_hash(f"{previous} {run} "))
-        previous = f" {run} "
+        own, padded, crc = _word(run)
+        found.extend(own)
+        found.append(zlib.crc32(padded, before) % _BUCKETS)
+        before = crc
     return np.frombuffer(found, dtype=np.int64) if found else np.zeros(0, dtype=np.int64)
 
 
 @lru_cache(maxsize=1 << 15)  # a word comes again and again
-def _buckets_of_word(word: str) -> array[int]:
+def _word(word: str) -> tuple[array[int], bytes, int]:
+    """Hashed n-grams of a word, its bytes with a space at each end, and their CRC."""
     padded = f" {word} "
     grams = [padded[i : i + n] for n in (2, 3, 4, 5) for i in range(len(padded) - n + 1)]
-    return array("q", map(_hash, (*grams, padded)))
+    whole = padded.encode("utf-8", "surrogatepass")
+    return array("q", map(_hash, (*grams, padded))), whole, zlib.crc32(whole)
 
 
 def _hash(gram: str) -> int:

@@ -39,8 +39,11 @@ def _groups(rows: Dense) -> Labels:
     """``(N,)`` numbers of the connected groups of twins."""
     from scipy.sparse.csgraph import connected_components
 
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    near = rows / lengths @ (rows / lengths).T >= TWINS
-    if near.sum() <= len(rows):  # no twins
-        return np.arange(len(rows))
-    return np.asarray(connected_components(near, directed=False)[1], dtype=np.int64)
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    near = unit @ unit.T >= TWINS
+    twins = np.flatnonzero(near.sum(axis=1) > 1)
+    first = np.arange(len(rows))  # of each row's group
+    if len(twins):
+        of_twins = connected_components(near[np.ix_(twins, twins)], directed=False)[1]
+        first[twins] = twins[np.unique(of_twins, return_index=True)[1]][of_twins]
+    return np.asarray(np.unique(first, return_inverse=True)[1], dtype=np.int64)

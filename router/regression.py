@@ -114,10 +114,12 @@ class _Loss:
 
     def at(self, weights: Matrix, *, slope: bool = True) -> tuple[float, Matrix]:
         """Mean loss and its gradient ``(D + 1, C)``, which is half of the work and right if ``slope``."""
+        from scipy.linalg.blas import sgemm
+
         size = len(self.rows)
-        gradient = np.float32(self.penalty) * weights
+        gradient: Matrix = np.array(np.float32(self.penalty) * weights, order="F")  # sgemm adds to it
         total = self.penalty / 2 * float(np.vdot(weights, weights))
-        room, part = np.empty((_CHUNK, weights.shape[1]), np.float32), np.empty_like(weights)
+        room = np.empty((_CHUNK, weights.shape[1]), np.float32)
         for start in range(0, size, _CHUNK):
             rows, classes = self.rows[start : start + _CHUNK], self.classes[start : start + _CHUNK]
             own = np.arange(len(rows)), classes
@@ -131,8 +133,9 @@ class _Loss:
                 continue
             scores /= sums
             scores[own] -= 1
-            gradient += np.matmul(rows.T, scores, out=part)
-        return total / size, gradient / np.float32(size)
+            sgemm(1.0, rows.T, scores.T, beta=1.0, c=gradient, trans_b=True, overwrite_c=True)
+        mean: Matrix = np.ascontiguousarray(gradient) / np.float32(size)
+        return total / size, mean
 
 
 def _centroids(rows: Matrix, classes: NDArray[np.int64], count: int) -> Matrix:
@@ -144,38 +147,53 @@ def _centroids(rows: Matrix, classes: NDArray[np.int64], count: int) -> Matrix:
     return np.float32(SHARPNESS) * means
 
 
+@dataclass(frozen=True)
+class _Step:
+    """What was taken, and how the gradient changed on it; the latter in the metric's coordinates too."""
+
+    taken: Matrix
+    changed: Matrix
+    applied: Matrix
+
+
 def _descend(loss: _Loss | _Against, weights: Matrix, metric: Metric) -> Matrix:
-    steps: list[tuple[Matrix, Matrix]] = []  # taken, and how the gradient changed on it
+    steps: list[_Step] = []
     value, gradient = loss.at(weights)
+    applied = metric.apply(gradient)
     for step in range(STEPS):
-        direction = _direction(gradient, steps, metric)
+        last = step == STEPS - 1
+        direction = _direction(gradient, applied, steps)
         slope = float(np.vdot(gradient, direction))
         for halving in range(_HALVINGS):
             taken = np.float32(-(0.5**halving)) * direction
-            next_value, next_gradient = loss.at(weights + taken, slope=step < STEPS - 1)
+            next_value, next_gradient = loss.at(weights + taken, slope=not last)
             if next_value <= value - 1e-4 * 0.5**halving * slope:
                 break
         else:
             return weights
-        steps.append((taken, next_gradient - gradient))
-        weights, value, gradient = weights + taken, next_value, next_gradient
+        weights, value = weights + taken, next_value
+        if not last:
+            next_applied = metric.apply(next_gradient)
+            steps.append(_Step(taken, next_gradient - gradient, next_applied - applied))
+            gradient, applied = next_gradient, next_applied
     return weights
 
 
-def _direction(gradient: Matrix, steps: list[tuple[Matrix, Matrix]], metric: Metric) -> Matrix:
-    """The gradient times L-BFGS's inverse Hessian, whose start is the metric."""
-    direction = gradient.copy()
+def _direction(gradient: Matrix, applied: Matrix, steps: list[_Step]) -> Matrix:
+    """The gradient times L-BFGS's inverse Hessian, whose start is the metric; ``applied`` is it there."""
+    rest, direction = gradient.copy(), applied.copy()
     shares = []
-    for taken, changed in reversed(steps):
-        share = np.vdot(taken, direction) / np.vdot(taken, changed)
-        direction -= share * changed
+    for step in reversed(steps):
+        share = np.vdot(step.taken, rest) / np.vdot(step.taken, step.changed)
+        rest -= share * step.changed
+        direction -= share * step.applied
         shares.append(share)
-    direction = metric.apply(direction)
     if steps:
-        taken, changed = steps[-1]
-        direction *= np.vdot(taken, changed) / np.vdot(changed, metric.apply(changed))
+        step = steps[-1]
+        direction *= np.vdot(step.taken, step.changed) / np.vdot(step.changed, step.applied)
     else:
         direction *= np.float32(_FIRST_STEP)
-    for (taken, changed), share in zip(steps, reversed(shares), strict=True):
-        direction += taken * (share - np.vdot(changed, direction) / np.vdot(taken, changed))
+    for step, share in zip(steps, reversed(shares), strict=True):
+        along = np.vdot(step.changed, direction) / np.vdot(step.taken, step.changed)
+        direction += step.taken * (share - along)
     return direction

@@ -5,6 +5,9 @@ Of linear layers, weights are rounded by column once and activations by tensor a
 larger than the others, whatever the text, they would leave those a handful of steps: there each channel is
 divided by the root of its largest value first, and its weights are multiplied by it (after SmoothQuant,
 arXiv:2211.10438, which looks at the weights as well).
+
+Processors without VNNI add two neighbouring products in 16 bits, and cut off what is more: weights are
+rounded so that no two can be, and every processor gets the same sums.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ _MANY_ROWS = 1_000  # of an embedding, from which it is worth rounding
 _STANDS_OUT = 8.0  # times the median of the channels' largest values, for the largest of all
 _LEAST = 1e-3  # of the largest value of any channel: what is less in one counts as this
 _SMALLEST = 1e-12  # so that no scale is zero
+_MOST = 127  # for a weight, and for two neighbours: 255 times 128, one more by rounding, fits in 16 bits
 
 
 def rounded(model: SentenceTransformer) -> SentenceTransformer:
@@ -80,6 +84,8 @@ class _Linear8(torch.nn.Module):
     """A linear layer with weights of 8 bits; ``largest`` ``(in,)`` is each input channel's largest value."""
 
     factor: torch.Tensor | None  # (in,) of the inputs, where a channel stands out
+    weights: torch.Tensor  # (in, out)
+    scale: torch.Tensor  # (out,)
 
     def __init__(self, linear: torch.nn.Linear, largest: torch.Tensor) -> None:
         super().__init__()
@@ -89,7 +95,7 @@ class _Linear8(torch.nn.Module):
             divisor = largest.clamp_min(_LEAST * float(largest.max())).sqrt()
             self.register_buffer("factor", 1 / divisor)
             weights = weights * divisor[:, None]
-        scale = (weights.abs().amax(dim=0) / 127).clamp_min(_SMALLEST)
+        scale = (_largest_of_two(weights) / _MOST).clamp_min(_SMALLEST)
         bias = torch.zeros(len(scale)) if linear.bias is None else linear.bias.detach().float()
         self.register_buffer("weights", (weights / scale).round().to(torch.int8))
         self.register_buffer("scale", scale)
@@ -99,6 +105,13 @@ class _Linear8(torch.nn.Module):
         scaled = inputs if self.factor is None else inputs * self.factor
         product: torch.Tensor = _Product8.apply(scaled, self.weights, self.scale, self.bias)  # type: ignore[no-untyped-call]
         return product
+
+
+def _largest_of_two(weights: torch.Tensor) -> torch.Tensor:
+    """``(out,)``: the largest of ``weights`` ``(in, out)`` and of the sums of rows 0 and 1, 2 and 3, ..."""
+    even = torch.nn.functional.pad(weights, (0, 0, 0, len(weights) % 2))
+    sums = even[0::2] + even[1::2]
+    return torch.maximum(weights.abs().amax(dim=0), sums.abs().amax(dim=0))
 
 
 class _Product8(torch.autograd.Function):

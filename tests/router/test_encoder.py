@@ -9,10 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+from transformers import AutoTokenizer, MPNetConfig, MPNetModel
 
 from router import exporting
 from router.encoder import Encoder, carried_folder
 from router.errors import EncoderError
+from router.session import MOST
 from router.transformer import content_hash, load_model
 
 
@@ -57,6 +62,35 @@ def test_the_identity_is_of_the_content_and_not_of_the_files(encoder: Encoder, t
     before = content_hash(model)
     next(model.parameters()).data[0, 0] += 1
     assert content_hash(model) != before
+
+
+def test_attention_with_a_bias_by_position_is_exported_and_so_is_an_encoder_that_reads_more(
+    tmp_path: Path,
+) -> None:
+    torch.manual_seed(0)
+    heads, longest = 2, 2 * MOST
+    model = MPNetModel(
+        MPNetConfig(
+            vocab_size=30_522,
+            hidden_size=32,
+            num_hidden_layers=3,
+            num_attention_heads=heads,
+            intermediate_size=64,
+            max_position_embeddings=longest + 2,
+        )
+    )
+    with torch.no_grad():
+        model.encoder.relative_attention_bias.weight.mul_(100)
+    model.save_pretrained(tmp_path / "transformer")
+    AutoTokenizer.from_pretrained(str(carried_folder())).save_pretrained(tmp_path / "transformer")
+    layers = [Transformer(str(tmp_path / "transformer"), max_seq_length=longest), Pooling(32)]
+    SentenceTransformer(modules=layers, device="cpu").save(str(tmp_path / "encoder"))
+    exporting.make(str(tmp_path / "encoder"), tmp_path)  # which refuses vectors unlike torch's
+    exported = Encoder.load(str(tmp_path / "encoder"), tmp_path)
+    texts = ["a b c d e f", "f e d c b a"]
+    own = load_model(str(tmp_path / "encoder"), "encoder").encode(texts, show_progress_bar=False)
+    np.testing.assert_allclose(exported.embedder.embed(texts), own, atol=1e-4)
+    assert np.abs(own[0] - own[1]).max() > 0.01  # the order counts
 
 
 def test_what_encodes_loads_no_torch(encoder: Encoder, exports: Path) -> None:

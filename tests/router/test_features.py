@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 
 from router.encoder import Encoder
@@ -43,3 +45,10 @@ def test_a_letter_without_end_is_not_what_the_encoder_takes_for_unknown(encoder:
     assert without_end @ unknown < 0.9
     as_it_was = encoder.encode(["a" * 2_000])[0]
     assert as_it_was @ unknown > 0.99
+
+
+def test_a_word_counts_alone_and_with_the_one_before_it() -> None:
+    alone, both = set(buckets("my").tolist()), set(buckets("lost my").tolist())
+    assert alone < both
+    pair = both - alone - set(buckets("lost").tolist())
+    assert pair == {zlib.crc32(b" lost  my ") % (1 << 20)}

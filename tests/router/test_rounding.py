@@ -30,3 +30,14 @@ def test_channels_are_divided_where_one_stands_out_and_the_product_stays() -> No
     torch.testing.assert_close(1 / apart.factor, inputs[0].abs().sqrt())
     for rounded in (alike, apart):
         torch.testing.assert_close(rounded(inputs), linear(inputs), atol=0.1, rtol=0)
+
+
+def test_no_two_products_leave_16_bits() -> None:
+    """Processors without VNNI add the products of inputs 0 and 1, 2 and 3 and so on in 16 bits."""
+    linear = torch.nn.Linear(5, 2, bias=False)
+    with torch.no_grad():
+        linear.weight.copy_(torch.tensor([[0.5, 1, -1, -0.97, 0.2], [1, -1, 0.1, 0.3, 1]]))
+    rounded = _Linear8(linear, torch.ones(5))
+    sums = rounded.weights[:4:2].int() + rounded.weights[1:4:2].int()
+    assert 255 * int(sums.abs().max()) < 1 << 15
+    torch.testing.assert_close(rounded.scale, torch.tensor([1.97, 1.0]) / 127)  # the second has no need
