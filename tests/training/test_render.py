@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from deploy.demo.text.corpus import held_out_rows
-from tests.training.rows import CONVERSATIONS, ROOT, TOOL_USE, said
+from tests.training.rows import CONVERSATIONS, ROOT, TOOL, TOOL_USE, said
 from training.data import formats, render
 from training.data.render import Stage
 from training.errors import BadRows
@@ -51,6 +51,24 @@ def test_calls_and_thoughts_are_learned_and_results_are_not(tokenizer: Any) -> N
     read = tokenizer.decode([token for token, trained in zip(ids, mask, strict=True) if not trained])
     assert '<tool_response>\n{"at": "Brno"}\n</tool_response>' in read
     assert "Where a parcel is." in read
+
+
+def test_what_a_schema_says_of_itself_is_not_read(tokenizer: Any) -> None:
+    says = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Track",
+        "additionalProperties": False,
+    }
+    called = {"properties": {"title": {"type": "string"}}}  # a parameter may have any name
+    plain, said_more = copy.deepcopy(TOOL), copy.deepcopy(TOOL)
+    plain["function"]["parameters"] |= called
+    said_more["function"]["parameters"] |= called | says
+    read = [
+        render.tokens(tokenizer, formats.messages(TOOL_USE | {"tools": [tool]}), "sft")
+        for tool in (plain, said_more)
+    ]
+    assert read[0] == read[1]
+    assert '"title": {"type": "string"}' in tokenizer.decode(read[0][0])
 
 
 def unmarked(tokenizer: Any) -> Any:
