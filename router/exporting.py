@@ -27,7 +27,7 @@ from router.errors import EncoderError
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-PATH = "onnx-int8-5"  # names how vectors are made: to be changed with the export
+PATH = "onnx-int8-6"  # names how vectors are made: to be changed with the export
 _CODE = ("depths.py", "export.py", "exporting.py", "rounding.py")  # that an export follows from
 _PASSED_OVER = {"onnx", "openvino"}  # folders of other exports
 

@@ -1,10 +1,11 @@
 """A model in torch → a copy in 8 bits, which :mod:`router.export` writes down as ONNX Runtime's operators.
 
 Of linear layers, weights are rounded by column once and activations by tensor as they come (ONNX Runtime's
-``DynamicQuantizeMatMul``); of large embeddings, each row. Where a few channels of what a layer reads are much
-larger than the others, whatever the text, they would leave those a handful of steps: there each channel is
-divided by the root of its largest value first, and its weights are multiplied by it (after SmoothQuant,
-arXiv:2211.10438, which looks at the weights as well).
+``DynamicQuantizeMatMul``); of large embeddings, each row. Where a few channels of what a layer reads are
+larger than the others, whatever the text, they would leave those too few steps: there each channel is divided
+by the root of its largest value first, and its weights are multiplied by it (after SmoothQuant,
+arXiv:2211.10438, which looks at the weights as well). What rounded weights do to the mean of what a layer
+reads is taken off its bias.
 
 Processors without VNNI add two neighbouring products in 16 bits, and cut off what is more: weights are
 rounded so that no two can be, and every processor gets the same sums.
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _MICROSOFT = "com.microsoft"
 _MANY_ROWS = 1_000  # of an embedding, from which it is worth rounding
-_STANDS_OUT = 8.0  # times the median of the channels' largest values, for the largest of all
+_STANDS_OUT = 3.0  # times the median of the channels' largest values, for the largest of all
 _LEAST = 1e-3  # of the largest value of any channel: what is less in one counts as this
 _SMALLEST = 1e-12  # so that no scale is zero
 _MOST = 127  # for a weight, and for two neighbours: 255 times 128, one more by rounding, fits in 16 bits
@@ -33,23 +34,39 @@ _MOST = 127  # for a weight, and for two neighbours: 255 times 128, one more by 
 def rounded(model: SentenceTransformer) -> SentenceTransformer:
     """A copy of ``model`` with every linear layer that it uses and every large embedding in 8 bits."""
     copied = copy.deepcopy(model).float()
-    largest = _largest(copied)
+    seen = _seen(copied)
     for parent in list(copied.modules()):
         for name, child in list(parent.named_children()):
-            if type(child) is torch.nn.Linear and child in largest:
-                setattr(parent, name, _Linear8(child, largest[child]))
+            if type(child) is torch.nn.Linear and child in seen:
+                setattr(parent, name, _Linear8(child, seen[child]))
             elif type(child) is torch.nn.Embedding and child.num_embeddings >= _MANY_ROWS:
                 setattr(parent, name, _Embedding8(child))
     return copied.requires_grad_(False)
 
 
-def _largest(model: SentenceTransformer) -> dict[torch.nn.Linear, torch.Tensor]:
-    """The largest value ``(in,)``, sign aside, of each channel that each linear layer reads."""
-    found: dict[torch.nn.Linear, torch.Tensor] = {}
+class _Seen:
+    """Of each channel that a layer reads: the largest value, sign aside, and the mean; both ``(in,)``."""
+
+    def __init__(self) -> None:
+        self.largest, self.sum, self.rows = torch.zeros(()), torch.zeros(()), 0
+
+    def add(self, inputs: torch.Tensor) -> None:
+        rows = inputs.reshape(-1, inputs.shape[-1])
+        self.largest = torch.maximum(self.largest, rows.abs().amax(dim=0))
+        self.sum = self.sum + rows.sum(dim=0)
+        self.rows += len(rows)
+
+    @property
+    def mean(self) -> torch.Tensor:
+        return self.sum / self.rows
+
+
+def _seen(model: SentenceTransformer) -> dict[torch.nn.Linear, _Seen]:
+    """What each linear layer that is used reads of ordinary texts."""
+    found: dict[torch.nn.Linear, _Seen] = {}
 
     def see(layer: torch.nn.Linear, inputs: tuple[torch.Tensor, ...]) -> None:
-        seen = inputs[0].abs().reshape(-1, inputs[0].shape[-1]).amax(dim=0)
-        found[layer] = torch.maximum(seen, found.get(layer, seen))
+        found.setdefault(layer, _Seen()).add(inputs[0])
 
     layers = [layer for layer in model.modules() if type(layer) is torch.nn.Linear]
     hooks = [layer.register_forward_pre_hook(see) for layer in layers]
@@ -81,25 +98,26 @@ class _Embedding8(torch.nn.Module):
 
 
 class _Linear8(torch.nn.Module):
-    """A linear layer with weights of 8 bits; ``largest`` ``(in,)`` is each input channel's largest value."""
+    """A linear layer with weights of 8 bits; ``seen`` is what it reads."""
 
     factor: torch.Tensor | None  # (in,) of the inputs, where a channel stands out
     weights: torch.Tensor  # (in, out)
     scale: torch.Tensor  # (out,)
 
-    def __init__(self, linear: torch.nn.Linear, largest: torch.Tensor) -> None:
+    def __init__(self, linear: torch.nn.Linear, seen: _Seen) -> None:
         super().__init__()
-        weights = linear.weight.detach().float().t().contiguous()  # (in, out)
+        weights, mean = linear.weight.detach().float().t().contiguous(), seen.mean  # (in, out), (in,)
         self.register_buffer("factor", None)
-        if largest.max() > _STANDS_OUT * largest.median():
-            divisor = largest.clamp_min(_LEAST * float(largest.max())).sqrt()
+        if seen.largest.max() > _STANDS_OUT * seen.largest.median():
+            divisor = seen.largest.clamp_min(_LEAST * float(seen.largest.max())).sqrt()
             self.register_buffer("factor", 1 / divisor)
-            weights = weights * divisor[:, None]
+            weights, mean = weights * divisor[:, None], mean / divisor
         scale = (_largest_of_two(weights) / _MOST).clamp_min(_SMALLEST)
+        steps = (weights / scale).round()
         bias = torch.zeros(len(scale)) if linear.bias is None else linear.bias.detach().float()
-        self.register_buffer("weights", (weights / scale).round().to(torch.int8))
+        self.register_buffer("weights", steps.to(torch.int8))
         self.register_buffer("scale", scale)
-        self.register_buffer("bias", bias)
+        self.register_buffer("bias", bias + mean @ (weights - steps * scale))
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         scaled = inputs if self.factor is None else inputs * self.factor

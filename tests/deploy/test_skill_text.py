@@ -101,6 +101,8 @@ def test_names_in_another_script_are_copied_and_not_what_is_said_of_them(languag
         assert 2 <= len(each.name) <= 14
         assert each.name in each.sentence
         assert each.about in each.sentence
+    repeating = sum(len(set(each.name.lower())) < len(each.name) for each in named)
+    assert 240 < repeating < 700
     kinds = {unicodedata.name(each.name[0], "").split()[0] for each in named}
     assert {"HIRAGANA", "KATAKANA", "HANGUL", "CYRILLIC", "GREEK", "ARABIC", "DEVANAGARI", "LATIN"} <= kinds
 

@@ -17,6 +17,7 @@ _ARABIC = "ابتثجحخدذرزسشصضطظعغفقكلمنهوي"
 _DEVANAGARI = "अआइउएकखगघचजटडतदनपबमयरलवसह"
 _SYLLABLES = "".join(map(chr, range(0xAC00, 0xD7A4)))  # all of Hangul
 _PICTURES = "".join(map(chr, (*range(0x1F330, 0x1F370), *range(0x1F400, 0x1F43F), *range(0x1F680, 0x1F6A5))))
+_REPEATING = 0.35  # of the names: chance alone gives few letters of such scripts twice
 _ACCENTED = "àâçèéêëîïôûüáíóúñãõäöåøæßłśźżćšžčřě"
 
 
@@ -40,11 +41,22 @@ def word(rng: Random) -> str:
 def native(rng: Random, language: Language) -> tuple[str, str]:
     """What something is called in a script other than the request's, and the script: a key of ``PEOPLES``.
 
-    It has 2 to 12 letters that mean nothing together, so it can be copied and not remembered.
+    It has 2 to 12 letters that mean nothing together, so it can be copied and not remembered. In a third of
+    them a letter comes again: who goes on by the last letter alone loses the place there.
     """
     kinds = _ABROAD[language]
     (script,) = rng.choices(list(kinds), list(kinds.values()))
-    return _NATIVE[script](rng), script
+    name = _NATIVE[script](rng)
+    return (_repeating(rng, name) if rng.random() < _REPEATING else name), script
+
+
+def _repeating(rng: Random, name: str) -> str:
+    """The name with one of its letters again in the place of a later one, spaces left as they are."""
+    places = [at for at, mark in enumerate(name) if not mark.isspace()]
+    if len(places) < 3:
+        return name
+    first, later = sorted(rng.sample(places, 2))
+    return name[:later] + name[first].lower() + name[later + 1 :]
 
 
 def _han(rng: Random) -> str:
@@ -80,7 +92,8 @@ def _spaced(rng: Random, of: str) -> str:
 def _latin(rng: Random) -> str:
     """A word or two in Latin letters, written as names are."""
     made = [pools.word(rng)[:6] for _ in range(1 + int(rng.random() * 1.6))]
-    return " ".join(each.upper() if rng.random() < 0.1 else each.capitalize() for each in made)
+    name = " ".join(each.upper() if rng.random() < 0.1 else each.capitalize() for each in made)
+    return name if len(name) > 1 else _latin(rng)  # a drawn word may be one letter, which is no name
 
 
 def _pictured(rng: Random) -> str:
