@@ -25,7 +25,9 @@ def add(model: PreTrainedModel, plan: Plan, seed: int, tokenizer: str) -> PeftMo
     from transformers import set_seed
 
     set_seed(seed)
-    return get_peft_model(model, _config(plan, tokenizer))
+    adapted = get_peft_model(model, _config(plan, tokenizer))
+    _compute_in_float32(_encoder(adapted))
+    return adapted
 
 
 def _config(plan: Plan, tokenizer: str) -> Any:
@@ -51,6 +53,19 @@ def _config(plan: Plan, tokenizer: str) -> Any:
                 prompt_tuning_init_text=plan.text,
                 tokenizer_name_or_path=tokenizer,
             )
+
+
+def _compute_in_float32(encoder: Any) -> None:
+    """Keep autocast off the network: not every CPU has an LSTM of bfloat16, and it is small."""
+    import torch
+
+    forward = encoder.forward
+
+    def in_float32(indices: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(indices.device.type, enabled=False):
+            return forward(indices)  # type: ignore[no-any-return]
+
+    encoder.forward = in_float32
 
 
 def settle(model: Any) -> None:
