@@ -1,6 +1,7 @@
 """Text that teaches clients' tools: a call holds what was asked for, an answer what came back."""
 
 import json
+from itertools import pairwise
 from random import Random
 from typing import Any, cast, get_args
 
@@ -8,6 +9,7 @@ import pytest
 
 from deploy.demo import client_tools_eval
 from deploy.demo.text import client_tools, tool_families, tool_values
+from deploy.demo.text.phrasing import Phrases
 from deploy.demo.text.sample import Language, Split
 from deploy.demo.text.tool_values import Value
 
@@ -58,6 +60,41 @@ def test_an_answer_says_what_came_back(language: Language) -> None:
                         assert value in answer
                         said += 1
     assert said > 100
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_answer_says_plain_text_as_it_came(language: Language) -> None:
+    marks = dict.fromkeys((":", ".") if language == "zh" else (":", ".", "'"), 0)
+    for row in rows(language, "train", 3000):
+        for message, after in pairwise(row["messages"]):
+            content = message["content"]
+            if message["role"] != "tool" or after["role"] != "assistant" or not after["content"]:
+                continue
+            if content[:1].isalnum() and content not in {"True", "False", "null"} and "rror:" not in content:
+                told = content.rstrip(".。")
+                assert told in after["content"]
+                for mark in marks:
+                    marks[mark] += mark in told
+    assert all(count > 10 for count in marks.values())
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_another_world_is_asked_is_for_none_of_the_tools(language: Language) -> None:
+    asked = {"en": "What's the weather like in Oslo?", "zh": "奥斯陆天气怎么样？"}[language]
+    concerned = {
+        family.names[0]
+        for split in SPLITS
+        for family in tool_families.families(split)
+        if tool_families.concerns(family, asked, language)
+    }
+    assert "weather_now" in concerned
+    assert len(concerned) < 20
+    none = Phrases.load("generic", language).plain(Random(0), "none")
+    for row in rows(language, "train", 3000):
+        if none not in [message["content"] for message in row["messages"]]:
+            continue
+        names = {tool["function"]["name"] for tool in row["tools"]}
+        assert not names & {"search_web", "web_search", "internet_search"}
 
 
 def test_a_family_belongs_to_one_split() -> None:

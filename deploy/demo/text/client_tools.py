@@ -57,8 +57,11 @@ class _Conversation:
     def _unfit(self) -> None:
         """Something that none of the tools does, though one may take the same or be called alike."""
         rng, draw = self.rng, self.rng.random()
-        if draw < 0.15:
-            text = str(refusal.sample(rng, self.language, self.split).messages[0]["content"])
+        if any(tool.family.takes_anything for tool in self.tools):
+            self._one(pools.pick(rng, self.tools))
+            return
+        if draw < 0.15 and (elsewhere := self._elsewhere()):
+            text = elsewhere
         elif draw < 0.6:
             near = _near(self.tools, self.split)
             text, _ = self._asked(tool_families.drawn(rng, pools.pick(rng, near), self.language))
@@ -66,6 +69,14 @@ class _Conversation:
             text, _ = self._asked(self.absent)
         self._user(text)
         self._say(self.phrases.plain(rng, "none"))
+
+    def _elsewhere(self) -> str | None:
+        """A request of another world that none of the tools may be for; None where none was drawn."""
+        for _ in range(20):
+            text = str(refusal.sample(self.rng, self.language, self.split).messages[0]["content"])
+            if not any(tool_families.concerns(tool.family, text, self.language) for tool in self.tools):
+                return text
+        return None
 
     def _asked(self, tool: Tool) -> tuple[str, dict[str, Value]]:
         filled = tool_families.values(self.rng, tool, self.language, self.split)

@@ -100,7 +100,7 @@ class _Conversation:
     def _unfit(self) -> None:
         """Something that none of the tools does, though one may do the same to something else."""
         rng = self.rng
-        if rng.random() < 0.12:
+        if rng.random() < 0.06:
             self._user(str(refusal.sample(rng, self.language, "train").messages[0]["content"]))
         else:
             like = pools.pick(rng, self.tools) if rng.random() < 0.65 else None

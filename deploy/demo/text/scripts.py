@@ -14,6 +14,8 @@ _HANGUL = "가나다라마바사아자차카타파하고노도로모보소오조
 _CYRILLIC = "абвгдежзийклмнопрстуфхцчшыьэюя"
 _GREEK = "αβγδεζηθικλμνξοπρστυφχψως"
 _ARABIC = "ابتثجحخدذرزسشصضطظعغفقكلمنهوي"
+_HEBREW = "אבגדהוזחטיכלמנסעפצקרשת"
+_THAI = "กขคงจชดตทนบปผพมยรลวสหอะาเแโ"
 _DEVANAGARI = "अआइउएकखगघचजटडतदनपबमयरलवसह"
 _SYLLABLES = "".join(map(chr, range(0xAC00, 0xD7A4)))  # all of Hangul
 _PICTURES = "".join(map(chr, (*range(0x1F330, 0x1F370), *range(0x1F400, 0x1F43F), *range(0x1F680, 0x1F6A5))))
@@ -125,18 +127,20 @@ _NATIVE: Mapping[str, Callable[[Random], str]] = {
     "greek": lambda rng: _spaced(rng, _GREEK),
     "arabic": lambda rng: _spaced(rng, _ARABIC),
     "devanagari": lambda rng: _spaced(rng, _DEVANAGARI),
+    "hebrew": lambda rng: _spaced(rng, _HEBREW),
+    "thai": lambda rng: _letters(rng, _THAI, 3, 9),
     "accented": lambda rng: _spaced(rng, _ACCENTED + "abdeiklmnorstu"),
     "latin": _latin,
     "pictures": _pictured,
 }
 _ABROAD: Mapping[Language, Mapping[str, float]] = {
     "en": {
-        **{"han": 0.36, "japanese": 0.2, "korean": 0.1, "cyrillic": 0.09, "greek": 0.05, "arabic": 0.05},
-        **{"devanagari": 0.03, "accented": 0.08, "pictures": 0.04},
+        **{"han": 0.34, "japanese": 0.19, "korean": 0.1, "cyrillic": 0.09, "greek": 0.05, "arabic": 0.04},
+        **{"devanagari": 0.03, "hebrew": 0.02, "thai": 0.02, "accented": 0.08, "pictures": 0.04},
     },
     "zh": {
-        **{"latin": 0.45, "japanese": 0.14, "korean": 0.08, "cyrillic": 0.09, "greek": 0.05, "arabic": 0.04},
-        **{"devanagari": 0.03, "accented": 0.08, "pictures": 0.04},
+        **{"latin": 0.42, "japanese": 0.14, "korean": 0.08, "cyrillic": 0.09, "greek": 0.05, "arabic": 0.04},
+        **{"devanagari": 0.03, "hebrew": 0.02, "thai": 0.02, "accented": 0.08, "pictures": 0.03},
     },
 }
 PEOPLES: Mapping[str, tuple[tuple[str, str], ...]] = {  # who writes so, in English and in Chinese
@@ -147,6 +151,8 @@ PEOPLES: Mapping[str, tuple[tuple[str, str], ...]] = {  # who writes so, in Engl
     "greek": (("Greek", "希腊"), ("Cypriot", "塞浦路斯")),
     "arabic": (("Egyptian", "埃及"), ("Moroccan", "摩洛哥"), ("Jordanian", "约旦"), ("Lebanese", "黎巴嫩")),
     "devanagari": (("Indian", "印度"), ("Nepalese", "尼泊尔")),
+    "hebrew": (("Israeli", "以色列"),),
+    "thai": (("Thai", "泰国"),),
     "accented": (("Norwegian", "挪威"), ("Polish", "波兰"), ("French", "法国"), ("Czech", "捷克")),
     "latin": (("Italian", "意大利"), ("British", "英国"), ("German", "德国"), ("Dutch", "荷兰")),
     "pictures": (("Swiss", "瑞士"), ("Brazilian", "巴西"), ("Australian", "澳大利亚")),

@@ -5,12 +5,14 @@ its parameters under one of theirs, described or not. One family in five is held
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 
@@ -21,6 +23,7 @@ from deploy.demo.text.tool_values import Kind, Value
 
 _FILE = Path(__file__).parent / "phrases" / "tools.yaml"
 _SLOT = re.compile(r"\{(\w+)\}")
+_FEW = 6  # families that share a word which still says what is asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,11 @@ class Family:
     lacking: Mapping[Language, tuple[str, ...]]
     result: Mapping[str, Mapping[Language, Kind]]
     errors: Mapping[Language, tuple[str, ...]]
+
+    @property
+    def takes_anything(self) -> bool:
+        """Whether there is no question that it may not be asked, as of a search of the web."""
+        return any("topic" in parameter.kind.values() for parameter in self.parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +145,33 @@ def lacking(rng: Random, tool: Tool, language: Language) -> str | None:
     """A request that names nothing of what is required; None where the family has none."""
     said = tool.family.lacking[language]
     return _phrases(language, pools.pick(rng, said)).say(rng, "request", typos=0.04) if said else None
+
+
+def concerns(family: Family, text: str, language: Language) -> bool:
+    """Whether ``text`` may ask for what the family does: it has a word that few families use."""
+    return not _words(text, language).isdisjoint(_own_words(language)[family.names])
+
+
+@cache
+def _own_words(language: Language) -> Mapping[tuple[str, ...], frozenset[str]]:
+    """By a family's names: the words of its requests and of what it does that few others have."""
+    said = {
+        family.names: _words(" ".join((*family.requests[language], *family.does[language])), language)
+        for split in get_args(Split)
+        for family in families(split)
+    }
+    counted = Counter(word for words in said.values() for word in words)
+    return {
+        names: frozenset(word for word in words if counted[word] <= _FEW) for names, words in said.items()
+    }
+
+
+def _words(text: str, language: Language) -> frozenset[str]:
+    """Words in small letters; of Chinese, every two characters that follow each other."""
+    text = _SLOT.sub(" ", text)
+    if language == "en":
+        return frozenset(re.findall(r"[a-z]{3,}", text.lower()))
+    return frozenset(a + b for run in re.findall(r"[一-龟]+", text) for a, b in pairwise(run))
 
 
 @cache

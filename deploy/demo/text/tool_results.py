@@ -39,12 +39,14 @@ def result(
         return pools.pick(rng, _EMPTY), phrases.plain(rng, "empty")
     if draw < 0.30:
         single = value()
-        content = pools.pick(rng, _SINGLE).format(
-            json.dumps(single, ensure_ascii=False), tool_values.written(single)
-        )
-        return content, phrases.plain(rng, "result", name=name, x=spoken(single, language))
-    if draw < 0.40:
-        sentence = str(tool_values.value(rng, "text", language, "train"))
+        form = pools.pick(rng, _SINGLE)
+        content = form.format(json.dumps(single, ensure_ascii=False), tool_values.written(single))
+        as_it_came = form == _PLAIN and not isinstance(single, bool)
+        said = content if as_it_came else spoken(single, language)
+        return content, phrases.plain(rng, "result", name=name, x=said)
+    if draw < 0.44:
+        told = rng.random() < 0.6
+        sentence = tool_values.told(rng, language, "train") if told else _sentence(rng, language)
         content = sentence if rng.random() < 0.8 else json.dumps({"result": sentence}, ensure_ascii=False)
         return content, phrases.plain(rng, "found", x=sentence)
     if draw < 0.52:
@@ -54,6 +56,10 @@ def result(
     one = found(6)
     content = _dumped(rng, {pools.pick(rng, _WRAPPERS): one} if rng.random() < 0.1 else one)
     return content, phrases.plain(rng, "found", x=_said(one, language))
+
+
+def _sentence(rng: Random, language: Language) -> str:
+    return str(tool_values.value(rng, "text", language, "train"))
 
 
 def calling(number: int, wanted: Sequence[tuple[str, Mapping[str, Any]]]) -> Message:
@@ -105,6 +111,7 @@ _ERRORS = (
     '{{"detail": {0}}}',
 )
 _EMPTY = ("[]", '{"results": []}', '{"items": []}', "null", "")
-_SINGLE = ('{{"result": {0}}}', '{{"value": {0}}}', '{{"answer": {0}}}', "{1}", "{1}")
+_PLAIN = "{1}"
+_SINGLE = ('{{"result": {0}}}', '{{"value": {0}}}', '{{"answer": {0}}}', _PLAIN, _PLAIN)
 _LISTS = ("results", "items", "data", "matches", "entries")
 _WRAPPERS = ("result", "data", "response")

@@ -33,6 +33,33 @@ def _text(rng: Random, language: Language, split: Split) -> str:
     )
 
 
+def told(rng: Random, language: Language, split: Split) -> str:
+    """A tool's answer in a few words, with the marks that a value may hold: a score, a price, a time."""
+    return _said(rng, "told", language, split)
+
+
+def _topic(rng: Random, language: Language, split: Split) -> str:
+    """Something to look up."""
+    return _said(rng, "topic", language, split)
+
+
+def _said(rng: Random, rule: str, language: Language, split: Split) -> str:
+    return Phrases.load("generic", language).plain(
+        rng,
+        rule,
+        who=pools.person(rng, language, split),
+        town=pools.city(rng, language, split),
+        place=str(_KINDS["country"](rng, language, split)),
+        thing=pools.product(rng, language, split),
+        word=_word(rng, language, split),
+        word2=_word(rng, language, split),
+        time=str(_KINDS["time"](rng, language, split)),
+        n=str(1 + int(rng.random() * 60)),
+        d=str(int(rng.random() * 10)),
+        d2=str(int(rng.random() * 10)),
+    )
+
+
 def _word(rng: Random, language: Language, split: Split) -> str:
     def make(r: Random) -> str:
         if language == "zh" and r.random() < 0.8:
@@ -94,5 +121,6 @@ _KINDS: Mapping[str, Callable[[Random, Language, Split], Value]] = {
         "法国/西班牙/意大利/挪威/秘鲁/肯尼亚/日本/加拿大/波兰/智利/埃及/越南",
     ),
     "text": _text,
+    "topic": _topic,
     "true_false": lambda rng, language, split: rng.random() < 0.5,
 }
