@@ -19,6 +19,8 @@ from service.admission.learning import Learning
 from service.calls import ReadableCalls
 from service.dispatch import NOT_LIVE, Dispatch, Plan
 from service.embeddings import Embeddings, encoder_name
+from service.engine.stream_workers import StreamWorkers
+from service.engine.wire import Outlet
 from service.exchange import Exchange
 from service.kept.decisions import DecisionLog
 from service.kept.feedback import Feedback
@@ -26,7 +28,7 @@ from service.kept.redaction import Redaction
 from service.keys import Keys, RateLimit, admin_digest
 from service.live import LiveRoutes
 from service.metrics import Metrics
-from service.parts import AdapterDesk, Outlet, Pool
+from service.parts import AdapterDesk, Pool
 from service.routes import Route, RouteTable
 from service.settings import Settings
 from service.shadow import Shadows
@@ -66,6 +68,7 @@ class Gateway:
         self._learning: asyncio.Task[None] | None = None
         self.routes = LiveRoutes(settings, self.metrics.router_seconds.observe, self.adapters.moving)
         self.adapters.followed(self.routes.moved)
+        self.workers = StreamWorkers(settings.gateway.stream_workers)
         self.embeddings = Embeddings(settings.gateway.request_timeout_seconds)
         self.decisions = DecisionLog(settings.state, settings.router.decision_log)
         self.uploads = Uploads(settings.state / "uploads")
@@ -95,6 +98,9 @@ class Gateway:
         try:
             await self.adapters.start()  # says which routes move
             await self.routes.start()
+            if self.settings.gateway.stream_workers:
+                self.workers.start()
+                self.engine.carried_by(self.workers)
             await self.engine.start()
             if self.settings.admission.max_concurrent == "learned":
                 learning = Learning(self.admission, self.engine.clients)
@@ -111,6 +117,7 @@ class Gateway:
         for name, stop in (
             ("shadow traffic", self.shadows.stop),
             ("adapters", self.adapters.stop),
+            ("stream workers", self.workers.stop),
             ("engine", self.engine.stop),
             ("routes", self.routes.stop),
         ):

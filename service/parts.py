@@ -10,9 +10,10 @@ from typing import Any, Literal, Protocol
 from chains.events import Engine
 from pointsman.moves import Moves
 from service.dispatch import Leased
+from service.engine.client import Carriers
+from service.engine.wire import Outlet
 from service.moving import Movers, Moving
 
-Outlet = Callable[[bytes], bool]  # sends on what is read, or says that it does not
 EngineState = Literal["starting", "ready", "restarting", "failed", "stopped"]
 
 
@@ -61,6 +62,7 @@ class Pool(Protocol):
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
     def bind(self, model: str, path: str = ..., outlet: Outlet | None = None) -> Engine: ...
+    def carried_by(self, workers: Carriers) -> None: ...
     def client(self) -> Client: ...
     def clients(self) -> Sequence[Client]: ...
 

@@ -67,6 +67,15 @@ class Pieces:
         cycle = self._cycle
         return cycle.response_started and bool(cycle.chunked_encoding) and not cycle.flow.write_paused
 
+    @property
+    def file(self) -> int | None:
+        """The connection's number among the open files, while nothing is left to be written on it here."""
+        transport = self._cycle.transport
+        if not self.can or self._cycle.disconnected or transport.get_write_buffer_size():
+            return None
+        connection = transport.get_extra_info("socket")
+        return None if connection is None else int(connection.fileno())
+
     def write(self, piece: bytes) -> None:
         """Send ``piece``, which is not empty, while :attr:`can`; not to a client that has left."""
         if not self._cycle.disconnected:

@@ -46,6 +46,7 @@ class GatewaySettings(Document):
     request_timeout_seconds: Seconds = 300.0  # from the first byte in to the last byte out
     api_keys: tuple[Digest, ...] = ()  # none: open to everybody, on loopback only
     admin_key: Digest | None = None  # None: one is made at first start, in <state>/admin.key
+    stream_workers: Annotated[int, Field(ge=0, le=64)] = 0  # processes beside this one that carry streams
     rate_limit_per_minute: Annotated[int, Field(ge=0)] = 0  # per key, or per address; 0: no limit
 
     @field_validator("api_keys")

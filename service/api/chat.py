@@ -33,7 +33,7 @@ async def chat(request: Request) -> Response:
     job = Job(
         model=plan.model,
         conversation=plan.conversation,
-        run=lambda name: plan.chain.run(plan.request, gateway.engine_of(plan, name, relay.take)),
+        run=lambda name: plan.chain.run(plan.request, gateway.engine_of(plan, name, relay)),
         version=plan.version,
     )
     options = body.get("stream_options") or {}

@@ -65,9 +65,7 @@ async def completions(request: Request, gateway: Running, record: Recorded) -> R
     job = Job(
         model=adapter,
         conversation=conversation_key(body),
-        run=lambda name: _continued(
-            gateway.engine.bind(name, PATH, relay.take), given(body), record.streamed
-        ),
+        run=lambda name: _continued(gateway.engine.bind(name, PATH, relay), given(body), record.streamed),
     )
     return Generated(gateway.exchange, job, record, ChatForm(gateway.settings.engine.model_name), relay)
 

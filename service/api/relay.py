@@ -9,12 +9,11 @@ answer of many small pieces was half of the gateway's work.
 
 from __future__ import annotations
 
-from service.api.extras import openai_form
+from service.engine.events import DONE, Events
+from service.engine.extras import openai_form
+from service.engine.wire import Lent
 from service.kept.feedback import Heard
 from service.protocol import Pieces
-
-DONE = b"data: [DONE]\n\n"
-_END = b"\n\n"  # of a server-sent event
 
 
 class Relay:
@@ -22,9 +21,18 @@ class Relay:
 
     def __init__(self, heard: Heard | None = None) -> None:
         self.heard = heard
-        self.counted = b""  # the last piece with a usage
+        self._events = Events()
         self._straight: Pieces | None = None
-        self._rest = b""  # of an event that has not come whole
+
+    @property
+    def counted(self) -> bytes:
+        """The last piece with a usage."""
+        return self._events.counted
+
+    @property
+    def lends(self) -> bool:
+        """Whether another process may write the answer's middle: what is kept passes here."""
+        return self.heard is None or not self.heard.keeps
 
     def open(self, straight: Pieces | None) -> None:
         """The answer has begun: what follows may take the straight way, if there is one."""
@@ -37,7 +45,7 @@ class Relay:
         not keep up.
         """
         straight = self._straight
-        if straight is None or not straight.can or (self._rest + data).endswith(DONE):
+        if straight is None or not straight.can or self._events.end_with(data):
             return False
         if piece := self.whole(data):
             if self.heard is not None:
@@ -55,16 +63,20 @@ class Relay:
 
     def whole(self, data: bytes) -> bytes:
         """The events that ``data`` of the engine makes whole, in OpenAI's form."""
-        data = self._rest + data if self._rest else data
-        cut = data.rfind(_END) + len(_END)
-        if cut < len(_END):
-            self._rest = data
-            return b""
-        piece, self._rest = (data, b"") if cut == len(data) else (data[:cut], data[cut:])
-        if b'"usage":' in piece:
-            self.counted = piece
-        return openai_form(piece)
+        return self._events.whole(data)
 
     def rest(self) -> bytes:
         """What came after the last whole event."""
-        return openai_form(self._rest)
+        return openai_form(self._events.rest)
+
+    def lend(self) -> Lent | None:
+        """The client's connection, and what came after the last whole event; None: not at this moment."""
+        file = None if self._straight is None or not self.lends else self._straight.file
+        if file is None:
+            return None
+        rest, self._events.rest = self._events.rest, b""
+        return Lent(file, rest)
+
+    def back(self, counted: bytes) -> None:
+        """Have it again; ``counted`` is the last piece with a usage that was written on it, if any was."""
+        self._events.counted = counted or self._events.counted

@@ -16,8 +16,8 @@ from starlette.types import Receive, Scope, Send
 from chains.events import Event, Finish, Raw
 from service.api.chunks import ChatForm
 from service.api.errors import tell
-from service.api.extras import openai_form
 from service.api.relay import Relay
+from service.engine.extras import openai_form
 from service.errors import EngineUnavailable
 from service.exchange import Events, Exchange, Job
 from service.protocol import PIECES, Pieces

@@ -10,20 +10,26 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
+from service.engine.events import DONE, error_in
 from service.engine.http_wire import HttpWire
 from service.engine.refusal import refusal, refusal_in
-from service.engine.wire import Outlet, Reply, Unreachable, Wire, WireError
+from service.engine.wire import Lent, Outlet, Reply, Unreachable, Wire, WireError
 from service.errors import EngineRefused, EngineUnavailable
 
 _PROBE_SECONDS = 5.0
-_ERROR_EVENT = b'data: {"error":'
 _DONE = b"data: [DONE]"
 _BY_API = ("/tokenize", "/detokenize")  # answered by the API server alone
 _TAIL = 32  # bytes of what was seen that are looked at again: more than either of them
+
+
+class Carriers(Protocol):
+    """Processes that carry streams: :class:`service.engine.stream_workers.StreamWorkers`."""
+
+    def wire(self, url: str, key: str | None, own: Wire) -> Wire: ...
 
 
 class EngineClient:
@@ -36,9 +42,15 @@ class EngineClient:
         self.heard = 0  # pieces of such answers that came
         self._by_model: Counter[object] = Counter()  # generations under way
         self._wire = wire or HttpWire(self.url, key)
+        self._key = key
+        self._carrying: Wire | None = None  # another way to the server, for streams whose outlet lends
 
     def __repr__(self) -> str:
         return f"EngineClient({self.url})"
+
+    def carried_by(self, workers: Carriers) -> None:
+        """Have ``workers`` carry streams from now on."""
+        self._carrying = workers.wire(self.url, self._key, self._wire)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -47,6 +59,8 @@ class EngineClient:
     def cut(self) -> None:
         """Hang up on what is under way: each of it fails as if the server had gone."""
         self._wire.cut()
+        if self._carrying is not None:
+            self._carrying.cut()
 
     async def complete(self, path: str, body: Mapping[str, Any]) -> bytes:
         """The answer's JSON bytes.
@@ -75,32 +89,27 @@ class EngineClient:
         """
         self._count(body, 1)
         self.waiting += 1
+        passing = None if outlet is None else _Passing(self, outlet)
+        lends = outlet is not None and outlet.lends
+        wire = self._carrying if self._carrying is not None and lends else self._wire
+        tail = b""
         try:
-            async with self._wire.ask("POST", path, _dump(body)) as reply:
+            async with wire.ask("POST", path, _dump(body)) as reply:
                 if reply.status >= HTTPStatus.BAD_REQUEST:
                     strict = await self._is_well_after(reply.status)
                     raise refusal(reply.status, await _rest(reply), body, strict=strict)
-                tail = b""
-
-                def passed(chunk: bytes) -> bool:
-                    nonlocal tail
-                    self.heard += 1
-                    seen = tail + chunk
-                    if outlet is None or _error_in(seen) is not None or not outlet(chunk):
-                        return False
-                    tail = seen[-_TAIL:]
-                    return True
-
                 while chunk := await reply.next():
                     self.heard += 1
                     seen = tail + chunk
-                    if (at := _error_in(seen)) is not None:
+                    if (at := error_in(seen)) is not None:
                         event = seen[at:] + await _rest(reply)
                         raise refusal_in(event, body, strict=await self.healthy())
                     tail = seen[-_TAIL:]
                     yield chunk
-                    if outlet is not None:
-                        await reply.pour(passed)
+                    if passing is not None and not tail.endswith(DONE):
+                        passing.tail = tail
+                        await reply.pour(passing)
+                        tail = passing.tail
         except WireError as exc:
             raise _broken(exc) from exc
         finally:
@@ -182,10 +191,39 @@ class EngineClient:
         return status == HTTPStatus.INTERNAL_SERVER_ERROR and await self.healthy()
 
 
-def _error_in(seen: bytes) -> int | None:
-    """Where in a stream an error event begins."""
-    at = seen.find(_ERROR_EVENT)
-    return at if at == 0 or (at > 0 and seen[at - 1 : at] == b"\n") else None
+class _Passing:
+    """An outlet as the client hands it to its wire: error events are not for it, and pieces are counted."""
+
+    def __init__(self, client: EngineClient, outlet: Outlet) -> None:
+        self.tail = b""  # of what was seen
+        self._client = client
+        self._outlet = outlet
+
+    @property
+    def lends(self) -> bool:
+        return self._outlet.lends
+
+    def take(self, data: bytes) -> bool:
+        """See :class:`Outlet`."""
+        self._client.heard += 1
+        seen = self.tail + data
+        if error_in(seen) is not None or not self._outlet.take(data):
+            return False
+        self.tail = seen[-_TAIL:]
+        return True
+
+    def lend(self) -> Lent | None:
+        """See :class:`Outlet`."""
+        return self._outlet.lend()
+
+    def back(self, counted: bytes) -> None:
+        """See :class:`Outlet`; what was written elsewhere ended with whole events."""
+        self.tail = b"\n\n"
+        self._outlet.back(counted)
+
+    def heard(self, pieces: int) -> None:
+        """See :class:`Outlet`."""
+        self._client.heard += pieces
 
 
 async def _rest(reply: Reply) -> bytes:

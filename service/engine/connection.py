@@ -11,7 +11,7 @@ from typing import cast
 
 import httptools
 
-from service.engine.wire import Broken, Outlet
+from service.engine.wire import Broken, Taker
 
 _BUFFER_BYTES = 1 << 18  # of an answer that nobody reads, before the server has to wait
 
@@ -35,7 +35,7 @@ class Connection(asyncio.Protocol):
         self._done = False
         self._error: Broken | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._outlet: Outlet | None = None
+        self._taker: Taker | None = None
 
     @property
     def reusable(self) -> bool:
@@ -66,15 +66,15 @@ class Connection(asyncio.Protocol):
         self._clear()
         return data
 
-    async def pour(self, outlet: Outlet) -> None:
+    async def pour(self, taker: Taker) -> None:
         """See :class:`Reply`."""
         if self._pieces or self._done or self._error is not None:
             return
-        self._outlet = outlet
+        self._taker = taker
         try:
             await self._wait()
         finally:
-            self._outlet = None
+            self._taker = None
 
     def abort(self) -> None:
         """Hang up at once."""
@@ -94,7 +94,7 @@ class Connection(asyncio.Protocol):
 
     def _poured(self) -> bool:
         """Whether there is nothing that anybody has to be woken for."""
-        if self._outlet is None or self._done or (self._pieces and not self._outlet(self._joined())):
+        if self._taker is None or self._done or (self._pieces and not self._taker.take(self._joined())):
             return False
         self._clear()
         return True

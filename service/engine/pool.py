@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from service.engine.bound import CHAT, BoundEngine
-from service.engine.client import EngineClient
+from service.engine.client import Carriers, EngineClient
 from service.engine.placement import Load, choose
 from service.engine.process import EngineProcess
 from service.engine.watch import keep_running, watch
@@ -42,6 +42,7 @@ class EnginePool:
         self._silence = silence
         self._up: dict[EngineClient, float] = {}  # and since when, in seconds of the monotonic clock
         self._where: Callable[[str], Collection[EngineClient] | None] = lambda _: None
+        self._carriers: Carriers | None = None
         self._on_up: list[Callable[[EngineClient], Awaitable[None]]] = []
         self._on_down: list[Callable[[EngineClient], None]] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -85,6 +86,10 @@ class EnginePool:
     def on_down(self, callback: Callable[[EngineClient], None]) -> None:
         """Have ``callback`` called when a server went away, with all that it had loaded."""
         self._on_down.append(callback)
+
+    def carried_by(self, workers: Carriers) -> None:
+        """Have ``workers`` carry the streams of every server that comes up."""
+        self._carriers = workers
 
     def clients(self) -> tuple[EngineClient, ...]:
         """Every server that is up."""
@@ -135,6 +140,8 @@ class EnginePool:
 
     def up(self, client: EngineClient) -> None:
         """Count the server in."""
+        if self._carriers is not None:
+            client.carried_by(self._carriers)
         self._up[client] = time.monotonic()
         self.state, self.detail, self._failure = "ready", "", ""
         log.info("the engine is ready at %s", client.url)

@@ -7,11 +7,50 @@ WireError
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
-Outlet = Callable[[bytes], bool]  # sends on what is read, or says that it does not
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """A client's connection, for another process to write a streamed answer's middle on."""
+
+    file: int
+    rest: bytes  # of an event that has not come whole
+
+
+class Taker(Protocol):
+    """Takes pieces of an answer as they are read."""
+
+    def take(self, data: bytes) -> bool:
+        """Send ``data`` on, or say that it is left to who reads."""
+        ...
+
+
+class Outlet(Taker, Protocol):
+    """Where a streamed answer goes, and who may lend the connection that it goes on."""
+
+    @property
+    def lends(self) -> bool:
+        """Whether it may come to that: else its pieces have to pass here."""
+        ...
+
+    def lend(self) -> Lent | None:
+        """The connection, on which nothing is written here until :meth:`back`; None: not at this moment."""
+        ...
+
+    def back(self, counted: bytes) -> None:
+        """Have it again; ``counted`` is the last piece with a usage that was written on it, if any was."""
+        ...
+
+
+class Passing(Outlet, Protocol):
+    """An outlet as its client hands it to a wire."""
+
+    def heard(self, pieces: int) -> None:
+        """So many more have come."""
+        ...
 
 
 class WireError(Exception):
@@ -40,8 +79,8 @@ class Reply(Protocol):
         """
         ...
 
-    async def pour(self, outlet: Outlet) -> None:
-        """Give ``outlet`` what comes as it is read, until it does not take it or nothing comes any more.
+    async def pour(self, taker: Taker) -> None:
+        """Give ``taker`` what comes as it is read, until it does not take it or nothing comes any more.
 
         :meth:`next` has what it did not take, and the end.
         """

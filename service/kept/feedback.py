@@ -69,6 +69,11 @@ class Heard:
     _data: bytearray = field(default_factory=bytearray)
     _begun: bool = False
 
+    @property
+    def keeps(self) -> bool:
+        """Whether all of the answer is wanted, not only that there is one."""
+        return self.messages is not None or self.then is not None
+
     def add(self, data: bytes) -> None:
         """Hear a piece of the answer, or the whole; from the first on it can be rated."""
         if not self._begun:
@@ -77,7 +82,7 @@ class Heard:
                 self.known[found[1].decode()] = self
                 while len(self.known) > self.most:
                     self.known.popitem(last=False)
-        if (self.messages is not None or self.then is not None) and len(self._data) < _LONGEST:
+        if self.keeps and len(self._data) < _LONGEST:
             self._data += data
 
     def end(self) -> None:

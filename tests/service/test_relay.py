@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from service.api.relay import DONE, Relay
+from service.api.relay import Relay
+from service.engine.events import DONE
 from tests.service.conftest import Running, until
 from tests.service.test_pieces import made
 

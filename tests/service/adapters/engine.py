@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from service.engine import EngineClient
-from service.engine.wire import Outlet
+from service.engine.wire import Taker
 
 BASE = "pointsman-demo"
 
@@ -120,7 +120,7 @@ class _Answer:
     async def next(self) -> bytes:
         return self.left.pop() if self.left else b""
 
-    async def pour(self, outlet: Outlet) -> None:
+    async def pour(self, taker: Taker) -> None:
         """Nothing comes after what there is."""
 
 

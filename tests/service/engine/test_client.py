@@ -11,9 +11,10 @@ import orjson
 import pytest
 
 from service.engine import EngineClient
-from service.engine.wire import Outlet
+from service.engine.wire import Taker
 from service.errors import EngineRefused, EngineUnavailable
 from tests.service.conftest import until
+from tests.service.engine.outlets import Own
 from tests.service.fake_vllm import BASE, FakeVLLM
 from tests.service.loopback import serving
 
@@ -49,9 +50,9 @@ class Canned:
     async def next(self) -> bytes:
         return next(self._left, b"")
 
-    async def pour(self, outlet: Outlet) -> None:
+    async def pour(self, taker: Taker) -> None:
         for piece in self._left:
-            if not outlet(piece):
+            if not taker.take(piece):
                 self._left = chain([piece], self._left)
                 return
 
@@ -178,7 +179,7 @@ async def test_an_error_event_is_found_in_what_is_poured_too(cut: int) -> None:
     text = before + b'data: {"error": {"message": "no", "code": 400}}\n\ndata: [DONE]\n\n'
     client = answering(before, text[len(before) : cut], text[cut:])
     with pytest.raises(EngineRefused, match="no"):
-        _ = [chunk async for chunk in client.stream(CHAT, BODY, outlet)]
+        _ = [chunk async for chunk in client.stream(CHAT, BODY, Own(outlet))]
     assert b'"error":' not in b"".join(poured)
 
 
@@ -192,12 +193,12 @@ async def test_what_is_poured_is_not_given_again_and_the_end_is_looked_for_in_it
         return True
 
     client = answering(*pieces)
-    given = [chunk async for chunk in client.stream(CHAT, BODY, outlet)]
+    given = [chunk async for chunk in client.stream(CHAT, BODY, Own(outlet))]
     assert given == [pieces[0], pieces[2]]
     assert poured == [pieces[1], pieces[3], pieces[4]]
     assert client.heard >= len(pieces)  # what is poured is no silence either
     with pytest.raises(EngineUnavailable, match="in the middle"):
-        _ = [chunk async for chunk in answering(*pieces[:4]).stream(CHAT, BODY, outlet)]
+        _ = [chunk async for chunk in answering(*pieces[:4]).stream(CHAT, BODY, Own(outlet))]
 
 
 async def test_text_that_looks_like_an_error_event_is_text() -> None:

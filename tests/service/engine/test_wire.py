@@ -11,6 +11,7 @@ import pytest
 from service.engine.http_wire import HttpWire
 from service.engine.wire import Broken, Unreachable
 from tests.service.conftest import until
+from tests.service.engine.outlets import Own
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -114,7 +115,7 @@ async def test_what_is_poured_comes_as_it_is_read_and_what_is_refused_is_there_t
         async with wire.ask("GET", "/", None) as reply:
             assert await reply.next() == b"one"
             asyncio.get_running_loop().call_soon(go.set)
-            await reply.pour(outlet)
+            await reply.pour(Own(outlet))
             assert seen == [b"twothree", b"four"]  # what is there together goes together
             assert await reply.next() == b"four"
         wire.close()
@@ -141,7 +142,7 @@ async def test_pouring_ends_with_the_answer_whose_end_is_there_to_read(end: byte
                 rest.append(data)
                 return True
 
-            await reply.pour(outlet)
+            await reply.pour(Own(outlet))
             if end.endswith(b"0\r\n\r\n"):
                 while piece := await reply.next():
                     rest.append(piece)

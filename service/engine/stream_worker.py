@@ -1,0 +1,141 @@
+"""A process that carries streamed answers: it asks the engine, and writes on connections that it is lent.
+
+    python -m service.engine.stream_worker FILE
+
+``FILE`` is the number of its end of a Unix socket; it ends with the other end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import signal
+import socket
+import sys
+
+import orjson
+import uvloop
+
+from service.engine.channel import Channel, Kind
+from service.engine.http_wire import HttpWire
+from service.engine.straight import Straight
+from service.engine.wire import Reply, Unreachable, WireError
+
+_FLUSH_SECONDS = 2.0  # that a client gets to take the rest of a chunk whose answer is cut
+_TELL_SECONDS = 0.25  # between two counts of pieces
+_YOUNG = 10_000  # as in service.server
+
+
+class _Stream:
+    """One answer, from what the gateway asks to what it wants of it."""
+
+    def __init__(self, number: int, channel: Channel) -> None:
+        self._number = number
+        self._channel = channel
+        self._wanted: asyncio.Queue[tuple[bytes, int | None]] = asyncio.Queue()  # rest and file of a POUR
+
+    def want(self, rest: bytes, file: int | None) -> None:
+        """The next piece, or with ``file`` all that may be poured."""
+        self._wanted.put_nowait((rest, file))
+
+    async def run(self, wire: HttpWire, path: str, body: bytes) -> None:
+        """Ask, and give what is wanted until the end."""
+        try:
+            async with wire.ask("POST", path, body) as reply:
+                self._tell(Kind.HEAD, reply.status.to_bytes(2, "big"))
+                while True:
+                    rest, file = await self._wanted.get()
+                    if file is not None:
+                        await self._pour(reply, socket.socket(fileno=file), rest)
+                        continue
+                    data = await reply.next()
+                    self._tell(Kind.DATA, data)
+                    if not data:
+                        return
+        except WireError as exc:
+            self._tell(Kind.LOST, (b"u" if isinstance(exc, Unreachable) else b"b") + str(exc).encode())
+        finally:
+            while not self._wanted.empty():
+                _, file = self._wanted.get_nowait()
+                if file is not None:
+                    socket.socket(fileno=file).close()
+            self._tell(Kind.OVER)
+
+    async def _pour(self, reply: Reply, connection: socket.socket, rest: bytes) -> None:
+        straight = Straight(connection, rest)
+        telling = asyncio.create_task(self._count(straight))
+        try:
+            while True:
+                await reply.pour(straight)
+                await straight.flush()
+                left = await reply.next()
+                if not left or not straight.take(left):
+                    break
+        finally:
+            telling.cancel()
+            with contextlib.suppress(TimeoutError):  # half a chunk would spoil what its owner says next
+                async with asyncio.timeout(_FLUSH_SECONDS):
+                    await straight.flush()
+            straight.close()
+        counted = straight.events.counted
+        left = straight.events.rest + left
+        self._tell(Kind.POURED, len(counted).to_bytes(4, "big") + counted + left)
+
+    async def _count(self, straight: Straight) -> None:
+        while True:
+            await asyncio.sleep(_TELL_SECONDS)
+            if straight.heard:
+                self._tell(Kind.HEARD, straight.heard.to_bytes(4, "big"))
+                straight.heard = 0
+
+    def _tell(self, kind: Kind, payload: bytes = b"") -> None:
+        self._channel.send(kind, self._number, payload)
+
+
+class _Worker:
+    """The streams of one process."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self.ended = asyncio.Event()
+        self._channel = Channel(end, self._take, self.ended.set)
+        self._streams: dict[int, tuple[_Stream, asyncio.Task[None]]] = {}
+        self._wires: dict[tuple[str, str | None], HttpWire] = {}
+
+    def _take(self, kind: Kind, number: int, payload: bytes, file: int | None) -> None:
+        if kind is Kind.ASK:
+            head, _, body = payload.partition(b"\n")
+            asked = orjson.loads(head)
+            server = asked["url"], asked["key"]
+            wire = self._wires.get(server) or self._wires.setdefault(server, HttpWire(*server))
+            stream = _Stream(number, self._channel)
+            task = asyncio.create_task(stream.run(wire, asked["path"], body))
+            self._streams[number] = stream, task
+            task.add_done_callback(lambda _: self._streams.pop(number, None))
+        elif number not in self._streams:  # it ended before it was heard
+            if file is not None:
+                socket.socket(fileno=file).close()
+        elif kind is Kind.CUT:
+            self._streams[number][1].cancel()
+        else:
+            self._streams[number][0].want(payload, file)
+
+
+async def _run(end: socket.socket) -> None:
+    worker = _Worker(end)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG)
+    await worker.ended.wait()
+
+
+def main(words: list[str]) -> None:
+    """Work until the gateway is gone."""
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the gateway's, which ends us in its time
+        signal.signal(one, signal.SIG_IGN)
+    with socket.socket(fileno=int(words[0])) as end:
+        uvloop.run(_run(end))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
