@@ -12,8 +12,9 @@ import httpx
 import numpy as np
 
 from deploy.bench.serving.alternate import Plan, Target, alternate
+from deploy.bench.serving.compare import Over, throughput
 from deploy.bench.serving.load import Pace, Run, run
-from deploy.bench.serving.report import Ratio, Spread, Summary
+from deploy.bench.serving.report import Spread, Summary
 from deploy.bench.serving.traffic import Mix
 from deploy.bench.serving.wire import Address, Endpoint
 
@@ -57,7 +58,7 @@ class Pair:
 
     ours: Summary
     plain: Summary
-    ratio: Ratio | None
+    ratio: Over | None
 
     def numbers(self) -> dict[str, Any]:
         """For a file."""
@@ -125,7 +126,7 @@ class Ends:
         )
         first, second = asyncio.run(alternate(targets, plan, lambda _: None))
         ours, plain = Summary.of("Pointsman", first), Summary.of("vLLM", second)
-        pair = Pair(ours, plain, Ratio.of(ours, plain))
+        pair = Pair(ours, plain, throughput(ours, plain))
         self.say(f"{ours.throughput:.1f}/s beside {plain.throughput:.1f}: {pair.shown()} {errors(pair)}")
         return pair
 
