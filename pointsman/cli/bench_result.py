@@ -52,13 +52,11 @@ def _print_tables(summaries: list[Summary]) -> None:
     _print("", names, rows(summaries))
     if len(summaries) > 1:
         _print("the first by", names[1:], compared_rows(summaries))
-    models = model_rows(summaries)
-    if len(models) > 1:
-        heads = ["answered", "errors", "first token, ms", "end to end, ms"]
-        _print("model", [head for _ in summaries for head in heads], models)
+    if any(len(one.by_model) > 1 for one in summaries):
+        heads = ("endpoint", "answered", "errors", "first token, ms", "end to end, ms")
+        _print("model", heads, model_rows(summaries))
     if any(one.errors for one in summaries):
-        heads = [head for _ in summaries for head in ("requests", "after, ms")]
-        _print("outcome", heads, outcome_rows(summaries))
+        _print("outcome", ("endpoint", "requests", "after, ms"), outcome_rows(summaries))
 
 
 def _print(corner: str, heads: Sequence[str], lines: Sequence[Sequence[str]]) -> None:

@@ -123,9 +123,9 @@ async def test_errors_are_told_by_model_and_their_times_by_status() -> None:
         ("HTTP 200", asked["a"]),
         ("HTTP 404", asked["b"]),
     ]
-    assert [row[:2] for row in outcome_rows([summary])] == [
-        ["HTTP 200", str(asked["a"])],
-        ["HTTP 404", str(asked["b"])],
+    assert [row[:3] for row in outcome_rows([summary])] == [
+        ["HTTP 200", "here", str(asked["a"])],
+        ["HTTP 404", "here", str(asked["b"])],
     ]
     assert all(result.at > 0 for result in found.results)
 
@@ -264,7 +264,11 @@ def test_a_summary_by_hand(tmp_path: Path) -> None:
     assert rows([first])[-1] == ["  by round", "100.0 to 200.0 / 100.0 to 280.0 / 100.0 to 298.0"]
     second_runs = [Run(1.0, tuple(good), 0.0), Run(1.0, tuple(good[1:]), 0.0)]
     second = Summary.of("two", second_runs)
-    assert model_rows([first, second])[1] == ["b", "0", "1 HTTP 429", "-", "-", "0", "0", "-", "-"]
+    assert [row[:4] for row in model_rows([first, second])] == [
+        ["a", "one", "4", "0"],
+        ["a", "two", "5", "0"],
+        ["b", "one", "0", "1 HTTP 429"],
+    ]
     assert throughput(first, second) == Over(0.375, 0.25, 0.5)  # 1.5 by 3, 0.5 by 2
     half, *_ = [one for one in measures(first, second) if one.name == "end to end, p50"]
     assert half.ratio == Over(0.7, 0.4, 1.0)  # 200 by 200, 100 by 250

@@ -108,7 +108,7 @@ def test_who_was_refused_is_told_with_the_status_and_its_time(run: Run) -> None:
     assert shown.exit_code == 1
     assert "12 of 12 (12 HTTP 429)" in shown.output
     (line,) = [line for line in shown.output.splitlines() if "│ HTTP 429" in line]
-    assert re.search(r"│ 12 +│ [\d.]+ / [\d.]+ / [\d.]+ ", line)
+    assert re.search(rf"│ {url} +│ 12 +│ [\d.]+ / [\d.]+ / [\d.]+ ", line)
 
 
 def test_a_file_that_is_there_is_written_over_and_one_that_fails_at_the_end_is_told(

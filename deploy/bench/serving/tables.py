@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from deploy.bench.serving.compare import Measure, Over, measures
-from deploy.bench.serving.report import OK, Outcome, Spread, Summary, Times
+from deploy.bench.serving.report import OK, Spread, Summary, Times
 
 _TIMES = (
     ("first token, ms", "first_token"),
@@ -44,21 +44,30 @@ def rows(summaries: Sequence[Summary]) -> list[list[str]]:
 
 
 def model_rows(summaries: Sequence[Summary]) -> list[list[str]]:
-    """The table by model: a name, then for each endpoint answered, errors, first token and end to end."""
+    """The table by model: model, endpoint, how many were answered, errors, first token and end to end."""
     return [
-        [model, *(cell for one in summaries for cell in _model_cells(one.by_model.get(model)))]
+        [
+            model,
+            one.name,
+            str(times.answered),
+            _listed(times),
+            _spread(times.first_token),
+            _spread(times.end_to_end),
+        ]
         for model in sorted({model for one in summaries for model in one.by_model})
+        for one in summaries
+        if (times := one.by_model.get(model)) is not None
     ]
 
 
 def outcome_rows(summaries: Sequence[Summary]) -> list[list[str]]:
-    """By outcome, the answered first: a name, then for each endpoint how many and after how long."""
-    names = sorted(
-        {name for one in summaries for name in one.by_outcome}, key=lambda name: (name != OK, name)
-    )
+    """The table by outcome, the answered first: outcome, endpoint, how many requests and after how long."""
+    names = {name for one in summaries for name in one.by_outcome}
     return [
-        [name, *(cell for one in summaries for cell in _outcome_cells(one.by_outcome.get(name)))]
-        for name in names
+        [name, one.name, str(outcome.count), _spread(outcome.end_to_end)]
+        for name in sorted(names, key=lambda name: (name != OK, name))
+        for one in summaries
+        if (outcome := one.by_outcome.get(name)) is not None
     ]
 
 
@@ -68,16 +77,6 @@ def compared_rows(summaries: Sequence[Summary]) -> list[list[str]]:
     by = [{found.name: found for found in measures(first, one)} for one in others]
     names = list(dict.fromkeys(name for found in by for name in found))
     return [[name, *(_compared(found.get(name)) for found in by)] for name in names]
-
-
-def _model_cells(times: Times | None) -> list[str]:
-    if times is None:
-        return ["0", "0", "-", "-"]
-    return [str(times.answered), _listed(times), _spread(times.first_token), _spread(times.end_to_end)]
-
-
-def _outcome_cells(outcome: Outcome | None) -> list[str]:
-    return ["0", "-"] if outcome is None else [str(outcome.count), _spread(outcome.end_to_end)]
 
 
 def _compared(found: Measure | None) -> str:
