@@ -82,12 +82,14 @@ def compared_rows(summaries: Sequence[Summary]) -> list[list[str]]:
 def _compared(found: Measure | None) -> str:
     if found is None:
         return "-"
-    ratio = f"{found.ratio.median:.2f} ({found.ratio.lowest:.2f} to {found.ratio.highest:.2f})"
-    return ratio if found.more_ms is None else f"{ratio}, {_more(found.more_ms)}"
+    ratio = _over(found.ratio, ".2f", "")
+    return ratio if found.more_ms is None else f"{ratio}, {_over(found.more_ms, '+.1f', ' ms')}"
 
 
-def _more(over: Over) -> str:
-    return f"{over.median:+.1f} ms ({over.lowest:+.1f} to {over.highest:+.1f})"
+def _over(over: Over, form: str, unit: str) -> str:
+    """The median, and the spread where there is one."""
+    median, lowest, highest = (format(value, form) for value in (over.median, over.lowest, over.highest))
+    return f"{median}{unit}" + (f" ({lowest} to {highest})" if lowest != highest else "")
 
 
 def _range(values: Sequence[float], digits: int) -> str:
