@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _DOTS = 4_000  # of an endpoint, drawn over time
+_SHOWN = 0.995  # share of the times: the few above would press the rest together
 _PANELS: tuple[tuple[str, Callable[[Result], Iterable[float]]], ...] = (
     ("to the first token", lambda result: () if result.first is None else (result.first,)),
     ("between pieces", lambda result: result.gaps),
@@ -55,7 +56,7 @@ def draw(title: str, endpoints: Sequence[tuple[Summary, Sequence[Run]]], path: P
 
 
 def _share(axis: Axes, seconds: Sequence[float], name: str, colour: str) -> None:
-    shares = np.linspace(0, 1, 501 if seconds else 0)
+    shares = np.linspace(0, _SHOWN, 501 if seconds else 0)
     values = np.quantile(seconds or [0.0], shares) * 1_000
     axis.plot(values, shares, color=colour, label=name)
 

@@ -72,7 +72,7 @@ class Summary:
     requests: int
     errors: dict[str, int]
     throughput: float  # answered requests/s; the mean of the rounds
-    tokens: float  # answered tokens/s
+    tokens: float  # answered tokens/s; the mean of the rounds
     by_round: list[float]  # throughput
     lag_ms: float  # of the generator itself in an open loop, the worst round's 99th percentile
     times: Times
@@ -87,13 +87,15 @@ class Summary:
         seconds = [run.seconds for run in runs]
         times, by_round = Times.of(results), [Times.of(run.results) for run in runs]
         rates = [one.answered / took for one, took in zip(by_round, seconds, strict=True)]
-        tokens = sum(result.tokens for result in results if result.error is None)
+        tokens = [sum(result.tokens for result in run.results if result.error is None) for run in runs]
         return cls(
             name=name,
             requests=len(results),
             errors=times.errors,
             throughput=round(float(np.mean(rates)), 3),
-            tokens=round(tokens / sum(seconds), 1),
+            tokens=round(
+                float(np.mean([count / took for count, took in zip(tokens, seconds, strict=True)])), 1
+            ),
             by_round=[round(rate, 3) for rate in rates],
             lag_ms=round(max(run.lag for run in runs) * 1_000, 3),
             times=times,
