@@ -1,4 +1,4 @@
-"""The figures of docs/scheduling.md: ``python -m deploy.bench.scheduling`` simulates, draws and writes them.
+"""``python -m deploy.bench.scheduling`` simulates and writes the figures of docs/scheduling-figures.md.
 
 The scheduler is the gateway's own; the engine is the model of ``engine_model``. Some minutes on one core; the
 same seeds give the same numbers on every machine.
@@ -36,8 +36,8 @@ class PassOver(FirstCome):
 
 def main() -> None:
     """Write the pictures and the tables."""
-    parser = argparse.ArgumentParser(description="The figures of docs/scheduling.md.")
-    parser.add_argument("--page", type=Path, default=Path("docs/scheduling.md"))
+    parser = argparse.ArgumentParser(description="The figures of docs/scheduling-figures.md.")
+    parser.add_argument("--page", type=Path, default=Path("docs/scheduling-figures.md"))
     page: Path = parser.parse_args().page
     text = page.read_text("utf-8")
     before, _, rest = text.partition(BEGIN)

@@ -1,77 +1,41 @@
-"""``pointsman bench``: how fast an OpenAI endpoint is under described traffic, alone or beside another."""
+"""``pointsman bench``: how fast an OpenAI endpoint is under described traffic, alone or beside others."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
+from pointsman.cli.bench_options import (
+    AgainstKeyOption,
+    AgainstModelsOption,
+    AgainstOption,
+    BurstOption,
+    ConcurrencyOption,
+    IgnoreEosOption,
+    JsonFileOption,
+    MaxTokensOption,
+    ModelsOption,
+    PngOption,
+    PromptsOption,
+    PromptWordsOption,
+    RateOption,
+    RequestsOption,
+    RoundsOption,
+    RoutedOption,
+    SeedOption,
+    StreamOption,
+    TimeoutOption,
+    ToolsOption,
+    WarmUpOption,
+    ZipfOption,
+)
 from pointsman.cli.options import DEFAULT_URL, ApiKeyOption, UrlOption
-from pointsman.cli.terminal import FAILED, REFUSED, Progress, fail, out, reported, say
+from pointsman.cli.terminal import REFUSED, Progress, fail, reported
 
 if TYPE_CHECKING:
-    from deploy.bench.serving.alternate import Plan, Target
-    from deploy.bench.serving.load import Run
-    from deploy.bench.serving.report import Summary
-
-_LAG_MS = 10.0  # from which on the generator is said to be late
-_RANGE = "A number, or LOW:HIGH for all between."
-
-
-ModelsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME",
-        help="What is asked for, the most popular first; repeat for a mix.",
-        show_default=False,
-    ),
-]
-AgainstOption = Annotated[
-    str | None, typer.Option(metavar="URL", help="A second endpoint, measured in turn with the first.")
-]
-AgainstModelsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME", help="What the second calls each --model, in the same order; else the same."
-    ),
-]
-AgainstKeyOption = Annotated[
-    str | None, typer.Option(metavar="KEY", help="The second's key, if it asks for one.")
-]
-ConcurrencyOption = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        help="Closed loop: so many clients, each asks again once answered; 16 if there is no --rate.",
-        show_default=False,
-    ),
-]
-RateOption = Annotated[
-    float | None,
-    typer.Option(min=0.01, help="Open loop: so many requests/s on average, at random times (Poisson)."),
-]
-RequestsOption = Annotated[int, typer.Option(min=1, help="Requests of one round.")]
-RoundsOption = Annotated[int, typer.Option(min=1, help="Rounds on each endpoint; two endpoints alternate.")]
-WarmUpOption = Annotated[int, typer.Option(min=0, help="Requests before, on each endpoint, not counted.")]
-ZipfOption = Annotated[
-    float, typer.Option(min=0, help="Popularity: the k-th model gets 1 / k^ZIPF; 0 is all the same.")
-]
-PromptWordsOption = Annotated[str, typer.Option(metavar="RANGE", help=f"Length of prompts. {_RANGE}")]
-MaxTokensOption = Annotated[str, typer.Option(metavar="RANGE", help=f"Length of answers. {_RANGE}")]
-IgnoreEosOption = Annotated[
-    bool, typer.Option("--ignore-eos", help="Have vLLM go on to max_tokens, for answers of known length.")
-]
-StreamOption = Annotated[float, typer.Option(min=0, max=1, help="Share of requests that are streamed.")]
-TimeoutOption = Annotated[float, typer.Option(min=0.1, help="Seconds that an answer may take.")]
-SeedOption = Annotated[int, typer.Option(min=0, help="The same seed asks the same.")]
-JsonFileOption = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write all numbers.", show_default=False)
-]
-PngOption = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Draw how the times are spread.", show_default=False)
-]
+    from deploy.bench.serving.alternate import Target
 
 
 def bench(
@@ -82,66 +46,92 @@ def bench(
     against: AgainstOption = None,
     against_model: AgainstModelsOption = None,
     against_api_key: AgainstKeyOption = None,
+    zipf: ZipfOption = 0.0,
+    stream: StreamOption = 1.0,
+    tools: ToolsOption = 0.0,
+    routed: RoutedOption = 0.0,
+    prompt_words: PromptWordsOption = "200",
+    prompts: PromptsOption = None,
+    max_tokens: MaxTokensOption = "128",
+    ignore_eos: IgnoreEosOption = False,
+    seed: SeedOption = 0,
     concurrency: ConcurrencyOption = None,
     rate: RateOption = None,
+    burst: BurstOption = None,
+    timeout: TimeoutOption = 300.0,
     requests: RequestsOption = 256,
     rounds: RoundsOption = 1,
     warm_up: WarmUpOption = 8,
-    zipf: ZipfOption = 0.0,
-    prompt_words: PromptWordsOption = "200",
-    max_tokens: MaxTokensOption = "128",
-    ignore_eos: IgnoreEosOption = False,
-    stream: StreamOption = 1.0,
-    timeout: TimeoutOption = 300.0,
-    seed: SeedOption = 0,
     json_file: JsonFileOption = None,
     png: PngOption = None,
 ) -> None:
-    """Measure an OpenAI endpoint under described traffic, alone or against another.
+    """Measure an OpenAI endpoint under described traffic, alone or beside others.
 
-    Times are percentiles, p50 / p90 / p99. *First token* is from when a request should have been sent to the
-    first text that arrives; *per token* is the rest of a streamed answer divided by its further tokens. In an
-    open loop a request counts from its planned time even if it left late, so a server that stalls is seen
-    to. Compare endpoints in one run: with --against both get the same requests, in turn, and the ratio comes
-    with its spread over the rounds. The command ends with 1 if any request failed.
+    **What to choose.** A closed loop (`--concurrency`) finds the most that a server can do: raise it until
+    requests/s stay the same. An open loop (`--rate`) shows what users wait: take 80 % of that most, and
+    `--burst 3` for users who come together. More than the most shows who is refused, and how soon.
 
-    What to choose: a closed loop finds the most that a server can do at a number of users (raise
-    --concurrency until requests/s stay the same); an open loop at 80 % of that shows what users wait.
+    **How to read it.** Times are p50 / p90 / p99 in milliseconds, of answered requests. *First token* is from
+    when a request should have been sent to the first text that arrives; *per token* is the rest of a streamed
+    answer by its further tokens; *gap* is between pieces as they arrive. In an open loop a request counts
+    from its planned time even if it left late, so a server that stalls is seen to. Where a request failed,
+    a table has the times by HTTP status. Where several models were asked, or `auto`, one has them by
+    adapter, and those with tools apart.
+
+    **Compare in one run**, never in two: with `--against` all get the same requests, in turn. From two rounds
+    on each number has its spread, from the lowest to the highest of a round; a difference that is smaller
+    than that is none. The command ends with 1 if any request failed, and with 2 if it could not begin.
 
     Examples:
 
     - `pointsman bench --model support --concurrency 64`
     - `pointsman bench --model support --model math --zipf 1.0 --rate 20 --requests 2000 --png wait.png`
+    - `pointsman bench --model support --tools 0.3 --routed 0.5 --prompts asked.txt --rate 5 --burst 3`
     - `pointsman bench --model base --against http://127.0.0.1:8001 --against-model qwen --rounds 5`
     """
     from deploy.bench.serving.alternate import Plan, Target, alternate
     from deploy.bench.serving.load import Pace
     from deploy.bench.serving.traffic import Mix
+    from pointsman.cli.bench_result import show
 
     if concurrency is not None and rate is not None:
         fail("--concurrency (a closed loop) and --rate (an open loop) exclude each other: give one", REFUSED)
-    if against is None and (against_model or against_api_key):
+    if burst is not None and rate is None:
+        fail("--burst is about when the requests of an open loop come: give --rate too", REFUSED)
+    if not against and (against_model or against_api_key):
         fail("--against-model and --against-api-key need --against URL", REFUSED)
     for file in (json_file, png):
-        if file is not None and not file.absolute().parent.is_dir():
-            fail(f"{file}: the folder {file.absolute().parent} does not exist", REFUSED)
-    words, tokens = _bounds("--prompt-words", prompt_words), _bounds("--max-tokens", max_tokens)
-    names = tuple(model or ())
-    targets = [Target(url, api_key, names)]
-    if against is not None:
-        targets.append(Target(against, against_api_key, tuple(against_model or names)))
-    for target in targets:
-        _check_models(target)
-    if len(targets[-1].models) != len(names):
-        fail(f"{len(targets[-1].models)} --against-model for {len(names)} --model: one for each", REFUSED)
-    mix = Mix(names, zipf, words, tokens, stream, ignore_eos, seed)
-    pace = Pace(rate=rate) if rate is not None else Pace(concurrency=concurrency or 16)
+        if file is not None:
+            _check_writable(file)
+    mix = Mix(
+        models=tuple(model or ()),
+        zipf=zipf,
+        prompt_words=_bounds("--prompt-words", prompt_words),
+        max_tokens=_bounds("--max-tokens", max_tokens),
+        stream=stream,
+        tools=tools,
+        routed=routed,
+        prompts=_lines(prompts),
+        ignore_eos=ignore_eos,
+        seed=seed,
+    )
+    theirs = tuple(against_model or mix.models)
+    asked = [
+        Target(url, api_key, mix.models),
+        *(Target(one, against_api_key, theirs) for one in against or ()),
+    ]
+    targets = [_checked(target) for target in asked]
+    if len(theirs) != len(mix.models):
+        fail(f"{len(theirs)} --against-model for {len(mix.models)} --model: one for each", REFUSED)
+    if routed and not any(target.auto for target in targets):
+        fail("--routed: no endpoint lists the model auto, so none routes", REFUSED)
+    pace = Pace(rate=rate, burst=1.0 if burst is None else burst) if rate else Pace(concurrency or 16)
     plan = Plan(mix, pace, requests, rounds, warm_up, timeout)
     import uvloop
 
     with Progress() as report, reported(ValueError, status=REFUSED):
         runs = uvloop.run(alternate(targets, plan, report))
-    _show([(target.url, found) for target, found in zip(targets, runs, strict=True)], plan, json_file, png)
+    show(list(zip(_names(targets), runs, strict=True)), plan, json_file, png)
 
 
 def _bounds(option: str, given: str) -> tuple[int, int]:
@@ -152,8 +142,34 @@ def _bounds(option: str, given: str) -> tuple[int, int]:
     return int(low), int(high)
 
 
-def _check_models(target: Target) -> None:
-    """End the command unless the target answers and lists what is asked for."""
+def _lines(file: Path | None) -> tuple[str, ...]:
+    """The lines of a file that are not empty; none without one."""
+    if file is None:
+        return ()
+    try:
+        found = tuple(line for line in file.read_text("utf-8").splitlines() if line.strip())
+    except (OSError, UnicodeDecodeError) as exc:
+        fail(f"--prompts {file}: {exc}", REFUSED)
+    return found or fail(f"--prompts {file}: it has no line", REFUSED)
+
+
+def _check_writable(file: Path) -> None:
+    """End the command if this can't be written, before anything is asked for it."""
+    folder = file.absolute().parent
+    if not folder.is_dir():
+        fail(f"{file}: the folder {folder} does not exist", REFUSED)
+    there = file.exists()
+    try:
+        file.open("ab").close()
+    except OSError as exc:
+        fail(f"{file}: it can't be written: {exc.strerror}", REFUSED)
+    if not there:
+        file.unlink()
+
+
+def _checked(target: Target) -> Target:
+    """The target, and whether it routes. Ends the command unless it answers and lists what is asked for."""
+    from deploy.bench.serving.traffic import AUTO
     from pointsman.cli.gateway import GatewayError, NotRunning, call
 
     url = target.url.rstrip("/").removesuffix("/v1")
@@ -171,48 +187,13 @@ def _check_models(target: Target) -> None:
     for name in target.models:
         if name not in offered and name.partition("@")[0] not in offered:
             fail(f"{url} does not have the model {name!r}; it has {', '.join(offered)}", REFUSED)
+    return replace(target, auto=AUTO in offered)
 
 
-def _show(
-    found: Sequence[tuple[str, Sequence[Run]]], plan: Plan, json_file: Path | None, png: Path | None
-) -> None:
-    import json
-    from dataclasses import asdict
-
-    from deploy.bench.serving.picture import draw
-    from deploy.bench.serving.report import Ratio, Summary, as_json
-
-    summaries = [Summary.of(url, runs) for url, runs in found]
-    _print_tables(summaries)
-    if len(summaries) == 2 and (ratio := Ratio.of(summaries[0], summaries[1])) is not None:
-        say(
-            f"throughput of the first by the second's: {ratio.median:.3f} "
-            f"({ratio.lowest:.3f} to {ratio.highest:.3f} over the rounds)"
-        )
-    if (lag := max(one.lag_ms for one in summaries)) > _LAG_MS:
-        say(f"the generator itself was late by {lag:.0f} ms (p99): it or its machine is too slow for --rate")
-    if json_file is not None:
-        json_file.write_text(json.dumps(as_json(asdict(plan), summaries), indent=1) + "\n", "utf-8")
-        say(f"numbers: {json_file}")
-    if png is not None:
-        draw(found, png)
-        say(f"picture: {png}")
-    if any(one.errors for one in summaries):
-        raise typer.Exit(FAILED)
-
-
-def _print_tables(summaries: list[Summary]) -> None:
-    from rich.table import Table
-
-    from deploy.bench.serving.report import model_rows, rows
-
-    table = Table("", *(one.name for one in summaries))
-    for row in rows(summaries):
-        table.add_row(*row)
-    out().print(table)
-    if len(summaries[0].by_model) > 1:
-        heads = [head for _ in summaries for head in ("answered", "first token, ms", "end to end, ms")]
-        by_model = Table("model", *heads)
-        for row in model_rows(summaries):
-            by_model.add_row(*row)
-        out().print(by_model)
+def _names(targets: Sequence[Target]) -> list[str]:
+    """What each is called in the tables: its address, and what it is asked for where an address is twice."""
+    urls = [target.url for target in targets]
+    return [
+        url if urls.count(url) == 1 else f"{url} ({', '.join(target.models)})"
+        for url, target in zip(urls, targets, strict=True)
+    ]

@@ -68,7 +68,7 @@ async def test_rows_say_what_both_endpoints_did() -> None:
         throughput = await asyncio.to_thread(rows.one_adapter, ends, "a")
         token, between = await asyncio.to_thread(first.added, ends, url, "a", "a", 300.0)
         many = await asyncio.to_thread(rows.many, ends, ", learned", 0.1)
-        through = await asyncio.to_thread(rows.through, ends, "a proxy", url)
+        plain, through = await asyncio.to_thread(rows.proxies, ends, url, {"a proxy": url})
         over = await asyncio.to_thread(rows.overload, ends, "a", 100.0)
     assert row.name == "2 adapters alike, 2 clients, as it is"
     assert pair.ours.requests == pair.plain.requests == SIZES.requests * SIZES.rounds
@@ -76,7 +76,11 @@ async def test_rows_say_what_both_endpoints_did() -> None:
     assert set(pair.plain.by_model) == {"a", "b"}
     assert throughput.numbers["ours"]["errors"] == {}
     assert token.ratio.endswith("ms")
-    assert (through.name, through.numbers["plain"]["errors"]) == ("base, 2 clients, beside a proxy", {})
+    assert [one.name for one in (plain, through)] == [
+        "base, 2 clients, beside plain vLLM",
+        "base, 2 clients, beside a proxy",
+    ]
+    assert through.numbers["plain"]["errors"] == {}
     assert "; first token" in through.ratio
     assert between.ratio.endswith("%")
     assert many.numbers["plain"]["requests"] == 2 * SIZES.many_clients * SIZES.rounds

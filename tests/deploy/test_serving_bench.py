@@ -9,14 +9,19 @@ from contextlib import asynccontextmanager
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import orjson
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
 from deploy.bench.serving.alternate import Plan, Target, alternate
+from deploy.bench.serving.compare import Over, measures, throughput
 from deploy.bench.serving.load import Pace, Run, run
-from deploy.bench.serving.report import Ratio, Spread, Summary, as_json, model_rows, rows
+from deploy.bench.serving.picture import draw
+from deploy.bench.serving.report import Outcome, Spread, Summary
 from deploy.bench.serving.result import Result, result_of
 from deploy.bench.serving.stub import serve
+from deploy.bench.serving.tables import as_json, compared_rows, model_rows, outcome_rows, rows
 from deploy.bench.serving.traffic import Ask, Mix, asks
 from deploy.bench.serving.wire import Address, Answer, Connection, Endpoint, WireError
 from tests.service.fake_vllm import FakeVLLM
@@ -54,6 +59,75 @@ def test_zipf_makes_the_first_model_the_most_popular() -> None:
     mix = Mix(models=("a", "b", "c"), zipf=1.0, prompt_words=(1, 1))
     counts = Counter(ask.model for ask in islice(asks(mix, mix.models), 1100))
     assert [round(counts[model] / 100) for model in "abc"] == [6, 3, 2]  # 1 : 1/2 : 1/3 of 11
+
+
+def test_tools_and_routing_have_their_shares_and_labels_of_their_own() -> None:
+    mix = Mix(models=("a",), prompt_words=(1, 1), tools=0.25, routed=0.5)
+    first = list(islice(asks(mix, ("x",), auto=True), 1000))
+    bodies = [orjson.loads(ask.body) for ask in first]
+    assert sum(len(body.get("tools", [])) == 2 for body in bodies) == pytest.approx(250, abs=50)
+    assert sum(body["model"] == "auto" for body in bodies) == pytest.approx(500, abs=60)
+    assert all((body["model"] == "auto") is ask.routed for ask, body in zip(first, bodies, strict=True))
+    assert {ask.model for ask in first} == {"a", "a + tools", "auto", "auto + tools"}
+    second = list(islice(asks(mix, ("y",)), 1000))  # an endpoint that does not route gets the same by name
+    others = [orjson.loads(ask.body) for ask in second]
+    assert {body.pop("model") for body in others} == {"y"}
+    assert [{**body, "model": None} for body in bodies] == [{**body, "model": None} for body in others]
+
+
+def test_prompts_are_drawn_from_what_is_given() -> None:
+    mix = Mix(models=("a",), prompts=("Where is it?", "34 + 28"))
+    bodies = [orjson.loads(ask.body) for ask in islice(asks(mix, ("a",)), 50)]
+    assert {body["messages"][0]["content"] for body in bodies} == {"Where is it?", "34 + 28"}
+
+
+@pytest.mark.parametrize("burst", [0.5, 1.0, 3.0])
+def test_requests_come_as_often_and_as_unevenly_as_is_said(burst: float) -> None:
+    gaps = np.diff(Pace(rate=50.0, burst=burst).times(40_000, [0]))
+    assert gaps.mean() == pytest.approx(1 / 50, rel=0.05)
+    assert gaps.std() / gaps.mean() == pytest.approx(burst, rel=0.05)
+
+
+def test_an_even_beat() -> None:
+    assert Pace(rate=4.0, burst=0.0).times(3, [0]) == [0.25, 0.5, 0.75]
+
+
+async def test_a_routed_request_is_told_by_what_answered() -> None:
+    fake = FakeVLLM(models={"auto", "a"})
+
+    async def gateway(scope: Scope, receive: Receive, send: Send) -> None:
+        async def named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"X-Pointsman-Adapter", b"support@0a")]
+            await send(message)
+
+        await fake.app(scope, receive, named)
+
+    async with serving(gateway) as url:
+        mix, pace = Mix(("a",), prompt_words=(1, 1), routed=0.5, stream=0.5), Pace(concurrency=2)
+        found = await run(endpoint(url), mix, ("a",), pace, 40, auto=True)
+    assert {result.model for result in found.results} == {"a", "auto → support@0a"}
+    assert {result.error for result in found.results} == {None}
+
+
+async def test_errors_are_told_by_model_and_their_times_by_status() -> None:
+    fake = FakeVLLM(models={"a"})
+    async with serving(fake.app) as url:
+        pace = Pace(rate=1_000.0, burst=2.0)
+        found = await run(endpoint(url), MIX, ("a", "b"), pace, 40)
+    summary = Summary.of("here", [found])
+    asked = Counter(body["model"] for body in fake.requests)
+    assert summary.errors == summary.by_model["b"].errors == {"HTTP 404": asked["b"]}
+    assert (summary.by_model["a"].answered, summary.by_model["a"].errors) == (asked["a"], {})
+    assert [(name, one.count) for name, one in summary.by_outcome.items()] == [
+        ("HTTP 200", asked["a"]),
+        ("HTTP 404", asked["b"]),
+    ]
+    assert [row[:3] for row in outcome_rows([summary])] == [
+        ["HTTP 200", "here", str(asked["a"])],
+        ["HTTP 404", "here", str(asked["b"])],
+    ]
+    assert all(result.at > 0 for result in found.results)
 
 
 @pytest.mark.parametrize("pace", [Pace(concurrency=4), Pace(rate=2000.0)])
@@ -173,18 +247,50 @@ async def test_two_endpoints_alternate_and_get_the_same_requests() -> None:
 
 
 def test_a_summary_by_hand(tmp_path: Path) -> None:
-    """Two rounds of 2 s: 3 and 1 answers, one error. 1.5 and 0.5 requests/s, and 1 on average."""
+    """Two rounds of 2 s: 3 and 1 answers, one refused after 0.5 s. 1.5 and 0.5 requests/s, so 1."""
     good = [Result("a", 0.1 * n, first=0.05, gaps=(0.01, 0.03), per_token=0.02, tokens=10) for n in (1, 2, 3)]
     bad = Result("b", 0.5, error="HTTP 429")
-    first = Summary.of("one", [Run(2.0, tuple(good), 0.0), Run(2.0, (good[0], bad), 0.02)])
+    runs = [Run(2.0, tuple(good), 0.0), Run(2.0, (good[0], bad), 0.02)]
+    first = Summary.of("one", runs)
     assert (first.requests, first.throughput, first.by_round) == (5, 1.0, [1.5, 0.5])
     assert first.tokens == 10.0
     assert first.errors == {"HTTP 429": 1}
     assert first.lag_ms == 20.0
     assert first.times.end_to_end == Spread(150.0, 270.0, 297.0)  # of 100, 200, 300, 100
     assert first.by_model["b"].end_to_end is None
-    second = Summary.of("two", [Run(1.0, tuple(good), 0.0), Run(1.0, tuple(good[:1]), 0.0)])
-    assert Ratio.of(first, second) == Ratio(0.5, 0.5, 0.5)
-    assert rows([first])[3] == ["errors", "1 of 5 (1 HTTP 429)"]
-    assert model_rows([first, second])[1] == ["b", "0", "-", "-", "0", "-", "-"]
-    assert orjson.loads(orjson.dumps(as_json({}, [first, second])))["throughput_ratio"]["median"] == 0.5
+    assert first.by_outcome["HTTP 429"] == Outcome(1, Spread(500.0, 500.0, 500.0))
+    table = {row[0]: row[1] for row in rows([first]) if row[0] != "  by round"}
+    assert table["errors"] == "1 of 5 (1 HTTP 429)"
+    assert rows([first])[-1] == ["  by round", "100.0 to 200.0 / 100.0 to 280.0 / 100.0 to 298.0"]
+    second_runs = [Run(1.0, tuple(good), 0.0), Run(1.0, tuple(good[1:]), 0.0)]
+    second = Summary.of("two", second_runs)
+    assert [row[:4] for row in model_rows([first, second])] == [
+        ["a", "one", "4", "0"],
+        ["a", "two", "5", "0"],
+        ["b", "one", "0", "1 HTTP 429"],
+    ]
+    assert throughput(first, second) == Over(0.375, 0.25, 0.5)  # 1.5 by 3, 0.5 by 2
+    half, *_ = [one for one in measures(first, second) if one.name == "end to end, p50"]
+    assert half.ratio == Over(0.7, 0.4, 1.0)  # 200 by 200, 100 by 250
+    assert half.more_ms == Over(-75.0, -150.0, 0.0)
+    assert dict(compared_rows([first, second]))["end to end, p50"] == (
+        "0.70 (0.40 to 1.00), -75.0 ms (-150.0 to +0.0)"
+    )
+    numbers = orjson.loads(orjson.dumps(as_json({}, [first, second])))
+    assert numbers["first_by"]["two"][0] == {
+        "name": "requests/s",
+        "ratio": {"median": 0.375, "lowest": 0.25, "highest": 0.5},
+        "more_ms": None,
+    }
+    draw("a title", [(first, runs), (second, second_runs)], tmp_path / "picture")
+    assert (tmp_path / "picture").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_endpoint_that_answered_nothing_is_compared_with_nothing(tmp_path: Path) -> None:
+    runs = [Run(1.0, (Result("a", 0.1, first=0.05),), 0.0)]
+    none = [Run(1.0, (Result("a", 0.1, error="no connection"),), 0.0)]
+    first, second = Summary.of("one", runs), Summary.of("two", none)
+    assert throughput(first, second) is None
+    assert compared_rows([first, second]) == []
+    draw("a title", [(first, runs), (second, none)], tmp_path / "picture.png")
+    assert (tmp_path / "picture.png").exists()

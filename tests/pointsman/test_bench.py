@@ -4,37 +4,51 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
 
 from deploy.bench.serving.stub import serve
 from tests.pointsman.conftest import Run
+from tests.service.fake_vllm import FakeVLLM
+from tests.service.loopback import serving
+
+
+@contextmanager
+def in_a_thread(begin: Callable[[], AbstractAsyncContextManager[str]]) -> Generator[str, None, None]:
+    """A server that runs beside the command, which has an event loop of its own."""
+    loop, ready, end, where = asyncio.new_event_loop(), threading.Event(), asyncio.Event(), list[str]()
+
+    async def live() -> None:
+        async with begin() as url:
+            where.append(url)
+            ready.set()
+            await end.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(live(),))
+    thread.start()
+    assert ready.wait(30)
+    yield where[0]
+    loop.call_soon_threadsafe(end.set)
+    thread.join()
+    loop.close()
+
+
+@asynccontextmanager
+async def stub() -> AsyncGenerator[str, None]:
+    """An endpoint that answers at once."""
+    async with await serve(("support", "math", "auto"), tokens=3, every=0.0, port=0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 @pytest.fixture(scope="module")
 def url() -> Generator[str, None, None]:
-    """An endpoint that answers at once, in a thread."""
-    loop, ready, where = asyncio.new_event_loop(), threading.Event(), list[int]()
-
-    async def begin() -> None:
-        server = await serve(("support", "math"), tokens=3, every=0.0, port=0)
-        where.append(server.sockets[0].getsockname()[1])
-        ready.set()
-
-    def live() -> None:
-        loop.run_until_complete(begin())
-        loop.run_forever()
-
-    thread = threading.Thread(target=live)
-    thread.start()
-    assert ready.wait(30)
-    yield f"http://127.0.0.1:{where[0]}"
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    with in_a_thread(stub) as found:
+        yield found
 
 
 QUICK = ("--requests", "12", "--warm-up", "1", "--prompt-words", "2:4")
@@ -58,7 +72,55 @@ def test_two_endpoints_and_their_ratio(run: Run, url: str) -> None:
     against = ("--against", url + "/v1", "--against-model", "math", "--rounds", "2")
     shown = run("bench", "--url", url, "--model", "support", *QUICK, *against)
     assert shown.exit_code == 0, shown.output
-    assert "throughput of the first by the second's" in shown.output
+    assert "the first by" in shown.output
+    assert shown.output.count("by round") == 5
+    assert " ms (" in shown.output
+
+
+def test_one_endpoint_beside_itself_asked_otherwise_and_another_one(
+    run: Run, url: str, tmp_path: Path
+) -> None:
+    others = ("--against", url, "--against", url + "/v1", "--against-model", "math")
+    shown = run("bench", "--url", url, "--model", "support", *QUICK, *others, "--json", tmp_path / "n.json")
+    assert shown.exit_code == 0, shown.output
+    numbers = json.loads((tmp_path / "n.json").read_text("utf-8"))
+    assert list(numbers["first_by"]) == [f"{url} (math)", url + "/v1"]
+
+
+def test_a_mix_with_tools_and_routed_requests_in_bursts(run: Run, url: str, tmp_path: Path) -> None:
+    asked = tmp_path / "asked.txt"
+    asked.write_text("Where is my parcel?\n\n34 + 28\n", "utf-8")
+    mix = ("--tools", "0.5", "--routed", "0.5", "--prompts", asked, "--rate", "1000", "--burst", "3")
+    files = ("--json", tmp_path / "n.json")
+    shown = run("bench", "--url", url, "--model", "support", "--requests", "40", *mix, *files)
+    assert shown.exit_code == 0, shown.output
+    numbers = json.loads((tmp_path / "n.json").read_text("utf-8"))
+    (endpoint,) = numbers["endpoints"]
+    assert set(endpoint["by_model"]) == {"support", "support + tools", "auto", "auto + tools"}
+    assert (numbers["traffic"]["mix"]["prompts"], numbers["traffic"]["pace"]["burst"]) == (2, 3)
+    assert "auto + tools" in shown.output
+
+
+def test_who_was_refused_is_told_with_the_status_and_its_time(run: Run) -> None:
+    fake = FakeVLLM(models={"support"}, refuse=(429, "full"))
+    with in_a_thread(lambda: serving(fake.app)) as url:
+        shown = run("bench", "--url", url, "--model", "support", *QUICK)
+    assert shown.exit_code == 1
+    assert "12 of 12 (12 HTTP 429)" in shown.output
+    (line,) = [line for line in shown.output.splitlines() if "│ HTTP 429" in line]
+    assert re.search(rf"│ {url} +│ 12 +│ [\d.]+ / [\d.]+ / [\d.]+ ", line)
+
+
+def test_a_file_that_is_there_is_written_over_and_one_that_fails_at_the_end_is_told(
+    run: Run, url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "n.json").write_text("old", "utf-8")
+    ask = ("bench", "--url", url, "--model", "support", *QUICK)
+    assert run(*ask, "--json", tmp_path / "n.json").exit_code == 0
+    assert json.loads((tmp_path / "n.json").read_text("utf-8"))["endpoints"]
+    full = run(*ask, "--json", "/dev/full")
+    assert full.exit_code == 1
+    assert "No space left" in full.output
 
 
 @pytest.mark.parametrize(
@@ -69,7 +131,13 @@ def test_two_endpoints_and_their_ratio(run: Run, url: str) -> None:
         (("--model", "math", "--rate", "1", "--concurrency", "1"), "exclude each other"),
         (("--model", "math", "--max-tokens", "9:3"), "--max-tokens '9:3': give a number"),
         (("--model", "math", "--against-model", "math"), "need --against"),
+        (("--model", "math", "--burst", "3"), "give --rate too"),
+        (("--model", "math", "--prompts", "/no/such/file"), "--prompts /no/such/file"),
+        (("--model", "math", "--prompts", "/dev/null"), "it has no line"),
         (("--model", "math", "--png", "/no/such/folder/a.png"), "does not exist"),
+        (("--model", "math", "--json", "/dev/null/n.json"), "does not exist"),
+        (("--model", "math", "--json", "/tmp"), "can't be written: Is a directory"),
+        (("--model", "math", "--json", "/proc/n.json"), "it can't be written"),
         (("--model", "math", "--url", "http://127.0.0.1:1"), "nothing answers at http://127.0.0.1:1"),
     ],
 )
@@ -79,3 +147,12 @@ def test_a_wrong_question_is_refused_before_anything_is_asked(
     shown = run("bench", "--url", url, *words)
     assert shown.exit_code == 2
     assert said in " ".join(shown.output.split())
+
+
+def test_who_does_not_route_is_not_asked_to(run: Run) -> None:
+    fake = FakeVLLM(models={"support"})
+    with in_a_thread(lambda: serving(fake.app)) as url:
+        shown = run("bench", "--url", url, "--model", "support", "--routed", "0.5")
+    assert shown.exit_code == 2
+    assert "none routes" in shown.output
+    assert fake.requests == []

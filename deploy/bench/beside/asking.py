@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -12,8 +12,9 @@ import httpx
 import numpy as np
 
 from deploy.bench.serving.alternate import Plan, Target, alternate
+from deploy.bench.serving.compare import Over, throughput
 from deploy.bench.serving.load import Pace, Run, run
-from deploy.bench.serving.report import Ratio, Spread, Summary
+from deploy.bench.serving.report import Spread, Summary
 from deploy.bench.serving.traffic import Mix
 from deploy.bench.serving.wire import Address, Endpoint
 
@@ -57,7 +58,7 @@ class Pair:
 
     ours: Summary
     plain: Summary
-    ratio: Ratio | None
+    ratio: Over | None
 
     def numbers(self) -> dict[str, Any]:
         """For a file."""
@@ -115,6 +116,21 @@ class Ends:
         rounds: int | None = None,
     ) -> Pair:
         """Ask two targets in turn."""
+        named = dict(zip(("Pointsman", "vLLM"), targets, strict=True))
+        (pair,) = self.beside(named, models, pace, zipf=zipf, requests=requests, rounds=rounds)
+        return pair
+
+    def beside(
+        self,
+        targets: Mapping[str, Target],
+        models: Sequence[str],
+        pace: Pace,
+        *,
+        zipf: float = 0.0,
+        requests: int | None = None,
+        rounds: int | None = None,
+    ) -> list[Pair]:
+        """Ask all targets in turn, and give the first beside each other one."""
         plan = Plan(
             self.mix(models, zipf),
             pace,
@@ -123,11 +139,13 @@ class Ends:
             warm_up=self.sizes.clients // 4,
             timeout=_ANSWER_SECONDS,
         )
-        first, second = asyncio.run(alternate(targets, plan, lambda _: None))
-        ours, plain = Summary.of("Pointsman", first), Summary.of("vLLM", second)
-        pair = Pair(ours, plain, Ratio.of(ours, plain))
-        self.say(f"{ours.throughput:.1f}/s beside {plain.throughput:.1f}: {pair.shown()} {errors(pair)}")
-        return pair
+        found = asyncio.run(alternate(list(targets.values()), plan, lambda _: None))
+        ours, *others = map(Summary.of, targets, found)
+        pairs = [Pair(ours, other, throughput(ours, other)) for other in others]
+        for pair in pairs:
+            rates = f"{ours.throughput:.1f}/s beside {pair.plain.name}'s {pair.plain.throughput:.1f}"
+            self.say(f"{rates}: {pair.shown()} {errors(pair)}")
+        return pairs
 
     def warm(self, url: str, models: Sequence[str]) -> None:
         """Ask with one client, then with more: kernels are compiled at the first batch of a size."""

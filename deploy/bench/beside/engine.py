@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -118,8 +118,8 @@ class _Bench:
             if self.given.warm:
                 self._warm(ends, few)
             add("base", lambda: keep("base", rows.base(ends)))
-            for name, start in peers.named(self.given.nginx, self.given.litellm).items():
-                add(name, partial(self._through, ends, name, start))
+            if named := peers.named(self.given.nginx, self.given.litellm):
+                add("proxies", partial(self._proxies, ends, named))
             add("one adapter", lambda: rows.one_adapter(ends, known[0]))
             add("first token, base", lambda: first_token(world.BASE, world.BASE))
             add("first token, adapter", lambda: first_token(known[0], _DIRECT))
@@ -152,10 +152,13 @@ class _Bench:
             self.add("mixed, narrow", lambda: rows.mixed(ends, few, None, note)[0])
             self.add("crowded, narrow", lambda: rows.crowded(ends, self.known, self.sizes.few, note))
 
-    def _through(self, ends: Ends, name: str, start: peers.Peer) -> Row:
-        log = self.given.out / f"{name.lower()}.log"
-        with start(self.behind, world.BASE, log, None) as peer:
-            return rows.through(ends, name, peer.url)
+    def _proxies(self, ends: Ends, named: Mapping[str, peers.Peer]) -> list[Row]:
+        with ExitStack() as held:
+            urls = {}
+            for name, start in named.items():
+                log = self.given.out / f"{name.lower()}.log"
+                urls[name] = held.enter_context(start(self.behind, world.BASE, log, None)).url
+            return rows.proxies(ends, self.behind, urls)
 
     def _warm(self, ends: Ends, few: Sequence[str]) -> None:
         for url, names in ((ends.gateway, few), (self.engine, [*map(Ends.plain, few)])):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -45,13 +44,18 @@ def one_adapter(ends: Ends, adapter: str) -> Row:
     return _row(f"one adapter, {sizes.clients} clients", "0.98 of plain", pair)
 
 
-def through(ends: Ends, name: str, url: str) -> Row:
-    """The base beside another proxy at ``url``, in front of the engine that the gateway asks too."""
+def proxies(ends: Ends, behind: str, named: Mapping[str, str]) -> list[Row]:
+    """The base through the gateway, from the engine ``behind`` it, and through other proxies in front of that
+    engine, all in turn; a row for each of the others."""
     clients = ends.sizes.clients
-    pair = replace(ends, engine=url).pair([BASE], Pace(concurrency=clients), plain=[BASE])
-    first = [milliseconds(one.times.first_token) for one in (pair.ours, pair.plain)]
-    more = f"; first token {first[0]} for {first[1]}"
-    return _row(f"base, {clients} clients, beside {name}", "", pair, more)
+    urls = {"Pointsman": ends.gateway, "plain vLLM": behind, **named}
+    targets = {name: Target(url, None, (BASE,)) for name, url in urls.items()}
+    found = []
+    for pair in ends.beside(targets, [BASE], Pace(concurrency=clients)):
+        first = [milliseconds(one.times.first_token) for one in (pair.ours, pair.plain)]
+        more = f"; first token {first[0]} for {first[1]}"
+        found.append(_row(f"base, {clients} clients, beside {pair.plain.name}", "", pair, more))
+    return found
 
 
 def mixed(ends: Ends, adapters: Sequence[str], alone: Pair | None, note: str = "") -> tuple[Row, Pair]:

@@ -1,4 +1,4 @@
-"""Rounds on one endpoint, or on two in turn, so that what else the machine does falls on both alike."""
+"""Rounds on one endpoint, or on several in turn, so that what else the machine does falls on both alike."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class Target:
     url: str
     key: str | None
     models: tuple[str, ...]
+    auto: bool = False  # whether it routes who asks for ``auto``
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,9 @@ async def alternate(
     for endpoint, target in zip(endpoints, targets, strict=True):
         report(f"warming up {target.url}")
         clients = Pace(concurrency=_WARM_UP_CLIENTS)
-        await run(endpoint, plan.mix, target.models, clients, plan.warm_up, part=plan.rounds)
+        await run(
+            endpoint, plan.mix, target.models, clients, plan.warm_up, part=plan.rounds, auto=target.auto
+        )
     for part in range(plan.rounds):
         order = list(range(len(targets)))
         for index in order if part % 2 == 0 else reversed(order):
@@ -65,6 +68,7 @@ async def alternate(
                     plan.pace,
                     plan.requests,
                     part=part,
+                    auto=target.auto,
                     progress=progress,
                 )
             )

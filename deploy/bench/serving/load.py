@@ -1,7 +1,7 @@
 """Sends the traffic: a closed loop (so many clients, each asks again when it is answered) or an open one.
 
-In an open loop requests come at random times (Poisson) whatever the server does, as users do. A request that
-is sent late counts from when it should have been, or a server that stalls would look better than it is.
+In an open loop requests come at random times whatever the server does, as users do. A request that is sent
+late counts from when it should have been, or a server that stalls would look better than it is.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,10 +23,22 @@ Send = Callable[[Ask, float], Coroutine[Any, Any, None]]
 
 @dataclass(frozen=True)
 class Pace:
-    """How requests come: exactly one of the two is set."""
+    """How requests come: exactly one of the first two is set."""
 
     concurrency: int | None = None  # clients of a closed loop
-    rate: float | None = None  # requests/s of an open loop
+    rate: float | None = None  # requests/s of an open loop, on average
+    burst: float = (
+        1.0  # coefficient of variation of its gaps: 0 is an even beat, 1 Poisson, more comes in bursts
+    )
+
+    def times(self, requests: int, seed: Sequence[int]) -> list[float]:
+        """When the requests of an open loop come, in seconds: gaps of a Gamma distribution, as vLLM's bench
+        has them, whose ``burstiness`` is 1 / ``burst`` squared."""
+        assert self.rate is not None
+        if not self.burst:
+            return [(count + 1) / self.rate for count in range(requests)]
+        random, shape = np.random.default_rng(seed), 1 / self.burst**2
+        return [float(time) for time in random.gamma(shape, 1 / (self.rate * shape), requests).cumsum()]
 
 
 @dataclass(frozen=True)
@@ -46,10 +58,14 @@ async def run(
     requests: int,
     *,
     part: int = 0,
+    auto: bool = False,
     progress: Callable[[int], object] = lambda _: None,
 ) -> Run:
-    """``requests`` requests, all answered or failed. An error is a result, never an exception."""
-    source = asks(mix, names, part)
+    """``requests`` requests, all answered or failed. An error is a result, never an exception.
+
+    ``auto`` says that the endpoint routes, and gets those requests that are to be routed so.
+    """
+    source = asks(mix, names, part, auto=auto)
     ready = [next(source) for _ in range(requests)]  # made before the clock starts
     results: list[Result] = []
 
@@ -57,10 +73,11 @@ async def run(
         try:
             answer = await endpoint.ask(ask.body)
         except WireError as exc:
-            results.append(Result(ask.model, time.perf_counter() - due, error=str(exc)))
+            found = Result(ask.model, time.perf_counter() - due, error=str(exc))
         else:
             ended = answer.chunks[-1][0] if answer.chunks else time.perf_counter()
-            results.append(result_of(ask, answer, due, ended))
+            found = result_of(ask, answer, due, ended)
+        results.append(replace(found, at=due - began))
         progress(len(results))
 
     began = time.perf_counter()
@@ -68,9 +85,8 @@ async def run(
         await _closed(iter(ready), pace.concurrency, one)
         lag = 0.0
     else:
-        assert pace.rate is not None
-        times = np.random.default_rng([mix.seed, part, 1]).exponential(1 / pace.rate, requests).cumsum()
-        lag = await _open(ready, [began + float(after) for after in times], one)
+        times = pace.times(requests, [mix.seed, part, 1])
+        lag = await _open(ready, [began + after for after in times], one)
     return Run(time.perf_counter() - began, tuple(results), lag)
 
 

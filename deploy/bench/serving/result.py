@@ -20,35 +20,37 @@ _DONE = b"data: [DONE]"
 class Result:
     """One request. Seconds count from when it should have been sent, so that a late start is seen."""
 
-    model: str
+    model: str  # that was asked for; of a routed request also what answered
     seconds: float
     first: float | None = None  # to the first token of a streamed answer
     gaps: tuple[float, ...] = ()  # between pieces of a streamed answer, as they arrive
     per_token: float | None = None  # (last - first) / (tokens - 1) of a streamed answer
     tokens: int = 0  # of the answer, as the server counted, else the pieces that came
     error: str | None = None
+    at: float = 0.0  # seconds after the round's begin at which it should have been sent
 
 
 def result_of(ask: Ask, answer: Answer, began: float, ended: float) -> Result:
     """The result of an answer that came whole."""
     seconds, body = ended - began, bytes(answer.body)
+    model = f"{ask.model} → {answer.adapter}" if ask.routed and answer.adapter else ask.model
     if answer.status != 200:
-        return Result(ask.model, seconds, error=f"HTTP {answer.status}")
+        return Result(model, seconds, error=f"HTTP {answer.status}")
     if not ask.stream:
         whole = _json(body)
         if not whole.get("choices"):
-            return Result(ask.model, seconds, error="an empty answer")
-        return Result(ask.model, seconds, tokens=_counted(whole.get("usage"), 0))
+            return Result(model, seconds, error="an empty answer")
+        return Result(model, seconds, tokens=_counted(whole.get("usage"), 0))
     if not body.rstrip().endswith(_DONE):
-        return Result(ask.model, seconds, error="the stream broke off")
+        return Result(model, seconds, error="the stream broke off")
     at, pieces = _first_token(body)
     if at is None:
-        return Result(ask.model, seconds, error=_error_in(body))
+        return Result(model, seconds, error=_error_in(body))
     times = [when for when, length in answer.chunks if length > at]
     tokens = _counted(_json(_last_event(body)).get("usage"), pieces)
     spread = (times[-1] - times[0]) / (tokens - 1) if tokens > 1 else None
     gaps = tuple(after - before for before, after in pairwise(times))
-    return Result(ask.model, seconds, times[0] - began, gaps, spread, tokens)
+    return Result(model, seconds, times[0] - began, gaps, spread, tokens)
 
 
 def _first_token(body: bytes) -> tuple[int | None, int]:

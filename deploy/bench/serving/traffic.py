@@ -1,4 +1,4 @@
-"""What is asked: how long, of which model, streamed or not. A seed always gives the same requests."""
+"""What is asked: how long, of which model, streamed or not, with tools or not. A seed asks the same again."""
 
 from __future__ import annotations
 
@@ -13,6 +13,25 @@ _WORDS = (
     *("parcel", "order", "invoice", "courier", "address", "window", "number", "market", "letter", "garden"),
     *("river", "paper", "signal", "answer", "carton", "pallet", "station", "morning", "weight", "copper"),
 )
+AUTO = "auto"  # the model's name by which Pointsman is asked to route
+_TOOLS = [
+    {
+        "type": "function",
+        "function": {
+            "name": name,
+            "description": description,
+            "parameters": {
+                "type": "object",
+                "properties": {argument: {"type": "string"}},
+                "required": [argument],
+            },
+        },
+    }
+    for name, description, argument in (
+        ("get_parcel", "Where a parcel is, and when it will come.", "parcel_id"),
+        ("get_order", "What was ordered, and whether it is paid.", "order_id"),
+    )
+]
 
 
 @dataclass(frozen=True)
@@ -24,6 +43,9 @@ class Mix:
     prompt_words: tuple[int, int] = (200, 200)
     max_tokens: tuple[int, int] = (128, 128)
     stream: float = 1.0  # share of requests that are streamed
+    tools: float = 0.0  # share of requests that offer tools
+    routed: float = 0.0  # share of requests for AUTO, where the endpoint has it
+    prompts: tuple[str, ...] = ()  # drawn from instead of made-up words
     ignore_eos: bool = False  # vLLM's option: answers have exactly max_tokens
     seed: int = 0
 
@@ -32,34 +54,50 @@ class Mix:
 class Ask:
     """One request, ready to be sent."""
 
-    model: str
+    model: str  # as results are told apart by: the mix's name for it, and whether tools are offered
     stream: bool
     body: bytes
+    routed: bool = False
 
 
-def asks(mix: Mix, names: Sequence[str], part: int = 0) -> Iterator[Ask]:
+def asks(mix: Mix, names: Sequence[str], part: int = 0, *, auto: bool = False) -> Iterator[Ask]:
     """Endless requests of the mix. ``names`` are its models as this endpoint calls them.
 
-    ``part`` gives other requests of the same mix; the same part is the same for every endpoint.
+    ``part`` gives other requests of the same mix; the same part is the same for every endpoint, but that
+    those that are to be routed ask for a name where the endpoint does not route (``auto``).
     """
     random = np.random.default_rng([mix.seed, part])
     shares = 1.0 / np.arange(1, len(mix.models) + 1) ** mix.zipf
     shares /= shares.sum()
     while True:
         index = int(random.choice(len(shares), p=shares))
-        words = random.integers(0, len(_WORDS), int(random.integers(*_inclusive(mix.prompt_words))))
+        prompt = _prompt(mix, random)
         stream = bool(random.random() < mix.stream)
+        max_tokens = int(random.integers(*_inclusive(mix.max_tokens)))
+        tools = mix.tools > 0 and bool(random.random() < mix.tools)
+        routed = mix.routed > 0 and bool(random.random() < mix.routed) and auto
+        name = AUTO if routed else names[index]
         body: dict[str, Any] = {
-            "model": names[index],
-            "messages": [{"role": "user", "content": " ".join(_WORDS[word] for word in words)}],
-            "max_tokens": int(random.integers(*_inclusive(mix.max_tokens))),
+            "model": name,
+            "messages": [{"role": "user", "content": prompt}],
+            "max_tokens": max_tokens,
             "stream": stream,
         }
         if stream:
             body["stream_options"] = {"include_usage": True}
         if mix.ignore_eos:
             body["ignore_eos"] = True
-        yield Ask(mix.models[index], stream, orjson.dumps(body))
+        if tools:
+            body["tools"] = _TOOLS
+        label = (AUTO if routed else mix.models[index]) + (" + tools" if tools else "")
+        yield Ask(label, stream, orjson.dumps(body), name == AUTO)
+
+
+def _prompt(mix: Mix, random: np.random.Generator) -> str:
+    if mix.prompts:
+        return mix.prompts[int(random.integers(len(mix.prompts)))]
+    words = random.integers(0, len(_WORDS), int(random.integers(*_inclusive(mix.prompt_words))))
+    return " ".join(_WORDS[word] for word in words)
 
 
 def _inclusive(bounds: tuple[int, int]) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import httptools
 
 _PATH = "/v1/chat/completions"
+_ADAPTER = b"x-pointsman-adapter"
 _IDLE_SECONDS = 3.0  # servers hang up after 5; a request that meets that would count as broken
 
 
@@ -29,6 +30,7 @@ class Answer:
     status: int = 0
     body: bytearray = field(default_factory=bytearray)
     chunks: list[tuple[float, int]] = field(default_factory=list)  # when, and the body's length then
+    adapter: str = ""  # that answered, where Pointsman says it
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,10 @@ class Connection(asyncio.Protocol):
         self._fail("the connection broke")
 
     # what the parser calls
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if name.lower() == _ADAPTER:
+            self._answer.adapter = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
         self._answer.status = self._parser.get_status_code()
