@@ -179,6 +179,8 @@ def test_another_encoding_is_named_with_the_way_out(tmp_path: Path) -> None:
         ("sharegpt", {"conversation": []}, "`columns: {conversations: conversation}`"),
         ("messages", {"conversations": []}, "Rows of conversations are `format: sharegpt`"),
         ("alpaca", {"messages": []}, "Rows of messages are `format: messages`"),
+        ("sharegpt", {"instruction": "a", "output": "b"}, "Rows of instruction are `format: alpaca`"),
+        ("sharegpt", {"messages": []}, "`columns: {conversations: messages}`"),
         (
             "pairs",
             {"question": "a", "chosen": "b", "Rejected": "c"},

@@ -26,7 +26,7 @@ _LIKENED: dict[str, dict[str, tuple[str, ...]]] = {  # format → field that a r
     "prompt": {"prompt": _ASKED},
     "intents": {"text": ("query", "utterance", "question", "sentence"), "intent": ("label", "category")},
 }
-_TURNS = {"conversations": "sharegpt", "messages": "messages"}  # key of turns → its format
+_FORMATS = {"conversations": "sharegpt", "messages": "messages", "instruction": "alpaca"}  # by their keys
 _ALSO = {"alpaca": {"question": "instruction", "answer": "output"}}  # as GSM8K has them
 
 
@@ -55,8 +55,8 @@ def hint(raw: Any, form: str, field: str) -> str:
     wanted = _ALSO.get(form, {}).get(field, field)
     if not isinstance(raw, dict) or field in raw or wanted not in likened:
         return ""
-    for key, other in _TURNS.items():
-        if form not in ("sharegpt", other) and isinstance(raw.get(key), list):
+    for key, other in _FORMATS.items():
+        if key in raw and form not in (other, "intents") and (form, key) != ("sharegpt", "messages"):
             return f". Rows of {key} are `format: {other}`"
     columns: dict[str, str] = {}
     for ours, names in likened.items():
