@@ -132,6 +132,8 @@ def test_a_margin_may_be_negative() -> None:
 
 def test_tables_are_told_how_they_become_rows(tmp_path: Path) -> None:
     """And the command that they are told does it."""
+    tmp_path = tmp_path / "of {rows}"
+    tmp_path.mkdir()
     rows = Dataset.from_list([{"text": "red"}, {"text": "blue"}])
     rows.to_parquet(tmp_path / "a.parquet")
     rows.to_csv(tmp_path / "b.csv")

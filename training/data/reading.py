@@ -15,10 +15,10 @@ from training.models.tokenizer import END_OF_TEXT
 
 _GZIP, _UTF16 = b"\x1f\x8b", (b"\xff\xfe", b"\xfe\xff")
 _TABLES = {  # how datasets reads them
-    ".parquet": "from_parquet('{}'",
-    ".arrow": "from_file('{}'",
-    ".csv": "from_csv('{}'",
-    ".tsv": "from_csv('{}', sep='\\t'",
+    ".parquet": ("from_parquet", ""),
+    ".arrow": ("from_file", ""),
+    ".csv": ("from_csv", ""),
+    ".tsv": ("from_csv", ", sep='\\t'"),
 }
 
 
@@ -60,8 +60,10 @@ def suffix_of(path: Path) -> str:
 
 
 def _content(path: Path) -> str:
-    if (read := _TABLES.get(suffix_of(path))) is not None:
-        write = f"Dataset.{read}).to_json('{path.with_suffix('.jsonl')}', force_ascii=False)".format(path)
+    if (suffix := suffix_of(path)) in _TABLES:
+        read, more = _TABLES[suffix]
+        rows = f"Dataset.{read}('{path}'{more})"
+        write = f"{rows}.to_json('{path.with_suffix('.jsonl')}', force_ascii=False)"
         raise SourceError(
             f"{path}: a {path.suffix} file is a table, and rows are read from JSON. This writes them: "
             f'python -c "from datasets import Dataset; {write}"'

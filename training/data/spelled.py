@@ -4,7 +4,8 @@ A tokenizer makes the tokens themselves of them, so that a row could end its tur
 become the tokens of their letters. Rows that spell none are tokenised as ever.
 
 Each spelling is taken out before the chat template is rendered, a token of its own holding its place, and its
-letters' tokens come in behind. (vLLM does no such thing: served, such a text makes the control token.)
+letters' tokens come in behind; a tokenizer that puts a space in front of any text does so there. vLLM does no
+such thing: served, such a text makes the control token.
 """
 
 from __future__ import annotations
