@@ -16,11 +16,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 
 class Document(BaseModel):
-    """Base of every configuration model: frozen, and an unknown key is an error."""
+    """Base of every configuration model: frozen, numbers are finite, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
 
+_LARGEST = 2**53
 _MOST_PLACES = 1_000_000  # of a document, each alias counted as all that it stands for
 
 D = TypeVar("D", bound=BaseModel)
@@ -194,7 +195,10 @@ def _plain(node: yaml.Node, at: Location, lines: dict[Location, int], problems: 
 def _scalar(node: yaml.Node) -> Any:
     loader = yaml.SafeLoader("")
     try:
-        return loader.construct_object(node, deep=True)
+        value = loader.construct_object(node, deep=True)
+        if isinstance(value, int) and abs(value) > _LARGEST:
+            raise ValueError("a whole number beyond 2**53, which no key needs and few programs keep")
+        return value
     except ValueError as exc:  # a date or a number that its form promises and its value breaks
         raise yaml.constructor.ConstructorError(None, None, str(exc), node.start_mark) from exc
     finally:

@@ -57,13 +57,15 @@ def check(
 
 
 def _kind(path: Path) -> Literal["settings", "recipe", "release"]:
-    """A recipe has a stage, a release a gate; settings have neither."""
+    """A recipe has a stage, or what only recipes have; a release has a gate; settings have none of them."""
     from pointsman import document
 
     text = document.read(path)
     content = document.plain(text, path)
     keys = content if isinstance(content, dict) else {}
-    return "recipe" if "stage" in keys else "release" if {"alias", "gate"} & keys.keys() else "settings"
+    if {"stage", "data"} & keys.keys() or isinstance(keys.get("train"), dict):  # a release names a file
+        return "recipe"
+    return "release" if {"alias", "gate"} & keys.keys() else "settings"
 
 
 def _check_release(path: Path) -> None:

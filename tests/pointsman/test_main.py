@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +64,30 @@ def test_a_group_alone_lists_its_commands(run: Run, words: list[str]) -> None:
     for command in COMMANDS:
         if command[: len(words)] == words:
             assert command[len(words)] in shown.output
+
+
+def test_the_package_is_the_command_too() -> None:
+    for module in ("pointsman", "pointsman.cli"):
+        words = [sys.executable, "-m", module, "--version"]
+        assert subprocess.run(words, capture_output=True, text=True, check=True).stdout.startswith(
+            "pointsman "
+        )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name: a\nalias: a\nbase: b\ndata: {sources: []}\n",
+        "name: a\nalias: a\ntrain: {learning_rate: 1}\n",
+    ],
+    ids=["data", "training"],
+)
+def test_a_recipe_without_a_stage_is_a_recipe(run: Run, tmp_path: Path, text: str) -> None:
+    (tmp_path / "r.yaml").write_text(text, encoding="utf-8")
+    ended = run("check", tmp_path / "r.yaml")
+    assert ended.exit_code == 1
+    assert "r.yaml: 1 problem\n" in ended.stderr
+    assert "stage: must be one of cpt, sft, rm, dpo, ppo, grpo, quantize, router" in ended.stderr
 
 
 def test_version(run: Run) -> None:

@@ -12,7 +12,7 @@ import pytest
 from tests.training.evaluating import plan, value
 from tests.training.rows import write_rows
 from training.building import expectation
-from training.data.formats import FieldError
+from training.data.fields import FieldError
 from training.errors import BadRows, EndpointError
 from training.evaluation.evaluate import evaluate
 from training.evaluation.load import load
@@ -152,7 +152,7 @@ def test_a_broken_stream_is_an_error_and_no_answer(text: str, problem: str) -> N
 
 
 def test_bad_questions_are_named(tmp_path: Path) -> None:
-    bad = [{"prompt": "a", "expect": {}}, {**QUESTIONS[0], "tools": "track"}]
+    bad = [{"prompt": "a", "expect": {}}, {**QUESTIONS[0], "tools": 7}]
     rows = write_rows(tmp_path / "q.jsonl", bad)
     named = r"q\.jsonl:1: expect: .*holds no rule(?s:.*)q\.jsonl:2: tools: must be"
     with pytest.raises(BadRows, match=named):

@@ -16,7 +16,7 @@ from tests.training.serving import echoing, message, server
 from training.data.token_rows import TokenRows
 from training.errors import SourceError
 from training.evaluation import report
-from training.evaluation.calls import read
+from training.evaluation.calls import Call, alike, read
 from training.evaluation.evaluate import evaluate
 from training.evaluation.load import load
 from training.evaluation.measures import Measure
@@ -174,6 +174,32 @@ def test_a_conversation_is_asked_turn_by_turn_in_openais_form(tmp_path: Path, to
 )
 def test_a_call_of_bad_form(choice: Mapping[str, Any], fault: str) -> None:
     assert read(choice["choices"][0], [TOOL]).faults == [fault]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "made", "same"),
+    [
+        ([("a", {"x": 1}), ("b", {})], [("b", {}), ("a", {"x": 1})], True),
+        ([("a", {"x": [1, 2]}), ("a", {"x": [2, 1]})], [("a", {"x": [2, 1]}), ("a", {"x": [1, 2]})], True),
+        ([("a", {}), ("a", {}), ("b", {})], [("a", {}), ("b", {}), ("b", {})], False),
+        ([("a", {})], [("a", {}), ("a", {})], False),
+        ([("a", {}), ("b", {})], [("a", {})], False),
+        ([("a", {"x": 1}), ("b", {"x": 2})], [("a", {"x": 2}), ("b", {"x": 1})], False),
+        ([], [], True),
+    ],
+)
+def test_parallel_calls_have_no_order(wanted: list[Call], made: list[Call], same: bool) -> None:
+    assert alike(wanted, made) == same
+
+
+def test_two_parallel_calls_in_another_order_are_right(tmp_path: Path, tokenizer: Any) -> None:
+    calls = [{"type": "function", "function": {"name": "track", "arguments": {"id": i}}} for i in "ab"]
+    turns = [{"role": "user", "content": "Where?"}, {"role": "assistant", "tool_calls": calls}]
+    rows = write_rows(tmp_path / "rows.jsonl", [{"messages": turns, "tools": [TOOL]}])
+    answer = message("", ("track", '{"id": "b"}'), ("track", '{"id": "a"}'))
+    with canned(server("tiny", chat=answer)) as found:
+        [shown] = measured(plan(tools={"t": held(rows)}), tokenizer, found.url, "tiny")
+    assert value(shown, "tools.t.tool_accuracy") == value(shown, "tools.t.argument_accuracy") == 1.0
 
 
 def test_two_models_side_by_side_in_every_form_of_report(

@@ -15,7 +15,7 @@ from tests.training.rows import TEMPLATE, TOOL, TOOL_USE, write_rows
 from training import run
 from training.data import preferences, prepare_pairs, turns
 from training.data.collection import Prepared
-from training.data.formats import FieldError
+from training.data.fields import FieldError
 from training.data.preferences import Pair
 from training.data.token_pairs import PairRows
 from training.errors import BadRows, NothingToLearn

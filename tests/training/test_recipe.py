@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from pointsman import artefact
 from pointsman.document import DocumentError
+from tests.training.asking import Online
 from tests.training.conftest import Recipe
 from tests.training.rows import RECIPES, ROOT
 from training import recipe as recipes
@@ -71,6 +73,71 @@ def test_what_is_wrong_with_a_source_is_said_of_its_kind_alone(tmp_path: Path) -
         "10 data.sources.2.format: is required",
         "11 data.sources.3",
     ]
+
+
+@pytest.mark.parametrize("stage", ["ppo", "grpo"])
+def test_what_is_wrong_with_prompts_and_rewards_is_said_of_their_kind_alone(
+    stage: str, online: Online
+) -> None:
+    found = problems(
+        online(stage),
+        "data.sources=[{path: a}, {path: a, format: csv}, {generator: 'a:b', rowz: 3}]",
+        "rewards=[{model: a, wait: 3}, {rule: no-colon}, {rule: 'a:b', weigth: 1}]",
+    )
+    assert [line.split(": ")[0].removeprefix("None ") for line in found] == [
+        "data.sources.0.format",
+        "data.sources.1.format",
+        "data.sources.2.rows",
+        "data.sources.2.rowz",
+        "rewards.0.wait",
+        "rewards.1.rule",
+        "rewards.2.weigth",
+    ]
+
+
+def floats(value: Any, at: str = "") -> Iterator[str]:
+    """The dotted path of each number with a fraction in a recipe; arguments are a function's own."""
+    if isinstance(value, float):
+        yield at
+    children = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
+    for key, child in children:
+        if key == "arguments":
+            continue
+        yield from floats(child, f"{at}.{key}" if at else str(key))
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_number_is_finite(path: Path) -> None:
+    places = list(floats(recipes.load(path).model_dump(mode="json")))
+    assert len(places) > int("quantize" not in path.stem)
+    for place in places:
+        for value in (".inf", "-.inf", ".nan"):
+            assert any(f" {place}: " in line for line in problems(path, f"{place}={value}")), (place, value)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ("data.sources.0.weight=1e12", "data.sources.0.weight: must be less than or equal to 1000"),
+        ("train.epochs=.inf", "train.epochs: must be a finite number, found inf"),
+        ("lora.rank_pattern={'q_proj(': 4}", "is no regular expression: missing ), unterminated"),
+        ("lora.alpha_pattern={'(?i)q_proj': 4}", "is no regular expression: global flags not at the start"),
+        ("seed=4294967296", "seed: must be less than 4294967296, found 4294967296"),
+        ("lora.rank=4611686018427387", "lora.rank: must be less than or equal to 1048576"),
+        ("train.batch_rows=1000000000000000000000", "the value is not YAML: a whole number beyond 2**53"),
+        ("lora.rank_pattern={q_proj: 0}", "lora.rank_pattern.q_proj: must be greater than 0, found 0"),
+    ],
+)
+def test_values_that_training_would_stumble_over(recipe: Recipe, change: str, problem: str) -> None:
+    assert problem in problems(recipe(), change)[0]
+
+
+def test_a_freeze_that_is_no_expression_is_refused_with_its_line(recipe: Recipe) -> None:
+    path = recipe(method="freeze", lora=None, freeze={"learn": "layers.[0"})
+    assert "freeze.learn: is no regular expression: unterminated character set" in problems(path)[0]
+    assert recipes.load(recipe(method="freeze", lora=None, freeze={"learn": "(?i)LAYERS"}))
 
 
 def test_cpt_starts_from_one_thing(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ import pytest
 from tests.training.conftest import Recipe
 from tests.training.rows import CONVERSATIONS, TOOL, said, write_rows
 from training import run
-from training.data import formats, sources
-from training.data.formats import FieldError, Row
+from training.data import formats, preferences, sources
+from training.data.fields import FieldError
+from training.data.formats import Row
 from training.errors import BadRows, SourceError
 from training.recipe import FileSource, GeneratorSource
 
@@ -153,7 +154,15 @@ def test_a_text_has_no_turns_for_sft(tmp_path: Path) -> None:
         ("messages.0.weight", {"messages": [{"role": "assistant", "content": "x", "weight": "0"}]}),
         ("messages.0.weight", {"messages": [{"role": "assistant", "content": "x", "weight": 0.5}]}),
         ("tools", {"messages": [{"role": "user", "content": "x"}], "tools": "track"}),
-        ("tools", {"messages": [{"role": "user", "content": "x"}], "tools": ["track"]}),
+        ("tools.0", {"messages": [{"role": "user", "content": "x"}], "tools": ["track"]}),
+        ("tools.1", {"messages": [{"role": "user", "content": "x"}], "tools": [TOOL, {"type": "function"}]}),
+        (
+            "tools.0.parameters",
+            {
+                "messages": [{"role": "user", "content": "x"}],
+                "tools": [{"name": "track", "parameters": []}],
+            },
+        ),
     ],
 )
 def test_the_field_of_a_bad_conversation_is_named(field: str, row: dict[str, Any]) -> None:
@@ -190,6 +199,68 @@ def test_alpaca_is_a_conversation() -> None:
         ("user", "Add.\n1 2"),
         ("assistant", "3"),
     ]
+
+
+def test_a_conversation_in_an_instruction_is_read_as_turns() -> None:
+    """As in BELLE's files of many turns; Alpaca-CoT's have the single question in the same form."""
+    instruction = (
+        "Human:你好\nAssistant: 你好！\n\nHuman: List them:\nHuman: one\nAssistant:\nHuman:And?\nAssistant:"
+    )
+    row = formats.alpaca({"instruction": instruction, "input": "", "output": "Two."})
+    assert [(message["role"], message["content"]) for message in row.messages] == [
+        ("user", "你好"),
+        ("assistant", "你好！"),
+        ("user", "List them:\nHuman: one"),
+        ("assistant", ""),
+        ("user", "And?"),
+        ("assistant", "Two."),
+    ]
+    for one in ("Human: red?\nAssistant:", "Human: red?\n\nAssistant: "):
+        asked = formats.alpaca({"instruction": one, "output": "blue", "system": "Help."}).messages
+        assert [message["content"] for message in asked] == ["Help.", "red?", "blue"]
+    ranked = preferences.alpaca({"instruction": instruction, "chosen": "a", "rejected": "b"})
+    assert [turn["role"] for turn in ranked.prompt] == ["user", "assistant"] * 2 + ["user"]
+
+
+@pytest.mark.parametrize(
+    "instruction",
+    [
+        "Who is Human: or Assistant:",
+        "Human: red?\nAssistant: blue",
+        "Say it.\nHuman: red?\nAssistant:",
+        "Human:",
+    ],
+)
+def test_an_instruction_that_only_speaks_of_turns_is_one(instruction: str) -> None:
+    row = formats.alpaca({"instruction": instruction, "output": "blue"})
+    assert [message["content"] for message in row.messages] == [instruction, "blue"]
+
+
+def test_a_conversation_in_an_instruction_that_has_no_last_question_is_told() -> None:
+    with pytest.raises(FieldError, match="in front of that last line the assistant speaks already"):
+        formats.alpaca({"instruction": "Human: a\nAssistant: b\nAssistant:", "output": "c"})
+
+
+def test_calls_may_stand_behind_a_thought_and_under_openais_roles() -> None:
+    """LLaMA-Factory's turns of function_call, in sharegpt's form and among OpenAI's messages."""
+    call = '{"name": "track", "arguments": {"id": "PX1"}}'
+    value = f"<think>\nWhich one? {{}}\n</think>\n\n[{call}, {call}]"
+    turns = [{"from": "human", "value": "a"}, {"from": "function_call", "value": value}]
+    messages = [
+        {"role": "user", "content": "a"},
+        {"role": "function_call", "content": value, "weight": 0},
+        {"role": "observation", "content": "Brno"},
+    ]
+    by_sharegpt = formats.sharegpt({"conversations": turns}).messages[1]
+    _, by_openai, observed = formats.messages({"messages": messages}).messages
+    assert by_openai == by_sharegpt | {"weight": 0}
+    assert by_sharegpt["content"] == "<think>\nWhich one? {}\n</think>\n\n"
+    functions = [one["function"] for one in by_sharegpt["tool_calls"]]
+    assert functions == [{"name": "track", "arguments": {"id": "PX1"}}] * 2
+    assert (observed["role"], observed["content"]) == ("tool", "Brno")
+    with pytest.raises(FieldError, match="is not JSON") as caught:
+        formats.messages({"messages": [{"role": "function_call", "content": "<think>a</think> track"}]})
+    assert caught.value.field == "messages.0.content"
 
 
 def test_what_alpaca_rows_may_lack_and_have() -> None:
@@ -268,7 +339,7 @@ def test_sharegpt_is_a_conversation_with_its_calls() -> None:
         "assistant",
     ]
     assert row.messages[2]["tool_calls"][0]["function"] == {"name": "track", "arguments": {"id": "PX1"}}
-    assert row.tools == (TOOL["function"],)
+    assert row.tools == (TOOL,)  # as serving has it: the template must render what it will
 
 
 @pytest.mark.parametrize(
@@ -313,7 +384,7 @@ def test_a_source_that_can_not_be_used_says_why(tmp_path: Path) -> None:
         read(tmp_path / "none.jsonl", "text", "cpt")
     with pytest.raises(SourceError, match="holds no rows"):
         read(write_rows(tmp_path / "empty.jsonl", []), "text", "cpt")
-    (tmp_path / "latin.jsonl").write_bytes(b"\xff\xfe")
+    (tmp_path / "latin.jsonl").write_bytes(b"\xe9t\xe9")
     with pytest.raises(SourceError, match="can't be read as UTF-8"):
         read(tmp_path / "latin.jsonl", "text", "cpt")
     (tmp_path / "one.json").write_text('{"text": "a"}', encoding="utf-8")
@@ -330,6 +401,17 @@ def test_a_source_that_can_not_be_used_says_why(tmp_path: Path) -> None:
     source = GeneratorSource(generator=f"{__name__}:generated", rows=3, arguments={"colour": "red"})
     with pytest.raises(SourceError, match=r"does not take these arguments: .*colour"):
         sources.read(sources.parts(source, 0)[0], "sft")
+
+
+@pytest.mark.parametrize("documents", ["file", "paragraph", "line"])
+def test_a_text_file_may_part_its_documents_by_their_end(tmp_path: Path, documents: str) -> None:
+    """As many corpora do; the mark is no text to learn, and each document gets its end anyway."""
+    path = tmp_path / "book.txt"
+    path.write_text("Red.\n<|endoftext|>\nBlue.<|endoftext|>Green.\n", encoding="utf-8")
+    source = FileSource.model_validate({"path": path, "format": "text", "documents": documents})
+    rows = sources.read(sources.parts(source, 0)[0], "cpt")
+    assert [(row.text or "").strip() for row in rows] == ["Red.", "Blue.", "Green."]
+    assert [row.where.removeprefix(f"{path}:") for row in rows] == ["1", "3", "3"]
 
 
 def test_a_generator_that_refuses_its_arguments_is_heard() -> None:

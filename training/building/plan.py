@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from pointsman.document import Document
 from training.recipe import GeneratorSource
-from training.recipe.parts import Name
+from training.recipe.parts import Name, kind_of_source
 
 
 class QuestionFile(Document):
@@ -27,6 +27,12 @@ class QuestionFile(Document):
     def label(self) -> str:
         """The source's name in reports."""
         return str(self.path)
+
+
+QuestionSource = Annotated[
+    Annotated[QuestionFile, Tag("a file")] | Annotated[GeneratorSource, Tag("a generator")],
+    Discriminator(kind_of_source),
+]
 
 
 class Teacher(Document):
@@ -60,7 +66,7 @@ class BuildPlan(Document):
         description="react: calls of tools and their results, then the answer. cot: <think>, then the answer"
     )
     seed: int = Field(default=0, ge=0, description="decides generated questions, and the teacher's answers")
-    questions: list[QuestionFile | GeneratorSource] = Field(min_length=1, description="asked in this order")
+    questions: list[QuestionSource] = Field(min_length=1, description="asked in this order")
     teacher: Teacher
     system: str = Field(
         default="", description="the system prompt of the rows, where a question has none of its own"

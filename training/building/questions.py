@@ -12,11 +12,11 @@ from typing import Any
 from training.building import expectation
 from training.building.expectation import Expectation
 from training.building.plan import BuildPlan, QuestionFile
-from training.data import formats, sources
-from training.data.formats import FieldError
+from training.data import reading, sources
+from training.data.fields import FieldError, text_at
+from training.data.message import message, tools_of
 from training.errors import BadRow, BadRows, SourceError
 from training.recipe import GeneratorSource
-from training.served import openai_form
 
 Message = dict[str, Any]
 
@@ -60,7 +60,7 @@ def read(given: Sequence[QuestionFile | GeneratorSource], seed: int) -> list[Que
                     continue
                 if not isinstance(raw, dict):
                     raise FieldError("", f"must be an object, found {raw!r}")
-                found.append(Question(where, *reader(raw), _tools(raw)))
+                found.append(Question(where, *reader(raw), tools_of(raw)))
             except FieldError as exc:
                 bad.append(BadRow(where, exc.field, exc.problem))
         if len(found) + len(bad) == before:
@@ -80,7 +80,7 @@ def digest(questions: Sequence[Question]) -> str:
 
 def _raw(source: Any, seed: int) -> Iterator[tuple[str, Any]]:
     if isinstance(source, QuestionFile):
-        return islice(sources.from_file(source.path), source.rows)
+        return islice(reading.from_file(source.path), source.rows)
     return sources.from_generator(source, sources.Part(source, seed, 0, source.rows))
 
 
@@ -88,11 +88,11 @@ def _expect(raw: dict[str, Any]) -> tuple[tuple[Message, ...], Expectation]:
     """``{"prompt": a text or messages, "expect": {...}}``."""
     prompt = raw.get("prompt")
     if isinstance(prompt, list) and prompt:
-        turns = tuple(formats.message(turn, f"prompt.{i}") for i, turn in enumerate(prompt))
+        turns = tuple(message(turn, f"prompt.{i}") for i, turn in enumerate(prompt))
         if turns[-1]["role"] not in ("user", "tool"):
             raise FieldError("prompt", f"must end with what is asked, found the role {turns[-1]['role']!r}")
     else:
-        turns = ({"role": "user", "content": formats.text_at(raw, "prompt")},)
+        turns = ({"role": "user", "content": text_at(raw, "prompt")},)
     if "expect" not in raw:
         raise FieldError("expect", "is required: what the right answer is known to be")
     return turns, expectation.read(raw["expect"])
@@ -100,19 +100,12 @@ def _expect(raw: dict[str, Any]) -> tuple[tuple[Message, ...], Expectation]:
 
 def _gsm8k(raw: dict[str, Any]) -> tuple[tuple[Message, ...], Expectation]:
     """``{"question", "answer": "... #### 18"}``."""
-    _, mark, result = formats.text_at(raw, "answer").rpartition("####")
+    _, mark, result = text_at(raw, "answer").rpartition("####")
     number = expectation.stated_number(result) if mark else None
     if number is None:
         raise FieldError("answer", "must end with #### and a number")
-    question = {"role": "user", "content": formats.text_at(raw, "question")}
+    question = {"role": "user", "content": text_at(raw, "question")}
     return (question,), Expectation(number=number)
-
-
-def _tools(raw: dict[str, Any]) -> tuple[dict[str, Any], ...]:
-    tools = raw.get("tools") or []
-    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
-        raise FieldError("tools", "must be a list of tools in OpenAI's form")
-    return tuple(openai_form.tool(tool) for tool in tools)
 
 
 READERS: dict[str, Callable[[dict[str, Any]], tuple[tuple[Message, ...], Expectation]]] = {

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from training.data.formats import FieldError, Row, list_at, message, text_at
+from training.data.fields import FieldError, list_at, text_at
+from training.data.formats import Row
+from training.data.message import message
 
 TYPES = {"dict": "object", "float": "number", "tuple": "array", "String": "string"}
 

@@ -9,8 +9,9 @@ They become messages in OpenAI's form: thoughts stand in ``<think>`` before what
 
 from __future__ import annotations
 
-import json
 from typing import Any
+
+from training.data import json_text
 
 KINDS = ("text", "reasoning", "tool_call")
 
@@ -21,13 +22,18 @@ def joined(turn: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(content, list) or not content or not all(map(_is_part, content)):
         return turn
     said = {kind: [part["value"] for part in content if part["type"] == kind] for kind in KINDS}
-    thought = "".join(f"<think>\n{text.strip()}\n</think>\n\n" for text in said["reasoning"])
+    thought = "".join(map(thinking, said["reasoning"]))
     more = {key: value for key, value in turn.items() if key not in ("content", "loss_weight")}
     if "loss_weight" in turn and turn.get("role") == "assistant":
         more["weight"] = turn["loss_weight"]
     if said["tool_call"]:
         more["tool_calls"] = [{"type": "function", "function": _call(text)} for text in said["tool_call"]]
     return more | {"content": thought + "".join(said["text"])}
+
+
+def thinking(thought: str) -> str:
+    """A thought as it stands before what is said."""
+    return f"<think>\n{thought.strip()}\n</think>\n\n"
 
 
 def _is_part(part: Any) -> bool:
@@ -37,6 +43,6 @@ def _is_part(part: Any) -> bool:
 def _call(text: str) -> Any:
     """The call in ``text``; what is no JSON is left for the check of the message to name."""
     try:
-        return json.loads(text)
+        return json_text.loads(text)
     except ValueError:
         return text

@@ -8,12 +8,14 @@ an assistant says: the base's chat template stands around it, as where it is ser
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from training.data import formats
-from training.data.formats import FieldError
+from training.data.fields import FieldError, text_at
+from training.data.message import message, tools_of
 
 Message = dict[str, Any]
 
@@ -79,7 +81,7 @@ def pairs(raw: dict[str, Any]) -> Pair:
         _asked(prompt, "prompt"),
         _answer(chosen, "chosen"),
         _answer(rejected, "rejected"),
-        formats.tools_of(raw),
+        tools_of(raw),
         _margin(raw),
     )
 
@@ -92,7 +94,7 @@ def alpaca(raw: dict[str, Any]) -> Pair:
             raise FieldError("output", f"must be the better and the worse answer, found {len(answers)}")
         raw = {**raw, "chosen": answers[0], "rejected": answers[1]}
     row = formats.alpaca({**raw, "output": ""})
-    chosen, rejected = formats.text_at(raw, "chosen"), formats.text_at(raw, "rejected")
+    chosen, rejected = text_at(raw, "chosen"), text_at(raw, "rejected")
     return Pair(row.messages[:-1], _assistant(chosen), _assistant(rejected), row.tools, _margin(raw))
 
 
@@ -118,7 +120,7 @@ def labels(raw: dict[str, Any]) -> Labelled:
     else:
         completion = _said(raw, "completion")
         turns = [*_prompt(raw), _answer(completion, "completion")]
-        row, key = formats.Row(messages=tuple(turns), tools=formats.tools_of(raw)), "prompt"
+        row, key = formats.Row(messages=tuple(turns), tools=tools_of(raw)), "prompt"
     *prompt, answer = row.messages
     label = raw.get("label", raw.get("kto_tag"))
     if not isinstance(label, bool):
@@ -150,10 +152,10 @@ def _assistant(text: str) -> Message:
 def _said(raw: dict[str, Any], key: str) -> str | Message | list[Message]:
     value = raw.get(key)
     if isinstance(value, list) and value:
-        return [formats.message(turn, f"{key}.{i}") for i, turn in enumerate(value)]
+        return [message(turn, f"{key}.{i}") for i, turn in enumerate(value)]
     if isinstance(value, dict):
-        return formats.message(value, key)
-    return formats.text_at(raw, key)
+        return message(value, key)
+    return text_at(raw, key)
 
 
 def _prompt(raw: dict[str, Any], key: str = "prompt") -> list[Message]:
@@ -182,7 +184,10 @@ def _answer(said: str | Message | list[Message], at: str) -> Message:
 
 
 def _margin(raw: dict[str, Any]) -> float | None:
+    """Any finite number: by a negative one the chosen answer may be the worse by so much, as in TRL."""
     margin = raw.get("margin")
-    if margin is not None and (isinstance(margin, bool) or not isinstance(margin, int | float)):
-        raise FieldError("margin", f"must be a number, found {margin!r}")
+    if margin is None:
+        return None
+    if isinstance(margin, bool) or not isinstance(margin, int | float) or not abs(margin) < math.inf:
+        raise FieldError("margin", f"must be a finite number, found {margin!r}")
     return margin

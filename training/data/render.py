@@ -13,7 +13,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from training.data.formats import Row
-from training.data.turns import conversation, end_of_turn, opened_at, rendered, token_ids
+from training.data.spelled import text_ids
+from training.data.turns import conversation, end_of_turn, opened_at, rendered, token_ids, tokenised
 from training.errors import BadRow, BadRows, BaseError
 from training.models.tokenizer import END_OF_TEXT
 
@@ -46,7 +47,7 @@ def tokens(tokenizer: PreTrainedTokenizerBase, row: Row, stage: Stage) -> tuple[
     if _holds_unlearned(row):
         ids, mask = _all_but_unlearned(tokenizer, row)
     else:
-        ids = list(tokenizer(text(tokenizer, row), add_special_tokens=False)["input_ids"])
+        ids = text_ids(tokenizer, row.text) if row.text is not None else token_ids(tokenizer, row)
         mask = [1] * len(ids)
     return [*ids, end_of_text(tokenizer)], [*mask, 1]
 
@@ -83,9 +84,8 @@ def _holds_unlearned(row: Row) -> bool:
 def _conversation(tokenizer: PreTrainedTokenizerBase, row: Row) -> tuple[list[int], list[int]]:
     if not _MARK.search(tokenizer.get_chat_template(tools=list(row.tools) or None)):
         return _by_turns(tokenizer, row)
-    out = rendered(tokenizer, row, return_dict=True, return_assistant_tokens_mask=True)
-    ids = list(out["input_ids"])
-    return ids, list(out["assistant_masks"]) or [0] * len(ids)
+    ids, mask = tokenised(tokenizer, row, return_assistant_tokens_mask=True)
+    return ids, mask or [0] * len(ids)
 
 
 def _by_turns(tokenizer: PreTrainedTokenizerBase, row: Row) -> tuple[list[int], list[int]]:

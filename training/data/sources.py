@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import json
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 from training.data import preferences as pairs
-from training.data.formats import READERS, FieldError, Row, renamed
+from training.data import reading
+from training.data.columns import hint, renamed
+from training.data.fields import FieldError
+from training.data.formats import READERS, Row
 from training.data.preferences import Preference
 from training.errors import BadRow, BadRows, SourceError
 from training.recipe import FileSource, GeneratorSource, Source
@@ -81,11 +81,11 @@ def read_as(part: Part, reader: Callable[[dict[str, Any]], R]) -> list[R]:
     """
     source = part.source
     raw_rows = (
-        from_file(source.path, source.documents)
+        reading.from_file(source.path, source.documents)
         if isinstance(source, FileSource)
         else from_generator(source, part)
     )
-    columns = source.columns if isinstance(source, FileSource) else {}
+    columns, form = (source.columns, source.format) if isinstance(source, FileSource) else ({}, "")
     rows: list[R] = []
     bad: list[BadRow] = []
     for where, found in raw_rows:
@@ -100,7 +100,7 @@ def read_as(part: Part, reader: Callable[[dict[str, Any]], R]) -> list[R]:
                 )
             rows.append(replace(reader(raw), where=where))  # type: ignore[type-var]
         except FieldError as exc:
-            bad.append(BadRow(where, exc.field, exc.problem))
+            bad.append(BadRow(where, exc.field, exc.problem + hint(found, form, exc.field)))
     if bad:
         raise BadRows(bad)
     if not rows:
@@ -124,72 +124,6 @@ def digest(rows: Sequence[Canonical]) -> str:
 
 def _seed(seed: int, label: str, start: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed} {label} {start}".encode()).digest()[:4])
-
-
-def from_file(
-    path: Path, documents: Literal["file", "paragraph", "line"] = "file"
-) -> Iterator[tuple[str, Any]]:
-    """Where each row of a file stands, and what it holds: any JSON, or a BadRow where it is none.
-
-    ``documents`` says what a row of a .txt file is; white space alone is none.
-
-    Raises:
-        SourceError: there is no such file, or it can't be read.
-    """
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise SourceError(f"{path}: no such file; paths are seen from {Path.cwd()}") from None
-    except (OSError, UnicodeDecodeError) as exc:
-        raise SourceError(f"{path}: can't be read as UTF-8 text: {exc}") from exc
-    if path.suffix == ".txt":
-        for first, text in _documents(content, documents):
-            yield str(path) if documents == "file" else f"{path}:{first}", {"text": text}
-    elif path.suffix == ".json" and not _has_a_row_a_line(content):
-        try:
-            rows = json.loads(content)
-        except ValueError as exc:
-            raise SourceError(f"{path}: not JSON: {exc}; one row a line is a .jsonl file") from exc
-        if not isinstance(rows, list):
-            raise SourceError(f"{path}: a .json file must hold a list of rows")
-        for number, row in enumerate(rows, 1):
-            yield f"{path} row {number}", row
-    else:
-        for number, line in enumerate(content.split("\n"), 1):  # splitlines cuts inside JSON texts, at U+2028
-            if line.strip():
-                where = f"{path}:{number}"
-                yield where, _parsed(where, line)
-
-
-def _has_a_row_a_line(content: str) -> bool:
-    """Whether a .json file is a .jsonl file by another name, as BELLE's are."""
-    first, _, rest = content.lstrip().partition("\n")
-    if not first.startswith("{") or not rest.strip():
-        return False
-    try:
-        return isinstance(json.loads(first), dict)
-    except ValueError:
-        return False
-
-
-def _documents(content: str, documents: str) -> Iterator[tuple[int, str]]:
-    """Each document of a text, and the number of its first line."""
-    if documents == "file":
-        parts = [content]
-    else:
-        parts = re.split(r"(\n(?:[^\S\n]*\n)+)" if documents == "paragraph" else r"(\n)", content)
-    line = 1
-    for text in parts:
-        if text.strip():
-            yield line, text
-        line += text.count("\n")
-
-
-def _parsed(where: str, line: str) -> Any:
-    try:
-        return json.loads(line)
-    except ValueError as exc:
-        return BadRow(where, "", f"is not JSON: {exc}; a .jsonl file has one whole object a line")
 
 
 def from_generator(source: GeneratorSource, part: Part) -> Iterator[tuple[str, Any]]:

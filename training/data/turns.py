@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import TemplateError
 
+from training.data import spelled
 from training.data.formats import Row
 from training.errors import BadRow, BadRows
 
@@ -37,7 +38,23 @@ def rendered(tokenizer: PreTrainedTokenizerBase, row: Row, **how: bool) -> Any:
 
 def token_ids(tokenizer: PreTrainedTokenizerBase, row: Row, **how: bool) -> list[int]:
     """Token ids (T) of :func:`rendered`."""
-    return list(rendered(tokenizer, row, return_dict=True, **how)["input_ids"])
+    return tokenised(tokenizer, row, **how)[0]
+
+
+def tokenised(tokenizer: PreTrainedTokenizerBase, row: Row, **how: bool) -> tuple[list[int], list[int]]:
+    """Token ids (T) of :func:`rendered`, and its mask of what the assistant says (T), if ``how`` asks for it.
+
+    Control tokens come from the template alone: one that the row spells is text.
+
+    Raises:
+        BadRows: the chat template can't render the row.
+    """
+    places = None
+    if spelled.within(tokenizer, [row.messages, row.tools]):
+        row, places = spelled.taken_out(tokenizer, row)
+    out = rendered(places.tokenizer if places else tokenizer, row, return_dict=True, **how)
+    ids, mask = list(out["input_ids"]), list(out.get("assistant_masks", ()))
+    return places.put_back(ids, mask) if places else (ids, mask)
 
 
 def end_of_turn(tokenizer: PreTrainedTokenizerBase) -> int | None:

@@ -1,7 +1,7 @@
 """Tool calls of a served model: whether it calls when it should, in the right form, the right tool.
 
 Every turn of the assistant in a held-out conversation is asked anew, greedily, with the true turns before it,
-and compared with what stands there.
+and compared with what stands there; the order of parallel calls is nobody's.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, SchemaError, ValidationError
 
-from training.data.formats import FieldError, Row
+from training.data.fields import FieldError
+from training.data.formats import Row
 from training.errors import RequestRefused
 from training.evaluation.measures import Measure, ratio
 from training.evaluation.part import Done, Result
@@ -97,8 +98,7 @@ def turns_of(row: Row) -> list[Turn]:
     Raises:
         FieldError: a tool's parameters are no JSON schema.
     """
-    tools = [openai_form.tool(described) for described in row.tools]
-    for i, tool in enumerate(tools):
+    for i, tool in enumerate(row.tools):
         try:
             Draft202012Validator.check_schema(_parameters(tool))
         except SchemaError as exc:
@@ -111,7 +111,7 @@ def turns_of(row: Row) -> list[Turn]:
                 (call["function"]["name"], call["function"].get("arguments", {}))
                 for call in message.get("tool_calls") or ()
             ]
-            found.append(Turn(f"{row.where} messages.{at}", whole[:at], tools, wanted))
+            found.append(Turn(f"{row.where} messages.{at}", whole[:at], row.tools, wanted))
     return found
 
 
@@ -156,8 +156,8 @@ def _measures(pairs: Sequence[tuple[Turn, Made]]) -> dict[str, Measure]:
     names = [([name for name, _ in turn.wanted], [name for name, _ in made.calls]) for turn, made in pairs]
     well_formed = [float(made.tried and not made.faults) for _, made in pairs]
     fitting = [float(len(made.calls) - len(made.misfits)) for _, made in pairs]
-    right_tools = [float(bool(asked) and asked == called) for asked, called in names]
-    right = [float(bool(turn.wanted) and list(turn.wanted) == list(made.calls)) for turn, made in pairs]
+    right_tools = [float(bool(asked) and alike(asked, called)) for asked, called in names]
+    right = [float(bool(turn.wanted) and alike(turn.wanted, made.calls)) for turn, made in pairs]
     return {
         "trigger_precision": ratio(both, tried),
         "trigger_recall": ratio(both, wanted),
@@ -169,6 +169,16 @@ def _measures(pairs: Sequence[tuple[Turn, Made]]) -> dict[str, Measure]:
         "tool_accuracy": ratio(right_tools, wanted),
         "argument_accuracy": ratio(right, wanted),
     }
+
+
+def alike(wanted: Sequence[Any], made: Sequence[Any]) -> bool:
+    """Whether both hold the same, as often, in any order: the calls of one turn are made side by side."""
+    left = list(made)
+    for one in wanted:
+        if one not in left:
+            return False
+        left.remove(one)
+    return not left
 
 
 def _parameters(tool: Mapping[str, Any]) -> Mapping[str, Any]:

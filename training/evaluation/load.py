@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from training.building import questions
 from training.data import sources, turns
-from training.data.formats import FieldError, Row
+from training.data.fields import FieldError
+from training.data.formats import Row
 from training.data.preferences import Labelled, Preference
 from training.errors import BadRow, BadRows, NothingToLearn, SourceError
 from training.evaluation import tokens

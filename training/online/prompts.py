@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.data import bfcl, collection, sources, turns
-from training.data.formats import READERS, FieldError, Row, renamed
+from training.data import bfcl, collection, reading, sources, turns
+from training.data.columns import hint, renamed
+from training.data.fields import FieldError, found
+from training.data.formats import READERS, Row
 from training.errors import BadRow, BadRows, NothingToLearn, SourceError
 from training.recipe import GeneratorSource, Prompts, PromptSource
 
@@ -98,7 +100,7 @@ def rows(source: PromptSource, seed: int) -> Iterator[tuple[str, Any]]:
                 none = False
                 yield row
     else:
-        for row in sources.from_file(source.path):
+        for row in reading.from_file(source.path):
             none = False
             yield row
     if none:
@@ -114,7 +116,8 @@ def of_row(tokenizer: PreTrainedTokenizerBase, source: PromptSource, where: str,
     try:
         return rendered(tokenizer, read(raw, source), where)
     except FieldError as exc:
-        raise BadRows([BadRow(where, exc.field, exc.problem)]) from None
+        form = "prompt" if isinstance(source, GeneratorSource) else source.format
+        raise BadRows([BadRow(where, exc.field, exc.problem + hint(raw, form, exc.field))]) from None
 
 
 def read(raw: Any, source: PromptSource) -> Prompt:
@@ -134,8 +137,7 @@ def read(raw: Any, source: PromptSource) -> Prompt:
     if isinstance(given, str):
         given = [{"role": "user", "content": given}]
     if not isinstance(given, list) or not given:
-        found = f"found {given!r}" if "prompt" in raw else f"the row has {', '.join(raw) or 'no fields'}"
-        raise FieldError("prompt", f"must be a text or a list of messages; {found}")
+        raise FieldError("prompt", f"must be a text or a list of messages; {found(raw, 'prompt')}")
     try:
         row = READERS["messages"]({"messages": given, "tools": raw.get("tools")})
     except FieldError as exc:

@@ -10,18 +10,18 @@ from pydantic import Field, model_validator
 
 from pointsman.document import Document
 from training.recipe.methods import Freeze, SftLora
-from training.recipe.parts import Name, Source, StageRecipe
+from training.recipe.parts import Name, Size, Source, StageRecipe
 
 
 class Architecture(Document):
     """A Llama to be made from nothing."""
 
-    hidden_size: int = Field(gt=0, description="width of the residual stream")
-    layers: int = Field(gt=0, description="transformer blocks")
-    heads: int = Field(gt=0, description="attention heads; each has hidden_size / heads dimensions")
-    kv_heads: int = Field(gt=0, description="key-value heads; fewer than heads is grouped-query attention")
-    intermediate_size: int = Field(gt=0, description="width of the feed-forward layer")
-    context: int = Field(gt=0, description="longest input, in tokens")
+    hidden_size: Size = Field(description="width of the residual stream")
+    layers: Size = Field(description="transformer blocks")
+    heads: Size = Field(description="attention heads; each has hidden_size / heads dimensions")
+    kv_heads: Size = Field(description="key-value heads; fewer than heads is grouped-query attention")
+    intermediate_size: Size = Field(description="width of the feed-forward layer")
+    context: Size = Field(description="longest input, in tokens")
     rope_theta: float = Field(default=10_000.0, gt=0, description="base of the rotary frequencies")
 
     @model_validator(mode="after")
@@ -38,7 +38,7 @@ class Architecture(Document):
 class TokenizerPlan(Document):
     """A tokenizer to be trained from the recipe's own data."""
 
-    vocab_size: int = Field(ge=300, description="tokens in all; 256 of them are the bytes")
+    vocab_size: Size = Field(ge=300, description="tokens in all; 256 of them are the bytes")
     sample_rows: int = Field(default=20_000, gt=0, description="rows that the merges are learned from")
     chat_template: Path = Field(description="the Jinja file that goes with it")
 
@@ -46,7 +46,7 @@ class TokenizerPlan(Document):
 class Vocabulary(Document):
     """Pieces that the base's tokenizer learns from the new text; the result is a base of its own."""
 
-    pieces: int = Field(gt=0, description="tokens to add; fewer where the text has no more that occur often")
+    pieces: Size = Field(description="tokens to add; fewer where the text has no more that occur often")
     sample_rows: int = Field(default=20_000, gt=0, description="training rows that they are learned from")
     min_count: int = Field(default=10, ge=2, description="a piece that occurs less often is not made")
 

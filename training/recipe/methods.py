@@ -5,12 +5,13 @@ The options stand under a key of their own, which is refused where the method ha
 
 from __future__ import annotations
 
-from typing import Literal, Self
+import re
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
 from pointsman.document import Document
-from training.recipe.parts import Lora
+from training.recipe.parts import Lora, Size
 
 Method = Literal[
     "lora", "dora", "pissa", "qlora", "full", "freeze", "prefix", "p_tuning", "p_tuning_v2", "prompt_tuning"
@@ -27,6 +28,23 @@ SECTIONS: dict[str, tuple[Method, ...]] = {  # key of options → the methods th
 VIRTUAL: tuple[Method, ...] = ("prefix", "p_tuning", "p_tuning_v2", "prompt_tuning")
 
 
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as exc:
+        raise ValueError(f"is no regular expression: {exc}") from exc
+    return pattern
+
+
+def _compiles_in_peft(pattern: str) -> str:
+    _compiles(rf"(.*\.)?({pattern})$")  # a part of PEFT's own
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_compiles)]
+ModulePattern = Annotated[str, AfterValidator(_compiles_in_peft)]
+
+
 class SftLora(Lora):
     """A low-rank update with the refinements that sft has."""
 
@@ -37,10 +55,12 @@ class SftLora(Lora):
     plus: float = Field(
         default=1.0, gt=0, description="B learns this many times as fast as A (LoRA+, arXiv:2402.12354: 16)"
     )
-    rank_pattern: dict[str, int] = Field(
+    rank_pattern: dict[ModulePattern, Size] = Field(
         default_factory=dict, description="other ranks by module name or regular expression"
     )
-    alpha_pattern: dict[str, int] = Field(default_factory=dict, description="other alphas, likewise")
+    alpha_pattern: dict[ModulePattern, PositiveInt] = Field(
+        default_factory=dict, description="other alphas, likewise"
+    )
 
 
 class Qlora(Document):
@@ -58,7 +78,7 @@ class Freeze(Document):
 
     learn_last: int | None = Field(default=None, gt=0, description="the last n layers learn")
     learn_first: int | None = Field(default=None, gt=0, description="the first n layers learn")
-    learn: str | None = Field(
+    learn: Pattern | None = Field(
         default=None, description="weights whose name holds this regular expression learn"
     )
 
@@ -75,19 +95,19 @@ class Freeze(Document):
 class Virtual(Document):
     """Tokens that nobody writes: learned vectors before the text."""
 
-    tokens: int = Field(default=20, gt=0, description="how many")
+    tokens: Size = Field(default=20, description="how many")
 
 
 class Prefix(Virtual):
     """Keys and values for every layer, made by a small network (prefix tuning, arXiv:2101.00190)."""
 
-    hidden_size: int = Field(default=512, gt=0, description="inner width of that network")
+    hidden_size: Size = Field(default=512, description="inner width of that network")
 
 
 class PTuning(Virtual):
     """Input embeddings, made by a small network (P-tuning, arXiv:2103.10385)."""
 
-    hidden_size: int = Field(default=128, gt=0, description="inner width of that network")
+    hidden_size: Size = Field(default=128, description="inner width of that network")
     encoder: Literal["mlp", "lstm"] = Field(default="mlp", description="its kind")
 
 

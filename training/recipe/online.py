@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from pointsman.document import Document
-from training.recipe.parts import COLUMNS, Columns, GeneratorSource, Lora, Name, Tracker
+from training.recipe.parts import (
+    COLUMNS,
+    Columns,
+    GeneratorSource,
+    Lora,
+    Name,
+    Seed,
+    Tracker,
+    Weight,
+    kind_of_source,
+)
 
 
 class PromptFile(Document):
@@ -20,7 +30,7 @@ class PromptFile(Document):
         "questions with tools as the Berkeley Function-Calling Leaderboard has them. In the others the last "
         "answer is cut off, and rewards see it as the column `answer`"
     )
-    weight: float = Field(default=1.0, gt=0, description="times that each row is seen in a pass")
+    weight: Weight = Field(default=1.0, description="times that each row is seen in a pass")
     columns: Columns = Field(default_factory=dict, description=COLUMNS)
 
     @property
@@ -29,7 +39,10 @@ class PromptFile(Document):
         return str(self.path)
 
 
-PromptSource = PromptFile | GeneratorSource
+PromptSource = Annotated[
+    Annotated[PromptFile, Tag("a file")] | Annotated[GeneratorSource, Tag("a generator")],
+    Discriminator(kind_of_source),
+]
 
 
 class Prompts(Document):
@@ -70,6 +83,18 @@ class ModelReward(Document):
         return "model"
 
 
+def _kind_of_reward(given: Any) -> str:
+    """Which kind is meant, so that what is wrong is said of that one alone."""
+    model = "model" in given if isinstance(given, dict) else isinstance(given, ModelReward)
+    return "a model" if model else "a rule"
+
+
+Reward = Annotated[
+    Annotated[RuleReward, Tag("a rule")] | Annotated[ModelReward, Tag("a model")],
+    Discriminator(_kind_of_reward),
+]
+
+
 class Server(Document):
     """A vLLM server that samples the answers, started with the recipe's base, LoRA and run-time loading on.
 
@@ -104,10 +129,10 @@ class OnlineRecipe(Document):
     init_adapter: Path | None = Field(
         default=None, description="artefact folder of an adapter to go on from; it is then the reference"
     )
-    seed: int = Field(default=0, ge=0, description="decides the prompts' order and the answers")
+    seed: Seed = Field(default=0, description="decides the prompts' order and the answers")
     lora: Lora = Lora()
     data: Prompts
-    rewards: list[RuleReward | ModelReward] = Field(min_length=1, description="added up by their weights")
+    rewards: list[Reward] = Field(min_length=1, description="added up by their weights")
     sampling: Sampling = Sampling()
     trackers: list[Tracker] = Field(
         default_factory=list,

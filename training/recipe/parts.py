@@ -20,6 +20,9 @@ COLUMNS = (
     "what the rows call the format's fields, where they call them otherwise; "
     "{instruction: question, output: response} reads `question` and `response` as alpaca's"
 )
+Weight = Annotated[float, Field(gt=0, le=1_000)]  # every row is held in memory so often
+Size = Annotated[int, Field(gt=0, le=2**20)]  # of a side of a matrix
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # as NumPy's
 Name = Annotated[str, StringConstraints(pattern=f"^{artefact.ALIAS.pattern}$")]
 
 
@@ -27,14 +30,15 @@ class FileSource(Document):
     """Rows from a file."""
 
     path: Path = Field(
-        description="a .jsonl file (one row a line), a .json file (a list, or so), or a .txt file"
+        description="a .jsonl file (one row a line), a .json file (a list, or so), or a .txt file; each may "
+        "be gzipped (.jsonl.gz)"
     )
     format: Literal["text", "messages", "alpaca", "sharegpt", "pairs", "labels", "intents", "routes"] = Field(
         description="the form of its rows; pairs and labels are preferences, alpaca and sharegpt may be; "
         "intents are texts and what they are routed to, routes is a routes file with such examples"
     )
-    weight: float = Field(
-        default=1.0, gt=0, description="times that each row is seen in an epoch; 0.5 takes every second row"
+    weight: Weight = Field(
+        default=1.0, description="times that each row is seen in an epoch; 0.5 takes every second row"
     )
     columns: Columns = Field(default_factory=dict, description=COLUMNS)
     documents: Literal["file", "paragraph", "line"] = Field(
@@ -44,7 +48,7 @@ class FileSource(Document):
 
     @model_validator(mode="after")
     def _only_text_is_parted(self) -> Self:
-        if self.documents != "file" and self.path.suffix != ".txt":
+        if self.documents != "file" and not self.path.name.removesuffix(".gz").endswith(".txt"):
             raise ValueError(
                 f"documents: only a .txt file is parted, {self.path} has a row for each document"
             )
@@ -62,7 +66,7 @@ class GeneratorSource(Document):
     generator: str = Field(pattern=r"^[\w.]+:\w+$", description="import string, package.module:function")
     rows: int = Field(gt=0, description="rows to take from it")
     arguments: dict[str, Any] = Field(default_factory=dict, description="more arguments of the function")
-    weight: float = Field(default=1.0, gt=0, description="as for a file")
+    weight: Weight = Field(default=1.0, description="as for a file")
 
     @property
     def label(self) -> str:
@@ -71,7 +75,7 @@ class GeneratorSource(Document):
         return f"{self.generator}({given})"
 
 
-def _kind(given: Any) -> str:
+def kind_of_source(given: Any) -> str:
     """Which kind of source is meant, so that what is wrong is said of that one alone."""
     generator = "generator" in given if isinstance(given, dict) else isinstance(given, GeneratorSource)
     return "a generator" if generator else "a file"
@@ -79,7 +83,7 @@ def _kind(given: Any) -> str:
 
 Source = Annotated[
     Annotated[FileSource, Tag("a file")] | Annotated[GeneratorSource, Tag("a generator")],
-    Discriminator(_kind),
+    Discriminator(kind_of_source),
 ]
 
 
@@ -124,9 +128,7 @@ class Optimisation(Document):
 class Lora(Document):
     """The low-rank update that an adapter is."""
 
-    rank: int = Field(
-        default=8, gt=0, description="inner width of the update; vLLM serves 8, 16, 32, 64, ..."
-    )
+    rank: Size = Field(default=8, description="inner width of the update; vLLM serves 8, 16, 32, 64, ...")
     alpha: int = Field(default=16, gt=0, description="the update is scaled by alpha / rank; usually 2 × rank")
     dropout: float = Field(default=0.0, ge=0, lt=1, description="share of the update's input left out")
 
@@ -137,7 +139,7 @@ class DataRecipe(Document):
     formats: ClassVar[tuple[str, ...]] = ("text", "messages", "alpaca", "sharegpt")  # it can learn from
 
     name: Name = Field(description="the run's folder is runs/<name>")
-    seed: int = Field(default=0, ge=0, description="decides the data, their order and the first weights")
+    seed: Seed = Field(default=0, description="decides the data, their order and the first weights")
     data: Data
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from pointsman.document import Document, read
 from pointsman.moves import Example, Moves
-from training.data import sources
+from training.data import reading, sources
 from training.errors import BadRow, BadRows, SourceError
 from training.evaluation.evaluate import Findings
 from training.evaluation.measures import Measure, ratio
@@ -64,7 +64,7 @@ class Rows(Document):
 
     def _raw(self, seed: int) -> Iterator[tuple[str, Any]]:
         if self.path is not None:
-            return islice(sources.from_file(self.path), self.rows)
+            return islice(reading.from_file(self.path), self.rows)
         rows = self.rows or 0
         source = GeneratorSource(generator=str(self.generator), rows=rows, arguments=self.arguments)
         return sources.from_generator(source, sources.Part(source, seed, 0, rows))

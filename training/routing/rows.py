@@ -18,7 +18,7 @@ from pointsman import document
 from pointsman.document import DocumentError
 from pointsman.spoken import spoken
 from training.data import sources
-from training.data.formats import FieldError, text_at
+from training.data.fields import FieldError, text_at
 from training.errors import BadRow, BadRows, NothingToLearn, SourceError
 from training.recipe import FileSource, RouterRecipe, Source
 

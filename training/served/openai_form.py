@@ -1,4 +1,4 @@
-"""Messages and tools as OpenAI's API takes them: our rows hold parsed arguments and may lack ids."""
+"""Messages as OpenAI's API takes them: our rows hold parsed arguments and may lack ids."""
 
 from __future__ import annotations
 
@@ -36,10 +36,3 @@ def messages(turns: Iterable[Mapping[str, Any]]) -> list[Message]:
                 waiting.remove(name)
         made.append(message)
     return made
-
-
-def tool(described: Mapping[str, Any]) -> dict[str, Any]:
-    """A tool in OpenAI's form; public files hold its ``function`` alone too."""
-    if "function" in described:
-        return {"type": "function", **described}
-    return {"type": "function", "function": dict(described)}

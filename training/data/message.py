@@ -1,0 +1,97 @@
+"""Messages, calls and tools in OpenAI's form: checked, and what public files write otherwise made into it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from training.data import parts
+from training.data.fields import FieldError, json_at
+
+ROLES = ("system", "developer", "user", "assistant", "tool")
+OTHERS = {"function_call": "assistant", "observation": "tool"}  # of LLaMA-Factory
+_THOUGHT = re.compile(r"\s*<think>(.*?)</think>(.*)", re.DOTALL)
+
+
+def message(given: Any, at: str) -> dict[str, Any]:
+    """A message in OpenAI's form, checked, its calls' arguments parsed; ``at`` is its dotted path."""
+    if not isinstance(given, dict):
+        raise FieldError(at, f"must be a message, found {given!r}")
+    turn = parts.joined(given)
+    role = turn.get("role")
+    if role not in (*ROLES, *OTHERS):
+        raise FieldError(f"{at}.role", f"must be one of {', '.join((*ROLES, *OTHERS))}, found {role!r}")
+    content, calls = turn.get("content"), turn.get("tool_calls")
+    if not isinstance(content, str | list) and not (content is None and calls):
+        raise FieldError(f"{at}.content", f"must be a text, found {content!r}")
+    for i, part in enumerate(content if isinstance(content, list) else ()):
+        if not isinstance(part.get("text") if isinstance(part, dict) else part, str):
+            raise FieldError(
+                f"{at}.content.{i}", f'must be a text, or {{"type": "text", "text": ...}}; found {part!r}'
+            )
+    if turn.get("weight") not in (None, 0, 1):
+        raise FieldError(f"{at}.weight", f"must be 0 (not learned) or 1, found {turn['weight']!r}")
+    if role in OTHERS:
+        turn = {**turn, "role": OTHERS[role]}
+        if role == "function_call" and isinstance(content, str) and not calls:
+            return turn | called(content, f"{at}.content")
+    if not calls:
+        return turn
+    if not isinstance(calls, list):
+        raise FieldError(f"{at}.tool_calls", "must be a list of calls in OpenAI's form")
+    return {**turn, "tool_calls": [_call(call, f"{at}.tool_calls.{i}") for i, call in enumerate(calls)]}
+
+
+def called(text: str, at: str) -> dict[str, Any]:
+    """``content`` and ``tool_calls`` of a turn that is the JSON text of its calls, thoughts before it or not.
+
+    As LLaMA-Factory's turns of ``function_call`` are; ``at`` is the dotted path of ``text``.
+    """
+    thought = _THOUGHT.fullmatch(text)
+    parsed = json_at(thought[2] if thought else text, at)
+    calls = parsed if isinstance(parsed, list) else [parsed]
+    return {
+        "content": parts.thinking(thought[1]) if thought else "",
+        "tool_calls": [_call({"type": "function", "function": call}, at) for call in calls],
+    }
+
+
+def tools_of(raw: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    """The row's ``tools``, a list or the JSON text of one, as a request to a server holds them.
+
+    Public files have a tool's ``function`` alone too; serving never does, so it is put where it belongs.
+    """
+    tools = raw.get("tools") or []
+    if isinstance(tools, str):
+        tools = json_at(tools, "tools") if tools.strip() else []
+    if not isinstance(tools, list):
+        raise FieldError("tools", "must be a list of tools in OpenAI's form, or the JSON text of one")
+    return tuple(_tool(tool, f"tools.{i}") for i, tool in enumerate(tools))
+
+
+def _tool(given: Any, at: str) -> dict[str, Any]:
+    function = given.get("function", given) if isinstance(given, dict) else None
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+        raise FieldError(
+            at,
+            'must be a tool: {"type": "function", "function": {"name": ..., "description": ..., '
+            f'"parameters": ...}}}}, or its function alone; found {given!r}',
+        )
+    if not isinstance(function.get("parameters"), dict | None):
+        raise FieldError(f"{at}.parameters", f"must be a JSON schema, found {function['parameters']!r}")
+    return {"type": "function", **given} if "function" in given else {"type": "function", "function": given}
+
+
+def _call(call: Any, at: str) -> dict[str, Any]:
+    """The call with its arguments as an object: the JSON text that OpenAI sends is parsed."""
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+        raise FieldError(
+            f"{at}.function.name", 'must name the tool: {"type": "function", "function": {"name": ...'
+        )
+    arguments = function.get("arguments", {})
+    if isinstance(arguments, str):
+        arguments = json_at(arguments, f"{at}.function.arguments")
+    if not isinstance(arguments, dict):
+        raise FieldError(f"{at}.function.arguments", f"must be a JSON object, found {arguments!r}")
+    return {**call, "function": {**function, "arguments": arguments}}
