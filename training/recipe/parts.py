@@ -20,6 +20,10 @@ COLUMNS = (
     "what the rows call the format's fields, where they call them otherwise; "
     "{instruction: question, output: response} reads `question` and `response` as alpaca's"
 )
+CHECKPOINTING = (
+    "keep each layer's input alone and compute the layer again on the way back: less memory, more time, the "
+    "same result"
+)
 Name = Annotated[str, StringConstraints(pattern=f"^{artefact.ALIAS.pattern}$")]
 
 
@@ -115,6 +119,7 @@ class Optimisation(Document):
         default="auto",
         description="arithmetic; auto is bf16 on a GPU or a CPU with AMX, else fp32. What learns stays fp32",
     )
+    gradient_checkpointing: bool = Field(default=False, description=CHECKPOINTING)
     compile: bool = Field(default=False, description="torch.compile: slower to start, faster on a GPU")
     log_every: int = Field(default=10, gt=0, description="steps between two lines of metrics")
     evaluate_every: int | None = Field(default=None, gt=0, description="steps; the end is always evaluated")

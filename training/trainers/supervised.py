@@ -54,7 +54,7 @@ class Learning(Protocol):
 
 def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFolder, report: Report) -> Path:
     """Train and return the artefact's folder; goes on from the run's last checkpoint, if it has one."""
-    from training.models import base
+    from training.models import base, recomputing
     from training.runs import progress
     from training.trainers import loop
 
@@ -69,6 +69,8 @@ def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFo
     _say_data(prepared, report)
 
     model = stage.model(recipe, tokenizer)
+    if recipe.train.gradient_checkpointing:
+        recomputing.use(model)
     report(f"{recipe.name}: {estimate.of(model, recipe)}")
     watcher = progress.RunProgress(run, prepared.train.tokens, report)
     given = Given(model, tokenizer, prepared, run, [watcher], report)
