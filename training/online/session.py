@@ -79,7 +79,9 @@ def train(recipe: R, run: RunFolder, report: Report, stage: Callable[[R, Session
     model = policy.load(recipe, tokenizer, recipe.train.precision)
     if recipe.train.gradient_checkpointing:
         recomputing.use(model.model)
-    report(f"{recipe.name}: {estimate.of(model.model, recipe)}")
+    report(f"{recipe.name}: {estimate.of(model.model, recipe, asked.longest)}")
+    if warning := estimate.too_long(model.model, recipe):
+        report(warning)
     sampler = _sampler(recipe, run, model)
     bar = Bar(report)
     session = Session(run, tokenizer, asked, scorers, model, sampler, bar, report, partial(_evaluate, recipe))

@@ -71,7 +71,9 @@ def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFo
     model = stage.model(recipe, tokenizer)
     if recipe.train.gradient_checkpointing:
         recomputing.use(model)
-    report(f"{recipe.name}: {estimate.of(model, recipe)}")
+    report(f"{recipe.name}: {estimate.of(model, recipe, estimate.longest(recipe, prepared.train))}")
+    if warning := estimate.too_long(model, recipe):
+        report(warning)
     watcher = progress.RunProgress(run, prepared.train.tokens, report)
     given = Given(model, tokenizer, prepared, run, [watcher], report)
     training = learning.trainer(recipe, given)
