@@ -25,7 +25,7 @@ _HIDDEN, _INNER = 8, 4  # vectors that a layer keeps of a token
 _ROUND = 8  # a batch's length is filled up to a multiple of it
 _TILE = 4096, 32768  # tokens and pieces of TRL's
 _FOLDED = 7  # float32 numbers that PyTorch makes of one in a tile, where there is no Triton
-_WHOLE, _SAMPLED = 4, 6  # numbers for each logit that the loss and its gradient hold: of orpo and simpo; ppo
+_WHOLE, _SAMPLED = 4, 7  # numbers for each logit that the loss and its gradient hold: of orpo and simpo; ppo
 
 
 @dataclass(frozen=True, slots=True)
