@@ -18,6 +18,7 @@
     │   └── RequestRefused   it answers this request with an error; ``status`` is HTTP's
     ├── PackageMissing   an optional package is asked for and not installed
     ├── TrackerError     a tracker of metrics can't begin
+    ├── NotReady         a run can't begin, for more reasons than one
     ├── Undistributable  the run can't be shared by so many processes
     ├── RunConflict      the run folder holds another run, or one that is still running
     ├── TrainingFailed   a release's training, in a process of its own, has ended with an error
@@ -104,6 +105,17 @@ class PackageMissing(TrainingError):
 
 class TrackerError(TrainingError):
     """A tracker of metrics that refuses to begin."""
+
+
+class NotReady(TrainingError):
+    """Several of the others, each of which would end a run; ``errors`` has them."""
+
+    def __init__(self, errors: list[TrainingError]) -> None:
+        super().__init__(errors)  # the argument, not the text, as of BadRows
+        self.errors = errors
+
+    def __str__(self) -> str:
+        return "\n".join([f"{len(self.errors)} problems", *(f"  {error}" for error in self.errors)])
 
 
 class Undistributable(TrainingError):

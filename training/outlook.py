@@ -8,23 +8,19 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from training import readiness
 from training import recipe as recipes
 from training.convert.convert import route
-from training.cpt import stage
 from training.data.collection import Report
-from training.methods import choice, lora, parent, under
-from training.models import base, precision
-from training.online import prompts, rewards
+from training.methods import choice
 from training.quantize import layers, process, rows
 from training.quantize.layers import Shape
 from training.recipe import (
     CptRecipe,
     DpoRecipe,
-    LearningRecipe,
     OnlineRecipe,
     QuantizeRecipe,
     Recipe,
@@ -34,7 +30,6 @@ from training.recipe import (
 )
 from training.routing import size
 from training.routing.size import Size
-from training.run import PARTS
 from training.runs import estimate, trackers
 from training.runs.estimate import Estimate, duration
 
@@ -51,6 +46,7 @@ class Outlook:
     tokens: int | None  # that the run reads; None where its tokenizer is yet to be made
     steps: int | None
     seconds: float | None  # at the speed of plain products of matrices on this machine's CPU, or GPU
+    warning: str | None = None
 
     @property
     def lines(self) -> list[str]:
@@ -61,6 +57,8 @@ class Outlook:
                 f"{self.steps:,} steps over {self.tokens:,} tokens; {duration(self.seconds)} at the least, "
                 "at this machine's speed of plain products of matrices"
             )
+        if self.warning:
+            found.append(self.warning)
         return found
 
 
@@ -69,7 +67,7 @@ def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
 
     Raises:
         DocumentError: the recipe is wrong.
-        TrainingError: its base, its data or what it goes on from are.
+        TrainingError: its base, its data or what it goes on from are; NotReady has all that is found.
     """
     recipe = recipes.load(path, overrides)
     if isinstance(recipe, QuantizeRecipe):
@@ -77,21 +75,18 @@ def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
         shape = layers.shape(recipe)
         rows.prepared(recipe, report)
         return Outlook(recipe, served(recipe), shape, None, None, None)
-    trackers.require(recipe.trackers)
     if isinstance(recipe, RouterRecipe):
+        trackers.require(recipe.trackers)
         tuned = size.of(recipe)
         seconds = tuned.operations / _speed()
         return Outlook(recipe, served(recipe), tuned, tuned.tokens, tuned.steps, seconds)
-    if not isinstance(recipe, CptRecipe | RmRecipe) and recipe.init_adapter is not None:
-        parent.origin(recipe)
-    needed = estimate.of(_outline(recipe), recipe)
-    if isinstance(recipe, OnlineRecipe):  # how long answers will be, nobody knows
-        rewards.require(recipe.rewards)
-        prompts.prepared(recipe.data, base.load_tokenizer(recipe.base), recipe.seed)
-        return Outlook(recipe, served(recipe), needed, None, recipe.train.steps, None)
-    if recipe.base is None:
-        return Outlook(recipe, served(recipe), needed, None, recipe.train.steps, None)
-    learned = PARTS[recipe.stage][1].prepare(recipe, recipe.base, report).train
+    prospects = readiness.look(recipe, report)
+    needed = estimate.of(prospects.model, recipe, prospects.longest)
+    found = Outlook(recipe, served(recipe), needed, None, recipe.train.steps, None)
+    found = replace(found, warning=estimate.too_long(prospects.model, recipe))
+    if isinstance(recipe, OnlineRecipe) or prospects.rows is None:  # how long answers will be, nobody knows
+        return found
+    learned = prospects.rows
     at_once = recipe.train.batch_rows * recipe.train.accumulate
     each = learned.tokens / len(learned)  # a row, or a block that is packed of several
     sequences = float(len(learned))
@@ -100,7 +95,7 @@ def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
     steps = recipe.train.steps or math.ceil(math.ceil(sequences / at_once) * recipe.train.epochs)
     tokens = round(steps * at_once * each)
     passes = 4 * needed.parameters + 2 * needed.trainable  # forward, back to the inputs, to the weights
-    return Outlook(recipe, served(recipe), needed, tokens, steps, tokens * passes / _speed())
+    return replace(found, tokens=tokens, steps=steps, seconds=tokens * passes / _speed())
 
 
 def served(recipe: Recipe) -> str:
@@ -127,23 +122,6 @@ def _adapter(recipe: CptRecipe | SftRecipe | DpoRecipe | OnlineRecipe) -> str:
         return "an adapter, as it is"
     ranks = [recipe.lora.rank, *getattr(recipe.lora, "rank_pattern", {}).values()]
     return f"an adapter of rank {max(ranks)}, as it is"
-
-
-def _outline(recipe: LearningRecipe) -> Any:
-    """The model without weights, those marked that learn."""
-    if isinstance(recipe, SftRecipe):
-        return choice.outline(recipe)
-    if isinstance(recipe, CptRecipe):
-        if recipe.base is not None:
-            return stage.learning(recipe, base.load_outline(recipe.base))
-        assert recipe.model
-        assert recipe.tokenizer
-        return base.outline_of(recipe.model, recipe.tokenizer.vocab_size)
-    plain = base.load_outline(recipe.base)
-    if isinstance(recipe, RmRecipe) and recipe.method == "full":
-        return plain
-    adapted = lora.add(plain, recipe.lora, recipe.seed)
-    return under.hold(adapted, bf16=precision.is_bf16(recipe.train.precision))
 
 
 def _speed() -> float:

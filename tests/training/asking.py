@@ -74,6 +74,7 @@ def speak_up(base: Path) -> Path:
 def write_recipe(
     folder: Path,
     base: Path,
+    /,
     kind: str,
     rows: Sequence[Mapping[str, Any]] = QUESTIONS,
     name: str = "tiny",

@@ -16,6 +16,7 @@ from tests.training.asking import Online, speak_up, write_recipe
 from tests.training.continued import Continued
 from tests.training.continued import write_recipe as write_continued
 from tests.training.rows import CONVERSATIONS, TEMPLATE, spoken, write_rows
+from tests.training.stages import Writer, Written
 from training.models import base as bases
 from training.models import tokenizer as bpe
 from training.recipe import Architecture
@@ -116,3 +117,9 @@ def recipe(tmp_path: Path, base: Path) -> Recipe:
         return path
 
     return write
+
+
+@pytest.fixture
+def written(recipe: Recipe, continued: Continued, online: Online, tmp_path: Path) -> Written:
+    """``written("dpo", "name", **{"train.steps": 4})`` writes a recipe of that kind of ``stages.STAGES``."""
+    return Writer(recipe, continued, online, tmp_path)

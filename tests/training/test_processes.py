@@ -60,7 +60,7 @@ def test_two_processes_with_cut_weights_make_what_one_makes(recipe: Recipe, tmp_
     plan["data.validation_rows"] = 5  # three batches: dealt out, there would be one too few
     recipes = [
         recipe(**plan),
-        recipe(PAIRS, name="rm", stage="rm", form="pairs", **plan),
+        recipe(PAIRS, name="rm", stage="rm", form="pairs", **plan, **{"train.gradient_checkpointing": True}),
         recipe(PAIRS, name="dpo", stage="dpo", form="pairs", **plan),
     ]
     alone = [run.train(path, runs=tmp_path / "alone", report=quiet) for path in recipes]

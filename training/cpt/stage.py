@@ -13,11 +13,11 @@ from pointsman.artefact import BaseIdentity
 from training.cpt import mixture, vocabulary
 from training.data import prepare_rows
 from training.data.collection import Report
-from training.errors import BaseError, SourceError
+from training.errors import SourceError
 from training.methods import freeze, lora, under
 from training.models import base, precision
 from training.models import tokenizer as bpe
-from training.recipe import CptRecipe, SftLora, TokenizerPlan
+from training.recipe import CptRecipe, TokenizerPlan
 from training.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -83,7 +83,6 @@ def learning(recipe: CptRecipe, plain: PreTrainedModel) -> Any:
         BaseError: the method does not fit the base.
     """
     if recipe.lora:
-        _refuse_embeddings(recipe.lora, plain)
         adapted = lora.add(plain, recipe.lora, recipe.seed)
         for weight in _embeddings(adapted).values() if recipe.vocabulary else ():
             weight.requires_grad_(True)
@@ -147,18 +146,3 @@ def _embeddings(model: Any) -> dict[str, Any]:
     """Name → weight of the embedding and the output layer; one of them where they are tied."""
     wanted = (model.get_input_embeddings().weight, model.get_output_embeddings().weight)
     return {name: weight for name, weight in model.named_parameters() if any(weight is one for one in wanted)}
-
-
-def _refuse_embeddings(plan: SftLora, plain: Any) -> None:
-    """An adapter on one of two tied matrices would change the other when it is merged (PEFT #2018)."""
-    ends = (plain.get_input_embeddings(), plain.get_output_embeddings())
-    names = {
-        name.rpartition(".")[2]
-        for name, module in plain.named_modules()
-        if any(module is end for end in ends)
-    }
-    if wrong := sorted(names.intersection(plan.targets or ())):
-        raise BaseError(
-            f"lora.targets: {', '.join(wrong)} holds the base's embeddings, which an adapter would spoil "
-            "where they are tied; take it out. With vocabulary the embeddings learn as a whole"
-        )

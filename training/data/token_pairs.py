@@ -28,6 +28,11 @@ class PairRows:
         return self.chosen.tokens + self.rejected.tokens
 
     @property
+    def longest(self) -> int:
+        """Tokens of the longest prompt with an answer."""
+        return max(self.chosen.longest, self.rejected.longest)
+
+    @property
     def trained(self) -> int:
         """Tokens of all answers."""
         return self.chosen.trained + self.rejected.trained
@@ -60,6 +65,11 @@ class LabelledRows:
     def tokens(self) -> int:
         """Tokens of all rows."""
         return self.rows.tokens
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest prompt with its answer."""
+        return self.rows.longest
 
     @property
     def trained(self) -> int:

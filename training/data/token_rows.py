@@ -26,6 +26,11 @@ class TokenRows:
         return len(self.ids)
 
     @property
+    def longest(self) -> int:
+        """Tokens of the longest row."""
+        return int(self.lengths.max())
+
+    @property
     def trained(self) -> int:
         """Tokens that are trained on."""
         return int(self.loss_mask.sum())

@@ -144,7 +144,7 @@ def _build(recipe: GrpoRecipe, given: Session) -> Any:
         "optim": "adamw_torch_fused" if gpu else "adamw_torch",
         "bf16": given.policy.precision == torch.bfloat16,
         "use_cpu": not gpu,
-        "gradient_checkpointing": False,
+        "gradient_checkpointing": False,  # the model does it itself: models.recomputing
         "logging_steps": plan.log_every,
         "logging_nan_inf_filter": False,  # a NaN must be seen, not averaged away
         "save_strategy": "steps",

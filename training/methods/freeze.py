@@ -16,9 +16,12 @@ def chosen(model: Any, plan: Freeze, key: str = "freeze") -> set[str]:
     """The names of the weights that ``plan``, found in the recipe at ``key``, lets learn.
 
     Raises:
-        BaseError: there are none.
+        BaseError: there are none, or fewer layers than it says.
     """
-    layers = model.config.get_text_config().num_hidden_layers
+    layers = int(model.config.get_text_config().num_hidden_layers)
+    for name, wanted_layers in (("learn_last", plan.learn_last), ("learn_first", plan.learn_first)):
+        if wanted_layers is not None and wanted_layers > layers:
+            raise BaseError(f"{key}.{name}: {wanted_layers} layers, and the base has {layers}")
     wanted = re.compile(plan.learn or "")
     found = set()
     for name, _ in model.named_parameters():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pointsman import artefact
 from training.errors import BaseError
+from training.methods import targets
 from training.models.base import rewrite_json
 from training.recipe import Lora, SftLora
 
@@ -24,7 +26,7 @@ def add(model: PreTrainedModel, plan: Lora, seed: int, **kind: Any) -> PeftModel
     """A fresh adapter of this shape on ``model``; ``kind`` holds what else PEFT is told, as ``use_dora``.
 
     Raises:
-        BaseError: the base has none of the layers that it should be put on.
+        BaseError: the base has not all of the layers that it should be put on.
     """
     return _add(model, plan, seed, task_type="CAUSAL_LM", **kind)
 
@@ -41,10 +43,17 @@ def _add(model: PreTrainedModel, plan: Lora, seed: int, **more: Any) -> PeftMode
     set_seed(seed)
     config = {"r": plan.rank, "lora_alpha": plan.alpha, "lora_dropout": plan.dropout}
     config |= {"target_modules": "all-linear"} | _refinements(plan) | more
+    if isinstance(plan, SftLora):
+        targets.refuse(model, plan)
     try:
-        return get_peft_model(model, LoraConfig(**config))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The following .*_pattern keys")  # refused below
+            adapted = get_peft_model(model, LoraConfig(**config))
     except ValueError as exc:
         raise BaseError(f"lora can't be put on this base: {str(exc).splitlines()[0]}") from exc
+    if isinstance(plan, SftLora):
+        targets.refuse_idle(adapted, plan)
+    return adapted
 
 
 def _refinements(plan: Lora) -> dict[str, Any]:

@@ -42,6 +42,11 @@ class PreparedPrompts:
     hashes: dict[str, str]  # source → sha256 of its rows
     dropped: dict[str, int]  # why → rows
 
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest prompt that is learned from."""
+        return max(len(prompt.ids) for prompt in self.train)
+
 
 def prepared(plan: Prompts, tokenizer: PreTrainedTokenizerBase, seed: int) -> PreparedPrompts:
     """All prompts, shuffled, ``validation_rows`` of them kept out of training.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from training.data.collection import Report, say_dropped
 from training.methods import lora, parent
-from training.models import base
+from training.models import base, recomputing
 from training.online import heldout, policy, prompts, rewards
 from training.online.answers import LocalSampler, Sampler
 from training.online.policy import Policy
@@ -77,7 +77,11 @@ def train(recipe: R, run: RunFolder, report: Report, stage: Callable[[R, Session
     report(f"{len(asked.train):,} prompts to learn from, {len(asked.validation):,} to evaluate on")
 
     model = policy.load(recipe, tokenizer, recipe.train.precision)
-    report(f"{recipe.name}: {estimate.of(model.model, recipe)}")
+    if recipe.train.gradient_checkpointing:
+        recomputing.use(model.model)
+    report(f"{recipe.name}: {estimate.of(model.model, recipe, asked.longest)}")
+    if warning := estimate.too_long(model.model, recipe):
+        report(warning)
     sampler = _sampler(recipe, run, model)
     bar = Bar(report)
     session = Session(run, tokenizer, asked, scorers, model, sampler, bar, report, partial(_evaluate, recipe))

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from pointsman.document import Document
 from training.recipe.online import OnlineRecipe
+from training.recipe.parts import CHECKPOINTING
 
 
 class GroupOptimisation(Document):
@@ -26,6 +27,7 @@ class GroupOptimisation(Document):
         default="auto",
         description="arithmetic; auto is bf16 on a GPU and fp32 on a CPU. What learns stays fp32",
     )
+    gradient_checkpointing: bool = Field(default=False, description=CHECKPOINTING)
     log_every: int = Field(default=1, gt=0, description="steps between two lines of metrics")
     evaluate_every: int | None = Field(
         default=None, gt=0, description="steps; the start and the end are always evaluated"

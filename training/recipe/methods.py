@@ -25,6 +25,7 @@ SECTIONS: dict[str, tuple[Method, ...]] = {  # key of options → the methods th
     "p_tuning_v2": ("p_tuning_v2",),
     "prompt_tuning": ("prompt_tuning",),
 }
+CACHED: tuple[Method, ...] = ("prefix", "p_tuning_v2")  # vectors that are keys and values
 VIRTUAL: tuple[Method, ...] = ("prefix", "p_tuning", "p_tuning_v2", "prompt_tuning")
 
 

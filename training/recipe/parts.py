@@ -23,6 +23,10 @@ COLUMNS = (
 Weight = Annotated[float, Field(gt=0, le=1_000)]  # every row is held in memory so often
 Size = Annotated[int, Field(gt=0, le=2**20)]  # of a side of a matrix
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # as NumPy's
+CHECKPOINTING = (
+    "keep each layer's input alone and compute the layer again on the way back: less memory, more time, the "
+    "same result"
+)
 Name = Annotated[str, StringConstraints(pattern=f"^{artefact.ALIAS.pattern}$")]
 
 
@@ -119,6 +123,7 @@ class Optimisation(Document):
         default="auto",
         description="arithmetic; auto is bf16 on a GPU or a CPU with AMX, else fp32. What learns stays fp32",
     )
+    gradient_checkpointing: bool = Field(default=False, description=CHECKPOINTING)
     compile: bool = Field(default=False, description="torch.compile: slower to start, faster on a GPU")
     log_every: int = Field(default=10, gt=0, description="steps between two lines of metrics")
     evaluate_every: int | None = Field(default=None, gt=0, description="steps; the end is always evaluated")

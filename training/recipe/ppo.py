@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from pointsman.document import Document
 from training.recipe.online import OnlineRecipe, Server
-from training.recipe.parts import Data
+from training.recipe.parts import CHECKPOINTING, Data
 
 
 class Kl(Document):
@@ -67,6 +67,7 @@ class PpoOptimisation(Document):
         default="auto",
         description="arithmetic; auto is bf16 on a GPU and fp32 on a CPU. What learns stays fp32",
     )
+    gradient_checkpointing: bool = Field(default=False, description=CHECKPOINTING)
     evaluate_every: int | None = Field(
         default=None, gt=0, description="steps; the start and the end are always evaluated"
     )

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from training.recipe.methods import (
+    CACHED,
     SECTIONS,
     VIRTUAL,
     Freeze,
@@ -78,6 +79,11 @@ class SftRecipe(StageRecipe):
             problems.append(
                 f"packing: the method {self.method} puts its virtual tokens in front of a sequence, so each "
                 "row needs one of its own; leave packing out"
+            )
+        if self.train.gradient_checkpointing and self.method in CACHED:
+            problems.append(
+                f"train.gradient_checkpointing: the method {self.method} learns keys and values that every "
+                "layer reads from a cache, which a layer computed again would fill twice; leave it out"
             )
         if self.method == "pissa" and self.lora and (self.lora.rank_pattern or self.lora.alpha_pattern):
             problems.append("lora: pissa takes no rank_pattern and no alpha_pattern")

@@ -1,7 +1,12 @@
 """What a run will need, before it begins: weights that learn, and memory. An estimate, no promise.
 
 AdamW keeps two float32 numbers for each weight that learns. Activations are those that a Llama's layer keeps
-for the way back, counted by hand: 8 vectors of the hidden size and 4 of the inner size for each token.
+for the way back, counted by hand: 8 vectors of the hidden size and 4 of the inner size for each token; with
+gradient checkpointing one of the hidden size, and all of one layer at a time.
+
+Logits are what the loss holds of a number for each token and piece of the vocabulary. TRL's trainers multiply
+by the output layer in tiles of fixed size, which an adapter on a small base is small beside; ORPO, SimPO and
+ppo hold them whole, ppo of the answers alone.
 """
 
 from __future__ import annotations
@@ -9,12 +14,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from training.recipe import LearningRecipe, OnlineRecipe
+from training.data.token_pairs import LabelledRows, PairRows
+from training.data.token_rows import TokenRows
+from training.recipe import CptRecipe, DpoRecipe, LearningRecipe, OnlineRecipe, PpoRecipe, RmRecipe, SftRecipe
+from training.recipe.dpo import REFERENCE_FREE
 
 _FLOAT = 4  # bytes
 _NF4 = 0.5 + 1 / 64 + 1 / 256 / 16  # bytes: half of one, and scales for 64 weights and for 256 of those
 _HIDDEN, _INNER = 8, 4  # vectors that a layer keeps of a token
 _ROUND = 8  # a batch's length is filled up to a multiple of it
+_TILE = 4096, 32768  # tokens and pieces of TRL's
+_FOLDED = 7  # float32 numbers that PyTorch makes of one in a tile, where there is no Triton
+_WHOLE, _SAMPLED = 4, 7  # numbers for each logit that the loss and its gradient hold: of orpo and simpo; ppo
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +38,17 @@ class Estimate:
     gradients: int
     optimiser: int
     activations: int  # of the longest batch
+    logits: int  # and of its loss
 
     @property
     def memory(self) -> int:
         """Bytes in all."""
-        return self.weights + self.gradients + self.optimiser + self.activations
+        return self.weights + self.gradients + self.optimiser + self.activations + self.logits
 
     def __str__(self) -> str:
         parts = ", ".join(
             f"{name} {size(getattr(self, name))}"
-            for name in ("weights", "gradients", "optimiser", "activations")
+            for name in ("weights", "gradients", "optimiser", "activations", "logits")
         )
         return (
             f"{count(self.trainable)} of {count(self.parameters)} weights learn; "
@@ -44,14 +56,26 @@ class Estimate:
         )
 
 
-def of(model: Any, recipe: LearningRecipe) -> Estimate:
-    """The estimate for training ``model``, of which the weights that learn are marked, by ``recipe``."""
+def of(model: Any, recipe: LearningRecipe, longest: int | None = None) -> Estimate:
+    """The estimate for training ``model``, of which the weights that learn are marked, by ``recipe``.
+
+    Args:
+        model: with its weights, or without.
+        recipe: what it is trained by.
+        longest: tokens of the longest sequence, or prompt; None: as many as the recipe allows.
+    """
     in_4_bits = getattr(recipe, "method", "") == "qlora"
     parameters = dict(model.named_parameters())
     trainable = sum(weight.numel() for weight in parameters.values() if weight.requires_grad)
     shape = model.config.get_text_config()
-    tokens = _answers(recipe) * recipe.train.batch_rows * -(-_longest(recipe) // _ROUND) * _ROUND
-    kept = shape.num_hidden_layers * (_HIDDEN * shape.hidden_size + _INNER * shape.intermediate_size)
+    length = longest or recipe.data.max_tokens
+    if isinstance(recipe, OnlineRecipe):
+        length += recipe.sampling.max_new_tokens
+    tokens = _answers(recipe) * recipe.train.batch_rows * -(-length // _ROUND) * _ROUND
+    layer = _HIDDEN * shape.hidden_size + _INNER * shape.intermediate_size
+    kept = shape.num_hidden_layers * layer
+    if recipe.train.gradient_checkpointing:
+        kept = shape.num_hidden_layers * shape.hidden_size + layer
     return Estimate(
         parameters=sum(_numbers(weight) for weight in parameters.values()),
         trainable=trainable,
@@ -64,18 +88,52 @@ def of(model: Any, recipe: LearningRecipe) -> Estimate:
         gradients=_FLOAT * trainable,
         optimiser=2 * _FLOAT * trainable,
         activations=_FLOAT * tokens * kept,
+        logits=_FLOAT * _logits(recipe, tokens, int(shape.vocab_size)),
     )
 
 
-def _longest(recipe: LearningRecipe) -> int:
-    """Tokens of the longest sequence."""
-    longest = recipe.data.max_tokens
-    return longest + recipe.sampling.max_new_tokens if isinstance(recipe, OnlineRecipe) else longest
+def longest(
+    recipe: SftRecipe | CptRecipe | RmRecipe | DpoRecipe, rows: TokenRows | PairRows | LabelledRows
+) -> int:
+    """Tokens of the longest sequence that is made of ``rows``."""
+    if recipe.stage == "cpt" or (isinstance(recipe, SftRecipe) and recipe.packing):
+        return min(recipe.data.max_tokens, rows.tokens)
+    return rows.longest
+
+
+def too_long(model: Any, recipe: LearningRecipe) -> str | None:
+    """What is to be said where the recipe allows longer sequences than the base was made for."""
+    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    asked, key = recipe.data.max_tokens, "data.max_tokens"
+    if isinstance(recipe, OnlineRecipe):
+        asked, key = asked + recipe.sampling.max_new_tokens, f"{key} + sampling.max_new_tokens"
+    if positions is None or asked <= positions:
+        return None
+    return (
+        f"warning: {key} is {asked:,}, and the base has {positions:,} positions "
+        "(max_position_embeddings): what is behind them is learned badly, and vLLM does not serve it"
+    )
+
+
+def _logits(recipe: LearningRecipe, tokens: int, vocabulary: int) -> int:
+    """Numbers that the loss of ``tokens`` holds at once."""
+    if isinstance(recipe, RmRecipe):
+        return 0
+    if isinstance(recipe, PpoRecipe):
+        return _SAMPLED * recipe.train.batch_rows * recipe.sampling.max_new_tokens * vocabulary
+    if isinstance(recipe, DpoRecipe) and recipe.loss in REFERENCE_FREE:
+        return _WHOLE * tokens * vocabulary
+    import torch
+
+    rows, width = min(tokens, _TILE[0]), _TILE[1]
+    folded = 0 if torch.cuda.is_available() else _FOLDED * min(vocabulary, width)
+    return rows * (width + folded)
 
 
 def _answers(recipe: LearningRecipe) -> int:
     """Sequences of a row."""
-    return 2 if recipe.stage in ("rm", "dpo") else 1
+    paired = recipe.stage == "rm" or (isinstance(recipe, DpoRecipe) and recipe.loss != "kto")
+    return 2 if paired else 1
 
 
 def _numbers(weight: Any) -> int:

@@ -123,8 +123,11 @@ def whole(trainer: Any, model: Any, make: Callable[[], Any]) -> Any:
 
 def cut_weights() -> bool:
     """Whether accelerate has been told to give each process a part of the weights."""
-    switches = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
-    return any(os.environ.get(name, "false").lower() == "true" for name in switches)
+    return any(map(_switched_on, ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")))
+
+
+def _switched_on(name: str) -> bool:
+    return os.environ.get(name, "false").lower() == "true"
 
 
 def _refuse(recipe: Recipe) -> None:
@@ -150,6 +153,11 @@ def _refuse(recipe: Recipe) -> None:
             f"{', '.join(METHODS)}"
         )
     plan = recipe.train
+    if plan.gradient_checkpointing and _switched_on("ACCELERATE_USE_DEEPSPEED"):
+        raise Undistributable(
+            "train.gradient_checkpointing: DeepSpeed gives weights back after use, and a layer that is "
+            "computed again would not find them; leave it out, or use FSDP (deploy/accelerate/fsdp.yaml)"
+        )
     if plan.accumulate % count():
         raise Undistributable(
             f"train.accumulate ({plan.accumulate}) must be a multiple of the processes ({count()}), so that "

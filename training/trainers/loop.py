@@ -34,7 +34,7 @@ def settings(plan: Optimisation, *, seed: int, checkpoints: Path) -> dict[str, A
         "bf16": precision.is_bf16(plan.precision),
         "use_cpu": not gpu,
         "torch_compile": plan.compile,
-        "gradient_checkpointing": False,
+        "gradient_checkpointing": False,  # the model does it itself: models.recomputing
         "logging_steps": plan.log_every,
         "logging_nan_inf_filter": False,  # a NaN must be seen, not averaged away
         "eval_strategy": "steps" if plan.evaluate_every else "no",

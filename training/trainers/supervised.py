@@ -54,7 +54,7 @@ class Learning(Protocol):
 
 def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFolder, report: Report) -> Path:
     """Train and return the artefact's folder; goes on from the run's last checkpoint, if it has one."""
-    from training.models import base
+    from training.models import base, recomputing
     from training.runs import progress
     from training.trainers import loop
 
@@ -69,7 +69,11 @@ def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFo
     _say_data(prepared, report)
 
     model = stage.model(recipe, tokenizer)
-    report(f"{recipe.name}: {estimate.of(model, recipe)}")
+    if recipe.train.gradient_checkpointing:
+        recomputing.use(model)
+    report(f"{recipe.name}: {estimate.of(model, recipe, estimate.longest(recipe, prepared.train))}")
+    if warning := estimate.too_long(model, recipe):
+        report(warning)
     watcher = progress.RunProgress(run, prepared.train.tokens, report)
     given = Given(model, tokenizer, prepared, run, [watcher], report)
     training = learning.trainer(recipe, given)

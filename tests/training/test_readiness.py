@@ -1,0 +1,109 @@
+"""What a run that can't begin, or would do nothing, is refused for: all of it at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.training.asking import Online
+from tests.training.conftest import Recipe
+from tests.training.continued import Continued
+from tests.training.test_run import quiet
+from training import outlook, run
+from training.errors import BaseError, NotReady, SourceError
+
+
+def test_all_that_is_missing_is_said_at_once(online: Online, recipe: Recipe, tmp_path: Path) -> None:
+    source = {"path": str(tmp_path / "none.jsonl"), "format": "prompt"}
+    path = online(
+        "ppo",
+        base="no/such/folder",
+        init_adapter=str(tmp_path / "no adapter"),
+        rewards=[{"rule": "tests.training.asking:none"}, {"model": str(tmp_path / "no model")}],
+        **{"data.sources": [source, source | {"path": str(tmp_path / "nor this.jsonl")}]},
+    )
+    with pytest.raises(NotReady) as caught:
+        outlook.check(path, [], quiet)
+    first, *others = str(caught.value).splitlines()
+    assert first == "6 problems"
+    for problem, line in zip(
+        ("none", "no model", "none.jsonl", "nor this.jsonl", "no/such/folder", "no adapter"),
+        others,
+        strict=True,
+    ):
+        assert problem in line
+
+    sources = [source | {"format": "messages"}]
+    path = recipe(lora={"rank": 1000, "targets": ["lm_head", "query"]}, **{"data.sources": sources})
+    with pytest.raises(NotReady, match=r"(?s)^3 problems.*rank is 1000.*none\.jsonl.*lora\.targets"):
+        outlook.check(path, [], quiet)
+
+
+def test_broken_rows_are_said_beside_an_idle_pattern(recipe: Recipe) -> None:
+    path = recipe([{"messages": 5}], lora={"rank_pattern": {"query": 4}})
+    with pytest.raises(NotReady, match=r"(?s)^2 problems.*'query' is the name of no layer.*1 bad row"):
+        outlook.check(path, [], quiet)
+
+
+@pytest.mark.parametrize(
+    ("lora", "problem"),
+    [
+        ({"rank": 513}, r"^lora\.rank is 513: vLLM serves ranks up to 512"),
+        ({"rank": 8, "rank_pattern": {"q_proj": 600}}, r"^lora\.rank_pattern\.q_proj is 600: vLLM"),
+    ],
+)
+def test_ranks_that_nobody_serves_are_refused(recipe: Recipe, lora: dict[str, Any], problem: str) -> None:
+    with pytest.raises(BaseError, match=problem):
+        outlook.check(recipe(lora=lora), [], quiet)
+    assert outlook.check(recipe(lora=lora, method="dora"), [], quiet).steps  # it is converted anyhow
+
+
+@pytest.mark.parametrize(
+    ("lora", "problem"),
+    [
+        ({"targets": ["q_proj", "lm_head"]}, r"lora\.targets: lm_head holds the base's embeddings"),
+        ({"targets": ["embed_tokens"]}, r"lora\.targets: embed_tokens holds the base's embeddings"),
+        ({"targets": ["q_proj", "query"]}, "no layer called query; it has down_proj, gate_proj, k_proj"),
+        (
+            {"alpha_pattern": {"layers.7.*": 4}},
+            r"alpha_pattern: 'layers\.7\.\*' is the name of no layer",
+        ),
+        ({"targets": ["q_proj"], "rank_pattern": {"up_proj": 4}}, "that the adapter is on; one is model"),
+    ],
+)
+def test_what_names_no_layer_is_refused_before_and_by_a_run(
+    recipe: Recipe, tmp_path: Path, lora: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(BaseError, match=problem):
+        outlook.check(recipe(lora=lora), [], quiet)
+    with pytest.raises(BaseError, match=problem):
+        run.train(recipe(lora=lora), runs=tmp_path, report=quiet)
+
+
+def test_more_layers_than_there_are_are_refused(recipe: Recipe, continued: Continued) -> None:
+    for key in ("learn_last", "learn_first"):
+        with pytest.raises(BaseError, match=rf"^freeze\.{key}: 99 layers, and the base has 2$"):
+            outlook.check(recipe(method="freeze", lora=None, freeze={key: 99}), [], quiet)
+    path = continued(method="freeze", freeze={"learn_last": 1}, unfreeze=[{"step": 2, "learn_last": 3}])
+    with pytest.raises(BaseError, match=r"unfreeze\.0\.learn_last: 3 layers, and the base has 2"):
+        outlook.check(path, [], quiet)
+
+
+def test_every_source_is_looked_for(continued: Continued, online: Online, tmp_path: Path) -> None:
+    gone = {"path": str(tmp_path / "gone.jsonl"), "format": "text"}
+    replay = {"share": 0.3, "sources": [gone]}
+    with pytest.raises(SourceError, match=r"gone\.jsonl: no such file"):
+        outlook.check(continued(replay=replay), [], quiet)
+    with pytest.raises(SourceError, match=r"gone\.jsonl: no such file"):
+        outlook.check(online("ppo", pretraining={"data": {"sources": [gone]}}), [], quiet)
+
+
+def test_more_tokens_than_the_base_has_positions_is_said(recipe: Recipe, tmp_path: Path) -> None:
+    found = outlook.check(recipe(**{"data.max_tokens": 4096}), [], quiet)
+    assert found.lines[-1].startswith("warning: data.max_tokens is 4,096, and the base has 512 positions")
+    said: list[str] = []
+    run.train(recipe(**{"data.max_tokens": 4096, "train.steps": 1}), runs=tmp_path, report=said.append)
+    assert found.lines[-1] in said
+    assert outlook.check(recipe(), [], quiet).warning is None
