@@ -44,6 +44,7 @@ class EnginePool:
         self._where: Callable[[str], Collection[EngineClient] | None] = lambda _: None
         self._on_up: list[Callable[[EngineClient], Awaitable[None]]] = []
         self._on_down: list[Callable[[EngineClient], None]] = []
+        self._tell: Callable[[int], None] = lambda _: None
         self._tasks: list[asyncio.Task[None]] = []
         self.state: State = "stopped"
         self.detail = "not started"
@@ -85,6 +86,10 @@ class EnginePool:
     def on_down(self, callback: Callable[[EngineClient], None]) -> None:
         """Have ``callback`` called when a server went away, with all that it had loaded."""
         self._on_down.append(callback)
+
+    def counted(self, tell: Callable[[int], None]) -> None:
+        """Have ``tell`` called with how many servers are up, each time that it changes."""
+        self._tell = tell
 
     def clients(self) -> tuple[EngineClient, ...]:
         """Every server that is up."""
@@ -137,6 +142,7 @@ class EnginePool:
         """Count the server in."""
         self._up[client] = time.monotonic()
         self.state, self.detail, self._failure = "ready", "", ""
+        self._tell(len(self._up))
         log.info("the engine is ready at %s", client.url)
 
     def down(self, client: EngineClient, reason: str) -> None:
@@ -148,6 +154,8 @@ class EnginePool:
         if self.state == "stopped":
             return
         self.restarts += was_up
+        if was_up:
+            self._tell(len(self._up))
         if not self._up:
             self.state, self.detail = "restarting", reason or self.detail
 
