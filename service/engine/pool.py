@@ -12,7 +12,7 @@ from typing import Literal
 
 from service.engine.bound import CHAT, BoundEngine
 from service.engine.client import EngineClient
-from service.engine.placement import Load, choose
+from service.engine.placement import Beginning, Load, Shares, choose
 from service.engine.process import EngineProcess
 from service.engine.watch import keep_running, watch
 from service.engine.wire import Outlet
@@ -24,6 +24,7 @@ log = logging.getLogger("pointsman.engine")
 State = Literal["starting", "ready", "restarting", "failed", "stopped"]
 _RETRY_STARTING = 10  # seconds
 _RETRY_LOADING = 1  # seconds
+_ALIKE = Beginning()
 
 
 class EnginePool:
@@ -44,6 +45,7 @@ class EnginePool:
         self._where: Callable[[str], Collection[EngineClient] | None] = lambda _: None
         self._on_up: list[Callable[[EngineClient], Awaitable[None]]] = []
         self._on_down: list[Callable[[EngineClient], None]] = []
+        self._templates = Shares()
         self._tell: Callable[[int], None] = lambda _: None
         self._tasks: list[asyncio.Task[None]] = []
         self.state: State = "stopped"
@@ -100,9 +102,12 @@ class EnginePool:
         self._where = where
 
     def client(
-        self, model: str | None = None, key: str = "", without: Collection[EngineClient] = ()
+        self,
+        model: str | None = None,
+        begins: Beginning = _ALIKE,
+        without: Collection[EngineClient] = (),
     ) -> EngineClient:
-        """The server for a call to ``model`` (None: what all have) whose prefix has the hash ``key``.
+        """The server for a call to ``model`` (None: what all have) that begins so.
 
         Raises:
             EngineUnavailable: none is up, or none that has the model and is not in ``without``.
@@ -121,7 +126,9 @@ class EnginePool:
         if not known:
             raise EngineUnavailable(f"no server of the engine has {model or 'the base'} now", _RETRY_LOADING)
         loads = {url: Load(client.calls, now - self._up[client]) for url, client in known.items()}
-        return known[choose(f"{model}\0{key}", loads)]
+        template = f"{model}\0{begins.template}" if begins.template else ""
+        share = self._templates.of(template) * len(self._up) / len(known) if template else 1.0
+        return known[choose(Beginning(template, f"{model}\0{begins.conversation}"), loads, share)]
 
     def bind(self, model: str, path: str = CHAT, outlet: Outlet | None = None) -> BoundEngine:
         """Completions on ``model``: the base's name, or an adapter's ``alias@version``.

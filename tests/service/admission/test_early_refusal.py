@@ -72,7 +72,7 @@ class Clock:
 
 
 def play(
-    policy: Policy, seed: int, load: float, people: float, seconds: float = 90.0, callers: int = 1
+    policy: Policy, seed: int, load: float, people: float, *, seconds: float = 90.0, callers: int = 1
 ) -> Clock:
     """``load`` times what the slots can serve comes at random, a share ``people`` of it interactive."""
     chance, clock = Random(seed), Clock(policy)
