@@ -112,7 +112,7 @@ class Scheduler:
         if self._running < self._capacity and not len(self._policy):
             return None
         full = len(self._policy) >= self._max_queue and self._policy.goes_last(caller, priority)
-        if full or self.wait(caller, priority) + self._policy.slack / 2 > self._max_wait:
+        if full or self.wait(caller, priority) + self._policy.slack > self._max_wait:
             return self.retry_after(caller, priority)
         return None
 
