@@ -160,7 +160,7 @@ class Scheduler:
                 self._by_adapter[ticket.adapter] = left
             else:
                 del self._by_adapter[ticket.adapter]
-        return self._fill(now)
+        return self._fill(now) if len(self._policy) else ()
 
     @staticmethod
     def _shed(ticket: Ticket, retry_after: float) -> Ticket:
