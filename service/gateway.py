@@ -63,8 +63,13 @@ class Gateway:
         base = settings.engine.model_name
         self.keys = Keys(settings.gateway.api_keys, admin_digest(settings.state, settings.gateway.admin_key))
         self.rate = RateLimit(settings.gateway.rate_limit_per_minute)
-        places = settings.engine.max_loras * max(1, len(settings.engine.urls))
-        self.admission = Admission(settings.admission, places, self.metrics)
+        self.admission = Admission(
+            settings.admission,
+            settings.engine.max_loras,
+            self.metrics,
+            servers=max(1, len(settings.engine.urls)),
+        )
+        self.engine.counted(self.admission.servers_up)
         self._learning: asyncio.Task[None] | None = None
         self.routes = LiveRoutes(settings, self.metrics.router_seconds.observe, self.adapters.moving)
         self.adapters.followed(self.routes.moved)

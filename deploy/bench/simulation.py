@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from deploy.bench.engine_model import ANSWER, AT_ONCE, H200, PROMPT, EngineModel
-from service.admission.policies import Policy
+from service.admission.policies import FirstCome, Policy, fits
 from service.admission.scheduler import Scheduler
 from service.admission.ticket import Priority, State, Ticket
 
@@ -61,9 +61,26 @@ class Outcome:
         """Seconds in the queue of each that was answered."""
         return [ticket.admitted - ticket.arrived for ticket in self.served(caller)]
 
+    def refused(self, caller: str) -> tuple[int, int]:
+        """How many were sent away at once, and how many after the longest wait."""
+        left = [one for one in self.tickets if one.caller == caller and one not in self.finished]
+        at_once = sum(one.state is State.SHED for one in left)
+        return at_once, len(left) - at_once
+
     def late(self) -> list[float]:
         """Seconds after the turn of a strict order, of each that was answered."""
         return [ticket.late for ticket in self.served()]
+
+
+class PassOver(FirstCome):
+    """As vLLM does by itself: in order, passing over those whose adapter finds no place. May starve them."""
+
+    def take(self, now: float, running: Mapping[str, int], places: int) -> Ticket | None:
+        ticket = next((one for one in self._tickets if fits(one, running, places)), None)
+        if ticket is not None:
+            del self._tickets[ticket]
+            ticket.due = now
+        return ticket
 
 
 class Simulation:
@@ -203,8 +220,16 @@ class Simulation:
 
 
 def simulate(
-    policy: Policy, traffic: Traffic, engine: EngineModel = H200, *, max_wait: float = FOREVER
+    policy: Policy,
+    traffic: Traffic,
+    engine: EngineModel = H200,
+    *,
+    max_wait: float = FOREVER,
+    resident: int = PLACES,
 ) -> Outcome:
-    """One run with the measured number of requests at once and an endless queue."""
+    """One run with the measured number of requests at once and an endless queue.
+
+    ``resident`` adapters stay loaded.
+    """
     scheduler = Scheduler(policy, capacity=AT_ONCE, adapters=PLACES, max_queue=100_000, max_wait=max_wait)
-    return Simulation(engine, scheduler, traffic, resident=PLACES, max_wait=max_wait).run()
+    return Simulation(engine, scheduler, traffic, resident=resident, max_wait=max_wait).run()

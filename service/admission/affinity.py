@@ -11,16 +11,18 @@ somebody is let in, one turn of that order goes by. Whose turn has gone by and w
 3. The next run: while nobody is late by half of ``extra_wait``, an interactive request before one of batch,
    and of these the earliest of an adapter that is in the engine already; else who has been due longest.
 
-Where more adapters are wanted than the engine has places, somebody who is late by half of ``extra_wait`` and
-finds no place has the adapter *closed* that has the fewest requests, running and waiting: nobody enters it
-until its last request is out. One at a time: closing several had the popular ones go in and out, and cost a
-sixth of the throughput (``docs/scheduling.md``).
+Where more adapters are wanted than the engine has places, somebody who is late by ``extra_wait`` and finds no
+place has an adapter *closed*: nobody enters it until its last request is out, which is one answer later at
+most. It is the one that nobody entered for the longest time, since that is out soonest and a popular one is
+entered all the time. As many are closed as adapters are late without a place, half of the places at most: a
+visit that ends before those who wait for it are in is a load for nothing.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Mapping
+from itertools import islice
 
 from service.admission.policies import fits
 from service.admission.ticket import Priority, State, Ticket
@@ -39,7 +41,7 @@ class Affinity:
         self._groups: dict[tuple[Priority, str | None], list[Ticket]] = {}  # each in the fair order
         self._waiting = 0
         self._run: str | None = None  # adapter that was chosen last
-        self._closed: str | None = None
+        self._closed: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return self._waiting
@@ -57,9 +59,9 @@ class Affinity:
         self._forget(ticket)
 
     def take(self, now: float, running: Mapping[str, int], places: int) -> Ticket | None:
-        pressed = self._late(now, self.slack / 2)
-        self._close_for(pressed, running, places)
-        chosen = self._choose(now, bool(pressed), running, places)
+        late = self._late(now, self.slack)
+        self._closed = self._closed_for(late, running, places)
+        chosen = self._choose(late, bool(late or self._late(now, self.slack / 2)), running, places)
         if chosen is not None:
             self._run = chosen.adapter
             self._pass_turn(now, chosen)
@@ -69,6 +71,13 @@ class Affinity:
     def ahead(self, caller: str, priority: Priority) -> int:
         return self._turns.ahead(caller, priority)  # who is late has the turn of one who went early
 
+    def distance(self, caller: str, priority: Priority) -> float:
+        return self._turns.distance(caller, priority)
+
+    @property
+    def passed(self) -> float:
+        return self._turns.passed
+
     def last(self) -> Ticket | None:
         return self._turns.last() or next(reversed(self._due), None)
 
@@ -76,13 +85,13 @@ class Affinity:
         last = self._turns.last()
         return last is None or self._turns.tag_of(caller, priority) >= last.tag
 
-    def _choose(self, now: float, pressed: bool, running: Mapping[str, int], places: int) -> Ticket | None:
+    def _choose(
+        self, late: list[Ticket], pressed: bool, running: Mapping[str, int], places: int
+    ) -> Ticket | None:
         def may(ticket: Ticket) -> bool:
-            return fits(ticket, running, places) and (
-                ticket.adapter is None or ticket.adapter != self._closed
-            )
+            return fits(ticket, running, places) and ticket.adapter not in self._closed
 
-        for ticket in self._late(now, self.slack):
+        for ticket in late:
             if may(ticket):
                 return ticket
         for priority in _PRIORITIES:
@@ -118,16 +127,12 @@ class Affinity:
             found.append(ticket)
         return found
 
-    def _close_for(self, pressed: list[Ticket], running: Mapping[str, int], places: int) -> None:
-        """Have one adapter closed while somebody late finds no place, the same one until it is out."""
-        if places or all(self._runs(ticket, running) for ticket in pressed):
-            self._closed = None
-        elif self._closed not in running:
-            self._closed = min(running, key=lambda one: (running[one] + self._wanted(one), one))
-
-    def _wanted(self, adapter: str) -> int:
-        """How many wait for it."""
-        return sum(len(self._groups.get((priority, adapter), ())) for priority in _PRIORITIES)
+    def _closed_for(self, late: list[Ticket], running: Mapping[str, int], places: int) -> frozenset[str]:
+        """Who is closed while some who are late find no place, and where places were taken away."""
+        over = max(0, -places)
+        lacking = len({ticket.adapter for ticket in late if not self._runs(ticket, running)})
+        half = max(1, (len(running) + places) // 2)
+        return frozenset(islice(running, over + min(max(0, lacking - max(0, places)), half)))
 
     def _pass_turn(self, now: float, chosen: Ticket | None) -> None:
         """One turn of the fair order goes by; whose it is becomes due, if he still waits."""

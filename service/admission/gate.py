@@ -7,6 +7,7 @@ gives up goes to the next.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
@@ -34,7 +35,7 @@ class Observer(Protocol):
 
 
 class Admission:
-    """The slots of the engine, which holds ``adapters`` different adapters at a time."""
+    """The slots of the engine: of ``servers`` alike, each of which holds ``adapters`` different adapters."""
 
     def __init__(
         self,
@@ -42,12 +43,17 @@ class Admission:
         adapters: int,
         observer: Observer | None = None,
         policy: Policy | None = None,
+        servers: int = 1,
     ) -> None:
         self._max_wait = settings.max_wait_seconds
+        self._most = settings.max_concurrent
+        self._servers, self._adapters = servers, adapters
+        self._slots = FIRST if self._most == "learned" else self._most
+        self._places = servers * adapters
         self._scheduler = Scheduler(
             policy if policy is not None else policy_of(settings),
-            capacity=FIRST if settings.max_concurrent == "learned" else settings.max_concurrent,
-            adapters=adapters,
+            capacity=self._slots,
+            adapters=self._places,
             max_queue=settings.max_queue,
             max_wait=settings.max_wait_seconds,
         )
@@ -71,7 +77,19 @@ class Admission:
 
     def aim(self, slots: int) -> None:
         """Have so many slots from now on."""
-        self._tell(self._scheduler.resize(slots, time.monotonic()))
+        self._slots = slots
+        self._resize()
+
+    def servers_up(self, count: int) -> None:
+        """Have the slots and the places of so many servers; of one where none is up, to refuse who comes.
+
+        Slots that are learned are left to who learns them.
+        """
+        count = min(max(count, 1), self._servers)
+        self._places = count * self._adapters
+        if self._most != "learned":
+            self._slots = math.ceil(self._most * count / self._servers)
+        self._resize()
 
     def check(self, caller: str, priority: Priority = "interactive") -> None:
         """Refuse at once, before any work, what would not even wait.
@@ -103,8 +121,10 @@ class Admission:
             if self._observer is not None:
                 self._observer.admitted(priority, ticket.admitted - ticket.arrived)
             yield
-        finally:
-            self._tell(self._scheduler.finish(ticket, time.monotonic()))
+        except BaseException:
+            self._tell(self._scheduler.leave(ticket, time.monotonic()))
+            raise
+        self._tell(self._scheduler.finish(ticket, time.monotonic()))
 
     async def _turn_of(self, ticket: Ticket) -> None:
         self._waiting[ticket] = turn = asyncio.get_running_loop().create_future()
@@ -114,12 +134,15 @@ class Admission:
         except BaseException as exc:
             self._tell(self._scheduler.leave(ticket, time.monotonic()))
             if isinstance(exc, TimeoutError) and ticket.state is State.GONE:
-                retry_after = self._scheduler.drained_in(self.waiting)
+                retry_after = self._scheduler.retry_after(ticket.caller, ticket.priority)
                 raise self._refusal(retry_after, f"waited {self._max_wait:g} s for the engine") from None
             if not isinstance(exc, TimeoutError):
                 raise
         finally:
             del self._waiting[ticket]
+
+    def _resize(self) -> None:
+        self._tell(self._scheduler.resize(self._slots, self._places, time.monotonic()))
 
     def _tell(self, moved: Iterable[Ticket]) -> None:
         """Wake those whose wait is over; who is cancelled already gives its turn back when it runs."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from service.admission.gate import Admission
-from service.admission.learned import Learned, Look
+from service.admission.learned import LEAST, MOST, Learned, Look
 from service.errors import EngineError
 
 log = logging.getLogger("pointsman.admission")
@@ -36,6 +36,7 @@ class Learning:
         self._admission = admission
         self._servers = servers
         self._learned = Learned()
+        self._count = 0  # of the servers at the last look
         self._told = ""
 
     async def run(self) -> None:
@@ -59,6 +60,11 @@ class Learning:
         servers = self._servers()
         if not servers:
             return
+        if self._count not in (0, len(servers)):
+            target = round(self._learned.target * len(servers) / self._count)
+            self._learned = Learned(min(max(target, LEAST), MOST))
+            self._admission.aim(self._learned.target)
+        self._count = len(servers)
         pages = await asyncio.gather(*(server.text("/metrics") for server in servers))
         before = self._learned.target
         target = self._learned.look(summed(pages, time.monotonic(), self._admission.waiting))

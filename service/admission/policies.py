@@ -30,12 +30,22 @@ class Policy(Protocol):
     def take(self, now: float, running: Mapping[str, int], places: int) -> Ticket | None:
         """Take out who goes next, None if nobody may.
 
-        ``running`` counts the requests of each adapter in the engine; ``places`` more adapters fit in.
+        ``running`` counts the requests of each adapter in the engine, the one first that nobody entered for
+        the longest time; ``places`` more adapters fit in, below 0 where there are too many.
         """
         ...
 
     def ahead(self, caller: str, priority: Priority) -> int:
-        """How many would go before a request that came now."""
+        """How many of those that wait would go before a request that came now."""
+        ...
+
+    def distance(self, caller: str, priority: Priority) -> float:
+        """How much of the order has to go by before a request that came now, in a measure of its own."""
+        ...
+
+    @property
+    def passed(self) -> float:
+        """How much of the order has gone by ever, in the same measure."""
         ...
 
     def last(self) -> Ticket | None:
@@ -54,6 +64,7 @@ class FirstCome:
 
     def __init__(self) -> None:
         self._tickets: dict[Ticket, None] = {}
+        self.passed = 0.0
 
     def __len__(self) -> int:
         return len(self._tickets)
@@ -63,16 +74,20 @@ class FirstCome:
 
     def remove(self, ticket: Ticket, now: float) -> None:
         del self._tickets[ticket]
+        self.passed += 1
 
     def take(self, now: float, running: Mapping[str, int], places: int) -> Ticket | None:
         head = next(iter(self._tickets), None)
         if head is None or not fits(head, running, places):
             return None
-        del self._tickets[head]
+        self.remove(head, now)
         head.due = now
         return head
 
     def ahead(self, caller: str, priority: Priority) -> int:
+        return len(self._tickets)
+
+    def distance(self, caller: str, priority: Priority) -> float:
         return len(self._tickets)
 
     def last(self) -> Ticket | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from service.admission.pace import Pace
 from service.admission.policies import Policy, fits
 from service.admission.ticket import Priority, State, Ticket
 
@@ -34,10 +35,11 @@ class Scheduler:
         self._adapters = adapters
         self._max_queue = max_queue
         self._max_wait = max_wait  # seconds
-        self._by_adapter: dict[str, int] = {}
+        self._by_adapter: dict[str, int] = {}  # the one first that nobody entered for the longest time
         self._running = 0
         self._finished = 0
-        self._held = 0.0  # seconds that a request is in the engine, on average
+        self._held = 0.0  # seconds that a request which is answered is in the engine, on average
+        self._pace = Pace(max_wait)
 
     @property
     def running(self) -> int:
@@ -71,22 +73,23 @@ class Scheduler:
         full = len(self._policy) >= self._max_queue
         pushed_out = self._policy.last() if full else None
         if full and pushed_out is None:  # a queue for nobody, and no place for the adapter
-            return (self._shed(ticket, self.drained_in(1)),)
+            return (self._shed(ticket, self.retry_after(ticket.caller, ticket.priority)),)
         ticket.state = State.WAITING
         self._policy.add(ticket)
         if pushed_out is None:
             return self._fill(now)
         self._policy.remove(pushed_out, now)
-        return (self._shed(pushed_out, self.drained_in(len(self._policy))), *self._fill(now))
+        retry_after = self.retry_after(pushed_out.caller, pushed_out.priority)
+        return (self._shed(pushed_out, retry_after), *self._fill(now))
 
     def finish(self, ticket: Ticket, now: float) -> Sequence[Ticket]:
-        """A request is out of the engine, whichever way it ended."""
+        """A request was answered."""
         self._finished += 1
         self._held += (now - ticket.admitted - self._held) / min(self._finished, _REMEMBERED)
         return self._release(ticket, now)
 
     def leave(self, ticket: Ticket, now: float) -> Sequence[Ticket]:
-        """A request is given up by who sent it, in the queue or as its turn came."""
+        """A request is given up, in the queue, as its turn came or in the engine; or it failed there."""
         if ticket.state is State.RUNNING:
             return self._release(ticket, now)
         if ticket.state is State.WAITING:
@@ -95,9 +98,9 @@ class Scheduler:
             return self._fill(now)
         return ()
 
-    def resize(self, capacity: int, now: float) -> Sequence[Ticket]:
-        """The engine has more slots from now on, or fewer; who has one keeps it."""
-        self._capacity = capacity
+    def resize(self, capacity: int, adapters: int, now: float) -> Sequence[Ticket]:
+        """The engine has more slots or places from now on, or fewer; who has one keeps it."""
+        self._capacity, self._adapters = capacity, adapters
         return self._fill(now)
 
     def would_refuse(self, caller: str, priority: Priority = "interactive") -> float | None:
@@ -108,19 +111,25 @@ class Scheduler:
         """
         if self._running < self._capacity and not len(self._policy):
             return None
-        ahead = self._policy.ahead(caller, priority)
         full = len(self._policy) >= self._max_queue and self._policy.goes_last(caller, priority)
-        if full or self.wait_behind(ahead) + self._policy.slack > self._max_wait:
-            return self.drained_in(ahead)
+        if full or self.wait(caller, priority) + self._policy.slack > self._max_wait:
+            return self.retry_after(caller, priority)
         return None
 
-    def wait_behind(self, ahead: int) -> float:
-        """Seconds until a request with ``ahead`` others before it is let in, by what was seen; 0: unknown."""
-        return ahead * self._held / self._capacity
+    def wait(self, caller: str, priority: Priority) -> float:
+        """Seconds until a request that came now would have its turn; 0: nothing is known.
 
-    def drained_in(self, ahead: int) -> float:
-        """Seconds, whole, until ``ahead`` others are in the engine: when to come back. From 1 to 60."""
-        return float(min(max(math.ceil(self.wait_behind(ahead)), 1), _LONGEST_RETRY))
+        By the pace at which the order goes by, which knows of those who come later and go earlier, of places
+        and of an engine that got slower; until there is one, by those ahead and how long each holds a slot.
+        """
+        pace = self._pace.seconds
+        if pace is None:
+            return self._policy.ahead(caller, priority) * self._held / self._capacity
+        return self._policy.distance(caller, priority) * pace
+
+    def retry_after(self, caller: str, priority: Priority) -> float:
+        """Seconds, whole, after which all that goes before such a request is in the engine. From 1 to 60."""
+        return float(min(max(math.ceil(self.wait(caller, priority)), 1), _LONGEST_RETRY))
 
     def _fill(self, now: float) -> list[Ticket]:
         admitted = []
@@ -130,13 +139,17 @@ class Scheduler:
                 break
             self._admit(ticket, now)
             admitted.append(ticket)
+        if len(self._policy):
+            self._pace.look(now, self._policy.passed, len(admitted))
+        else:
+            self._pace.stop()
         return admitted
 
     def _admit(self, ticket: Ticket, now: float) -> None:
         ticket.state, ticket.admitted = State.RUNNING, now
         self._running += 1
         if ticket.adapter is not None:
-            self._by_adapter[ticket.adapter] = self._by_adapter.get(ticket.adapter, 0) + 1
+            self._by_adapter[ticket.adapter] = self._by_adapter.pop(ticket.adapter, 0) + 1  # now the last
 
     def _release(self, ticket: Ticket, now: float) -> Sequence[Ticket]:
         ticket.state = State.GONE

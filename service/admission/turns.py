@@ -30,6 +30,7 @@ class Turns:
         self._order: list[Ticket] = []
         self._last: dict[tuple[str, Priority], float] = {}
         self._now = 0.0  # V
+        self._before = 0.0  # what V had come to each time that all began anew
         self._arrivals = 0
 
     def add(self, ticket: Ticket) -> None:
@@ -62,6 +63,15 @@ class Turns:
         tag = self.tag_of(caller, priority)
         return bisect_right(self._order, tag, key=lambda ticket: ticket.tag)
 
+    @property
+    def passed(self) -> float:
+        """How far V has come, ever."""
+        return self._before + self._now
+
+    def distance(self, caller: str, priority: Priority) -> float:
+        """How far V has to come for a request that came now."""
+        return self.tag_of(caller, priority) - self._now
+
     def last(self) -> Ticket | None:
         """Of those who wait the one with the latest turn."""
         return next((ticket for ticket in reversed(self._order) if ticket.state is State.WAITING), None)
@@ -70,6 +80,7 @@ class Turns:
         """Begin anew: nobody waits, so nobody is owed anything."""
         self._order.clear()
         self._last.clear()
+        self._before += self._now
         self._now = 0.0
 
     def tag_of(self, caller: str, priority: Priority) -> float:

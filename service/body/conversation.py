@@ -91,7 +91,28 @@ def conversation_key(body: Mapping[str, Any]) -> str:
         first.append(message)
         if isinstance(message, Mapping) and message.get("role") == "user":
             break
-    return hashlib.sha256(orjson.dumps(first, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return _hashed(first)
+
+
+def beginning(body: Mapping[str, Any]) -> tuple[str, str]:
+    """What an engine's prefix cache knows a request by: hashes of its template and of its conversation.
+
+    The template is what stands before the first message of the user, with the tools; "" if nothing does. The
+    conversation is that and this message, whoever the ``user`` is. A completion's conversation is its prompt.
+    """
+    first: list[Any] = [body.get("tools") or None]
+    rest = iter(body.get("messages") or [body.get("prompt")])
+    said: Any = None
+    for said in rest:
+        if not isinstance(said, Mapping) or said.get("role") == "user":
+            break
+        first.append(said)
+    template = "" if first == [None] else _hashed(first)
+    return template, _hashed([template, said])
+
+
+def _hashed(parts: Sequence[Any]) -> str:
+    return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def check_answer(before: Sequence[Message], call: str, at: str) -> None:

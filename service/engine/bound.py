@@ -10,8 +10,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from contextlib import aclosing
 from typing import Any, Protocol
 
-from service.body.conversation import conversation_key
+from service.body.conversation import beginning
 from service.engine.client import EngineClient
+from service.engine.placement import Beginning
 from service.engine.wire import Outlet, Unreachable
 from service.errors import EngineUnavailable
 
@@ -24,7 +25,7 @@ class Servers(Protocol):
     def clients(self) -> tuple[EngineClient, ...]: ...
 
     def client(
-        self, model: str | None = None, key: str = "", without: Collection[EngineClient] = ()
+        self, model: str | None = None, begins: Beginning = ..., without: Collection[EngineClient] = ()
     ) -> EngineClient: ...
 
 
@@ -39,10 +40,10 @@ class BoundEngine:
 
     async def complete(self, body: Mapping[str, Any]) -> bytes:
         """The whole answer as JSON."""
-        asked, key = {**body, "model": self._model}, self._key(body)
+        asked, begins = {**body, "model": self._model}, self._begins(body)
         gone: set[EngineClient] = set()
         while True:
-            client = self._servers.client(self._model, key, gone)
+            client = self._servers.client(self._model, begins, gone)
             try:
                 return await client.complete(self._path, asked)
             except EngineUnavailable as exc:
@@ -54,12 +55,12 @@ class BoundEngine:
         asked = {**body, "model": self._model, "stream": True}
         if len(self._servers.clients()) == 1:  # no layer more between its bytes and who reads them
             return self._servers.client(self._model).stream(self._path, asked, self._outlet)
-        return self._stream(asked, self._key(body))
+        return self._stream(asked, self._begins(body))
 
-    async def _stream(self, asked: Mapping[str, Any], key: str) -> AsyncGenerator[bytes, None]:
+    async def _stream(self, asked: Mapping[str, Any], begins: Beginning) -> AsyncGenerator[bytes, None]:
         gone: set[EngineClient] = set()
         while True:
-            client = self._servers.client(self._model, key, gone)
+            client = self._servers.client(self._model, begins, gone)
             try:
                 async with aclosing(client.stream(self._path, asked, self._outlet)) as pieces:
                     async for piece in pieces:
@@ -70,9 +71,8 @@ class BoundEngine:
             else:
                 return
 
-    def _key(self, body: Mapping[str, Any]) -> str:
-        """What the request begins with; the same for all turns of a conversation."""
-        return conversation_key(body) if len(self._servers.clients()) > 1 else ""
+    def _begins(self, body: Mapping[str, Any]) -> Beginning:
+        return Beginning(*beginning(body)) if len(self._servers.clients()) > 1 else Beginning()
 
     def _may_go_on(self, error: EngineUnavailable, client: EngineClient, gone: set[EngineClient]) -> bool:
         """Whether nothing was sent and another server is left to ask."""

@@ -2,11 +2,13 @@
 
 Rendezvous hashing (Thaler and Ravishankar, 1998): each key has an order of all servers of its own, by a hash
 of the two together. Where a server goes only its keys move, and where one comes only those that are its own
-now. The key of a request is its model and the beginning of its conversation, so that what a server has in its
-prefix cache is met again; the key of an adapter is its alias.
+now. The key of an adapter is its alias. A request has two keys, of what it begins with, so that what a server
+has in its prefix cache is met again: its template, which is all before the first word of the user, lives on
+as many servers as it is asked for, one if it is asked for little; of these its conversation has its own.
 
 The load is bounded (Mirrokni, Thorup and Zadimoghaddam, SODA 2018): nobody gets more than ``HEADROOM`` times
-his share of what runs, and whoever finds his first server full goes to his next. A server that has just come
+his share of what runs, and whoever finds his server full goes to the next, of the template's and then of all
+in the template's order. A server that has just come
 up has a share that grows from ``FIRST_SHARE`` to 1 within ``SLOW_START`` seconds: its caches are empty and
 its kernels cold.
 """
@@ -21,7 +23,9 @@ from dataclasses import dataclass
 HEADROOM = 1.25
 SLOW_START = 30.0  # seconds
 FIRST_SHARE = 0.1
-_SPREAD = 1.5  # copies of an adapter by the servers' worth of requests that it gets
+_SPREAD = 1.5  # copies of an adapter or a template by the servers' worth of requests that it gets
+_WINDOW = 1_000  # requests after which those that came before count half
+_FEWEST = 100  # requests that a share is of, at least: the first is not all there is
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +41,40 @@ class Load:
         return min(1.0, FIRST_SHARE + (1 - FIRST_SHARE) * max(self.age, 0.0) / SLOW_START)
 
 
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What a request begins with, as keys; empty: nothing that others begin with too."""
+
+    template: str = ""
+    conversation: str = ""
+
+
+class Shares:
+    """The share of the requests that each key has had lately."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, float] = {}
+        self._total = 0.0
+
+    def of(self, key: str) -> float:
+        """Count one more of ``key``; its share, 0 to 1."""
+        if self._total >= _WINDOW:
+            self._counts = {one: count / 2 for one, count in self._counts.items() if count >= 2}
+            self._total /= 2
+        self._total += 1
+        count = self._counts[key] = self._counts.get(key, 0.0) + 1
+        return count / max(self._total, _FEWEST)
+
+
 def order(key: str, servers: Collection[str]) -> list[str]:
     """The servers in the order of ``key``, the same for the same servers in any order."""
     return sorted(servers, key=lambda server: (_score(key, server), server), reverse=True)
 
 
-def choose(key: str, loads: Mapping[str, Load]) -> str:
-    """The server for one more request with ``key``: the first in its order that is not over its bound.
+def choose(begins: Beginning, loads: Mapping[str, Load], share: float = 1.0) -> str:
+    """The server for one more request: the first in its order that is not over its bound.
+
+    ``share`` of all requests have its template.
 
     Raises:
         ValueError: there is no server.
@@ -52,15 +83,24 @@ def choose(key: str, loads: Mapping[str, Load]) -> str:
         return next(iter(loads))
     total = 1 + sum(load.calls for load in loads.values())
     shares = sum(load.share for load in loads.values())
-    for server in order(key, loads):
+    for server in _line(begins, loads, share):
         load = loads[server]
         if load.calls < math.ceil(HEADROOM * total * load.share / shares):
             return server
     raise ValueError("there is no server to choose")  # all bounds together are over what runs
 
 
+def _line(begins: Beginning, servers: Collection[str], share: float) -> list[str]:
+    """The servers in the order of a request."""
+    if not begins.template:
+        return order(begins.conversation, servers)
+    line = order(begins.template, servers)
+    count = copies(share, len(line))
+    return [*order(begins.conversation, line[:count]), *line[count:]]
+
+
 def copies(share: float, servers: int) -> int:
-    """On how many of ``servers`` an adapter lives that gets ``share`` (0 to 1) of the requests: at least one.
+    """On how many of ``servers`` something lives that gets ``share`` (0 to 1) of the requests: at least one.
 
     Half as many more than would do if each request took the same: what is hot must find a server free.
     """

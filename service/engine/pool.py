@@ -12,7 +12,7 @@ from typing import Literal
 
 from service.engine.bound import CHAT, BoundEngine
 from service.engine.client import Carriers, EngineClient
-from service.engine.placement import Load, choose
+from service.engine.placement import Beginning, Load, Shares, choose
 from service.engine.process import EngineProcess
 from service.engine.watch import keep_running, watch
 from service.engine.wire import Outlet
@@ -24,6 +24,7 @@ log = logging.getLogger("pointsman.engine")
 State = Literal["starting", "ready", "restarting", "failed", "stopped"]
 _RETRY_STARTING = 10  # seconds
 _RETRY_LOADING = 1  # seconds
+_ALIKE = Beginning()
 
 
 class EnginePool:
@@ -45,6 +46,8 @@ class EnginePool:
         self._carriers: Carriers | None = None
         self._on_up: list[Callable[[EngineClient], Awaitable[None]]] = []
         self._on_down: list[Callable[[EngineClient], None]] = []
+        self._templates = Shares()
+        self._tell: Callable[[int], None] = lambda _: None
         self._tasks: list[asyncio.Task[None]] = []
         self.state: State = "stopped"
         self.detail = "not started"
@@ -91,6 +94,10 @@ class EnginePool:
         """Have ``workers`` carry the streams of every server that comes up."""
         self._carriers = workers
 
+    def counted(self, tell: Callable[[int], None]) -> None:
+        """Have ``tell`` called with how many servers are up, each time that it changes."""
+        self._tell = tell
+
     def clients(self) -> tuple[EngineClient, ...]:
         """Every server that is up."""
         return tuple(self._up)
@@ -100,9 +107,12 @@ class EnginePool:
         self._where = where
 
     def client(
-        self, model: str | None = None, key: str = "", without: Collection[EngineClient] = ()
+        self,
+        model: str | None = None,
+        begins: Beginning = _ALIKE,
+        without: Collection[EngineClient] = (),
     ) -> EngineClient:
-        """The server for a call to ``model`` (None: what all have) whose prefix has the hash ``key``.
+        """The server for a call to ``model`` (None: what all have) that begins so.
 
         Raises:
             EngineUnavailable: none is up, or none that has the model and is not in ``without``.
@@ -121,7 +131,9 @@ class EnginePool:
         if not known:
             raise EngineUnavailable(f"no server of the engine has {model or 'the base'} now", _RETRY_LOADING)
         loads = {url: Load(client.calls, now - self._up[client]) for url, client in known.items()}
-        return known[choose(f"{model}\0{key}", loads)]
+        template = f"{model}\0{begins.template}" if begins.template else ""
+        share = self._templates.of(template) * len(self._up) / len(known) if template else 1.0
+        return known[choose(Beginning(template, f"{model}\0{begins.conversation}"), loads, share)]
 
     def bind(self, model: str, path: str = CHAT, outlet: Outlet | None = None) -> BoundEngine:
         """Completions on ``model``: the base's name, or an adapter's ``alias@version``.
@@ -144,6 +156,7 @@ class EnginePool:
             client.carried_by(self._carriers)
         self._up[client] = time.monotonic()
         self.state, self.detail, self._failure = "ready", "", ""
+        self._tell(len(self._up))
         log.info("the engine is ready at %s", client.url)
 
     def down(self, client: EngineClient, reason: str) -> None:
@@ -155,6 +168,8 @@ class EnginePool:
         if self.state == "stopped":
             return
         self.restarts += was_up
+        if was_up:
+            self._tell(len(self._up))
         if not self._up:
             self.state, self.detail = "restarting", reason or self.detail
 

@@ -7,8 +7,8 @@ import math
 import pytest
 
 from deploy.bench.engine_model import ANSWER, AT_ONCE, H200
-from deploy.bench.scheduling import ANSWERS, PassOver, fit
-from deploy.bench.simulation import Traffic, simulate
+from deploy.bench.scheduling import ANSWERS, fit
+from deploy.bench.simulation import PassOver, Traffic, simulate
 from service.admission.affinity import Affinity
 from service.admission.policies import FirstCome
 
@@ -49,12 +49,17 @@ def test_with_no_more_clients_than_slots_nobody_waits() -> None:
     assert max(simulate(Affinity(2.0), traffic).waits()) == 0.0
 
 
-def test_with_more_adapters_than_places_it_is_as_fast_as_passing_over() -> None:
+def test_with_more_adapters_than_places_it_is_as_fast_as_passing_over_and_nobody_is_forgotten() -> None:
+    """Later by the extra wait and the longest answer at most."""
     traffic = Traffic(64, 1_500, clients=128, zipf=1.0, answer=ANSWERS, seed=2)
-    strict, passing, ours = (simulate(one, traffic) for one in (FirstCome(), PassOver(), Affinity(2.0)))
+    strict, passing, ours = (
+        simulate(one, traffic, resident=64) for one in (FirstCome(), PassOver(), Affinity(2.0))
+    )
     assert ours.throughput > 1.5 * strict.throughput
     assert ours.throughput > 0.95 * passing.throughput
     assert len(ours.finished) == traffic.requests
+    assert max(ours.late()) <= 2.0 + max(end - ticket.admitted for ticket, end in ours.finished.items())
+    assert max(ours.waits()) < 0.9 * max(passing.waits())
 
 
 def test_an_overload_is_refused_at_once_and_not_after_a_long_wait() -> None:
@@ -65,6 +70,17 @@ def test_an_overload_is_refused_at_once_and_not_after_a_long_wait() -> None:
     assert math.floor(out.throughput) >= 41
     assert all(1 <= ticket.retry_after <= 60 for ticket in refused if ticket.retry_after)
     assert max(out.waits()) <= 6.5
+
+
+def test_jobs_that_cannot_be_served_behind_people_hear_it_at_once() -> None:
+    callers = (("people", "interactive", 0.5), ("jobs", "batch", 0.5))
+    traffic = Traffic(16, 5_000, rate=65, callers=callers, answer=ANSWERS, seed=7)  # type: ignore[arg-type]
+    out = simulate(Affinity(2.0), traffic, max_wait=20.0)
+    at_once, later = out.refused("jobs")
+    assert out.refused("people") == (0, 0)
+    assert at_once > 500
+    assert later < 0.2 * at_once
+    assert out.throughput > 43
 
 
 def test_a_quiet_caller_does_not_wait_behind_a_loud_one() -> None:

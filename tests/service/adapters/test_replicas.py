@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from service.engine import EngineClient
+from service.engine.placement import Beginning
 from service.sections import EngineSettings
 from tests.service.adapters.artefacts import write_base
 from tests.service.adapters.conftest import World, build
@@ -43,7 +44,9 @@ class Two:
         for _ in range(times):
             async with self.world.adapters.lease(alias, "c") as lease:
                 pass
-        known = [self.world.pool.client(lease.name, f"talk {index}").url for index in range(20)]
+        known = [
+            self.world.pool.client(lease.name, Beginning("", f"talk {index}")).url for index in range(20)
+        ]
         return set(known)
 
     def servers_of(self, alias: str) -> int:

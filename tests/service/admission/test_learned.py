@@ -158,3 +158,22 @@ async def test_the_queue_opens_as_the_target_climbs() -> None:
         assert admission.waiting == 1
         late.cancel()
         await asyncio.gather(late, return_exceptions=True)
+
+
+async def test_what_was_learned_of_two_servers_is_halved_for_one() -> None:
+    admission = Admission(AdmissionSettings(max_concurrent="learned"), adapters=4, servers=2)
+    servers = [Page(), Page()]
+    learning = Learning(admission, lambda: servers)
+    await learning.look()
+    lost = servers.pop()
+    await learning.look()
+    async with AsyncExitStack() as held:
+        for _ in range(16):
+            await held.enter_async_context(admission.slot("a"))
+        waiting = asyncio.create_task(held.enter_async_context(admission.slot("a")))
+        await asyncio.sleep(0)
+        assert (admission.running, admission.waiting) == (16, 1)
+        servers.append(lost)
+        await learning.look()
+        await waiting
+        assert admission.running == 17

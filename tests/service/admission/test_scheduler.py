@@ -184,7 +184,7 @@ def test_requests_go_in_runs_of_one_adapter() -> None:
 
 
 def test_a_rare_adapter_gets_a_place_from_one_that_never_stops() -> None:
-    """One place. 'hot' always has more that wait; once 'rare' is late by a second 'hot' is closed."""
+    """One place. 'hot' always has more that wait; once 'rare' is late by two seconds 'hot' is closed."""
     world = World(Affinity(2.0), capacity=2, adapters=1, queue=100)
     for _ in range(6):
         world.arrive("hot")
@@ -196,7 +196,7 @@ def test_a_rare_adapter_gets_a_place_from_one_that_never_stops() -> None:
         world.arrive("hot")
         world.finish(world.of(State.RUNNING)[0])
     assert rare.state is State.RUNNING
-    assert rare.late <= 2.0
+    assert rare.late <= 2.0 + 0.2 + 1e-9  # the last of 'hot' that came in took 0.2 s
 
 
 def test_a_queue_that_cannot_be_served_in_time_sheds_with_the_time_to_come_back() -> None:

@@ -8,7 +8,17 @@ from collections import Counter, defaultdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.engine.placement import HEADROOM, SLOW_START, Load, choose, copies, homes, order
+from service.engine.placement import (
+    HEADROOM,
+    SLOW_START,
+    Beginning,
+    Load,
+    Shares,
+    choose,
+    copies,
+    homes,
+    order,
+)
 
 NAMES = [f"http://engine-{index}:8000" for index in range(8)]
 servers = st.sets(st.sampled_from(NAMES), min_size=1)
@@ -26,9 +36,11 @@ def test_a_server_that_goes_moves_only_its_own_keys(key: str, known: set[str]) -
         assert order(key, known - {gone}) == [server for server in before if server != gone]
 
 
-@given(st.text(), loads)
-def test_somebody_always_takes_it_and_nobody_is_over_his_bound(key: str, known: dict[str, Load]) -> None:
-    taken = choose(key, known)
+@given(st.builds(Beginning, template=st.text(), conversation=st.text()), loads, st.floats(0, 1))
+def test_somebody_always_takes_it_and_nobody_is_over_his_bound(
+    begins: Beginning, known: dict[str, Load], share: float
+) -> None:
+    taken = choose(begins, known, share)
     total, shares = 1 + sum(one.calls for one in known.values()), sum(one.share for one in known.values())
     if len(known) > 1:
         assert known[taken].calls < HEADROOM * total * known[taken].share / shares + 1
@@ -56,7 +68,7 @@ def test_conversations_meet_their_cache_again_and_the_load_stays_even() -> None:
     turns = [f"talk {index}" if index % 10 else "a script" for index in range(400) for _ in range(8)]
     found.shuffle(turns)
     for key in turns:
-        taken = choose(key, {name: Load(calls[name], age=60) for name in calls})
+        taken = choose(Beginning(conversation=key), {name: Load(calls[name], age=60) for name in calls})
         hits += key in seen[taken]
         seen[taken].add(key)
         calls[taken] += 1
@@ -68,12 +80,37 @@ def test_conversations_meet_their_cache_again_and_the_load_stays_even() -> None:
     assert hits / len(turns) > 0.7  # at random over four servers: under 0.62
 
 
+@given(st.text(min_size=1), st.text(), st.text(), st.floats(0, 1))
+def test_a_template_lives_on_as_many_servers_as_it_is_asked_for(
+    template: str, one: str, other: str, share: float
+) -> None:
+    """And a conversation on one of them, the same in all its turns."""
+    idle = {name: Load(0, age=60) for name in NAMES[:4]}
+    found = [choose(Beginning(template, talk), idle, share) for talk in (one, other, one)]
+    assert found[0] == found[2]
+    assert set(found) <= set(order(template, idle)[: copies(share, 4)])
+
+
+def test_the_share_of_a_template_is_what_it_had_lately() -> None:
+    shares = Shares()
+    assert shares.of("first") == 0.01  # of a hundred that are still to come
+    for index in range(2_000):
+        found = shares.of("hot" if index % 4 else f"once {index}")
+    assert 0.7 < shares.of("hot") < 0.8
+    assert found < 0.8
+    for _ in range(20_000):
+        shares.of("new")
+    assert shares.of("hot") < 0.01
+    assert len(shares._counts) < 1_000  # those that came once are forgotten
+
+
 def test_a_server_that_came_up_gets_its_share_step_by_step() -> None:
     found = []
     for age in (0.0, SLOW_START / 2, SLOW_START):
         calls: Counter[str] = Counter({"old": 0, "new": 0})
         for index in range(100):
-            taken = choose(f"talk {index}", {"old": Load(calls["old"], 60), "new": Load(calls["new"], age)})
+            loads = {"old": Load(calls["old"], 60), "new": Load(calls["new"], age)}
+            taken = choose(Beginning(conversation=f"talk {index}"), loads)
             calls[taken] += 1
         found.append(calls["new"])
     assert found[0] <= 13 < found[1] <= found[2]

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from service.admission import Admission
 from service.engine import EngineClient, EnginePool
 from service.errors import EngineUnavailable
+from service.gateway import Gateway
 from service.sections import EngineSettings
 from tests.service.conftest import until
 from tests.service.fake_vllm import BASE, FakeVLLM
 from tests.service.loopback import serving
+from tests.service.parts import Desk, write_settings
 
 BODY = {"messages": [{"role": "user", "content": "hello"}]}
 
@@ -62,6 +65,57 @@ async def test_what_was_sent_is_not_sent_again() -> None:
         with pytest.raises(EngineUnavailable):
             _ = [piece async for piece in pool.bind(BASE).stream(BODY)]
         assert len(one.requests) + len(other.requests) == 1
+
+
+async def test_requests_of_one_template_go_where_it_is_cached() -> None:
+    """16 templates, each asked for by ten conversations in turn: none is read by both servers."""
+    one, other = FakeVLLM(), FakeVLLM()
+    async with pool_of(one, other) as pool:
+        for talk in range(10):
+            for template in range(16):
+                system = {"role": "system", "content": f"template {template}"}
+                said = {"role": "user", "content": f"talk {talk}"}
+                body = {"messages": [system, said], "user": f"user {talk}"}
+                await pool.bind(BASE).complete(body)
+        read = [{request["messages"][0]["content"] for request in server.requests} for server in (one, other)]
+        assert len(read[0] | read[1]) == 16
+        assert not read[0] & read[1]
+
+
+async def test_slots_and_places_are_those_of_the_servers_that_are_up(tmp_path: Path) -> None:
+    one, other = FakeVLLM(), FakeVLLM()
+    async with serving(one.app) as one_url, serving(other.app) as other_url:
+        extra = "admission: {max_concurrent: 5}\n"
+        written = write_settings(tmp_path, one_url, extra)
+        engine = written.engine.model_copy(update={"urls": (one_url, other_url), "max_loras": 2})
+        settings = written.model_copy(update={"engine": engine})
+        pool = EnginePool(outside=[EngineClient(url) for url in engine.urls])
+        admission = Gateway(settings, pool, Desk()).admission
+        await pool.start()
+        await until(lambda: len(pool.clients()) == 2)
+        async with AsyncExitStack() as held:
+            for index in range(4):
+                await held.enter_async_context(admission.slot(f"a{index}"))
+            await held.enter_async_context(admission.slot("a0"))
+            assert (admission.running, admission.adapters) == (5, 4)
+            other.healthy = False
+            await until(lambda: len(pool.clients()) == 1)
+            assert admission.running == 5  # who has a slot keeps it
+        leave = asyncio.Event()
+        tasks = [asyncio.create_task(hold(admission, f"a{index % 3}", leave)) for index in range(6)]
+        await asyncio.sleep(0)
+        assert (admission.running, admission.adapters, admission.waiting) == (3, 2, 3)
+        other.healthy = True
+        await until(lambda: len(pool.clients()) == 2)
+        assert (admission.running, admission.adapters, admission.waiting) == (5, 3, 1)
+        leave.set()
+        await asyncio.gather(*tasks)
+        await pool.stop()
+
+
+async def hold(admission: Admission, adapter: str, leave: asyncio.Event) -> None:
+    async with admission.slot(adapter):
+        await leave.wait()
 
 
 async def test_a_model_is_asked_for_where_it_is() -> None:

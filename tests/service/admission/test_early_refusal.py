@@ -1,0 +1,179 @@
+"""With a longest wait: who can't be served in time hears it at once, and nobody hears it who could be."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Sequence
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from service.admission import Admission
+from service.admission.affinity import Affinity
+from service.admission.policies import FirstCome, Policy
+from service.admission.scheduler import Scheduler
+from service.admission.ticket import Priority, State, Ticket
+from service.errors import TooManyRequests
+from service.sections import AdmissionSettings
+
+SLOTS, ANSWER, LONGEST, EXTRA = 4, 1.0, 20.0, 2.0  # requests at once; seconds
+SOME = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+class Clock:
+    """A scheduler on a virtual clock; who waited for ``LONGEST`` is sent away, as the gate does."""
+
+    def __init__(
+        self, policy: Policy, *, slots: int = SLOTS, places: int = 100, wait: float = LONGEST
+    ) -> None:
+        self.scheduler = Scheduler(policy, capacity=slots, adapters=places, max_queue=10_000, max_wait=wait)
+        self.slots, self.wait, self.now = slots, wait, 0.0
+        self.ends: list[tuple[float, int, Ticket, str]] = []
+        self.pushed = 0
+        self.holds: dict[Ticket, float] = {}
+        self.tickets: list[Ticket] = []
+        self.answered: list[Ticket] = []
+        self.timed_out: list[Ticket] = []
+
+    def arrive(self, ticket: Ticket, hold: float) -> None:
+        self.tickets.append(ticket)
+        self.holds[ticket] = hold
+        self.push(self.now + self.wait, ticket, "gives up")
+        self.seen(self.scheduler.arrive(ticket, self.now))
+
+    def until(self, when: float) -> None:
+        while self.ends and self.ends[0][0] <= when:
+            self.now, _, ticket, what = heapq.heappop(self.ends)
+            if what == "ends":
+                self.answered.append(ticket)
+                self.seen(self.scheduler.finish(ticket, self.now))
+            elif ticket.state is State.WAITING:
+                self.timed_out.append(ticket)
+                self.seen(self.scheduler.leave(ticket, self.now))
+        self.now = when
+
+    def push(self, when: float, ticket: Ticket, what: str) -> None:
+        self.pushed += 1
+        heapq.heappush(self.ends, (when, self.pushed, ticket, what))
+
+    def seen(self, moved: Sequence[Ticket]) -> None:
+        for ticket in moved:
+            if ticket.state is State.RUNNING:
+                self.push(self.now + self.holds[ticket], ticket, "ends")
+            else:
+                assert self.scheduler.running == self.slots  # nobody is refused by an engine that has room
+                assert ticket.retry_after >= 1
+
+    def refused(self) -> list[Ticket]:
+        return [ticket for ticket in self.tickets if ticket.state is State.SHED]
+
+
+def play(
+    policy: Policy, seed: int, load: float, people: float, *, seconds: float = 90.0, callers: int = 1
+) -> Clock:
+    """``load`` times what the slots can serve comes at random, a share ``people`` of it interactive."""
+    chance, clock = Random(seed), Clock(policy)
+    while clock.now < seconds:
+        clock.until(clock.now + chance.expovariate(load * SLOTS / ANSWER))
+        priority: Priority = "interactive" if chance.random() < people else "batch"
+        ticket = Ticket(f"a{chance.randrange(8)}", f"{priority} {chance.randrange(callers)}", priority)
+        clock.arrive(ticket, ANSWER * chance.uniform(0.5, 1.5))
+    return clock
+
+
+@pytest.mark.parametrize("policy", [FirstCome, lambda: Affinity(EXTRA)])
+@given(
+    seed=st.integers(0, 10**6), load=st.floats(0.1, 0.8), people=st.floats(0, 1), callers=st.integers(1, 4)
+)
+@SOME
+def test_where_all_can_be_served_nobody_is_refused(
+    policy: type[Policy], seed: int, load: float, people: float, callers: int
+) -> None:
+    clock = play(policy(), seed, load, people, callers=callers)
+    assert not clock.refused()
+    assert not clock.timed_out
+
+
+@pytest.mark.parametrize("policy", [FirstCome, lambda: Affinity(EXTRA)])
+@given(
+    seed=st.integers(0, 10**6), load=st.floats(1.3, 3), people=st.floats(0, 0.6), callers=st.integers(1, 4)
+)
+@SOME
+def test_where_too_many_come_it_is_said_at_once_and_no_slot_is_lost(
+    policy: type[Policy], seed: int, load: float, people: float, callers: int
+) -> None:
+    clock = play(policy(), seed, load, people, callers=callers)
+    assert clock.refused()
+    assert len(clock.timed_out) <= 0.12 * len(clock.tickets)  # few slots, so much chance: 0.03 is usual
+    assert len(clock.answered) >= 0.93 * SLOTS / ANSWER * clock.now  # all the time but for its begin
+
+
+@given(seed=st.integers(0, 10**6), load=st.floats(1.5, 3))
+@SOME
+def test_batch_goes_on_behind_more_people_than_can_be_served(seed: int, load: float) -> None:
+    """One turn in eleven is theirs; what they wait for it is known to who is refused."""
+    clock = play(Affinity(EXTRA), seed, load, people=0.9)
+    jobs = [ticket for ticket in clock.answered if ticket.priority == "batch"]
+    assert len(jobs) >= 0.05 * len(clock.answered)
+    refused = [ticket for ticket in clock.refused() if ticket.priority == "batch"]
+    late = [ticket for ticket in clock.timed_out if ticket.priority == "batch"]
+    assert len(late) <= len(refused)
+
+
+@given(
+    places=st.integers(1, 8),
+    rare=st.integers(1, 4),
+    arrivals=st.lists(
+        st.tuples(st.integers(0, 11), st.sampled_from([0.0, 0.05, 0.3]), st.floats(0.1, 1.0)),
+        min_size=20,
+        max_size=150,
+    ),
+)
+@settings(SOME, max_examples=60)
+def test_late_by_the_extra_wait_and_one_answer_at_most_where_a_place_is_to_be_freed(
+    places: int, rare: int, arrivals: list[tuple[int, float, float]]
+) -> None:
+    """Slots for all, and no more adapters without a place than half of the places."""
+    adapters = places + min(rare, max(1, places // 2))
+    clock = Clock(Affinity(0.5), slots=1_000, places=places, wait=1e9)
+    for adapter, later, hold in arrivals:
+        clock.until(clock.now + later)
+        clock.arrive(Ticket(f"a{adapter % adapters}"), hold)
+    clock.until(clock.now + 100.0)
+    assert len(clock.answered) == len(arrivals)
+    assert max(ticket.late for ticket in clock.answered) <= 0.5 + 1.0 + 1e-9
+
+
+def test_what_failed_says_nothing_of_how_long_an_answer_takes() -> None:
+    scheduler = Scheduler(FirstCome(), capacity=1, adapters=1, max_queue=100, max_wait=10.0)
+    first = Ticket("a")
+    scheduler.arrive(first, 0.0)
+    scheduler.finish(first, 4.0)
+    for _ in range(50):
+        ticket = Ticket("a")
+        scheduler.arrive(ticket, 4.0)
+        scheduler.leave(ticket, 4.0)
+    for _ in range(3):
+        scheduler.arrive(Ticket("a"), 4.0)
+    assert scheduler.wait("", "interactive") == 8.0
+
+
+async def test_a_request_that_fails_in_the_engine_is_not_averaged_in() -> None:
+    admission = Admission(AdmissionSettings(max_concurrent=1, max_wait_seconds=0.5), adapters=1)
+    async with admission.slot("a"):
+        await asyncio.sleep(0.2)
+    for _ in range(100):
+        with pytest.raises(ConnectionError):
+            async with admission.slot("a"):
+                raise ConnectionError
+    async with admission.slot("a"):
+        waiting = [asyncio.create_task(admission.slot("a").__aenter__()) for _ in range(3)]
+        await asyncio.sleep(0)
+        with pytest.raises(TooManyRequests):  # three answers of 0.2 s are before it
+            admission.check("")
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
