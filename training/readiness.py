@@ -14,7 +14,7 @@ from typing import Any
 from pointsman import artefact
 from pointsman.artefact import ArtefactError
 from training.cpt import stage
-from training.data import sources
+from training.data import reading, sources
 from training.data.collection import Report
 from training.data.token_pairs import LabelledRows, PairRows
 from training.data.token_rows import TokenRows
@@ -127,7 +127,7 @@ def _sources(recipe: LearningRecipe) -> Iterator[Source | PromptSource]:
 
 def _require(source: Source | PromptSource) -> None:
     if isinstance(source, FileSource | PromptFile):
-        next(sources.from_file(source.path), None)
+        next(reading.from_file(source.path), None)
     else:
         sources.resolve(source.generator)
 
