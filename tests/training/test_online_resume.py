@@ -46,7 +46,8 @@ def test_a_killed_run_goes_on_and_ends_the_same(online: Online, tmp_path: Path) 
     coefficients = {line["kl_coefficient"] for line in metrics(runs / "tiny") if "kl_coefficient" in line}
     assert len(coefficients) > 20  # the controller had something to remember
     before = [line for line in said.splitlines() if not line.startswith("step ")]
-    assert before == ["loading the training libraries", *told[:3], "tiny: 36 steps"]
+    begun = "tiny: 36 steps"
+    assert before == ["loading the training libraries", *told[: told.index(begun)], begun]
 
 
 @pytest.mark.parametrize("kind", ["grpo", "rloo"])
