@@ -76,6 +76,10 @@ class Pieces:
         connection = transport.get_extra_info("socket")
         return None if connection is None else int(connection.fileno())
 
+    def abort(self) -> None:
+        """Close the connection at once."""
+        self._cycle.transport.abort()
+
     def write(self, piece: bytes) -> None:
         """Send ``piece``, which is not empty, while :attr:`can`; not to a client that has left."""
         if not self._cycle.disconnected:

@@ -67,9 +67,9 @@ class Scheduler:
         ):
             self._admit(ticket, now)
             return (ticket,)
-        refused = self.would_refuse(ticket.caller, ticket.priority)
+        refused = self._comes_too_late(ticket.caller, ticket.priority)
         if refused is not None:
-            return (self._shed(ticket, refused),)
+            return self._enter_or_shed(ticket, refused, now)
         full = len(self._policy) >= self._max_queue
         pushed_out = self._policy.last() if full else None
         if full and pushed_out is None:  # a queue for nobody, and no place for the adapter
@@ -109,8 +109,11 @@ class Scheduler:
         It would be where the queue is full and all of it goes earlier, and where its turn would come after
         the longest wait.
         """
-        if self._running < self._capacity and not len(self._policy):
+        if self._running < self._capacity:  # who waits lacks a place, and this one may have it
             return None
+        return self._comes_too_late(caller, priority)
+
+    def _comes_too_late(self, caller: str, priority: Priority) -> float | None:
         full = len(self._policy) >= self._max_queue and self._policy.goes_last(caller, priority)
         if full or self.wait(caller, priority) + self._policy.slack > self._max_wait:
             return self.retry_after(caller, priority)
@@ -130,6 +133,18 @@ class Scheduler:
     def retry_after(self, caller: str, priority: Priority) -> float:
         """Seconds, whole, after which all that goes before such a request is in the engine. From 1 to 60."""
         return float(min(max(math.ceil(self.wait(caller, priority)), 1), _LONGEST_RETRY))
+
+    def _enter_or_shed(self, ticket: Ticket, retry_after: float, now: float) -> Sequence[Ticket]:
+        """Let in who needs no place, or has one, where slots are free; else the queue is too long."""
+        entered: list[Ticket] = []
+        if self._running < self._capacity:
+            ticket.state = State.WAITING
+            self._policy.add(ticket)
+            entered = self._fill(now)
+            if ticket.state is State.RUNNING:
+                return entered
+            self._policy.remove(ticket, now)
+        return (*entered, self._shed(ticket, retry_after))
 
     def _fill(self, now: float) -> list[Ticket]:
         admitted = []

@@ -80,3 +80,8 @@ class Relay:
     def back(self, counted: bytes) -> None:
         """Have it again; ``counted`` is the last piece with a usage that was written on it, if any was."""
         self._events.counted = counted or self._events.counted
+
+    def abort(self) -> None:
+        """Close the client's connection at once: what stands on it can't be ended."""
+        if self._straight is not None:
+            self._straight.abort()

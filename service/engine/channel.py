@@ -11,10 +11,12 @@ kind       from     payload
 ``CUT``    gateway  nothing: the answer is not wanted any more
 ``HEAD``   worker   the answer's status, two bytes
 ``DATA``   worker   the next piece; empty at the answer's end
-``POURED`` worker   four bytes, how long the last piece with a usage is; that piece; what was not poured
+``POURED`` worker   whether the answer has ended, a byte; four bytes, how long the last piece with a usage
+                    is; that piece; what was not poured
 ``HEARD``  worker   four bytes, how many pieces came since the last time
 ``LOST``   worker   a letter, ``u`` for no connection and ``b`` for a broken one, and the reason
-``OVER``   worker   nothing: it has let go of the answer and of the client's connection
+``OVER``   worker   whether half a chunk is on the client's connection, a byte: it has let go of all
+``READY``  worker   nothing: it works
 =========  =======  ==============================================================================
 """
 
@@ -46,6 +48,7 @@ class Kind(IntEnum):
     HEARD = 8
     LOST = 9
     OVER = 10
+    READY = 11
 
 
 Take = Callable[[Kind, int, bytes, int | None], object]  # kind, stream, payload, file
@@ -60,7 +63,7 @@ class Channel:
         self._take = take
         self._ended = ended
         self._loop = asyncio.get_running_loop()
-        self._unsent: deque[tuple[bytes, int | None]] = deque()
+        self._unsent: deque[tuple[memoryview, int | None]] = deque()
         self._read = bytearray()
         self._files: deque[int] = deque()
         self._open = True
@@ -72,7 +75,7 @@ class Channel:
             return
         copy = None if file is None else os.dup(file)
         frame = _HEAD.pack(len(payload), stream, kind, copy is not None) + payload
-        self._unsent.append((frame, copy))
+        self._unsent.append((memoryview(frame), copy))
         if len(self._unsent) == 1:
             self._writable()
 
@@ -109,13 +112,13 @@ class Channel:
 
     def _readable(self) -> None:
         try:
-            data, files, _, _ = socket.recv_fds(self._end, _READ_BYTES, _MOST_FILES)
+            data, files, flags, _ = socket.recv_fds(self._end, _READ_BYTES, _MOST_FILES)
         except BlockingIOError:
             return
         except OSError:
-            data, files = b"", []
+            data, files, flags = b"", [], 0
         self._files.extend(files)
-        if not data:
+        if not data or flags & socket.MSG_CTRUNC:  # the other end, or a file that it sent, is lost
             self._lost()
             return
         self._read += data

@@ -221,8 +221,12 @@ class _Passing:
         self.tail = b"\n\n"
         self._outlet.back(counted)
 
-    def heard(self, pieces: int) -> None:
+    def abort(self) -> None:
         """See :class:`Outlet`."""
+        self._outlet.abort()
+
+    def heard(self, pieces: int) -> None:
+        """See :class:`Passing`."""
         self._client.heard += pieces
 
 

@@ -19,23 +19,28 @@ class Straight:
         connection.setblocking(False)
         self.events = Events(rest)
         self.heard = 0  # pieces, since somebody asked
+        self.is_gone = False  # the client has left
         self._connection = connection
         self._unsent = b""
-        self._gone = False
         self._loop = asyncio.get_running_loop()
         self._flushed: asyncio.Future[None] | None = None
 
     def take(self, data: bytes) -> bool:
         """Send ``data`` of the engine on, or say that it is left."""
-        self.heard += 1
-        if self._unsent:
+        if self._unsent or self.is_gone:
             return False
+        self.heard += 1
         if self.events.end_with(data) or error_in(self.events.rest + data) is not None:
             return False
-        if (piece := self.events.whole(data)) and not self._gone:
+        if piece := self.events.whole(data):
             self._unsent = b"%x\r\n%b\r\n" % (len(piece), piece)
             self._write()
         return True
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no part of a chunk is left to be sent."""
+        return not self._unsent
 
     async def flush(self) -> None:
         """Wait until what was taken is sent."""
@@ -53,8 +58,8 @@ class Straight:
             self._unsent = self._unsent[self._connection.send(self._unsent) :]
         except BlockingIOError:
             pass
-        except OSError:  # the client has left; the owner of its connection sees that too, and says so
-            self._gone, self._unsent = True, b""
+        except OSError:
+            self.is_gone, self._unsent = True, b""
         if self._unsent:
             self._loop.add_writer(self._connection.fileno(), self._write)
             return

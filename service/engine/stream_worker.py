@@ -10,9 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
+import resource
 import signal
 import socket
 import sys
+import traceback
+from collections.abc import Callable
 
 import orjson
 import uvloop
@@ -34,15 +38,16 @@ class _Stream:
         self._number = number
         self._channel = channel
         self._wanted: asyncio.Queue[tuple[bytes, int | None]] = asyncio.Queue()  # rest and file of a POUR
+        self._half = False  # a chunk is not whole on the client's connection
 
     def want(self, rest: bytes, file: int | None) -> None:
         """The next piece, or with ``file`` all that may be poured."""
         self._wanted.put_nowait((rest, file))
 
-    async def run(self, wire: HttpWire, path: str, body: bytes) -> None:
+    async def run(self, wire: Callable[[], HttpWire], path: str, body: bytes) -> None:
         """Ask, and give what is wanted until the end."""
         try:
-            async with wire.ask("POST", path, body) as reply:
+            async with wire().ask("POST", path, body) as reply:
                 self._tell(Kind.HEAD, reply.status.to_bytes(2, "big"))
                 while True:
                     rest, file = await self._wanted.get()
@@ -55,12 +60,17 @@ class _Stream:
                         return
         except WireError as exc:
             self._tell(Kind.LOST, (b"u" if isinstance(exc, Unreachable) else b"b") + str(exc).encode())
-        finally:
-            while not self._wanted.empty():
-                _, file = self._wanted.get_nowait()
-                if file is not None:
-                    socket.socket(fileno=file).close()
-            self._tell(Kind.OVER)
+        except Exception as exc:
+            self._tell(Kind.LOST, b"b" + repr(exc).encode())
+            raise
+
+    def end(self) -> None:
+        """Let go of everything, whether or not :meth:`run` has begun."""
+        while not self._wanted.empty():
+            _, file = self._wanted.get_nowait()
+            if file is not None:
+                os.close(file)
+        self._tell(Kind.OVER, bytes([self._half]))
 
     async def _pour(self, reply: Reply, connection: socket.socket, rest: bytes) -> None:
         straight = Straight(connection, rest)
@@ -77,10 +87,11 @@ class _Stream:
             with contextlib.suppress(TimeoutError):  # half a chunk would spoil what its owner says next
                 async with asyncio.timeout(_FLUSH_SECONDS):
                     await straight.flush()
+            self._half = not straight.is_whole
             straight.close()
         counted = straight.events.counted
-        left = straight.events.rest + left
-        self._tell(Kind.POURED, len(counted).to_bytes(4, "big") + counted + left)
+        found = bytes([not left]) + len(counted).to_bytes(4, "big") + counted
+        self._tell(Kind.POURED, found + straight.events.rest + left)
 
     async def _count(self, straight: Straight) -> None:
         while True:
@@ -102,23 +113,35 @@ class _Worker:
         self._streams: dict[int, tuple[_Stream, asyncio.Task[None]]] = {}
         self._wires: dict[tuple[str, str | None], HttpWire] = {}
 
+    def begin(self) -> None:
+        """Say that streams may come."""
+        self._channel.send(Kind.READY, 0)
+
     def _take(self, kind: Kind, number: int, payload: bytes, file: int | None) -> None:
         if kind is Kind.ASK:
             head, _, body = payload.partition(b"\n")
             asked = orjson.loads(head)
             server = asked["url"], asked["key"]
-            wire = self._wires.get(server) or self._wires.setdefault(server, HttpWire(*server))
             stream = _Stream(number, self._channel)
-            task = asyncio.create_task(stream.run(wire, asked["path"], body))
+            task = asyncio.create_task(stream.run(lambda: self._wire(*server), asked["path"], body))
             self._streams[number] = stream, task
-            task.add_done_callback(lambda _: self._streams.pop(number, None))
+            task.add_done_callback(lambda _: self._ended(number))
         elif number not in self._streams:  # it ended before it was heard
             if file is not None:
-                socket.socket(fileno=file).close()
+                os.close(file)
         elif kind is Kind.CUT:
             self._streams[number][1].cancel()
         else:
             self._streams[number][0].want(payload, file)
+
+    def _wire(self, url: str, key: str | None) -> HttpWire:
+        return self._wires.get((url, key)) or self._wires.setdefault((url, key), HttpWire(url, key))
+
+    def _ended(self, number: int) -> None:
+        stream, task = self._streams.pop(number)
+        stream.end()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            traceback.print_exception(error)
 
 
 async def _run(end: socket.socket) -> None:
@@ -126,11 +149,14 @@ async def _run(end: socket.socket) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG)
+    worker.begin()
     await worker.ended.wait()
 
 
 def main(words: list[str]) -> None:
     """Work until the gateway is gone."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]  # two files a stream
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the gateway's, which ends us in its time
         signal.signal(one, signal.SIG_IGN)
     with socket.socket(fileno=int(words[0])) as end:

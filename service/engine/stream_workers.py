@@ -14,8 +14,8 @@ import logging
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import ExitStack, asynccontextmanager
 from typing import cast
 
 import orjson
@@ -28,7 +28,8 @@ log = logging.getLogger("pointsman.streams")
 _OVER_SECONDS = 3.0  # until a worker that has not let go of a connection is not waited for
 _END_SECONDS = 5.0  # that a worker gets to end by itself
 _LEND_TRIES = 3  # turns of the event loop, after which what was written before is out
-_RESTART_SECONDS = 1.0
+_RESTART_SECONDS = 1.0  # and twice as long after each start that came to nothing
+_MOST_RESTART_SECONDS = 30.0
 
 
 class StreamWorkers:
@@ -61,29 +62,44 @@ class StreamWorkers:
         return _WorkerWire(self._workers, {"url": url, "key": key}, own)
 
     async def _keep(self) -> None:
+        pause = _RESTART_SECONDS
         while True:
-            worker = _Worker()
-            self._workers.append(worker)
             try:
-                await worker.ended.wait()
-            finally:
-                self._workers.remove(worker)
-                await worker.end()
-            log.error("a stream worker ended; its streams are cut, and another is started")
-            await asyncio.sleep(_RESTART_SECONDS)
+                worker = _Worker(self._workers.append)
+            except OSError as exc:
+                log.error("a stream worker can't be started: %s", exc)
+            else:
+                try:
+                    await worker.ended.wait()
+                finally:
+                    if worker in self._workers:
+                        self._workers.remove(worker)
+                        pause = _RESTART_SECONDS
+                    await worker.end()
+                log.error("a stream worker ended; its streams are cut, and another is started")
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _MOST_RESTART_SECONDS)
 
 
 class _Worker:
     """One process and the streams that it carries."""
 
-    def __init__(self) -> None:
+    def __init__(self, ready: Callable[[_Worker], object]) -> None:
+        """``ready`` is called with it once it works.
+
+        Raises:
+            OSError: it can't be started.
+        """
         ours, theirs = socket.socketpair()
-        with theirs:
+        with theirs, ExitStack() as undone:
+            undone.callback(ours.close)
             self._process = subprocess.Popen(  # by vfork, see service.engine.process
                 [sys.executable, "-P", "-m", "service.engine.stream_worker", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
             )
+            undone.pop_all()
+        self._ready = ready
         self.ended = asyncio.Event()
         self.channel = Channel(ours, self._take, self._lost)
         self.streams: dict[int, _Carried] = {}
@@ -94,6 +110,10 @@ class _Worker:
         number = next(self._numbers)
         stream = self.streams[number] = _Carried(self, number)
         return stream
+
+    def kill(self) -> None:
+        """End the process at once."""
+        self._process.kill()
 
     async def end(self) -> None:
         """Close the channel, which ends the process, and wait for that."""
@@ -106,14 +126,16 @@ class _Worker:
             await asyncio.to_thread(self._process.wait)
 
     def _take(self, kind: Kind, number: int, payload: bytes, _: int | None) -> None:
-        if (stream := self.streams.get(number)) is not None:
+        if kind is Kind.READY:
+            self._ready(self)
+        elif (stream := self.streams.get(number)) is not None:
             stream.told(kind, payload)
 
     def _lost(self) -> None:
         self.ended.set()
         for stream in list(self.streams.values()):
             stream.told(Kind.LOST, b"bthe process that carried it ended")
-            stream.told(Kind.OVER, b"")
+            stream.told(Kind.OVER, b"\1")  # what it had begun to write, nobody knows
 
 
 class _Carried:
@@ -126,8 +148,11 @@ class _Carried:
         self._answer: asyncio.Future[bytes] | None = None
         self._over = asyncio.Event()
         self._error: Exception | None = None
-        self._passing: Passing | None = None  # that has lent its connection
+        self._passing: Passing | None = None  # whose connection was lent
+        self._is_lent = False
+        self._half = False  # what stands on it is no whole chunk
         self._left = b""
+        self._ended = False  # nothing comes behind that
 
     async def ask(self, head: bytes, body: bytes) -> None:
         """Have the request sent, and wait for the head of its answer."""
@@ -138,29 +163,42 @@ class _Carried:
         if self._left:
             data, self._left = self._left, b""
             return data
-        return await self._told(Kind.NEXT)
+        return b"" if self._ended else await self._told(Kind.NEXT)
 
     async def pour(self, taker: Taker) -> None:
         """See :class:`Reply`; the connection of ``taker`` is lent for it."""
         passing = cast(Passing, taker)  # this wire is asked for such alone
-        if self._left or (lent := await _lent(passing)) is None:
+        if self._left or self._ended or (lent := await _lent(passing)) is None:
             return
-        self._passing = passing
-        found = await self._told(Kind.POUR, lent.rest, lent.file)
-        length = int.from_bytes(found[:4], "big")
-        self._left = found[4 + length :]
-        passing.back(found[4 : 4 + length])
+        self._passing, self._is_lent = passing, True
+        try:
+            found = await self._told(Kind.POUR, lent.rest, lent.file)
+        except OSError as exc:  # no open file more
+            log.error("a connection can't be lent to a stream worker: %s", exc)
+            self._is_lent, self._left = False, lent.rest
+            return
+        self._is_lent, self._ended = False, bool(found[0])
+        length = int.from_bytes(found[1:5], "big")
+        self._left = found[5 + length :]
+        passing.back(found[5 : 5 + length])
 
     async def close(self) -> None:
-        """Let the worker let go; it may have to send the rest of a chunk."""
+        """Let the worker let go; it may have to send the rest of a chunk.
+
+        Who has half a chunk can't be told anything any more: the connection is closed.
+        """
         try:
             if not self._over.is_set():
                 self._worker.channel.send(Kind.CUT, self._number)
                 async with asyncio.timeout(_OVER_SECONDS):
                     await self._over.wait()
         except TimeoutError:
-            log.warning("a stream worker did not let go of an answer within %g s", _OVER_SECONDS)
+            log.error("a stream worker did not let go of an answer within %g s; it is ended", _OVER_SECONDS)
+            self._worker.kill()
+            self._half = True
         finally:
+            if self._passing is not None and self._is_lent and self._half:
+                self._passing.abort()
             self._worker.streams.pop(self._number, None)
 
     def told(self, kind: Kind, payload: bytes) -> None:
@@ -171,6 +209,9 @@ class _Carried:
                     self._passing.heard(int.from_bytes(payload, "big"))
             case Kind.OVER:
                 self._over.set()
+                self._half = payload != b"\0"
+                if self._answer is not None and not self._answer.done():
+                    self._answer.set_exception(Broken("the process that carried it let go of it"))
             case Kind.LOST:
                 reason = payload[1:].decode(errors="replace")
                 self._error = Unreachable(reason) if payload[:1] == b"u" else Broken(reason)

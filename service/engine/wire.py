@@ -44,6 +44,10 @@ class Outlet(Taker, Protocol):
         """Have it again; ``counted`` is the last piece with a usage that was written on it, if any was."""
         ...
 
+    def abort(self) -> None:
+        """Close the connection at once: what stands on it can't be ended."""
+        ...
+
 
 class Passing(Outlet, Protocol):
     """An outlet as its client hands it to a wire."""

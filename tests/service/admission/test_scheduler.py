@@ -220,3 +220,15 @@ def test_a_queue_for_nobody_refuses_who_finds_no_place_for_his_adapter() -> None
     assert scheduler.arrive(first, 0.0) == (first,)
     assert scheduler.arrive(second, 0.0) == (second,)
     assert (first.state, second.state) == (State.RUNNING, State.SHED)
+
+
+@pytest.mark.parametrize("kind", POLICIES)
+def test_a_queue_for_places_keeps_nobody_from_a_slot_who_needs_none(kind: str) -> None:
+    world = World(POLICIES[kind](), capacity=4, adapters=1, queue=3)
+    world.arrive("a")
+    waiting = [world.arrive("b") for _ in range(3)]
+    assert world.scheduler.would_refuse("") is None
+    last = world.arrive("b")
+    assert last.state is State.SHED
+    assert world.arrive(None).state is (State.RUNNING if kind == "affinity" else State.SHED)
+    assert all(ticket.state is State.WAITING for ticket in waiting)

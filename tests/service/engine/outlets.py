@@ -16,5 +16,8 @@ class Own:
     def lend(self) -> None:
         """See :class:`service.engine.wire.Outlet`."""
 
+    def abort(self) -> None:
+        """See :class:`service.engine.wire.Outlet`."""
+
     def back(self, counted: bytes) -> None:
         """See :class:`service.engine.wire.Outlet`."""
