@@ -9,7 +9,12 @@ from training.data import parts
 from training.data.fields import FieldError, json_at
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
-OTHERS = {"function_call": "assistant", "observation": "tool"}  # of LLaMA-Factory
+OTHERS = {
+    "function_call": "assistant",
+    "observation": "tool",
+    "function": "tool",
+}  # LLaMA-Factory's; OpenAI's old
+WEIGHTS = ("weight", "loss_weight")  # OpenAI's, and LLaMA-Factory's
 _THOUGHT = re.compile(r"\s*<think>(.*?)</think>(.*)", re.DOTALL)
 
 
@@ -17,10 +22,12 @@ def message(given: Any, at: str) -> dict[str, Any]:
     """A message in OpenAI's form, checked, its calls' arguments parsed; ``at`` is its dotted path."""
     if not isinstance(given, dict):
         raise FieldError(at, f"must be a message, found {given!r}")
-    turn = parts.joined(given)
+    turn = _weighed(parts.joined(given))
     role = turn.get("role")
     if role not in (*ROLES, *OTHERS):
         raise FieldError(f"{at}.role", f"must be one of {', '.join((*ROLES, *OTHERS))}, found {role!r}")
+    if role == "assistant" and turn.get("function_call"):
+        turn = _with_old_call(turn, at)
     content, calls = turn.get("content"), turn.get("tool_calls")
     if not isinstance(content, str | list) and not (content is None and calls):
         raise FieldError(f"{at}.content", f"must be a text, found {content!r}")
@@ -40,6 +47,26 @@ def message(given: Any, at: str) -> dict[str, Any]:
     if not isinstance(calls, list):
         raise FieldError(f"{at}.tool_calls", "must be a list of calls in OpenAI's form")
     return {**turn, "tool_calls": [_call(call, f"{at}.tool_calls.{i}") for i, call in enumerate(calls)]}
+
+
+def _weighed(turn: dict[str, Any]) -> dict[str, Any]:
+    """``turn`` with a loss_weight as the weight that it is; only what an assistant says has one."""
+    if "loss_weight" not in turn:
+        return turn
+    rest = {key: value for key, value in turn.items() if key != "loss_weight"}
+    assistant = turn.get("role") in ("assistant", "function_call")
+    return rest | {"weight": turn["loss_weight"]} if assistant else rest
+
+
+def _with_old_call(turn: dict[str, Any], at: str) -> dict[str, Any]:
+    """``turn`` with OpenAI's old key of one call as ``tool_calls``."""
+    if turn.get("tool_calls"):
+        raise FieldError(
+            f"{at}.function_call", "stands beside tool_calls; give the calls once, as tool_calls"
+        )
+    rest = {key: value for key, value in turn.items() if key != "function_call"}
+    function = _function(turn["function_call"], f"{at}.function_call")
+    return rest | {"tool_calls": [{"type": "function", "function": function}]}
 
 
 def called(text: str, at: str) -> dict[str, Any]:
@@ -83,15 +110,17 @@ def _tool(given: Any, at: str) -> dict[str, Any]:
 
 
 def _call(call: Any, at: str) -> dict[str, Any]:
-    """The call with its arguments as an object: the JSON text that OpenAI sends is parsed."""
-    function = call.get("function") if isinstance(call, dict) else None
+    function = _function(call.get("function") if isinstance(call, dict) else None, f"{at}.function")
+    return {**call, "function": function}
+
+
+def _function(function: Any, at: str) -> dict[str, Any]:
+    """A call's ``{"name", "arguments"}`` with its arguments as an object: a JSON text of them is parsed."""
     if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-        raise FieldError(
-            f"{at}.function.name", 'must name the tool: {"type": "function", "function": {"name": ...'
-        )
+        raise FieldError(f"{at}.name", 'must name the tool: {"name": ..., "arguments": ...}')
     arguments = function.get("arguments", {})
     if isinstance(arguments, str):
-        arguments = json_at(arguments, f"{at}.function.arguments")
+        arguments = json_at(arguments, f"{at}.arguments")
     if not isinstance(arguments, dict):
-        raise FieldError(f"{at}.function.arguments", f"must be a JSON object, found {arguments!r}")
-    return {**call, "function": {**function, "arguments": arguments}}
+        raise FieldError(f"{at}.arguments", f"must be a JSON object, found {arguments!r}")
+    return {**function, "arguments": arguments}
