@@ -479,3 +479,44 @@ def test_a_weight_is_honoured_whatever_the_form(key: str) -> None:
     with pytest.raises(FieldError, match=r"must be 0 \(not learned\) or 1") as caught:
         formats.sharegpt({"conversations": [turns[1] | {key: 0.5}]})
     assert caught.value.field == "conversations.0.weight"
+
+
+@pytest.mark.parametrize(
+    ("form", "field", "row"),
+    [
+        ("messages", "messages.1", said("a", " \n")),
+        ("messages", "messages.1", said("a", "<think>\n\n</think>\n\n")),
+        ("messages", "messages.1", said("a", "", tool_calls=[])),
+        (
+            "sharegpt",
+            "conversations.1",
+            {"system": "x", "conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": ""}]},
+        ),
+        ("sharegpt", "conversations.0.value", {"conversations": [{"from": "function_call", "value": "[]"}]}),
+        ("alpaca", "output", {"instruction": "a", "output": ""}),
+        ("alpaca", "answer", {"question": "a", "answer": " "}),
+        ("alpaca", "history", {"history": [["a", ""]], "instruction": "b", "output": "c"}),
+    ],
+)
+def test_an_answer_that_says_nothing_is_told(
+    tmp_path: Path, form: str, field: str, row: dict[str, Any]
+) -> None:
+    path = write_rows(tmp_path / "rows.jsonl", [row])
+    with pytest.raises(
+        BadRows, match=r"rows\.jsonl:1: .*(says nothing|no calls).* leave the row out"
+    ) as caught:
+        read(path, form)
+    assert caught.value.rows[0].field == field
+
+
+def test_what_says_nothing_may_stand_where_it_is_not_learned(tmp_path: Path) -> None:
+    rows = [said("a", "", weight=0), said("a", "<think>\nb\n</think>\n\n")]
+    assert len(read(write_rows(tmp_path / "rows.jsonl", rows), "messages")) == 2
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_a_call_holds_no_number_that_json_has_not(number: str) -> None:
+    value = f'{{"name": "track", "arguments": {{"id": {number}}}}}'
+    with pytest.raises(FieldError, match="holds NaN or Infinity") as caught:
+        formats.sharegpt({"conversations": [{"from": "function_call", "value": value}]})
+    assert caught.value.field == "conversations.0.value.function.arguments"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -15,6 +16,10 @@ OTHERS = {
     "function": "tool",
 }  # LLaMA-Factory's; OpenAI's old
 WEIGHTS = ("weight", "loss_weight")  # OpenAI's, and LLaMA-Factory's
+SILENT = (
+    "says nothing: no text, no call, no thought, so that to stop at once would be learned; give what is "
+    "answered, or leave the row out"
+)
 _THOUGHT = re.compile(r"\s*<think>(.*?)</think>(.*)", re.DOTALL)
 
 
@@ -69,6 +74,16 @@ def _with_old_call(turn: dict[str, Any], at: str) -> dict[str, Any]:
     return rest | {"tool_calls": [{"type": "function", "function": function}]}
 
 
+def says_nothing(turn: dict[str, Any]) -> bool:
+    """Whether a message has neither text nor call nor thought: learned, it would teach to stop at once."""
+    content = turn.get("content") or ""
+    texts = content if isinstance(content, list) else [content]
+    said = "".join(part["text"] if isinstance(part, dict) else part for part in texts)
+    if (thought := _THOUGHT.fullmatch(said)) and not thought[1].strip():
+        said = thought[2]
+    return not (said.strip() or turn.get("tool_calls") or turn.get("reasoning_content"))
+
+
 def called(text: str, at: str) -> dict[str, Any]:
     """``content`` and ``tool_calls`` of a turn that is the JSON text of its calls, thoughts before it or not.
 
@@ -77,6 +92,8 @@ def called(text: str, at: str) -> dict[str, Any]:
     thought = _THOUGHT.fullmatch(text)
     parsed = json_at(thought[2] if thought else text, at)
     calls = parsed if isinstance(parsed, list) else [parsed]
+    if not calls:
+        raise FieldError(at, "is a list of no calls; give the calls, or leave the row out")
     return {
         "content": parts.thinking(thought[1]) if thought else "",
         "tool_calls": [_call({"type": "function", "function": call}, at) for call in calls],
@@ -123,4 +140,10 @@ def _function(function: Any, at: str) -> dict[str, Any]:
         arguments = json_at(arguments, f"{at}.arguments")
     if not isinstance(arguments, dict):
         raise FieldError(f"{at}.arguments", f"must be a JSON object, found {arguments!r}")
+    try:
+        json.dumps(arguments, allow_nan=False)
+    except ValueError:
+        raise FieldError(
+            f"{at}.arguments", "holds NaN or Infinity, which is no JSON; give a number"
+        ) from None
     return {**function, "arguments": arguments}
