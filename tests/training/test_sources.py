@@ -446,7 +446,7 @@ def test_sharegpts_turns_in_openais_form_keep_their_calls(speaker: str) -> None:
 
 
 def test_openais_old_function_call_is_a_call() -> None:
-    turns = [
+    turns: list[dict[str, Any]] = [
         {"role": "user", "content": "a"},
         {"role": "assistant", "content": None, "function_call": CALL},
         {"role": "function", "name": "track", "content": "Brno"},
@@ -458,11 +458,12 @@ def test_openais_old_function_call_is_a_call() -> None:
         "tool_calls": [{"type": "function", "function": CALLED}],
     }
     assert result["role"] == "tool"
-    for change, field in (
+    changes: list[tuple[dict[str, Any], str]] = [
         ({"function_call": {"name": "track", "arguments": "{"}}, "messages.0.function_call.arguments"),
         ({"function_call": "track"}, "messages.0.function_call.name"),
         ({"tool_calls": [{"function": CALL}]}, "messages.0.function_call"),
-    ):
+    ]
+    for change, field in changes:
         with pytest.raises(FieldError) as caught:
             formats.messages({"messages": [turns[1] | change]})
         assert caught.value.field == field
