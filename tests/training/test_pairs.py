@@ -262,3 +262,18 @@ def test_a_file_of_several_lines_of_pairs(tmp_path: Path) -> None:
     rows = sources.preferences(part)
     assert [row.where for row in rows[:2]] == [f"{path}:1", f"{path}:2"]
     assert len({sources.digest(rows), sources.digest(rows[1:])}) == 2
+
+
+@pytest.mark.parametrize(
+    ("reader", "field", "row"),
+    [
+        (preferences.pairs, "rejected", {"prompt": "a", "chosen": "b", "rejected": " "}),
+        (preferences.pairs, "chosen", {"prompt": "a", "chosen": "", "rejected": "b"}),
+        (preferences.alpaca, "rejected", {"instruction": "a", "output": ["b", ""]}),
+        (preferences.labels, "completion", {"prompt": "a", "completion": "", "label": True}),
+    ],
+)
+def test_an_answer_that_says_nothing_is_told(reader: Any, field: str, row: dict[str, Any]) -> None:
+    with pytest.raises(FieldError, match="says nothing") as caught:
+        reader(row)
+    assert caught.value.field == field

@@ -431,3 +431,93 @@ def test_a_generators_rows_are_the_same_in_any_number_of_parts(monkeypatch: pyte
     assert len({row.canonical() for row in rows}) == 10  # a seed of its own each
     assert rows == [row for part in sources.parts(source, 7) for row in sources.read(part, "sft")]
     assert rows != [row for part in sources.parts(source, 8) for row in sources.read(part, "sft")]
+
+
+CALL = {"name": "track", "arguments": '{"id": "PX1"}'}
+CALLED = {"name": "track", "arguments": {"id": "PX1"}}
+
+
+@pytest.mark.parametrize("speaker", ["assistant", "gpt"])
+def test_sharegpts_turns_in_openais_form_keep_their_calls(speaker: str) -> None:
+    call = {"type": "function", "function": CALL}
+    turns = [{"role": "user", "content": "a"}, {"role": speaker, "content": None, "tool_calls": [call]}]
+    turn = formats.sharegpt({"conversations": turns}).messages[1]
+    assert turn == {"role": "assistant", "content": None, "tool_calls": [call | {"function": CALLED}]}
+
+
+def test_openais_old_function_call_is_a_call() -> None:
+    turns: list[dict[str, Any]] = [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": None, "function_call": CALL},
+        {"role": "function", "name": "track", "content": "Brno"},
+    ]
+    _, turn, result = formats.messages({"messages": turns}).messages
+    assert turn == {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"type": "function", "function": CALLED}],
+    }
+    assert result["role"] == "tool"
+    changes: list[tuple[dict[str, Any], str]] = [
+        ({"function_call": {"name": "track", "arguments": "{"}}, "messages.0.function_call.arguments"),
+        ({"function_call": "track"}, "messages.0.function_call.name"),
+        ({"tool_calls": [{"function": CALL}]}, "messages.0.function_call"),
+    ]
+    for change, field in changes:
+        with pytest.raises(FieldError) as caught:
+            formats.messages({"messages": [turns[1] | change]})
+        assert caught.value.field == field
+
+
+@pytest.mark.parametrize("key", ["weight", "loss_weight"])
+def test_a_weight_is_honoured_whatever_the_form(key: str) -> None:
+    unlearned: dict[str, Any] = {key: 0}
+    by_openai = formats.messages(said("a", "b", **unlearned)).messages[1]
+    turns = [{"from": "human", "value": "a", key: 0}, {"from": "gpt", "value": "b", key: 0}]
+    asked, by_sharegpt = formats.sharegpt({"conversations": turns}).messages
+    assert asked == {"role": "user", "content": "a"}
+    assert by_openai == by_sharegpt == {"role": "assistant", "content": "b", "weight": 0}
+    with pytest.raises(FieldError, match=r"must be 0 \(not learned\) or 1") as caught:
+        formats.sharegpt({"conversations": [turns[1] | {key: 0.5}]})
+    assert caught.value.field == "conversations.0.weight"
+
+
+@pytest.mark.parametrize(
+    ("form", "field", "row"),
+    [
+        ("messages", "messages.1", said("a", " \n")),
+        ("messages", "messages.1", said("a", "<think>\n\n</think>\n\n")),
+        ("messages", "messages.1", said("a", "", tool_calls=[])),
+        (
+            "sharegpt",
+            "conversations.1",
+            {"system": "x", "conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": ""}]},
+        ),
+        ("sharegpt", "conversations.0.value", {"conversations": [{"from": "function_call", "value": "[]"}]}),
+        ("alpaca", "output", {"instruction": "a", "output": ""}),
+        ("alpaca", "answer", {"question": "a", "answer": " "}),
+        ("alpaca", "history", {"history": [["a", ""]], "instruction": "b", "output": "c"}),
+    ],
+)
+def test_an_answer_that_says_nothing_is_told(
+    tmp_path: Path, form: str, field: str, row: dict[str, Any]
+) -> None:
+    path = write_rows(tmp_path / "rows.jsonl", [row])
+    with pytest.raises(
+        BadRows, match=r"rows\.jsonl:1: .*(says nothing|no calls).* leave the row out"
+    ) as caught:
+        read(path, form)
+    assert caught.value.rows[0].field == field
+
+
+def test_what_says_nothing_may_stand_where_it_is_not_learned(tmp_path: Path) -> None:
+    rows = [said("a", "", weight=0), said("a", "<think>\nb\n</think>\n\n")]
+    assert len(read(write_rows(tmp_path / "rows.jsonl", rows), "messages")) == 2
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_a_call_holds_no_number_that_json_has_not(number: str) -> None:
+    value = f'{{"name": "track", "arguments": {{"id": {number}}}}}'
+    with pytest.raises(FieldError, match="holds NaN or Infinity") as caught:
+        formats.sharegpt({"conversations": [{"from": "function_call", "value": value}]})
+    assert caught.value.field == "conversations.0.value.function.arguments"

@@ -12,7 +12,7 @@ from typing import Any
 
 from training.data import belle
 from training.data.fields import FieldError, list_at, text_at
-from training.data.message import OTHERS, called, message, tools_of
+from training.data.message import OTHERS, WEIGHTS, called, message, tools_of
 
 SHAREGPT_ROLES = {
     "human": "user",
@@ -103,16 +103,19 @@ def sharegpt(raw: dict[str, Any]) -> Row:
 
 
 def sharegpt_turn(turn: Any, at: str) -> dict[str, Any]:
-    """One ``{"from", "value"}``, or ``{"role", "content"}``, as a message; ``at`` is its dotted path."""
+    """One ``{"from", "value"}``, or message in OpenAI's form, as a message; ``at`` is its dotted path."""
     as_openai = isinstance(turn, dict) and "from" not in turn and "role" in turn
     who, what = ("role", "content") if as_openai else ("from", "value")
     speaker = turn.get(who) if isinstance(turn, dict) else None
     if not isinstance(speaker, str) or speaker not in SHAREGPT_ROLES:
         raise FieldError(f"{at}.{who}", f"must be one of {', '.join(SHAREGPT_ROLES)}, found {speaker!r}")
+    role = SHAREGPT_ROLES[speaker]
+    if as_openai:
+        return message({**turn, "role": speaker if speaker in OTHERS else role}, at)
     value = text_at(turn, what, at)
-    if speaker == "function_call":
-        return {"role": "assistant"} | called(value, f"{at}.{what}")
-    return {"role": SHAREGPT_ROLES[speaker], "content": value}
+    said = called(value, f"{at}.{what}") if speaker == "function_call" else {"content": value}
+    more = {key: turn[key] for key in WEIGHTS if key in turn} if role == "assistant" else {}
+    return message({"role": role, **more, **said}, at)
 
 
 READERS: dict[str, Callable[[dict[str, Any]], Row]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -9,7 +10,16 @@ from training.data import parts
 from training.data.fields import FieldError, json_at
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
-OTHERS = {"function_call": "assistant", "observation": "tool"}  # of LLaMA-Factory
+OTHERS = {
+    "function_call": "assistant",
+    "observation": "tool",
+    "function": "tool",
+}  # LLaMA-Factory's; OpenAI's old
+WEIGHTS = ("weight", "loss_weight")  # OpenAI's, and LLaMA-Factory's
+SILENT = (
+    "says nothing: no text, no call, no thought, so that to stop at once would be learned; give what is "
+    "answered, or leave the row out"
+)
 _THOUGHT = re.compile(r"\s*<think>(.*?)</think>(.*)", re.DOTALL)
 
 
@@ -17,10 +27,12 @@ def message(given: Any, at: str) -> dict[str, Any]:
     """A message in OpenAI's form, checked, its calls' arguments parsed; ``at`` is its dotted path."""
     if not isinstance(given, dict):
         raise FieldError(at, f"must be a message, found {given!r}")
-    turn = parts.joined(given)
+    turn = _weighed(parts.joined(given))
     role = turn.get("role")
     if role not in (*ROLES, *OTHERS):
         raise FieldError(f"{at}.role", f"must be one of {', '.join((*ROLES, *OTHERS))}, found {role!r}")
+    if role == "assistant" and turn.get("function_call"):
+        turn = _with_old_call(turn, at)
     content, calls = turn.get("content"), turn.get("tool_calls")
     if not isinstance(content, str | list) and not (content is None and calls):
         raise FieldError(f"{at}.content", f"must be a text, found {content!r}")
@@ -42,6 +54,36 @@ def message(given: Any, at: str) -> dict[str, Any]:
     return {**turn, "tool_calls": [_call(call, f"{at}.tool_calls.{i}") for i, call in enumerate(calls)]}
 
 
+def _weighed(turn: dict[str, Any]) -> dict[str, Any]:
+    """``turn`` with a loss_weight as the weight that it is; only what an assistant says has one."""
+    if "loss_weight" not in turn:
+        return turn
+    rest = {key: value for key, value in turn.items() if key != "loss_weight"}
+    assistant = turn.get("role") in ("assistant", "function_call")
+    return rest | {"weight": turn["loss_weight"]} if assistant else rest
+
+
+def _with_old_call(turn: dict[str, Any], at: str) -> dict[str, Any]:
+    """``turn`` with OpenAI's old key of one call as ``tool_calls``."""
+    if turn.get("tool_calls"):
+        raise FieldError(
+            f"{at}.function_call", "stands beside tool_calls; give the calls once, as tool_calls"
+        )
+    rest = {key: value for key, value in turn.items() if key != "function_call"}
+    function = _function(turn["function_call"], f"{at}.function_call")
+    return rest | {"tool_calls": [{"type": "function", "function": function}]}
+
+
+def says_nothing(turn: dict[str, Any]) -> bool:
+    """Whether a message has neither text nor call nor thought: learned, it would teach to stop at once."""
+    content = turn.get("content") or ""
+    texts = content if isinstance(content, list) else [content]
+    said = "".join(part["text"] if isinstance(part, dict) else part for part in texts)
+    if (thought := _THOUGHT.fullmatch(said)) and not thought[1].strip():
+        said = thought[2]
+    return not (said.strip() or turn.get("tool_calls") or turn.get("reasoning_content"))
+
+
 def called(text: str, at: str) -> dict[str, Any]:
     """``content`` and ``tool_calls`` of a turn that is the JSON text of its calls, thoughts before it or not.
 
@@ -50,6 +92,8 @@ def called(text: str, at: str) -> dict[str, Any]:
     thought = _THOUGHT.fullmatch(text)
     parsed = json_at(thought[2] if thought else text, at)
     calls = parsed if isinstance(parsed, list) else [parsed]
+    if not calls:
+        raise FieldError(at, "is a list of no calls; give the calls, or leave the row out")
     return {
         "content": parts.thinking(thought[1]) if thought else "",
         "tool_calls": [_call({"type": "function", "function": call}, at) for call in calls],
@@ -83,15 +127,23 @@ def _tool(given: Any, at: str) -> dict[str, Any]:
 
 
 def _call(call: Any, at: str) -> dict[str, Any]:
-    """The call with its arguments as an object: the JSON text that OpenAI sends is parsed."""
-    function = call.get("function") if isinstance(call, dict) else None
+    function = _function(call.get("function") if isinstance(call, dict) else None, f"{at}.function")
+    return {**call, "function": function}
+
+
+def _function(function: Any, at: str) -> dict[str, Any]:
+    """A call's ``{"name", "arguments"}`` with its arguments as an object: a JSON text of them is parsed."""
     if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-        raise FieldError(
-            f"{at}.function.name", 'must name the tool: {"type": "function", "function": {"name": ...'
-        )
+        raise FieldError(f"{at}.name", 'must name the tool: {"name": ..., "arguments": ...}')
     arguments = function.get("arguments", {})
     if isinstance(arguments, str):
-        arguments = json_at(arguments, f"{at}.function.arguments")
+        arguments = json_at(arguments, f"{at}.arguments")
     if not isinstance(arguments, dict):
-        raise FieldError(f"{at}.function.arguments", f"must be a JSON object, found {arguments!r}")
-    return {**call, "function": {**function, "arguments": arguments}}
+        raise FieldError(f"{at}.arguments", f"must be a JSON object, found {arguments!r}")
+    try:
+        json.dumps(arguments, allow_nan=False)
+    except ValueError:
+        raise FieldError(
+            f"{at}.arguments", "holds NaN or Infinity, which is no JSON; give a number"
+        ) from None
+    return {**function, "arguments": arguments}

@@ -4,7 +4,7 @@
                                       {"type": "tool_call", "value": ...}], "loss_weight": 1.0}
 
 They become messages in OpenAI's form: thoughts stand in ``<think>`` before what is said, calls in
-``tool_calls``, and a loss_weight of 0 is a weight of 0.
+``tool_calls``.
 """
 
 from __future__ import annotations
@@ -23,9 +23,7 @@ def joined(turn: dict[str, Any]) -> dict[str, Any]:
         return turn
     said = {kind: [part["value"] for part in content if part["type"] == kind] for kind in KINDS}
     thought = "".join(map(thinking, said["reasoning"]))
-    more = {key: value for key, value in turn.items() if key not in ("content", "loss_weight")}
-    if "loss_weight" in turn and turn.get("role") == "assistant":
-        more["weight"] = turn["loss_weight"]
+    more = {key: value for key, value in turn.items() if key != "content"}
     if said["tool_call"]:
         more["tool_calls"] = [{"type": "function", "function": _call(text)} for text in said["tool_call"]]
     return more | {"content": thought + "".join(said["text"])}

@@ -15,7 +15,7 @@ from typing import Any
 
 from training.data import formats
 from training.data.fields import FieldError, text_at
-from training.data.message import message, tools_of
+from training.data.message import SILENT, message, says_nothing, tools_of
 
 Message = dict[str, Any]
 
@@ -88,14 +88,15 @@ def pairs(raw: dict[str, Any]) -> Pair:
 
 def alpaca(raw: dict[str, Any]) -> Pair:
     """``{"instruction", "input"?, "chosen", "rejected", "tools"?}``; or ``output``, the better one first."""
-    answers = raw.get("output")
-    if "chosen" not in raw and isinstance(answers, list):
-        if len(answers) != 2:
-            raise FieldError("output", f"must be the better and the worse answer, found {len(answers)}")
-        raw = {**raw, "chosen": answers[0], "rejected": answers[1]}
+    ranked = raw.get("output")
+    if "chosen" not in raw and isinstance(ranked, list):
+        if len(ranked) != 2:
+            raise FieldError("output", f"must be the better and the worse answer, found {len(ranked)}")
+        raw = {**raw, "chosen": ranked[0], "rejected": ranked[1]}
     row = formats.alpaca({**raw, "output": ""})
     chosen, rejected = text_at(raw, "chosen"), text_at(raw, "rejected")
-    return Pair(row.messages[:-1], _assistant(chosen), _assistant(rejected), row.tools, _margin(raw))
+    answers = (_answer(chosen, "chosen"), _answer(rejected, "rejected"))
+    return Pair(row.messages[:-1], *answers, row.tools, _margin(raw))
 
 
 def sharegpt(raw: dict[str, Any]) -> Pair:
@@ -180,6 +181,8 @@ def _answer(said: str | Message | list[Message], at: str) -> Message:
     answer = _assistant(turn) if isinstance(turn, str) else turn
     if answer["role"] != "assistant":
         raise FieldError(at, f"must be what an assistant says, found the role {answer['role']!r}")
+    if says_nothing(answer):
+        raise FieldError(at, SILENT)
     return answer
 
 

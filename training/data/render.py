@@ -78,7 +78,7 @@ def end_of_text(tokenizer: PreTrainedTokenizerBase) -> int:
 
 
 def _holds_unlearned(row: Row) -> bool:
-    return any(message.get("weight") == 0 for message in row.messages)
+    return any(message["role"] == "assistant" and message.get("weight") == 0 for message in row.messages)
 
 
 def _conversation(tokenizer: PreTrainedTokenizerBase, row: Row) -> tuple[list[int], list[int]]:

@@ -17,6 +17,7 @@ from training.data import reading
 from training.data.columns import hint, renamed
 from training.data.fields import FieldError
 from training.data.formats import READERS, Row
+from training.data.message import SILENT, says_nothing
 from training.data.preferences import Preference
 from training.errors import BadRow, BadRows, SourceError
 from training.recipe import FileSource, GeneratorSource, Source
@@ -62,9 +63,23 @@ def read(part: Part, stage: Literal["cpt", "sft"]) -> list[Row]:
         row = reader(raw)
         if stage == "sft" and row.text is not None:
             raise FieldError("text", NO_TURNS)
+        for i, turn in enumerate(row.messages):
+            if turn["role"] == "assistant" and turn.get("weight") != 0 and says_nothing(turn):
+                raise FieldError(_turn_at(raw, row, i), SILENT)
         return row
 
     return read_as(part, learnable)
+
+
+def _turn_at(raw: dict[str, Any], row: Row, i: int) -> str:
+    """The field that turn ``i`` of ``row`` was read from."""
+    if "messages" in raw and "conversations" not in raw:
+        return f"messages.{i}"
+    if "conversations" in raw:
+        return f"conversations.{i - len(row.messages) + len(raw['conversations'])}"
+    if i < len(row.messages) - 1:
+        return "history" if raw.get("history") else "instruction"
+    return next((key for key in ("output", "answer") if key in raw), "instances.0.output")
 
 
 def preferences(part: Part) -> list[Preference]:
