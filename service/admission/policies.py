@@ -97,6 +97,11 @@ class FirstCome:
         return True
 
 
+def has_place(ticket: Ticket, running: Mapping[str, int]) -> bool:
+    """Whether the ticket's adapter has its place in the engine already, or needs none."""
+    return ticket.adapter is None or ticket.adapter in running
+
+
 def fits(ticket: Ticket, running: Mapping[str, int], places: int) -> bool:
-    """Whether the engine has a place for the ticket's adapter."""
-    return ticket.adapter is None or places > 0 or ticket.adapter in running
+    """Whether the engine has a place for the ticket's adapter, its own or a free one."""
+    return places > 0 or has_place(ticket, running)

@@ -59,28 +59,19 @@ class Scheduler:
     def arrive(self, ticket: Ticket, now: float) -> Sequence[Ticket]:
         """A request came. It is let in, waits, or is shed; it may push out another that would go later."""
         ticket.arrived = now
-        places = self._adapters - len(self._by_adapter)
-        if (
-            self._running < self._capacity
-            and not len(self._policy)
-            and fits(ticket, self._by_adapter, places)
-        ):
+        if self._slot_is_free and not self.waiting and fits(ticket, self._by_adapter, self._places):
             self._admit(ticket, now)
             return (ticket,)
-        refused = self._comes_too_late(ticket.caller, ticket.priority)
-        if refused is not None:
-            return self._enter_or_shed(ticket, refused, now)
-        full = len(self._policy) >= self._max_queue
-        pushed_out = self._policy.last() if full else None
-        if full and pushed_out is None:  # a queue for nobody, and no place for the adapter
-            return (self._shed(ticket, self.retry_after(ticket.caller, ticket.priority)),)
-        ticket.state = State.WAITING
-        self._policy.add(ticket)
-        if pushed_out is None:
-            return self._fill(now)
-        self._policy.remove(pushed_out, now)
-        retry_after = self.retry_after(pushed_out.caller, pushed_out.priority)
-        return (self._shed(pushed_out, retry_after), *self._fill(now))
+        if self._comes_too_late(ticket.caller, ticket.priority):
+            return self._enter_or_shed(ticket, now)
+        pushed_out = self._policy.last() if self.waiting >= self._max_queue else None
+        self._queue(ticket)
+        shed = []
+        if pushed_out is not None:
+            self._policy.remove(pushed_out, now)
+            retry_after = self.retry_after(pushed_out.caller, pushed_out.priority)
+            shed.append(self._shed(pushed_out, retry_after))
+        return (*shed, *self._fill(now))
 
     def finish(self, ticket: Ticket, now: float) -> Sequence[Ticket]:
         """A request was answered."""
@@ -109,15 +100,9 @@ class Scheduler:
         It would be where the queue is full and all of it goes earlier, and where its turn would come after
         the longest wait.
         """
-        if self._running < self._capacity:  # who waits lacks a place, and this one may have it
+        if self._slot_is_free:  # who waits lacks a place, and this one may have it
             return None
-        return self._comes_too_late(caller, priority)
-
-    def _comes_too_late(self, caller: str, priority: Priority) -> float | None:
-        full = len(self._policy) >= self._max_queue and self._policy.goes_last(caller, priority)
-        if full or self.wait(caller, priority) + self._policy.slack > self._max_wait:
-            return self.retry_after(caller, priority)
-        return None
+        return self.retry_after(caller, priority) if self._comes_too_late(caller, priority) else None
 
     def wait(self, caller: str, priority: Priority) -> float:
         """Seconds until a request that came now would have its turn; 0: nothing is known.
@@ -134,27 +119,45 @@ class Scheduler:
         """Seconds, whole, after which all that goes before such a request is in the engine. From 1 to 60."""
         return float(min(max(math.ceil(self.wait(caller, priority)), 1), _LONGEST_RETRY))
 
-    def _enter_or_shed(self, ticket: Ticket, retry_after: float, now: float) -> Sequence[Ticket]:
+    @property
+    def _slot_is_free(self) -> bool:
+        return self._running < self._capacity
+
+    @property
+    def _places(self) -> int:
+        """Places that no adapter has; below 0 where some were taken away."""
+        return self._adapters - len(self._by_adapter)
+
+    def _comes_too_late(self, caller: str, priority: Priority) -> bool:
+        """Whether the queue is full and all of it goes before, or too long for the longest wait."""
+        full = self.waiting >= self._max_queue and self._policy.goes_last(caller, priority)
+        return full or self.wait(caller, priority) + self._policy.slack > self._max_wait
+
+    def _enter_or_shed(self, ticket: Ticket, now: float) -> Sequence[Ticket]:
         """Let in who needs no place, or has one, where slots are free; else the queue is too long."""
+        retry_after = self.retry_after(ticket.caller, ticket.priority)
         entered: list[Ticket] = []
-        if self._running < self._capacity:
-            ticket.state = State.WAITING
-            self._policy.add(ticket)
+        if self._slot_is_free:
+            self._queue(ticket)
             entered = self._fill(now)
             if ticket.state is State.RUNNING:
                 return entered
             self._policy.remove(ticket, now)
         return (*entered, self._shed(ticket, retry_after))
 
+    def _queue(self, ticket: Ticket) -> None:
+        ticket.state = State.WAITING
+        self._policy.add(ticket)
+
     def _fill(self, now: float) -> list[Ticket]:
         admitted = []
-        while self._running < self._capacity and len(self._policy):
-            ticket = self._policy.take(now, self._by_adapter, self._adapters - len(self._by_adapter))
+        while self._slot_is_free and self.waiting:
+            ticket = self._policy.take(now, self._by_adapter, self._places)
             if ticket is None:
                 break
             self._admit(ticket, now)
             admitted.append(ticket)
-        if len(self._policy):
+        if self.waiting:
             self._pace.look(now, self._policy.passed, len(admitted))
         else:
             self._pace.stop()
@@ -175,7 +178,7 @@ class Scheduler:
                 self._by_adapter[ticket.adapter] = left
             else:
                 del self._by_adapter[ticket.adapter]
-        return self._fill(now) if len(self._policy) else ()
+        return self._fill(now) if self.waiting else ()
 
     @staticmethod
     def _shed(ticket: Ticket, retry_after: float) -> Ticket:

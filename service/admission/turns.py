@@ -18,7 +18,7 @@ COST: dict[Priority, float] = {"interactive": 1.0, "batch": 10.0}
 _FLOWS = 1_000  # remembered before those that have caught up are forgotten
 
 
-def place(ticket: Ticket) -> tuple[float, int]:
+def by_turn(ticket: Ticket) -> tuple[float, int]:
     """What tickets are sorted by."""
     return ticket.tag, ticket.number
 
@@ -33,6 +33,9 @@ class Turns:
         self._before = 0.0  # what V had come to each time that all began anew
         self._arrivals = 0
 
+    def __len__(self) -> int:
+        return len(self._order)
+
     def add(self, ticket: Ticket) -> None:
         """Give ``ticket`` its tag and its place."""
         flow = (ticket.caller, ticket.priority)
@@ -40,13 +43,13 @@ class Turns:
         self._arrivals += 1
         ticket.number = self._arrivals
         self._last[flow] = ticket.tag
-        insort(self._order, ticket, key=place)
+        insort(self._order, ticket, key=by_turn)
         if len(self._last) > _FLOWS:
             self._last = {flow: tag for flow, tag in self._last.items() if tag > self._now}
 
     def remove(self, ticket: Ticket) -> None:
         """Forget a ticket that is still in the order; its flow is not charged for it if it was the last."""
-        at = bisect_right(self._order, place(ticket), key=place) - 1
+        at = bisect_right(self._order, by_turn(ticket), key=by_turn) - 1
         del self._order[at]
         flow = (ticket.caller, ticket.priority)
         if self._last.get(flow) == ticket.tag:

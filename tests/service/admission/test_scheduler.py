@@ -183,6 +183,21 @@ def test_requests_go_in_runs_of_one_adapter() -> None:
     assert order == ["a0", "a0", "a0", "a1", "a1", "a1"]
 
 
+def test_who_gives_up_when_due_takes_out_the_turn_of_one_who_went_before_him() -> None:
+    """a1 and a2 go in a run, so b1 is due, and a2's turn stands for him; he leaves, and c waits alone."""
+    policy = Affinity(10.0)
+    world = World(policy, capacity=1)
+    holder = world.arrive(None)
+    a1, b1, a2 = (world.arrive(adapter) for adapter in ("a", "b", "a"))
+    world.finish(holder)
+    world.finish(a1)
+    assert (a2.state, b1.due) == (State.RUNNING, 0.0)
+    world.arrive("c")
+    assert policy.ahead("", "interactive") == 2
+    world.seen(world.scheduler.leave(b1, world.now))
+    assert policy.ahead("", "interactive") == 1
+
+
 def test_a_rare_adapter_gets_a_place_from_one_that_never_stops() -> None:
     """One place. 'hot' always has more that wait; once 'rare' is late by two seconds 'hot' is closed."""
     world = World(Affinity(2.0), capacity=2, adapters=1, queue=100)
