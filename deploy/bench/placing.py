@@ -106,7 +106,7 @@ def ways() -> Mapping[str, Way]:
 
 
 def main() -> None:
-    """Print the table of docs/scheduling.md."""
+    """Print the table of docs/engine.md."""
     traffic: dict[str, Sequence[float]] = {
         "one template": [1.0],
         "32, one has 70 %": [0.7] + [0.3 / 31] * 31,

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Pointsman beside the plain vLLM that it speaks to, on a GPU: every row of docs/scheduling.md's table.
+# Pointsman beside the plain vLLM that it speaks to, on a GPU: every row of docs/speed.md's table.
 #
 #   deploy/gpu/bench.sh OUT_DIR [--quick] [more of `python -m deploy.bench.beside --help`]
 #
