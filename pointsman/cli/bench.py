@@ -4,35 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pointsman.cli.bench_options import (
-    AgainstKeyOption,
-    AgainstModelsOption,
-    AgainstOption,
-    BurstOption,
-    ConcurrencyOption,
-    IgnoreEosOption,
-    JsonFileOption,
-    MaxTokensOption,
-    ModelsOption,
-    PngOption,
-    PromptsOption,
-    PromptWordsOption,
-    RateOption,
-    RequestsOption,
-    RoundsOption,
-    RoutedOption,
-    SeedOption,
-    StreamOption,
-    TimeoutOption,
-    ToolsOption,
-    WarmUpOption,
-    ZipfOption,
-)
-from pointsman.cli.options import DEFAULT_URL, ApiKeyOption, UrlOption
-from pointsman.cli.terminal import REFUSED, Progress, fail, reported
+from pointsman.cli import bench_options as options
+from pointsman.cli.bench_checks import Checks
+from pointsman.cli.options import DEFAULT_URL
+from pointsman.cli.terminal import REFUSED, Progress, fail
 
 if TYPE_CHECKING:
     from deploy.bench.serving.alternate import Target
@@ -40,30 +17,30 @@ if TYPE_CHECKING:
 
 def bench(
     *,
-    url: UrlOption = DEFAULT_URL,
-    model: ModelsOption = None,
-    api_key: ApiKeyOption = None,
-    against: AgainstOption = None,
-    against_model: AgainstModelsOption = None,
-    against_api_key: AgainstKeyOption = None,
-    zipf: ZipfOption = 0.0,
-    stream: StreamOption = 1.0,
-    tools: ToolsOption = 0.0,
-    routed: RoutedOption = 0.0,
-    prompt_words: PromptWordsOption = "200",
-    prompts: PromptsOption = None,
-    max_tokens: MaxTokensOption = "128",
-    ignore_eos: IgnoreEosOption = False,
-    seed: SeedOption = 0,
-    concurrency: ConcurrencyOption = None,
-    rate: RateOption = None,
-    burst: BurstOption = None,
-    timeout: TimeoutOption = 300.0,
-    requests: RequestsOption = 256,
-    rounds: RoundsOption = 1,
-    warm_up: WarmUpOption = 8,
-    json_file: JsonFileOption = None,
-    png: PngOption = None,
+    url: options.Url = DEFAULT_URL,
+    model: options.Models = None,
+    api_key: options.Key = None,
+    against: options.Against = None,
+    against_model: options.AgainstModels = None,
+    against_api_key: options.AgainstKey = None,
+    zipf: options.Zipf = 0.0,
+    stream: options.Stream = 1.0,
+    tools: options.Tools = 0.0,
+    routed: options.Routed = 0.0,
+    prompt_words: options.PromptWords = "200",
+    prompts: options.Prompts = None,
+    max_tokens: options.MaxTokens = "128",
+    ignore_eos: options.IgnoreEos = False,
+    seed: options.Seed = 0,
+    concurrency: options.Concurrency = None,
+    rate: options.Rate = None,
+    burst: options.Burst = None,
+    timeout: options.Timeout = 300.0,
+    requests: options.Requests = 256,
+    rounds: options.Rounds = 1,
+    warm_up: options.WarmUp = 8,
+    json_file: options.JsonFile = None,
+    png: options.Png = None,
 ) -> None:
     """Measure an OpenAI endpoint under described traffic, alone or beside others.
 
@@ -94,77 +71,74 @@ def bench(
     from deploy.bench.serving.traffic import Mix
     from pointsman.cli.bench_result import show
 
-    if concurrency is not None and rate is not None:
-        fail("--concurrency (a closed loop) and --rate (an open loop) exclude each other: give one", REFUSED)
-    if burst is not None and rate is None:
-        fail("--burst is about when the requests of an open loop come: give --rate too", REFUSED)
-    if not against and (against_model or against_api_key):
-        fail("--against-model and --against-api-key need --against URL", REFUSED)
-    for file in (json_file, png):
-        if file is not None:
-            _check_writable(file)
+    checks = Checks()
+    checks.address("--url", url)
+    checks.key("--api-key", api_key)
+    checks.key("--against-api-key", against_api_key)
+    for other in against or ():
+        checks.address("--against", other)
+    for name in model or ():
+        checks.name("--model", name)
+    for name in against_model or ():
+        checks.name("--against-model", name)
+    checks.refuse(
+        "--against-model and --against-api-key need --against URL",
+        when=not against and bool(against_model or against_api_key),
+    )
+    checks.refuse(
+        f"{len(against_model or ())} --against-model for {len(model or ())} --model: give one for each",
+        when=bool(against and against_model) and len(against_model or ()) != len(model or ()),
+    )
+    checks.number("--zipf", zipf, 0)
+    for option, share in (("--stream", stream), ("--tools", tools), ("--routed", routed)):
+        checks.number(option, share, 0, 1)
+    checks.number("--seed", seed, 0)
+    checks.number("--concurrency", concurrency, 1)
+    checks.number("--rate", rate, 0.01)
+    checks.number("--burst", burst, 0, 20)
+    checks.number("--timeout", timeout, 0.1)
+    checks.number("--requests", requests, 1)
+    checks.number("--rounds", rounds, 1)
+    checks.number("--warm-up", warm_up, 0)
+    checks.refuse(
+        "--concurrency (a closed loop) and --rate (an open loop) exclude each other: give one",
+        when=concurrency is not None and rate is not None,
+    )
+    checks.refuse(
+        "--burst is about when the requests of an open loop come: give --rate too",
+        when=burst is not None and rate is None,
+    )
+    checks.writable("--json", json_file)
+    checks.writable("--png", png, ".png")
     mix = Mix(
         models=tuple(model or ()),
         zipf=zipf,
-        prompt_words=_bounds("--prompt-words", prompt_words),
-        max_tokens=_bounds("--max-tokens", max_tokens),
+        prompt_words=checks.range("--prompt-words", prompt_words),
+        max_tokens=checks.range("--max-tokens", max_tokens),
         stream=stream,
         tools=tools,
         routed=routed,
-        prompts=_lines(prompts),
+        prompts=checks.lines("--prompts", prompts),
         ignore_eos=ignore_eos,
         seed=seed,
     )
+    checks.end_if_wrong()
+
     theirs = tuple(against_model or mix.models)
     asked = [
         Target(url, api_key, mix.models),
         *(Target(one, against_api_key, theirs) for one in against or ()),
     ]
     targets = [_checked(target) for target in asked]
-    if len(theirs) != len(mix.models):
-        fail(f"{len(theirs)} --against-model for {len(mix.models)} --model: one for each", REFUSED)
     if routed and not any(target.auto for target in targets):
         fail("--routed: no endpoint lists the model auto, so none routes", REFUSED)
-    pace = Pace(rate=rate, burst=1.0 if burst is None else burst) if rate else Pace(concurrency or 16)
+    pace = Pace(concurrency or 16) if rate is None else Pace(rate=rate, burst=1.0 if burst is None else burst)
     plan = Plan(mix, pace, requests, rounds, warm_up, timeout)
     import uvloop
 
-    with Progress() as report, reported(ValueError, status=REFUSED):
+    with Progress() as report:
         runs = uvloop.run(alternate(targets, plan, report))
     show(list(zip(_names(targets), runs, strict=True)), plan, json_file, png)
-
-
-def _bounds(option: str, given: str) -> tuple[int, int]:
-    low, _, high = given.partition(":")
-    high = high or low
-    if not (low.isdecimal() and high.isdecimal() and 1 <= int(low) <= int(high)):
-        fail(f"{option} {given!r}: give a number from 1, such as 200, or a range, such as 100:300", REFUSED)
-    return int(low), int(high)
-
-
-def _lines(file: Path | None) -> tuple[str, ...]:
-    """The lines of a file that are not empty; none without one."""
-    if file is None:
-        return ()
-    try:
-        found = tuple(line for line in file.read_text("utf-8").splitlines() if line.strip())
-    except (OSError, UnicodeDecodeError) as exc:
-        fail(f"--prompts {file}: {exc}", REFUSED)
-    return found or fail(f"--prompts {file}: it has no line", REFUSED)
-
-
-def _check_writable(file: Path) -> None:
-    """End the command if this can't be written, before anything is asked for it."""
-    folder = file.absolute().parent
-    if not folder.is_dir():
-        fail(f"{file}: the folder {folder} does not exist", REFUSED)
-    there = file.exists()
-    try:
-        file.open("ab").close()
-    except OSError as exc:
-        fail(f"{file}: it can't be written: {exc.strerror}", REFUSED)
-    if not there:
-        file.unlink()
 
 
 def _checked(target: Target) -> Target:

@@ -1,148 +1,89 @@
-"""The options of ``pointsman bench``, in the groups in which ``--help`` shows them."""
+"""The options of ``pointsman bench``, in the groups in which ``--help`` shows them.
+
+What each may be is looked at in ``bench_checks``, so that all that is wrong is told at once.
+"""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-_ENDPOINTS = "What is asked"
-_MIX = "The mix"
-_ARRIVAL = "How requests come"
-_RESULT = "How much, and what is written"
+_endpoint = partial(typer.Option, rich_help_panel="What is asked")
+_mix = partial(typer.Option, rich_help_panel="The mix")
+_arrival = partial(typer.Option, rich_help_panel="How requests come")
+_result = partial(typer.Option, rich_help_panel="How much, and what is written")
 _RANGE = "A number, or LOW:HIGH for all between."
 
-ModelsOption = Annotated[
+Url = Annotated[
+    str,
+    _endpoint(envvar="POINTSMAN_URL", metavar="URL", help="Where the endpoint answers, http://HOST:PORT."),
+]
+Key = Annotated[
+    str | None,
+    _endpoint(envvar="POINTSMAN_API_KEY", metavar="KEY", help="A client's key, if it asks for one."),
+]
+Models = Annotated[
     list[str] | None,
-    typer.Option(
+    _endpoint(
         metavar="NAME",
         help="A model, the most popular first; repeat for a mix. `auto` is what Pointsman routes.",
-        show_default=False,
-        rich_help_panel=_ENDPOINTS,
     ),
 ]
-AgainstOption = Annotated[
+Against = Annotated[
     list[str] | None,
-    typer.Option(
-        metavar="URL",
-        help="Another endpoint, measured in turn with the first; repeat for more.",
-        show_default=False,
-        rich_help_panel=_ENDPOINTS,
-    ),
+    _endpoint(metavar="URL", help="Another endpoint, measured in turn with the first; repeat for more."),
 ]
-AgainstModelsOption = Annotated[
+AgainstModels = Annotated[
     list[str] | None,
-    typer.Option(
-        metavar="NAME",
-        help="What the others call each --model, in the same order; else the same.",
-        show_default=False,
-        rich_help_panel=_ENDPOINTS,
-    ),
+    _endpoint(metavar="NAME", help="What the others call each --model, in the same order; else the same."),
 ]
-AgainstKeyOption = Annotated[
-    str | None,
-    typer.Option(metavar="KEY", help="The others' key, if they ask for one.", rich_help_panel=_ENDPOINTS),
-]
-ZipfOption = Annotated[
+AgainstKey = Annotated[str | None, _endpoint(metavar="KEY", help="The others' key, if they ask for one.")]
+
+Zipf = Annotated[float, _mix(help="Popularity: the k-th model gets 1 / k^ZIPF; 0 is all the same.")]
+Stream = Annotated[float, _mix(help="Share of requests that are streamed, 0 to 1.")]
+Tools = Annotated[float, _mix(help="Share of requests that offer two tools, 0 to 1.")]
+Routed = Annotated[
     float,
-    typer.Option(
-        min=0,
-        help="Popularity: the k-th model gets 1 / k^ZIPF; 0 is all the same.",
-        rich_help_panel=_MIX,
-    ),
+    _mix(help="Share of requests for `auto`, 0 to 1, where the endpoint has it; else for the --model drawn."),
 ]
-StreamOption = Annotated[
-    float, typer.Option(min=0, max=1, help="Share of requests that are streamed.", rich_help_panel=_MIX)
-]
-ToolsOption = Annotated[
-    float,
-    typer.Option(min=0, max=1, help="Share of requests that offer two tools.", rich_help_panel=_MIX),
-]
-RoutedOption = Annotated[
-    float,
-    typer.Option(
-        min=0,
-        max=1,
-        help="Share of requests for `auto`, where the endpoint has it; else for the --model drawn.",
-        rich_help_panel=_MIX,
-    ),
-]
-PromptWordsOption = Annotated[
-    str, typer.Option(metavar="RANGE", help=f"Length of made-up prompts. {_RANGE}", rich_help_panel=_MIX)
-]
-PromptsOption = Annotated[
+PromptWords = Annotated[str, _mix(metavar="RANGE", help=f"Length of made-up prompts. {_RANGE}")]
+Prompts = Annotated[
     Path | None,
-    typer.Option(
+    _mix(
         metavar="FILE",
         help="Ask these instead, one a line, drawn at random: a router knows no intent in made-up words.",
-        show_default=False,
-        rich_help_panel=_MIX,
     ),
 ]
-MaxTokensOption = Annotated[
-    str, typer.Option(metavar="RANGE", help=f"Length of answers. {_RANGE}", rich_help_panel=_MIX)
+MaxTokens = Annotated[str, _mix(metavar="RANGE", help=f"Length of answers. {_RANGE}")]
+IgnoreEos = Annotated[
+    bool, _mix("--ignore-eos", help="Have vLLM go on to max_tokens, for answers of known length.")
 ]
-IgnoreEosOption = Annotated[
-    bool,
-    typer.Option(
-        "--ignore-eos",
-        help="Have vLLM go on to max_tokens, for answers of known length.",
-        rich_help_panel=_MIX,
-    ),
-]
-SeedOption = Annotated[int, typer.Option(min=0, help="The same seed asks the same.", rich_help_panel=_MIX)]
-ConcurrencyOption = Annotated[
+Seed = Annotated[int, _mix(help="The same seed asks the same.")]
+
+Concurrency = Annotated[
     int | None,
-    typer.Option(
-        min=1,
-        help="Closed loop: so many clients, each asks again once answered; 16 if there is no --rate.",
-        show_default=False,
-        rich_help_panel=_ARRIVAL,
-    ),
+    _arrival(help="Closed loop: so many clients, each asks again once answered; 16 if there is no --rate."),
 ]
-RateOption = Annotated[
-    float | None,
-    typer.Option(
-        min=0.01, help="Open loop: so many requests/s on average, at random times.", rich_help_panel=_ARRIVAL
-    ),
+Rate = Annotated[
+    float | None, _arrival(help="Open loop: so many requests/s on average, at random times; from 0.01 on.")
 ]
-BurstOption = Annotated[
+Burst = Annotated[
     float | None,
-    typer.Option(
-        min=0,
-        max=20,
+    _arrival(
         help="With --rate, how uneven the gaps are (their deviation by their mean, a Gamma distribution): "
-        "0 an even beat, 1 Poisson and the default, 3 comes in bursts.",
-        rich_help_panel=_ARRIVAL,
+        "0 an even beat, 1 Poisson and the default, 3 comes in bursts, 20 is the most.",
     ),
 ]
-TimeoutOption = Annotated[
-    float, typer.Option(min=0.1, help="Seconds that an answer may take.", rich_help_panel=_ARRIVAL)
-]
-RequestsOption = Annotated[int, typer.Option(min=1, help="Requests of one round.", rich_help_panel=_RESULT)]
-RoundsOption = Annotated[
-    int,
-    typer.Option(
-        min=1, help="Rounds on each endpoint, in turn; from 2 on with spread.", rich_help_panel=_RESULT
-    ),
-]
-WarmUpOption = Annotated[
-    int,
-    typer.Option(min=0, help="Requests before, on each endpoint, not counted.", rich_help_panel=_RESULT),
-]
-JsonFileOption = Annotated[
+Timeout = Annotated[float, _arrival(help="Seconds that an answer may take.")]
+
+Requests = Annotated[int, _result(help="Requests of one round.")]
+Rounds = Annotated[int, _result(help="Rounds on each endpoint, in turn; from 2 on with spread.")]
+WarmUp = Annotated[int, _result(help="Requests before, on each endpoint, not counted.")]
+JsonFile = Annotated[Path | None, _result("--json", metavar="FILE", help="Write all numbers.")]
+Png = Annotated[
     Path | None,
-    typer.Option(
-        "--json", metavar="FILE", help="Write all numbers.", show_default=False, rich_help_panel=_RESULT
-    ),
-]
-PngOption = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Draw how the times are spread, and how they went over time.",
-        show_default=False,
-        rich_help_panel=_RESULT,
-    ),
+    _result(metavar="FILE", help="Draw how the times are spread, and how they went over time, into a .png."),
 ]

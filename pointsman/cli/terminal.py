@@ -6,7 +6,7 @@ An expected error is one clear message and a status, never a traceback.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
@@ -48,6 +48,13 @@ def fail(message: str, status: int = FAILED) -> NoReturn:
     raise typer.Exit(status)
 
 
+def fail_with(problems: Sequence[str], status: int = FAILED) -> NoReturn:
+    """As :func:`fail`; of several problems each gets a line."""
+    if len(problems) == 1:
+        fail(problems[0], status)
+    fail("\n".join([f"{len(problems)} problems", *(f"  {problem}" for problem in problems)]), status)
+
+
 @contextmanager
 def reported(*kinds: type[Exception], status: int = FAILED) -> Iterator[None]:
     """Within it an exception of ``kinds`` ends the command with its message and ``status``.
@@ -59,7 +66,7 @@ def reported(*kinds: type[Exception], status: int = FAILED) -> Iterator[None]:
     except kinds as exc:
         problems = getattr(exc, "problems", ())
         if len(problems) > 1 and "\n" not in str(exc):
-            fail("\n".join([f"{len(problems)} problems", *(f"  {problem}" for problem in problems)]), status)
+            fail_with(problems, status)
         fail(str(exc), status)
 
 

@@ -132,11 +132,11 @@ def test_a_file_that_is_there_is_written_over_and_one_that_fails_at_the_end_is_t
         (("--model", "math", "--max-tokens", "9:3"), "--max-tokens '9:3': give a number"),
         (("--model", "math", "--against-model", "math"), "need --against"),
         (("--model", "math", "--burst", "3"), "give --rate too"),
-        (("--model", "math", "--prompts", "/no/such/file"), "--prompts /no/such/file"),
+        (("--model", "math", "--prompts", "/no/such/file"), "can't be read (No such file or directory)"),
         (("--model", "math", "--prompts", "/dev/null"), "it has no line"),
         (("--model", "math", "--png", "/no/such/folder/a.png"), "does not exist"),
         (("--model", "math", "--json", "/dev/null/n.json"), "does not exist"),
-        (("--model", "math", "--json", "/tmp"), "can't be written: Is a directory"),
+        (("--model", "math", "--json", "/tmp"), "can't be written (Is a directory)"),
         (("--model", "math", "--json", "/proc/n.json"), "it can't be written"),
         (("--model", "math", "--url", "http://127.0.0.1:1"), "nothing answers at http://127.0.0.1:1"),
     ],
@@ -147,6 +147,49 @@ def test_a_wrong_question_is_refused_before_anything_is_asked(
     shown = run("bench", "--url", url, *words)
     assert shown.exit_code == 2
     assert said in " ".join(shown.output.split())
+
+
+WRONG = {
+    ("--url", "localhost"): "--url 'localhost': is no address of a server: give http://HOST:PORT",
+    ("--against", "http://[::1"): "--against 'http://[::1': is no address of a server",
+    ("--against", "http://a:99999"): "--against 'http://a:99999': is no address of a server",
+    ("--api-key", "se\ncret"): "--api-key: the key has signs that no header can have",
+    ("--model", ""): "--model '': is no name",
+    ("--against-model", " "): "--against-model ' ': is no name",
+    ("--rate", "inf"): "--rate inf: give a number from 0.01 on",
+    ("--burst", "21"): "--burst 21: give a number from 0 to 20",
+    ("--zipf", "-1"): "--zipf -1: give a number from 0 on",
+    ("--stream", "nan"): "--stream nan: give a number from 0 to 1",
+    ("--concurrency", "0"): "--concurrency 0: give a number from 1 on",
+    ("--timeout", "0"): "--timeout 0: give a number from 0.1 on",
+    ("--prompt-words", "9999999"): "--prompt-words '9999999': give a number from 1 to 1,000,000",
+    ("--prompts", "/nope"): "--prompts /nope: it can't be read (No such file or directory): name a text file",
+    ("--png", "x.txt"): "--png x.txt: it is written as .png: name a file that ends so",
+    ("--json", "/nope/x"): "--json /nope/x: the folder /nope does not exist: make it",
+}
+
+
+def test_all_that_is_wrong_is_told_at_once_and_nothing_is_asked(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fake = FakeVLLM(models={"support"})
+    with in_a_thread(lambda: serving(fake.app)) as url:
+        shown = run("bench", "--against", url, *(word for option in WRONG for word in option))
+    assert shown.exit_code == 2
+    first, *lines = shown.stderr.splitlines()
+    assert first == f"error: {len(lines)} problems"
+    for said in WRONG.values():
+        assert any(line.strip().startswith(said) for line in lines), said
+    assert len(lines) == len(WRONG) + 1  # and that --rate and --concurrency exclude each other
+    assert fake.requests == []
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("rate", ["0", "-1", "nan", "-inf"])
+def test_a_rate_that_is_none_is_refused_before_anybody_is_looked_for(run: Run, rate: str) -> None:
+    shown = run("bench", "--url", "http://127.0.0.1:1", "--model", "m", f"--rate={rate}")
+    assert (shown.exit_code, shown.stderr) == (2, f"error: --rate {rate}: give a number from 0.01 on\n")
 
 
 def test_who_does_not_route_is_not_asked_to(run: Run) -> None:
