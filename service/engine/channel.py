@@ -17,6 +17,7 @@ kind       from     payload
 ``LOST``   worker   a letter, ``u`` for no connection and ``b`` for a broken one, and the reason
 ``OVER``   worker   whether half a chunk is on the client's connection, a byte: it has let go of all
 ``READY``  worker   nothing: it works
+``SHORT``  worker   nothing: it has no open file for the ``ASK`` or ``POUR``, of which it has done nothing
 =========  =======  ==============================================================================
 """
 
@@ -49,13 +50,17 @@ class Kind(IntEnum):
     LOST = 9
     OVER = 10
     READY = 11
+    SHORT = 12
 
 
 Take = Callable[[Kind, int, bytes, int | None], object]  # kind, stream, payload, file
 
 
 class Channel:
-    """One end. ``take`` gets each frame and owns its file; ``ended`` is called when the other end is gone."""
+    """One end. ``take`` gets each frame and owns its file; ``ended`` is called when the other end is gone.
+
+    A file that finds this process with as many open as it may have is lost; its frame comes without.
+    """
 
     def __init__(self, end: socket.socket, take: Take, ended: Callable[[], object]) -> None:
         end.setblocking(False)
@@ -65,7 +70,7 @@ class Channel:
         self._loop = asyncio.get_running_loop()
         self._unsent: deque[tuple[memoryview, int | None]] = deque()
         self._read = bytearray()
-        self._files: deque[int] = deque()
+        self._files: deque[int | None] = deque()  # None: lost
         self._open = True
         self._loop.add_reader(end.fileno(), self._readable)
 
@@ -86,8 +91,9 @@ class Channel:
         self._open = False
         self._loop.remove_reader(self._end.fileno())
         self._loop.remove_writer(self._end.fileno())
-        for file in (*self._files, *(file for _, file in self._unsent if file is not None)):
-            os.close(file)
+        for file in (*self._files, *(file for _, file in self._unsent)):
+            if file is not None:
+                os.close(file)
         self._files.clear()
         self._unsent.clear()
         self._end.close()
@@ -117,10 +123,12 @@ class Channel:
             return
         except OSError:
             data, files, flags = b"", [], 0
-        self._files.extend(files)
-        if not data or flags & socket.MSG_CTRUNC:  # the other end, or a file that it sent, is lost
+        if not data:
             self._lost()
             return
+        self._files.extend(files)
+        if flags & socket.MSG_CTRUNC:  # a read ends behind the first file (unix(7)), so that is the lost one
+            self._files.append(None)
         self._read += data
         while self._open and len(self._read) >= _HEAD.size:
             length, stream, kind, has_file = _HEAD.unpack_from(self._read)

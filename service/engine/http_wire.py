@@ -62,6 +62,12 @@ class HttpWire:
             else:
                 connection.abort()
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is under way, and nothing is kept that could be used again."""
+        fresh = time.monotonic() - _IDLE_SECONDS
+        return not self._busy and not any(since >= fresh for _, since in self._idle)
+
     def close(self) -> None:
         """Hang up, now or once the answers under way are over."""
         self._closed = True

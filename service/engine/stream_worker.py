@@ -2,7 +2,8 @@
 
     python -m service.engine.stream_worker FILE
 
-``FILE`` is the number of its end of a Unix socket; it ends with the other end.
+``FILE`` is the number of its end of a Unix socket; it ends with the other end. Where it has as many open
+files as it may have, two a stream, it says so of what it is asked, and goes on with what it carries.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from service.engine.wire import Reply, Unreachable, WireError
 
 _FLUSH_SECONDS = 2.0  # that a client gets to take the rest of a chunk whose answer is cut
 _TELL_SECONDS = 0.25  # between two counts of pieces
+_TIDY_SECONDS = 60.0  # between two looks for servers that nobody asks any more
 _YOUNG = 10_000  # as in service.server
 
 
@@ -37,12 +39,19 @@ class _Stream:
     def __init__(self, number: int, channel: Channel) -> None:
         self._number = number
         self._channel = channel
-        self._wanted: asyncio.Queue[tuple[bytes, int | None]] = asyncio.Queue()  # rest and file of a POUR
+        self._wanted: asyncio.Queue[tuple[bytes, int] | None] = asyncio.Queue()
         self._half = False  # a chunk is not whole on the client's connection
 
-    def want(self, rest: bytes, file: int | None) -> None:
-        """The next piece, or with ``file`` all that may be poured."""
-        self._wanted.put_nowait((rest, file))
+    def want(self) -> None:
+        """The next piece."""
+        self._wanted.put_nowait(None)
+
+    def want_poured(self, rest: bytes, file: int | None) -> None:
+        """All that may be, on the connection ``file`` behind ``rest``; None: that is lost."""
+        if file is None:
+            self._tell(Kind.SHORT)
+        else:
+            self._wanted.put_nowait((rest, file))
 
     async def run(self, wire: Callable[[], HttpWire], path: str, body: bytes) -> None:
         """Ask, and give what is wanted until the end."""
@@ -50,16 +59,22 @@ class _Stream:
             async with wire().ask("POST", path, body) as reply:
                 self._tell(Kind.HEAD, reply.status.to_bytes(2, "big"))
                 while True:
-                    rest, file = await self._wanted.get()
-                    if file is not None:
+                    wanted = await self._wanted.get()
+                    if wanted is not None:
+                        rest, file = wanted
                         await self._pour(reply, socket.socket(fileno=file), rest)
                         continue
                     data = await reply.next()
                     self._tell(Kind.DATA, data)
                     if not data:
                         return
+        except Unreachable as exc:
+            if _file_is_left():
+                self._tell(Kind.LOST, b"u" + str(exc).encode())
+            else:
+                self._tell(Kind.SHORT)
         except WireError as exc:
-            self._tell(Kind.LOST, (b"u" if isinstance(exc, Unreachable) else b"b") + str(exc).encode())
+            self._tell(Kind.LOST, b"b" + str(exc).encode())
         except Exception as exc:
             self._tell(Kind.LOST, b"b" + repr(exc).encode())
             raise
@@ -67,9 +82,8 @@ class _Stream:
     def end(self) -> None:
         """Let go of everything, whether or not :meth:`run` has begun."""
         while not self._wanted.empty():
-            _, file = self._wanted.get_nowait()
-            if file is not None:
-                os.close(file)
+            if (wanted := self._wanted.get_nowait()) is not None:
+                os.close(wanted[1])
         self._tell(Kind.OVER, bytes([self._half]))
 
     async def _pour(self, reply: Reply, connection: socket.socket, rest: bytes) -> None:
@@ -117,6 +131,13 @@ class _Worker:
         """Say that streams may come."""
         self._channel.send(Kind.READY, 0)
 
+    def tidy(self) -> None:
+        """Forget the servers that nobody asks any more: one that starts anew may be at another address."""
+        for server, wire in list(self._wires.items()):
+            if wire.is_quiet:
+                wire.close()
+                del self._wires[server]
+
     def _take(self, kind: Kind, number: int, payload: bytes, file: int | None) -> None:
         if kind is Kind.ASK:
             head, _, body = payload.partition(b"\n")
@@ -131,8 +152,10 @@ class _Worker:
                 os.close(file)
         elif kind is Kind.CUT:
             self._streams[number][1].cancel()
+        elif kind is Kind.POUR:
+            self._streams[number][0].want_poured(payload, file)
         else:
-            self._streams[number][0].want(payload, file)
+            self._streams[number][0].want()
 
     def _wire(self, url: str, key: str | None) -> HttpWire:
         return self._wires.get((url, key)) or self._wires.setdefault((url, key), HttpWire(url, key))
@@ -150,7 +173,20 @@ async def _run(end: socket.socket) -> None:
     gc.freeze()
     gc.set_threshold(_YOUNG)
     worker.begin()
-    await worker.ended.wait()
+    while not worker.ended.is_set():
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_TIDY_SECONDS):
+                await worker.ended.wait()
+        worker.tidy()
+
+
+def _file_is_left() -> bool:
+    """Whether another file may be opened."""
+    try:
+        os.close(os.dup(sys.stderr.fileno()))
+    except OSError:
+        return False
+    return True
 
 
 def main(words: list[str]) -> None:
