@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+OLD = "0" * 12
+ALIAS = "/admin/adapters/support"
 Reply = Mapping[str, Any] | Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -64,3 +66,21 @@ def canned(answers: Mapping[str, Reply]) -> Iterator[Canned]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def version(digits: str, **changes: Any) -> dict[str, Any]:
+    """A version of the alias as the gateway shows it."""
+    return {
+        "alias": "support",
+        "version": digits,
+        "name": f"support@{digits}",
+        "state": "loaded",
+        "weight": 0,
+        "canary": False,
+        "live_since": None,
+        "created": "2026-11-25T10:00:00Z",
+        **changes,
+    }
+
+
+LIVE = version(OLD, state="live", weight=100, live_since="2026-11-24T22:01:00Z")

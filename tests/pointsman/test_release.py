@@ -1,72 +1,25 @@
-"""The release commands against a gateway that answers as it is told."""
+"""`pointsman release` against a gateway that answers as it is told."""
 
 from __future__ import annotations
 
-import importlib
 import json
 import shutil
 import subprocess
-import time
 from collections.abc import Callable
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from rich.console import Console
 
 from pointsman.artefact import CONFIG, WEIGHTS, version_of
-from pointsman.cli.provenance import flat
-from pointsman.cli.releases import rates_of, table
-from pointsman.document import load
-from tests.pointsman.canned import Reply, canned
-from tests.pointsman.conftest import ROOT, Run
-from training.evaluation.plan import PARTS
-from training.release.recipe import ReleaseRecipe
+from tests.pointsman.canned import ALIAS, LIVE, OLD, Reply, canned, version
+from tests.pointsman.conftest import Run
 
-OLD = "0" * 12
 MANIFEST: dict[str, Any] = {
     **{"alias": "support", "stage": "sft", "base_model": "b", "base": None, "recipe": {}, "data": {}},
     **{"seed": 0, "code": "c", "libraries": {}, "metrics": {}, "created": "2026-11-25T10:00:00Z"},
 }
-ALIAS = "/admin/adapters/support"
-
-
-def version(digits: str, **changes: Any) -> dict[str, Any]:
-    return {
-        "alias": "support",
-        "version": digits,
-        "name": f"support@{digits}",
-        "state": "loaded",
-        "weight": 0,
-        "canary": False,
-        "live_since": None,
-        "created": "2026-11-25T10:00:00Z",
-        **changes,
-    }
-
-
-LINE = {"alias": "support", "aborted": 0, "down": 0, "failed": 0, "first_token": None, "seconds": None}
-SINCE = ["11-24", "22:01"]
-BOARD: dict[str, Any] = {
-    "engine": "ready",
-    "running": 3,
-    "waiting": 1,
-    "data": [
-        {
-            **LINE,
-            **{"version": OLD, "role": "live", "weight": 90, "requests": 1_210, "failed": 2},
-            **{"first_token": 0.123, "seconds": 0.5, "since": "2026-11-24T22:01:00Z"},
-        },
-        {
-            **LINE,
-            **{"version": "1" * 12, "role": "canary", "weight": 10, "requests": 0},
-            "since": "2026-11-24T22:01:00Z",
-        },
-    ],
-}
-LIVE = version(OLD, state="live", weight=100, live_since="2026-11-24T22:01:00Z")
 
 
 def answers(new: str, text: Callable[[str], str]) -> dict[str, Reply]:
@@ -267,96 +220,6 @@ def test_a_result_that_is_no_lora_is_converted_before_it_is_registered(
     )
     kept = json.loads((runs / "r" / "release.json").read_text("utf-8"))
     assert kept["steps"]["train"]["version"] == version_of(converted)
-
-
-def test_releases_show_live_and_canary_with_what_was_counted(run: Run, config: Path) -> None:
-    with canned({"GET /admin/releases": BOARD}) as gateway:
-        where = ("--url", gateway.url, "--config", config)
-        shown = run("releases", *where)
-        told = run("releases", "--json", *where)
-    assert gateway.keys == ["Bearer the-key"] * 2
-    live, canary = (line.split() for line in shown.stdout.splitlines() if "support" in line)
-    assert live == ["support", OLD, "90", "%", "1,210", "2", "0.12", "0.50", *SINCE]
-    assert canary == ["support", "1" * 12, "canary", "10", "%", "0", "0", *SINCE]
-    assert json.loads(told.stdout) == BOARD["data"]
-
-
-def test_top_counts_requests_a_second_also_of_a_gateway_that_began_anew() -> None:
-    def board(live: int, canary: int) -> dict[str, Any]:
-        [one, other] = BOARD["data"]
-        return {**BOARD, "data": [{**one, "requests": live}, {**other, "requests": canary}]}
-
-    name, new = f"support@{OLD}", f"support@{'1' * 12}"
-    assert rates_of(board(10, 0), board(30, 5), 2.0) == {name: 10.0, new: 2.5}
-    assert rates_of(board(10, 0), board(4, 0), 2.0) == {name: 2.0, new: 0.0}
-    drawn = Console(width=80, file=StringIO())
-    drawn.print(table(BOARD, {name: 10.0}))
-    assert isinstance(drawn.file, StringIO)
-    [line] = [line for line in drawn.file.getvalue().splitlines() if OLD in line]
-    assert line.split()[4:7] == ["1,210", "10.0", "2"]
-
-
-def test_top_looks_until_it_is_stopped(run: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(_: float) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(time, "sleep", stop)
-    with canned({"GET /admin/releases": BOARD}) as gateway:
-        ended = run("top", "--url", gateway.url, "--config", config)
-    assert ended.exit_code == 0
-    assert "engine ready, 3 running, 1 waiting" in ended.stdout
-    assert OLD in ended.stdout
-
-
-def test_show_and_diff_tell_manifests_apart(run: Run, config: Path) -> None:
-    def shown(seed: int, libraries: dict[str, str]) -> dict[str, Any]:
-        manifest = {"seed": seed, "libraries": libraries, "recipe": {"lora": {"rank": 8, "targets": []}}}
-        return {"version": LIVE, "manifest": manifest, "verdict": None, "promotions": [{"by": "anna"}]}
-
-    one, other = "a" * 12, "b" * 12
-    replies: dict[str, Reply] = {
-        f"GET {ALIAS}/{one}": shown(1, {"torch": "2.1"}),
-        f"GET {ALIAS}/{other}": shown(2, {"torch": "2.1", "peft": "0.9"}),
-    }
-    with canned(replies) as gateway:
-        where = ("--url", gateway.url, "--config", config)
-        apart = run("adapters", "diff", f"support@{one}", f"support@{other}", *where)
-        same = run("adapters", "diff", f"support@{one}", f"support@{one}", *where)
-        found = run("adapters", "show", f"support@{one}", *where)
-        unnamed = run("adapters", "show", "support", *where)
-    assert apart.stdout.splitlines() == [
-        "- manifest.seed: 1",
-        "+ manifest.seed: 2",
-        "+ manifest.libraries.peft: 0.9",
-    ]
-    assert same.stdout == "their manifests are the same, and so is what moves with them\n"
-    assert "manifest.recipe.lora.targets: []" in found.stdout.splitlines()
-    assert "promotions.0.by: anna" in found.stdout.splitlines()
-    assert unnamed.exit_code == 2
-    assert flat({"a": [{"b": None}], "c": {}}) == {"a.0.b": None, "c": {}}
-
-
-def test_the_demos_release_is_a_recipe_whose_files_are_there() -> None:
-    recipe = load(ReleaseRecipe, ROOT / "deploy" / "demo" / "releases" / "support-60-days.yaml")
-    assert recipe.train is not None
-    assert (ROOT / recipe.train).is_file()
-
-
-def test_the_demos_release_asks_for_every_kind_of_row_and_bounds_it() -> None:
-    recipe = load(ReleaseRecipe, ROOT / "deploy" / "demo" / "releases" / "support-60-days.yaml")
-    asked = {
-        f"{part}.{name}": rows for part in PARTS for name, rows in getattr(recipe.evaluation, part).items()
-    }
-    for rows in asked.values():
-        module, _, function = rows.generator.partition(":")
-        draw = getattr(importlib.import_module(module), function)
-        found = draw(rows=1, seed=recipe.evaluation.seed, **rows.arguments)
-        assert len(list(found)) == 1
-    texts = recipe.routing["held-out"].read(recipe.evaluation.seed)
-    bounded = {row.metric.rpartition(".")[0] for row in recipe.gate}
-    assert bounded == {*asked, "routing.held-out"}
-    assert {"answers", "loss", "general", "routing"} == {name.partition(".")[0] for name in bounded}
-    assert len({row.intent for row in texts}) == 9  # every route, and none
 
 
 def _streams_as_told(monkeypatch: pytest.MonkeyPatch) -> None:
