@@ -8,9 +8,9 @@ as many servers as it is asked for, one if it is asked for little; of these its 
 
 The load is bounded (Mirrokni, Thorup and Zadimoghaddam, SODA 2018): nobody gets more than ``HEADROOM`` times
 his share of what runs, and whoever finds his server full goes to the next, of the template's and then of all
-in the template's order. A server that has just come
-up has a share that grows from ``FIRST_SHARE`` to 1 within ``SLOW_START`` seconds: its caches are empty and
-its kernels cold.
+in the template's order. A server that has just come up has a share that grows from ``FIRST_SHARE`` to 1
+within ``SLOW_START`` seconds: its caches are empty and its kernels cold. Adapters are bounded alike when they
+are given their servers, since a request can only go where its adapter is.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 HEADROOM = 1.25
+ADAPTER_HEADROOM = 1.1  # the same for adapters, by the requests that they get
 SLOW_START = 30.0  # seconds
 FIRST_SHARE = 0.1
 _SPREAD = 1.5  # copies of an adapter or a template by the servers' worth of requests that it gets
@@ -107,9 +108,25 @@ def copies(share: float, servers: int) -> int:
     return max(1, min(servers, math.ceil(share * servers * _SPREAD - 1e-9)))
 
 
-def homes(alias: str, servers: Sequence[str], share: float) -> list[str]:
-    """The servers that an adapter lives on; fewer requests take servers away from the end."""
-    return order(alias, servers)[: copies(share, len(servers))]
+def homes(adapters: Sequence[tuple[str, float]], servers: Collection[str]) -> list[list[str]]:
+    """The servers that each of ``adapters`` lives on: its alias, and its share of the requests (0 to 1).
+
+    As many as :func:`copies` says, the first in its order that are not over their bound with it; where those
+    are too few, the others that have least. Who is early in ``adapters`` is not moved by who is late.
+    """
+    full = ADAPTER_HEADROOM / max(len(servers), 1)
+    asked = dict.fromkeys(servers, 0.0)
+    found = []
+    for alias, share in adapters:
+        line, count = order(alias, servers), copies(share, len(servers))
+        each = share / count
+        line.sort(
+            key=lambda server: max(0.0, asked[server] + each - full)
+        )  # those that have room stay in order
+        found.append(line[:count])
+        for server in found[-1]:
+            asked[server] += each
+    return found
 
 
 def _score(key: str, server: str) -> bytes:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.engine.placement import (
+    ADAPTER_HEADROOM,
     HEADROOM,
     SLOW_START,
     Beginning,
@@ -50,12 +51,35 @@ def test_somebody_always_takes_it_and_nobody_is_over_his_bound(
 def test_who_is_asked_more_lives_on_no_fewer_servers(one: float, more: float, count: int) -> None:
     low, high = sorted((copies(one, count), copies(max(one, more), count)))
     assert 1 <= low <= copies(max(one, more), count) == high <= count
-    few, many = homes("support", NAMES[:count], one), homes("support", NAMES[:count], max(one, more))
-    assert many[: len(few)] == few
+    few, many = (homes([("support", share)], NAMES[:count])[0] for share in (one, max(one, more)))
+    assert many[: len(few)] == few == order("support", NAMES[:count])[: len(few)]
 
 
 def test_a_cold_adapter_lives_on_one_server_and_the_only_one_on_all() -> None:
     assert [copies(share, 4) for share in (0.0, 0.1, 0.25, 0.5, 1.0)] == [1, 1, 2, 3, 4]
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=60), st.integers(2, 8))
+def test_no_server_has_more_adapters_than_its_requests_allow(asked: list[int], count: int) -> None:
+    """Its bound, or the least of all at the time, and one adapter's share more at most."""
+    shares = [(f"adapter-{index}", times / sum(asked)) for index, times in enumerate(asked)]
+    has = dict.fromkeys(NAMES[:count], 0.0)
+    for (_, share), found in zip(shares, homes(shares, NAMES[:count]), strict=True):
+        assert len(found) == len(set(found)) == copies(share, count)
+        for server in found:
+            has[server] += share / len(found)
+    widest = max(share / copies(share, count) for _, share in shares)
+    assert max(has.values()) <= ADAPTER_HEADROOM / count + widest + 1e-9
+
+
+def test_forty_adapters_that_are_asked_alike_are_spread_over_four_servers() -> None:
+    """By their names alone one server would have 16 of them, and two fifths of the requests."""
+    alike = [(f"adapter-{index}", 1 / 40) for index in range(40)]
+    preferred = [order(alias, NAMES[:4])[0] for alias, _ in alike]
+    found = [servers[0] for servers in homes(alike, NAMES[:4])]
+    assert max(Counter(preferred).values()) == 16
+    assert max(Counter(found).values()) == 11
+    assert sum(one == other for one, other in zip(preferred, found, strict=True)) >= 34
 
 
 def test_conversations_meet_their_cache_again_and_the_load_stays_even() -> None:
