@@ -49,16 +49,19 @@ async def test_many_at_once_are_not_mixed_up(carried: Running, lent: list[int]) 
     async def one(number: int) -> bytes:
         asked = body(messages=[{"role": "user", "content": f"n{number}"}])
         async with carried.http.stream("POST", CHAT, json=asked) as response:
-            return b"".join([piece async for piece in response.aiter_raw()])
+            pieces = response.aiter_raw()
+            got = await anext(pieces)
+            begun.append(number)
+            return got + b"".join([piece async for piece in pieces])
 
+    begun: list[int] = []
     tasks = [asyncio.create_task(one(number)) for number in range(20)]
-    await until(lambda: len(carried.vllm.requests) == 20)
+    await until(lambda: len(begun) == 20 and bool(lent))
     carried.vllm.gate.set()
     for number, got in enumerate(await asyncio.gather(*tasks)):
         assert got.count(b"n%d" % number) >= 500
         assert got.endswith(b"data: [DONE]\n\n")
         assert got in carried.vllm.sent
-    assert lent
     await at_rest(carried)
 
 
