@@ -15,7 +15,7 @@ from training import readiness
 from training import recipe as recipes
 from training.convert.convert import route
 from training.data.collection import Report
-from training.methods import choice
+from training.methods import choice, lora
 from training.quantize.layers import Shape
 from training.recipe import (
     CptRecipe,
@@ -117,8 +117,7 @@ def served(recipe: Recipe) -> str:
 def _adapter(recipe: CptRecipe | SftRecipe | DpoRecipe | OnlineRecipe) -> str:
     if recipe.lora is None:
         return "an adapter, as it is"
-    ranks = [recipe.lora.rank, *getattr(recipe.lora, "rank_pattern", {}).values()]
-    return f"an adapter of rank {max(ranks)}, as it is"
+    return f"an adapter of rank {max(lora.ranks(recipe.lora).values())}, as it is"
 
 
 def _speed() -> float:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from pointsman import artefact
 from training import forms, problems
 from training.cpt import stage
 from training.data import reading, sources
@@ -38,8 +39,6 @@ from training.recipe import (
 from training.recipe.online import PromptFile
 from training.run import PARTS
 from training.runs import estimate, trackers
-
-LARGEST_RANK = 512  # that vLLM can be started for
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,16 +152,20 @@ def _read(
 
 
 def _refuse_rank(recipe: LearningRecipe) -> None:
-    """Of an adapter that is to be served as it is."""
+    """Of an adapter that is to be served as it is, or as the exact LoRA that pissa's becomes."""
     plan = recipe.lora
     if plan is None or isinstance(recipe, RmRecipe) or (isinstance(recipe, CptRecipe) and not recipe.alias):
         return
-    if isinstance(recipe, SftRecipe) and recipe.method not in ("lora", "qlora"):
+    most = lora.LARGEST_RANK
+    if isinstance(recipe, SftRecipe) and recipe.method == "pissa" and plan.rank > most // 2:
+        raise BaseError(
+            f"lora.rank is {plan.rank}: as an exact LoRA pissa's has twice the rank, and vLLM serves ranks "
+            f"up to {most}; take {most // 2} or less"
+        )
+    if isinstance(recipe, SftRecipe) and recipe.method not in artefact.SERVED:
         return
-    ranks = {"lora.rank": plan.rank}
-    ranks |= {f"lora.rank_pattern.{name}": rank for name, rank in getattr(plan, "rank_pattern", {}).items()}
-    if large := [f"{key} is {rank}" for key, rank in ranks.items() if rank > LARGEST_RANK]:
-        raise BaseError(f"{', '.join(large)}: vLLM serves ranks up to {LARGEST_RANK}; take a lower one")
+    if large := [f"{key} is {rank}" for key, rank in lora.ranks(plan).items() if rank > most]:
+        raise BaseError(f"{', '.join(large)}: vLLM serves ranks up to {most}; take a lower one")
 
 
 def _require(source: Source | PromptSource) -> None:

@@ -60,6 +60,12 @@ def test_ranks_that_nobody_serves_are_refused(recipe: Recipe, lora: dict[str, An
     assert outlook.check(recipe(lora=lora, method="dora"), [], quiet).steps  # it is converted anyhow
 
 
+def test_a_rank_whose_double_nobody_serves_is_refused(recipe: Recipe) -> None:
+    path = recipe(method="pissa", lora={"rank": 257})
+    with pytest.raises(BaseError, match=r"lora\.rank is 257: .* twice the rank, .* up to 512; take 256"):
+        outlook.check(path, [], quiet)
+
+
 @pytest.mark.parametrize(
     ("lora", "problem"),
     [

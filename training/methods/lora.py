@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _PREFIX = "base_model.model."
+LARGEST_RANK = 512  # that vLLM can be started for
 REFERENCE = "ref"  # TRL's name for the adapter that training began with
 
 
@@ -65,6 +66,12 @@ def _refinements(plan: Lora) -> dict[str, Any]:
         "rank_pattern": dict(plan.rank_pattern),
         "alpha_pattern": dict(plan.alpha_pattern),
     }
+
+
+def ranks(plan: Lora) -> dict[str, int]:
+    """Dotted key of the recipe → rank of the adapter there."""
+    others = plan.rank_pattern.items() if isinstance(plan, SftLora) else ()
+    return {"lora.rank": plan.rank} | {f"lora.rank_pattern.{name}": rank for name, rank in others}
 
 
 def read_config(folder: Path) -> Any:
