@@ -12,13 +12,22 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+_FARTHEST = 1e30
 
 
 class Document(BaseModel):
     """Base of every configuration model: frozen, numbers are finite, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _held_by_float32(cls, value: Any) -> Any:
+        if isinstance(value, float) and abs(value) > _FARTHEST:
+            raise ValueError(f"must be within ±{_FARTHEST:g}, which arithmetic in float32 can hold")
+        return value
 
 
 _LARGEST = 2**53

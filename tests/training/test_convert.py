@@ -136,8 +136,7 @@ def test_the_error_is_the_divergence_of_what_is_said_next() -> None:
     ("changes", "rank", "told"),
     [
         (
-            "pissa",
-            {"rank": 300},
+            {"method": "pissa", "lora": {"rank": 300}},
             None,
             "twice its rank of 300, which is 600, and vLLM serves ranks up to 512",
         ),

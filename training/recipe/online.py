@@ -20,6 +20,8 @@ from training.recipe.parts import (
     kind_of_source,
 )
 
+Share = Annotated[float, Field(ge=-1e6, le=1e6)]
+
 
 class PromptFile(Document):
     """Prompts from a file."""
@@ -63,7 +65,7 @@ class RuleReward(Document):
     """
 
     rule: str = Field(pattern=r"^[\w.]+:\w+$", description="import string, package.module:function")
-    weight: float = Field(default=1.0, description="its share in the sum of rewards")
+    weight: Share = Field(default=1.0, description="its share in the sum of rewards")
 
     @property
     def label(self) -> str:
@@ -75,7 +77,7 @@ class ModelReward(Document):
     """A reward by a model that stage ``rm`` has trained, with its own tokenizer."""
 
     model: Path = Field(description="artefact folder of a run of stage rm")
-    weight: float = Field(default=1.0, description="its share in the sum of rewards")
+    weight: Share = Field(default=1.0, description="its share in the sum of rewards")
 
     @property
     def label(self) -> str:
@@ -145,6 +147,14 @@ class OnlineRecipe(Document):
             raise ValueError(
                 "lora.dropout must be 0 here: the policy is compared with itself, and dropout would be "
                 "taken for change"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _something_is_rewarded(self) -> Self:
+        if not any(reward.weight for reward in self.rewards):
+            raise ValueError(
+                "rewards: all weights are 0, so nothing would be learned; give one another weight"
             )
         return self
 
