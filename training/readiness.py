@@ -198,4 +198,5 @@ def _outline(recipe: LearningRecipe) -> Any:
         adapted = lora.outline(plain, recipe.init_adapter)
     else:
         adapted = lora.add(plain, recipe.lora, recipe.seed)
-    return under.hold(adapted, bf16=precision.is_bf16(recipe.train.precision))
+    is_bf16 = precision.is_policy_bf16 if isinstance(recipe, OnlineRecipe) else precision.is_bf16
+    return under.hold(adapted, bf16=is_bf16(recipe.train.precision))

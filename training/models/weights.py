@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -44,3 +45,12 @@ def require(name: Path | str, what: str = "base") -> None:
             wrong.append(f"{file} ({file.stat().st_size:,} bytes) is broken or cut short ({exc})")
     if wrong:
         raise BaseError(f"{what} {name}: {'; '.join(wrong)}; copy it anew from where it came")
+
+
+def numbers(folder: Path) -> int:
+    """How many numbers the safetensors files of ``folder`` hold, by their headers."""
+    found = 0
+    for file in folder.glob("*.safetensors"):
+        with safe_open(file, "np") as opened:
+            found += sum(math.prod(opened.get_slice(name).get_shape()) for name in opened.keys())  # noqa: SIM118
+    return found
