@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from pointsman import artefact
-from training import forms, problems
+from training import forms, problems, settled
 from training.cpt import stage
 from training.data import reading, sources
 from training.data.collection import Report
@@ -58,7 +58,7 @@ def look(recipe: LearningRecipe, report: Report) -> Prospects:
         TrainingError: one thing is wrong; NotReady: several are.
     """
     inherited, of_adapter = problems.tried(parent.inherited, recipe)
-    recipe = inherited or recipe
+    recipe = settled.fitted(inherited or recipe)
     of_base, (present, of_sources) = _of_base(recipe), _of_sources(recipe)
     if not of_adapter and not of_base:
         of_adapter = problems.of(partial(_refuse_other_base, recipe))

@@ -106,6 +106,11 @@ def load_config(name: str) -> Any:
     return config
 
 
+def positions(config: Any) -> int | None:
+    """How many tokens a base of this configuration was made for, if it says so."""
+    return getattr(config.get_text_config(), "max_position_embeddings", None)
+
+
 def _llama(plan: Architecture, vocab_size: int, **more: Any) -> Any:
     from transformers import LlamaConfig
 

@@ -54,7 +54,12 @@ class Prompts(Document):
     validation_rows: int = Field(
         default=64, ge=1, description="prompts kept out of training; the reward before and after is theirs"
     )
-    max_tokens: int = Field(default=512, ge=1, description="longer prompts are dropped, and counted")
+    max_tokens: int = Field(
+        default=512,
+        ge=1,
+        description="longer prompts are dropped, and counted; left out, fewer where the "
+        "base has no positions for so many and an answer",
+    )
 
 
 class RuleReward(Document):

@@ -19,7 +19,7 @@ from typing import Any
 
 from training.data.token_pairs import LabelledRows, PairRows
 from training.data.token_rows import TokenRows
-from training.models import weights
+from training.models import base, weights
 from training.recipe import (
     CptRecipe,
     DpoRecipe,
@@ -130,7 +130,7 @@ def longest(
 
 def too_long(model: Any, recipe: LearningRecipe) -> str | None:
     """What is to be said where the recipe allows longer sequences than the base was made for."""
-    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    positions = base.positions(model.config)
     asked, key = recipe.data.max_tokens, "data.max_tokens"
     if isinstance(recipe, OnlineRecipe):
         asked, key = asked + recipe.sampling.max_new_tokens, f"{key} + sampling.max_new_tokens"
@@ -172,7 +172,7 @@ def _cache(model: Any, recipe: LearningRecipe, length: int) -> int:
     heads = getattr(shape, "num_key_value_heads", None) or shape.num_attention_heads
     width = heads * (getattr(shape, "head_dim", None) or shape.hidden_size // shape.num_attention_heads)
     number = int(model.get_input_embeddings().weight.element_size())
-    return 2 * number * shape.num_hidden_layers * width * length * recipe.sampling.batch_rows
+    return int(2 * number * shape.num_hidden_layers * width * length * recipe.sampling.batch_rows)
 
 
 def _answers(recipe: LearningRecipe) -> int:
