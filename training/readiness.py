@@ -27,6 +27,7 @@ from training.recipe import (
     CptRecipe,
     DpoRecipe,
     FileSource,
+    GeneratorSource,
     LearningRecipe,
     OnlineRecipe,
     PpoRecipe,
@@ -126,7 +127,8 @@ def _of_sources(
     for source, look_at_rows in forms.of(recipe):
         missing = problems.of(partial(_require, source))
         wrong += missing
-        present += [] if missing else [look_at_rows]
+        many = recipe.base is None and isinstance(source, GeneratorSource)  # a corpus that a program writes
+        present += [] if missing or many else [look_at_rows]
     return present, wrong
 
 

@@ -150,7 +150,7 @@ class OnlineRecipe(Document):
     def _no_dropout(self) -> Self:
         if self.lora.dropout:
             raise ValueError(
-                "lora.dropout must be 0 here: the policy is compared with itself, and dropout would be "
+                "lora.dropout: must be 0 here, as the policy is compared with itself, and dropout would be "
                 "taken for change"
             )
         return self
