@@ -6,13 +6,16 @@ Each problem names the file, the line, the field, the value found and what was e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+_FARTHEST = 1e30
 
 
 class Document(BaseModel):
@@ -20,9 +23,25 @@ class Document(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
+    @field_validator("*", mode="after")
+    @classmethod
+    def _held_by_float32(cls, value: Any) -> Any:
+        if isinstance(value, float) and abs(value) > _FARTHEST:
+            raise ValueError(f"must be within ±{_FARTHEST:g}, which arithmetic in float32 can hold")
+        return value
+
 
 _LARGEST = 2**53
 _MOST_PLACES = 1_000_000  # of a document, each alias counted as all that it stands for
+
+
+class CrossFieldError(ValueError):
+    """Several things wrong across the fields of a model; each may begin with the key it is about and ': '."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
+
 
 D = TypeVar("D", bound=BaseModel)
 Location = tuple[str | int, ...]
@@ -114,7 +133,8 @@ def parse(model: type[D], text: str, path: Path | str = "<text>") -> D:
     try:
         value = model.model_validate({} if data is None else data)
     except ValidationError as exc:
-        problems += [_problem(model, dict(error), lines) for error in exc.errors(include_url=False)]
+        errors = exc.errors(include_url=False)
+        problems += [problem for error in errors for problem in _problems(model, dict(error), lines)]
         raise DocumentError(path, problems) from exc
     if problems:
         raise DocumentError(path, problems)
@@ -203,6 +223,24 @@ def _scalar(node: yaml.Node) -> Any:
         raise yaml.constructor.ConstructorError(None, None, str(exc), node.start_mark) from exc
     finally:
         loader.dispose()
+
+
+def _problems(model: type[BaseModel], error: dict[str, Any], lines: dict[Location, int]) -> list[Problem]:
+    """Those of one of pydantic's errors; of one across fields, each at the key that it names first."""
+    problem = _problem(model, error, lines)
+    if error["type"] != "value_error" or not isinstance(error.get("input"), dict | BaseModel):
+        return [problem]
+    cause, parents = error["ctx"]["error"], tuple(error["loc"])
+    found = []
+    for message in cause.problems if isinstance(cause, CrossFieldError) else (problem.message,):
+        key, colon, rest = message.partition(": ")
+        parts = tuple(int(part) if part.isdigit() else part for part in key.split("."))
+        if colon and parts[0] in _field_names(model, parents):
+            place = _known(parents, lines) + parts
+            found.append(Problem(lines.get(_known(place, lines)), _dotted(place), rest))
+        else:
+            found.append(Problem(problem.line, problem.field, message))
+    return found
 
 
 def _problem(model: type[BaseModel], error: dict[str, Any], lines: dict[Location, int]) -> Problem:

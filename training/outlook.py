@@ -15,8 +15,7 @@ from training import readiness
 from training import recipe as recipes
 from training.convert.convert import route
 from training.data.collection import Report
-from training.methods import choice
-from training.quantize import layers, process, rows
+from training.methods import choice, lora
 from training.quantize.layers import Shape
 from training.recipe import (
     CptRecipe,
@@ -71,16 +70,14 @@ def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
     """
     recipe = recipes.load(path, overrides)
     if isinstance(recipe, QuantizeRecipe):
-        process.refuse_without_packages()
-        shape = layers.shape(recipe)
-        rows.prepared(recipe, report)
-        return Outlook(recipe, served(recipe), shape, None, None, None)
+        return Outlook(recipe, served(recipe), readiness.look_at_quantize(recipe, report), None, None, None)
     if isinstance(recipe, RouterRecipe):
         trackers.require(recipe.trackers)
         tuned = size.of(recipe)
         seconds = tuned.operations / _speed()
         return Outlook(recipe, served(recipe), tuned, tuned.tokens, tuned.steps, seconds)
     prospects = readiness.look(recipe, report)
+    recipe = prospects.recipe
     needed = estimate.of(prospects.model, recipe, prospects.longest)
     found = Outlook(recipe, served(recipe), needed, None, recipe.train.steps, None)
     found = replace(found, warning=estimate.too_long(prospects.model, recipe))
@@ -120,8 +117,7 @@ def served(recipe: Recipe) -> str:
 def _adapter(recipe: CptRecipe | SftRecipe | DpoRecipe | OnlineRecipe) -> str:
     if recipe.lora is None:
         return "an adapter, as it is"
-    ranks = [recipe.lora.rank, *getattr(recipe.lora, "rank_pattern", {}).values()]
-    return f"an adapter of rank {max(ranks)}, as it is"
+    return f"an adapter of rank {max(lora.ranks(recipe.lora).values())}, as it is"
 
 
 def _speed() -> float:

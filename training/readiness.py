@@ -5,30 +5,34 @@ Reads the data as the run will, so every bad row is found; the base's weights ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import chain
+from functools import partial
 from typing import Any
 
 from pointsman import artefact
-from pointsman.artefact import ArtefactError
+from training import forms, problems, settled
 from training.cpt import stage
 from training.data import reading, sources
 from training.data.collection import Report
 from training.data.token_pairs import LabelledRows, PairRows
 from training.data.token_rows import TokenRows
-from training.errors import BaseError, NotReady, TrainingError
+from training.errors import BaseError, TrainingError
 from training.methods import choice, lora, parent, under
-from training.models import base, precision
+from training.models import base, precision, weights
 from training.online import prompts, rewards
+from training.quantize import layers, process, rows
+from training.quantize.layers import Shape
 from training.recipe import (
     CptRecipe,
+    DpoRecipe,
     FileSource,
+    GeneratorSource,
     LearningRecipe,
     OnlineRecipe,
     PpoRecipe,
     PromptSource,
+    QuantizeRecipe,
     RmRecipe,
     SftRecipe,
     Source,
@@ -37,13 +41,12 @@ from training.recipe.online import PromptFile
 from training.run import PARTS
 from training.runs import estimate, trackers
 
-LARGEST_RANK = 512  # that vLLM can be started for
-
 
 @dataclass(frozen=True, slots=True)
 class Prospects:
     """What a run that can begin begins with."""
 
+    recipe: LearningRecipe  # with what it takes from the adapter that it goes on from
     model: Any  # without weights, those marked that learn
     rows: TokenRows | PairRows | LabelledRows | None  # None: prompts, or the tokenizer is yet to be made
     longest: int | None  # tokens of the longest sequence, or prompt
@@ -55,74 +58,116 @@ def look(recipe: LearningRecipe, report: Report) -> Prospects:
     Raises:
         TrainingError: one thing is wrong; NotReady: several are.
     """
+    inherited, of_adapter = problems.tried(parent.inherited, recipe)
+    recipe = settled.fitted(inherited or recipe)
+    of_base, (present, of_sources) = _of_base(recipe), _of_sources(recipe)
+    if not of_adapter and not of_base:
+        of_adapter = problems.of(partial(_refuse_other_base, recipe))
+    model = prepared = None
+    of_model: list[TrainingError] = []
+    if not of_adapter and not of_base:
+        model, of_model = problems.tried(_outline, recipe)
+    if recipe.base is None or of_base or of_sources:
+        of_rows = forms.wrong(present)
+    else:
+        prepared, of_rows = problems.tried(_read, recipe, report)
+    wrong = [*_of_settings(recipe), *of_sources, *of_base, *of_adapter, *of_model, *of_rows]
+    problems.refuse(wrong)
+    return Prospects(recipe, model, *(prepared or (None, None)))
+
+
+def look_at_quantize(recipe: QuantizeRecipe, report: Report) -> Shape:
+    """The same for what is quantised; what its base becomes.
+
+    Raises:
+        TrainingError: one thing is wrong; NotReady: several are.
+    """
+    of_packages = problems.of(process.refuse_without_packages)
+    of_base, (present, of_sources) = _of_base(recipe), _of_sources(recipe)
+    shape, of_shape = (None, []) if of_base else problems.tried(layers.shape, recipe)
+    if of_base or of_sources:
+        of_rows = forms.wrong(present)
+    else:
+        of_rows = problems.of(partial(rows.prepared, recipe, report))
+    problems.refuse([*of_packages, *of_sources, *of_base, *of_shape, *of_rows])
+    assert shape is not None
+    return shape
+
+
+def _of_settings(recipe: LearningRecipe) -> list[TrainingError]:
+    """What is wrong with what the recipe asks for beside base, adapter and data."""
+    asked = recipe.rewards if isinstance(recipe, OnlineRecipe) else ()
+    return problems.of(
+        partial(trackers.require, recipe.trackers),
+        partial(_refuse_rank, recipe),
+        *(partial(rewards.require, [reward]) for reward in asked),
+    )
+
+
+def _of_base(recipe: LearningRecipe | QuantizeRecipe) -> list[TrainingError]:
+    """What is wrong with the base's files: its settings, else its tokenizer and its weights.
+
+    Of one that is made from nothing, with its chat template.
+    """
+    if isinstance(recipe, CptRecipe) and recipe.tokenizer is not None:
+        return problems.of(partial(stage.chat_template, recipe.tokenizer))
+    if recipe.base is None:
+        return []
+    return problems.of(partial(base.load_config, recipe.base)) or problems.of(
+        partial(base.load_tokenizer, recipe.base), partial(weights.require, recipe.base)
+    )
+
+
+def _of_sources(
+    recipe: LearningRecipe | QuantizeRecipe,
+) -> tuple[list[Callable[[], None]], list[TrainingError]]:
+    """The looks at the rows of those sources that are there, and what is wrong with the others."""
+    present: list[Callable[[], None]] = []
     wrong: list[TrainingError] = []
-    model = rows = longest = None
-    with _kept(wrong):
-        trackers.require(recipe.trackers)
-    with _kept(wrong):
-        _refuse_rank(recipe)
-    for reward in recipe.rewards if isinstance(recipe, OnlineRecipe) else ():
-        with _kept(wrong):
-            rewards.require([reward])
-    missing: list[TrainingError] = []
-    for source in _sources(recipe):
-        with _kept(missing):
-            _require(source)
-    wrong += missing
-    found = len(wrong)
-    with _kept(wrong):
-        if recipe.base is not None:
-            base.load_config(recipe.base)
-    has_base = found == len(wrong)
-    with _kept(wrong):
-        _look_at_adapter(recipe, has_base=has_base)
-    if has_base:
-        with _kept(wrong):
-            model = _outline(recipe)
-    if has_base and not missing and recipe.base is not None:
-        with _kept(wrong):
-            if isinstance(recipe, OnlineRecipe):
-                longest = prompts.prepared(recipe.data, base.load_tokenizer(recipe.base), recipe.seed).longest
-            else:
-                rows = PARTS[recipe.stage][1].prepare(recipe, recipe.base, report).train
-                longest = estimate.longest(recipe, rows)
-    if len(wrong) > 1:
-        raise NotReady(wrong)
-    for only in wrong:
-        raise only
-    return Prospects(model, rows, longest)
+    for source, look_at_rows in forms.of(recipe):
+        missing = problems.of(partial(_require, source))
+        wrong += missing
+        many = recipe.base is None and isinstance(source, GeneratorSource)  # a corpus that a program writes
+        present += [] if missing or many else [look_at_rows]
+    return present, wrong
 
 
-@contextmanager
-def _kept(wrong: list[TrainingError]) -> Iterator[None]:
-    """An error within it is put to ``wrong``."""
-    try:
-        yield
-    except TrainingError as exc:
-        wrong.append(exc)
+def _read(
+    recipe: LearningRecipe, report: Report
+) -> tuple[TokenRows | PairRows | LabelledRows | None, int | None]:
+    """The rows that are learned from, and the tokens of the longest sequence, or prompt."""
+    assert recipe.base is not None
+    if not isinstance(recipe, OnlineRecipe):
+        found = PARTS[recipe.stage][1].prepare(recipe, recipe.base, report).train
+        return found, estimate.longest(recipe, found)
+    tokenizer = base.load_tokenizer(recipe.base)
+    asked, wrong = problems.tried(prompts.prepared, recipe.data, tokenizer, recipe.seed)
+    if isinstance(recipe, PpoRecipe) and recipe.pretraining:
+        from training.ppo import documents
+
+        wrong += problems.of(
+            partial(documents.prepared, recipe.pretraining, recipe.base, recipe.seed, report)
+        )
+    problems.refuse(wrong)
+    assert asked is not None
+    return None, asked.longest
 
 
 def _refuse_rank(recipe: LearningRecipe) -> None:
-    """Of an adapter that is to be served as it is."""
+    """Of an adapter that is to be served as it is, or as the exact LoRA that pissa's becomes."""
     plan = recipe.lora
     if plan is None or isinstance(recipe, RmRecipe) or (isinstance(recipe, CptRecipe) and not recipe.alias):
         return
-    if isinstance(recipe, SftRecipe) and recipe.method not in ("lora", "qlora"):
+    most = lora.LARGEST_RANK
+    if isinstance(recipe, SftRecipe) and recipe.method == "pissa" and plan.rank > most // 2:
+        raise BaseError(
+            f"lora.rank is {plan.rank}: as an exact LoRA pissa's has twice the rank, and vLLM serves ranks "
+            f"up to {most}; take {most // 2} or less"
+        )
+    if isinstance(recipe, SftRecipe) and recipe.method not in artefact.SERVED:
         return
-    ranks = {"lora.rank": plan.rank}
-    ranks |= {f"lora.rank_pattern.{name}": rank for name, rank in getattr(plan, "rank_pattern", {}).items()}
-    if large := [f"{key} is {rank}" for key, rank in ranks.items() if rank > LARGEST_RANK]:
-        raise BaseError(f"{', '.join(large)}: vLLM serves ranks up to {LARGEST_RANK}; take a lower one")
-
-
-def _sources(recipe: LearningRecipe) -> Iterator[Source | PromptSource]:
-    """All that rows come from."""
-    more: list[Any] = [recipe.data]
-    if isinstance(recipe, CptRecipe):
-        more += [recipe.replay, recipe.probe]
-    if isinstance(recipe, PpoRecipe) and recipe.pretraining:
-        more.append(recipe.pretraining.data)
-    return chain.from_iterable(plan.sources for plan in more if plan is not None)
+    if large := [f"{key} is {rank}" for key, rank in lora.ranks(plan).items() if rank > most]:
+        raise BaseError(f"{', '.join(large)}: vLLM serves ranks up to {most}; take a lower one")
 
 
 def _require(source: Source | PromptSource) -> None:
@@ -132,17 +177,10 @@ def _require(source: Source | PromptSource) -> None:
         sources.resolve(source.generator)
 
 
-def _look_at_adapter(recipe: LearningRecipe, *, has_base: bool) -> None:
-    """That the adapter to go on from is there, and of this base, where that one is."""
-    if isinstance(recipe, CptRecipe | RmRecipe) or recipe.init_adapter is None:
-        return
-    if has_base:
+def _refuse_other_base(recipe: LearningRecipe) -> None:
+    """Of the adapter to go on from."""
+    if isinstance(recipe, SftRecipe | DpoRecipe | OnlineRecipe) and recipe.init_adapter is not None:
         parent.origin(recipe)
-        return
-    try:
-        artefact.read_manifest(recipe.init_adapter)
-    except ArtefactError as exc:
-        raise BaseError(f"init_adapter: {exc}") from exc
 
 
 def _outline(recipe: LearningRecipe) -> Any:
@@ -158,5 +196,9 @@ def _outline(recipe: LearningRecipe) -> Any:
     plain = base.load_outline(recipe.base)
     if isinstance(recipe, RmRecipe) and recipe.method == "full":
         return plain
-    adapted = lora.add(plain, recipe.lora, recipe.seed)
-    return under.hold(adapted, bf16=precision.is_bf16(recipe.train.precision))
+    if not isinstance(recipe, RmRecipe) and recipe.init_adapter is not None:
+        adapted = lora.outline(plain, recipe.init_adapter)
+    else:
+        adapted = lora.add(plain, recipe.lora, recipe.seed)
+    is_bf16 = precision.is_policy_bf16 if isinstance(recipe, OnlineRecipe) else precision.is_bf16
+    return under.hold(adapted, bf16=is_bf16(recipe.train.precision))

@@ -21,6 +21,7 @@ from training.rm import learning as rm_learning
 from training.rm import stage as rm_stage
 from training.runs import faults, processes, trackers
 from training.runs import folder as runfolder
+from training.settled import settled
 from training.sft import learning as sft_learning
 from training.sft import stage as sft_stage
 from training.trainers import supervised
@@ -45,7 +46,7 @@ def train(
         DocumentError: the recipe, or an override such as ``train.steps=20``, is wrong.
         TrainingError: see the tree in :mod:`training.errors`.
     """
-    recipe = recipes.load(recipe_path, overrides)
+    recipe = settled(recipes.load(recipe_path, overrides))
     processes.begin(recipe)
     if not processes.keeps():
         report = _say_nothing

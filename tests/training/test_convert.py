@@ -130,3 +130,32 @@ def test_the_error_is_the_divergence_of_what_is_said_next() -> None:
     assert (found.own_loss, found.loss) == pytest.approx((0.2877, 0.6931), abs=1e-4)
     assert found.top1 == 1.0
     assert measure(Says(0.75, 0.25), Says(0.25, 0.75), rows).top1 == 0.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "rank", "told"),
+    [
+        (
+            {"method": "pissa", "lora": {"rank": 300}},
+            None,
+            "twice its rank of 300, which is 600, and vLLM serves ranks up to 512",
+        ),
+        (
+            {"method": "pissa", "lora": {"rank": 4}},
+            513,
+            "--rank is 513, .*; give --rank 512 or less, or use --to base",
+        ),
+        ({"method": "prefix", "lora": None}, 10**9, "--rank is 1000000000, .*; give --rank 512 or less$"),
+        (
+            {"method": "lora", "lora": {"rank": 600}},
+            None,
+            "as it is, the LoRA's rank is 600, .*; use --to base",
+        ),
+    ],
+)
+def test_a_rank_that_nobody_serves_is_refused(
+    recipe: Recipe, tmp_path: Path, changes: dict[str, Any], rank: int | None, told: str
+) -> None:
+    made = run.train(recipe(**changes, **{"train.steps": 1}), runs=tmp_path, report=quiet)
+    with pytest.raises(ConversionError, match=told):
+        convert(made, "lora", tmp_path / "out", Options(rank=rank), quiet)

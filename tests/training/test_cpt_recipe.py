@@ -28,7 +28,7 @@ def loaded(path: Path) -> CptRecipe:
 def refusal(path: Path) -> str:
     with pytest.raises(DocumentError) as caught:
         recipes.load(path)
-    return "\n".join(problem.message for problem in caught.value.problems)
+    return "\n".join(f"{problem.field}: {problem.message}" for problem in caught.value.problems)
 
 
 def test_all_that_does_not_fit_together_is_said_at_once(continued: Continued, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def problem(path: Path) -> str:
 
 
 def test_recipes_that_can_not_be(online: Online) -> None:
-    assert "lora.dropout must be 0 here" in problem(online("ppo", **{"lora.dropout": 0.1}))
+    assert "lora.dropout: must be 0 here" in problem(online("ppo", **{"lora.dropout": 0.1}))
     rule = {"rule": "tests.training.asking:vowels"}
     assert "two are called vowels" in problem(online("grpo", rewards=[rule, rule]))
     assert "must be a multiple of generations (4)" in problem(online("grpo", **{"train.batch_rows": 3}))

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.training.asking import Online
+from tests.training.asking import QUESTIONS, Online
 from tests.training.conftest import Recipe
 from tests.training.continued import Continued
 from tests.training.test_run import quiet
@@ -60,12 +61,21 @@ def test_ranks_that_nobody_serves_are_refused(recipe: Recipe, lora: dict[str, An
     assert outlook.check(recipe(lora=lora, method="dora"), [], quiet).steps  # it is converted anyhow
 
 
+def test_a_rank_whose_double_nobody_serves_is_refused(recipe: Recipe) -> None:
+    path = recipe(method="pissa", lora={"rank": 257})
+    with pytest.raises(BaseError, match=r"lora\.rank is 257: .* twice the rank, .* up to 512; take 256"):
+        outlook.check(path, [], quiet)
+
+
 @pytest.mark.parametrize(
     ("lora", "problem"),
     [
         ({"targets": ["q_proj", "lm_head"]}, r"lora\.targets: lm_head holds the base's embeddings"),
         ({"targets": ["embed_tokens"]}, r"lora\.targets: embed_tokens holds the base's embeddings"),
-        ({"targets": ["q_proj", "query"]}, "no layer called query; it has down_proj, gate_proj, k_proj"),
+        ({"targets": ["q_proj", "query"]}, "no linear layer called 'query'; it has down_proj, gate_proj"),
+        ({"targets": ["mlp"]}, "no linear layer called 'mlp'; it has down_proj, gate_proj, k_proj"),
+        ({"targets": [""]}, "no linear layer called ''; it has down_proj"),
+        ({"targets": ["norm", "model"]}, "no linear layer called 'norm', 'model'"),
         (
             {"alpha_pattern": {"layers.7.*": 4}},
             r"alpha_pattern: 'layers\.7\.\*' is the name of no layer",
@@ -107,3 +117,25 @@ def test_more_tokens_than_the_base_has_positions_is_said(recipe: Recipe, tmp_pat
     run.train(recipe(**{"data.max_tokens": 4096, "train.steps": 1}), runs=tmp_path, report=said.append)
     assert found.lines[-1] in said
     assert outlook.check(recipe(), [], quiet).warning is None
+
+
+@pytest.mark.parametrize("kind", ["ppo", "grpo"])
+def test_prompts_and_answers_fit_the_base_where_no_length_is_written(
+    online: Online, tmp_path: Path, kind: str
+) -> None:
+    """The base has 512 positions, and an answer 100 tokens."""
+    long = {"prompt": "red " * 440}
+    plan = {"train.steps": 1, "sampling.max_new_tokens": 100}
+    path = online(kind, [*QUESTIONS, long], **plan)
+    assert outlook.check(path, [], quiet).warning is None
+    said: list[str] = []
+    run.train(path, runs=tmp_path, report=said.append)
+    assert any("1 rows: prompt longer than max_tokens (412)" in line for line in said)
+    assert not any("positions" in line for line in said)
+    kept = yaml.safe_load((tmp_path / "tiny" / "config.yaml").read_bytes())
+    assert kept["data"]["max_tokens"] == 412
+    written = outlook.check(online(kind, **plan, **{"data.max_tokens": 500}), [], quiet).warning
+    assert written is not None
+    assert written.startswith(
+        "warning: data.max_tokens + sampling.max_new_tokens is 600, and the base has 512"
+    )

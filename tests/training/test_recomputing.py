@@ -18,6 +18,7 @@ from tests.training.test_run import quiet
 from training import recipe as recipes
 from training import run
 from training.errors import BaseError, Undistributable
+from training.models import base as bases
 from training.models import recomputing
 from training.recipe.methods import CACHED
 from training.runs import processes
@@ -75,6 +76,13 @@ def test_keys_and_values_that_learn_are_refused(recipe: Recipe, method: str) -> 
     path = recipe(method=method, lora=None, **ON)
     with pytest.raises(DocumentError, match=f"gradient_checkpointing: the method {method} learns keys"):
         recipes.load(path)
+
+
+def test_twice_is_once(base: Path, layers_computed: dict[bool, int]) -> None:
+    model: Any = bases.load_model(str(base))
+    recomputing.use(recomputing.use(model))
+    model(input_ids=torch.zeros(1, 8, dtype=torch.long)).logits.sum().backward()
+    assert layers_computed[True] == 2 * 2  # layers, forward and once more on the way back
 
 
 def test_what_has_no_layers_is_refused() -> None:

@@ -60,6 +60,8 @@ def convert(result: Path, to: Target, out: Path, options: Options, report: Repor
     if out.exists():
         raise ConversionError(f"{out} exists; choose another folder, or remove it")
     report(f"{source.version}: {route(source.recipe, to)}")
+    if to == "lora":
+        _refuse_rank(source.recipe, options)
     rows = source.rows(report)
     growing = out.with_name(out.name + ".growing")
     shutil.rmtree(growing, ignore_errors=True)
@@ -102,6 +104,22 @@ def route(recipe: SftRecipe, to: Target = "lora") -> str:
     if to == "base":
         return "merged into the base"
     return {"pissa": "a LoRA, exact", "dora": "a LoRA by singular values"}.get(method, "a LoRA as it is")
+
+
+def _refuse_rank(recipe: SftRecipe, options: Options) -> None:
+    """Of the LoRA that is to be made."""
+    rank, why = options.rank or RANK, "--rank"
+    if recipe.lora and recipe.method in artefact.SERVED:
+        rank, why = max(lora.ranks(recipe.lora).values()), "as it is, the LoRA's rank"
+    elif recipe.lora and recipe.method == "pissa" and options.rank is None:
+        rank, why = (
+            2 * recipe.lora.rank,
+            f"pissa's exact LoRA has twice its rank of {recipe.lora.rank}, which",
+        )
+    if rank > lora.LARGEST_RANK:
+        raise ConversionError(
+            f"{why} is {rank}, and vLLM serves ranks up to {lora.LARGEST_RANK}; {_instead(recipe)}"
+        )
 
 
 def _to_lora(
@@ -155,6 +173,14 @@ def _advice(recipe: SftRecipe) -> str:
     if recipe.lora or recipe.method in choice.BASES:
         return "raise --rank, or use --to base"
     return "raise --rank or --steps"
+
+
+def _instead(recipe: SftRecipe) -> str:
+    """Of a rank that is too high."""
+    if recipe.lora and recipe.method in artefact.SERVED:
+        return "use --to base"
+    lower = f"give --rank {lora.LARGEST_RANK} or less"
+    return f"{lower}, or use --to base" if recipe.lora or recipe.method in choice.BASES else lower
 
 
 def _write_manifest(folder: Path, source: Result, to: Target, found: Fidelity, error: float | None) -> None:

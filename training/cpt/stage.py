@@ -57,13 +57,23 @@ def make_tokenizer(recipe: CptRecipe, folder: Path, report: Report, rows: int | 
 
 def train_tokenizer(recipe: CptRecipe, plan: TokenizerPlan, rows: int) -> PreTrainedTokenizerBase:
     """The tokenizer of a base from nothing, learned from ``rows`` of the recipe's rows."""
-    try:
-        template = plan.chat_template.read_text(encoding="utf-8")
-    except OSError as exc:
-        raise SourceError(f"tokenizer.chat_template: {plan.chat_template}: {exc.strerror}") from exc
+    template = chat_template(plan)
     texts = prepare_rows.sample_texts(recipe, template, rows)
     context = recipe.model.context if recipe.model else recipe.data.max_tokens
     return bpe.train(texts, vocab_size=plan.vocab_size, chat_template=template, context=context)
+
+
+def chat_template(plan: TokenizerPlan) -> str:
+    """The text of the Jinja file.
+
+    Raises:
+        SourceError: it can't be read.
+    """
+    try:
+        return plan.chat_template.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else f"is not UTF-8: {exc}"
+        raise SourceError(f"tokenizer.chat_template: {plan.chat_template}: {reason}") from exc
 
 
 def model(recipe: CptRecipe, tokenizer: PreTrainedTokenizerBase) -> Any:

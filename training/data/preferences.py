@@ -8,7 +8,6 @@ an assistant says: the base's chat template stands around it, as where it is ser
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +17,7 @@ from training.data.fields import FieldError, text_at
 from training.data.message import SILENT, message, says_nothing, tools_of
 
 Message = dict[str, Any]
+_LARGEST_MARGIN = 1e30  # that float32 holds with a score added
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,10 +187,12 @@ def _answer(said: str | Message | list[Message], at: str) -> Message:
 
 
 def _margin(raw: dict[str, Any]) -> float | None:
-    """Any finite number: by a negative one the chosen answer may be the worse by so much, as in TRL."""
+    """Any number that float32 holds: by a negative one the chosen may be the worse by so much, as in TRL."""
     margin = raw.get("margin")
     if margin is None:
         return None
-    if isinstance(margin, bool) or not isinstance(margin, int | float) or not abs(margin) < math.inf:
-        raise FieldError("margin", f"must be a finite number, found {margin!r}")
+    if isinstance(margin, bool) or not isinstance(margin, int | float) or not abs(margin) < _LARGEST_MARGIN:
+        raise FieldError(
+            "margin", f"must be a finite number, found {margin!r:.40}; {_LARGEST_MARGIN:g} at most"
+        )
     return margin

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-from collections.abc import Callable, Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -145,18 +146,27 @@ def from_generator(source: GeneratorSource, part: Part) -> Iterator[tuple[str, A
     """Where each row of the generator's ``part`` stands, and what it holds.
 
     Raises:
-        SourceError: there is no such generator, or it refuses its arguments.
+        SourceError: there is no such generator, it refuses its arguments, or it fails.
     """
     generate = resolve(source.generator)
+    number = part.start
     try:
-        rows = generate(rows=part.rows, seed=part.seed, **source.arguments)
-    except (TypeError, ValueError) as exc:
+        inspect.signature(generate).bind(rows=part.rows, seed=part.seed, **source.arguments)
+    except TypeError as exc:
         raise SourceError(f"{source.generator}: does not take these arguments: {exc}") from exc
     try:
+        rows = generate(rows=part.rows, seed=part.seed, **source.arguments)
+        if not isinstance(rows, Iterable):
+            raise SourceError(f"{source.label}: must give rows to go through, gave {type(rows).__name__}")
         for number, row in enumerate(rows, part.start + 1):
             yield f"{source.label} row {number}", row
-    except ValueError as exc:  # how a function refuses the value of an argument, here at its first row
+    except SourceError:
+        raise
+    except ValueError as exc:  # how a function refuses the value of an argument, here or at its first row
         raise SourceError(f"{source.label}: {exc}") from exc
+    except Exception as exc:  # the user's own code, which may raise anything
+        where = f" behind row {number}" if number > part.start else ""
+        raise SourceError(f"{source.label}: failed{where}: {type(exc).__name__}: {exc}") from exc
 
 
 def resolve(name: str) -> Callable[..., Any]:
@@ -166,12 +176,15 @@ def resolve(name: str) -> Callable[..., Any]:
         SourceError: there is none.
     """
     module_name, _, function_name = name.partition(":")
+    if not all(part.isidentifier() for part in module_name.split(".")):
+        raise SourceError(f"{name}: {module_name!r} is no module's name; it must be package.module:function")
     try:
         function = getattr(importlib.import_module(module_name), function_name)
-    except ImportError as exc:
-        raise SourceError(f"{name}: can't be imported: {exc}") from exc
     except AttributeError:
         raise SourceError(f"{name}: {module_name} has no {function_name!r}") from None
+    except (Exception, SystemExit) as exc:  # a module runs as it is imported, and may raise anything
+        kind = "" if isinstance(exc, ImportError) else f"{type(exc).__name__}: "
+        raise SourceError(f"{name}: can't be imported: {kind}{exc}") from exc
     if not callable(function):
         raise SourceError(f"{name}: is not a function")
     return function  # type: ignore[no-any-return]

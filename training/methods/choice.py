@@ -52,10 +52,12 @@ def held(recipe: SftRecipe, plain: PreTrainedModel) -> Any:
 
 def outline(recipe: SftRecipe) -> Any:
     """The same without the base's weights, to be counted; pissa's shapes are lora's."""
-    plain = recipe.model_copy(
-        update={"init_adapter": None, "method": "lora" if recipe.method == "pissa" else recipe.method}
-    )
-    return held(plain, base.load_outline(recipe.base))
+    shape = base.load_outline(recipe.base)
+    if recipe.init_adapter:
+        adapted = lora.outline(shape, recipe.init_adapter)
+        return under.hold(adapted, bf16=precision.is_bf16(recipe.train.precision))
+    plain = recipe.model_copy(update={"method": "lora"}) if recipe.method == "pissa" else recipe
+    return held(plain, shape)
 
 
 def save(recipe: SftRecipe, model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

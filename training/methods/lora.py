@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _PREFIX = "base_model.model."
+LARGEST_RANK = 512  # that vLLM can be started for
 REFERENCE = "ref"  # TRL's name for the adapter that training began with
 
 
@@ -67,27 +68,64 @@ def _refinements(plan: Lora) -> dict[str, Any]:
     }
 
 
-def resume(model: PreTrainedModel, folder: Path, plan: Lora) -> PeftModel:
-    """The adapter in ``folder`` on ``model``, to be trained on.
+def ranks(plan: Lora) -> dict[str, int]:
+    """Dotted key of the recipe → rank of the adapter there."""
+    others = plan.rank_pattern.items() if isinstance(plan, SftLora) else ()
+    return {"lora.rank": plan.rank} | {f"lora.rank_pattern.{name}": rank for name, rank in others}
+
+
+def read_config(folder: Path) -> Any:
+    """PEFT's configuration of the LoRA in ``folder``.
 
     Raises:
-        BaseError: it is no adapter of this base, or of another shape than the recipe's.
+        BaseError: it holds none.
+    """
+    from peft import LoraConfig, PeftConfig
+
+    try:
+        found = PeftConfig.from_pretrained(str(folder))
+    except (OSError, ValueError, TypeError, KeyError) as exc:
+        reason = str(exc).splitlines()[0]
+        raise BaseError(f"init_adapter {folder / artefact.CONFIG} can't be read: {reason}") from exc
+    if not isinstance(found, LoraConfig):
+        raise BaseError(f"init_adapter {folder} is a {found.peft_type}, and only a LoRA is trained on")
+    return found
+
+
+def resume(model: PreTrainedModel, folder: Path, plan: Lora) -> PeftModel:
+    """The adapter in ``folder`` on ``model``, to be trained on with the dropout of ``plan``.
+
+    Raises:
+        BaseError: it is no adapter of this base.
     """
     from peft import PeftModel
 
+    config = read_config(folder)
+    config.lora_dropout = plan.dropout
     try:
-        adapted = PeftModel.from_pretrained(model, str(folder), is_trainable=True)
+        return PeftModel.from_pretrained(model, str(folder), is_trainable=True, config=config)
     except (OSError, ValueError, RuntimeError) as exc:
         raise BaseError(
             f"init_adapter {folder} can't be put on this base: {str(exc).splitlines()[0]}"
         ) from exc
-    found = adapted.peft_config["default"]
-    if (found.r, found.lora_alpha) != (plan.rank, plan.alpha):
+
+
+def outline(model: PreTrainedModel, folder: Path) -> PeftModel:
+    """A fresh adapter of the shape of the one in ``folder`` on ``model``, which needs no weights.
+
+    Raises:
+        BaseError: it is no adapter of this base.
+    """
+    from peft import get_peft_model
+
+    config = read_config(folder)
+    config.inference_mode = False
+    try:
+        return get_peft_model(model, config)
+    except ValueError as exc:
         raise BaseError(
-            f"init_adapter {folder} has rank {found.r} and alpha {found.lora_alpha}, the recipe rank "
-            f"{plan.rank} and alpha {plan.alpha}; set lora to the adapter's, or leave init_adapter out"
-        )
-    return adapted
+            f"init_adapter {folder} can't be put on this base: {str(exc).splitlines()[0]}"
+        ) from exc
 
 
 def settle(model: Any) -> None:

@@ -30,8 +30,9 @@ def refuse(model: Any, plan: SftLora) -> None:
             f"{', '.join(wrong)} holds the base's embeddings, on which no adapter is served, and which one "
             "would spoil where they are tied; take it out"
         )
-    if unknown := [name for name in plan.targets if not _ends_with(name, dict(model.named_modules()))]:
-        problems.append(f"this base has no layer called {', '.join(unknown)}; it has {_linear(model)}")
+    layers = [name for name, module in model.named_modules() if _is_layer(module)]
+    if unknown := [repr(name) for name in plan.targets if not _ends_with(name, layers)]:
+        problems.append(f"this base has no linear layer called {', '.join(unknown)}; it has {_linear(model)}")
     if problems:
         raise BaseError(f"lora.targets: {'; '.join(problems)}")
 
@@ -56,6 +57,11 @@ def refuse_idle(model: Any, plan: SftLora) -> None:
 
 def _ends_with(target: str, names: Collection[str]) -> bool:
     return any(name == target or name.endswith(f".{target}") for name in names)
+
+
+def _is_layer(module: Any) -> bool:
+    """Whether ``module`` is one matrix, and not a part that holds others."""
+    return not list(module.children()) and getattr(getattr(module, "weight", None), "ndim", 0) == 2
 
 
 def _linear(model: Any) -> str:

@@ -7,11 +7,13 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from safetensors import SafetensorError
+
 from pointsman import artefact
 from pointsman.artefact import ArtefactError, BaseIdentity
 from training.errors import BaseError
 from training.methods import virtual_tokens
-from training.models import one_pass
+from training.models import one_pass, weights
 from training.recipe import Architecture
 
 if TYPE_CHECKING:
@@ -38,8 +40,8 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
 
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(name)
-    except (OSError, ValueError) as exc:
-        raise BaseError(_not_loaded(name, exc)) from exc
+    except Exception as exc:  # of a broken file each library raises another
+        raise BaseError(_not_loaded(name, exc, "its tokenizer: ")) from exc
     if tokenizer.chat_template is None:
         raise BaseError(f"{name}: its tokenizer has no chat template, so conversations can't be rendered")
     if tokenizer.pad_token_id is None:
@@ -53,12 +55,20 @@ def load_model(name: str, **more: Any) -> PreTrainedModel:
     from transformers import AutoModelForCausalLM
 
     config = load_config(name)
+    weights.require(name)
     try:
         model: Any = AutoModelForCausalLM.from_pretrained(
             name, config=config, dtype=torch.float32, attn_implementation="sdpa", **more
         )
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, SafetensorError) as exc:
         raise BaseError(_not_loaded(name, exc)) from exc
+    except RuntimeError as exc:
+        if "ignore_mismatched_sizes" not in str(exc):
+            raise
+        raise BaseError(
+            f"base {name!r}: its weights have other shapes than its config.json says; one of them is another "
+            "model's"
+        ) from exc
     one_pass.use(model)
     return model
 
@@ -84,7 +94,7 @@ def load_config(name: str) -> Any:
 
     try:
         config = AutoConfig.from_pretrained(name)
-    except (OSError, ValueError) as exc:
+    except Exception as exc:  # as above
         raise BaseError(_not_loaded(name, exc)) from exc
     if quantised := getattr(config, "quantization_config", None):
         method = quantised.get("quant_method", "?") if isinstance(quantised, dict) else "?"
@@ -94,6 +104,11 @@ def load_config(name: str) -> Any:
             "base_model. Adapters are trained on that one, and served on both"
         )
     return config
+
+
+def positions(config: Any) -> int | None:
+    """How many tokens a base of this configuration was made for, if it says so."""
+    return getattr(config.get_text_config(), "max_position_embeddings", None)
 
 
 def _llama(plan: Architecture, vocab_size: int, **more: Any) -> Any:
@@ -167,7 +182,7 @@ def save(model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
                 "(tie_word_embeddings), and only one of them can be saved; set it to false in the base's "
                 "config.json, with both matrices in its weights"
             )
-    weights = {
+    saved = {
         name: tensor.detach().to("cpu", torch.bfloat16).contiguous()
         for name, tensor in model.state_dict().items()
         if not (model.config.tie_word_embeddings and name == "lm_head.weight")
@@ -179,7 +194,7 @@ def save(model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     tokenizer.save_pretrained(folder)
     from safetensors.torch import save_file
 
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    save_file(saved, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "model.safetensors").chmod(0o644)
 
 
@@ -201,7 +216,9 @@ def rewrite_json(path: Path, changes: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _not_loaded(name: str, cause: Exception) -> str:
-    reason = str(cause).splitlines()[0]
+def _not_loaded(name: str, cause: Exception, what: str = "") -> str:
+    reason = str(cause).splitlines()[0] if str(cause) else ""
+    if not isinstance(cause, OSError | ValueError):
+        reason = f"{type(cause).__name__}: {reason}"
     kind = "folder" if Path(name).is_dir() else "hub id, as there is no such folder"
-    return f"base {name!r} (taken for a {kind}) can't be loaded: {reason}"
+    return f"base {name!r} (taken for a {kind}) can't be loaded: {what}{reason}"

@@ -16,6 +16,13 @@ def is_bf16(precision: Precision) -> bool:
     )
 
 
+def is_policy_bf16(precision: Precision) -> bool:
+    """The same of a policy, which learns from differences of what it samples: auto is float32 on any CPU."""
+    import torch
+
+    return precision == "bf16" or (precision == "auto" and torch.cuda.is_available())
+
+
 def hold(model: Any) -> Any:
     """``model`` with its frozen weights in bfloat16; those that learn stay float32.
 

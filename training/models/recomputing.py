@@ -32,7 +32,8 @@ def use(model: Any) -> Any:
             "leave it out"
         )
     for layer in layers:
-        layer.forward = partial(_forward, layer.forward)
+        if getattr(layer.forward, "func", None) is not _forward:  # it may be in use already
+            layer.forward = partial(_forward, layer.forward)
     return model
 
 

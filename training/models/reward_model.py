@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 
 from training.data import turns
 from training.data.formats import Row
 from training.errors import BaseError
-from training.models import base, one_pass
+from training.models import base, one_pass, weights
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -43,14 +44,13 @@ class RewardModel:
         import torch
         from transformers import AutoModelForSequenceClassification
 
-        if not (Path(folder) / "model.safetensors").is_file():
-            raise BaseError(f"reward model {folder}: holds no model.safetensors; train one with stage: rm")
+        require(folder)
         tokenizer = base.load_tokenizer(str(folder))
         try:
             model: Any = AutoModelForSequenceClassification.from_pretrained(
                 str(folder), dtype=torch.float32, attn_implementation="sdpa", use_safetensors=True
             )
-        except (OSError, ValueError, RuntimeError) as exc:
+        except (OSError, ValueError, RuntimeError, SafetensorError) as exc:
             raise BaseError(f"reward model {folder} can't be loaded: {str(exc).splitlines()[0]}") from exc
         if model.config.num_labels != 1:
             raise BaseError(
@@ -96,18 +96,31 @@ class RewardModel:
         return scores
 
 
+def require(folder: Path | str) -> None:
+    """Look for a reward model's files in ``folder``, without reading its weights.
+
+    Raises:
+        BaseError: one is missing or broken.
+    """
+    if not (Path(folder) / "model.safetensors").is_file():
+        raise BaseError(f"reward model {folder}: holds no model.safetensors; train one with stage: rm")
+    weights.require(folder, "reward model")
+    base.load_tokenizer(str(folder))
+
+
 def new(name: str, pad: int, seed: int) -> PreTrainedModel:
     """The base ``name`` in float32 with a scoring head drawn by ``seed``; ``pad``: the padding token."""
     import torch
     from transformers import AutoModelForSequenceClassification, set_seed
 
     base.load_config(name)  # it refuses a base that can't be trained on
+    weights.require(name)
     set_seed(seed)
     try:
         model: Any = AutoModelForSequenceClassification.from_pretrained(
             name, num_labels=1, dtype=torch.float32, attn_implementation="sdpa"
         )
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, SafetensorError) as exc:
         raise BaseError(f"base {name!r} can't be made a reward model: {str(exc).splitlines()[0]}") from exc
     model.config.get_text_config().pad_token_id = pad
     one_pass.use(model)
@@ -120,9 +133,9 @@ def save(model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     from safetensors.torch import save_file
 
     state = model.state_dict()
-    weights = {name: state[name].detach().to("cpu", torch.bfloat16).contiguous() for name in sorted(state)}
+    saved = {name: state[name].detach().to("cpu", torch.bfloat16).contiguous() for name in sorted(state)}
     model.config.dtype = torch.bfloat16
     model.config.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    save_file(saved, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "model.safetensors").chmod(0o644)

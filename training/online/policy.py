@@ -16,6 +16,7 @@ from torch import Tensor
 
 from training.methods import lora, under
 from training.models import base
+from training.models.precision import is_policy_bf16
 from training.online.answers import Ids, Layout, lay_out, stop_tokens
 from training.recipe import OnlineRecipe
 
@@ -106,7 +107,7 @@ def load(
         model = lora.resume(plain, recipe.init_adapter, recipe.lora)
         model.load_adapter(str(recipe.init_adapter), adapter_name=REFERENCE, is_trainable=False)
     gpu = torch.cuda.is_available()
-    bf16 = precision == "bf16" or (precision == "auto" and gpu)
+    bf16 = is_policy_bf16(precision)
     model = under.hold(model, bf16=bf16).to("cuda" if gpu else "cpu").eval()
     return Policy(
         model,

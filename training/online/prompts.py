@@ -118,8 +118,17 @@ def of_row(tokenizer: PreTrainedTokenizerBase, source: PromptSource, where: str,
     Raises:
         BadRows: it does not fit the source's format, or the chat template can't render it.
     """
+    return rendered(tokenizer, parsed(source, where, raw), where)
+
+
+def parsed(source: PromptSource, where: str, raw: Any) -> Prompt:
+    """The prompt in one of the :func:`rows` of ``source``, not rendered yet.
+
+    Raises:
+        BadRows: it does not fit the source's format.
+    """
     try:
-        return rendered(tokenizer, read(raw, source), where)
+        return read(raw, source)
     except FieldError as exc:
         form = "prompt" if isinstance(source, GeneratorSource) else source.format
         raise BadRows([BadRow(where, exc.field, exc.problem + hint(raw, form, exc.field))]) from None

@@ -92,7 +92,10 @@ def require(plans: Sequence[RuleReward | ModelReward]) -> None:
 
     Raises:
         RewardError: there is no such function, or no reward model in such a folder.
+        BaseError: a file of the reward model is broken.
     """
+    from training.models import reward_model
+
     for plan in plans:
         if isinstance(plan, RuleReward):
             _function(plan.rule)
@@ -106,6 +109,7 @@ def require(plans: Sequence[RuleReward | ModelReward]) -> None:
             raise RewardError(
                 f"rewards: {plan.model} is of stage {stage}; a recipe of stage rm makes a reward model"
             )
+        reward_model.require(plan.model)
 
 
 def rule(name: str, weight: float, function: Callable[..., Sequence[float | None]]) -> Reward:

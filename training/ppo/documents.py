@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from training.data import prepare_rows
-from training.data.collection import Report
+from training.data.collection import Prepared, Report
 from training.data.token_rows import TokenRows
 from training.recipe import Data, Pretraining
 
@@ -54,6 +54,11 @@ def load(
     Raises:
         SourceError, BadRows, NothingToLearn: as ``training.data.prepare_rows.prepare`` does.
     """
-    prepared = prepare_rows.prepare(_Plan(plan.data, seed), base, report)
-    batches = TextBatches(prepared.train, plan.batch_rows, plan.data.max_tokens, pad, device)
-    return batches, prepared.hashes
+    found = prepared(plan, base, seed, report)
+    batches = TextBatches(found.train, plan.batch_rows, plan.data.max_tokens, pad, device)
+    return batches, found.hashes
+
+
+def prepared(plan: Pretraining, base: str, seed: int, report: Report) -> Prepared[TokenRows]:
+    """The documents as tokens; raises as :func:`load` does."""
+    return prepare_rows.prepare(_Plan(plan.data, seed), base, report)

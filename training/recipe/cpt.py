@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pointsman.document import Document
+from pointsman.document import CrossFieldError, Document
 from training.recipe.methods import Freeze, SftLora
 from training.recipe.parts import Name, Size, Source, StageRecipe
 
@@ -126,7 +126,7 @@ class CptRecipe(StageRecipe):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if problems := [*self._start(), *self._weights(), *self._text()]:
-            raise ValueError("; ".join(problems))
+            raise CrossFieldError(problems)
         return self
 
     def _start(self) -> Iterator[str]:

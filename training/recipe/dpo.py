@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from pointsman.document import CrossFieldError
 from training.recipe.parts import Lora, Name, StageRecipe
 
 Loss = Literal["sigmoid", "ipo", "hinge", "robust", "kto", "orpo", "simpo"]
@@ -88,5 +89,5 @@ class DpoRecipe(StageRecipe):
                 f"data.sources: rows with labels are for the loss kto, and {self.loss} needs pairs"
             )
         if problems:
-            raise ValueError("; ".join(problems))
+            raise CrossFieldError(problems)
         return self

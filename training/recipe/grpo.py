@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from pointsman.document import Document
 from training.recipe.online import OnlineRecipe
-from training.recipe.parts import CHECKPOINTING
+from training.recipe.parts import CHECKPOINTING, Rate
 
 
 class GroupOptimisation(Document):
@@ -17,7 +17,7 @@ class GroupOptimisation(Document):
     steps: int = Field(gt=0, description="changes of the weights")
     batch_rows: int = Field(default=16, gt=0, description="answers that go through the model at once")
     accumulate: int = Field(default=1, gt=0, description="batches added up before a step")
-    learning_rate: float = Field(default=1e-4, gt=0, description="the highest, after warm-up")
+    learning_rate: Rate = Field(default=1e-4, description="the highest, after warm-up")
     schedule: Literal["cosine", "linear", "constant"] = Field(
         default="constant", description="how the learning rate falls after warm-up, to zero at the last step"
     )

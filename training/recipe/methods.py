@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
 from pointsman.document import Document
-from training.recipe.parts import Lora, Size
+from training.recipe.parts import Lora, Rate, Size
 
 Method = Literal[
     "lora", "dora", "pissa", "qlora", "full", "freeze", "prefix", "p_tuning", "p_tuning_v2", "prompt_tuning"
@@ -53,8 +53,8 @@ class SftLora(Lora):
         default=None, min_length=1, description="names of the linear layers it is put on, such as q_proj; all"
     )
     rslora: bool = Field(default=False, description="scale by alpha / √rank (rsLoRA, arXiv:2312.03732)")
-    plus: float = Field(
-        default=1.0, gt=0, description="B learns this many times as fast as A (LoRA+, arXiv:2402.12354: 16)"
+    plus: Rate = Field(
+        default=1.0, description="B learns this many times as fast as A (LoRA+, arXiv:2402.12354: 16)"
     )
     rank_pattern: dict[ModulePattern, Size] = Field(
         default_factory=dict, description="other ranks by module name or regular expression"

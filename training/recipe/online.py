@@ -20,6 +20,8 @@ from training.recipe.parts import (
     kind_of_source,
 )
 
+Share = Annotated[float, Field(ge=-1e6, le=1e6)]
+
 
 class PromptFile(Document):
     """Prompts from a file."""
@@ -52,7 +54,12 @@ class Prompts(Document):
     validation_rows: int = Field(
         default=64, ge=1, description="prompts kept out of training; the reward before and after is theirs"
     )
-    max_tokens: int = Field(default=512, ge=1, description="longer prompts are dropped, and counted")
+    max_tokens: int = Field(
+        default=512,
+        ge=1,
+        description="longer prompts are dropped, and counted; left out, fewer where the "
+        "base has no positions for so many and an answer",
+    )
 
 
 class RuleReward(Document):
@@ -63,7 +70,7 @@ class RuleReward(Document):
     """
 
     rule: str = Field(pattern=r"^[\w.]+:\w+$", description="import string, package.module:function")
-    weight: float = Field(default=1.0, description="its share in the sum of rewards")
+    weight: Share = Field(default=1.0, description="its share in the sum of rewards")
 
     @property
     def label(self) -> str:
@@ -75,7 +82,7 @@ class ModelReward(Document):
     """A reward by a model that stage ``rm`` has trained, with its own tokenizer."""
 
     model: Path = Field(description="artefact folder of a run of stage rm")
-    weight: float = Field(default=1.0, description="its share in the sum of rewards")
+    weight: Share = Field(default=1.0, description="its share in the sum of rewards")
 
     @property
     def label(self) -> str:
@@ -143,8 +150,16 @@ class OnlineRecipe(Document):
     def _no_dropout(self) -> Self:
         if self.lora.dropout:
             raise ValueError(
-                "lora.dropout must be 0 here: the policy is compared with itself, and dropout would be "
+                "lora.dropout: must be 0 here, as the policy is compared with itself, and dropout would be "
                 "taken for change"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _something_is_rewarded(self) -> Self:
+        if not any(reward.weight for reward in self.rewards):
+            raise ValueError(
+                "rewards: all weights are 0, so nothing would be learned; give one another weight"
             )
         return self
 

@@ -21,6 +21,7 @@ COLUMNS = (
     "{instruction: question, output: response} reads `question` and `response` as alpaca's"
 )
 Weight = Annotated[float, Field(gt=0, le=1_000)]  # every row is held in memory so often
+Rate = Annotated[float, Field(gt=0, le=1_000)]  # of learning; also what it is multiplied by
 Size = Annotated[int, Field(gt=0, le=2**20)]  # of a side of a matrix
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # as NumPy's
 CHECKPOINTING = (
@@ -108,11 +109,11 @@ class Data(Document):
 class Optimisation(Document):
     """How the weights are changed. A step is one change of the weights."""
 
-    epochs: float = Field(default=1.0, gt=0, description="passes over the data")
+    epochs: float = Field(default=1.0, gt=0, le=100_000, description="passes over the data")
     steps: int | None = Field(default=None, gt=0, description="steps to take, in place of epochs")
     batch_rows: int = Field(default=16, gt=0, description="sequences that go through the model at once")
     accumulate: int = Field(default=1, gt=0, description="batches added up before a step")
-    learning_rate: float = Field(gt=0, description="the highest, after warm-up")
+    learning_rate: Rate = Field(description="the highest, after warm-up")
     schedule: Literal["cosine", "linear", "constant"] = Field(
         default="cosine", description="how the learning rate falls after warm-up, to zero at the last step"
     )

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from pointsman.document import Document
 from training.recipe.online import OnlineRecipe, Server
-from training.recipe.parts import CHECKPOINTING, Data
+from training.recipe.parts import CHECKPOINTING, Data, Rate
 
 
 class Kl(Document):
@@ -27,7 +27,7 @@ class Kl(Document):
 class ValueHead(Document):
     """What expects the reward: a small network that reads the policy's last hidden state."""
 
-    learning_rate: float = Field(default=1e-3, gt=0, description="its own")
+    learning_rate: Rate = Field(default=1e-3, description="its own")
     warmup_steps: int = Field(
         default=0, ge=0, description="first steps in which it alone learns and the policy stands still"
     )
@@ -52,7 +52,7 @@ class PpoOptimisation(Document):
     epochs: int = Field(default=4, gt=0, description="passes over a step's answers")
     minibatch_rows: int = Field(default=16, gt=0, description="answers to one change of the weights")
     batch_rows: int = Field(default=16, gt=0, description="answers that go through the model at once")
-    learning_rate: float = Field(default=1e-4, gt=0, description="the policy's, in the first step")
+    learning_rate: Rate = Field(default=1e-4, description="the policy's, in the first step")
     schedule: Literal["constant", "linear"] = Field(
         default="constant", description="linear: both learning rates fall, to zero behind the last step"
     )

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from pointsman.carried import CARRIED
 from pointsman.document import Document
-from training.recipe.parts import Data, DataRecipe, Tracker
+from training.recipe.parts import Data, DataRecipe, Rate, Tracker
 
 
 class IntentData(Data):
@@ -23,16 +23,16 @@ class IntentData(Data):
 class Tuning(Document):
     """How the encoder is changed. A step is one change of the weights."""
 
-    epochs: float = Field(default=8.0, gt=0, description="passes over the rows")
+    epochs: float = Field(default=8.0, gt=0, le=100_000, description="passes over the rows")
     steps: int | None = Field(default=None, gt=0, description="steps to take, in place of epochs")
     batch_rows: int = Field(
         default=64, gt=1, multiple_of=2, description="texts of a step, an intent's in twos"
     )
-    learning_rate: float = Field(
-        default=1e-4, gt=0, description="the highest, after warm-up; then it falls to zero at the last step"
+    learning_rate: Rate = Field(
+        default=1e-4, description="the highest, after warm-up; then it falls to zero at the last step"
     )
-    head_rate: float = Field(
-        default=10.0, gt=0, description="times as fast the intents' directions learn as the encoder does"
+    head_rate: Rate = Field(
+        default=10.0, description="times as fast the intents' directions learn as the encoder does"
     )
     warmup: float = Field(default=0.1, ge=0, lt=1, description="share of the steps in which the rate rises")
     weight_decay: float = Field(default=0.01, ge=0, description="AdamW's, of the encoder's weights")

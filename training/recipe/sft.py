@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from pointsman.document import CrossFieldError
 from training.recipe.methods import (
     CACHED,
     SECTIONS,
@@ -88,7 +89,7 @@ class SftRecipe(StageRecipe):
         if self.method == "pissa" and self.lora and (self.lora.rank_pattern or self.lora.alpha_pattern):
             problems.append("lora: pissa takes no rank_pattern and no alpha_pattern")
         if problems:
-            raise ValueError("; ".join(problems))
+            raise CrossFieldError(problems)
         return self
 
 

@@ -7,6 +7,9 @@ gradient checkpointing one of the hidden size, and all of one layer at a time.
 Logits are what the loss holds of a number for each token and piece of the vocabulary. TRL's trainers multiply
 by the output layer in tiles of fixed size, which an adapter on a small base is small beside; ORPO, SimPO and
 ppo hold them whole, ppo of the answers alone.
+
+A policy samples before it learns, so the keys and values of what it samples are not there beside activations
+and logits: the larger of both counts.
 """
 
 from __future__ import annotations
@@ -16,7 +19,17 @@ from typing import Any
 
 from training.data.token_pairs import LabelledRows, PairRows
 from training.data.token_rows import TokenRows
-from training.recipe import CptRecipe, DpoRecipe, LearningRecipe, OnlineRecipe, PpoRecipe, RmRecipe, SftRecipe
+from training.models import base, weights
+from training.recipe import (
+    CptRecipe,
+    DpoRecipe,
+    LearningRecipe,
+    ModelReward,
+    OnlineRecipe,
+    PpoRecipe,
+    RmRecipe,
+    SftRecipe,
+)
 from training.recipe.dpo import REFERENCE_FREE
 
 _FLOAT = 4  # bytes
@@ -39,16 +52,28 @@ class Estimate:
     optimiser: int
     activations: int  # of the longest batch
     logits: int  # and of its loss
+    rewards: int = 0  # of reward models' weights
+    cache: int = 0  # keys and values of the answers that are sampled at once
 
     @property
     def memory(self) -> int:
         """Bytes in all."""
-        return self.weights + self.gradients + self.optimiser + self.activations + self.logits
+        lasting = self.weights + self.rewards + self.gradients + self.optimiser
+        return lasting + max(self.activations + self.logits, self.cache)
 
     def __str__(self) -> str:
         parts = ", ".join(
-            f"{name} {size(getattr(self, name))}"
-            for name in ("weights", "gradients", "optimiser", "activations", "logits")
+            f"{name} {size(number)}"
+            for name, number in (
+                ("weights", self.weights),
+                ("reward models", self.rewards),
+                ("gradients", self.gradients),
+                ("optimiser", self.optimiser),
+                ("activations", self.activations),
+                ("logits", self.logits),
+                ("or, sampling, keys and values", self.cache),
+            )
+            if number or not name.startswith(("reward", "or"))
         )
         return (
             f"{count(self.trainable)} of {count(self.parameters)} weights learn; "
@@ -89,6 +114,8 @@ def of(model: Any, recipe: LearningRecipe, longest: int | None = None) -> Estima
         optimiser=2 * _FLOAT * trainable,
         activations=_FLOAT * tokens * kept,
         logits=_FLOAT * _logits(recipe, tokens, int(shape.vocab_size)),
+        rewards=_FLOAT * _in_reward_models(recipe),
+        cache=_cache(model, recipe, length),
     )
 
 
@@ -103,7 +130,7 @@ def longest(
 
 def too_long(model: Any, recipe: LearningRecipe) -> str | None:
     """What is to be said where the recipe allows longer sequences than the base was made for."""
-    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    positions = base.positions(model.config)
     asked, key = recipe.data.max_tokens, "data.max_tokens"
     if isinstance(recipe, OnlineRecipe):
         asked, key = asked + recipe.sampling.max_new_tokens, f"{key} + sampling.max_new_tokens"
@@ -128,6 +155,24 @@ def _logits(recipe: LearningRecipe, tokens: int, vocabulary: int) -> int:
     rows, width = min(tokens, _TILE[0]), _TILE[1]
     folded = 0 if torch.cuda.is_available() else _FOLDED * min(vocabulary, width)
     return rows * (width + folded)
+
+
+def _in_reward_models(recipe: LearningRecipe) -> int:
+    """Weights of the models that score answers."""
+    if not isinstance(recipe, OnlineRecipe):
+        return 0
+    return sum(weights.numbers(plan.model) for plan in recipe.rewards if isinstance(plan, ModelReward))
+
+
+def _cache(model: Any, recipe: LearningRecipe, length: int) -> int:
+    """Bytes of keys and values of the answers that are sampled at once here, each of ``length`` tokens."""
+    if not isinstance(recipe, OnlineRecipe) or getattr(recipe, "server", None):
+        return 0
+    shape = model.config.get_text_config()
+    heads = getattr(shape, "num_key_value_heads", None) or shape.num_attention_heads
+    width = heads * (getattr(shape, "head_dim", None) or shape.hidden_size // shape.num_attention_heads)
+    number = int(model.get_input_embeddings().weight.element_size())
+    return int(2 * number * shape.num_hidden_layers * width * length * recipe.sampling.batch_rows)
 
 
 def _answers(recipe: LearningRecipe) -> int:

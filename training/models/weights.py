@@ -1,0 +1,56 @@
+"""Whether the files of a model's weights are whole; seen by their headers, without reading the weights."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from training.errors import BaseError
+
+_INDEX = "*.safetensors.index.json"
+
+
+def require(name: Path | str, what: str = "base") -> None:
+    """Look at all safetensors files of the folder ``name``; a hub id's are not looked at.
+
+    Args:
+        name: folder or hub id.
+        what: what it is, in words.
+
+    Raises:
+        BaseError: there is none, one is missing, is cut short or is no safetensors file.
+    """
+    folder = Path(name)
+    if not folder.is_dir():
+        return
+    wrong = []
+    files = set(folder.glob("*.safetensors"))
+    for index in folder.glob(_INDEX):
+        try:
+            files |= {folder / file for file in json.loads(index.read_bytes())["weight_map"].values()}
+        except (ValueError, KeyError, TypeError, AttributeError) as exc:
+            wrong.append(f"{index} can't be read ({exc})")
+    if not files:
+        wrong.append("it holds no safetensors file")
+    for file in sorted(files):
+        try:
+            with safe_open(file, "np"):
+                pass
+        except FileNotFoundError:
+            wrong.append(f"{file} is missing")
+        except (SafetensorError, OSError) as exc:
+            wrong.append(f"{file} ({file.stat().st_size:,} bytes) is broken or cut short ({exc})")
+    if wrong:
+        raise BaseError(f"{what} {name}: {'; '.join(wrong)}; copy it anew from where it came")
+
+
+def numbers(folder: Path) -> int:
+    """How many numbers the safetensors files of ``folder`` hold, by their headers."""
+    found = 0
+    for file in folder.glob("*.safetensors"):
+        with safe_open(file, "np") as opened:
+            found += sum(math.prod(opened.get_slice(name).get_shape()) for name in opened.keys())  # noqa: SIM118
+    return found
