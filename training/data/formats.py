@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from training.data import belle
+from training.data import belle, thoughts
 from training.data.fields import FieldError, list_at, text_at
 from training.data.message import OTHERS, WEIGHTS, called, message, tools_of
 
@@ -76,7 +76,8 @@ def alpaca(raw: dict[str, Any]) -> Row:
     if raw.get("input"):
         question += ("\n" if question else "") + text_at(raw, "input")
     turns += belle.turns(question, asked) or [{"role": "user", "content": question}]
-    turns.append({"role": "assistant", "content": text_at(raw, said)})
+    answer = {"role": "assistant", "content": text_at(raw, said), thoughts.KEY: raw.get(thoughts.KEY)}
+    turns.append(thoughts.named(answer, ""))
     return Row(messages=tuple(turns), tools=tools_of(raw))
 
 
@@ -114,7 +115,8 @@ def sharegpt_turn(turn: Any, at: str) -> dict[str, Any]:
         return message({**turn, "role": speaker if speaker in OTHERS else role}, at)
     value = text_at(turn, what, at)
     said = called(value, f"{at}.{what}") if speaker == "function_call" else {"content": value}
-    more = {key: turn[key] for key in WEIGHTS if key in turn} if role == "assistant" else {}
+    beside = (*WEIGHTS, thoughts.KEY, *thoughts.ALSO)
+    more = {key: turn[key] for key in beside if key in turn} if role == "assistant" else {}
     return message({"role": role, **more, **said}, at)
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
-from training.data import parts
+from training.data import parts, thoughts
 from training.data.fields import FieldError, json_at
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
@@ -20,14 +19,13 @@ SILENT = (
     "says nothing: no text, no call, no thought, so that to stop at once would be learned; give what is "
     "answered, or leave the row out"
 )
-_THOUGHT = re.compile(r"\s*<think>(.*?)</think>(.*)", re.DOTALL)
 
 
 def message(given: Any, at: str) -> dict[str, Any]:
     """A message in OpenAI's form, checked, its calls' arguments parsed; ``at`` is its dotted path."""
     if not isinstance(given, dict):
         raise FieldError(at, f"must be a message, found {given!r}")
-    turn = _weighed(parts.joined(given))
+    turn = thoughts.named(_weighed(parts.joined(given)), at)
     role = turn.get("role")
     if role not in (*ROLES, *OTHERS):
         raise FieldError(f"{at}.role", f"must be one of {', '.join((*ROLES, *OTHERS))}, found {role!r}")
@@ -79,9 +77,9 @@ def says_nothing(turn: dict[str, Any]) -> bool:
     content = turn.get("content") or ""
     texts = content if isinstance(content, list) else [content]
     said = "".join(part["text"] if isinstance(part, dict) else part for part in texts)
-    if (thought := _THOUGHT.fullmatch(said)) and not thought[1].strip():
+    if (thought := thoughts.THOUGHT.fullmatch(said)) and not thought[1].strip():
         said = thought[2]
-    return not (said.strip() or turn.get("tool_calls") or turn.get("reasoning_content"))
+    return not (said.strip() or turn.get("tool_calls") or turn.get(thoughts.KEY))
 
 
 def called(text: str, at: str) -> dict[str, Any]:
@@ -89,13 +87,13 @@ def called(text: str, at: str) -> dict[str, Any]:
 
     As LLaMA-Factory's turns of ``function_call`` are; ``at`` is the dotted path of ``text``.
     """
-    thought = _THOUGHT.fullmatch(text)
+    thought = thoughts.THOUGHT.fullmatch(text)
     parsed = json_at(thought[2] if thought else text, at)
     calls = parsed if isinstance(parsed, list) else [parsed]
     if not calls:
         raise FieldError(at, "is a list of no calls; give the calls, or leave the row out")
     return {
-        "content": parts.thinking(thought[1]) if thought else "",
+        "content": thoughts.spelled(thought[1]) if thought else "",
         "tool_calls": [_call({"type": "function", "function": call}, at) for call in calls],
     }
 
