@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from training.data import belle, thoughts
+from training.data import thoughts, transcripts
 from training.data.fields import FieldError, list_at, text_at
 from training.data.message import OTHERS, WEIGHTS, called, message, tools_of
 
@@ -72,10 +72,11 @@ def alpaca(raw: dict[str, Any]) -> Row:
         if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(part, str) for part in pair):
             raise FieldError(f"history.{i}", "must be a pair of texts, [question, answer]")
         turns += [{"role": "user", "content": pair[0]}, {"role": "assistant", "content": pair[1]}]
-    question = text_at(raw, asked)
-    if raw.get("input"):
-        question += ("\n" if question else "") + text_at(raw, "input")
-    turns += belle.turns(question, asked) or [{"role": "user", "content": question}]
+    question, more = text_at(raw, asked), text_at(raw, "input") if raw.get("input") else ""
+    if not question:
+        question, more = more, ""
+    *before, last = transcripts.asked(question, asked) or [{"role": "user", "content": question}]
+    turns += [*before, {**last, "content": f"{last['content']}\n{more}"} if more else last]
     answer = {"role": "assistant", "content": text_at(raw, said), thoughts.KEY: raw.get(thoughts.KEY)}
     turns.append(thoughts.named(answer, ""))
     return Row(messages=tuple(turns), tools=tools_of(raw))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.data import bfcl, collection, reading, sources, turns
+from training.data import bfcl, collection, reading, sources, transcripts, turns
 from training.data.columns import hint, renamed
 from training.data.fields import FieldError, found
 from training.data.formats import READERS, Row
@@ -140,7 +140,7 @@ def read(raw: Any, source: PromptSource) -> Prompt:
         return _cut(bfcl.question(raw) if form == "bfcl" else READERS[form](raw))
     given = raw.get("prompt")
     if isinstance(given, str):
-        given = [{"role": "user", "content": given}]
+        given = transcripts.asked(given, "prompt") or [{"role": "user", "content": given}]
     if not isinstance(given, list) or not given:
         raise FieldError("prompt", f"must be a text or a list of messages; {found(raw, 'prompt')}")
     try:
