@@ -129,9 +129,9 @@ def labels(raw: dict[str, Any]) -> Labelled:
         row, key = formats.Row(messages=tuple(turns), tools=tools_of(raw)), "prompt"
     *prompt, answer = row.messages
     label = raw.get("label", raw.get("kto_tag"))
-    if not isinstance(label, bool):
-        raise FieldError("label", f"must be true (a good answer) or false, found {label!r}")
-    return Labelled(_asked(prompt, key), _answer(answer, key), label, row.tools)
+    if not isinstance(label, bool | int | float) or label not in (0, 1):
+        raise FieldError("label", f"must be true (a good answer) or false, or 1 or 0; found {label!r}")
+    return Labelled(_asked(prompt, key), _answer(answer, key), bool(label), row.tools)
 
 
 def any_form(raw: dict[str, Any]) -> Preference:
