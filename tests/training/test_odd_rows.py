@@ -85,6 +85,22 @@ def test_any_value_in_any_place_is_read_or_told(form: str) -> None:
     assert count > len(ODD)
 
 
+@pytest.mark.parametrize("form", ["text", "messages", "labels"])
+def test_a_long_value_is_not_printed_whole(form: str) -> None:
+    reader, row = FORMS[form]
+    long = ["x" * 10_000]
+    key = next(iter(row)) if form != "labels" else "label"
+    with pytest.raises(FieldError) as caught:
+        reader({**row, key: long if form in ("text", "labels") else [long]})
+    assert "... (10,004 characters)" in caught.value.problem
+    assert len(caught.value.problem) < 300
+
+
+def test_many_names_are_not_printed_whole() -> None:
+    with pytest.raises(FieldError, match=r"the row has field 0, field 1, .*\.\.\. \(9,788 characters\)"):
+        formats.text({f"field {i}": 0 for i in range(900)})
+
+
 @pytest.mark.parametrize(
     "content", ["[" * 200_000, '{"text": ' + "[" * 150 + "]" * 150 + "}", '{"a":' * 9_999]
 )

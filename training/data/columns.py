@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Any
 
-from training.data.fields import FieldError
+from training.data.fields import FieldError, names, shown
 from training.errors import SourceError
 
 _ASKED = ("question", "query", "prompt", "instruction", "problem", "user", "human")
@@ -92,13 +92,11 @@ def renamed(raw: Any, columns: dict[str, str], form: str) -> dict[str, Any]:
         FieldError: it lacks another of them, or has what would be lost: images, or an input by another name.
     """
     if not isinstance(raw, dict):
-        raise FieldError("", f"must be an object, found {raw!r}")
+        raise FieldError("", f"must be an object, found {shown(raw)}")
     required = columns if form == "prompt" else _LIKENED.get(form, columns)
     for ours, theirs in columns.items():
         if theirs not in raw and ours in required:
-            raise FieldError(
-                theirs, f"is to be {ours}, by columns; the row has {', '.join(raw) or 'no fields'}"
-            )
+            raise FieldError(theirs, f"is to be {ours}, by columns; the row has {names(raw)}")
     kept = {key: value for key, value in raw.items() if key not in columns.values()}
     row = kept | {ours: raw[theirs] for ours, theirs in columns.items() if theirs in raw}
     if unread := next((key for key in _UNREAD if row.get(key)), None):
@@ -136,9 +134,9 @@ def _guessed(raw: dict[str, Any], form: str) -> dict[str, str]:
     """What the fields of ``form`` that ``raw`` lacks may be called in it."""
     wanted = _LIKENED[form] | ({"input": _INPUTS} if form == "alpaca" else {})
     columns: dict[str, str] = {}
-    for ours, names in wanted.items():
+    for ours, others in wanted.items():
         left = [key for key in raw if key not in columns.values()]
-        if ours not in raw and (theirs := _near(ours, names, left)):
+        if ours not in raw and (theirs := _near(ours, others, left)):
             columns[ours] = theirs
     return columns
 

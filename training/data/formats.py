@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from training.data import thoughts, transcripts
-from training.data.fields import FieldError, list_at, text_at
+from training.data.fields import FieldError, list_at, shown, text_at
 from training.data.message import OTHERS, WEIGHTS, called, message, tools_of
 
 SHAREGPT_ROLES = {
@@ -87,7 +87,7 @@ def _only_instance(raw: dict[str, Any]) -> dict[str, Any]:
     if len(instances) != 1:
         raise FieldError("instances", f"holds {len(instances)}; write a row for each of them")
     if not isinstance(instances[0], dict):
-        raise FieldError("instances.0", f"must be an object, found {instances[0]!r}")
+        raise FieldError("instances.0", f"must be an object, found {shown(instances[0])}")
     return {"input": instances[0].get("input"), "output": text_at(instances[0], "output", "instances.0")}
 
 
@@ -110,7 +110,7 @@ def sharegpt_turn(turn: Any, at: str) -> dict[str, Any]:
     who, what = ("role", "content") if as_openai else ("from", "value")
     speaker = turn.get(who) if isinstance(turn, dict) else None
     if not isinstance(speaker, str) or speaker not in SHAREGPT_ROLES:
-        raise FieldError(f"{at}.{who}", f"must be one of {', '.join(SHAREGPT_ROLES)}, found {speaker!r}")
+        raise FieldError(f"{at}.{who}", f"must be one of {', '.join(SHAREGPT_ROLES)}, found {shown(speaker)}")
     role = SHAREGPT_ROLES[speaker]
     if as_openai:
         return message({**turn, "role": speaker if speaker in OTHERS else role}, at)

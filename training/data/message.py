@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from training.data import parts, thoughts
-from training.data.fields import FieldError, json_at
+from training.data.fields import FieldError, json_at, shown
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
 OTHERS = {
@@ -24,23 +24,24 @@ SILENT = (
 def message(given: Any, at: str) -> dict[str, Any]:
     """A message in OpenAI's form, checked, its calls' arguments parsed; ``at`` is its dotted path."""
     if not isinstance(given, dict):
-        raise FieldError(at, f"must be a message, found {given!r}")
+        raise FieldError(at, f"must be a message, found {shown(given)}")
     turn = thoughts.named(_weighed(parts.joined(given)), at)
     role = turn.get("role")
     if role not in (*ROLES, *OTHERS):
-        raise FieldError(f"{at}.role", f"must be one of {', '.join((*ROLES, *OTHERS))}, found {role!r}")
+        raise FieldError(f"{at}.role", f"must be one of {', '.join((*ROLES, *OTHERS))}, found {shown(role)}")
     if role == "assistant" and turn.get("function_call"):
         turn = _with_old_call(turn, at)
     content, calls = turn.get("content"), turn.get("tool_calls")
     if not isinstance(content, str | list) and not (content is None and calls):
-        raise FieldError(f"{at}.content", f"must be a text, found {content!r}")
+        raise FieldError(f"{at}.content", f"must be a text, found {shown(content)}")
     for i, part in enumerate(content if isinstance(content, list) else ()):
         if not isinstance(part.get("text") if isinstance(part, dict) else part, str):
             raise FieldError(
-                f"{at}.content.{i}", f'must be a text, or {{"type": "text", "text": ...}}; found {part!r}'
+                f"{at}.content.{i}",
+                f'must be a text, or {{"type": "text", "text": ...}}; found {shown(part)}',
             )
     if turn.get("weight") not in (None, 0, 1):
-        raise FieldError(f"{at}.weight", f"must be 0 (not learned) or 1, found {turn['weight']!r}")
+        raise FieldError(f"{at}.weight", f"must be 0 (not learned) or 1, found {shown(turn['weight'])}")
     if role in OTHERS:
         turn = {**turn, "role": OTHERS[role]}
         if role == "function_call" and isinstance(content, str) and not calls:
@@ -117,10 +118,10 @@ def _tool(given: Any, at: str) -> dict[str, Any]:
         raise FieldError(
             at,
             'must be a tool: {"type": "function", "function": {"name": ..., "description": ..., '
-            f'"parameters": ...}}}}, or its function alone; found {given!r}',
+            f'"parameters": ...}}}}, or its function alone; found {shown(given)}',
         )
     if not isinstance(function.get("parameters"), dict | None):
-        raise FieldError(f"{at}.parameters", f"must be a JSON schema, found {function['parameters']!r}")
+        raise FieldError(f"{at}.parameters", f"must be a JSON schema, found {shown(function['parameters'])}")
     return {"type": "function", **given} if "function" in given else {"type": "function", "function": given}
 
 
@@ -137,7 +138,7 @@ def _function(function: Any, at: str) -> dict[str, Any]:
     if isinstance(arguments, str):
         arguments = json_at(arguments, f"{at}.arguments")
     if not isinstance(arguments, dict):
-        raise FieldError(f"{at}.arguments", f"must be a JSON object, found {arguments!r}")
+        raise FieldError(f"{at}.arguments", f"must be a JSON object, found {shown(arguments)}")
     try:
         json.dumps(arguments, allow_nan=False)
     except ValueError:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from training.data import formats, transcripts
-from training.data.fields import FieldError, text_at
+from training.data.fields import FieldError, shown, text_at
 from training.data.message import SILENT, message, says_nothing, tools_of
 
 Message = dict[str, Any]
@@ -130,7 +130,7 @@ def labels(raw: dict[str, Any]) -> Labelled:
     *prompt, answer = row.messages
     label = raw.get("label", raw.get("kto_tag"))
     if not isinstance(label, bool | int | float) or label not in (0, 1):
-        raise FieldError("label", f"must be true (a good answer) or false, or 1 or 0; found {label!r}")
+        raise FieldError("label", f"must be true (a good answer) or false, or 1 or 0; found {shown(label)}")
     return Labelled(_asked(prompt, key), _answer(answer, key), bool(label), row.tools)
 
 
@@ -210,5 +210,5 @@ def _margin(raw: dict[str, Any]) -> float | None:
     if margin is None:
         return None
     if isinstance(margin, bool) or not isinstance(margin, int | float) or not abs(margin) < math.inf:
-        raise FieldError("margin", f"must be a finite number, found {margin!r}")
+        raise FieldError("margin", f"must be a finite number, found {shown(margin)}")
     return margin
