@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from tests.training.rows import write_rows
-from training.data import sources
+from training.data import columns, formats, preferences, sources
 from training.data.fields import FieldError
 from training.errors import BadRows, SourceError
 from training.online import prompts
-from training.recipe import FileSource
-from training.recipe.online import PromptFile
+from training.recipe import FileSource, PromptFile
+from training.routing.rows import labelled
 
 
 def read(path: Path, form: str, **called: str) -> list[Any]:
@@ -135,3 +135,44 @@ def test_images_of_prompts_are_told(tmp_path: Path) -> None:
     source = PromptFile.model_validate({"path": "rows.jsonl", "format": "prompt"})
     with pytest.raises(FieldError, match="bases here read text alone"):
         prompts.read({"prompt": "<image>who?", "images": ["ann.jpg"]}, source)
+
+
+@pytest.mark.parametrize(
+    ("form", "row", "said"),
+    [
+        (
+            "alpaca",
+            {"Instruction": "a", "Output": "b"},
+            "`columns: {instruction: Instruction, output: Output}`",
+        ),
+        ("alpaca", {"prompt": "a", "response": "b"}, "`columns: {instruction: prompt, output: response}`"),
+        ("alpaca", {"question": "a", "Answer": "b"}, "`columns: {instruction: question, output: Answer}`"),
+        ("alpaca", {"instruction": "a", "completion": "b"}, "`columns: {output: completion}`"),
+        ("text", {"Text": "a"}, "`columns: {text: Text}`"),
+        ("sharegpt", {"conversation": []}, "`columns: {conversations: conversation}`"),
+        ("messages", {"conversations": []}, "Rows of conversations are `format: sharegpt`"),
+        ("alpaca", {"messages": []}, "Rows of messages are `format: messages`"),
+        ("sharegpt", {"instruction": "a", "output": "b"}, "Rows of instruction are `format: alpaca`"),
+        ("sharegpt", {"messages": []}, "`columns: {conversations: messages}`"),
+        (
+            "pairs",
+            {"question": "a", "chosen": "b", "Rejected": "c"},
+            "`columns: {prompt: question, rejected: Rej",
+        ),
+        ("intents", {"utterance": "a", "category": "b"}, "`columns: {text: utterance, intent: category}`"),
+    ],
+)
+def test_fields_that_are_called_otherwise_get_their_columns(
+    tmp_path: Path, form: Any, row: dict[str, Any], said: str
+) -> None:
+    source = FileSource(path=write_rows(tmp_path / "rows.jsonl", [row]), format=form)
+    reader = {"pairs": preferences.pairs, "intents": labelled}.get(form) or formats.READERS[form]
+    with pytest.raises(BadRows) as caught:
+        sources.read_as(sources.parts(source, 0)[0], reader)
+    assert said in str(caught.value)
+    assert f"the row has {', '.join(row)}" in str(caught.value) or form == "intents"
+
+
+def test_nothing_is_guessed_of_fields_that_are_there() -> None:
+    for row in ({"instruction": 7, "prompt": "a"}, {"colour": "red", "output": "a"}, ["prompt"]):
+        assert columns.hint(row, "alpaca", "instruction") == ""

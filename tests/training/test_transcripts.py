@@ -8,9 +8,8 @@ import pytest
 
 from training.data import formats, preferences
 from training.data.fields import FieldError
-from training.data.preferences import Pair
 from training.online import prompts
-from training.recipe.online import PromptFile
+from training.recipe import PromptFile
 
 
 def turns(*said: str) -> tuple[dict[str, Any], ...]:
@@ -41,6 +40,8 @@ def test_the_input_of_a_conversation_belongs_to_its_last_question(end: str) -> N
 
 
 GOOD, BAD = turns("", "So.")[1], turns("", "No!")[1]
+
+
 TEXT = "\n\nHuman: red?\n\nAssistant: Blue.\n\nReally.\n\nHuman: why?\n\nAssistant:"
 
 
@@ -54,7 +55,7 @@ TEXT = "\n\nHuman: red?\n\nAssistant: Blue.\n\nReally.\n\nHuman: why?\n\nAssista
 )
 def test_hh_rlhfs_texts_are_pairs_of_conversations(row: dict[str, Any]) -> None:
     prompt = turns("red?", "Blue.\n\nReally.", "why?")
-    assert preferences.pairs(row) == Pair(prompt, GOOD, BAD)
+    assert preferences.pairs(row) == preferences.Pair(prompt, GOOD, BAD)
 
 
 def test_a_transcript_is_a_prompt_of_labels_and_of_policies() -> None:
@@ -74,3 +75,43 @@ def test_answers_that_hold_a_dialogue_are_answers() -> None:
 def test_transcripts_that_part_before_their_last_turn_are_no_pair() -> None:
     with pytest.raises(FieldError, match="must be the conversation of chosen but for its last message"):
         preferences.pairs({"chosen": f"{TEXT} So.", "rejected": f"{TEXT.replace('Blue', 'Green')} So."})
+
+
+def test_a_conversation_in_an_instruction_is_read_as_turns() -> None:
+    """As in BELLE's files of many turns; Alpaca-CoT's have the single question in the same form."""
+    instruction = (
+        "Human:你好\nAssistant: 你好！\n\nHuman: List them:\nHuman: one\nAssistant:\nHuman:And?\nAssistant:"
+    )
+    row = formats.alpaca({"instruction": instruction, "input": "", "output": "Two."})
+    assert [(message["role"], message["content"]) for message in row.messages] == [
+        ("user", "你好"),
+        ("assistant", "你好！"),
+        ("user", "List them:\nHuman: one"),
+        ("assistant", ""),
+        ("user", "And?"),
+        ("assistant", "Two."),
+    ]
+    for one in ("Human: red?\nAssistant:", "Human: red?\n\nAssistant: "):
+        asked = formats.alpaca({"instruction": one, "output": "blue", "system": "Help."}).messages
+        assert [message["content"] for message in asked] == ["Help.", "red?", "blue"]
+    ranked = preferences.alpaca({"instruction": instruction, "chosen": "a", "rejected": "b"})
+    assert [turn["role"] for turn in ranked.prompt] == ["user", "assistant"] * 2 + ["user"]
+
+
+@pytest.mark.parametrize(
+    "instruction",
+    [
+        "Who is Human: or Assistant:",
+        "Human: red?\nAssistant: blue",
+        "Say it.\nHuman: red?\nAssistant:",
+        "Human:",
+    ],
+)
+def test_an_instruction_that_only_speaks_of_turns_is_one(instruction: str) -> None:
+    row = formats.alpaca({"instruction": instruction, "output": "blue"})
+    assert [message["content"] for message in row.messages] == [instruction, "blue"]
+
+
+def test_a_conversation_in_an_instruction_that_has_no_last_question_is_told() -> None:
+    with pytest.raises(FieldError, match="in front of that last line the assistant speaks already"):
+        formats.alpaca({"instruction": "Human: a\nAssistant: b\nAssistant:", "output": "c"})
