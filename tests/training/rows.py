@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from training.data import sources
+from training.data.formats import Row
+from training.recipe import FileSource
 
 ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "deploy" / "demo" / "recipes"
@@ -62,3 +66,9 @@ def write_rows(path: Path, rows: Iterable[object]) -> Path:
     """A .jsonl file of ``rows``."""
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
     return path
+
+
+def read(path: Path, form: str, stage: Literal["cpt", "sft"] = "sft") -> list[Row]:
+    """The rows of a file, as a recipe's source."""
+    source = FileSource.model_validate({"path": path, "format": form})
+    return sources.read(sources.parts(source, 0)[0], stage)

@@ -86,6 +86,14 @@ def test_labels_come_with_an_answer_or_a_conversation() -> None:
     assert preferences.labels({**asked, "kto_tag": False}) == row
 
 
+def test_labels_may_be_numbers() -> None:
+    """As tables write them."""
+    rows = [{"prompt": "a", "completion": "b", "label": label} for label in (1, 0, 1.0, 0.0, True, False)]
+    assert [preferences.labels(row).good for row in rows] == [True, False] * 3
+    with pytest.raises(FieldError, match="or 1 or 0; found 2"):
+        preferences.labels({"prompt": "a", "completion": "b", "label": 2})
+
+
 @pytest.mark.parametrize(
     ("reader", "field", "row"),
     [

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from training.data.fields import FieldError, list_at, text_at
+from training.data.fields import FieldError, list_at, shown, text_at
 from training.data.formats import Row
 from training.data.message import message
 
@@ -28,7 +28,7 @@ def question(raw: dict[str, Any]) -> Row:
 
 def _tool(function: Any, at: str) -> dict[str, Any]:
     if not isinstance(function, dict):
-        raise FieldError(at, f"must be an object, found {function!r}")
+        raise FieldError(at, f"must be an object, found {shown(function)}")
     name = re.sub(r"\W", "_", text_at(function, "name", at))
     schema = _schema(function.get("parameters", {}))
     return {"type": "function", "function": {**function, "name": name, "parameters": schema}}

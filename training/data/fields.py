@@ -6,6 +6,8 @@ from typing import Any
 
 from training.data import json_text
 
+SHOWN = 120  # characters of a value, or of a row's names, that a message shows
+
 
 class FieldError(ValueError):
     """A field that does not fit; ``args`` are its dotted path and what is wrong with it."""
@@ -41,4 +43,18 @@ def json_at(value: str, at: str) -> Any:
 
 def found(raw: dict[str, Any], key: str) -> str:
     """What stands under ``key``, or which fields there are instead, in words."""
-    return f"found {raw[key]!r}" if key in raw else f"the row has {', '.join(raw) or 'no fields'}"
+    return f"found {shown(raw[key])}" if key in raw else f"the row has {names(raw)}"
+
+
+def names(raw: dict[str, Any]) -> str:
+    """The row's fields by name."""
+    return _cut(", ".join(map(str, raw)) or "no fields")
+
+
+def shown(value: Any) -> str:
+    """``value`` as Python writes it, or its beginning and how long it is."""
+    return _cut(repr(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}... ({len(text):,} characters)"

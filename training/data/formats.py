@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from training.data import belle
-from training.data.fields import FieldError, list_at, text_at
+from training.data import thoughts, transcripts
+from training.data.fields import FieldError, list_at, shown, text_at
 from training.data.message import OTHERS, WEIGHTS, called, message, tools_of
 
 SHAREGPT_ROLES = {
@@ -72,11 +72,13 @@ def alpaca(raw: dict[str, Any]) -> Row:
         if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(part, str) for part in pair):
             raise FieldError(f"history.{i}", "must be a pair of texts, [question, answer]")
         turns += [{"role": "user", "content": pair[0]}, {"role": "assistant", "content": pair[1]}]
-    question = text_at(raw, asked)
-    if raw.get("input"):
-        question += ("\n" if question else "") + text_at(raw, "input")
-    turns += belle.turns(question, asked) or [{"role": "user", "content": question}]
-    turns.append({"role": "assistant", "content": text_at(raw, said)})
+    question, more = text_at(raw, asked), text_at(raw, "input") if raw.get("input") else ""
+    if not question:
+        question, more = more, ""
+    *before, last = transcripts.asked(question, asked) or [{"role": "user", "content": question}]
+    turns += [*before, {**last, "content": f"{last['content']}\n{more}"} if more else last]
+    answer = {"role": "assistant", "content": text_at(raw, said), thoughts.KEY: raw.get(thoughts.KEY)}
+    turns.append(thoughts.named(answer, ""))
     return Row(messages=tuple(turns), tools=tools_of(raw))
 
 
@@ -85,7 +87,7 @@ def _only_instance(raw: dict[str, Any]) -> dict[str, Any]:
     if len(instances) != 1:
         raise FieldError("instances", f"holds {len(instances)}; write a row for each of them")
     if not isinstance(instances[0], dict):
-        raise FieldError("instances.0", f"must be an object, found {instances[0]!r}")
+        raise FieldError("instances.0", f"must be an object, found {shown(instances[0])}")
     return {"input": instances[0].get("input"), "output": text_at(instances[0], "output", "instances.0")}
 
 
@@ -108,13 +110,14 @@ def sharegpt_turn(turn: Any, at: str) -> dict[str, Any]:
     who, what = ("role", "content") if as_openai else ("from", "value")
     speaker = turn.get(who) if isinstance(turn, dict) else None
     if not isinstance(speaker, str) or speaker not in SHAREGPT_ROLES:
-        raise FieldError(f"{at}.{who}", f"must be one of {', '.join(SHAREGPT_ROLES)}, found {speaker!r}")
+        raise FieldError(f"{at}.{who}", f"must be one of {', '.join(SHAREGPT_ROLES)}, found {shown(speaker)}")
     role = SHAREGPT_ROLES[speaker]
     if as_openai:
         return message({**turn, "role": speaker if speaker in OTHERS else role}, at)
     value = text_at(turn, what, at)
     said = called(value, f"{at}.{what}") if speaker == "function_call" else {"content": value}
-    more = {key: turn[key] for key in WEIGHTS if key in turn} if role == "assistant" else {}
+    beside = (*WEIGHTS, thoughts.KEY, *thoughts.ALSO)
+    more = {key: turn[key] for key in beside if key in turn} if role == "assistant" else {}
     return message({"role": role, **more, **said}, at)
 
 

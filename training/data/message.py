@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
-from training.data import parts
-from training.data.fields import FieldError, json_at
+from training.data import parts, thoughts
+from training.data.fields import FieldError, json_at, shown
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
 OTHERS = {
@@ -20,29 +19,29 @@ SILENT = (
     "says nothing: no text, no call, no thought, so that to stop at once would be learned; give what is "
     "answered, or leave the row out"
 )
-_THOUGHT = re.compile(r"\s*<think>(.*?)</think>(.*)", re.DOTALL)
 
 
 def message(given: Any, at: str) -> dict[str, Any]:
     """A message in OpenAI's form, checked, its calls' arguments parsed; ``at`` is its dotted path."""
     if not isinstance(given, dict):
-        raise FieldError(at, f"must be a message, found {given!r}")
-    turn = _weighed(parts.joined(given))
+        raise FieldError(at, f"must be a message, found {shown(given)}")
+    turn = thoughts.named(_weighed(parts.joined(given)), at)
     role = turn.get("role")
     if role not in (*ROLES, *OTHERS):
-        raise FieldError(f"{at}.role", f"must be one of {', '.join((*ROLES, *OTHERS))}, found {role!r}")
+        raise FieldError(f"{at}.role", f"must be one of {', '.join((*ROLES, *OTHERS))}, found {shown(role)}")
     if role == "assistant" and turn.get("function_call"):
         turn = _with_old_call(turn, at)
     content, calls = turn.get("content"), turn.get("tool_calls")
     if not isinstance(content, str | list) and not (content is None and calls):
-        raise FieldError(f"{at}.content", f"must be a text, found {content!r}")
+        raise FieldError(f"{at}.content", f"must be a text, found {shown(content)}")
     for i, part in enumerate(content if isinstance(content, list) else ()):
         if not isinstance(part.get("text") if isinstance(part, dict) else part, str):
             raise FieldError(
-                f"{at}.content.{i}", f'must be a text, or {{"type": "text", "text": ...}}; found {part!r}'
+                f"{at}.content.{i}",
+                f'must be a text, or {{"type": "text", "text": ...}}; found {shown(part)}',
             )
     if turn.get("weight") not in (None, 0, 1):
-        raise FieldError(f"{at}.weight", f"must be 0 (not learned) or 1, found {turn['weight']!r}")
+        raise FieldError(f"{at}.weight", f"must be 0 (not learned) or 1, found {shown(turn['weight'])}")
     if role in OTHERS:
         turn = {**turn, "role": OTHERS[role]}
         if role == "function_call" and isinstance(content, str) and not calls:
@@ -79,9 +78,9 @@ def says_nothing(turn: dict[str, Any]) -> bool:
     content = turn.get("content") or ""
     texts = content if isinstance(content, list) else [content]
     said = "".join(part["text"] if isinstance(part, dict) else part for part in texts)
-    if (thought := _THOUGHT.fullmatch(said)) and not thought[1].strip():
+    if (thought := thoughts.THOUGHT.fullmatch(said)) and not thought[1].strip():
         said = thought[2]
-    return not (said.strip() or turn.get("tool_calls") or turn.get("reasoning_content"))
+    return not (said.strip() or turn.get("tool_calls") or turn.get(thoughts.KEY))
 
 
 def called(text: str, at: str) -> dict[str, Any]:
@@ -89,13 +88,13 @@ def called(text: str, at: str) -> dict[str, Any]:
 
     As LLaMA-Factory's turns of ``function_call`` are; ``at`` is the dotted path of ``text``.
     """
-    thought = _THOUGHT.fullmatch(text)
+    thought = thoughts.THOUGHT.fullmatch(text)
     parsed = json_at(thought[2] if thought else text, at)
     calls = parsed if isinstance(parsed, list) else [parsed]
     if not calls:
         raise FieldError(at, "is a list of no calls; give the calls, or leave the row out")
     return {
-        "content": parts.thinking(thought[1]) if thought else "",
+        "content": thoughts.spelled(thought[1]) if thought else "",
         "tool_calls": [_call({"type": "function", "function": call}, at) for call in calls],
     }
 
@@ -119,10 +118,10 @@ def _tool(given: Any, at: str) -> dict[str, Any]:
         raise FieldError(
             at,
             'must be a tool: {"type": "function", "function": {"name": ..., "description": ..., '
-            f'"parameters": ...}}}}, or its function alone; found {given!r}',
+            f'"parameters": ...}}}}, or its function alone; found {shown(given)}',
         )
     if not isinstance(function.get("parameters"), dict | None):
-        raise FieldError(f"{at}.parameters", f"must be a JSON schema, found {function['parameters']!r}")
+        raise FieldError(f"{at}.parameters", f"must be a JSON schema, found {shown(function['parameters'])}")
     return {"type": "function", **given} if "function" in given else {"type": "function", "function": given}
 
 
@@ -139,7 +138,7 @@ def _function(function: Any, at: str) -> dict[str, Any]:
     if isinstance(arguments, str):
         arguments = json_at(arguments, f"{at}.arguments")
     if not isinstance(arguments, dict):
-        raise FieldError(f"{at}.arguments", f"must be a JSON object, found {arguments!r}")
+        raise FieldError(f"{at}.arguments", f"must be a JSON object, found {shown(arguments)}")
     try:
         json.dumps(arguments, allow_nan=False)
     except ValueError:

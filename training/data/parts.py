@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from training.data import json_text
+from training.data import json_text, thoughts
 
 KINDS = ("text", "reasoning", "tool_call")
 
@@ -22,16 +22,11 @@ def joined(turn: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(content, list) or not content or not all(map(_is_part, content)):
         return turn
     said = {kind: [part["value"] for part in content if part["type"] == kind] for kind in KINDS}
-    thought = "".join(map(thinking, said["reasoning"]))
+    thought = "".join(map(thoughts.spelled, said["reasoning"]))
     more = {key: value for key, value in turn.items() if key != "content"}
     if said["tool_call"]:
         more["tool_calls"] = [{"type": "function", "function": _call(text)} for text in said["tool_call"]]
     return more | {"content": thought + "".join(said["text"])}
-
-
-def thinking(thought: str) -> str:
-    """A thought as it stands before what is said."""
-    return f"<think>\n{thought.strip()}\n</think>\n\n"
 
 
 def _is_part(part: Any) -> bool:

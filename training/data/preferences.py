@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from training.data import formats
-from training.data.fields import FieldError, text_at
+from training.data import formats, transcripts
+from training.data.fields import FieldError, shown, text_at
 from training.data.message import SILENT, message, says_nothing, tools_of
 
 Message = dict[str, Any]
@@ -58,11 +58,14 @@ def pairs(raw: dict[str, Any]) -> Pair:
     """``{"prompt", "chosen", "rejected", "margin"?, "tools"?}``, each a text, a message or a list of them.
 
     The prompt may be called ``messages``. Without one, ``chosen`` and ``rejected`` are whole conversations
-    that differ in their last answer; LLaMA-Factory calls those ``chosen_messages`` and ``rejected_messages``.
+    that differ in their last answer; LLaMA-Factory calls those ``chosen_messages`` and ``rejected_messages``,
+    and hh-rlhf writes each as one text, ``Human: ... Assistant: ...``, as its copies do the prompt.
     """
     whole = {key: raw.get(f"{key}_messages") for key in ("chosen", "rejected")}
     raw = raw | {key: messages for key, messages in whole.items() if messages is not None}
     chosen, rejected = _said(raw, "chosen"), _said(raw, "rejected")
+    if _transcribed(raw) or not ("prompt" in raw or "messages" in raw):
+        chosen, rejected = _transcript(chosen), _transcript(rejected)
     if isinstance(chosen, list) and isinstance(rejected, list) and len(chosen) > 1 < len(rejected):
         if chosen[:-1] != rejected[:-1]:
             raise FieldError("rejected", "must be the conversation of chosen but for its last message")
@@ -120,13 +123,15 @@ def labels(raw: dict[str, Any]) -> Labelled:
         row, key = formats.alpaca(raw), "instruction"
     else:
         completion = _said(raw, "completion")
+        if _transcribed(raw):
+            completion = _transcript(completion)
         turns = [*_prompt(raw), _answer(completion, "completion")]
         row, key = formats.Row(messages=tuple(turns), tools=tools_of(raw)), "prompt"
     *prompt, answer = row.messages
     label = raw.get("label", raw.get("kto_tag"))
-    if not isinstance(label, bool):
-        raise FieldError("label", f"must be true (a good answer) or false, found {label!r}")
-    return Labelled(_asked(prompt, key), _answer(answer, key), label, row.tools)
+    if not isinstance(label, bool | int | float) or label not in (0, 1):
+        raise FieldError("label", f"must be true (a good answer) or false, or 1 or 0; found {shown(label)}")
+    return Labelled(_asked(prompt, key), _answer(answer, key), bool(label), row.tools)
 
 
 def any_form(raw: dict[str, Any]) -> Preference:
@@ -162,8 +167,21 @@ def _said(raw: dict[str, Any], key: str) -> str | Message | list[Message]:
 def _prompt(raw: dict[str, Any], key: str = "prompt") -> list[Message]:
     said = _said(raw, key)
     if isinstance(said, str):
-        said = {"role": "user", "content": said}
+        return transcripts.asked(said, key) or [{"role": "user", "content": said}]
     return said if isinstance(said, list) else [said]
+
+
+def _transcribed(raw: dict[str, Any]) -> bool:
+    """Whether the prompt is a transcript, as hh-rlhf's copies have it."""
+    return isinstance(raw.get("prompt"), str) and bool(transcripts.asked(raw["prompt"], "prompt"))
+
+
+def _transcript(said: str | Message | list[Message]) -> str | Message | list[Message]:
+    """The turns of a text that is a transcript; any other text without the white space at its ends."""
+    if not isinstance(said, str):
+        return said
+    turns = transcripts.spoken(said)
+    return turns if len(turns) > 1 else said.strip()
 
 
 def _asked(prompt: list[Message], at: str) -> tuple[Message, ...]:
@@ -193,6 +211,6 @@ def _margin(raw: dict[str, Any]) -> float | None:
         return None
     if isinstance(margin, bool) or not isinstance(margin, int | float) or not abs(margin) < _LARGEST_MARGIN:
         raise FieldError(
-            "margin", f"must be a finite number, found {margin!r:.40}; {_LARGEST_MARGIN:g} at most"
+            "margin", f"must be a finite number, found {shown(margin)}; {_LARGEST_MARGIN:g} at most"
         )
     return margin

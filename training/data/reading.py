@@ -1,4 +1,4 @@
-"""What is in a file of rows: JSON, a row a line or a list of them, or text; gzipped or not."""
+"""What is in a file of rows: JSON, a row a line or a list, or text; gzipped or not, UTF-8 or UTF-16."""
 
 from __future__ import annotations
 
@@ -10,10 +10,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 from training.data import json_text
+from training.data.fields import names, shown
 from training.errors import BadRow, SourceError
 from training.models.tokenizer import END_OF_TEXT
 
 _GZIP, _UTF16 = b"\x1f\x8b", (b"\xff\xfe", b"\xfe\xff")
+_PACKED = {  # what a file begins with → its kind, and what unpacks it
+    b"PK\x03\x04": ("a zip archive", "unzip"),
+    b"\x28\xb5\x2f\xfd": ("packed with Zstandard", "unzstd"),
+    b"BZh9": ("packed with bzip2", "bunzip2 -k"),
+    b"\xfd7zXZ\x00": ("packed with xz", "unxz -k"),
+    b"7z\xbc\xaf\x27\x1c": ("a 7z archive", "7z x"),
+}
 _TABLES = {  # how datasets reads them
     ".parquet": ("from_parquet", ""),
     ".arrow": ("from_file", ""),
@@ -38,14 +46,8 @@ def from_file(
         for first, text in _documents(content, documents):
             whole = documents == "file" and END_OF_TEXT not in content
             yield str(path) if whole else f"{path}:{first}", {"text": text}
-    elif suffix == ".json" and not _has_a_row_a_line(content):
-        try:
-            rows = json_text.loads(content)
-        except ValueError as exc:
-            raise SourceError(f"{path}: not JSON: {exc}; one row a line is a .jsonl file") from exc
-        if not isinstance(rows, list):
-            raise SourceError(f"{path}: a .json file must hold a list of rows")
-        for number, row in enumerate(rows, 1):
+    elif _is_one_value(content, suffix):
+        for number, row in enumerate(_listed(path, content), 1):
             yield f"{path} row {number}", row
     else:
         for number, line in enumerate(content.split("\n"), 1):  # splitlines cuts inside JSON texts, at U+2028
@@ -56,28 +58,32 @@ def from_file(
 
 def suffix_of(path: Path) -> str:
     """How the file's name ends, without .gz."""
-    return (path.with_suffix("") if path.suffix == ".gz" else path).suffix.lower()
+    return _ungzipped(path).suffix.lower()
+
+
+def _ungzipped(path: Path) -> Path:
+    return path.with_suffix("") if path.suffix == ".gz" else path
 
 
 def _content(path: Path) -> str:
     if (suffix := suffix_of(path)) in _TABLES:
         read, more = _TABLES[suffix]
         rows = f"Dataset.{read}('{path}'{more})"
-        write = f"{rows}.to_json('{path.with_suffix('.jsonl')}', force_ascii=False)"
+        write = f"{rows}.to_json('{_ungzipped(path).with_suffix('.jsonl')}', force_ascii=False)"
         raise SourceError(
-            f"{path}: a {path.suffix} file is a table, and rows are read from JSON. This writes them: "
+            f"{path}: a {suffix} file is a table, and rows are read from JSON. This writes them: "
             f'python -c "from datasets import Dataset; {write}"'
         )
     try:
         content = path.read_bytes()
         if content.startswith(_GZIP):
             content = gzip.decompress(content)
-        if content.startswith(_UTF16):
-            raise SourceError(
-                f"{path}: is UTF-16, as some editors save it; write it as UTF-8: "
-                f"iconv -f UTF-16 -t UTF-8 '{path}' > other{path.suffix}"
-            )
-        return content.decode("utf-8-sig")
+        for begins, (kind, unpack) in _PACKED.items():
+            if content.startswith(begins):
+                raise SourceError(
+                    f"{path}: is {kind}, of which gzip alone is read; unpack it: {unpack} '{path}'"
+                )
+        return content.decode("utf-16" if content.startswith(_UTF16) else "utf-8-sig")
     except FileNotFoundError:
         raise SourceError(f"{path}: no such file; paths are seen from {Path.cwd()}") from None
     except (EOFError, zlib.error) as exc:
@@ -86,15 +92,34 @@ def _content(path: Path) -> str:
         raise SourceError(f"{path}: can't be read as UTF-8 text: {exc}") from exc
 
 
-def _has_a_row_a_line(content: str) -> bool:
-    """Whether a .json file is a .jsonl file by another name, as BELLE's are."""
-    first, _, rest = content.lstrip().partition("\n")
-    if not first.startswith("{") or not rest.strip():
-        return False
+def _is_one_value(content: str, suffix: str) -> bool:
+    """Whether a file is one JSON value, mostly a list of rows, and not a row a line, whatever it is called.
+
+    BELLE's .json files have a row a line; a list on lines of its own may be called .jsonl.
+    """
+    first, _, rest = content.strip().partition("\n")
     try:
-        return isinstance(json_text.loads(first), dict)
+        one_line = json_text.loads(first) if first else None
     except ValueError:
-        return False
+        return suffix == ".json" or first.startswith("[")
+    if isinstance(one_line, dict):
+        return suffix == ".json" and not rest
+    return suffix == ".json" or (isinstance(one_line, list) and not rest)
+
+
+def _listed(path: Path, content: str) -> list[Any]:
+    try:
+        rows = json_text.loads(content)
+    except ValueError as exc:
+        raise SourceError(f"{path}: not JSON: {exc}; one row a line is a .jsonl file") from exc
+    if isinstance(rows, dict):
+        raise SourceError(
+            f"{path}: holds one object, with the fields {names(rows)}; a .json file must hold a list of "
+            "rows. If it is a row, put [ ] around it; if a field holds them, make a file of that list alone"
+        )
+    if not isinstance(rows, list):
+        raise SourceError(f"{path}: a .json file must hold a list of rows, found {shown(rows)}")
+    return rows
 
 
 def _documents(content: str, documents: str) -> Iterator[tuple[int, str]]:

@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from training.data import preferences as pairs
 from training.data import reading
-from training.data.columns import hint, renamed
+from training.data.columns import check, hint, renamed
 from training.data.fields import FieldError
 from training.data.formats import READERS, Row
 from training.data.message import SILENT, says_nothing
@@ -24,7 +24,6 @@ from training.errors import BadRow, BadRows, SourceError
 from training.recipe import FileSource, GeneratorSource, Source
 
 R = TypeVar("R")
-_UNREAD = ("images", "videos", "audios")  # beside the texts of LLaMA-Factory's multimodal rows
 PART_ROWS = 5_000
 NO_TURNS = "sft learns what an assistant says, and a text has no turns; give messages, or use stage: cpt"
 
@@ -102,6 +101,7 @@ def read_as(part: Part, reader: Callable[[dict[str, Any]], R]) -> list[R]:
         else from_generator(source, part)
     )
     columns, form = (source.columns, source.format) if isinstance(source, FileSource) else ({}, "")
+    check(columns, form, source.label)
     rows: list[R] = []
     bad: list[BadRow] = []
     for where, found in raw_rows:
@@ -109,11 +109,7 @@ def read_as(part: Part, reader: Callable[[dict[str, Any]], R]) -> list[R]:
             bad.append(found)
             continue
         try:
-            raw = renamed(found, columns)
-            if unread := next((key for key in _UNREAD if raw.get(key)), None):
-                raise FieldError(
-                    unread, "belongs to the row, and bases here read text alone; leave the row out"
-                )
+            raw = renamed(found, columns, form)
             rows.append(replace(reader(raw), where=where))  # type: ignore[type-var]
         except FieldError as exc:
             bad.append(BadRow(where, exc.field, exc.problem + hint(found, form, exc.field)))

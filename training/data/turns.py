@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import TemplateError
 
-from training.data import spelled
+from training.data import spelled, thoughts
 from training.data.formats import Row
 from training.errors import BadRow, BadRows
 
@@ -29,8 +29,11 @@ def rendered(tokenizer: PreTrainedTokenizerBase, row: Row, **how: bool) -> Any:
     Raises:
         BadRows: the chat template can't render the row.
     """
+    tools = list(row.tools) or None
     try:
-        return tokenizer.apply_chat_template(list(row.messages), tools=list(row.tools) or None, **how)
+        template = tokenizer.get_chat_template(tools=tools)
+        messages = [thoughts.shown(turn, template) for turn in row.messages]
+        return tokenizer.apply_chat_template(messages, tools=tools, **how)
     except (TemplateError, TypeError) as exc:  # some templates take a call's arguments for a text
         problem = f"the base's chat template can't render it: {exc}"
         raise BadRows([BadRow(row.where, "messages", problem)]) from exc

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.data import bfcl, collection, reading, sources, turns
-from training.data.columns import hint, renamed
+from training.data import bfcl, collection, reading, sources, transcripts, turns
+from training.data.columns import check, hint, renamed
 from training.data.fields import FieldError, found
 from training.data.formats import READERS, Row
 from training.errors import BadRow, BadRows, NothingToLearn, SourceError
@@ -105,6 +105,7 @@ def rows(source: PromptSource, seed: int) -> Iterator[tuple[str, Any]]:
                 none = False
                 yield row
     else:
+        check(source.columns, source.format, source.label)
         for row in reading.from_file(source.path):
             none = False
             yield row
@@ -143,13 +144,13 @@ def read(raw: Any, source: PromptSource) -> Prompt:
     """
     if isinstance(raw, BadRow):
         raise BadRows([raw])
-    raw = renamed(raw, {} if isinstance(source, GeneratorSource) else source.columns)
-    form = "prompt" if isinstance(source, GeneratorSource) else source.format
+    columns, form = ({}, "prompt") if isinstance(source, GeneratorSource) else (source.columns, source.format)
+    raw = renamed(raw, columns, form)
     if form != "prompt":
         return _cut(bfcl.question(raw) if form == "bfcl" else READERS[form](raw))
     given = raw.get("prompt")
     if isinstance(given, str):
-        given = [{"role": "user", "content": given}]
+        given = transcripts.asked(given, "prompt") or [{"role": "user", "content": given}]
     if not isinstance(given, list) or not given:
         raise FieldError("prompt", f"must be a text or a list of messages; {found(raw, 'prompt')}")
     try:
@@ -158,8 +159,14 @@ def read(raw: Any, source: PromptSource) -> Prompt:
         raise FieldError(exc.field.replace("messages", "prompt", 1), exc.problem) from None
     if row.messages[-1]["role"] == "assistant":
         raise FieldError("prompt", "ends with an assistant's message; the answer to it can't be sampled")
-    columns = {key: value for key, value in raw.items() if key not in ("prompt", "tools")}
-    return Prompt(row.messages, row.tools, columns)
+    if taken := next((key for key in ("prompts", "completions") if key in raw), None):
+        raise FieldError(
+            taken,
+            "is what rewards are called with beside the row's columns; call it otherwise, as by the source's "
+            f"`columns: {{my_{taken}: {taken}}}`",
+        )
+    more = {key: value for key, value in raw.items() if key not in ("prompt", "tools")}
+    return Prompt(row.messages, row.tools, more)
 
 
 def rendered(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, where: str) -> Prompt:

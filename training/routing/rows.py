@@ -18,7 +18,7 @@ from pointsman import document
 from pointsman.document import DocumentError
 from pointsman.spoken import spoken
 from training.data import sources
-from training.data.fields import FieldError, text_at
+from training.data.fields import FieldError, shown, text_at
 from training.errors import BadRow, BadRows, NothingToLearn, SourceError
 from training.recipe import FileSource, RouterRecipe, Source
 
@@ -102,7 +102,7 @@ def labelled(raw: dict[str, Any]) -> Labelled:
     intent = raw["intent"]
     if intent is not None and (not isinstance(intent, str) or not intent):
         raise FieldError(
-            "intent", f"must be a name, or null where the text belongs to none; found {intent!r}"
+            "intent", f"must be a name, or null where the text belongs to none; found {shown(intent)}"
         )
     return Labelled(text, intent)
 

@@ -1,0 +1,178 @@
+"""What a source's ``columns`` say is looked at whole, and no field by a known name is left out in silence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.training.rows import write_rows
+from training.data import columns, formats, preferences, sources
+from training.data.fields import FieldError
+from training.errors import BadRows, SourceError
+from training.online import prompts
+from training.recipe import FileSource, PromptFile
+from training.routing.rows import labelled
+
+
+def read(path: Path, form: str, **called: str) -> list[Any]:
+    source = FileSource.model_validate({"path": path, "format": form, "columns": called})
+    return sources.read(sources.parts(source, 0)[0], "sft")
+
+
+def contents(row: Any) -> list[str]:
+    return [turn["content"] for turn in row.messages]
+
+
+def test_columns_say_what_a_file_calls_the_fields(tmp_path: Path) -> None:
+    rows = [{"kind": "sums", "input": "1 + 1?", "target": "2"}]  # with `input` alpaca's, it were said twice
+    path = write_rows(tmp_path / "rows.jsonl", rows)
+    (row,) = read(path, "alpaca", instruction="input", output="target")
+    assert contents(row) == ["1 + 1?", "2"]
+    with pytest.raises(
+        BadRows, match=r"rows\.jsonl:1: query: is to be instruction, by columns; the row has kind, "
+    ):
+        read(path, "alpaca", instruction="query", output="target")
+
+
+def test_a_field_that_rows_may_lack_they_may_lack_by_another_name(tmp_path: Path) -> None:
+    rows = [{"q": "add", "given": "1 2", "a": "3"}, {"q": "red?", "a": "blue"}]
+    path = write_rows(tmp_path / "rows.jsonl", rows)
+    found = read(path, "alpaca", instruction="q", input="given", output="a", system="role")
+    assert [contents(row) for row in found] == [["add\n1 2", "3"], ["red?", "blue"]]
+
+
+@pytest.mark.parametrize(
+    ("form", "called", "said"),
+    [
+        (
+            "alpaca",
+            {"prompt": "q", "query": "i", "response": "a"},
+            "instruction), query (you may mean input), response (you",
+        ),
+        (
+            "alpaca",
+            {"query": "input"},
+            "no field query (you may mean input). It has instruction, ",
+        ),
+        ("alpaca", {"Output": "a"}, "Output (you may mean output)"),
+        ("sharegpt", {"messages": "chat"}, "messages (you may mean conversations)"),
+        ("pairs", {"choosen": "a"}, "choosen (you may mean chosen)"),
+        ("text", {"zzz": "a"}, "text has no field zzz. It has text;"),
+    ],
+)
+def test_columns_that_no_reader_looks_at_are_told_once(
+    tmp_path: Path, form: str, called: dict[str, str], said: str
+) -> None:
+    path = write_rows(tmp_path / "rows.jsonl", [{"a": "b"}] * 3)
+    with pytest.raises(SourceError) as caught:
+        read(path, form, **called) if form != "pairs" else sources.preferences(
+            sources.parts(FileSource(path=path, format="pairs", columns=called), 0)[0]
+        )
+    assert said in str(caught.value)
+
+
+def test_columns_of_prompts_are_checked_too_but_the_rewards_are_their_own(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "rows.jsonl", [{"q": "red?", "gold": "blue"}])
+    given = {"path": path, "format": "alpaca", "columns": {"prompt": "q"}}
+    with pytest.raises(SourceError, match=r"has no field prompt \(you may mean instruction\)"):
+        list(prompts.rows(PromptFile.model_validate(given), 0))
+    source = PromptFile.model_validate(
+        {"path": path, "format": "prompt", "columns": {"prompt": "q", "want": "gold"}}
+    )
+    ((_, raw),) = prompts.rows(source, 0)
+    assert prompts.read(raw, source).columns == {"want": "blue"}
+    with pytest.raises(FieldError, match="is to be want, by columns"):
+        prompts.read({"q": "red?"}, source)
+
+
+@pytest.mark.parametrize(
+    ("row", "called", "line"),
+    [
+        (
+            {"instruction": "who?", "context": "Ann is.", "response": "Ann", "category": "qa"},
+            {"output": "response"},
+            "{output: response, input: context}",
+        ),
+        ({"instruction": "who?", "query": "Ann is.", "input": "", "output": "Ann"}, {}, "{input: query}"),
+        (
+            {"instruction": "who?", "context": "Ann is.", "response": "Ann"},
+            {},
+            "{output: response, input: context}",
+        ),
+    ],
+)
+def test_an_input_by_another_name_is_not_left_out(
+    tmp_path: Path, row: dict[str, str], called: dict[str, str], line: str
+) -> None:
+    """As in Dolly's rows; the line that the error gives reads them."""
+    path = write_rows(tmp_path / "rows.jsonl", [row])
+    with pytest.raises(BadRows, match="would be left out") as caught:
+        read(path, "alpaca", **called)
+    assert f"`columns: {line}`" in str(caught.value)
+    given = dict(pair.split(": ") for pair in line[1:-1].split(", "))
+    assert contents(read(path, "alpaca", **given)[0]) == ["who?\nAnn is.", "Ann"]
+
+
+def test_an_empty_context_is_nothing_to_miss(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "rows.jsonl", [{"instruction": "red?", "context": "", "output": "blue"}])
+    assert contents(read(path, "alpaca")[0]) == ["red?", "blue"]
+
+
+@pytest.mark.parametrize("key", ["prompts", "completions"])
+def test_a_prompts_column_may_not_be_called_as_what_rewards_are_given(key: str) -> None:
+    source = PromptFile.model_validate({"path": "rows.jsonl", "format": "prompt"})
+    with pytest.raises(FieldError, match=rf"`columns: \{{my_{key}: {key}\}}`"):
+        prompts.read({"prompt": "red?", key: "blue"}, source)
+    renamed = PromptFile.model_validate(
+        {"path": "rows.jsonl", "format": "prompt", "columns": {f"my_{key}": key}}
+    )
+    assert prompts.read({"prompt": "red?", key: "blue"}, renamed).columns == {f"my_{key}": "blue"}
+
+
+def test_images_of_prompts_are_told(tmp_path: Path) -> None:
+    source = PromptFile.model_validate({"path": "rows.jsonl", "format": "prompt"})
+    with pytest.raises(FieldError, match="bases here read text alone"):
+        prompts.read({"prompt": "<image>who?", "images": ["ann.jpg"]}, source)
+
+
+@pytest.mark.parametrize(
+    ("form", "row", "said"),
+    [
+        (
+            "alpaca",
+            {"Instruction": "a", "Output": "b"},
+            "`columns: {instruction: Instruction, output: Output}`",
+        ),
+        ("alpaca", {"prompt": "a", "response": "b"}, "`columns: {instruction: prompt, output: response}`"),
+        ("alpaca", {"question": "a", "Answer": "b"}, "`columns: {instruction: question, output: Answer}`"),
+        ("alpaca", {"instruction": "a", "completion": "b"}, "`columns: {output: completion}`"),
+        ("text", {"Text": "a"}, "`columns: {text: Text}`"),
+        ("sharegpt", {"conversation": []}, "`columns: {conversations: conversation}`"),
+        ("messages", {"conversations": []}, "Rows of conversations are `format: sharegpt`"),
+        ("alpaca", {"messages": []}, "Rows of messages are `format: messages`"),
+        ("sharegpt", {"instruction": "a", "output": "b"}, "Rows of instruction are `format: alpaca`"),
+        ("sharegpt", {"messages": []}, "`columns: {conversations: messages}`"),
+        (
+            "pairs",
+            {"question": "a", "chosen": "b", "Rejected": "c"},
+            "`columns: {prompt: question, rejected: Rej",
+        ),
+        ("intents", {"utterance": "a", "category": "b"}, "`columns: {text: utterance, intent: category}`"),
+    ],
+)
+def test_fields_that_are_called_otherwise_get_their_columns(
+    tmp_path: Path, form: Any, row: dict[str, Any], said: str
+) -> None:
+    source = FileSource(path=write_rows(tmp_path / "rows.jsonl", [row]), format=form)
+    reader = {"pairs": preferences.pairs, "intents": labelled}.get(form) or formats.READERS[form]
+    with pytest.raises(BadRows) as caught:
+        sources.read_as(sources.parts(source, 0)[0], reader)
+    assert said in str(caught.value)
+    assert f"the row has {', '.join(row)}" in str(caught.value) or form == "intents"
+
+
+def test_nothing_is_guessed_of_fields_that_are_there() -> None:
+    for row in ({"instruction": 7, "prompt": "a"}, {"colour": "red", "output": "a"}, ["prompt"]):
+        assert columns.hint(row, "alpaca", "instruction") == ""

@@ -1,0 +1,71 @@
+"""A thought beside an answer is learned as the base's template renders thoughts, or in the answer's text."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from tests.training.rows import said
+from training.data import formats, render, turns
+from training.data.fields import FieldError
+from training.data.preferences import pairs
+
+KEYS = ("reasoning_content", "reasoning", "thinking")
+
+
+def learned(tokenizer: Any, row: formats.Row) -> str:
+    ids, mask = render.tokens(tokenizer, row, "sft")
+    return str(tokenizer.decode([token for token, taken in zip(ids, mask, strict=True) if taken]))
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_thought_stands_before_the_answer_where_the_template_knows_none(tokenizer: Any, key: str) -> None:
+    turn = {"from": "gpt", "value": "blue", key: "red or blue?\n"}
+    for row in (
+        formats.messages(said("red?", "blue", **{key: "red or blue?\n"})),
+        formats.sharegpt({"conversations": [{"from": "human", "value": "red?"}, turn]}),
+    ):
+        assert learned(tokenizer, row) == "<think>\nred or blue?\n</think>\n\nblue<|im_end|>"
+
+
+def test_a_thought_beside_an_alpaca_answer_is_its(tokenizer: Any) -> None:
+    row = formats.alpaca({"instruction": "red?", "output": "blue", "reasoning_content": "late"})
+    assert learned(tokenizer, row) == "<think>\nlate\n</think>\n\nblue<|im_end|>"
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_template_that_knows_thoughts_renders_them(tokenizer: Any, key: str) -> None:
+    """Whichever of the keys it reads, and whichever the file has."""
+    knows = copy.deepcopy(tokenizer)
+    knows.chat_template = tokenizer.chat_template.replace(
+        "{%- set content = text(message.content) -%}",
+        f'{{%- set content = "[" ~ message.{key} ~ "] " ~ text(message.content) -%}}',
+    )
+    for given in KEYS:
+        row = formats.messages(said("red?", "blue", **{given: "late"}))
+        assert learned(knows, row) == "[late] blue<|im_end|>"
+
+
+def test_a_thought_of_a_preference_is_learned(tokenizer: Any) -> None:
+    asked, answer = said("red?", "blue", reasoning_content="late")["messages"]
+    row = pairs({"prompt": [asked], "chosen": [answer], "rejected": "green"})
+    ids, start = turns.answered(
+        tokenizer, row.prompt, row.chosen, (), end=turns.end_of_turn(tokenizer), where=""
+    )
+    assert tokenizer.decode(ids[start:]) == "<think>\nlate\n</think>\n\nblue<|im_end|>"
+
+
+def test_a_thought_of_another_speaker_or_none_is_no_thought() -> None:
+    """As in sets whose columns are there for every message."""
+    asked, answer = said("red?", "blue", thinking=None)["messages"]
+    row = formats.messages({"messages": [asked | {"thinking": None}, answer]})
+    assert row == formats.messages(said("red?", "blue"))
+
+
+def test_a_thought_is_a_text_and_given_once() -> None:
+    for answer, thought in (("blue", ["late"]), ("<think>late</think>blue", "late")):
+        with pytest.raises(FieldError) as caught:
+            formats.messages(said("red?", answer, reasoning_content=thought))
+        assert caught.value.field == "messages.1.reasoning_content"
