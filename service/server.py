@@ -23,6 +23,7 @@ from typing import TextIO
 import uvicorn
 import uvloop
 
+from service import open_files
 from service.app import create_app
 from service.errors import RoutesRejected, ServiceError
 from service.gateway import Gateway
@@ -67,6 +68,7 @@ def serve(settings: Settings, report: Report, log_stream: TextIO | None = None) 
         listener.close()
         report(f"can't use the folder of state {settings.state}: {exc.strerror}")
         return 1
+    open_files.allow_most()
     # while decisions, fits and checks compute, the event loop waits for a turn at each step of a request
     sys.setswitchinterval(_TURN)
     handler = log_to(log_stream if log_stream is not None else settings.state)

@@ -23,10 +23,9 @@ class Demand:
     def look(self, entries: Iterable[Entry]) -> None:
         """Count what came since the last look."""
         entries = tuple(entries)
-        for entry in entries:
-            came = entry.uses - self._seen.get(entry.name, 0)
-            self._seen[entry.name] = entry.uses
-            self._lately[entry.name] = _KEPT * self._lately.get(entry.name, 0.0) + came
+        came = {entry.name: entry.uses - self._seen.get(entry.name, 0) for entry in entries}
+        self._seen = {entry.name: entry.uses for entry in entries}
+        self._lately = {name: _KEPT * self._lately.get(name, 0.0) + new for name, new in came.items()}
         self._aliases = {entry.name: entry.record.alias for entry in entries}
         self._homes.clear()
 

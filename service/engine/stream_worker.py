@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import gc
 import os
-import resource
 import signal
 import socket
 import sys
@@ -22,6 +21,7 @@ from collections.abc import Callable
 import orjson
 import uvloop
 
+from service import open_files
 from service.engine.channel import Channel, Kind
 from service.engine.http_wire import HttpWire
 from service.engine.straight import Straight
@@ -191,8 +191,7 @@ def _file_is_left() -> bool:
 
 def main(words: list[str]) -> None:
     """Work until the gateway is gone."""
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]  # two files a stream
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    open_files.allow_most()
     for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the gateway's, which ends us in its time
         signal.signal(one, signal.SIG_IGN)
     with socket.socket(fileno=int(words[0])) as end:
