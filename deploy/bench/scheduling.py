@@ -15,7 +15,8 @@ import numpy as np
 from deploy.bench.engine_model import fitted
 from deploy.bench.simulation import Outcome, PassOver, Traffic, simulate
 from service.admission.affinity import Affinity
-from service.admission.policies import FirstCome, Policy
+from service.admission.first_come import FirstCome
+from service.admission.policy import Policy
 
 BEGIN, END = "<!-- figures: written by deploy/bench/scheduling.py -->", "<!-- end of figures -->"
 ANSWERS = (32, 224)  # tokens; 128 on average, as measured, but not all ending in the same step

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from deploy.bench.engine_model import ANSWER, AT_ONCE, H200, PROMPT, EngineModel
-from service.admission.policies import FirstCome, Policy, fits
+from service.admission.first_come import FirstCome
+from service.admission.policy import Policy
 from service.admission.scheduler import Scheduler
 from service.admission.ticket import Priority, State, Ticket
 
@@ -69,14 +70,14 @@ class Outcome:
 
     def late(self) -> list[float]:
         """Seconds after the turn of a strict order, of each that was answered."""
-        return [ticket.late for ticket in self.served()]
+        return [ticket.was_late for ticket in self.served()]
 
 
 class PassOver(FirstCome):
     """As vLLM does by itself: in order, passing over those whose adapter finds no place. May starve them."""
 
     def take(self, now: float, running: Mapping[str, int], places: int) -> Ticket | None:
-        ticket = next((one for one in self._tickets if fits(one, running, places)), None)
+        ticket = next((one for one in self._tickets if one.fits(running, places)), None)
         if ticket is not None:
             del self._tickets[ticket]
             ticket.due = now

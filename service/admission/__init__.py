@@ -1,6 +1,6 @@
 """Who goes first: the queue in front of the engine. ``docs/scheduling.md`` explains it.
 
-``scheduler`` and the policies (``affinity``, ``policies``) are pure; ``gate`` runs them in the event loop.
+``gate`` and ``learning`` run it in the event loop; the other modules are pure, every event brings its time.
 """
 
 from __future__ import annotations

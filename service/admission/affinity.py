@@ -1,21 +1,9 @@
 """Who of those that wait goes next: in runs of one adapter, nobody much later than in a fair order.
 
-Beside what it does the policy keeps the books of a strict fair order (``service.admission.turns``): each time
-somebody is let in, one turn of that order goes by, whoever it is that was let in. Whose turn has gone by and
-who still waits is *due*, and *late* by the time since. Once anybody is late by half of ``extra_wait`` time
-*presses*. Who goes next, by the first of three rules that finds somebody who may:
-
-1. Who is late by ``extra_wait`` or more, the longest first.
-2. The run: one more of the adapter that was chosen last. While time presses only who is due himself, so that
-   the run soon ends; the same holds for requests of batch while interactive ones wait.
-3. The next run: an interactive request before one of batch, and of these the earliest of an adapter that is
-   in the engine already. While time presses: who has been due longest.
-
-Who is late by ``extra_wait`` and finds no place for his adapter has one *closed* that is in the engine:
-nobody enters it until its last request is out, which is one answer later at most. It is the one that nobody
-entered for the longest time, since that is out soonest and a popular one is entered all the time. As many are
-closed as adapters are late without a place, half of the places at most: a visit that ends before those who
-wait for it are in is a load for nothing.
+The rules, and why they are so, are in ``docs/scheduling.md``; each has a function here. The words: whose turn
+of the fair order (``service.admission.turns``) has gone by and who still waits is *due*, and *late* by the
+time since. Once anybody is late by half of ``extra_wait`` time *presses*. An adapter in the engine is
+*closed* if nobody may enter it.
 """
 
 from __future__ import annotations
@@ -24,7 +12,6 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice, takewhile
 
-from service.admission.policies import fits, has_place
 from service.admission.ticket import Priority, State, Ticket
 from service.admission.turns import Turns, by_turn
 
@@ -32,7 +19,7 @@ _PRIORITIES: tuple[Priority, ...] = ("interactive", "batch")
 
 
 class Affinity:
-    """The rules above. A choice costs time in proportion to the adapters that are waited for.
+    """The rules. A choice costs time in proportion to the adapters and the late who are waited for.
 
     What holds between any two calls: **as many turns are left in the order as there are who wait.** Who was
     let in before his turn leaves it in the order, where it stands for one who is due, whose own has gone by.
@@ -44,7 +31,7 @@ class Affinity:
         self._turns = Turns()
         self._due: dict[Ticket, None] = {}  # in the order in which their turns went by
         self._groups: dict[tuple[Priority, str | None], list[Ticket]] = {}  # each in the fair order
-        self._run: str | None = None  # adapter that was chosen last
+        self._run: str | None = None  # adapter that was chosen last; None: the base, which begins
 
     def __len__(self) -> int:
         return len(self._turns)
@@ -72,7 +59,7 @@ class Affinity:
         closed = _closed(late, running, places)
 
         def may(ticket: Ticket) -> bool:
-            return fits(ticket, running, places) and ticket.adapter not in closed
+            return ticket.fits(running, places) and ticket.adapter not in closed
 
         chosen = (
             next(filter(may, late), None)
@@ -104,7 +91,7 @@ class Affinity:
         return last is None or self._turns.tag_of(caller, priority) >= last.tag
 
     def _of_the_run(self, may: Callable[[Ticket], bool], presses: bool) -> Ticket | None:
-        """Rule 2."""
+        """Rule 2. Only who is due himself while time presses, and of batch while interactive requests wait."""
         people_wait = any(priority == "interactive" for priority, _ in self._groups)
         for priority in _PRIORITIES:
             group = self._groups.get((priority, self._run))
@@ -122,7 +109,7 @@ class Affinity:
         heads = (group[0] for group in self._groups.values() if may(group[0]))
         return min(
             heads,
-            key=lambda head: (head.priority == "batch", not has_place(head, running), *by_turn(head)),
+            key=lambda head: (head.priority == "batch", not head.has_place(running), *by_turn(head)),
             default=None,
         )
 
@@ -156,6 +143,6 @@ def _closed(late: Sequence[Ticket], running: Mapping[str, int], places: int) -> 
     as many are closed for that.
     """
     taken_away, free = max(0, -places), max(0, places)
-    lacking = {ticket.adapter for ticket in late if not has_place(ticket, running)}
+    lacking = {ticket.adapter for ticket in late if not ticket.has_place(running)}
     half = max(1, (len(running) + places) // 2)
     return frozenset(islice(running, taken_away + min(max(0, len(lacking) - free), half)))

@@ -14,8 +14,9 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from service.admission.affinity import Affinity
+from service.admission.first_come import FirstCome
 from service.admission.learned import FIRST
-from service.admission.policies import FirstCome, Policy
+from service.admission.policy import Policy
 from service.admission.scheduler import Scheduler
 from service.admission.ticket import Priority, State, Ticket
 from service.errors import TooManyRequests

@@ -14,7 +14,7 @@ import math
 from collections.abc import Sequence
 
 from service.admission.pace import Pace
-from service.admission.policies import Policy, fits
+from service.admission.policy import Policy
 from service.admission.ticket import Priority, State, Ticket
 
 _REMEMBERED = 100  # requests over which the time in the engine is averaged
@@ -59,7 +59,7 @@ class Scheduler:
     def arrive(self, ticket: Ticket, now: float) -> Sequence[Ticket]:
         """A request came. It is let in, waits, or is shed; it may push out another that would go later."""
         ticket.arrived = now
-        if self._slot_is_free and not self.waiting and fits(ticket, self._by_adapter, self._places):
+        if self._slot_is_free and not self.waiting and ticket.fits(self._by_adapter, self._places):
             self._admit(ticket, now)
             return (ticket,)
         if self._comes_too_late(ticket.caller, ticket.priority):

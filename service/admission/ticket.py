@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
@@ -34,7 +35,15 @@ class Ticket:
     tag: float = 0.0  # its place in the fair order: smaller goes earlier
     number: int = 0  # of its arrival in the queue; settles equal tags
 
+    def has_place(self, running: Mapping[str, int]) -> bool:
+        """Whether its adapter has its place in the engine already, or it needs none."""
+        return self.adapter is None or self.adapter in running
+
+    def fits(self, running: Mapping[str, int], places: int) -> bool:
+        """Whether the engine has a place for its adapter, its own or one of ``places`` that are free."""
+        return places > 0 or self.has_place(running)
+
     @property
-    def late(self) -> float:
+    def was_late(self) -> float:
         """Seconds between the turn that a strict order would have given it and the one that it got."""
         return 0.0 if self.due is None else max(0.0, self.admitted - self.due)

@@ -1,4 +1,4 @@
-"""The fair order of those who wait: callers in turn, an interactive request before ten of batch.
+"""The fair order of those who wait: callers in turn, ten interactive requests for each one of batch.
 
 Self-clocked fair queueing (Golestani, INFOCOM 1994): a request's tag is ``max(V, F) + 1 / w``, F the last tag
 of its flow (a caller and a priority), w the flow's weight, V the tag of whoever had the last turn. The

@@ -10,7 +10,7 @@ from deploy.bench.engine_model import ANSWER, AT_ONCE, H200
 from deploy.bench.scheduling import ANSWERS, fit
 from deploy.bench.simulation import PassOver, Traffic, simulate
 from service.admission.affinity import Affinity
-from service.admission.policies import FirstCome
+from service.admission.first_come import FirstCome
 
 MANY = Traffic(16, 1_200, clients=192, answer=ANSWERS, seed=5)
 

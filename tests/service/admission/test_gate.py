@@ -8,8 +8,8 @@ import random
 import pytest
 
 from service.admission import Admission
+from service.admission.first_come import FirstCome
 from service.admission.gate import policy_of
-from service.admission.policies import FirstCome
 from service.errors import TooManyRequests
 from service.sections import AdmissionSettings
 from tests.service.conftest import Start, until

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from service.admission.affinity import Affinity
-from service.admission.policies import FirstCome, Policy
+from service.admission.first_come import FirstCome
+from service.admission.policy import Policy
 from service.admission.scheduler import Scheduler
 from service.admission.ticket import State, Ticket
 

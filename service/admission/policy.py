@@ -1,4 +1,4 @@
-"""Who of those that wait goes next: strictly first come, first served.
+"""What the scheduler asks of an order of those that wait.
 
 A policy is told who came and who gave up, and asked who goes. It has no clock and does no I/O.
 """
@@ -55,53 +55,3 @@ class Policy(Protocol):
     def goes_last(self, caller: str, priority: Priority) -> bool:
         """Whether a request that came now would go after all that wait."""
         ...
-
-
-class FirstCome:
-    """First come, first served, whoever it is. Who finds no place for his adapter holds up all behind him."""
-
-    slack = 0.0
-
-    def __init__(self) -> None:
-        self._tickets: dict[Ticket, None] = {}
-        self.passed = 0.0
-
-    def __len__(self) -> int:
-        return len(self._tickets)
-
-    def add(self, ticket: Ticket) -> None:
-        self._tickets[ticket] = None
-
-    def remove(self, ticket: Ticket, now: float) -> None:
-        del self._tickets[ticket]
-        self.passed += 1
-
-    def take(self, now: float, running: Mapping[str, int], places: int) -> Ticket | None:
-        head = next(iter(self._tickets), None)
-        if head is None or not fits(head, running, places):
-            return None
-        self.remove(head, now)
-        head.due = now
-        return head
-
-    def ahead(self, caller: str, priority: Priority) -> int:
-        return len(self._tickets)
-
-    def distance(self, caller: str, priority: Priority) -> float:
-        return len(self._tickets)
-
-    def last(self) -> Ticket | None:
-        return next(reversed(self._tickets), None)
-
-    def goes_last(self, caller: str, priority: Priority) -> bool:
-        return True
-
-
-def has_place(ticket: Ticket, running: Mapping[str, int]) -> bool:
-    """Whether the ticket's adapter has its place in the engine already, or needs none."""
-    return ticket.adapter is None or ticket.adapter in running
-
-
-def fits(ticket: Ticket, running: Mapping[str, int], places: int) -> bool:
-    """Whether the engine has a place for the ticket's adapter, its own or a free one."""
-    return places > 0 or has_place(ticket, running)

@@ -1,0 +1,47 @@
+"""Strictly first come, first served: for comparison, and where nobody shares the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from service.admission.ticket import Priority, Ticket
+
+
+class FirstCome:
+    """First come, first served, whoever it is. Who finds no place for his adapter holds up all behind him."""
+
+    slack = 0.0
+
+    def __init__(self) -> None:
+        self._tickets: dict[Ticket, None] = {}
+        self.passed = 0.0
+
+    def __len__(self) -> int:
+        return len(self._tickets)
+
+    def add(self, ticket: Ticket) -> None:
+        self._tickets[ticket] = None
+
+    def remove(self, ticket: Ticket, now: float) -> None:
+        del self._tickets[ticket]
+        self.passed += 1
+
+    def take(self, now: float, running: Mapping[str, int], places: int) -> Ticket | None:
+        head = next(iter(self._tickets), None)
+        if head is None or not head.fits(running, places):
+            return None
+        self.remove(head, now)
+        head.due = now
+        return head
+
+    def ahead(self, caller: str, priority: Priority) -> int:
+        return len(self._tickets)
+
+    def distance(self, caller: str, priority: Priority) -> float:
+        return len(self._tickets)
+
+    def last(self) -> Ticket | None:
+        return next(reversed(self._tickets), None)
+
+    def goes_last(self, caller: str, priority: Priority) -> bool:
+        return True
