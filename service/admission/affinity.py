@@ -91,7 +91,7 @@ class Affinity:
         return last is None or self._turns.tag_of(caller, priority) >= last.tag
 
     def _of_the_run(self, may: Callable[[Ticket], bool], presses: bool) -> Ticket | None:
-        """Rule 2. Only who is due himself while time presses, and of batch while interactive requests wait."""
+        """Rule 2. Only who is due while time presses, and of batch while interactive requests wait."""
         people_wait = any(priority == "interactive" for priority, _ in self._groups)
         for priority in _PRIORITIES:
             group = self._groups.get((priority, self._run))
