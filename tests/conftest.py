@@ -6,9 +6,21 @@ from tests.e2e.demo import demo
 
 __all__ = ["demo"]
 
+_GROUP = "vllm"
 
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist, which reads the groups in this hook as well
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What needs the one vLLM goes to one worker, where there are several."""
     for item in items:
         if "e2e" in item.keywords:
-            item.add_marker(pytest.mark.xdist_group("vllm"))
+            item.add_marker(pytest.mark.xdist_group(_GROUP))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Two workers with a vLLM each take twice as long, and nothing else tells of it."""
+    if session.config.getoption("loadgroup", default=False):
+        lost = [
+            item for item in session.items if "e2e" in item.keywords and not item.nodeid.endswith(f"@{_GROUP}")
+        ]
+        assert not lost, f"pytest-xdist does not know the group of {len(lost)} tests, as {lost[0].nodeid}"
