@@ -20,7 +20,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Two workers with a vLLM each take twice as long, and nothing else tells of it."""
     if session.config.getoption("loadgroup", default=False):
-        lost = [
-            item for item in session.items if "e2e" in item.keywords and not item.nodeid.endswith(f"@{_GROUP}")
-        ]
+        grouped = [item for item in session.items if "e2e" in item.keywords]
+        lost = [item for item in grouped if not item.nodeid.endswith(f"@{_GROUP}")]
         assert not lost, f"pytest-xdist does not know the group of {len(lost)} tests, as {lost[0].nodeid}"
