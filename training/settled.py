@@ -39,5 +39,7 @@ def _left(recipe: OnlineRecipe) -> int | None:
         positions = base.positions(base.load_config(recipe.base))
     except BaseError:
         return None
-    left = (positions or recipe.data.max_tokens) - recipe.sampling.max_new_tokens
+    if positions is None:
+        return None
+    left = positions - recipe.sampling.max_new_tokens
     return left if 0 < left < recipe.data.max_tokens else None

@@ -12,7 +12,8 @@ from tests.training.asking import QUESTIONS, Online
 from tests.training.conftest import Recipe
 from tests.training.continued import Continued
 from tests.training.test_run import quiet
-from training import outlook, run
+from training import outlook, run, settled
+from training import recipe as recipes
 from training.errors import BaseError, NotReady, SourceError
 
 
@@ -117,6 +118,12 @@ def test_more_tokens_than_the_base_has_positions_is_said(recipe: Recipe, tmp_pat
     run.train(recipe(**{"data.max_tokens": 4096, "train.steps": 1}), runs=tmp_path, report=said.append)
     assert found.lines[-1] in said
     assert outlook.check(recipe(), [], quiet).warning is None
+
+
+def test_prompts_are_not_cut_for_a_base_that_says_no_positions(online: Online, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "bloom"}', encoding="utf-8")
+    recipe = recipes.load(online("ppo", base=str(tmp_path)))
+    assert settled.fitted(recipe) == recipe
 
 
 @pytest.mark.parametrize("kind", ["ppo", "grpo"])
