@@ -1,6 +1,8 @@
 """Whether all that a run begins with is there: base, data, rewards, what it goes on from. All is looked at.
 
-Reads the data as the run will, so every bad row is found; the base's weights are not loaded.
+Reads the data as the run will, so every bad row is found, with two exceptions: where the base or a source
+can't be used, rows are looked at by their form alone; and where a base is made from nothing, so are those of
+files, and a generator's not at all. The base's weights are not loaded.
 """
 
 from __future__ import annotations
@@ -127,8 +129,10 @@ def _of_sources(
     for source, look_at_rows in forms.of(recipe):
         missing = problems.of(partial(_require, source))
         wrong += missing
-        many = recipe.base is None and isinstance(source, GeneratorSource)  # a corpus that a program writes
-        present += [] if missing or many else [look_at_rows]
+        unread = recipe.base is None and isinstance(
+            source, GeneratorSource
+        )  # of a corpus that a program writes
+        present += [] if missing or unread else [look_at_rows]
     return present, wrong
 
 
