@@ -19,7 +19,7 @@ from training.data import reading, sources
 from training.data.collection import Report
 from training.data.token_pairs import LabelledRows, PairRows
 from training.data.token_rows import TokenRows
-from training.errors import BaseError, TrainingError
+from training.errors import AdapterError, TrainingError
 from training.methods import choice, lora, parent, under
 from training.models import base, precision, weights
 from training.online import prompts, rewards
@@ -164,14 +164,14 @@ def _refuse_rank(recipe: LearningRecipe) -> None:
         return
     most = lora.LARGEST_RANK
     if isinstance(recipe, SftRecipe) and recipe.method == "pissa" and plan.rank > most // 2:
-        raise BaseError(
+        raise AdapterError(
             f"lora.rank is {plan.rank}: as an exact LoRA pissa's has twice the rank, and vLLM serves ranks "
             f"up to {most}; take {most // 2} or less"
         )
     if isinstance(recipe, SftRecipe) and recipe.method not in artefact.SERVED:
         return
     if large := [f"{key} is {rank}" for key, rank in lora.ranks(plan).items() if rank > most]:
-        raise BaseError(f"{', '.join(large)}: vLLM serves ranks up to {most}; take a lower one")
+        raise AdapterError(f"{', '.join(large)}: vLLM serves ranks up to {most}; take a lower one")
 
 
 def _require(source: Source | PromptSource) -> None:

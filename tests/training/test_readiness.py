@@ -14,7 +14,7 @@ from tests.training.continued import Continued
 from tests.training.test_run import quiet
 from training import outlook, run, settled
 from training import recipe as recipes
-from training.errors import BaseError, NotReady, SourceError
+from training.errors import AdapterError, BaseError, NotReady, SourceError
 
 
 def test_all_that_is_missing_is_said_at_once(online: Online, recipe: Recipe, tmp_path: Path) -> None:
@@ -57,14 +57,14 @@ def test_broken_rows_are_said_beside_an_idle_pattern(recipe: Recipe) -> None:
     ],
 )
 def test_ranks_that_nobody_serves_are_refused(recipe: Recipe, lora: dict[str, Any], problem: str) -> None:
-    with pytest.raises(BaseError, match=problem):
+    with pytest.raises(AdapterError, match=problem):
         outlook.check(recipe(lora=lora), [], quiet)
     assert outlook.check(recipe(lora=lora, method="dora"), [], quiet).steps  # it is converted anyhow
 
 
 def test_a_rank_whose_double_nobody_serves_is_refused(recipe: Recipe) -> None:
     path = recipe(method="pissa", lora={"rank": 257})
-    with pytest.raises(BaseError, match=r"lora\.rank is 257: .* twice the rank, .* up to 512; take 256"):
+    with pytest.raises(AdapterError, match=r"lora\.rank is 257: .* twice the rank, .* up to 512; take 256"):
         outlook.check(path, [], quiet)
 
 
