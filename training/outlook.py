@@ -1,6 +1,7 @@
 """``pointsman check RECIPE``: whether a run can begin, what it will need, and how its result is served.
 
-Reads the data as the run will, so every bad row is found; the base's weights are not loaded.
+What is looked at, and what is not: :mod:`training.readiness`. The base's weights are not loaded, but for a
+router's encoder, which is small.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from training import readiness
+from training import problems, readiness
 from training import recipe as recipes
 from training.convert.convert import route
 from training.data.collection import Report
@@ -72,8 +74,10 @@ def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
     if isinstance(recipe, QuantizeRecipe):
         return Outlook(recipe, served(recipe), readiness.look_at_quantize(recipe, report), None, None, None)
     if isinstance(recipe, RouterRecipe):
-        trackers.require(recipe.trackers)
-        tuned = size.of(recipe)
+        of_trackers = problems.of(partial(trackers.require, recipe.trackers))
+        tuned, of_size = problems.tried(size.of, recipe)
+        problems.refuse([*of_trackers, *of_size])
+        assert tuned is not None
         seconds = tuned.operations / _speed()
         return Outlook(recipe, served(recipe), tuned, tuned.tokens, tuned.steps, seconds)
     prospects = readiness.look(recipe, report)

@@ -1,6 +1,8 @@
 """Whether all that a run begins with is there: base, data, rewards, what it goes on from. All is looked at.
 
-Reads the data as the run will, so every bad row is found; the base's weights are not loaded.
+Reads the data as the run will, so every bad row is found, with two exceptions: where the base or a source
+can't be used, rows are looked at by their form alone; and where a base is made from nothing, so are those of
+files, and a generator's not at all. The base's weights are not loaded.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from training.data import reading, sources
 from training.data.collection import Report
 from training.data.token_pairs import LabelledRows, PairRows
 from training.data.token_rows import TokenRows
-from training.errors import BaseError, TrainingError
+from training.errors import AdapterError, TrainingError
 from training.methods import choice, lora, parent, under
 from training.models import base, precision, weights
 from training.online import prompts, rewards
@@ -127,8 +129,10 @@ def _of_sources(
     for source, look_at_rows in forms.of(recipe):
         missing = problems.of(partial(_require, source))
         wrong += missing
-        many = recipe.base is None and isinstance(source, GeneratorSource)  # a corpus that a program writes
-        present += [] if missing or many else [look_at_rows]
+        unread = recipe.base is None and isinstance(
+            source, GeneratorSource
+        )  # of a corpus that a program writes
+        present += [] if missing or unread else [look_at_rows]
     return present, wrong
 
 
@@ -160,14 +164,14 @@ def _refuse_rank(recipe: LearningRecipe) -> None:
         return
     most = lora.LARGEST_RANK
     if isinstance(recipe, SftRecipe) and recipe.method == "pissa" and plan.rank > most // 2:
-        raise BaseError(
+        raise AdapterError(
             f"lora.rank is {plan.rank}: as an exact LoRA pissa's has twice the rank, and vLLM serves ranks "
             f"up to {most}; take {most // 2} or less"
         )
     if isinstance(recipe, SftRecipe) and recipe.method not in artefact.SERVED:
         return
     if large := [f"{key} is {rank}" for key, rank in lora.ranks(plan).items() if rank > most]:
-        raise BaseError(f"{', '.join(large)}: vLLM serves ranks up to {most}; take a lower one")
+        raise AdapterError(f"{', '.join(large)}: vLLM serves ranks up to {most}; take a lower one")
 
 
 def _require(source: Source | PromptSource) -> None:

@@ -16,7 +16,7 @@ def settled(recipe: R) -> R:
     """Filled in, as it is trained and kept.
 
     Raises:
-        BaseError: the adapter to go on from can't be, or has another shape than the recipe says.
+        BaseError, AdapterError: the adapter to go on from can't be, or is of another shape than it says.
     """
     return fitted(parent.inherited(recipe))
 
@@ -39,5 +39,7 @@ def _left(recipe: OnlineRecipe) -> int | None:
         positions = base.positions(base.load_config(recipe.base))
     except BaseError:
         return None
-    left = (positions or recipe.data.max_tokens) - recipe.sampling.max_new_tokens
+    if positions is None:
+        return None
+    left = positions - recipe.sampling.max_new_tokens
     return left if 0 < left < recipe.data.max_tokens else None

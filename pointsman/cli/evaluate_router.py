@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pointsman.carried import CARRIED
 from pointsman.cli.options import DEMO_CONFIG, ConfigOption
 from pointsman.cli.terminal import Progress, fail, reported, say
 
@@ -51,7 +52,7 @@ def router(
     test: Annotated[
         Path | None, typer.Option(metavar="C.jsonl", show_default=False, help="Rows to report on.")
     ] = None,
-    encoder: Annotated[str, typer.Option(help="'carried', a folder or a hub id; for --train.")] = "carried",
+    encoder: Annotated[str, typer.Option(help="'carried', a folder or a hub id; for --train.")] = CARRIED,
     mode: Annotated[
         Mode,
         typer.Option(help="The encoder as it is, or tuned to the rows of --train first: minutes on a GPU."),
@@ -82,8 +83,19 @@ def router(
         files = _Files(train, val, test)
         _train_and_test(files, encoder, mode, shots=shots, seeds=seeds, json_file=json_file)
         return
-    if val is not None or mode is Mode.tuned:
-        fail("--val and --mode tuned go with --train and --test; `pointsman train` tunes a service's encoder")
+    needless = {
+        "--val": val is not None,
+        "--encoder": encoder != CARRIED,
+        "--mode tuned": mode is Mode.tuned,
+        "--shots": shots is not None,
+        "--seeds": seeds != 1,
+        "--json": json_file is not None,
+    }
+    if given := [option for option, is_given in needless.items() if is_given]:
+        fail(
+            f"{', '.join(given)}: only with --train and --test; without them the settings' routes and "
+            "encoder are looked at, and `pointsman train` tunes a service's encoder"
+        )
     from pointsman.cli.local import LOCAL_ERRORS, local_router
 
     with reported(*LOCAL_ERRORS), Progress() as report:

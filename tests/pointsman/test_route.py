@@ -97,6 +97,13 @@ def test_the_router_is_scored_on_its_examples_and_on_rows(run: Run, config: Path
     assert f"{rows}:1" in ended.stderr
 
 
+def test_options_of_training_rows_are_refused_without_them(run: Run) -> None:
+    given = ("--encoder", "x", "--shots", "2", "--seeds", "3", "--json", "out.json", "--mode", "tuned")
+    ended = run("eval", "router", "--val", "b.jsonl", *given)
+    assert ended.exit_code == 1
+    assert "--val, --encoder, --mode tuned, --shots, --seeds, --json: only with --train" in ended.stderr
+
+
 def test_check_shows_the_tracks(run: Run, config: Path) -> None:
     shown = run("check", config)
     assert shown.exit_code == 0

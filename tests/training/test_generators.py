@@ -56,6 +56,8 @@ def test_what_is_no_modules_name_is_told(name: str) -> None:
         ("import nowhere_to_be_found", "can't be imported: No module named 'nowhere_to_be_found'"),
         ("{}['colour']", "can't be imported: KeyError: 'colour'"),
         ("def (", "can't be imported: SyntaxError: "),
+        ("None.colour", "can't be imported: AttributeError: 'NoneType' object has no attribute 'colour'"),
+        ("", r"failing_\d+ has no 'rows'"),
         ("raise SystemExit(3)", "can't be imported: SystemExit: 3"),
     ],
 )

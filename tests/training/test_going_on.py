@@ -17,7 +17,7 @@ from tests.training.conftest import Recipe
 from tests.training.preferences import PAIRS
 from tests.training.test_run import quiet
 from training import outlook, run
-from training.errors import BaseError
+from training.errors import AdapterError, BaseError
 from training.runs.estimate import Estimate
 
 SHAPE: dict[str, Any] = {
@@ -90,7 +90,7 @@ def test_what_is_written_and_differs_is_refused(
 ) -> None:
     path = recipe(name="second", init_adapter=str(first), lora=lora)
     for begin in (lambda: outlook.check(path, [], quiet), lambda: run.train(path, runs=tmp_path)):
-        with pytest.raises(BaseError) as caught:
+        with pytest.raises(AdapterError) as caught:
             begin()
         assert told in str(caught.value)
 
@@ -98,7 +98,7 @@ def test_what_is_written_and_differs_is_refused(
 def test_the_rank_of_a_policy_is_compared_too(online: Online, tmp_path: Path) -> None:
     first = run.train(online("ppo", name="first", **{"train.steps": 1}), runs=tmp_path, report=quiet)
     path = online("grpo", name="second", init_adapter=str(first), **{"lora.rank": 5, "lora.alpha": 3})
-    with pytest.raises(BaseError, match=r"alpha is 3 in the recipe, 8 in the adapter; rank is 5 .*, 4 in"):
+    with pytest.raises(AdapterError, match=r"alpha is 3 in the recipe, 8 in the adapter; rank is 5 .*, 4 in"):
         outlook.check(path, [], quiet)
 
 
@@ -106,7 +106,7 @@ def test_the_rank_of_a_policy_is_compared_too(online: Online, tmp_path: Path) ->
 def test_only_a_lora_goes_on(recipe: Recipe, tmp_path: Path, method: str) -> None:
     changes = {"lora": None, "train.steps": 1}
     first = run.train(recipe(name="first", method=method, **changes), runs=tmp_path, report=quiet)
-    with pytest.raises(BaseError, match=rf"is of the method {method}, and only lora and qlora go on"):
+    with pytest.raises(AdapterError, match=rf"is of the method {method}, and only lora and qlora go on"):
         outlook.check(recipe(name="second", init_adapter=str(first)), [], quiet)
 
 

@@ -144,6 +144,7 @@ def test_a_weight_is_honoured_whatever_the_form(key: str) -> None:
     ("form", "field", "row"),
     [
         ("messages", "messages.1", said("a", " \n")),
+        ("messages", "messages.1", said("a", "") | {"conversations": None}),
         ("messages", "messages.1", said("a", "<think>\n\n</think>\n\n")),
         ("messages", "messages.1", said("a", "", tool_calls=[])),
         (

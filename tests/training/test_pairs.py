@@ -16,7 +16,7 @@ from training import run
 from training.data import preferences, prepare_pairs, turns
 from training.data.collection import Prepared
 from training.data.fields import FieldError
-from training.data.preferences import Pair
+from training.data.preferences import Labelled, Pair
 from training.data.token_pairs import PairRows
 from training.errors import BadRows, NothingToLearn
 from training.models import base as bases
@@ -49,12 +49,38 @@ def prepared(path: Path, base: Path) -> Prepared[PairRows]:
         {"messages": [ASKED], "chosen": GOOD, "rejected": BAD},
         {"chosen": [ASKED, GOOD], "rejected": [ASKED, BAD]},
         {"prompt": "red?", "chosen": [ASKED, GOOD], "rejected": [ASKED, BAD]},
+        {"messages": [ASKED], "chosen": [ASKED, GOOD], "rejected": [ASKED, BAD]},
+        {"messages": [ASKED, GOOD], "chosen": [ASKED, GOOD], "rejected": [ASKED, BAD]},
         {"chosen_messages": [ASKED, GOOD], "rejected_messages": [ASKED, BAD]},
         {"chosen_messages": [parted(ASKED), GOOD], "rejected_messages": [ASKED, parted(BAD)]},
     ],
 )
 def test_every_form_of_a_pair_is_the_same_pair(row: dict[str, Any]) -> None:
     assert preferences.pairs(row) == Pair((ASKED,), GOOD, BAD)
+
+
+@pytest.mark.parametrize("key", ["prompt", "messages"])
+def test_turns_that_are_not_those_before_the_answers_are_told(key: str) -> None:
+    other = {"role": "user", "content": "green?"}
+    with pytest.raises(FieldError, match="remove it, or make it the turns before") as caught:
+        preferences.pairs({key: [other], "chosen": [ASKED, GOOD], "rejected": [ASKED, BAD]})
+    assert caught.value.field == key
+
+
+def test_rows_of_one_answer_are_told_that_there_must_be_two() -> None:
+    with pytest.raises(FieldError, match=r"two answers: .*the better first; the row has instruction, output"):
+        preferences.alpaca({"instruction": "red?", "output": "blue"})
+    with pytest.raises(FieldError, match=r"two answers: chosen and rejected; the row has conversations"):
+        preferences.sharegpt({"conversations": [ASKED, GOOD]})
+
+
+@pytest.mark.parametrize("key", ["label", "kto_tag"])
+def test_a_generators_row_with_a_label_is_a_labelled_answer(key: str) -> None:
+    row = {"prompt": "red?", "completion": "blue 7", key: True}
+    assert preferences.any_form(row) == Labelled((ASKED,), GOOD, good=True)
+    assert preferences.any_form({"prompt": "red?", "chosen": GOOD, "rejected": BAD}) == Pair(
+        (ASKED,), GOOD, BAD
+    )
 
 
 def test_llama_factorys_ranking_rows_are_pairs() -> None:
@@ -109,7 +135,7 @@ def test_labels_may_be_numbers() -> None:
         ("pairs", "chosen.0.role", {"prompt": "a", "chosen": [{"role": "bot"}], "rejected": "c"}),
         ("alpaca", "output", {"instruction": "a", "output": ["b", "c", "d"]}),
         ("alpaca", "rejected", {"instruction": "a", "chosen": "b"}),
-        ("sharegpt", "chosen.from", {"conversations": [{"from": "human", "value": "a"}]}),
+        ("sharegpt", "chosen", {"conversations": [{"from": "human", "value": "a"}]}),
         ("labels", "label", {"prompt": "a", "completion": "b", "label": "yes"}),
         ("labels", "completion", {"prompt": "a", "label": True}),
     ],

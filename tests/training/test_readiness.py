@@ -12,8 +12,9 @@ from tests.training.asking import QUESTIONS, Online
 from tests.training.conftest import Recipe
 from tests.training.continued import Continued
 from tests.training.test_run import quiet
-from training import outlook, run
-from training.errors import BaseError, NotReady, SourceError
+from training import outlook, run, settled
+from training import recipe as recipes
+from training.errors import AdapterError, BaseError, NotReady, SourceError
 
 
 def test_all_that_is_missing_is_said_at_once(online: Online, recipe: Recipe, tmp_path: Path) -> None:
@@ -56,14 +57,14 @@ def test_broken_rows_are_said_beside_an_idle_pattern(recipe: Recipe) -> None:
     ],
 )
 def test_ranks_that_nobody_serves_are_refused(recipe: Recipe, lora: dict[str, Any], problem: str) -> None:
-    with pytest.raises(BaseError, match=problem):
+    with pytest.raises(AdapterError, match=problem):
         outlook.check(recipe(lora=lora), [], quiet)
     assert outlook.check(recipe(lora=lora, method="dora"), [], quiet).steps  # it is converted anyhow
 
 
 def test_a_rank_whose_double_nobody_serves_is_refused(recipe: Recipe) -> None:
     path = recipe(method="pissa", lora={"rank": 257})
-    with pytest.raises(BaseError, match=r"lora\.rank is 257: .* twice the rank, .* up to 512; take 256"):
+    with pytest.raises(AdapterError, match=r"lora\.rank is 257: .* twice the rank, .* up to 512; take 256"):
         outlook.check(path, [], quiet)
 
 
@@ -117,6 +118,12 @@ def test_more_tokens_than_the_base_has_positions_is_said(recipe: Recipe, tmp_pat
     run.train(recipe(**{"data.max_tokens": 4096, "train.steps": 1}), runs=tmp_path, report=said.append)
     assert found.lines[-1] in said
     assert outlook.check(recipe(), [], quiet).warning is None
+
+
+def test_prompts_are_not_cut_for_a_base_that_says_no_positions(online: Online, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "bloom"}', encoding="utf-8")
+    recipe = recipes.load(online("ppo", base=str(tmp_path)))
+    assert settled.fitted(recipe) == recipe
 
 
 @pytest.mark.parametrize("kind", ["ppo", "grpo"])

@@ -22,13 +22,23 @@ from router.encoder import Encoder
 from tests.training.test_run import metrics, quiet
 from training import outlook, preview, run
 from training import recipe as recipes
-from training.errors import BadRows, BaseError, LossNotFinite, NothingToLearn, RunConflict, SourceError
+from training.errors import (
+    BadRows,
+    BaseError,
+    LossNotFinite,
+    NothingToLearn,
+    NotReady,
+    PackageMissing,
+    RunConflict,
+    SourceError,
+)
 from training.recipe import RouterRecipe
 from training.routing import checkpoint as checkpoints
 from training.routing import rows
 from training.routing.batches import batches, steps_of
 from training.routing.learner import Learner
 from training.routing.losses import contrast
+from training.runs import trackers
 
 WORDS = {"fruit": "apple pear plum fig", "metal": "iron zinc tin lead", "water": "river lake pond sea"}
 FILLERS = ["the", "a", "my", "one", "old", "new"]
@@ -295,7 +305,18 @@ def test_recipes_that_can_not_be_trained_are_refused(tmp_path: Path, encoder: Pa
     with pytest.raises(BaseError, match="can't be loaded"):
         run.train(path, overrides=[f"base={tmp_path}"], runs=tmp_path / "runs", report=quiet)
     with pytest.raises(LossNotFinite, match="at step"):
-        run.train(path, overrides=["train.learning_rate=1e30"], runs=tmp_path / "runs", report=quiet)
+        run.train(path, overrides=["train.learning_rate=1000"], runs=tmp_path / "runs", report=quiet)
+
+
+def test_all_that_is_wrong_is_said_at_once(
+    tmp_path: Path, encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(trackers.PACKAGES, "wandb", "nowhere_to_be_found")
+    path = write(tmp_path, encoder, [*texts(), {"text": "pear"}])
+    overrides = [f"base={tmp_path}", "trackers=[wandb]"]
+    with pytest.raises(NotReady) as caught:
+        outlook.check(path, overrides, quiet)
+    assert [type(error) for error in caught.value.errors] == [PackageMissing, BadRows, BaseError]
 
 
 def test_a_run_is_foreseen_and_its_rows_are_shown(tmp_path: Path, encoder: Path) -> None:

@@ -16,7 +16,7 @@ from pointsman import artefact
 from tests.training.conftest import Recipe, make_base
 from tests.training.rows import CONVERSATIONS, ROOT, said
 from training import run
-from training.errors import BaseError, LossNotFinite, RunConflict
+from training.errors import AdapterError, BaseError, LossNotFinite, RunConflict
 from training.models import base as bases
 from training.trainers import trl
 
@@ -118,7 +118,7 @@ def test_an_adapter_of_another_base_or_shape_is_refused(recipe: Recipe, base: Pa
     with pytest.raises(BaseError, match=rf"was trained on another base than {other}: weights \w+ then"):
         run.train(path, runs=tmp_path, report=quiet)
     path = recipe(name="third", init_adapter=str(first), **{"lora.rank": 8})
-    with pytest.raises(BaseError, match="lora: rank is 8 in the recipe, 4 in the adapter; leave"):
+    with pytest.raises(AdapterError, match="lora: rank is 8 in the recipe, 4 in the adapter; leave"):
         run.train(path, runs=tmp_path, report=quiet)
     path = recipe(name="fourth", init_adapter=str(base))
     with pytest.raises(BaseError, match=r"init_adapter: .*manifest\.json: no such file"):

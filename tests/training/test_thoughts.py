@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.training.rows import said
-from training.data import formats, render, turns
+from training.data import columns, formats, render, turns
 from training.data.fields import FieldError
 from training.data.preferences import pairs
 
@@ -30,8 +30,10 @@ def test_a_thought_stands_before_the_answer_where_the_template_knows_none(tokeni
         assert learned(tokenizer, row) == "<think>\nred or blue?\n</think>\n\nblue<|im_end|>"
 
 
-def test_a_thought_beside_an_alpaca_answer_is_its(tokenizer: Any) -> None:
-    row = formats.alpaca({"instruction": "red?", "output": "blue", "reasoning_content": "late"})
+@pytest.mark.parametrize("key", KEYS)
+def test_a_thought_beside_an_alpaca_answer_is_its(tokenizer: Any, key: str) -> None:
+    columns.check({key: "thought"}, "alpaca", "a source")
+    row = formats.alpaca({"instruction": "red?", "output": "blue", key: "late"})
     assert learned(tokenizer, row) == "<think>\nlate\n</think>\n\nblue<|im_end|>"
 
 
@@ -46,6 +48,22 @@ def test_a_template_that_knows_thoughts_renders_them(tokenizer: Any, key: str) -
     for given in KEYS:
         row = formats.messages(said("red?", "blue", **{given: "late"}))
         assert learned(knows, row) == "[late] blue<|im_end|>"
+
+
+def test_a_template_that_only_names_thoughts_does_not_lose_them(tokenizer: Any) -> None:
+    """As where a part of the content has the type ``thinking``, or thoughts are shown beside calls alone."""
+    names = copy.deepcopy(tokenizer)
+    names.chat_template = tokenizer.chat_template.replace(
+        "{%- set content = text(message.content) -%}",
+        "{%- set content = (message.reasoning_content if message.tool_calls else '') ~ text(message.content)"
+        " -%}{%- for block in message.content if block is mapping and block['type'] == 'thinking' -%}"
+        "{%- endfor -%}",
+    )
+    row = formats.messages(said("red?", "blue", thinking="late"))
+    assert learned(names, row) == "<think>\nlate\n</think>\n\nblue<|im_end|>"
+    call = {"type": "function", "function": {"name": "f", "arguments": {}}}
+    row = formats.messages(said("red?", "", thinking="late", tool_calls=[call]))
+    assert learned(names, row).startswith("late\n<tool_call>")
 
 
 def test_a_thought_of_a_preference_is_learned(tokenizer: Any) -> None:
@@ -69,3 +87,7 @@ def test_a_thought_is_a_text_and_given_once() -> None:
         with pytest.raises(FieldError) as caught:
             formats.messages(said("red?", answer, reasoning_content=thought))
         assert caught.value.field == "messages.1.reasoning_content"
+    formats.messages(said("red?", "blue", reasoning="late", thinking="late"))
+    with pytest.raises(FieldError, match=r"is another thought than reasoning, .*; leave one out") as caught:
+        formats.messages(said("red?", "blue", reasoning="late", thinking="early"))
+    assert caught.value.field == "messages.1.thinking"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Any
 
+from training.data import thoughts
 from training.data.fields import FieldError, names, shown
 from training.errors import SourceError
 
@@ -41,7 +42,7 @@ _ALPACA = (
     "question",
     "answer",
     "instances",
-    "reasoning_content",
+    *thoughts.KEYS,
 )
 _READ: dict[str, tuple[str, ...]] = {  # format → all fields that its readers know
     "text": ("text",),

@@ -77,8 +77,8 @@ def alpaca(raw: dict[str, Any]) -> Row:
         question, more = more, ""
     *before, last = transcripts.asked(question, asked) or [{"role": "user", "content": question}]
     turns += [*before, {**last, "content": f"{last['content']}\n{more}"} if more else last]
-    answer = {"role": "assistant", "content": text_at(raw, said), thoughts.KEY: raw.get(thoughts.KEY)}
-    turns.append(thoughts.named(answer, ""))
+    thought = {key: raw[key] for key in thoughts.KEYS if key in raw}
+    turns.append(thoughts.named({"role": "assistant", "content": text_at(raw, said), **thought}, ""))
     return Row(messages=tuple(turns), tools=tools_of(raw))
 
 
@@ -116,7 +116,7 @@ def sharegpt_turn(turn: Any, at: str) -> dict[str, Any]:
         return message({**turn, "role": speaker if speaker in OTHERS else role}, at)
     value = text_at(turn, what, at)
     said = called(value, f"{at}.{what}") if speaker == "function_call" else {"content": value}
-    beside = (*WEIGHTS, thoughts.KEY, *thoughts.ALSO)
+    beside = (*WEIGHTS, *thoughts.KEYS)
     more = {key: turn[key] for key in beside if key in turn} if role == "assistant" else {}
     return message({"role": role, **more, **said}, at)
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from training.data import formats, transcripts
-from training.data.fields import FieldError, shown, text_at
+from training.data.fields import FieldError, names, shown, text_at
 from training.data.message import SILENT, message, says_nothing, tools_of
 
 Message = dict[str, Any]
+_TWO = "this stage needs two answers: chosen and rejected"
 _LARGEST_MARGIN = 1e30  # that float32 holds with a score added
 
 
@@ -68,10 +69,14 @@ def pairs(raw: dict[str, Any]) -> Pair:
         chosen, rejected = _transcript(chosen), _transcript(rejected)
     if isinstance(chosen, list) and isinstance(rejected, list) and len(chosen) > 1 < len(rejected):
         if chosen[:-1] != rejected[:-1]:
-            raise FieldError("rejected", "must be the conversation of chosen but for its last message")
+            raise FieldError(
+                "rejected",
+                "must be the conversation of chosen but for its last message; make the turns before "
+                "it the same",
+            )
         prompt, chosen, rejected = chosen[:-1], chosen[-1], rejected[-1]
-        if "prompt" in raw and (given := _prompt(raw)) != prompt[-len(given) :]:
-            raise FieldError("prompt", "is not what stands before the answers in chosen and rejected")
+        for key in ("prompt", "messages"):
+            _refuse_other(raw, key, [*prompt, chosen])
     elif "prompt" in raw:
         prompt = _prompt(raw)
     elif "messages" in raw:
@@ -96,6 +101,10 @@ def alpaca(raw: dict[str, Any]) -> Pair:
         if len(ranked) != 2:
             raise FieldError("output", f"must be the better and the worse answer, found {len(ranked)}")
         raw = {**raw, "chosen": ranked[0], "rejected": ranked[1]}
+    if "chosen" not in raw:
+        raise FieldError(
+            "chosen", f"{_TWO}, or output as a list with the better first; the row has {names(raw)}"
+        )
     row = formats.alpaca({**raw, "output": ""})
     chosen, rejected = text_at(raw, "chosen"), text_at(raw, "rejected")
     answers = (_answer(chosen, "chosen"), _answer(rejected, "rejected"))
@@ -104,6 +113,8 @@ def alpaca(raw: dict[str, Any]) -> Pair:
 
 def sharegpt(raw: dict[str, Any]) -> Pair:
     """``{"conversations": [{"from", "value"}], "chosen": {"from", "value"}, "rejected": {...}}``."""
+    if missing := next((key for key in ("chosen", "rejected") if key not in raw), None):
+        raise FieldError(missing, f"{_TWO}; the row has {names(raw)}")
     row = formats.sharegpt(raw)
     answers = [formats.sharegpt_turn(raw.get(key), key) for key in ("chosen", "rejected")]
     chosen, rejected = (_answer(turn, key) for turn, key in zip(answers, ("chosen", "rejected"), strict=True))
@@ -136,7 +147,7 @@ def labels(raw: dict[str, Any]) -> Labelled:
 
 def any_form(raw: dict[str, Any]) -> Preference:
     """A generator's row: a label where it has one, else a pair."""
-    return labels(raw) if "label" in raw else pairs(raw)
+    return labels(raw) if raw.keys() & {"label", "kto_tag"} else pairs(raw)
 
 
 READERS: dict[str, Callable[[dict[str, Any]], Preference]] = {
@@ -169,6 +180,22 @@ def _prompt(raw: dict[str, Any], key: str = "prompt") -> list[Message]:
     if isinstance(said, str):
         return transcripts.asked(said, key) or [{"role": "user", "content": said}]
     return said if isinstance(said, list) else [said]
+
+
+def _refuse_other(raw: dict[str, Any], key: str, said: list[Message]) -> None:
+    """Make sure that what stands under ``key`` is the end of the prompt of ``said``, the chosen conversation.
+
+    It may be all of ``said`` too, as ``messages`` are in ultrafeedback_binarized.
+    """
+    if raw.get(key) is None:
+        return
+    given = _prompt(raw, key)
+    if given not in (said[:-1][-len(given) :], said):
+        raise FieldError(
+            key,
+            "is not what stands before the answers in chosen and rejected; remove it, or make it the turns "
+            "before",
+        )
 
 
 def _transcribed(raw: dict[str, Any]) -> bool:

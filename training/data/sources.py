@@ -57,7 +57,8 @@ def read(part: Part, stage: Literal["cpt", "sft"]) -> list[Row]:
         BadRows: all rows that don't fit their format.
     """
     source = part.source
-    reader = READERS[source.format if isinstance(source, FileSource) else "messages"]
+    form = source.format if isinstance(source, FileSource) else "messages"
+    reader = READERS[form]
 
     def learnable(raw: dict[str, Any]) -> Row:
         row = reader(raw)
@@ -65,17 +66,17 @@ def read(part: Part, stage: Literal["cpt", "sft"]) -> list[Row]:
             raise FieldError("text", NO_TURNS)
         for i, turn in enumerate(row.messages):
             if turn["role"] == "assistant" and turn.get("weight") != 0 and says_nothing(turn):
-                raise FieldError(_turn_at(raw, row, i), SILENT)
+                raise FieldError(_turn_at(form, raw, row, i), SILENT)
         return row
 
     return read_as(part, learnable)
 
 
-def _turn_at(raw: dict[str, Any], row: Row, i: int) -> str:
-    """The field that turn ``i`` of ``row`` was read from."""
-    if "messages" in raw and "conversations" not in raw:
+def _turn_at(form: str, raw: dict[str, Any], row: Row, i: int) -> str:
+    """The field that turn ``i`` of ``row``, which is ``raw`` in its ``form``, was read from."""
+    if form == "messages":
         return f"messages.{i}"
-    if "conversations" in raw:
+    if form == "sharegpt":
         return f"conversations.{i - len(row.messages) + len(raw['conversations'])}"
     if i < len(row.messages) - 1:
         return "history" if raw.get("history") else "instruction"
@@ -175,12 +176,14 @@ def resolve(name: str) -> Callable[..., Any]:
     if not all(part.isidentifier() for part in module_name.split(".")):
         raise SourceError(f"{name}: {module_name!r} is no module's name; it must be package.module:function")
     try:
-        function = getattr(importlib.import_module(module_name), function_name)
-    except AttributeError:
-        raise SourceError(f"{name}: {module_name} has no {function_name!r}") from None
+        module = importlib.import_module(module_name)
     except (Exception, SystemExit) as exc:  # a module runs as it is imported, and may raise anything
         kind = "" if isinstance(exc, ImportError) else f"{type(exc).__name__}: "
         raise SourceError(f"{name}: can't be imported: {kind}{exc}") from exc
+    try:
+        function = getattr(module, function_name)
+    except AttributeError:
+        raise SourceError(f"{name}: {module_name} has no {function_name!r}") from None
     if not callable(function):
         raise SourceError(f"{name}: is not a function")
     return function  # type: ignore[no-any-return]

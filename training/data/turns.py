@@ -9,6 +9,7 @@ turn is cut off, as no answer ever reaches it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import TemplateError
@@ -32,11 +33,39 @@ def rendered(tokenizer: PreTrainedTokenizerBase, row: Row, **how: bool) -> Any:
     tools = list(row.tools) or None
     try:
         template = tokenizer.get_chat_template(tools=tools)
-        messages = [thoughts.shown(turn, template) for turn in row.messages]
+        messages = [
+            thoughts.shown(turn, _thought_key(tokenizer, template, calls=bool(turn.get("tool_calls"))))
+            if thoughts.KEY in turn
+            else turn
+            for turn in row.messages
+        ]
         return tokenizer.apply_chat_template(messages, tools=tools, **how)
     except (TemplateError, TypeError) as exc:  # some templates take a call's arguments for a text
         problem = f"the base's chat template can't render it: {exc}"
         raise BadRows([BadRow(row.where, "messages", problem)]) from exc
+
+
+@lru_cache(maxsize=32)
+def _thought_key(tokenizer: PreTrainedTokenizerBase, template: str, *, calls: bool) -> str | None:
+    """The key of a thought that ``template`` renders, beside calls or an answer; None where it renders none.
+
+    It is tried: a template may name the key of something else so, such as the type of a part, or drop it.
+    """
+    thought = "what nobody else says"
+    said: dict[str, Any] = {"content": "b"}
+    if calls:
+        said = {
+            "content": "",
+            "tool_calls": [{"type": "function", "function": {"name": "f", "arguments": {}}}],
+        }
+    for key in thoughts.KEYS:
+        tried = [{"role": "user", "content": "a"}, {"role": "assistant", **said, key: thought}]
+        try:
+            if thought in str(tokenizer.apply_chat_template(tried, chat_template=template, tokenize=False)):
+                return key
+        except (TemplateError, TypeError):  # which the row itself will meet too
+            continue
+    return None
 
 
 def token_ids(tokenizer: PreTrainedTokenizerBase, row: Row, **how: bool) -> list[int]:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 from pointsman import artefact
 from pointsman.artefact import ArtefactError, BaseIdentity
-from training.errors import BaseError
+from training.errors import AdapterError, BaseError
 from training.methods import lora
 from training.models import base, weights
 from training.recipe import DpoRecipe, Lora, OnlineRecipe, Recipe, SftRecipe
@@ -27,8 +27,8 @@ def inherited(recipe: R) -> R:
     """``recipe`` with the shape of the adapter that it goes on from, in all that it does not say itself.
 
     Raises:
-        BaseError: there is no such adapter, none that can be trained on, or it has another shape than the
-            recipe says.
+        BaseError: there is no such adapter, or its files are broken.
+        AdapterError: its method can't go on, or it has another shape than the recipe says.
     """
     folder = getattr(recipe, "init_adapter", None)
     if folder is None:
@@ -36,7 +36,7 @@ def inherited(recipe: R) -> R:
     plan: Lora = recipe.lora  # type: ignore[union-attr, assignment]  # which all have that go on
     before = _manifest(folder)
     if before.method not in artefact.SERVED:
-        raise BaseError(
+        raise AdapterError(
             f"init_adapter {folder} is of the method {before.method}, and only "
             f"{' and '.join(artefact.SERVED)} go on; see `pointsman convert --to lora`"
         )
@@ -54,7 +54,7 @@ def inherited(recipe: R) -> R:
         elif (tuple(sorted(ours)) if key == "targets" else ours) != theirs:
             wrong.append(f"{key} is {_said(ours)} in the recipe, {_said(theirs)} in the adapter")
     if wrong:
-        raise BaseError(
+        raise AdapterError(
             f"init_adapter {folder} has another shape than lora: {'; '.join(sorted(wrong))}; leave these "
             "keys out, and the adapter's are taken, or leave init_adapter out"
         )

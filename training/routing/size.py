@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from training import problems
 from training.recipe import RouterRecipe
 from training.routing import rows, stage
 from training.routing.batches import steps_of
@@ -36,10 +37,13 @@ def of(recipe: RouterRecipe) -> Size:
     """Read the encoder and all rows.
 
     Raises:
-        TrainingError: see the tree in :mod:`training.errors`.
+        TrainingError: one of them can't be used; NotReady: neither can.
     """
-    intents = rows.read(recipe)
-    model = stage.load(recipe)
+    intents, of_rows = problems.tried(rows.read, recipe)
+    model, of_model = problems.tried(stage.load, recipe)
+    problems.refuse([*of_rows, *of_model])
+    assert intents is not None
+    assert model is not None
     learner = Learner(recipe, model, len(intents.names))
     plan, limit = recipe.train, recipe.data.max_tokens
     texts = [row.text for row in intents.train]
