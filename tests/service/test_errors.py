@@ -25,7 +25,8 @@ INSIDE = {
     chains.ToolGivenUp,
     chains.StepsExhausted,
     chains.Refused,
-}  # never leave a chain; a base
+    document.CrossFieldError,
+}  # never leave a chain; a base; a document tells its problems as its own
 
 
 def errors_in(module: ModuleType) -> set[type[Exception]]:

@@ -139,7 +139,7 @@ def test_freezing_leaves_the_other_weights_as_they_are(base: Path) -> None:
 
 
 def test_targets_that_the_base_does_not_have_are_refused(base: Path) -> None:
-    with pytest.raises(BaseError, match=r"lora\.targets: this base has no layer called query"):
+    with pytest.raises(BaseError, match=r"lora\.targets: this base has no linear layer called 'query'"):
         lora.add(bases.load_model(str(base)), SftLora(targets=("query",)), 0)
 
 
