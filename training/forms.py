@@ -24,7 +24,7 @@ from training.recipe import (
 Reader = Callable[[sources.Part], object]
 
 
-def of(recipe: Recipe) -> Iterator[tuple[Source | PromptSource, Callable[[], None]]]:
+def looks(recipe: Recipe) -> Iterator[tuple[Source | PromptSource, Callable[[], None]]]:
     """All that rows come from, each with a look at its rows that raises what is wrong with them."""
     seed = recipe.seed
     if isinstance(recipe, OnlineRecipe):
@@ -45,9 +45,9 @@ def of(recipe: Recipe) -> Iterator[tuple[Source | PromptSource, Callable[[], Non
             yield from _each(plan.sources, partial(_read, stage="cpt"), seed)
 
 
-def wrong(looks: Sequence[Callable[[], None]]) -> list[TrainingError]:
-    """What ``looks`` raise, the bad rows of all of them as one."""
-    found = problems.of(*looks)
+def wrong(given: Sequence[Callable[[], None]]) -> list[TrainingError]:
+    """What ``given`` raise, the bad rows of all of them as one."""
+    found = problems.collected(*given)
     bad = [row for problem in found if isinstance(problem, BadRows) for row in problem.rows]
     others = [problem for problem in found if not isinstance(problem, BadRows)]
     return [*others, *([BadRows(bad)] if bad else [])]

@@ -74,7 +74,7 @@ def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
     if isinstance(recipe, QuantizeRecipe):
         return Outlook(recipe, served(recipe), readiness.look_at_quantize(recipe, report), None, None, None)
     if isinstance(recipe, RouterRecipe):
-        of_trackers = problems.of(partial(trackers.require, recipe.trackers))
+        of_trackers = problems.collected(partial(trackers.require, recipe.trackers))
         tuned, of_size = problems.tried(size.of, recipe)
         problems.refuse([*of_trackers, *of_size])
         assert tuned is not None

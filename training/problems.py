@@ -21,7 +21,7 @@ def tried(look: Callable[P, T], *given: P.args, **more: P.kwargs) -> tuple[T | N
         return None, [exc]
 
 
-def of(*looks: Callable[[], object]) -> list[TrainingError]:
+def collected(*looks: Callable[[], object]) -> list[TrainingError]:
     """The problems that ``looks`` raise, in order."""
     return [problem for look in looks for problem in tried(look)[1]]
 

@@ -64,7 +64,7 @@ def look(recipe: LearningRecipe, report: Report) -> Prospects:
     recipe = settled.fitted(inherited or recipe)
     of_base, (present, of_sources) = _of_base(recipe), _of_sources(recipe)
     if not of_adapter and not of_base:
-        of_adapter = problems.of(partial(_refuse_other_base, recipe))
+        of_adapter = problems.collected(partial(_refuse_other_base, recipe))
     model = prepared = None
     of_model: list[TrainingError] = []
     if not of_adapter and not of_base:
@@ -84,13 +84,13 @@ def look_at_quantize(recipe: QuantizeRecipe, report: Report) -> Shape:
     Raises:
         TrainingError: one thing is wrong; NotReady: several are.
     """
-    of_packages = problems.of(process.refuse_without_packages)
+    of_packages = problems.collected(process.refuse_without_packages)
     of_base, (present, of_sources) = _of_base(recipe), _of_sources(recipe)
     shape, of_shape = (None, []) if of_base else problems.tried(layers.shape, recipe)
     if of_base or of_sources:
         of_rows = forms.wrong(present)
     else:
-        of_rows = problems.of(partial(rows.prepared, recipe, report))
+        of_rows = problems.collected(partial(rows.prepared, recipe, report))
     problems.refuse([*of_packages, *of_sources, *of_base, *of_shape, *of_rows])
     assert shape is not None
     return shape
@@ -99,7 +99,7 @@ def look_at_quantize(recipe: QuantizeRecipe, report: Report) -> Shape:
 def _of_settings(recipe: LearningRecipe) -> list[TrainingError]:
     """What is wrong with what the recipe asks for beside base, adapter and data."""
     asked = recipe.rewards if isinstance(recipe, OnlineRecipe) else ()
-    return problems.of(
+    return problems.collected(
         partial(trackers.require, recipe.trackers),
         partial(_refuse_rank, recipe),
         *(partial(rewards.require, [reward]) for reward in asked),
@@ -112,10 +112,10 @@ def _of_base(recipe: LearningRecipe | QuantizeRecipe) -> list[TrainingError]:
     Of one that is made from nothing, with its chat template.
     """
     if isinstance(recipe, CptRecipe) and recipe.tokenizer is not None:
-        return problems.of(partial(stage.chat_template, recipe.tokenizer))
+        return problems.collected(partial(stage.chat_template, recipe.tokenizer))
     if recipe.base is None:
         return []
-    return problems.of(partial(base.load_config, recipe.base)) or problems.of(
+    return problems.collected(partial(base.load_config, recipe.base)) or problems.collected(
         partial(base.load_tokenizer, recipe.base), partial(weights.require, recipe.base)
     )
 
@@ -126,8 +126,8 @@ def _of_sources(
     """The looks at the rows of those sources that are there, and what is wrong with the others."""
     present: list[Callable[[], None]] = []
     wrong: list[TrainingError] = []
-    for source, look_at_rows in forms.of(recipe):
-        missing = problems.of(partial(_require, source))
+    for source, look_at_rows in forms.looks(recipe):
+        missing = problems.collected(partial(_require, source))
         wrong += missing
         unread = recipe.base is None and isinstance(
             source, GeneratorSource
@@ -149,7 +149,7 @@ def _read(
     if isinstance(recipe, PpoRecipe) and recipe.pretraining:
         from training.ppo import documents
 
-        wrong += problems.of(
+        wrong += problems.collected(
             partial(documents.prepared, recipe.pretraining, recipe.base, recipe.seed, report)
         )
     problems.refuse(wrong)

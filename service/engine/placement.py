@@ -120,9 +120,8 @@ def homes(adapters: Sequence[tuple[str, float]], servers: Collection[str]) -> li
     for alias, share in adapters:
         line, count = order(alias, servers), copies(share, len(servers))
         each = share / count
-        line.sort(
-            key=lambda server: max(0.0, asked[server] + each - full)
-        )  # those that have room stay in order
+        # by what is too much; a stable sort, so those that have room stay in order
+        line.sort(key=lambda server: max(0.0, asked[server] + each - full))
         found.append(line[:count])
         for server in found[-1]:
             asked[server] += each
