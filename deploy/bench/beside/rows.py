@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -102,8 +103,8 @@ def open_loop(ends: Ends, adapters: Sequence[str], capacity: float) -> Row:
 
 def churn(ends: Ends, world: World, used: Sequence[str], other: str, key: str) -> Row:
     """Another adapter comes and goes four times a second, by each endpoint's own way."""
-    sizes, path = ends.sizes, str(world.artefact(other))
-    bodies = {"lora_name": "churn", "lora_path": path}
+    sizes, loaded = ends.sizes, {"lora_name": "churn"}
+    loads = {**loaded, "lora_path": str(world.artefact(other))}
     kept: dict[str, list[float]] = {}
     changes: dict[str, int] = {}
     for part in range(sizes.rounds):
@@ -113,18 +114,20 @@ def churn(ends: Ends, world: World, used: Sequence[str], other: str, key: str) -
         ):
 
             def change(step: int, url: str = url, given: str | None = given) -> None:
-                post(f"{url}/v1/{'unload' if step % 2 else 'load'}_lora_adapter", bodies, given)
+                way, body = ("unload", loaded) if step % 2 else ("load", loads)
+                post(f"{url}/v1/{way}_lora_adapter", body, given)
 
             pace = Pace(concurrency=sizes.clients)
             quiet = answered_per_second(ends.alone(url, models, pace, sizes.requests, part))
-            stop, done = threading.Event(), list[int]()
-            worker = threading.Thread(target=_change_until, args=(stop, change, done))
-            worker.start()
-            busy = answered_per_second(ends.alone(url, models, pace, sizes.requests, part))
-            stop.set()
-            worker.join()
+            stop = threading.Event()
+            with ThreadPoolExecutor(1) as beside:
+                changing = beside.submit(_change_until, stop, change)
+                try:
+                    busy = answered_per_second(ends.alone(url, models, pace, sizes.requests, part))
+                finally:
+                    stop.set()
             kept.setdefault(name, []).append(busy / quiet)
-            changes[name] = changes.get(name, 0) + len(done)
+            changes[name] = changes.get(name, 0) + changing.result()
     costs = {name: [1 - one for one in found] for name, found in kept.items()}
     ends.say(f"churn costs {costs}, changes {changes}")
     shown = {
@@ -231,12 +234,12 @@ def _wait_until_loaded(url: str, name: str, key: str) -> None:
     raise RuntimeError(f"{name} was not loaded within {_LOAD_SECONDS:g} s")
 
 
-def _change_until(stop: threading.Event, change: Callable[[int], None], done: list[int]) -> None:
-    """Load, unload and so on at fixed times; ends with the adapter unloaded."""
+def _change_until(stop: threading.Event, change: Callable[[int], None]) -> int:
+    """Load, unload and so on at fixed times; ends with the adapter unloaded. The number of changes."""
     step = 0
     while not stop.wait(_CHURN_SECONDS if step else 0):
         change(step)
-        done.append(step)
         step += 1
     if step % 2:
         change(step)
+    return step
