@@ -72,7 +72,7 @@ def test_turns_that_are_not_those_before_the_answers_are_told(key: str) -> None:
 
 def test_messages_that_are_another_prompt_than_the_one_that_is_read_are_told() -> None:
     more = [{"role": "system", "content": "Say a colour."}, ASKED]
-    with pytest.raises(FieldError, match="is not the prompt, which is read; remove it, or") as caught:
+    with pytest.raises(FieldError, match="is not what stands in prompt, which is read; remove it") as caught:
         preferences.pairs({"prompt": "red?", "messages": more, "chosen": "blue 7", "rejected": "green"})
     assert caught.value.field == "messages"
 
