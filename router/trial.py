@@ -1,4 +1,4 @@
-"""Fit on rows, measure on others: the trials behind ``pointsman eval router --train A.jsonl --test C.jsonl``.
+"""Fit on rows, measure on others: the trials behind ``pointsman eval router``, and its numbers in files.
 
 A trial with few shots draws them by its seed; nothing else about it is drawn.
 """
@@ -12,9 +12,11 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from router.encoder import TextEncoder
 from router.evaluation import Report, Row, as_examples, evaluate
+from router.report import FitReport
 from router.router import Router
 
 Tune = Callable[[Sequence[Row], int], TextEncoder]  # rows and seed → an encoder tuned to them
@@ -27,7 +29,7 @@ class Trial:
     split: str
     seed: int
     examples: int  # rows fitted on, those out of scope included
-    fit_s: float  # seconds, encoding and tuning included
+    fit_s: float | None  # seconds, encoding and tuning included; None: a router that was fitted before
     report: Report
 
 
@@ -81,9 +83,17 @@ def draw(rows: Sequence[Row], shots: int, seed: int) -> list[Row]:
 
 def write_trials(path: Path, trials: Sequence[Trial]) -> None:
     """The numbers as JSON at ``path``, and accuracy against coverage as PNG beside it."""
-    content = [asdict(trial) for trial in trials]
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    _write(path, [asdict(trial) for trial in trials])
     _plot(path.with_suffix(".png"), trials)
+
+
+def write_fit(path: Path, report: FitReport) -> None:
+    """What a fit says of itself, as JSON at ``path``."""
+    _write(path, asdict(report))
+
+
+def _write(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
 def _plot(path: Path, trials: Sequence[Trial]) -> None:

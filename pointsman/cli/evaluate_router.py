@@ -63,7 +63,11 @@ def router(
     seeds: Annotated[int, typer.Option(min=1, help="Draws of --shots to average over.")] = 1,
     json_file: Annotated[
         Path | None,
-        typer.Option("--json", metavar="OUT", help="Write the numbers here, and the curve beside it as PNG."),
+        typer.Option(
+            "--json",
+            metavar="OUT",
+            help="Write the numbers here, and the curve of held-out rows beside it as PNG.",
+        ),
     ] = None,
 ) -> None:
     """Fit a router here and say how well it tells the intents apart.
@@ -72,8 +76,8 @@ def router(
 
     Examples:
 
-    - `pointsman eval router tests/router/held_out.jsonl`
-    - `pointsman eval router --train train.jsonl --test test.jsonl --json router.json`
+    - `pointsman eval router tests/router/held_out.jsonl --json router.json`
+    - `pointsman eval router --train train.jsonl --test test.jsonl`
     - `pointsman eval router --train train.jsonl --val val.jsonl --test test.jsonl --mode tuned`
     - `pointsman eval router --train train.jsonl --test test.jsonl --shots 10 --seeds 5`
     """
@@ -89,23 +93,13 @@ def router(
         "--mode tuned": mode is Mode.tuned,
         "--shots": shots is not None,
         "--seeds": seeds != 1,
-        "--json": json_file is not None,
     }
     if given := [option for option, is_given in needless.items() if is_given]:
         fail(
             f"{', '.join(given)}: only with --train and --test; without them the settings' routes and "
             "encoder are looked at, and `pointsman train` tunes a service's encoder"
         )
-    from pointsman.cli.local import LOCAL_ERRORS, local_router
-
-    with reported(*LOCAL_ERRORS), Progress() as report:
-        _, fitted = local_router(config, report)
-        if rows is not None:
-            from router.evaluation import evaluate, read_rows
-
-            report(f"deciding on the rows of {rows}")
-            measured = evaluate(fitted, read_rows(rows))
-    say(str(measured if rows is not None else fitted.report))
+    _of_settings(config, rows, json_file)
 
 
 @dataclass(frozen=True)
@@ -113,6 +107,26 @@ class _Files:
     train: Path
     val: Path | None
     test: Path
+
+
+def _of_settings(config: Path, held_out: Path | None, json_file: Path | None) -> None:
+    from pointsman.cli.local import LOCAL_ERRORS, local_router
+    from router.evaluation import Report, evaluate, read_rows
+    from router.report import FitReport
+    from router.trial import Trial, write_fit, write_trials
+
+    with reported(*LOCAL_ERRORS, OSError), Progress() as report:
+        _, fitted = local_router(config, report)
+        found: Report | FitReport = fitted.report
+        if held_out is not None:
+            report(f"deciding on the rows of {held_out}")
+            found = evaluate(fitted, read_rows(held_out))
+        if json_file is not None and isinstance(found, Report):
+            learned = fitted.report.examples + fitted.report.out_of_scope
+            write_trials(json_file, [Trial(str(held_out), 0, learned, None, found)])
+        elif json_file is not None:
+            write_fit(json_file, fitted.report)
+    say(str(found))
 
 
 def _train_and_test(

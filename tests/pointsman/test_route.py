@@ -97,11 +97,26 @@ def test_the_router_is_scored_on_its_examples_and_on_rows(run: Run, config: Path
     assert f"{rows}:1" in ended.stderr
 
 
+def test_the_score_is_written_as_json(run: Run, config: Path, tmp_path: Path) -> None:
+    rows, written = tmp_path / "rows.jsonl", tmp_path / "router.json"
+    rows.write_text('{"text": "what is 2 plus 5?", "intent": "arithmetic"}\n', encoding="utf-8")
+    shown = run("eval", "router", "--json", written, "--config", config).stdout
+    crossed = json.loads(written.read_text())
+    assert f"{crossed['examples']} examples of {crossed['intents']} intents, cross-fitted" in shown
+    assert run("eval", "router", rows, "--json", written, "--config", config).exit_code == 0
+    (trial,) = json.loads(written.read_text())
+    assert (trial["split"], trial["fit_s"], trial["report"]["inside"]) == (str(rows), None, 1)
+    assert trial["examples"] == crossed["examples"] + crossed["out_of_scope"]
+    assert written.with_suffix(".png").is_file()
+    nowhere = run("eval", "router", "--json", tmp_path / "none" / "router.json", "--config", config)
+    assert (nowhere.exit_code, "No such file or directory" in nowhere.stderr) == (1, True)
+
+
 def test_options_of_training_rows_are_refused_without_them(run: Run) -> None:
-    given = ("--encoder", "x", "--shots", "2", "--seeds", "3", "--json", "out.json", "--mode", "tuned")
+    given = ("--encoder", "x", "--shots", "2", "--seeds", "3", "--mode", "tuned")
     ended = run("eval", "router", "--val", "b.jsonl", *given)
     assert ended.exit_code == 1
-    assert "--val, --encoder, --mode tuned, --shots, --seeds, --json: only with --train" in ended.stderr
+    assert "--val, --encoder, --mode tuned, --shots, --seeds: only with --train" in ended.stderr
 
 
 def test_check_shows_the_tracks(run: Run, config: Path) -> None:

@@ -47,6 +47,9 @@ def prepared(path: Path, base: Path) -> Prepared[PairRows]:
         {"prompt": [ASKED], "chosen": [GOOD], "rejected": [BAD]},
         {"prompt": ASKED, "chosen": GOOD, "rejected": "green"},
         {"messages": [ASKED], "chosen": GOOD, "rejected": BAD},
+        {"prompt": "red?", "messages": [ASKED], "chosen": "blue 7", "rejected": "green"},
+        {"prompt": "red?", "messages": [ASKED, GOOD], "chosen": [GOOD], "rejected": BAD},
+        {"prompt": [ASKED], "messages": None, "chosen": "blue 7", "rejected": "green"},
         {"chosen": [ASKED, GOOD], "rejected": [ASKED, BAD]},
         {"prompt": "red?", "chosen": [ASKED, GOOD], "rejected": [ASKED, BAD]},
         {"messages": [ASKED], "chosen": [ASKED, GOOD], "rejected": [ASKED, BAD]},
@@ -65,6 +68,13 @@ def test_turns_that_are_not_those_before_the_answers_are_told(key: str) -> None:
     with pytest.raises(FieldError, match="remove it, or make it the turns before") as caught:
         preferences.pairs({key: [other], "chosen": [ASKED, GOOD], "rejected": [ASKED, BAD]})
     assert caught.value.field == key
+
+
+def test_messages_that_are_another_prompt_than_the_one_that_is_read_are_told() -> None:
+    more = [{"role": "system", "content": "Say a colour."}, ASKED]
+    with pytest.raises(FieldError, match="is not what stands in prompt, which is read; remove it") as caught:
+        preferences.pairs({"prompt": "red?", "messages": more, "chosen": "blue 7", "rejected": "green"})
+    assert caught.value.field == "messages"
 
 
 def test_rows_of_one_answer_are_told_that_there_must_be_two() -> None:

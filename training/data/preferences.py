@@ -76,9 +76,10 @@ def pairs(raw: dict[str, Any]) -> Pair:
             )
         prompt, chosen, rejected = chosen[:-1], chosen[-1], rejected[-1]
         for key in ("prompt", "messages"):
-            _refuse_other(raw, key, [*prompt, chosen])
+            _refuse_other(raw, key, [*prompt, chosen], "before the answers in chosen and rejected")
     elif "prompt" in raw:
         prompt = _prompt(raw)
+        _refuse_other(raw, "messages", [*prompt, _answer(chosen, "chosen")], "in prompt, which is read")
     elif "messages" in raw:
         prompt = _prompt(raw, "messages")
     else:
@@ -182,20 +183,16 @@ def _prompt(raw: dict[str, Any], key: str = "prompt") -> list[Message]:
     return said if isinstance(said, list) else [said]
 
 
-def _refuse_other(raw: dict[str, Any], key: str, said: list[Message]) -> None:
+def _refuse_other(raw: dict[str, Any], key: str, said: list[Message], where: str) -> None:
     """Make sure that what stands under ``key`` is the end of the prompt of ``said``, the chosen conversation.
 
-    It may be all of ``said`` too, as ``messages`` are in ultrafeedback_binarized.
+    It may be all of ``said`` too, as ``messages`` are in ultrafeedback_binarized. ``where``: where that is.
     """
     if raw.get(key) is None:
         return
     given = _prompt(raw, key)
     if given not in (said[:-1][-len(given) :], said):
-        raise FieldError(
-            key,
-            "is not what stands before the answers in chosen and rejected; remove it, or make it the turns "
-            "before",
-        )
+        raise FieldError(key, f"is not what stands {where}; remove it, or make it the turns before")
 
 
 def _transcribed(raw: dict[str, Any]) -> bool:
