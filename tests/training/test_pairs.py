@@ -120,6 +120,8 @@ def test_labels_come_with_an_answer_or_a_conversation() -> None:
     assert preferences.labels({"conversations": turns, "kto_tag": False}) == row
     asked = {"instruction": "red?", "input": "", "output": "green"}
     assert preferences.labels({**asked, "kto_tag": False}) == row
+    with pytest.raises(FieldError, match="is not read beside messages; remove one"):
+        preferences.labels({"messages": [ASKED, BAD], "completion": "blue", "label": False})
 
 
 def test_labels_may_be_numbers() -> None:

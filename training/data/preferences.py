@@ -139,6 +139,8 @@ def labels(raw: dict[str, Any]) -> Labelled:
             completion = _transcript(completion)
         turns = [*_prompt(raw), _answer(completion, "completion")]
         row, key = formats.Row(messages=tuple(turns), tools=tools_of(raw)), "prompt"
+    if key != "prompt" and raw.get("completion") is not None:
+        raise FieldError("completion", f"is not read beside {key}; remove one of the two")
     *prompt, answer = row.messages
     label = raw.get("label", raw.get("kto_tag"))
     if not isinstance(label, bool | int | float) or label not in (0, 1):
