@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from pointsman.document import DocumentError, Problem, read
+from pointsman.document import DocumentError, read
+from pointsman.problems import Problem
 from prompts.errors import LibraryError, PromptNotFound
 from prompts.template import PromptTemplate
 

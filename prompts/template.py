@@ -12,7 +12,8 @@ from typing import Any, Literal
 from jinja2 import Template, TemplateError
 from pydantic import Field
 
-from pointsman.document import Document, DocumentError, Location, Problem, lines_of, parse
+from pointsman.document import Document, DocumentError, lines_of, parse
+from pointsman.problems import Location, Problem
 from prompts.errors import InvalidMessage, MissingVariables, PromptTooLong, RenderError, UnknownVariables
 from prompts.sandbox import compile_text, inspect
 

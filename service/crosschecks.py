@@ -12,7 +12,7 @@ from typing import Any
 from chains.errors import ChainError, ChainOptionsError
 from chains.registry import chain_with
 from chains.tools import tool_by_name
-from pointsman.document import Location, Problem
+from pointsman.problems import Location, Problem
 from prompts.errors import MissingVariables, PromptError, UnknownVariables
 from prompts.library import PromptLibrary
 from router.errors import RowsError

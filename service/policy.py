@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from pointsman.document import Location
+from pointsman.problems import Location
 from router.pattern import CHARACTERS, STEPS, checked, steps
 from router.policy import Policy
 from service.routes_document import RoutesDocument

@@ -15,7 +15,8 @@ import yaml
 
 from chains.events import Chain, Limits
 from chains.registry import chain_with
-from pointsman.document import DocumentError, Problem, lines_of, parse, plain, problem_lines, read
+from pointsman.document import DocumentError, lines_of, parse, plain, problem_lines, read
+from pointsman.problems import Problem
 from prompts.library import PromptLibrary
 from prompts.template import PromptTemplate
 from router.evaluation import Row

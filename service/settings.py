@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pointsman.document import Document, DocumentError, Location, Problem, lines_of, parse, plain, read
+from pointsman.document import Document, DocumentError, lines_of, parse, plain, read
+from pointsman.problems import Location, Problem
 from service.sections import (
     CARRIED,
     AdapterSettings,

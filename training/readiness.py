@@ -12,16 +12,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from pointsman import artefact
-from training import forms, problems, settled
+from training import forms, outline, problems, settled
 from training.cpt import stage
 from training.data import reading, sources
 from training.data.collection import Report
 from training.data.token_pairs import LabelledRows, PairRows
 from training.data.token_rows import TokenRows
-from training.errors import AdapterError, TrainingError
-from training.methods import choice, lora, parent, under
-from training.models import base, precision, weights
+from training.errors import TrainingError
+from training.methods import inheritance, parent, ranks
+from training.models import base, weights
 from training.online import prompts, rewards
 from training.quantize import layers, process, rows
 from training.quantize.layers import Shape
@@ -35,7 +34,6 @@ from training.recipe import (
     PpoRecipe,
     PromptSource,
     QuantizeRecipe,
-    RmRecipe,
     SftRecipe,
     Source,
 )
@@ -60,7 +58,7 @@ def look(recipe: LearningRecipe, report: Report) -> Prospects:
     Raises:
         TrainingError: one thing is wrong; NotReady: several are.
     """
-    inherited, of_adapter = problems.tried(parent.inherited, recipe)
+    inherited, of_adapter = problems.tried(inheritance.inherited, recipe)
     recipe = settled.fitted(inherited or recipe)
     of_base, (present, of_sources) = _of_base(recipe), _of_sources(recipe)
     if not of_adapter and not of_base:
@@ -68,7 +66,7 @@ def look(recipe: LearningRecipe, report: Report) -> Prospects:
     model = prepared = None
     of_model: list[TrainingError] = []
     if not of_adapter and not of_base:
-        model, of_model = problems.tried(_outline, recipe)
+        model, of_model = problems.tried(outline.of, recipe)
     if recipe.base is None or of_base or of_sources:
         of_rows = forms.wrong(present)
     else:
@@ -101,7 +99,7 @@ def _of_settings(recipe: LearningRecipe) -> list[TrainingError]:
     asked = recipe.rewards if isinstance(recipe, OnlineRecipe) else ()
     return problems.collected(
         partial(trackers.require, recipe.trackers),
-        partial(_refuse_rank, recipe),
+        partial(ranks.refuse_unserved, recipe),
         *(partial(rewards.require, [reward]) for reward in asked),
     )
 
@@ -157,23 +155,6 @@ def _read(
     return None, asked.longest
 
 
-def _refuse_rank(recipe: LearningRecipe) -> None:
-    """Of an adapter that is to be served as it is, or as the exact LoRA that pissa's becomes."""
-    plan = recipe.lora
-    if plan is None or isinstance(recipe, RmRecipe) or (isinstance(recipe, CptRecipe) and not recipe.alias):
-        return
-    most = lora.LARGEST_RANK
-    if isinstance(recipe, SftRecipe) and recipe.method == "pissa" and plan.rank > most // 2:
-        raise AdapterError(
-            f"lora.rank is {plan.rank}: as an exact LoRA pissa's has twice the rank, and vLLM serves ranks "
-            f"up to {most}; take {most // 2} or less"
-        )
-    if isinstance(recipe, SftRecipe) and recipe.method not in artefact.SERVED:
-        return
-    if large := [f"{key} is {rank}" for key, rank in lora.ranks(plan).items() if rank > most]:
-        raise AdapterError(f"{', '.join(large)}: vLLM serves ranks up to {most}; take a lower one")
-
-
 def _require(source: Source | PromptSource) -> None:
     if isinstance(source, FileSource | PromptFile):
         next(reading.from_file(source.path), None)
@@ -185,24 +166,3 @@ def _refuse_other_base(recipe: LearningRecipe) -> None:
     """Of the adapter to go on from."""
     if isinstance(recipe, SftRecipe | DpoRecipe | OnlineRecipe) and recipe.init_adapter is not None:
         parent.origin(recipe)
-
-
-def _outline(recipe: LearningRecipe) -> Any:
-    """The model without weights, those marked that learn."""
-    if isinstance(recipe, SftRecipe):
-        return choice.outline(recipe)
-    if isinstance(recipe, CptRecipe):
-        if recipe.base is not None:
-            return stage.learning(recipe, base.load_outline(recipe.base))
-        assert recipe.model
-        assert recipe.tokenizer
-        return base.outline_of(recipe.model, recipe.tokenizer.vocab_size)
-    plain = base.load_outline(recipe.base)
-    if isinstance(recipe, RmRecipe) and recipe.method == "full":
-        return plain
-    if not isinstance(recipe, RmRecipe) and recipe.init_adapter is not None:
-        adapted = lora.outline(plain, recipe.init_adapter)
-    else:
-        adapted = lora.add(plain, recipe.lora, recipe.seed)
-    is_bf16 = precision.is_policy_bf16 if isinstance(recipe, OnlineRecipe) else precision.is_bf16
-    return under.hold(adapted, bf16=is_bf16(recipe.train.precision))

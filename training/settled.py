@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar, cast
 
 from training.errors import BaseError
-from training.methods import parent
+from training.methods import inheritance
 from training.models import base
 from training.recipe import OnlineRecipe, Recipe
 
@@ -18,7 +18,7 @@ def settled(recipe: R) -> R:
     Raises:
         BaseError, AdapterError: the adapter to go on from can't be, or is of another shape than it says.
     """
-    return fitted(parent.inherited(recipe))
+    return fitted(inheritance.inherited(recipe))
 
 
 def fitted(recipe: R) -> R:

@@ -38,7 +38,8 @@ def check(
     - `pointsman check --router` warns of routes that never fire, or can't be told apart
     - `pointsman check deploy/demo/recipes/support.yaml`
     """
-    from pointsman.document import DocumentError, Problem
+    from pointsman.document import DocumentError
+    from pointsman.problems import Problem
 
     with reported(DocumentError):
         kind = _kind(config)

@@ -25,8 +25,7 @@ INSIDE = {
     chains.ToolGivenUp,
     chains.StepsExhausted,
     chains.Refused,
-    document.CrossFieldError,
-}  # never leave a chain; a base; a document tells its problems as its own
+}  # never leave a chain; a base
 
 
 def errors_in(module: ModuleType) -> set[type[Exception]]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pointsman.document import DocumentError, Problem
+from pointsman.document import DocumentError
+from pointsman.problems import Problem
 from tests.training.asking import Online
 from training import recipe as recipes
 

@@ -8,7 +8,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pointsman.document import CrossFieldError, Document
+from pointsman.document import Document
+from pointsman.problems import CrossFieldError
 from training.recipe.methods import Freeze, SftLora
 from training.recipe.parts import Name, Size, Source, StageRecipe
 

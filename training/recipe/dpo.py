@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pointsman.document import CrossFieldError
+from pointsman.problems import CrossFieldError
 from training.recipe.parts import Lora, Name, StageRecipe
 
 Loss = Literal["sigmoid", "ipo", "hinge", "robust", "kto", "orpo", "simpo"]

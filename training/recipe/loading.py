@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from pointsman import document
-from pointsman.document import DocumentError, Problem
+from pointsman.document import DocumentError
+from pointsman.problems import Problem
 from training.recipe.cpt import CptRecipe
 from training.recipe.dpo import DpoRecipe
 from training.recipe.grpo import GrpoRecipe

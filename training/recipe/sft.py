@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pointsman.document import CrossFieldError
+from pointsman.problems import CrossFieldError
 from training.recipe.methods import (
     CACHED,
     SECTIONS,
