@@ -78,14 +78,15 @@ class ReadableCalls:
         cut = [choice for choice in broken if choice.get("finish_reason") == "length"]
         for choice in cut:
             _tell_as_far(choice)
-        if not (broken := [choice for choice in broken if choice not in cut]):
+        broken = [choice for choice in broken if choice not in cut and not _told(choice, body)]
+        if not broken:
             return orjson.dumps(answer)
         again = await self._again(body, len(broken))
         for choice, calls in zip(broken, again.calls, strict=False):
-            message = choice["message"]
-            before = (message.get("content") or "").partition(OPENING)[0]
-            message |= {"content": before or None, "tool_calls": calls}
-            choice["finish_reason"] = _reason(body)
+            _tell(choice, calls, body)
+        for choice in broken[len(again.calls) :]:
+            if not choice["message"].get("tool_calls"):
+                choice["finish_reason"] = "stop"  # whatever vLLM says: it is text
         again.add_to(answer)
         return orjson.dumps(answer)
 
@@ -197,6 +198,23 @@ def _is_broken(choice: Mapping[str, Any]) -> bool:
     if calls := message.get("tool_calls"):
         return not all(map(is_readable, calls))
     return OPENING in (message.get("content") or "")
+
+
+def _told(choice: dict[str, Any], body: Mapping[str, Any]) -> bool:
+    """Whether the calls that vLLM left in the content could be read, and are told."""
+    content = choice["message"].get("content") or ""
+    calls = whole_calls(content, ()) if OPENING in content else None
+    if calls:
+        _tell(choice, calls, body)
+    return bool(calls)
+
+
+def _tell(choice: dict[str, Any], calls: Sequence[Mapping[str, Any]], body: Mapping[str, Any]) -> None:
+    """Have a whole choice say ``calls``, and of its content what was said before them."""
+    message = choice["message"]
+    before = (message.get("content") or "").partition(OPENING)[0]
+    message |= {"content": before or None, "tool_calls": calls}
+    choice["finish_reason"] = _reason(body)
 
 
 def _tell_as_far(choice: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from chains.parameters import calls_tools
 from router.decision import Decision
 from service.body.conversation import Message, asked, check_said, conversation_key, messages_of
 from service.body.fields import model_of, stream_of
-from service.body.kinds import given
+from service.body.kinds import SWITCH, check_kind, given
 from service.body.options import check_options, check_routed
 from service.errors import InvalidRequest, ModelNotFound, NotReady
 from service.record import Record
@@ -123,6 +123,7 @@ class Dispatch:
         messages = messages_of(body, self._bounds.max_messages)
         check_said(messages)
         check_options(body, self._bounds.max_choices)
+        check_kind("logprobs", body.get("logprobs"), SWITCH)  # of a completion it is a number
         stream = stream_of(body)
         conversation = conversation_key(body)
         parameters = given(body)

@@ -12,7 +12,9 @@ from typing import Any
 from chains.answer import Call
 
 OPENING = "<tool_call>"
-_WRITTEN = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
+_CLOSING = "</tool_call>"
+_JSON = json.JSONDecoder()
+_SPACE = re.compile(r"\s*")
 _BEGUN = re.compile(
     r'\s*\{\s*"name"\s*:\s*(?P<name>"(?:[^"\\]|\\.)+")(?:\s*,\s*"arguments"\s*:\s*(?P<arguments>.*))?',
     re.DOTALL,
@@ -28,7 +30,7 @@ def whole_calls(written: str, engines: Sequence[Call]) -> list[dict[str, Any]] |
     if OPENING not in written:
         calls = [_told(call.id, call.name, call.arguments) for call in engines]
         return calls if all(map(is_readable, calls)) else None
-    found = list(map(_whole, _WRITTEN.findall(written)))
+    found = list(map(_whole, _between_tags(written)))
     whole = [call for call in found if call is not None]
     return _numbered(whole, engines) if len(whole) == len(found) else None
 
@@ -37,7 +39,7 @@ def calls_as_far(written: str, engines: Sequence[Call]) -> list[dict[str, Any]]:
     """The calls in ``written``, which was cut off: the last as far as it came, if it came to a name."""
     if OPENING not in written:
         return [_told(call.id, call.name, call.arguments) for call in engines if call.name]
-    found = [_whole(text) or _begun(text.rstrip(_HALF)) for text in _WRITTEN.findall(written)]
+    found = [_whole(text) or _begun(text.rstrip(_HALF)) for text in _between_tags(written)]
     return _numbered([call for call in found if call is not None], engines)
 
 
@@ -47,6 +49,21 @@ def is_readable(call: Mapping[str, Any]) -> bool:
         return isinstance(json.loads(call["function"]["arguments"]), dict)
     except ValueError:
         return False
+
+
+def _between_tags(written: str) -> list[str]:
+    """What stands between each opening tag and its closing one, which is not one in a text of the call."""
+    found, opening = list[str](), written.find(OPENING)
+    while opening >= 0:
+        begin = end = opening + len(OPENING)
+        if (space := _SPACE.match(written, begin)) is not None:
+            with contextlib.suppress(ValueError, RecursionError):
+                _, end = _JSON.raw_decode(written, space.end())
+        closing = written.find(_CLOSING, end)
+        closing = len(written) if closing < 0 else closing
+        found.append(written[begin:closing])
+        opening = written.find(OPENING, closing)
+    return found
 
 
 def _whole(text: str) -> tuple[str, str] | None:
@@ -67,7 +84,7 @@ def _begun(text: str) -> tuple[str, str] | None:
         return None
     arguments = found["arguments"] or ""
     with contextlib.suppress(ValueError):  # whole, and only the end of the call is missing
-        arguments = json.dumps(json.JSONDecoder().raw_decode(arguments)[0], ensure_ascii=False)
+        arguments = json.dumps(_JSON.raw_decode(arguments)[0], ensure_ascii=False)
     try:
         return str(json.loads(found["name"])), arguments
     except ValueError:

@@ -119,5 +119,15 @@ def check_kinds(body: Mapping[str, Any]) -> None:
         InvalidRequest: names the field, what was found and what is taken.
     """
     for name, value in body.items():
-        if (kind := KINDS.get(name)) is not None and not kind.holds(value):
-            raise InvalidRequest(f"{name} must be {kind.words}, found {kind_of(value)}", name)
+        if (kind := KINDS.get(name)) is not None:
+            check_kind(name, value, kind)
+
+
+def check_kind(name: str, value: object, kind: Kind) -> None:
+    """Refuse a ``value`` of another ``kind`` than the field ``name`` takes.
+
+    Raises:
+        InvalidRequest
+    """
+    if not kind.holds(value):
+        raise InvalidRequest(f"{name} must be {kind.words}, found {kind_of(value)}", name)

@@ -6,8 +6,6 @@ is vLLM's to accept or refuse.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +13,7 @@ from typing import Any
 from service.body.conversation import kind_of
 from service.body.kinds import check_kinds
 from service.body.known import CHOICE, CHOSEN, FORM, FORMATS, FUNCTION, JSON_SCHEMA, STRUCTURED_OUTPUTS, TOOL
+from service.body.schemas import check_schemas
 from service.errors import InvalidRequest
 
 _FIELDS = ("messages", "tools", "documents", "add_generation_prompt", "continue_final_message")
@@ -27,7 +26,6 @@ _OF_PROMPT = (  # they show the prompt as the engine gets it, or cut it
     *("echo", "prompt_logprobs", "return_prompt_text", "return_token_ids"),
     *("truncate_prompt_tokens", "truncation_side"),
 )
-_MOST_OF_A_SCHEMA = 5_000  # members and items; a thousand optional properties compile in seconds
 _TOOL_NAME = re.compile(r"[\w.:/-]{1,128}")  # stands in a prompt and in a grammar
 
 
@@ -49,7 +47,7 @@ def check_options(body: Mapping[str, Any], most: int) -> None:
         )
     _check_form(form or {})
     _check_format(body.get("structured_outputs"))
-    _check_size(body)
+    check_schemas(body)
 
 
 def check_routed(body: Mapping[str, Any]) -> None:
@@ -197,37 +195,6 @@ def _check_format(wanted: object) -> None:
             f"structured_outputs must hold exactly one of {', '.join(FORMATS)}; found {found}",
             "structured_outputs",
         )
-
-
-def _check_size(body: Mapping[str, Any]) -> None:
-    """Bound the schema of an answer: the engine makes a grammar of it, by far more slowly than it is sent."""
-    form, wanted = body.get("response_format") or {}, body.get("structured_outputs") or {}
-    inner = form.get("json_schema")
-    for name, given in (
-        ("response_format", inner.get("schema") if isinstance(inner, dict) else None),
-        ("structured_outputs", wanted.get("json")),
-    ):
-        held = _entries(given)
-        if isinstance(given, str) and len(given) > _MOST_OF_A_SCHEMA:  # else it can't hold as many
-            with contextlib.suppress(ValueError, RecursionError):
-                held = _entries(json.loads(given))
-        if held > _MOST_OF_A_SCHEMA:
-            raise InvalidRequest(
-                f"the schema in {name} holds {held:,} keywords, names and values; at most "
-                f"{_MOST_OF_A_SCHEMA:,} are taken",
-                name,
-            )
-
-
-def _entries(value: object) -> int:
-    """The members and items in ``value``, at any depth."""
-    held, waiting = 0, [value]
-    while waiting:
-        one = waiting.pop()
-        parts = list(one.values()) if isinstance(one, dict) else one if isinstance(one, list) else []
-        held += len(parts)
-        waiting += parts
-    return held
 
 
 def _shown(value: object) -> str:

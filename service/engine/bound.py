@@ -29,6 +29,9 @@ class Servers(Protocol):
     ) -> EngineClient: ...
 
 
+_GREEDY = 1e-5  # vLLM takes a lower temperature for 0
+
+
 class BoundEngine:
     """``path`` of one model; of its streams ``outlet`` is given what it takes."""
 
@@ -40,7 +43,7 @@ class BoundEngine:
 
     async def complete(self, body: Mapping[str, Any]) -> bytes:
         """The whole answer as JSON."""
-        asked, begins = {**body, "model": self._model}, self._begins(body)
+        asked, begins = {**_drawn(body), "model": self._model}, self._begins(body)
         gone: set[EngineClient] = set()
         while True:
             client = self._servers.client(self._model, begins, gone)
@@ -52,7 +55,7 @@ class BoundEngine:
 
     def stream(self, body: Mapping[str, Any]) -> AsyncIterator[bytes]:
         """The answer as server-sent events."""
-        asked = {**body, "model": self._model, "stream": True}
+        asked = {**_drawn(body), "model": self._model, "stream": True}
         if len(self._servers.clients()) == 1:  # no layer more between its bytes and who reads them
             return self._servers.client(self._model).stream(self._path, asked, self._outlet)
         return self._stream(asked, self._begins(body))
@@ -78,3 +81,15 @@ class BoundEngine:
         """Whether nothing was sent and another server is left to ask."""
         gone.add(client)
         return isinstance(error.__cause__, Unreachable) and len(gone) < len(self._servers.clients())
+
+
+def _drawn(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """``body`` for vLLM, which draws several answers at a temperature above 0 only.
+
+    The likeliest token each time is what a temperature of 0 means, and all that ``top_k: 1`` leaves.
+    """
+    if (body.get("n") or 1) == 1 or body.get("use_beam_search"):
+        return body
+    temperature = body.get("temperature")
+    greedy = isinstance(temperature, int | float) and temperature < _GREEDY
+    return {**body, "temperature": 1, "top_k": 1} if greedy else body

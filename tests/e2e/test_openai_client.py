@@ -125,7 +125,7 @@ LISTING: Any = {
         ("auto", PARCEL, TRACKING, "auto"),
         ("auto", PARCEL, TRACKING, {"type": "function", "function": {"name": "track_parcel"}}),
         ("auto", PARCEL, LISTING, "required"),  # no arguments: {}
-        ("auto", "What is 57 + 26?", LISTING, "auto"),  # no call
+        ("auto", "What is 57 + 26?", TRACKING, "auto"),  # no call
     ],
 )
 async def test_streamed_calls_are_those_of_the_whole_answer(
@@ -165,6 +165,17 @@ def test_the_client_may_run_the_loop_itself(client: OpenAI) -> None:
         {"role": "tool", "tool_call_id": said.tool_calls[0].id, "content": json.dumps(result)},
     ]
     assert "Lyon" in (client.chat.completions.create(**asked).choices[0].message.content or "")
+
+
+@pytest.mark.parametrize("model", ["auto", "math"])
+def test_several_answers_at_temperature_0_are_the_same(client: OpenAI, model: str) -> None:
+    asked: Any = {"model": model, "messages": [{"role": "user", "content": "What is 7 + 2?"}]}
+    asked |= {"temperature": 0, "max_tokens": 60}
+    (one,) = client.chat.completions.create(**asked).choices
+    several = client.chat.completions.create(**asked, n=3).choices
+    assert [choice.message.content for choice in several] == [one.message.content] * 3
+    texts = client.completions.create(model="math", prompt="7 + 2 =", n=2, temperature=0)
+    assert texts.choices[0].text == texts.choices[1].text
 
 
 async def test_every_choice_keeps_its_reasoning_and_its_tokens_apart(demo: Demo) -> None:

@@ -141,13 +141,25 @@ async def test_what_cannot_be_read_is_asked_for_again(text: str) -> None:
         assert (body["tool_choice"], body["stream"], body["seed"]) == ("required", False, 5)
 
 
-async def test_what_cannot_be_read_twice_is_told_as_it_was_written() -> None:
+@pytest.mark.parametrize("reason", ["stop", "tool_calls"])  # which vLLM says under required, of text too
+async def test_what_cannot_be_read_twice_is_told_as_it_was_written(reason: str) -> None:
     for second in (None, {**CALL, "function": {"name": "track", "arguments": "[1]"}}):
-        engine = HalfReading(BROKEN, second=second)
+        engine = HalfReading(BROKEN, second=second, reason=reason)
         whole, streamed = await answers(engine)
         assert (whole[0], streamed[0]) == (BROKEN, BROKEN)
         assert whole[1] == streamed[1] == []
         assert whole[2] == streamed[2] == "stop"
+
+
+async def test_a_tag_in_a_text_of_a_call_ends_no_call() -> None:
+    arguments = {"id": "</tool_call> <tool_call>"}
+    written = BEFORE + f"<tool_call>{json.dumps({'name': 'track', 'arguments': arguments})}</tool_call>"
+    engine = HalfReading(written)
+    told = await answers(engine)
+    assert len(engine.bodies) == 2  # neither was asked again
+    for content, (call,), reason, _ in told:
+        assert (content, reason, call["function"]["name"]) == (BEFORE, "tool_calls", "track")
+        assert json.loads(call["function"]["arguments"]) == arguments
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A schema that would take the engine minutes to compile is refused, whatever field it comes in."""
+"""A schema that takes the engine minutes, or all of its memory, is refused, whatever field it comes in."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ def formats(schema: dict[str, Any]) -> list[dict[str, Any]]:
         {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}},
         {"structured_outputs": {"json": schema}},
         {"structured_outputs": {"json": json.dumps(schema)}},
+        {"tools": [{"type": "function", "function": {"name": "a", "parameters": schema}}]},
     ]
 
 
-@pytest.mark.parametrize("field", range(3))
+@pytest.mark.parametrize("field", range(4))
 def test_a_huge_schema_is_refused_by_name(field: int) -> None:
     check_options(formats(holding(2_499))[field], most=1)
     body = formats(holding(2_500))[field]
@@ -34,10 +35,42 @@ def test_a_huge_schema_is_refused_by_name(field: int) -> None:
         InvalidRequest, match=r"holds 5,002 keywords, names and values; at most 5,000"
     ) as caught:
         check_options(body, most=1)
-    assert caught.value.parameter == next(iter(body))
+    assert str(caught.value.parameter).startswith(next(iter(body)))
 
 
 @pytest.mark.parametrize("schema", [{"enum": list(range(5_000))}, {"anyOf": [holding(5)] * 500}])
 def test_values_and_branches_count_too(schema: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest, match="at most 5,000 are taken"):
         check_options(formats(schema)[0], most=1)
+
+
+@pytest.mark.parametrize("field", range(4))
+@pytest.mark.parametrize(
+    ("taken", "refused", "words"),
+    [
+        ({"minItems": 10_000}, {"minItems": 10_001}, "minItems is 10,001 in the schema in"),
+        ({"maxItems": 1e4}, {"maxItems": 1e300}, r"maxItems is 1e\+300 in .* at most 10,000 items"),
+        (
+            {"pattern": r"^[a-z]{0,990}-\d{10}$"},
+            {"pattern": r"^[a-z]{0,990}-\d{11,}$"},
+            "repeat 1,001 times, .* by maxLength",
+        ),
+        ({"pattern": r"a\{9000}"}, {"pattern": "a{" + 5_000 * "9" + "}"}, "repeat 1,000,000,000 times"),
+        ({"patternProperties": {"^a{9}$": TEXT}}, {"patternProperties": {"^a{9999}$": TEXT}}, "9,999 times"),
+        (
+            {"$ref": "#/$defs/a", "$defs": {"a": TEXT}},
+            {"$ref": "#/$defs/b", "$defs": {"a": TEXT}},
+            "names nothing in the schema",
+        ),
+    ],
+)
+def test_numbers_patterns_and_references_count_at_any_depth(
+    field: int, taken: dict[str, Any], refused: dict[str, Any], words: str
+) -> None:
+    def deep(part: dict[str, Any]) -> dict[str, Any]:
+        inside = {"anyOf": [{"type": "null"}, {key: part[key] for key in part if key != "$defs"}]}
+        return {"type": "object", "properties": {"a": inside}, "$defs": part.get("$defs", {})}
+
+    check_options(formats(deep(taken))[field], most=1)
+    with pytest.raises(InvalidRequest, match=words):
+        check_options(formats(deep(refused))[field], most=1)

@@ -1,0 +1,100 @@
+"""The JSON schemas of a request, which the engine makes grammars of: by far more slowly than they are sent.
+
+One that takes all of its time or its memory stops everybody's answers, so how much they ask for is bounded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from chains.references import parts, wrong_reference
+from service.errors import InvalidRequest
+
+_MOST_ENTRIES = 5_000  # members and items; a thousand optional properties compile in seconds
+_MOST_ITEMS = 10_000  # of a list: of 100,000 llguidance makes no grammar, of a billion it ends the process
+_MOST_REPEATS = 1_000  # of what patterns count, together: XGrammar's time grows with the square
+_COUNTED = re.compile(r"(?<!\\)\{(\d+)(?:,(\d*))?\}")
+_FAR = 10**9  # longer numbers are not read
+
+
+def check_schemas(body: Mapping[str, Any]) -> None:
+    """Refuse a schema of an answer, or of a tool's arguments, that is too much or refers to nothing.
+
+    Raises:
+        InvalidRequest: names the field, what was found and what is taken.
+    """
+    for name, schema in _schemas(body):
+        if (held := _entries(schema)) > _MOST_ENTRIES:
+            raise InvalidRequest(
+                f"the schema in {name} holds {held:,} keywords, names and values; at most "
+                f"{_MOST_ENTRIES:,} are taken",
+                name,
+            )
+        _check_items(name, schema)
+        if (repeats := sum(map(_repeats, _patterns(schema)))) > _MOST_REPEATS:
+            raise InvalidRequest(
+                f"the patterns of the schema in {name} repeat {repeats:,} times, by {{n}} and {{n,m}}; at "
+                f"most {_MOST_REPEATS:,} are taken: bound the length of a text by maxLength",
+                name,
+            )
+        if (wrong := wrong_reference(schema)) is not None:
+            raise InvalidRequest(f"the schema in {name} can't be used: {wrong}", name)
+
+
+def _schemas(body: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each schema with its field; what is no object is the engine's to refuse."""
+    form, wanted = body.get("response_format") or {}, body.get("structured_outputs") or {}
+    inner = form.get("json_schema")
+    found = [
+        ("response_format", inner.get("schema") if isinstance(inner, dict) else None),
+        ("structured_outputs", wanted.get("json")),
+    ]
+    for index, tool in enumerate(body.get("tools") or ()):
+        found.append((f"tools[{index}].function.parameters", tool["function"].get("parameters")))
+    for name, schema in found:
+        if isinstance(schema, str):
+            with contextlib.suppress(ValueError, RecursionError):
+                schema = json.loads(schema)  # noqa: PLW2901
+        if isinstance(schema, dict):
+            yield name, schema
+
+
+def _check_items(name: str, schema: Mapping[str, Any]) -> None:
+    for part in parts(schema):
+        for keyword in ("minItems", "maxItems"):
+            many = part.get(keyword)
+            if isinstance(many, int | float) and many > _MOST_ITEMS:
+                raise InvalidRequest(
+                    f"{keyword} is {many:,.15g} in the schema in {name}; at most {_MOST_ITEMS:,} items are "
+                    "taken: lower it, or leave it out",
+                    name,
+                )
+
+
+def _patterns(schema: Mapping[str, Any]) -> Iterator[str]:
+    for part in parts(schema):
+        if isinstance(pattern := part.get("pattern"), str):
+            yield pattern
+        if isinstance(named := part.get("patternProperties"), dict):
+            yield from named
+
+
+def _repeats(pattern: str) -> int:
+    """How often its parts are repeated by a count, summed up."""
+    most = (many or least for least, many in _COUNTED.findall(pattern))
+    return sum(int(digits) if len(digits) < len(str(_FAR)) else _FAR for digits in most)
+
+
+def _entries(value: object) -> int:
+    """The members and items in ``value``, at any depth."""
+    held, waiting = 0, [value]
+    while waiting:
+        one = waiting.pop()
+        inside = list(one.values()) if isinstance(one, dict) else one if isinstance(one, list) else []
+        held += len(inside)
+        waiting += inside
+    return held
