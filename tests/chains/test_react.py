@@ -8,9 +8,7 @@ import pytest
 from chains.errors import AnswerInvalid, ChainTimeout, ChainUnsupported, ParameterInvalid, ToolNotFound
 from chains.events import ChainRequest, Content, Finish, Limits, Reasoning, Step, Usage
 from chains.react import React
-from chains.tools import tool_schema
-from tests.chains.reacting import asking, called, calls, hanging, steps, weather
-from tests.chains.scripted import (
+from chains.testing import (
     Said,
     ScriptedEngine,
     asked,
@@ -19,6 +17,8 @@ from tests.chains.scripted import (
     finish,
     reasoning,
 )
+from chains.tools import tool_schema
+from tests.chains.reacting import asking, called, calls, hanging, steps, weather
 from tests.chains.spelling import resources
 
 pytestmark = pytest.mark.usefixtures("weather_tools")
