@@ -6,8 +6,9 @@ answer. Tokens that run out before the reasoning ends leave no content; the answ
 (``length``). The client's ``stop`` is about the answer, so it is applied to the content here and not by the
 engine.
 
-With ``samples`` the model is asked several times at once and the answers vote; the first that says what won
-is given out, with its reasoning. Nothing can be given before the vote is decided; then the rest is stopped.
+With ``samples`` the model is asked several times at once and the answers vote as they come; the first that
+says what won is given out, with its reasoning. Nothing can be given before the vote is decided, whichever
+answers decide it; then the rest is stopped.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from chains.answer import Answer, ask
+from chains.ballot import VoteOn, ballot
 from chains.closing import Deadline
 from chains.events import ChainRequest, Content, Engine, Event, Finish, Note, Reasoning, Usage
 from chains.parameters import beyond_text, sampling
@@ -28,7 +30,7 @@ from chains.resources import Resources
 from chains.sift import sifted
 from chains.splitter import Part, Splitter
 from chains.stop import StopAt, stops_of
-from chains.vote import Tally, VoteOn, ballot
+from chains.vote import Tally
 from pointsman.document import Document
 
 
@@ -100,16 +102,17 @@ class Cot:
         ]
         tally = Tally(len(tasks))
         try:
-            for task, thought in zip(tasks, thoughts, strict=True):
-                await task
-                tally.add(None if thought.cut else ballot(thought.content, self._options.vote))
-                if tally.decided:
-                    break
+            async with aclosing(_as_they_end(tasks)) as ended:
+                async for index in ended:
+                    thought = thoughts[index]
+                    tally.add(index, None if thought.cut else ballot(thought.content, self._options.vote))
+                    if tally.decided:
+                        break
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        best = thoughts[tally.ballots.index(tally.winner)]
+        best = thoughts[tally.first]
         facts = {
             "samples": len(tasks),
             "answers": tally.ballots,
@@ -129,6 +132,16 @@ class Cot:
                 {"seed": seed + index} if isinstance(seed, int) else {}
             )  # what else it is, the engine refuses
             yield {**parameters, **own, "messages": list(request.messages)}
+
+
+async def _as_they_end(tasks: Sequence[asyncio.Task[None]]) -> AsyncGenerator[int, None]:
+    """The index of each task that has ended, of several at once the lowest first; raises what one raised."""
+    out = dict(zip(tasks, range(len(tasks)), strict=True))
+    while out:
+        ended, _ = await asyncio.wait(out, return_when=asyncio.FIRST_COMPLETED)
+        for index, task in sorted((out.pop(task), task) for task in ended):
+            await task
+            yield index
 
 
 async def _sample(engine: Engine, body: Mapping[str, Any], thought: _Thought) -> None:

@@ -61,6 +61,18 @@ async def test_what_cannot_change_the_vote_is_stopped_and_what_it_cost_is_counte
     assert engine.bodies[0]["stream_options"]["continuous_usage_stats"] is True
 
 
+async def test_a_sample_that_is_late_holds_up_no_vote_that_is_decided_without_it() -> None:
+    late = endless(4)
+    engine = ScriptedEngine([late, Said(["8"]), thought("b", "7"), Said(["7"]), Said(["7"])], cut=4000)
+    events = await events_of(voting(5), asked(True), engine)
+    assert len([event for event in events if isinstance(event, Note)]) == 1
+    assert events[0] == Note(
+        "vote", {"samples": 5, "answers": ["8", "7", "7", "7"], "winner": "7", "votes": 3}
+    )
+    assert events[1:3] == [Reasoning("b"), Content("7")]
+    assert (engine.running, engine.cancelled) == (0, 1)
+
+
 async def test_reasoning_without_an_end_has_no_vote() -> None:
     cut = Said(["<think>1"], reason="length")
     engine = ScriptedEngine([cut, cut, Said(["9"])])
