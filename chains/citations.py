@@ -1,11 +1,24 @@
-"""The numbers by which an answer names its passages, like ``[1]`` or ``[1, 3]``, in text cut anywhere."""
+"""The numbers by which an answer names its passages, in text cut anywhere: ``[1]``, ``[1, 3]``, ``[1-3]``.
+
+A bracket is a citation only where it can be one. It is none in code (backticks, a fenced block), behind an
+equals sign, before the address of a link, and right behind a letter, digit or closing bracket, where it is an
+index. Scripts that part words by no space write a citation right behind a letter.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-_NAMED = re.compile(r" ?\[(\d{1,3}(?:, ?\d{1,3}){0,9})\]")
-_BEGUN = re.compile(r" ?(?:\[[\d, ]{0,50})?\Z")
+_SPAN = r"\d{1,3}(?: ?[-–] ?\d{1,3})?"
+_TOKEN = re.compile(
+    rf"(?P<cited> ?\[ ?(?P<spans>{_SPAN}(?: ?[,;，、] ?{_SPAN}){{0,9}}) ?\](?!\())"
+    r"|(?P<marks>`+|~{3,})|(?P<text>[^\s\[`~]+|.)",
+    re.DOTALL,
+)
+_BEGUN = re.compile(r"(?: ?(?:\[[\d ,;，、–-]{0,150}\]?)?|`+|~+)\Z")
+_INDEXED = re.compile(r"[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[)\]}=]")
+_BEFORE_FENCE = frozenset(" \t>*+-.0123456789")
 
 
 class CitationReader:
@@ -14,6 +27,12 @@ class CitationReader:
     def __init__(self, known: int) -> None:
         self._known = known
         self._held = ""
+        self._before = ""  # the character in front of what is read next; none behind a citation
+        self._last = ""  # the last that is no space
+        self._at_line = True  # whether nothing is in front of it in its line that a fence may not follow
+        self._code = ""  # the marks that opened what is code; "": it is none
+        self._fenced = False  # whether it is a block, which ends where a line begins,
+        self._one_line = False  # or in the line that it began in
         self.named: list[int] = []  # in the order of the text, each once
 
     def feed(self, text: str) -> str:
@@ -22,18 +41,58 @@ class CitationReader:
         begun = _BEGUN.search(text)
         at = begun.start() if begun else len(text)
         self._held = text[at:]
-        return _NAMED.sub(self._checked, text[:at])
+        return "".join(self._read(text[:at]))
 
     def end(self) -> str:
         """What was held back, when no more text comes."""
         held, self._held = self._held, ""
-        return _NAMED.sub(self._checked, held)
+        return "".join(self._read(held))
 
-    def _checked(self, match: re.Match[str]) -> str:
-        numbers = [int(number) for number in match[1].split(",")]
+    def _read(self, text: str) -> Iterator[str]:
+        for match in _TOKEN.finditer(text):
+            token = match[0]
+            numbers = _numbers(match["spans"]) if match["spans"] and self._can_cite(token) else []
+            if numbers:
+                yield self._checked(token, numbers)
+            else:
+                if match["marks"]:
+                    self._mark(token)
+                yield token
+            if token == "\n":
+                self._at_line, self._one_line = True, False
+                self._code = self._code if self._fenced else ""
+            else:
+                self._at_line = self._at_line and _BEFORE_FENCE.issuperset(token)
+            self._before = "" if numbers else token[-1]
+            self._last = "" if numbers else token.strip()[-1:] or self._last
+
+    def _can_cite(self, token: str) -> bool:
+        before = " " if token.startswith(" ") else self._before
+        return not (self._code or self._last == "=" or _INDEXED.match(before))
+
+    def _mark(self, marks: str) -> None:
+        """``marks`` open code or close it."""
+        if not self._code:
+            self._fenced = self._one_line = self._at_line and len(marks) > 2
+            self._code = marks if self._fenced or marks[0] == "`" else ""
+        elif self._fenced and not (marks.startswith(self._code) and (self._at_line or self._one_line)):
+            return
+        elif self._fenced or marks == self._code:
+            self._code, self._fenced = "", False
+
+    def _checked(self, token: str, numbers: list[int]) -> str:
         right = [number for number in numbers if 1 <= number <= self._known]
         self.named += [number for number in dict.fromkeys(right) if number not in self.named]
         if right == numbers:
-            return match[0]
-        space = " " if match[0].startswith(" ") else ""
+            return token
+        space = " " if token.startswith(" ") else ""
         return f"{space}[{', '.join(map(str, right))}]" if right else ""
+
+
+def _numbers(spans: str) -> list[int]:
+    """The numbers that ``spans`` names, like ``1, 3-5``; none where a range runs backwards."""
+    found: list[int] = []
+    for span in re.split("[,;，、]", spans):
+        first, *last = map(int, re.split("[-–]", span))
+        found += range(first, (last[0] if last else first) + 1)
+    return found

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated, Literal
 
@@ -90,17 +90,12 @@ class Retrieve:
         ]
         yield Note("search", {"found": shown})
         if not found and not stepping:
-            yield Content(_UNKNOWN_ZH if in_chinese(request.messages) else _UNKNOWN)
-            yield Citations(())
-            yield Finish("stop", Usage())
+            for event in _own(request, _UNKNOWN_ZH if in_chinese(request.messages) else _UNKNOWN, ()):
+                yield event
             return
         if self._options.answer == "quote" and not stepping:
-            stop = StopAt(stops_of(request.parameters))
-            text = stop.feed(f"{found[0].paragraph} [1]") + stop.end()
-            if text:
-                yield Content(text)
-            yield Citations((_citation(1, found),) if text.endswith("[1]") else ())
-            yield Finish("stop", Usage())
+            for event in _own(request, f"{found[0].paragraph} [1]", (_citation(1, found),)):
+                yield event
             return
         reader = CitationReader(len(found))
         messages = with_system(request.messages, _told(found)) if found else request.messages
@@ -131,6 +126,18 @@ class Retrieve:
             return []
         vectors = resources.encoder.encode(queries)
         return index.search(vectors, self._options.passages, self._options.threshold)
+
+
+def _own(request: ChainRequest, text: str, cited: tuple[Citation, ...]) -> Iterator[Event]:
+    """An answer that no model makes, up to the client's ``stop``; ``cited`` if it gets to its end.
+
+    The client's bound on tokens is not kept: nothing here knows what is one.
+    """
+    stop = StopAt(stops_of(request.parameters))
+    if said := stop.feed(text) + stop.end():
+        yield Content(said)
+    yield Citations(() if stop.reached else cited)
+    yield Finish("stop", Usage())
 
 
 def _queries(messages: Sequence[Message]) -> list[str]:

@@ -4,23 +4,20 @@ from typing import Any
 
 import pytest
 
-from chains.citations import CitationReader
 from chains.errors import ChainError, ChainOptionsError, ChainUnsupported
 from chains.events import (
     ChainRequest,
     Citation,
     Citations,
-    Content,
     Event,
     Finish,
     Note,
     Raw,
-    Reasoning,
     Usage,
 )
 from chains.registry import chain_with
 from chains.retrieve import Retrieve
-from chains.testing import Said, ScriptedEngine, asked, content, events_of
+from chains.testing import Said, ScriptedEngine, asked, content, events_of, reasoning
 from tests.chains.spelling import resources
 
 HANDBOOK = "# Returns\n\nSocks stay with you.\n\n# Refunds\n\nSocks money comes after a week.\n"
@@ -77,6 +74,18 @@ async def test_where_nothing_is_near_no_model_is_asked(chain: Retrieve, question
     assert engine.bodies == []
 
 
+@pytest.mark.parametrize(
+    ("question", "stop", "words"),
+    [("weather", "know", "I do not "), ("weather", "I", ""), ("天气", "：", "我不知道")],
+)
+async def test_what_the_chain_says_itself_ends_at_a_stop_of_the_client(
+    chain: Retrieve, question: str, stop: str, words: str
+) -> None:
+    request = asked(False, question, parameters={"stop": [stop]})
+    events = await events_of(chain, request, ScriptedEngine([]))
+    assert (content(events), events[-1]) == (words, Finish("stop", Usage()))
+
+
 async def test_a_follow_up_is_searched_with_what_it_follows(chain: Retrieve) -> None:
     turns = [("user", "do socks stay with you"), ("assistant", "Yes [1]."), ("user", "why")]
     messages = [{"role": role, "content": text} for role, text in turns]
@@ -101,10 +110,7 @@ async def test_an_instruction_of_the_prompt_stays_in_front(chain: Retrieve) -> N
 async def test_reasoning_is_kept_apart_and_cites_nothing(chain: Retrieve) -> None:
     engine = ScriptedEngine([Said(["<think>see [2]</think>", "Yes [1]"])])
     events = await events_of(chain, asked(False, "socks stay"), engine)
-    assert [event for event in events if isinstance(event, Reasoning | Content)] == [
-        Reasoning("see [2]"),
-        Content("Yes [1]"),
-    ]
+    assert (reasoning(events), content(events)) == ("see [2]", "Yes [1]")
     assert cited(events) == (RETURNS,)
 
 
@@ -147,28 +153,6 @@ async def test_a_cancelled_run_stops_the_engine(chain: Retrieve) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert (engine.running, engine.cancelled) == (0, 1)
-
-
-@pytest.mark.parametrize(
-    ("text", "given", "named"),
-    [
-        ("a [1] b [2].", "a [1] b [2].", [1, 2]),
-        ("a [3][1] [1]", "a [3][1] [1]", [3, 1]),
-        ("a [1, 2,9] b", "a [1, 2] b", [1, 2]),
-        ("a [0] b [4].", "a b.", []),
-        ("a [x] [12", "a [x] [12", []),
-        ("ends [", "ends [", []),
-        ("list[1]", "list[1]", [1]),
-        ("[1234]  two  spaces ", "[1234]  two  spaces ", []),
-    ],
-)
-@pytest.mark.parametrize("cut", [1, 2, 100])
-def test_citations_are_read_however_the_text_is_cut(
-    text: str, given: str, named: list[int], cut: int
-) -> None:
-    reader = CitationReader(known=3)
-    out = "".join(reader.feed(text[at : at + cut]) for at in range(0, len(text), cut)) + reader.end()
-    assert (out, reader.named) == (given, named)
 
 
 @pytest.mark.parametrize("stream", [True, False])
