@@ -13,6 +13,12 @@ _TYPOGRAPHIC = str.maketrans("“”‘’：，｛｝", "\"\"'':,{}")
 _TRAILING_COMMA = re.compile(r",\s*([}\]])")
 _PAIR = re.compile(r"(\w+)\s*[=:：]\s*(\"[^\"]*\"|'[^']*'|[^,，\n]+)")
 _LONGEST = 8_000  # characters that are read by Python's rules
+_STRUCTURE = re.compile(r"\\.|[\"'{}\[\]]", re.DOTALL)
+_OPENERS = ("{", "｛", "[")
+_CLOSING = {"{": "}", "[": "]"}
+_NAMES = ("name", "action", "tool")  # of a call in one object
+_INPUTS = ("arguments", "action_input", "tool_input", "parameters", "input")
+_FINAL = re.compile(r"[`*\"' ]*final[ _-]?answer[`*\"' ]*(?:[:：]|\n|\Z)\s*", re.IGNORECASE)
 _NOTHING = ("", "none", "null", "{}", "n/a", "无")
 
 
@@ -21,12 +27,9 @@ def tool_named(written: str, tools: Sequence[str]) -> tuple[str, str | None]:
 
     The name is as it was written where no tool has it.
     """
+    if (call := _call_in(written)) is not None:
+        return call
     plain = written.strip().strip("`*\"'“” ").rstrip(".。")
-    if isinstance(blob := _json(plain), Mapping):  # the whole call in one object
-        name = blob.get("name") or blob.get("action") or blob.get("tool")
-        given = next((blob[key] for key in ("arguments", "action_input", "input") if key in blob), None)
-        if isinstance(name, str):
-            return name, given if isinstance(given, str) or given is None else json.dumps(given)
     for tool in sorted(tools, key=len, reverse=True):
         words = r"[ _-]".join(map(re.escape, re.split(r"[ _-]", tool)))
         if match := re.match(rf"{words}(?![\w-])[`*\"']*\s*", plain, re.IGNORECASE):
@@ -39,6 +42,46 @@ def tool_named(written: str, tools: Sequence[str]) -> tuple[str, str | None]:
     return (named[0] if len(named) == 1 else plain.split("\n")[0]), None
 
 
+def final_answer(action: str, written: str | None) -> str | None:
+    """The answer, where ``action``, with the input ``written``, is to give it; None: it is a tool."""
+    name, given = _call_in(action) or (action, None)
+    match = _FINAL.match(name)
+    if match is None:
+        return None
+    text = (given or name[match.end() :] or written or "").strip()
+    fenced = _FENCE.fullmatch(text)
+    value = _json(fenced[1] if fenced else text)
+    if isinstance(value, Mapping) and len(value) == 1 and isinstance(only := next(iter(value.values())), str):
+        return only
+    if text[:1] == '"' == text[-1:]:
+        try:
+            return str(json.loads(text, strict=False))
+        except ValueError:
+            return text
+    return text
+
+
+def is_call(written: str, tools: Sequence[str]) -> bool:
+    """Whether ``written`` is one object that names one of ``tools`` and has its input, or the answer."""
+    name, given = _call_in(written) or ("", None)
+    return given is not None and (name in tools or _FINAL.match(name) is not None)
+
+
+def _call_in(written: str) -> tuple[str, str | None] | None:
+    """The tool and the input of a call in one object, which may stand in a fence or in tags."""
+    text = written.strip().removeprefix("<tool_call>").split("</tool_call>")[0].strip()
+    if fenced := _FENCE.match(text):
+        text = fenced[1]
+    blob = _json(text.strip("`*\"'“” "))
+    if not isinstance(blob, Mapping):
+        return None
+    name = next((blob[key] for key in _NAMES if blob.get(key)), None)
+    given = next((blob[key] for key in _INPUTS if key in blob), None)
+    if not isinstance(name, str):
+        return None
+    return name, given if isinstance(given, str) or given is None else json.dumps(given, ensure_ascii=False)
+
+
 def arguments_in(written: str | None, parameters: Mapping[str, Any]) -> dict[str, Any] | None:
     """The arguments in ``written`` for a tool of the JSON schema ``parameters``; None: they can't be read.
 
@@ -47,14 +90,16 @@ def arguments_in(written: str | None, parameters: Mapping[str, Any]) -> dict[str
     properties: Mapping[str, Any] = parameters.get("properties") or {}
     required = parameters.get("required") or []
     text = (written or "").strip()
-    if fenced := _FENCE.search(text):
+    if not text.startswith(_OPENERS) and (fenced := _FENCE.search(text)):
         text = fenced[1]
+    if (bare := text.lstrip("`* ")).startswith(_OPENERS):
+        text = bare.rstrip("`* \n")
     if text.lower() in _NOTHING:
         return {}
     value = _json(text)
     if isinstance(value, Mapping):
         return dict(value)
-    if text.startswith(("{", "｛")):
+    if text.startswith(_OPENERS[:2]):
         return None
     only = required[0] if len(required) == 1 else next(iter(properties)) if len(properties) == 1 else None
     pairs = {
@@ -72,6 +117,7 @@ def _json(text: str) -> Any:
     begins = text.translate(_TYPOGRAPHIC)[:1] if text else ""
     if begins not in ("{", "["):
         return None
+    text += _left_open(text)
     for form in (
         text,
         _TRAILING_COMMA.sub(r"\1", text),
@@ -89,10 +135,32 @@ def _json(text: str) -> Any:
         return None
 
 
+def _left_open(text: str) -> str:
+    """The brackets that ``text`` lacks at its end; none where it lacks more than these."""
+    if text.rstrip().endswith(("{", "[", ",", ":", "，", "：")):
+        return ""
+    closing: list[str] = []
+    quote = ""
+    for match in _STRUCTURE.finditer(text if '"' in text else text.translate(_TYPOGRAPHIC)):
+        mark = match[0]
+        if quote:
+            quote = "" if mark == quote else quote
+        elif mark in "\"'":
+            quote = mark
+        elif mark in _CLOSING:
+            closing.append(_CLOSING[mark])
+        elif mark in "}]":
+            if not closing or closing.pop() != mark:
+                return ""
+            if not closing:
+                return ""  # what follows is no part of it
+    return "" if quote else "".join(reversed(closing))
+
+
 def _typed(text: str, schema: Mapping[str, Any]) -> Any:
     """``text`` as a value of ``schema``: a number where it asks for one, else the first line of the text."""
-    plain = text.strip().split("\n")[0].strip()
-    if len(plain) > 1 and plain[0] in "\"'“`" and plain[-1] in "\"'”`":
+    plain = text.strip().split("\n")[0].strip("` \t\r")
+    if len(plain) > 1 and plain[0] in "\"'“" and plain[-1] in "\"'”":
         plain = plain[1:-1]
     if schema.get("type") in ("integer", "number", "boolean"):
         try:

@@ -48,6 +48,22 @@ async def test_the_written_form_gives_the_same_events_streamed_and_not(cut: int)
     assert bodies[0] == bodies[1]
 
 
+TAGGED = '<tool_call>\n{"name": "weather", "arguments": {"city": "Bonn"}}\n</tool_call>'
+FINAL = "Thought: I know.\nAction: Final Answer\nAction Input: It is 晴."
+
+
+@pytest.mark.parametrize("cut", [1, 100_000])
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("last", [FINAL, "Thought: I know.\nAnswer: It is 晴."])
+async def test_calls_in_tags_and_answers_by_another_name_are_read(stream: bool, cut: int, last: str) -> None:
+    engine = ScriptedEngine([Said([TAGGED]), Said([last])], cut=cut)
+    events = await events_of(React(WRITTEN), asking(stream), engine)
+    assert steps(events) == [Step("weather", {"city": "Bonn"}, '{"city": "Bonn", "sky": "晴"}')]
+    assert (content(events), reasoning(events)) == ("It is 晴.", "I know.")
+    assert engine.bodies[1]["messages"][2]["content"] == TAGGED
+    assert len(engine.bodies) == 2
+
+
 async def test_the_written_form_tells_tools_in_the_prompt_and_results_as_observations() -> None:
     engine = ScriptedEngine([Said(LOOKED), Said(["Final Answer: ok"])])
     await events_of(React(WRITTEN), asking(False, parameters={"temperature": 0}), engine)

@@ -1,0 +1,152 @@
+"""The labels of the written form of ReAct, and what models write in their place.
+
+Finds them in text; knows nothing of a turn and of what counts where.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from chains.stop import overlap
+
+Label = Literal["thought", "action", "input", "observation", "final", "answer"]
+
+_LABELS: dict[str, Label] = {  # longer ones before those that they begin with
+    "action input": "input",
+    "actioninput": "input",
+    "tool input": "input",
+    "final answer": "final",
+    "finalanswer": "final",
+    "observation": "observation",
+    "thoughts": "thought",
+    "thought": "thought",
+    "action": "action",
+    "answer": "answer",
+    "input": "input",
+    "tool": "action",
+    "最终答案": "final",
+    "最终回答": "final",
+    "行动输入": "input",
+    "动作输入": "input",
+    "工具输入": "input",
+    "观察结果": "observation",
+    "观察": "observation",
+    "思考": "thought",
+    "行动": "action",
+    "动作": "action",
+    "工具": "action",
+    "输入": "input",
+    "答案": "answer",
+}
+_WEAK = frozenset({"tool input", "answer", "input", "tool", "工具输入", "工具", "输入", "答案"})
+LINE = 200  # characters; what a label is known by stands in the first ones of its line
+
+_MARKS = r"[ \t>*#_`]*"
+_NAMES = "|".join(name.replace(" ", r"[ _\t]{1,3}") for name in _LABELS)
+_INPUTS = "|".join(n.replace(" ", r"[ _\t]{1,3}") for n, label in _LABELS.items() if label == "input")
+_COLON = rf"[ \t]?\d{{0,2}}{_MARKS}[:：][*_`]*"
+LABELLED = re.compile(  # with its colon: at the beginning of a line, or of a sentence
+    rf"(?:^|(?<=[.!?。！？;；]))(?:{_MARKS})(?P<name>{_NAMES}){_COLON}", re.I | re.M
+)
+BARE = re.compile(
+    rf"^{_MARKS}(?P<name>{_NAMES})[ \t]*\d{{0,2}}[*_`]*[ \t]*(?P<rest>[^\n]*)(?:\n|\Z)", re.I | re.M
+)
+INLINE = re.compile(rf"(?<=[\s,，;；])[*_`]*(?P<name>{_INPUTS}){_COLON}", re.I)  # behind the action's name
+CALL = re.compile(  # JSON that names a tool, in a fence or bare, or in the tags of a tool call
+    r"^[ \t>*]*(?:`{1,3}\w*\s*)?(?P<bare>\{)\s*\"(?:action|name|tool)\"\s*:\s*\"(?P<tool>[^\"\n]{1,80})\"\s*"
+    r"(?:,\s*\"(?:action_input|tool_input|arguments|parameters|input)\"|\})"
+    r"|<tool_call>\s*(?P<tagged>\{)",
+    re.M,
+)
+_CALL_BEGUN = re.compile(
+    r"(?:<tool_call>\s*|^[ \t>*]*(?:`{1,3}\w*\s*)?(?:\{\s*(?:\"\w*(?:\"\s*(?::\s*(?:\"[^\"\n]{0,80}"
+    r"(?:\"\s*(?:,\s*(?:\"\w*)?)?)?)?)?)?)?)?)\Z",
+    re.M,
+)
+_LONGEST = 40  # characters of a label with its marks
+_APART = re.compile(r"[\s,，;；]")
+_SENTENCE = re.compile(r"[.!?。！？;；]")
+_IS = re.compile(r"(?:is\b(?![ \t]+(?:not|still|yet|to be|un\w+)\b)|是|为)[ \t]*[:：]?[ \t]*", re.I)
+_OPENERS = tuple("{[\"'`“")  # what an input without a colon begins with
+
+
+def label_of(match: re.Match[str]) -> Label:
+    """The label that ``match`` found."""
+    return _LABELS[_spelled(match)]
+
+
+def is_weak(match: re.Match[str]) -> bool:
+    """Whether its word is one of plain prose as well, and a label only where it fits."""
+    return _spelled(match) in _WEAK
+
+
+def names_tool(text: str, tools: Sequence[str]) -> bool:
+    """Whether ``text`` begins with the name of one of ``tools``."""
+    return any(re.match(rf"[ \t`*\"'\[]*{re.escape(tool)}(?![\w-])", text) for tool in tools)
+
+
+def bare_end(match: re.Match[str], tools: Sequence[str]) -> int | None:
+    """Where the label ends of a line of :data:`BARE`; None: without a colon it is none."""
+    label, rest, at = label_of(match), match["rest"], match.start("rest")
+    if is_weak(match) or len(rest) > LINE or rest.startswith((":", "：")):
+        return None
+    if not rest.strip():
+        return at
+    apart = at > match.end("name")
+    if label == "final" and match["name"][0] in "F最":
+        if verb := _IS.match(rest):
+            return at + verb.end() if apart or match["name"][0] == "最" else None
+        return at if apart and not re.match(r"is\b", rest, re.I) else None
+    is_label = (label == "action" and names_tool(rest, tools)) or (
+        label == "input" and rest.startswith(_OPENERS)
+    )
+    return at if is_label else None
+
+
+def may_begin(tail: str, at_line: bool) -> bool:
+    """Whether ``tail``, at the beginning of a line or else of a sentence, may turn out to be a label."""
+    plain = re.sub(r"[ _\t]+", " ", tail.lstrip(" \t>*#_`").lower())
+    for name in _LABELS:
+        if name in _WEAK and not at_line:
+            continue
+        if name.startswith(plain):
+            return True
+        if plain.startswith(name):
+            rest = plain[len(name) :]
+            if re.fullmatch(r"[ \d>*#_`:：]*", rest):
+                return True
+            colon = name not in _WEAK or re.match(r"[ \d>*#_`]*[:：]", rest)
+            if at_line and colon and len(rest) <= LINE + 50:
+                return True
+    return False
+
+
+def held_from(text: str, at: int, within: bool) -> int:
+    """Where, from ``at`` on, that begins which may turn out to be a label; ``within``: an inline one too."""
+    line = text.rfind("\n") + 1
+    begun = _CALL_BEGUN.search(text, at)
+    held = [begun.start() if begun else len(text), len(text) - overlap(text[at:], "<tool_call>")]
+    starts = [match.end() for match in _SENTENCE.finditer(text, max(at - 1, line))]
+    if within:
+        behind = (
+            start
+            for start in range(max(at, len(text) - _LONGEST), len(text))
+            if _APART.match(text, start - 1)
+        )
+        held += [start for start in behind if _may_be_input(text[start:])]
+    if line >= at and may_begin(text[line:], at_line=True):
+        held.append(line)
+    held += [start for start in starts if start >= at and may_begin(text[start:], at_line=False)]
+    return min(held)
+
+
+def _may_be_input(tail: str) -> bool:
+    plain = re.sub(r"[ _\t]+", " ", tail.lstrip("*_`").lower())
+    inputs = [name for name, label in _LABELS.items() if label == "input"]
+    return any(name.startswith(plain) or re.fullmatch(rf"{name}[ \d>*#_`:：]*", plain) for name in inputs)
+
+
+def _spelled(match: re.Match[str]) -> str:
+    return re.sub(r"[ _\t]+", " ", match["name"].lower())
