@@ -42,11 +42,16 @@ def tool_named(written: str, tools: Sequence[str]) -> tuple[str, str | None]:
     return (named[0] if len(named) == 1 else plain.split("\n")[0]), None
 
 
-def final_answer(action: str, written: str | None) -> str | None:
+def is_final(name: str, tools: Sequence[str]) -> bool:
+    """Whether an action of ``name`` is to give the answer, and none of ``tools``."""
+    return _FINAL.match(name) is not None and not any(map(_FINAL.fullmatch, tools))
+
+
+def final_answer(action: str, written: str | None, tools: Sequence[str]) -> str | None:
     """The answer, where ``action``, with the input ``written``, is to give it; None: it is a tool."""
     name, given = _call_in(action) or (action, None)
     match = _FINAL.match(name)
-    if match is None:
+    if match is None or not is_final(name, tools):
         return None
     text = (given or name[match.end() :] or written or "").strip()
     fenced = _FENCE.fullmatch(text)
@@ -64,7 +69,7 @@ def final_answer(action: str, written: str | None) -> str | None:
 def is_call(written: str, tools: Sequence[str]) -> bool:
     """Whether ``written`` is one object that names one of ``tools`` and has its input, or the answer."""
     name, given = _call_in(written) or ("", None)
-    return given is not None and (name in tools or _FINAL.match(name) is not None)
+    return given is not None and (name in tools or is_final(name, tools))
 
 
 def _call_in(written: str) -> tuple[str, str | None] | None:

@@ -17,7 +17,9 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _BEGUN = re.compile(r"(?: ?(?:\[[\d ,;，、–-]{0,150}\]?)?|`+|~+)\Z")
-_INDEXED = re.compile(r"[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[)\]}=]")
+_INDEXED = re.compile(
+    r"[^\W\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[)\]}=]"
+)
 _BEFORE_FENCE = frozenset(" \t>*+-.0123456789")
 
 

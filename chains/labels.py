@@ -68,7 +68,9 @@ _CALL_BEGUN = re.compile(
 _LONGEST = 40  # characters of a label with its marks
 _APART = re.compile(r"[\s,，;；]")
 _SENTENCE = re.compile(r"[.!?。！？;；]")
-_IS = re.compile(r"(?:is\b(?![ \t]+(?:not|still|yet|to be|un\w+)\b)|是|为)[ \t]*[:：]?[ \t]*", re.I)
+_IS = re.compile(
+    r"(?:is\b(?![ \t]+(?:not|still|yet|to be|unknown|unclear|uncertain)\b)|是|为)[ \t]*[:：]?[ \t]*", re.I
+)
 _OPENERS = tuple("{[\"'`“")  # what an input without a colon begins with
 
 
@@ -87,6 +89,12 @@ def names_tool(text: str, tools: Sequence[str]) -> bool:
     return any(re.match(rf"[ \t`*\"'\[]*{re.escape(tool)}(?![\w-])", text) for tool in tools)
 
 
+def is_tool_alone(text: str, tools: Sequence[str]) -> bool:
+    """Whether ``text`` begins with the name of one of ``tools`` and no words about it in its line."""
+    behind = rf"[`*\"'\]]*[ \t]*(?:[.。]?[ \t\r]*(?:\n|\Z)|[({{\[,，;；]|[*_`]*(?:{_INPUTS}))"
+    return any(re.match(rf"[ \t`*\"'\[]*{re.escape(tool)}{behind}", text, re.I) for tool in tools)
+
+
 def bare_end(match: re.Match[str], tools: Sequence[str]) -> int | None:
     """Where the label ends of a line of :data:`BARE`; None: without a colon it is none."""
     label, rest, at = label_of(match), match["rest"], match.start("rest")
@@ -98,7 +106,7 @@ def bare_end(match: re.Match[str], tools: Sequence[str]) -> int | None:
     if label == "final" and match["name"][0] in "F最":
         if verb := _IS.match(rest):
             return at + verb.end() if apart or match["name"][0] == "最" else None
-        return at if apart and not re.match(r"is\b", rest, re.I) else None
+        return at if apart and not re.match(r"is(?:\b|n['’]t)", rest, re.I) else None
     is_label = (label == "action" and names_tool(rest, tools)) or (
         label == "input" and rest.startswith(_OPENERS)
     )

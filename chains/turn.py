@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from chains.action_input import final_answer, is_call
+from chains.action_input import final_answer, is_call, is_final
 from chains.labels import (
     BARE,
     CALL,
@@ -24,6 +24,7 @@ from chains.labels import (
     Label,
     bare_end,
     held_from,
+    is_tool_alone,
     is_weak,
     label_of,
     may_begin,
@@ -152,8 +153,8 @@ class TurnReader:
     def _calls(self) -> Iterator[_Found]:
         for match in CALL.finditer(self._text, self._at):
             brace = match.end("bare") if match["bare"] else match.end("tagged")
-            known = match["tool"] is None or match["tool"] in self._tools
-            known = known or final_answer(match["tool"], None) is not None
+            tool = match["tool"]
+            known = tool is None or tool in self._tools or is_final(tool, self._tools)
             behind = self._state in (None, "thought", "answer") or (
                 self._state == "action"
                 and (self._holds_json(match.start()) or _BLANK.fullmatch(self._field(match.start())))
@@ -180,7 +181,8 @@ class TurnReader:
         if label == "action" and (weak or self._state == "answer"):
             rest = self._text[match.end() : match.end() + LINE + 1]
             shown = ended or "\n" in rest or len(rest) > LINE
-            return at_line and shown and names_tool(rest, self._tools)
+            named = (is_tool_alone if weak else names_tool)(rest, self._tools)
+            return at_line and shown and named
         if weak and label == "answer":
             before = self._unlabelled + self._text[self._at : match.start()]
             return at_line and (self._state == "thought" or (self._state is None and not before.strip()))
@@ -205,7 +207,7 @@ class TurnReader:
         return [action for action in found if action.name.strip("*`. ").lower() not in ("", "none", "无")]
 
     def _answer_in(self, action: Action) -> str | None:
-        return None if names_tool(action.name, self._tools) else final_answer(action.name, action.written)
+        return final_answer(action.name, action.written, self._tools)
 
     def _answer_as_action(self) -> str | None:
         """The answer of a turn whose only action is to give it."""

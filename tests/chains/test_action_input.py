@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chains.action_input import arguments_in, tool_named
+from chains.action_input import arguments_in, final_answer, tool_named
 
 TOOLS = ["track_parcel", "track_parcels", "change_address"]
 ONE = {"properties": {"parcel_id": {"type": "string"}}, "required": ["parcel_id"]}
@@ -66,6 +66,12 @@ def test_a_tool_is_found_in_what_names_it(written: str, found: tuple[str, str | 
         ("None", ONE, {}),
         (None, ONE, {}),
         ('{"parcel_id": "PX', ONE, None),
+        ('{"parcel_id": "PX1"', ONE, {"parcel_id": "PX1"}),
+        ('{"parcel_id": {"a": ["it\'s [1", 2', ONE, {"parcel_id": {"a": ["it's [1", 2]}}),
+        ("{“parcel_id”：“PX1”", ONE, {"parcel_id": "PX1"}),
+        ('`{"parcel_id": "PX1"}`', ONE, {"parcel_id": "PX1"}),
+        ('{"parcel_id": ["PX1"}', ONE, None),
+        ('{"parcel_id": "PX1",', ONE, None),
         ("PX1", TWO, None),
         ('[["a"]]', {"properties": {"rows": {"type": "array"}}}, {"rows": [["a"]]}),
         ("{" * 5_000, ONE, None),
@@ -76,3 +82,23 @@ def test_arguments_are_found_in_what_was_written(
     written: str | None, schema: dict[str, Any], found: dict[str, Any] | None
 ) -> None:
     assert arguments_in(written, schema) == found
+
+
+@pytest.mark.parametrize(
+    ("action", "written", "answer"),
+    [
+        ("Final Answer", "42", "42"),
+        ('{"action": "Final Answer", "action_input": {"answer": "42"}}', None, "42"),
+        ("Final Answer", '{"a": "1", "b": "2"}', '{"a": "1", "b": "2"}'),
+        ("Final Answer", '"no end', '"no end'),
+        ("final answers", "42", None),
+        ("track_parcel", "Final Answer: 42", None),
+    ],
+)
+def test_an_answer_is_told_from_a_tool(action: str, written: str | None, answer: str | None) -> None:
+    assert final_answer(action, written, TOOLS) == answer
+
+
+def test_a_tool_may_be_named_like_the_answer() -> None:
+    assert final_answer("Final Answer", "42", ["final_answer"]) is None
+    assert tool_named("Final Answer", ["final_answer"]) == ("final_answer", None)

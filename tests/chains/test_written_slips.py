@@ -137,6 +137,7 @@ PROSE = [
     '{"action": "track_parcel is what I would call"}',
     'I would send {"action": "track_parcel", "action_input": "PX1"} to it.',
     "Input: none.\nTools: many.",
+    "I have two:\nTool: track_parcel tells where a parcel is\nInput: its number",
     "Final answers are given below.",
     "Answering takes time.",
 ]
@@ -152,7 +153,7 @@ def test_prose_that_mentions_such_words_has_no_label(text: str, cut: int) -> Non
 @pytest.mark.parametrize("cut", [1, 1_000])
 def test_a_thought_that_mentions_such_words_stays_one(cut: int) -> None:
     thought = 'the Tool: x\nTool: hammer\nInput: y\n{"name": "Ada", "arguments": 1}\n<tool_call> too'
-    final = "\nFinal answer is not known yet."
+    final = "\nFinal answer is not known yet.\nFinal answer isn't here."
     call = "\nAction: track_parcel\nAction Input: PX1"
     calls, reasoning, content = read(f"Thought: {thought}{final}{call}", cut)
     assert (reasoning, content, len(calls)) == (f"{thought}{final}", "", 1)
