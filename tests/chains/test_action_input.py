@@ -71,6 +71,7 @@ def test_a_tool_is_found_in_what_names_it(written: str, found: tuple[str, str | 
         ("{“parcel_id”：“PX1”", ONE, {"parcel_id": "PX1"}),
         ('`{"parcel_id": "PX1"}`', ONE, {"parcel_id": "PX1"}),
         ('{"parcel_id": ["PX1"}', ONE, None),
+        ("{'parcel_id': 'PX1'} or {x", ONE, {"parcel_id": "PX1"}),
         ('{"parcel_id": "PX1",', ONE, None),
         ("PX1", TWO, None),
         ('[["a"]]', {"properties": {"rows": {"type": "array"}}}, {"rows": [["a"]]}),

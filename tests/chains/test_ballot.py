@@ -22,6 +22,8 @@ from chains.ballot import VoteOn, ballot
         ("number", ["10-20", "10–20 apples", "10 - 20"], "10-20"),
         ("number", ["5 - 3 = 2", "(5)-2", "2"], "2"),
         ("number", ["CO2", "co2."], "co2"),
+        ("number", ["v1.2", "V1.2"], "v1.2"),
+        ("number", ["x^-2", "X⁻²"], "x^-2"),
         ("number", ["None.", " none"], "none"),
         ("number", ["9" * 5_000], "9" * 5_000),
         ("text", ["Yes, sure.", "yes  sure", "ＹＥＳ sure!", "**Yes**, sure", "“Yes, sure.”"], "yes sure"),

@@ -44,6 +44,7 @@ CALLED = [
     f"Action:\n```json\n{BLOB}\n```",
     f"Thought: x\nAction:\n```\n{SPREAD}\n```\nObservation: made up",
     f"Action: {BLOB}",
+    f"Action: ```json\n{BLOB}\n```",
     f"**Action:** `{BLOB}`",
     f"```json\n{BLOB}\n```",
     f"Thought: I look.\n\n```{SPREAD}```",
@@ -140,6 +141,7 @@ PROSE = [
     "I have two:\nTool: track_parcel tells where a parcel is\nInput: its number",
     "Final answers are given below.",
     "Answering takes time.",
+    "Answer\nParis",
 ]
 
 
