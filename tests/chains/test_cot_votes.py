@@ -74,7 +74,7 @@ async def test_a_sample_that_is_late_holds_up_no_vote_that_is_decided_without_it
 
 
 async def test_of_samples_that_end_at_once_the_lowest_index_counts_first() -> None:
-    engine = ScriptedEngine([thought(str(index), "7") for index in range(9)])
+    engine = ScriptedEngine([thought(str(index), "7" if index < 5 else "8") for index in range(9)])
     note, reasoning, *_ = await events_of(voting(9), asked(True), engine)
     assert note == Note("vote", {"samples": 9, "answers": ["7"] * 5, "winner": "7", "votes": 5})
     assert reasoning == Reasoning("0")
