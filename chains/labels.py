@@ -43,7 +43,7 @@ _LABELS: dict[str, Label] = {  # longer ones before those that they begin with
 _WEAK = frozenset({"tool input", "answer", "input", "tool", "工具输入", "工具", "输入", "答案"})
 LINE = 200  # characters; what a label is known by stands in the first ones of its line
 
-_MARKS = r"[ \t>*#_`]*"
+_MARKS = r"[ \t>*#_`]{0,40}"  # bounded, as is white space: what may be a label is read again piece by piece
 _NAMES = "|".join(name.replace(" ", r"[ _\t]{1,3}") for name in _LABELS)
 _INPUTS = "|".join(n.replace(" ", r"[ _\t]{1,3}") for n, label in _LABELS.items() if label == "input")
 _COLON = rf"[ \t]?\d{{0,2}}{_MARKS}[:：][*_`]*"
@@ -54,18 +54,20 @@ BARE = re.compile(
     rf"^{_MARKS}(?P<name>{_NAMES})[ \t]*\d{{0,2}}[*_`]*[ \t]*(?P<rest>[^\n]*)(?:\n|\Z)", re.I | re.M
 )
 INLINE = re.compile(rf"(?<=[\s,，;；])[*_`]*(?P<name>{_INPUTS}){_COLON}", re.I)  # behind the action's name
+_S = r"\s{0,40}"
+_FENCED = rf"^[ \t>*]{{0,40}}(?:`{{1,3}}\w{{0,20}}{_S})?"
+_INPUT_KEYS = r"\"(?:action_input|tool_input|arguments|parameters|input)\""
 CALL = re.compile(  # JSON that names a tool, in a fence or bare, or in the tags of a tool call
-    r"^[ \t>*]*(?:`{1,3}\w*\s*)?(?P<bare>\{)\s*\"(?:action|name|tool)\"\s*:\s*\"(?P<tool>[^\"\n]{1,80})\"\s*"
-    r"(?:,\s*\"(?:action_input|tool_input|arguments|parameters|input)\"|\})"
-    r"|<tool_call>\s*(?P<tagged>\{)",
+    rf"{_FENCED}(?P<bare>\{{){_S}\"(?:action|name|tool)\"{_S}:{_S}\"(?P<tool>[^\"\n]{{1,80}})\"{_S}"
+    rf"(?:,{_S}{_INPUT_KEYS}|\}})|<tool_call>{_S}(?P<tagged>\{{)",
     re.M,
 )
 _CALL_BEGUN = re.compile(
-    r"(?:<tool_call>\s*|^[ \t>*]*(?:`{1,3}\w*\s*)?(?:\{\s*(?:\"\w*(?:\"\s*(?::\s*(?:\"[^\"\n]{0,80}"
-    r"(?:\"\s*(?:,\s*(?:\"\w*)?)?)?)?)?)?)?)?)\Z",
+    rf"(?:<tool_call>{_S}|{_FENCED}(?:\{{{_S}(?:\"\w{{0,20}}(?:\"{_S}(?::{_S}(?:\"[^\"\n]{{0,80}}"
+    rf"(?:\"{_S}(?:,{_S}(?:\"\w{{0,20}})?)?)?)?)?)?)?)?)\Z",
     re.M,
 )
-_LONGEST = 40  # characters of a label with its marks
+_LONGEST = 40  # marks in front of a label, and characters of one in a line
 _APART = re.compile(r"[\s,，;；]")
 _SENTENCE = re.compile(r"[.!?。！？;；]")
 _IS = re.compile(
@@ -115,7 +117,10 @@ def bare_end(match: re.Match[str], tools: Sequence[str]) -> int | None:
 
 def may_begin(tail: str, at_line: bool) -> bool:
     """Whether ``tail``, at the beginning of a line or else of a sentence, may turn out to be a label."""
-    plain = re.sub(r"[ _\t]+", " ", tail.lstrip(" \t>*#_`").lower())
+    bare = tail.lstrip(" \t>*#_`")
+    if len(tail) - len(bare) > _LONGEST:
+        return False
+    plain = re.sub(r"[ _\t]+", " ", bare.lower())
     for name in _LABELS:
         if name in _WEAK and not at_line:
             continue
@@ -140,7 +145,7 @@ def held_from(text: str, at: int, within: bool) -> int:
     if within:
         behind = (
             start
-            for start in range(max(at, len(text) - _LONGEST), len(text))
+            for start in range(max(at, len(text) - 2 * _LONGEST), len(text))
             if _APART.match(text, start - 1)
         )
         held += [start for start in behind if _may_be_input(text[start:])]
