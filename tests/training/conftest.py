@@ -15,6 +15,7 @@ import yaml
 from tests.training.asking import Online, speak_up, write_recipe
 from tests.training.continued import Continued
 from tests.training.continued import write_recipe as write_continued
+from tests.training.intents import make_encoder
 from tests.training.rows import CONVERSATIONS, TEMPLATE, spoken, write_rows
 from tests.training.stages import Writer, Written
 from training.models import base as bases
@@ -56,6 +57,12 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def speaker(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A base whose choice of words an adapter can turn by much."""
     return speak_up(make_base(tmp_path_factory.mktemp("speaker") / "base"))
+
+
+@pytest.fixture(scope="session")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An encoder for the stage router, that knows the words of ``intents``."""
+    return make_encoder(tmp_path_factory.mktemp("encoder"))
 
 
 @pytest.fixture
