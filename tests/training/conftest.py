@@ -40,11 +40,11 @@ def _one_cpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def make_base(folder: Path, template: str = TEMPLATE, seed: int = 0) -> Path:
+def make_base(folder: Path, template: str = TEMPLATE, seed: int = 0, shape: Architecture = SHAPE) -> Path:
     """A base folder as ``pointsman train`` makes it, but for the training."""
-    tokenizer = bpe.train(spoken(), vocab_size=420, chat_template=template, context=SHAPE.context)
+    tokenizer = bpe.train(spoken(), vocab_size=420, chat_template=template, context=shape.context)
     folder.mkdir(parents=True)
-    bases.save(bases.new_model(SHAPE, tokenizer, seed), tokenizer, folder)
+    bases.save(bases.new_model(shape, tokenizer, seed), tokenizer, folder)
     return folder
 
 
