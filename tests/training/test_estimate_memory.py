@@ -39,7 +39,7 @@ def watched(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         rows, form = ROWS.get(kind, (PAIRS, "pairs"))
         stage = {"stage": "sft"} if kind == "sft" else {"stage": "dpo", "loss": kind}
         size = {"train.steps": 2, "train.batch_rows": 2}
-        path = recipe(rows, form=form, base=str(base), **stage, **size, **changes)
+        path = recipe(rows, form=form, base=str(base), **stage, **size | changes)
         peaks: list[int] = []
         learn = loop.train
         monkeypatch.setattr(loop, "train", lambda *given: peaks.append(peak(lambda: learn(*given))))
@@ -79,9 +79,12 @@ def test_so_does_one_that_computes_its_layers_again(watched: Watched, deep: Path
     assert 0.95 < (expected.memory - expected.weights) / taken < 1.1
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_so_does_one_of_all_weights(watched: Watched, deep: Path, precision: str) -> None:
+@pytest.mark.parametrize(("precision", "batches"), [("fp32", 1), ("fp32", 2), ("bf16", 1)])
+def test_so_does_one_of_all_weights(watched: Watched, tmp_path: Path, precision: str, batches: int) -> None:
     """Its gradients are there beside all activations from a step's second batch on."""
-    more = {"train.accumulate": 2, "train.precision": precision}
-    expected, taken = watched("sft", deep, method="full", lora=None, **more)
-    assert 0.95 < (expected.memory - expected.weights) / taken < 1.1
+    shape = SHAPE.model_copy(update={"layers": 4, "hidden_size": 256, "intermediate_size": 704})
+    base = make_base(tmp_path / "base", shape=shape)
+    more = {"train.accumulate": batches, "train.precision": precision, "train.batch_rows": 1}
+    expected, taken = watched("sft", base, method="full", lora=None, **more)
+    assert expected.gradients > 0.1 * taken
+    assert 0.97 < (expected.memory - expected.weights) / taken < 1.06

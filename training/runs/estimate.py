@@ -1,8 +1,8 @@
 """What a run will need, before it begins: weights that learn, and memory. An estimate, no promise.
 
-AdamW keeps two float32 numbers for each weight that learns. Gradients are counted beside the activations,
-which they are where a step accumulates several batches. What passes through the model holds:
-:mod:`training.runs.activations`.
+AdamW keeps two float32 numbers for each weight that learns. Gradients come as activations go, so the larger
+of both counts; where a step has several batches, or several processes, they are there beside each other. What
+passes through the model holds: :mod:`training.runs.activations`.
 
 A policy samples, has its answers scored and then learns, so what the three hold beside the weights is not
 there at once: the largest counts. A reward model has a tokenizer of its own; its tokens are taken to be as
@@ -27,7 +27,7 @@ from training.recipe import (
     RmRecipe,
     SftRecipe,
 )
-from training.runs import activations
+from training.runs import activations, processes
 
 _FLOAT = 4  # bytes
 _NF4 = 0.5 + 1 / 64 + 1 / 256 / 16  # bytes: half of one, and scales for 64 weights and for 256 of those
@@ -49,12 +49,14 @@ class Estimate:
     cache: int = 0  # keys and values of the answers that are sampled at once
     back: int = 0  # gradients in one layer, and what is computed again of it, once the logits are gone
     scoring: int = 0  # activations of the reward model that has the largest
+    kept_gradients: bool = True  # whether they are there before the way back begins
 
     @property
     def memory(self) -> int:
         """Bytes in all."""
-        lasting = self.weights + self.rewards + self.gradients + self.optimiser
-        learning = self.activations + max(self.logits, self.back)
+        before = self.gradients if self.kept_gradients else 0
+        lasting = self.weights + self.rewards + self.optimiser + before
+        learning = max(self.activations + max(self.logits, self.back), self.gradients - before)
         return lasting + max(learning, self.cache, self.scoring)
 
     def __str__(self) -> str:
@@ -112,6 +114,9 @@ def of(model: Any, recipe: LearningRecipe, longest: int | None = None) -> Estima
         cache=_cache(model, recipe, length),
         back=back,
         scoring=max((activations.scoring(folder, length) for folder in _reward_models(recipe)), default=0),
+        kept_gradients=isinstance(recipe, OnlineRecipe)
+        or recipe.train.accumulate > 1
+        or processes.count() > 1,
     )
 
 
