@@ -349,7 +349,7 @@ async def test_runs_at_the_same_time_do_not_mix() -> None:
     ],
 )
 async def test_the_bound_on_steps_counts_the_calls_for_a_form(bound: int, script: list[Said]) -> None:
-    form = {"structured_outputs": {"json": {}}}
+    form: dict[str, object] = {"structured_outputs": {"json": {}}}
     engine = ScriptedEngine(script)
     request = asking(True, parameters=form, limits=Limits(steps=bound))
     assert content(await events_of(React(), request, engine)) == "{}"
