@@ -65,6 +65,7 @@ def test_a_field_that_rows_may_lack_they_may_lack_by_another_name(tmp_path: Path
         ("alpaca", {"Output": "a"}, "Output (you may mean output)"),
         ("sharegpt", {"messages": "chat"}, "messages (you may mean conversations)"),
         ("pairs", {"choosen": "a"}, "choosen (you may mean chosen)"),
+        ("alpaca", {"chosen": "a"}, "in this stage alpaca has no field chosen. It has instruction, "),
         ("text", {"zzz": "a"}, "text has no field zzz. It has text;"),
     ],
 )

@@ -147,6 +147,11 @@ def test_a_preview_names_the_row_that_is_no_prompt(online: Online, tmp_path: Pat
         list(preview.preview(path, 1, overrides=[f"data.sources={source}"]))
 
 
+def test_a_preview_of_prompts_refuses_bad_rows_as_a_run_does(online: Online) -> None:
+    with pytest.raises(BadRows, match=r"tiny\.jsonl:2: prompt: must be a text"):
+        list(preview.preview(online("grpo", [question(0), {"prompt": 5}]), 1))
+
+
 def test_prompts_of_a_generator_come_in_parts_as_other_rows_do(
     base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

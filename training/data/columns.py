@@ -47,8 +47,9 @@ def _refuse_unknown(source: FileSource | PromptFile, form: Form[Any]) -> None:
     if unknown:
         said = ", ".join(f"{ours} (you may mean {near})" if near else ours for ours, near in unknown.items())
         raise SourceError(
-            f"{source.label}: columns: {source.format} has no field {said}. It has {', '.join(form.fields)}; "
-            "before a colon stands what it is called here, behind it what the file calls it"
+            f"{source.label}: columns: in this stage {source.format} has no field {said}. It has "
+            f"{', '.join(form.fields)}; before a colon stands what it is called here, behind it what the "
+            "file calls it"
         )
 
 
