@@ -46,7 +46,7 @@ def test_keys_and_values_are_those_that_the_model_keeps(online: Online, precisio
     plan = recipes.load(path)
     assert isinstance(plan, PpoRecipe)
     tokenizer = bases.load_tokenizer(plan.base)
-    asked = prompts.prepared(plan.data, tokenizer, plan.seed).longest
+    asked = prompts.prepared(plan, plan.base, quiet).train.longest
     model: Any = policy.load(plan, tokenizer, plan.train.precision).model
     with torch.no_grad():
         length = asked + plan.sampling.max_new_tokens

@@ -16,7 +16,7 @@ from training import run
 from training.data import preferences, prepare_pairs, turns
 from training.data.collection import Prepared
 from training.data.fields import FieldError
-from training.data.preferences import Labelled, Pair
+from training.data.pair import Labelled, Pair
 from training.data.token_pairs import PairRows
 from training.errors import BadRows, NothingToLearn
 from training.models import base as bases
@@ -154,7 +154,7 @@ def test_labels_may_be_numbers() -> None:
 )
 def test_the_field_of_a_bad_preference_is_named(reader: str, field: str, row: dict[str, Any]) -> None:
     with pytest.raises(FieldError) as caught:
-        preferences.READERS[reader](row)
+        preferences.FORMS[reader](row)
     assert caught.value.field == field
 
 
@@ -305,7 +305,7 @@ def test_a_file_of_several_lines_of_pairs(tmp_path: Path) -> None:
 
     path = write_rows(tmp_path / "rows.jsonl", PAIRS)
     (part,) = sources.parts(FileSource(path=path, format="pairs"), 0)
-    rows = sources.preferences(part)
+    rows = preferences.read(part)
     assert [row.where for row in rows[:2]] == [f"{path}:1", f"{path}:2"]
     assert len({sources.digest(rows), sources.digest(rows[1:])}) == 2
 
