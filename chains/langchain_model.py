@@ -24,6 +24,7 @@ from chains.answer import Answer, Call, Piece, ask
 from chains.dialects import UNREADABLE, Dialect, Reading
 from chains.errors import StepsExhausted
 from chains.events import Engine, Message, Usage
+from chains.parameters import tokens_left
 
 REASONING = "reasoning_content"
 _SAID = "said"  # an answer as the model is to see it later, where that is not its content and its calls
@@ -46,14 +47,13 @@ class Ledger:
 
     @property
     def left(self) -> dict[str, int]:
-        """The tokens that may or must be written still, by parameter."""
-        written = self.usage.completion_tokens
-        return {name: max(0, bound - written) for name, bound in self.tokens.items()}
+        """The tokens that may or must be written still, by parameter; none once all are written."""
+        return tokens_left(self.tokens, self.usage) or {}
 
     @property
     def written_out(self) -> bool:
         """Whether no token may be written any more."""
-        return any(left == 0 for name, left in self.left.items() if name != "min_tokens")
+        return tokens_left(self.tokens, self.usage) is None
 
 
 def given(messages: Sequence[Message]) -> list[BaseMessage]:

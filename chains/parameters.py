@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from chains.errors import ChainUnsupported
+from chains.events import Usage
 
 _OWN = frozenset({"model", "messages", "stream", "stream_options"})
-_TOKENS = ("max_tokens", "max_completion_tokens", "min_tokens")
+_LEAST = "min_tokens"
+_TOKENS = ("max_tokens", "max_completion_tokens", _LEAST)
 _FORMATS: Mapping[str, tuple[object, ...]] = {
     "response_format": ({"type": "text"},),
     "structured_outputs": (),
@@ -65,6 +67,13 @@ def calls_tools(parameters: Mapping[str, Any]) -> bool:
 def token_bounds(parameters: Mapping[str, Any]) -> dict[str, int]:
     """The client's bounds on what is written, by their names; none where it set none."""
     return {name: value for name in _TOKENS if isinstance(value := parameters.get(name), int)}
+
+
+def tokens_left(parameters: Mapping[str, Any], usage: Usage) -> dict[str, int] | None:
+    """The client's bounds on what is written, less what ``usage`` says; None: nothing may be any more."""
+    bounds = token_bounds(parameters)
+    left = {name: max(0, bound - usage.completion_tokens) for name, bound in bounds.items()}
+    return None if any(many == 0 for name, many in left.items() if name != _LEAST) else left
 
 
 def sampling(chain: str, parameters: Mapping[str, Any]) -> dict[str, Any]:

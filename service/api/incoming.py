@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import Annotated, Any, TypeVar, cast
 
 import orjson
@@ -89,7 +90,7 @@ async def json_object(request: Request) -> dict[str, Any]:
     if not data:
         raise NotJSON("the body is empty; a JSON object is needed")
     try:
-        found = orjson.loads(data)
+        found = orjson.loads(data.removeprefix(codecs.BOM_UTF8))  # .NET's writers begin with it
     except orjson.JSONDecodeError as exc:
         try:
             data.decode("utf-8")

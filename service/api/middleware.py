@@ -27,6 +27,7 @@ _PROBES = ("/health", "/ready", "/metrics")
 _KEY = "pointsman.record"
 _CLIENT_GONE = 499
 _DONE = b"data: [DONE]\n\n"  # the last that a client of a stream reads; many close the connection at once
+_PAUSE_SECONDS = 30.0  # without any more of a body; its whole has the time of a request
 _DRAIN_SECONDS = 5.0
 _DRAIN_TIMES = 8  # limits of a body that are read and dropped, so that the client gets to see the refusal
 
@@ -142,12 +143,15 @@ class _Intake:
         if self._complete.is_set():
             await self._gone.wait()
             return {"type": "http.disconnect"}
+        pause = asyncio.get_running_loop().time() + _PAUSE_SECONDS
         try:
-            async with asyncio.timeout_at(self._deadline):
+            async with asyncio.timeout_at(min(pause, self._deadline)):
                 message = await self._receive()
         except TimeoutError:
+            late = self._deadline <= pause
+            when = f"after {self._seconds:g} s" if late else f"{_PAUSE_SECONDS:g} s later"
             raise BodyTimeout(
-                f"after {self._seconds:g} s the body was not complete: {self._seen} bytes had come"
+                f"the body was not complete: {self._seen} bytes had come, and {when} no more"
             ) from None
         self._note(message)
         if self._seen > self._limit:

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from service.api.incoming import Running, client_only, json_object
 from service.body.conversation import messages_of
 from service.body.fields import model_of
-from service.body.kinds import check_kinds, given
+from service.body.kinds import check_kinds, check_token_ids, given
 from service.body.known import DETOKENIZED, TOKENIZED_CHAT, TOKENIZED_TEXT
 from service.body.options import check_template, check_tools
 from service.dispatch import AUTO
@@ -56,6 +56,7 @@ async def detokenize(request: Request, gateway: Running) -> Response:
     DETOKENIZED.check(body)
     if not isinstance(body.get("tokens"), list):
         raise InvalidRequest("tokens is required: a list of token ids", "tokens")
+    check_token_ids("tokens", body["tokens"])
     return await _asked("/detokenize", body, gateway)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from service.body.kinds import SWITCH, check_kind
 from service.body.known import STREAM_OPTIONS
 from service.errors import InvalidRequest
 
@@ -37,7 +38,18 @@ def stream_of(body: Mapping[str, Any]) -> bool:
         raise InvalidRequest("stream must be true or false", "stream")
     if options is not None and not isinstance(options, dict):
         raise InvalidRequest("stream_options must be an object", "stream_options")
-    STREAM_OPTIONS.check(options or {}, "stream_options")
+    check_stream_options(options or {})
     if options is not None and not stream:
         raise InvalidRequest("stream_options is only allowed where stream is true", "stream_options")
     return bool(stream)
+
+
+def check_stream_options(options: Mapping[str, Any]) -> None:
+    """``stream_options``, all of which are switches.
+
+    Raises:
+        InvalidRequest
+    """
+    STREAM_OPTIONS.check(options, "stream_options")
+    for name, value in options.items():
+        check_kind(f"stream_options.{name}", value, SWITCH)

@@ -1,12 +1,13 @@
 """What kind of value each option takes, for the check and for the OpenAPI document.
 
 vLLM reads ``"0.5"`` as a number and ``true`` as 1; OpenAI refuses both, and so does this. Bounds are in the
-document alone: the engine holds to them.
+document alone where the engine holds to them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,8 +55,11 @@ OBJECT = Kind("an object", (dict,), {"type": "object"})
 
 _PENALTY = NUMBER.bounded(minimum=-2, maximum=2)
 _MANY = WHOLE.bounded(minimum=1, maximum=2**31 - 1)
-_IDS = LIST.bounded(items={"type": "integer", "minimum": 0, "maximum": 2**31 - 1})
-_SCORE = {"type": "number", "minimum": -100, "maximum": 100}
+_LAST_ID = 2**31 - 1  # of tokens; which of them the base has, the engine knows
+_IDS = LIST.bounded(items={"type": "integer", "minimum": 0, "maximum": _LAST_ID})
+_MOST_BIAS = 100
+_SCORE = {"type": "number", "minimum": -_MOST_BIAS, "maximum": _MOST_BIAS}
+_ID = re.compile(r"\d{1,9}")
 
 KINDS: Mapping[str, Kind] = {
     "temperature": NUMBER.bounded(minimum=0, maximum=2),
@@ -95,11 +99,16 @@ KINDS: Mapping[str, Kind] = {
     "stop_token_ids": _IDS,
     "bad_words": LIST.bounded(items={"type": "string", "minLength": 1}),
     "documents": LIST.bounded(items={"type": "object", "additionalProperties": {"type": "string"}}),
-    "logit_bias": OBJECT.bounded(propertyNames={"pattern": r"^\d{1,9}$"}, additionalProperties=_SCORE),
+    "logit_bias": OBJECT.bounded(propertyNames={"pattern": f"^{_ID.pattern}$"}, additionalProperties=_SCORE),
     "metadata": OBJECT,
     "chat_template_kwargs": OBJECT,
     "repetition_detection": OBJECT,
+    "prompt_cache_options": OBJECT,
+    "client_metadata": OBJECT,
     "user": TEXT,
+    "safety_identifier": TEXT,
+    "prompt_cache_key": TEXT,
+    "prompt_cache_retention": TEXT,
     "suffix": TEXT,
     "cache_salt": TEXT.bounded(minLength=1, maxLength=1024),
     "truncation_side": TEXT.bounded(enum=["left", "right"]),
@@ -131,3 +140,36 @@ def check_kind(name: str, value: object, kind: Kind) -> None:
     """
     if not kind.holds(value):
         raise InvalidRequest(f"{name} must be {kind.words}, found {kind_of(value)}", name)
+
+
+def check_bias(bias: object) -> None:
+    """``logit_bias``, whose values vLLM would move to the next bound in silence.
+
+    Raises:
+        InvalidRequest
+    """
+    for token, value in bias.items() if isinstance(bias, dict) else ():
+        place = f"logit_bias.{token[:80]}"
+        if not _ID.fullmatch(token):
+            raise InvalidRequest(f"logit_bias must have token ids as its names, found {token[:80]!r}", place)
+        if not NUMBER.holds(value) or value is None or not -_MOST_BIAS <= value <= _MOST_BIAS:
+            found = value if isinstance(value, int | float) else kind_of(value)
+            raise InvalidRequest(
+                f"{place} must be a number from {-_MOST_BIAS} to {_MOST_BIAS}, found {found}", place
+            )
+
+
+def check_token_ids(name: str, tokens: Sequence[object]) -> None:
+    """Refuse ``tokens`` in the field ``name`` of which one is no token id.
+
+    Raises:
+        InvalidRequest
+    """
+    for index, token in enumerate(tokens):
+        if type(token) is not int or not 0 <= token <= _LAST_ID:
+            number = isinstance(token, int | float) and not isinstance(token, bool)
+            found = f"{token:.15g}" if number else kind_of(token)
+            place = f"{name}[{index}]"
+            raise InvalidRequest(
+                f"{place} must be a token id, a whole number from 0 to {_LAST_ID}, found {found}", place
+            )

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.body.conversation import kind_of
-from service.body.kinds import check_kinds
+from service.body.kinds import check_bias, check_kinds, check_token_ids
 from service.body.known import CHOICE, CHOSEN, FORM, FORMATS, FUNCTION, JSON_SCHEMA, STRUCTURED_OUTPUTS, TOOL
 from service.body.schemas import check_schemas
 from service.errors import InvalidRequest
@@ -36,7 +36,9 @@ def check_options(body: Mapping[str, Any], most: int) -> None:
         InvalidRequest: names the option, what was found and what is taken.
     """
     check_kinds(body)
+    check_bias(body.get("logit_bias"))
     check_template(body)
+    _check_prompt(body.get("prompt"))
     _check_choices(body, most)
     _check_stop(body)
     check_tools(body.get("tools"))
@@ -65,6 +67,17 @@ def check_routed(body: Mapping[str, Any]) -> None:
                 "and is neither shown nor cut: leave it out, or name an adapter or the base",
                 name,
             )
+
+
+def _check_prompt(prompt: object) -> None:
+    """Tokens in place of text, for one answer or for several."""
+    if not isinstance(prompt, list):
+        return
+    if any(isinstance(part, int | float) for part in prompt):
+        check_token_ids("prompt", prompt)
+    for index, part in enumerate(prompt):
+        if isinstance(part, list):
+            check_token_ids(f"prompt[{index}]", part)
 
 
 def _check_choices(body: Mapping[str, Any], most: int) -> None:
@@ -114,6 +127,12 @@ def check_tools(tools: object) -> None:
         place = f"tools[{index}]"
         if not isinstance(tool, dict):
             raise InvalidRequest(f"{place} must be an object, found {kind_of(tool)}", place)
+        if (kind := tool.get("type", "function")) != "function":
+            raise InvalidRequest(
+                f"{place}.type {str(kind)[:40]!r} is not supported: no tools are built in, give functions "
+                "and run them yourself",
+                f"{place}.type",
+            )
         TOOL.check(tool, place)
         function = tool.get("function")
         if not isinstance(function, dict):
@@ -162,6 +181,7 @@ def _check_tool_choice(choice: object) -> None:
     if choice is None or choice in ("none", "auto", "required"):
         return
     given = choice if isinstance(choice, dict) else {}
+    check_choice_kind(given)
     function = named if isinstance(named := given.get("function"), dict) else {}
     if not isinstance(name := function.get("name"), str) or not name:
         raise InvalidRequest(
@@ -171,6 +191,24 @@ def _check_tool_choice(choice: object) -> None:
         )
     CHOICE.check(given, "tool_choice")
     CHOSEN.check(function, "tool_choice.function")
+
+
+def check_choice_kind(choice: Mapping[str, Any]) -> None:
+    """Refuse OpenAI's forms of a ``tool_choice`` that are not had here, by their names.
+
+    Raises:
+        InvalidRequest
+    """
+    kind = choice.get("type", "function")
+    if kind != "function":
+        fix = (
+            "send only the tools that may be called, with tool_choice 'auto' or 'required'"
+            if kind == "allowed_tools"
+            else "no tools are built in, name a function"
+        )
+        raise InvalidRequest(
+            f"tool_choice of the type {str(kind)[:40]!r} is not supported: {fix}", "tool_choice.type"
+        )
 
 
 def _check_form(form: Mapping[str, Any]) -> None:

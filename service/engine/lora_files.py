@@ -1,36 +1,79 @@
-"""A plugin for each process of vLLM: an adapter's file is read whole, and not mapped.
+"""A plugin for each process of vLLM: an adapter's file is read whole, into one block of memory.
 
-A tensor that safetensors 0.8 takes from a mapped file leaves two numbers of Python's behind for ever, 8 KiB
-for each load of the demo's adapters, which adds up where versions come and go. And a mapped file shows what
-is written over it later. Remove this when the pinned safetensors leaves nothing and vLLM copies the bytes.
+vLLM maps the file, and takes each of its matrices by itself: it reads it, makes it of the engine's type and
+copies it to memory that the card may read from. All who are being answered wait meanwhile. Here the file is
+read at once, all of it is made of that type at once, and what vLLM gets are parts of that one block, with
+which nothing is left to do.
+
+A tensor that safetensors 0.8 takes from a mapped file also leaves two numbers of Python's behind for ever,
+8 KiB for each load of the demo's adapters, which adds up where versions come and go. And a mapped file shows
+what is written over it later.
 
 Installed by the entry point group ``vllm.general_plugins``.
 """
 
 from __future__ import annotations
 
-from collections.abc import KeysView
+import math
+from collections.abc import Callable, Iterator, KeysView
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from types import SimpleNamespace, TracebackType
 from typing import Any, Self
+
+_wanted: ContextVar[Any] = ContextVar("type that the engine computes in", default=None)
 
 
 def register() -> None:
     """Have vLLM read adapters by :class:`ReadWhole`; any number of times."""
     from vllm.lora import lora_model
 
-    lora_model.safetensors = SimpleNamespace(safe_open=ReadWhole)
+    model: Any = lora_model.LoRAModel
+    if getattr(model, "is_read_whole", False):
+        return
+
+    def opened(path: str, framework: str) -> ReadWhole:
+        return ReadWhole(path, framework, pinned=lora_model.PIN_MEMORY)
+
+    lora_model.safetensors = SimpleNamespace(safe_open=opened)
+    model.from_local_checkpoint = classmethod(reading(model.from_local_checkpoint.__func__))
+    model.is_read_whole = True
+
+
+def reading(load: Callable[..., Any]) -> Callable[..., Any]:
+    """vLLM's ``load``, whose ``dtype`` the file that it opens is read in."""
+
+    def loaded(kind: type, *more: Any, dtype: Any = None, **named: Any) -> Any:
+        with read_as(dtype):
+            return load(kind, *more, dtype=dtype, **named)
+
+    return loaded
+
+
+@contextmanager
+def read_as(dtype: Any) -> Iterator[None]:
+    """Files that are opened inside give tensors of ``dtype``; None: of their own."""
+    before = _wanted.set(dtype)
+    try:
+        yield
+    finally:
+        _wanted.reset(before)
 
 
 class ReadWhole:
     """What vLLM needs of ``safetensors.safe_open``."""
 
-    def __init__(self, path: str, framework: str) -> None:
-        from safetensors.torch import load
+    def __init__(self, path: str, framework: str, pinned: bool = False) -> None:
+        """``pinned``: into memory that the card may read from.
 
+        Raises:
+            ValueError: tensors of another framework are wanted, or there are some of a strange type.
+            safetensors.SafetensorError: it is no file of that form, or is cut off.
+        """
         if framework != "pt":
             raise ValueError(f"tensors of torch are read, not of {framework!r}")
-        self._tensors: dict[str, Any] = load(Path(path).read_bytes())
+        self._tensors = _parts(Path(path), _wanted.get(), pinned)
 
     def __enter__(self) -> Self:
         return self
@@ -47,3 +90,41 @@ class ReadWhole:
     def get_tensor(self, name: str) -> Any:
         """One of them."""
         return self._tensors[name]
+
+
+def _parts(path: Path, wanted: Any, pinned: bool) -> dict[str, Any]:
+    """The tensors of a file by name, as parts of one block that holds what follows the header."""
+    import numpy as np
+    import torch
+    from safetensors import safe_open
+
+    types = {
+        **{"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16},
+        **{"I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8},
+        **{"U8": torch.uint8, "BOOL": torch.bool},
+    }
+    with safe_open(path, framework="np") as file:  # the header, and how long the file is
+        slices = {name: file.get_slice(name) for name in file.offset_keys()}
+        found = {name: (one.get_dtype(), tuple(one.get_shape())) for name, one in slices.items()}
+    if strange := [f"{name} ({dtype})" for name, (dtype, _) in found.items() if dtype not in types]:
+        raise ValueError(f"{path.name}: tensors of types that are not read: {', '.join(strange[:3])}")
+    lengths = [types[dtype].itemsize * math.prod(shape) for dtype, shape in found.values()]
+    if not sum(lengths):
+        return {name: torch.empty(shape, dtype=types[dtype]) for name, (dtype, shape) in found.items()}
+    # tensors follow each other without gaps, up to the end; mapped so that nothing is written to the file
+    bytes_ = torch.from_numpy(np.memmap(path, np.uint8, "c", path.stat().st_size - sum(lengths)))
+    kinds = {types[dtype] for dtype, _ in found.values()}
+    if wanted is None or len(kinds) > 1 or not (kind := kinds.pop()).is_floating_point:
+        block, own = torch.empty(len(bytes_), dtype=torch.uint8, pin_memory=pinned).copy_(bytes_), True
+    else:
+        numbers = bytes_.view(kind)
+        block, own = torch.empty(len(numbers), dtype=wanted, pin_memory=pinned).copy_(numbers), False
+        lengths = [length // kind.itemsize for length in lengths]
+    tensors, at = {}, 0
+    for (name, (dtype, shape)), length in zip(found.items(), lengths, strict=True):
+        part = block[at : at + length]
+        if own:
+            part = (part if at % types[dtype].itemsize == 0 else part.clone()).view(types[dtype])
+        tensors[name] = part.view(shape)
+        at += length
+    return tensors

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.body.conversation import Message, check_answer, check_arguments, kind_of
+from service.body.fields import check_stream_options
 from service.body.kinds import check_kinds
 from service.body.known import (
     RESPONSE,
@@ -18,8 +19,8 @@ from service.body.known import (
     RESPONSE_REASONING,
     RESPONSE_TEXT,
     RESPONSE_TOOL,
-    STREAM_OPTIONS,
 )
+from service.body.options import check_choice_kind
 from service.errors import InvalidRequest
 
 _AS_IN_CHAT = ("model", "temperature", "top_p", "parallel_tool_calls", "user")
@@ -36,7 +37,7 @@ def chat_of(body: Mapping[str, Any]) -> dict[str, Any]:
     """
     RESPONSE.check(body)
     check_kinds(body)
-    STREAM_OPTIONS.check(_object(body, "stream_options"), "stream_options")
+    check_stream_options(_object(body, "stream_options"))
     chat: dict[str, Any] = {name: body[name] for name in _AS_IN_CHAT if body.get(name) is not None}
     chat["messages"] = _messages(body)
     if body.get("stream") is not None:
@@ -152,7 +153,8 @@ def _tools(tools: object) -> list[dict[str, Any]]:
 def _choice(choice: object) -> object:
     if choice in ("none", "auto", "required"):
         return choice
-    if isinstance(choice, dict) and choice.get("type") == "function":
+    if isinstance(choice, dict) and "type" in choice:
+        check_choice_kind(choice)
         RESPONSE_CHOICE.check(choice, "tool_choice")
         return {"type": "function", "function": {"name": _text(choice, "name", "tool_choice")}}
     raise InvalidRequest(

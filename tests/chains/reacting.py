@@ -6,11 +6,11 @@ from typing import Any
 
 from chains.errors import ToolFailure
 from chains.events import ChainRequest, Event, Step
-from chains.tools import tool_from
-from tests.chains.scripted import (
+from chains.testing import (
     Said,
     asked,
 )
+from chains.tools import tool_from
 
 called: list[str] = []
 hanging = asyncio.Event()

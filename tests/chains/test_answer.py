@@ -6,7 +6,7 @@ import pytest
 
 from chains.answer import Answer, Piece, ask
 from chains.events import Usage
-from tests.chains.scripted import Said, ScriptedEngine
+from chains.testing import Said, ScriptedEngine
 
 
 @pytest.mark.parametrize("stream", [True, False])

@@ -12,7 +12,7 @@ from chains.errors import ChainOptionsError, ParameterInvalid
 from chains.events import ChainRequest, Note
 from chains.registry import chain_with
 from chains.schema import AnswerSchema, ModelSchema, SchemaUnusable
-from tests.chains.scripted import Said, ScriptedEngine, asked, content, events_of
+from chains.testing import Said, ScriptedEngine, asked, content, events_of
 
 COPIED = {"type": "string", "x-pointsman-copied": True}
 ORDER = {

@@ -5,7 +5,7 @@ import pytest
 from chains.cot import Cot
 from chains.errors import ChainTimeout, EngineAnswerError
 from chains.events import Content, Finish, Limits, Reasoning, Usage
-from tests.chains.scripted import (
+from chains.testing import (
     Said,
     ScriptedEngine,
     asked,

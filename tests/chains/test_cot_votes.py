@@ -9,7 +9,7 @@ import pytest
 from chains.cot import Cot, CotOptions
 from chains.errors import ChainTimeout
 from chains.events import Content, Finish, Limits, Note, Reasoning, Usage
-from tests.chains.scripted import Said, ScriptedEngine, asked, events_of
+from chains.testing import Said, ScriptedEngine, asked, events_of
 
 
 def voting(samples: int, **more: Any) -> Cot:

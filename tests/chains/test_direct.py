@@ -3,7 +3,7 @@ from contextlib import aclosing
 
 from chains.direct import Direct
 from chains.events import Raw
-from tests.chains.scripted import Said, ScriptedEngine, asked, events_of
+from chains.testing import Said, ScriptedEngine, asked, events_of
 
 
 async def test_a_stream_passes_byte_for_byte_and_piece_by_piece() -> None:

@@ -16,9 +16,9 @@ from chains.events import Limits, Step
 from chains.mcp_tools import McpServer, McpTool, mcp_tools
 from chains.react import React
 from chains.registry import chain_with
+from chains.testing import Said, ScriptedEngine, asked, events_of
 from chains.tool_sources import SourcedTools, ToolSources
 from tests.chains.mcp_server import server
-from tests.chains.scripted import Said, ScriptedEngine, asked, events_of
 from tests.chains.spelling import resources
 from tests.service.loopback import serving
 

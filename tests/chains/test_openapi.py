@@ -21,7 +21,7 @@ from chains.http_tool import HttpTool
 from chains.openapi import OpenApiSource, http_tools
 from chains.react import React
 from chains.registry import chain_with
-from tests.chains.scripted import Said, ScriptedEngine, asked, content, events_of
+from chains.testing import Said, ScriptedEngine, asked, content, events_of
 from tests.service.loopback import serving
 
 DOCUMENT: dict[str, Any] = {

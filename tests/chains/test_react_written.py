@@ -6,8 +6,7 @@ import pytest
 
 from chains.events import ChainRequest, Content, Finish, Limits, Reasoning, Step, Usage
 from chains.react import React, ReactOptions
-from tests.chains.reacting import asking, called, steps
-from tests.chains.scripted import (
+from chains.testing import (
     Said,
     ScriptedEngine,
     content,
@@ -15,6 +14,7 @@ from tests.chains.scripted import (
     finish,
     reasoning,
 )
+from tests.chains.reacting import asking, called, steps
 
 pytestmark = pytest.mark.usefixtures("weather_tools")
 

@@ -20,7 +20,7 @@ from chains.events import (
 )
 from chains.registry import chain_with
 from chains.retrieve import Retrieve
-from tests.chains.scripted import Said, ScriptedEngine, asked, content, events_of
+from chains.testing import Said, ScriptedEngine, asked, content, events_of
 from tests.chains.spelling import resources
 
 HANDBOOK = "# Returns\n\nSocks stay with you.\n\n# Refunds\n\nSocks money comes after a week.\n"

@@ -12,7 +12,7 @@ from chains.cot import Cot
 from chains.errors import ChainTimeout, ChainUnsupported, EngineAnswerError
 from chains.events import ChainRequest, Event, Limits, Raw
 from chains.react import React
-from tests.chains.scripted import ScriptedEngine, asked, events_of
+from chains.testing import ScriptedEngine, asked, events_of
 
 TOOL = {"type": "function", "function": {"name": "track", "parameters": {"type": "object"}}}
 TOKENS = [

@@ -17,7 +17,7 @@ from chains.errors import (
 from chains.events import Content, Finish, Limits, Note, Raw, Reasoning, Usage
 from chains.registry import chain_with
 from chains.structured import Structured, StructuredOptions
-from tests.chains.scripted import Said, ScriptedEngine, asked, content, events_of, finish
+from chains.testing import Said, ScriptedEngine, asked, content, events_of, finish
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 FORMAT = {"type": "json_schema", "json_schema": {"name": "place", "schema": SCHEMA, "strict": True}}

@@ -31,6 +31,12 @@ async def test_bytes_that_are_no_request(running: Running) -> None:
             assert says in error["message"], body[:80]
 
 
+async def test_the_mark_of_byte_order_that_some_write_before_a_body_is_passed_over(running: Running) -> None:
+    body = b'\xef\xbb\xbf{"text": "where is my parcel"}'
+    assert (await running.http.post("/v1/route", content=body)).status_code == 200
+    check_error(await running.http.post("/v1/route", content=b"\xef\xbb\xbf" + body), 400)
+
+
 async def test_a_model_that_is_no_name(running: Running) -> None:
     for path, asked in (("/v1/chat/completions", {"messages": []}), ("/v1/completions", {"prompt": "x"})):
         response = await running.http.post(path, json={"model": ["auto"], **asked})
@@ -87,12 +93,16 @@ async def test_a_request_that_the_engine_stumbles_over_is_not_called_an_outage(r
 
 
 async def test_completions_are_bounded(running: Running) -> None:
-    for body, parameter in (
+    no_tokens: list[object] = [10**12, 1e9, -1, True, "a", [2]]
+    wrong_ones: list[tuple[dict[str, Any], str]] = [
         ({"prompt": ["a"] * 1_000}, "prompt"),
         ({"prompt": [[1, 2]] * 100, "n": 2}, "n"),
+        *(({"prompt": [1, wrong]}, "prompt[1]") for wrong in no_tokens),
+        *(({"prompt": [[1], [2, wrong]]}, "prompt[1][1]") for wrong in no_tokens),
         ({"prompt": "a", "best_of": 1_000}, "best_of"),
         ({}, "prompt"),
-    ):
+    ]
+    for body, parameter in wrong_ones:
         response = await running.http.post("/v1/completions", json={"model": "support", **body})
         assert check_error(response, 400)["param"] == parameter
     assert running.vllm.requests == []

@@ -32,6 +32,7 @@ async def test_messages_of_a_named_model(running: Running) -> None:
     assert running.vllm.requests[-1] == {**body, "model": BASE}
 
 
+_NO_TOKENS: list[object] = [10**12, 2**70, -1, 1.0, True, "x", None, []]
 REFUSED: list[tuple[str, dict[str, Any], int, str]] = [
     ("/tokenize", {"model": BASE}, 400, "prompt"),
     ("/tokenize", {"model": BASE, "prompt": "x", "messages": [USER]}, 400, "prompt"),
@@ -50,6 +51,7 @@ REFUSED: list[tuple[str, dict[str, Any], int, str]] = [
     ("/tokenize", {"model": "nothing", "prompt": "x"}, 404, "model"),
     ("/detokenize", {"model": BASE}, 400, "tokens"),
     ("/detokenize", {"model": BASE, "tokens": "x"}, 400, "tokens"),
+    *(("/detokenize", {"model": BASE, "tokens": [1, wrong]}, 400, "tokens[1]") for wrong in _NO_TOKENS),
     ("/detokenize", {"model": "nothing", "tokens": [1]}, 404, "model"),
     ("/detokenize", {"model": 5, "tokens": [1]}, 400, "model"),
 ]
@@ -64,5 +66,5 @@ async def test_what_has_no_tokens_is_refused_by_name(running: Running) -> None:
 
 async def test_the_engines_refusal_is_told(running: Running) -> None:
     running.vllm.refuse = (400, "tokens must be whole numbers (parameter=tokens)")
-    error = check_error(await running.http.post("/detokenize", json={"tokens": ["x"]}), 400)
+    error = check_error(await running.http.post("/detokenize", json={"tokens": [5]}), 400)
     assert (error["message"], error["param"]) == ("tokens must be whole numbers", "tokens")

@@ -80,8 +80,22 @@ async def test_a_body_that_stays_away_is_not_waited_for_longer_than_for_an_answe
         half = HEAD + b'content-length: 100\r\n\r\n{"text'
         status, headers, error = await exchanged(running.url, half)
     assert (status, error["code"]) == (408, "request_timeout")
-    assert "6 bytes had come" in error["message"]
+    assert "6 bytes had come, and after 0.2 s no more" in error["message"]
     assert headers["x-request-id"]
+
+
+async def test_a_body_that_comes_to_a_stop_is_not_waited_for(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.api.middleware._PAUSE_SECONDS", 0.3)
+    body = b'{"text": "where is my parcel"}'
+    head = HEAD + b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
+    async with start("") as running:
+        status, _, error = await exchanged(running.url, head + body[:6])
+        assert (status, error["code"]) == (408, "request_timeout")
+        assert "6 bytes had come, and 0.3 s later no more" in error["message"]
+        (answer,) = await read_answers(running.url, head, *(body[at : at + 1] for at in range(len(body))))
+        assert answer.startswith(b"200")  # slow, and never at a stop
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:

@@ -60,7 +60,7 @@ def test_what_a_reward_model_holds_as_it_scores_is_counted(
     path = online("ppo", rewards=[{"model": str(judge)}])
     plan = recipes.load(path)
     assert isinstance(plan, PpoRecipe)
-    asked = prompts.prepared(plan.data, bases.load_tokenizer(plan.base), plan.seed).longest
+    asked = prompts.prepared(plan, plan.base, quiet).train.longest
     found = needs(path)
     assert found.scoring == activations.scoring(judge, asked + plan.sampling.max_new_tokens)
     assert found.memory - found.rewards - found.weights - found.gradients - found.optimiser == found.scoring
@@ -74,7 +74,7 @@ def test_keys_and_values_are_those_that_the_model_keeps(online: Online, precisio
     plan = recipes.load(path)
     assert isinstance(plan, PpoRecipe)
     tokenizer = bases.load_tokenizer(plan.base)
-    asked = prompts.prepared(plan.data, tokenizer, plan.seed).longest
+    asked = prompts.prepared(plan, plan.base, quiet).train.longest
     model: Any = policy.load(plan, tokenizer, plan.train.precision).model
     with torch.no_grad():
         length = asked + plan.sampling.max_new_tokens

@@ -12,7 +12,7 @@ from tests.training.conftest import Recipe
 from tests.training.preferences import ASKED, BAD, GOOD, LABELS, PAIRS, loaded, refusal
 from training.data import preferences, prepare_pairs
 from training.data.fields import FieldError
-from training.data.preferences import Labelled, Pair
+from training.data.pair import Labelled, Pair
 
 
 @pytest.mark.parametrize("key", ["label", "kto_tag"])

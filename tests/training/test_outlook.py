@@ -14,7 +14,7 @@ from tests.training.test_methods import METHODS
 from tests.training.test_run import quiet
 from training import outlook
 from training import recipe as recipes
-from training.errors import BaseError, NothingToLearn, RewardError
+from training.errors import AdapterError, BaseError, NothingToLearn, RewardError
 from training.methods import choice
 from training.recipe import SftRecipe
 from training.runs import estimate
@@ -65,7 +65,7 @@ def test_a_recipe_is_looked_at_with_its_data(recipe: Recipe) -> None:
 
 
 def test_what_a_run_would_begin_with_is_looked_for(recipe: Recipe, online: Online, tmp_path: Path) -> None:
-    with pytest.raises(BaseError, match=r"init_adapter: .*manifest\.json: no such file"):
+    with pytest.raises(AdapterError, match=r"init_adapter .*manifest\.json: no such file"):
         outlook.check(recipe(init_adapter=str(tmp_path / "none")), [], quiet)
     for reward, problem in (
         ({"rule": "tests.training.asking:none"}, "rewards: .*none"),

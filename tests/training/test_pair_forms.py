@@ -10,7 +10,7 @@ from tests.training.preferences import ASKED, BAD, GOOD
 from tests.training.rows import TOOL
 from training.data import preferences
 from training.data.fields import FieldError
-from training.data.preferences import Pair
+from training.data.pair import Pair
 
 
 def parted(message: dict[str, Any]) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def test_llama_factorys_ranking_rows_are_pairs() -> None:
 )
 def test_the_field_of_a_bad_preference_is_named(reader: str, field: str, row: dict[str, Any]) -> None:
     with pytest.raises(FieldError) as caught:
-        preferences.READERS[reader](row)
+        preferences.FORMS[reader](row)
     assert caught.value.field == field
 
 

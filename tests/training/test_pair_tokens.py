@@ -121,7 +121,7 @@ def test_a_file_of_several_lines_of_pairs(tmp_path: Path) -> None:
 
     path = write_rows(tmp_path / "rows.jsonl", PAIRS)
     (part,) = sources.parts(FileSource(path=path, format="pairs"), 0)
-    rows = sources.preferences(part)
+    rows = preferences.read(part)
     assert [row.where for row in rows[:2]] == [f"{path}:1", f"{path}:2"]
     assert len({sources.digest(rows), sources.digest(rows[1:])}) == 2
 

@@ -29,6 +29,8 @@ async def test_a_value_of_another_kind_is_refused(running: Running) -> None:
         ("logit_bias", []),
         ("stop_token_ids", 5),
         ("user", 5),
+        ("safety_identifier", [1]),
+        ("prompt_cache_key", 5),
         ("metadata", "x"),
     ]
     for name, value in wrong:

@@ -10,6 +10,7 @@ from tests.service.refused import CALL, USER, check_error
 _NO_FORMATS: list[object] = ["x", 5, [], ["x"], True, {}, {"json": {}, "regex": "a"}]
 _NO_CHOICE: list[object] = ["any", 5, [], {}, {"type": "function", "function": {}}]
 _NO_FORM: list[object] = ["json", 5, [], True]
+_NO_SWITCHES: list[object] = ["yes", 1, []]
 _NO_CHOICES: list[tuple[str, object]] = [
     *(("tool_choice", wrong) for wrong in _NO_CHOICE),
     *(("response_format", wrong) for wrong in _NO_FORM),
@@ -131,6 +132,31 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
         "messages[0].tool_calls[0].id",
     ),
     ({"model": "auto", "messages": [USER], "stream": True, "stream_options": 1}, 400, "stream_options"),
+    *(
+        (
+            {"model": model, "messages": [USER], "stream": True, "stream_options": {"include_usage": wrong}},
+            400,
+            "stream_options.include_usage",
+        )
+        for model in ("auto", "support")
+        for wrong in _NO_SWITCHES
+    ),
+    *(
+        ({"model": model, "messages": [USER], "logit_bias": bias}, 400, f"logit_bias.{token}")
+        for model in ("auto", "support")
+        for bias in ({"5": 100.1}, {"5": -1e300}, {"5": "1"}, {"5": True}, {"5": None}, {"x": 1}, {"-1": 1})
+        for token in bias
+    ),
+    *(
+        ({"model": model, "messages": [USER], "tool_choice": {"type": kind}}, 400, "tool_choice.type")
+        for model in ("auto", "support")
+        for kind in ("allowed_tools", "custom")
+    ),
+    (
+        {"model": "auto", "messages": [USER], "tools": [{"type": "custom"}]},
+        400,
+        "tools[0].type",
+    ),
 ]
 
 

@@ -6,13 +6,15 @@ import gc
 import tracemalloc
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from service.engine.lora_files import ReadWhole
+from service.engine.lora_files import ReadWhole, read_as, reading
 
 
 @pytest.fixture
@@ -29,6 +31,95 @@ def test_it_gives_what_a_mapped_file_gives(file: Path) -> None:
         assert set(read.keys()) == set(mapped.keys())
         for name in mapped.keys():  # noqa: SIM118  it is no dict
             assert torch.equal(read.get_tensor(name), mapped.get_tensor(name))
+
+
+def test_matrices_are_of_the_type_that_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "adapter_model.safetensors"
+    for kind in (torch.float16, torch.float32, torch.bfloat16):
+        tensors = {f"layer.{n}": torch.randn(3, n + 1).to(kind) for n in range(5)}
+        save_file(tensors, path)
+        for wanted in (None, torch.bfloat16, torch.float32):
+            with read_as(wanted), ReadWhole(str(path), framework="pt") as read:
+                for name, tensor in tensors.items():
+                    found = read.get_tensor(name)
+                    assert found.dtype == (wanted or kind)
+                    assert torch.equal(found, tensor.to(wanted or kind))
+                    found *= 2  # vLLM scales in place
+        with ReadWhole(str(path), framework="pt") as read:  # and the file is as it was
+            assert all(torch.equal(read.get_tensor(name), tensor) for name, tensor in tensors.items())
+
+
+def test_tensors_of_several_types_and_none_are_read_too(tmp_path: Path) -> None:
+    path = tmp_path / "adapter_model.safetensors"
+    several = {
+        "a": torch.tensor([1, 2], dtype=torch.int64),
+        "b": torch.tensor([True, False, True]),
+        "c": torch.tensor([0.5], dtype=torch.float16),
+        "d": torch.zeros(0, 3),
+    }
+    for tensors in (several, {"d": several["d"]}, {"a": several["a"]}, {}):
+        save_file(tensors, path)
+        with read_as(torch.bfloat16), ReadWhole(str(path), framework="pt") as read:
+            assert set(read.keys()) == set(tensors)
+            for name, tensor in tensors.items():
+                assert torch.equal(read.get_tensor(name), tensor)
+    content = b'{"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"F16","shape":[1],'
+    content += b'"data_offsets":[1,3]}}'
+    path.write_bytes(len(content).to_bytes(8, "little") + content + b"\x07\x00\x3c")
+    with ReadWhole(str(path), framework="pt") as read:  # at an odd byte
+        assert (read.get_tensor("a").item(), read.get_tensor("b").item()) == (1.0, 7)
+
+
+def test_what_is_no_such_file_or_cut_off_is_an_error(file: Path) -> None:
+    content = file.read_bytes()
+    for broken in (content[:-1], content[:20], b"", b"PK" + content):
+        file.write_bytes(broken)
+        with pytest.raises(SafetensorError):
+            ReadWhole(str(file), framework="pt")
+    with pytest.raises(ValueError, match="not of 'np'"):
+        ReadWhole(str(file), framework="np")
+
+
+def test_vllm_loads_what_it_loaded_before(file: Path) -> None:
+    """Its own loader, with and without ours."""
+    lora_model = pytest.importorskip("vllm.lora.lora_model")
+    from vllm.lora.peft_helper import PEFTHelper
+
+    names = [f"base_model.model.model.layers.{n}.self_attn.q_proj" for n in range(3)]
+    tensors = {f"{name}.lora_A.weight": torch.randn(4, 6) for name in names}
+    tensors |= {f"{name}.lora_B.weight": torch.randn(5, 4) for name in names}
+    save_file(tensors, file)
+    helper = PEFTHelper(r=4, lora_alpha=8, target_modules=["q_proj"])
+
+    def loaded(load: Any) -> dict[str, list[torch.Tensor]]:
+        model = load(
+            lora_model.LoRAModel,
+            str(file.parent),
+            {"q_proj"},
+            helper,
+            lora_model_id=1,
+            device="cpu",
+            dtype=torch.bfloat16,
+        )
+        return {name: [one.lora_a, one.lora_b] for name, one in model.loras.items()}
+
+    plain = lora_model.LoRAModel.from_local_checkpoint.__func__
+    before = loaded(plain)
+    with pytest.MonkeyPatch.context() as patched:
+        opened: list[ReadWhole] = []
+
+        def open_whole(path: str, framework: str) -> ReadWhole:
+            opened.append(ReadWhole(path, framework))
+            return opened[-1]
+
+        patched.setattr(lora_model, "safetensors", SimpleNamespace(safe_open=open_whole))
+        after = loaded(reading(plain))
+    assert len(opened) == 1
+    assert before.keys() == after.keys()
+    for name, pair in before.items():
+        for one, other in zip(pair, after[name], strict=True):
+            assert one.dtype == other.dtype == torch.bfloat16
+            assert torch.equal(one, other)
 
 
 def test_what_is_written_over_the_file_later_is_not_seen(file: Path) -> None:

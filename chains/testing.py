@@ -1,4 +1,7 @@
-"""An engine that says what it is told to, in vLLM's form, cut where one likes."""
+"""For tests of chains: an engine that says what it is told to, in vLLM's form, cut where one likes.
+
+And what such a test asks with, and reads out of the events.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ class Said:
     tokens: tuple[int, int] = (10, 5)
 
     def whole(self) -> bytes:
+        """As an answer that is not streamed."""
         calls = [
             {"id": f"call_{i}", "type": "function", "function": {"name": name, "arguments": arguments}}
             for i, (name, arguments) in enumerate(self.calls)
@@ -30,6 +34,7 @@ class Said:
         return json.dumps({"choices": [choice], "usage": self._usage()}, ensure_ascii=False).encode()
 
     def events(self) -> bytes:
+        """As server-sent events."""
         deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
         deltas += [{"content": piece} for piece in self.pieces]
         for index, (name, arguments) in enumerate(self.calls):
@@ -56,7 +61,7 @@ class Said:
 
 @dataclass(slots=True)
 class ScriptedEngine:
-    """Gives ``script`` answer by answer.
+    """Gives ``script`` answer by answer, the last one again and again; ``bodies`` is what it was asked.
 
     With ``stall`` an answer waits for ever, a stream after that many bytes; ``stalled`` is then set.
     """
@@ -66,8 +71,8 @@ class ScriptedEngine:
     stall: int | None = None
     bodies: list[dict[str, Any]] = field(default_factory=list)
     stalled: asyncio.Event = field(default_factory=asyncio.Event)
-    running: int = 0
-    cancelled: int = 0
+    running: int = 0  # answers now
+    cancelled: int = 0  # answers that were left before their end
 
     def _next(self, body: Mapping[str, Any]) -> Said | bytes:
         self.bodies.append(dict(body))
@@ -81,6 +86,7 @@ class ScriptedEngine:
         await asyncio.Event().wait()
 
     async def complete(self, body: Mapping[str, Any]) -> bytes:
+        """The next answer."""
         assert body.get("stream") is False
         said = self._next(body)
         self.running += 1
@@ -94,6 +100,7 @@ class ScriptedEngine:
         return said if isinstance(said, bytes) else said.whole()
 
     async def stream(self, body: Mapping[str, Any]) -> AsyncIterator[bytes]:
+        """The next answer, ``cut`` bytes a piece."""
         assert body.get("stream") is True
         said = self._next(body)
         data = said if isinstance(said, bytes) else said.events()
@@ -112,24 +119,29 @@ class ScriptedEngine:
 
 
 async def events_of(chain: Chain, request: ChainRequest, engine: Engine) -> list[Event]:
+    """All that ``chain`` gives."""
     return [event async for event in chain.run(request, engine)]
 
 
 def content(events: Iterable[Event]) -> str:
+    """The answer's text."""
     return "".join(event.text for event in events if isinstance(event, Content))
 
 
 def reasoning(events: Iterable[Event]) -> str:
+    """What was reasoned before it."""
     return "".join(event.text for event in events if isinstance(event, Reasoning))
 
 
 def finish(events: Sequence[Event]) -> Finish:
+    """The last event, which must be the only one of its kind."""
     assert isinstance(events[-1], Finish)
     assert not any(isinstance(event, Finish) for event in events[:-1])
     return events[-1]
 
 
 def asked(stream: bool, text: str = "hello", **more: Any) -> ChainRequest:
+    """A request of one message; ``more`` are other fields of it."""
     return ChainRequest(
         messages=[{"role": "user", "content": text}],
         parameters=more.pop("parameters", {}),
