@@ -38,7 +38,6 @@ def read_core(text: str) -> Any:
 
 
 class _CoreLoader(yaml.SafeLoader):
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
     yaml_constructors: ClassVar[dict[Any, Any]] = {
         tag: yaml.SafeLoader.yaml_constructors[tag]
         for tag in (None, *(f"{_TAG}{name}" for name in ("null", "bool", "str", "seq")))
@@ -74,6 +73,7 @@ def _wrong(problem: str, node: yaml.Node) -> yaml.YAMLError:
     return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
 
+_CoreLoader.yaml_implicit_resolvers = {}
 for _name, (_pattern, _first) in _SCALARS.items():
     _CoreLoader.add_implicit_resolver(f"{_TAG}{_name}", re.compile(rf"(?:{_pattern})\Z"), _first)
 _CoreLoader.add_constructor(f"{_TAG}int", _CoreLoader.int_of)
