@@ -275,13 +275,16 @@ async def test_a_query_is_sent_as_the_file_says(tmp_path: Path) -> None:
         named("filter", style="deepObject", explode=True, schema={"type": "object"}),
         named("when", schema={"type": ["string", "null"]}),
         named("words", schema={"type": "string"}),
+        {"name": "X-Language", "in": "header", "schema": {"type": ["string", "null"]}},
     ]
     document = without("/orders/{order}", "get", parameters=parameters)
     given = {"order": "7", "csv": ["x", "y z"], "filter": {"a": "1"}, "when": None, "words": "a+b c"}
+    given["X-Language"] = None
     async with serving(API) as url:
         (tool,) = http_tools(source(tmp_path, document, url=f"{url}/v1", operations=["show_order"]))
         answer = json.loads((await tool.call(given, 10, 1_000)).text)
         assert answer["query"] == "csv=x,y%20z&filter%5Ba%5D=1&words=a%2Bb%20c"
+        assert "x-language" not in answer
         result = await tool.call({"order": "7", "csv": [["x"]]}, 10, 1_000)
         assert result.text.startswith('error: wrong arguments for show_order: csv can\'t hold ["x"]')
 
