@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -145,6 +146,23 @@ class Waiting(Protocol):
     @property
     def missing(self) -> str | None:
         """What it waits for, for who runs the gateway; None: nothing."""
+        ...
+
+
+@runtime_checkable
+class OfFiles(Protocol):
+    """A chain that is made of files in folders: when these change, the routes are read again."""
+
+    @property
+    def folders(self) -> tuple[Path, ...]: ...
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """What of them it does without, and why: a sentence for each, for who runs the gateway."""
+        ...
+
+    def reads(self, path: Path) -> bool:
+        """Whether a change at ``path``, which may be gone, may change what it is made of."""
         ...
 
 

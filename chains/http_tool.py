@@ -11,11 +11,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 
 from chains.errors import ToolFailure
+from chains.openapi_parameters import Parameter
 from chains.schema import AnswerSchema
 from chains.tool_call import ToolResult, bounded, fitting
 
@@ -31,7 +31,7 @@ class HttpTool:
     schema: Mapping[str, Any]
     method: str
     url: str  # with {name} for each argument that the path holds
-    places: Mapping[str, str]  # argument → path, query or header
+    parameters: tuple[Parameter, ...]
     headers: Mapping[str, str]  # of the operator; they go before the model's
     arguments: AnswerSchema
 
@@ -52,30 +52,28 @@ class HttpTool:
             raise ConnectionError(f"{self.method} {self.url}: {type(exc).__name__}: {exc}") from exc
 
     def _request(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        url, query, headers = self.url, list[tuple[str, str]](), dict[str, str]()
-        for name, place in self.places.items():
+        url, query, headers = self.url, list[str](), dict[str, str]()
+        for parameter in self.parameters:
+            name = parameter.name
             if name not in arguments:
                 continue
+            if parameter.place == "query":
+                query += parameter.query(arguments[name])
+                continue
             value = arguments[name]
-            texts = [_plain(item) for item in (value if isinstance(value, list) else [value])]
-            if place == "query":
-                query += [(name, text) for text in texts]
-            elif place == "header":
-                headers[name.lower()] = quote(",".join(texts), safe=" !#$%&'()*+,/:;=?@[]~")
+            text = parameter.text(value)
+            if parameter.place == "header":
+                headers |= {} if text is None else {name.lower(): text}
+            elif text is None or not text.strip("."):
+                raise ToolFailure(f"{name} can't be {'null' if value is None else repr(value)}")
             else:
-                part = quote(",".join(texts), safe="")
-                if not part.strip("."):
-                    raise ToolFailure(f"{name} can't be {','.join(texts)!r}")
-                url = url.replace(f"{{{name}}}", part)
+                url = url.replace(f"{{{name}}}", text)
         if BODY in arguments:
             headers["content-type"] = "application/json"
         headers |= {**self.headers, "accept-encoding": "identity"}  # read no more than was sent
         content = json.dumps(arguments[BODY]).encode() if BODY in arguments else None
-        return {"method": self.method, "url": url, "params": query, "headers": headers, "content": content}
-
-
-def _plain(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        url = f"{url}?{'&'.join(query)}" if query else url
+        return {"method": self.method, "url": url, "headers": headers, "content": content}
 
 
 async def _text(answer: httpx.Response, characters: int) -> str:

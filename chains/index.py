@@ -38,10 +38,13 @@ class Found:
 class PassageIndex:
     """Passages, and one vector for each of their views."""
 
-    def __init__(self, passages: Sequence[Passage], vectors: Mapping[str, Vectors]) -> None:
+    def __init__(
+        self, passages: Sequence[Passage], vectors: Mapping[str, Vectors], unreadable: Sequence[str] = ()
+    ) -> None:
         """``vectors`` holds the vector ``(H,)``, of length 1, of each view of each of the passages."""
         import faiss
 
+        self.unreadable = tuple(unreadable)  # a sentence for each document that is not in it
         self.passages = tuple(passages)
         views = [passage.views for passage in passages]
         self._ends = np.cumsum([0, *(len(some) for some in views)])  # (N + 1,) first view of each, and V
@@ -58,11 +61,14 @@ class PassageIndex:
         Only what has no vector yet is encoded.
 
         Raises:
-            DocumentsUnreadable: a document can't be read.
+            DocumentsUnreadable: there are documents, and none of them can be read.
         """
-        passages, others = passages_in(documents)
-        if others:
-            _warn(documents, others)
+        library = passages_in(documents)
+        passages = library.passages
+        for problem in library.unreadable:
+            log.warning("%s; the other documents are served", problem)
+        if library.others:
+            _warn(documents, library.others)
         views = list(dict.fromkeys(view for passage in passages for view in passage.views))
         kept = _kept(folder, encoder.identity)
         new = [view for view in views if _key(view) not in kept]
@@ -73,7 +79,7 @@ class PassageIndex:
             log.info(
                 "%s: %d passages; %d of %d vectors are new", documents, len(passages), len(new), len(views)
             )
-        return cls(passages, vectors)
+        return cls(passages, vectors, library.unreadable)
 
     def search(self, queries: Vectors, most: int, threshold: float) -> list[Found]:
         """The ``most`` passages nearest to any of ``queries`` ``(Q, H)``, none below ``threshold``."""

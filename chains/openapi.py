@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
 from chains.http_tool import BODY, HttpTool
+from chains.openapi_30 import json_schema
+from chains.openapi_parameters import JSON, Parameter, parameter_of
 from chains.options import File, headers_in, mapping_in
 from chains.schema import AnswerSchema, SchemaUnusable
 from pointsman.document import Document
 
 _METHODS = ("get", "post", "put", "patch", "delete")
-_PLACES = ("path", "query", "header")
-_JSON = "application/json"
+_READ = ("3.0", "3.1")
+_URL = r"^https?://[^\s/?#@]+(/[^\s?#]*)?$"
 _DESCRIBED = 1_000  # characters of a description
 _OURS = ("accept", "authorization", "content-type")  # headers that OpenAPI leaves to others than parameters
 
@@ -25,7 +26,7 @@ class OpenApiSource(Document):
     """An OpenAPI file of a route, and what of it the model may use."""
 
     file: File  # YAML or JSON
-    url: str | None = Field(default=None, pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")  # None: the file's
+    url: str | None = Field(default=None, pattern=_URL)  # None: the file's
     operations: tuple[str, ...] | None = None  # by operationId; None: all of them
     headers: File | None = None  # YAML of name: value that every request gets; a key, for instance
 
@@ -42,9 +43,9 @@ def http_tools(source: OpenApiSource) -> list[HttpTool]:
         ValueError: the file is none, or an operation can't be a tool; says which.
     """
     document, tools = mapping_in(source.file), dict[str, HttpTool]()
-    url = source.url or _server(document)
-    if url is None:
-        raise ValueError(f"{source.file.name} names no server by a whole http(s) URL: give url")
+    version = str(document.get("openapi"))
+    if not version.startswith(_READ):
+        raise ValueError(f"{source.file.name} is no OpenAPI {' or '.join(_READ)}: its openapi is {version!r}")
     headers = headers_in(source.headers)
     operations = [(_name(*found), *found) for found in _operations(document)]
     for name, path, method, operation in operations:
@@ -54,17 +55,18 @@ def http_tools(source: OpenApiSource) -> list[HttpTool]:
         if name in tools:
             raise ValueError(f"{place}: another operation is named {name!r} too")
         try:
-            schema, places = _arguments(operation, document)
-            if missing := set(re.findall(r"{(.*?)}", path)) - {n for n, at in places.items() if at == "path"}:
-                raise ValueError(f"the path's {{{min(missing)}}} is no parameter")
+            url = f"{(source.url or _server(operation['servers'])).rstrip('/')}{path}"
+            schema, parameters = _arguments(operation, document)
+            _check_path(path, parameters)
             checked = AnswerSchema(schema)
+        except KeyError as exc:
+            raise ValueError(f"{place}: a parameter has no {exc.args[0]!r}") from exc
         except (SchemaUnusable, ValueError, AttributeError, TypeError) as exc:
             raise ValueError(f"{place}: {exc}") from exc
         about = str(operation.get("description") or operation.get("summary") or f"{method} {path}")
         function = {"name": name, "description": " ".join(about.split())[:_DESCRIBED], "parameters": schema}
         told = {"type": "function", "function": function}
-        whole = f"{url.rstrip('/')}{path}"
-        tools[name] = HttpTool(name, told, method.upper(), whole, places, headers, checked)
+        tools[name] = HttpTool(name, told, method.upper(), url, parameters, headers, checked)
     if unknown := [name for name in source.operations or () if name not in tools]:
         known = ", ".join(name for name, *_ in operations) or "none"
         raise ValueError(f"{source.file.name} has no operation {unknown[0]!r}; it has: {known}")
@@ -72,13 +74,14 @@ def http_tools(source: OpenApiSource) -> list[HttpTool]:
 
 
 def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Path, method and operation, the path's own parameters among the operation's."""
+    """Path, method and operation, with its parameters and servers, which may be the path's or the file's."""
     paths = document.get("paths")
     for path, item in (paths if isinstance(paths, Mapping) else {}).items():
         for method in _METHODS:
             if isinstance(item, Mapping) and isinstance(operation := item.get(method), Mapping):
                 parameters = [*(item.get("parameters") or []), *(operation.get("parameters") or [])]
-                yield str(path), method, {**operation, "parameters": parameters}
+                servers = operation.get("servers") or item.get("servers") or document.get("servers")
+                yield str(path), method, {**operation, "parameters": parameters, "servers": servers}
 
 
 def _name(path: str, method: str, operation: Mapping[str, Any]) -> str:
@@ -86,36 +89,46 @@ def _name(path: str, method: str, operation: Mapping[str, Any]) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "_", str(found)).strip("_")[:64]
 
 
+def _check_path(path: str, parameters: Iterable[Parameter]) -> None:
+    """Raises ValueError for a path that is more than one, or has a part that no parameter fills."""
+    if not re.fullmatch(r"/[^?#]*", path):
+        raise ValueError("a path begins with / and has neither ? nor #")
+    inside = {parameter.name for parameter in parameters if parameter.place == "path"}
+    if missing := set(re.findall(r"{(.*?)}", path)) - inside:
+        raise ValueError(f"the path's {{{min(missing)}}} is no parameter")
+
+
 def _arguments(
     operation: Mapping[str, Any], document: Mapping[str, Any]
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """The schema of an operation's arguments, and where each parameter goes."""
-    properties, places, required = dict[str, Any](), dict[str, str](), list[str]()
-    for given in operation["parameters"]:
-        parameter = _resolved(given, document, ())
-        name, place = parameter["name"], parameter["in"]
-        needed = parameter.get("required") or place == "path"
-        if place not in _PLACES or (place == "header" and name.lower() in _OURS):
-            if needed and place not in _PLACES:
-                raise ValueError(f"the parameter {name!r} is in {place}; only {', '.join(_PLACES)} are sent")
+) -> tuple[dict[str, Any], tuple[Parameter, ...]]:
+    """The schema of an operation's arguments, and where those go that are parameters."""
+    plain = json_schema if str(document.get("openapi")).startswith("3.0") else dict
+    properties, parameters, required = dict[str, Any](), dict[str, Parameter](), list[str]()
+    resolved = [_resolved(given, document, ()) for given in operation["parameters"]]
+    for given in {
+        (each["name"], each["in"]): each for each in resolved
+    }.values():  # the operation's own go first
+        name, place = given["name"], given["in"]
+        if place == "header" and name.lower() in _OURS:
             continue
-        if name == BODY or (name in places and places[name] != place):
+        if (taken := parameter_of(given, plain)) is None:
+            continue
+        if name == BODY or name in parameters:
             raise ValueError(f"two arguments would be named {name!r}")
-        schema = {**(parameter.get("schema") or {})}
-        if parameter.get("description"):
-            schema["description"] = parameter["description"]
-        properties[name], places[name] = schema, place
-        if needed and name not in required:
+        parameters[name], properties[name] = taken
+        if given.get("description"):
+            properties[name]["description"] = given["description"]
+        if given.get("required") or place == "path":
             required.append(name)
     if body := _resolved(operation.get("requestBody") or {}, document, ()):
         content = body.get("content") or {}
-        if _JSON in content:
-            properties[BODY] = content[_JSON].get("schema") or {}
+        if JSON in content:
+            properties[BODY] = plain(content[JSON].get("schema") or {})
             required += [BODY] if body.get("required") else []
         elif body.get("required"):
-            raise ValueError(f"its body is {', '.join(content) or 'of no type'}; only {_JSON} is sent")
+            raise ValueError(f"its body is {', '.join(content) or 'of no type'}; only {JSON} is sent")
     schema = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-    return schema, places
+    return schema, tuple(parameters.values())
 
 
 def _resolved(value: Any, document: Mapping[str, Any], inside: tuple[str, ...]) -> Any:
@@ -141,10 +154,14 @@ def _resolved(value: Any, document: Mapping[str, Any], inside: tuple[str, ...]) 
     return _resolved(found, document, (*inside, reference))
 
 
-def _server(document: Mapping[str, Any]) -> str | None:
-    servers = document.get("servers")
+def _server(servers: object) -> str:
+    """The first of ``servers`` that is a whole URL.
+
+    Raises:
+        ValueError: none is.
+    """
     for server in servers if isinstance(servers, list) else []:
         url = server.get("url") if isinstance(server, Mapping) else None
-        if isinstance(url, str) and urlsplit(url).scheme in ("http", "https") and "{" not in url:
+        if isinstance(url, str) and re.fullmatch(_URL, url) and "{" not in url:
             return url
-    return None
+    raise ValueError("it names no server by a whole http(s) URL: give url")

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import yaml
 from pydantic import AfterValidator, ValidationInfo
 
+from pointsman.core_yaml import read_core
+
 FOLDER = "folder"  # key of the validation's context
 
 
@@ -33,13 +35,13 @@ Folder = Annotated[Path, AfterValidator(_seen_from), AfterValidator(_is_folder)]
 
 
 def mapping_in(file: Path) -> dict[str, Any]:
-    """What is in ``file``, YAML or JSON.
+    """What is in ``file``, YAML or JSON, in JSON's types.
 
     Raises:
         ValueError: it can't be read, or is no mapping.
     """
     try:
-        found = yaml.safe_load(file.read_text("utf-8"))
+        found = read_core(file.read_text("utf-8"))
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as exc:
         raise ValueError(f"{file.name} can't be read: {exc}") from exc
     if not isinstance(found, dict):

@@ -52,36 +52,75 @@ class Passage:
         return [sentence for sentence in _SENTENCE.split(self.text) if sentence.strip()]
 
 
-def passages_in(folder: Path) -> tuple[list[Passage], list[str]]:
-    """The passages of all documents in ``folder`` and below, and the files that are none; blocks.
+@dataclass(frozen=True, slots=True)
+class Library:
+    """What a folder of documents holds."""
 
-    Hidden files and folders are left out of both.
+    passages: tuple[Passage, ...]
+    others: tuple[str, ...]  # files that are no documents, by their path in the folder
+    unreadable: tuple[str, ...]  # a sentence for each document that can't be read
+
+
+def passages_in(folder: Path) -> Library:
+    """The passages of all documents in ``folder`` and below; blocks.
+
+    Hidden files and folders are left out.
 
     Raises:
-        DocumentsUnreadable: a document can't be read, or is not UTF-8.
+        DocumentsUnreadable: there are documents, and none of them can be read.
     """
     suffixes = SUFFIXES if reads_pdf() else SUFFIXES[:-1]
     passages: list[Passage] = []
     others: list[str] = []
+    unreadable: list[str] = []
+    documents = 0
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
-        if any(part.startswith(".") for part in inside.parts) or not path.is_file():
+        if _hidden(inside) or not path.is_file():
             continue
         if path.suffix.lower() not in suffixes:
             others.append(inside.as_posix())
             continue
-        if path.suffix.lower() == _PDF:
-            for number, page in enumerate(pages_of(path), start=1):
-                passages += cut(f"{inside.as_posix()}#page={number}", page)
-            continue
+        documents += 1
         try:
-            text = path.read_text(encoding="utf-8-sig")
-        except OSError as exc:
-            raise DocumentsUnreadable(f"{path} can't be read: {exc.strerror}") from exc
-        except UnicodeDecodeError as exc:
-            raise DocumentsUnreadable(f"{path} is not UTF-8: {exc.reason} at byte {exc.start}") from exc
-        passages += cut(inside.as_posix(), text)
-    return passages, others
+            passages += _read(path, inside.as_posix())
+        except DocumentsUnreadable as exc:
+            unreadable.append(str(exc))
+    if unreadable and len(unreadable) == documents:
+        raise DocumentsUnreadable(f"no document in {folder} can be read: {'; '.join(unreadable)}")
+    return Library(tuple(passages), tuple(others), tuple(unreadable))
+
+
+def may_hold(folder: Path, path: Path) -> bool:
+    """Whether a change at ``path`` may change what :func:`passages_in` finds in ``folder``.
+
+    ``path`` may be gone, so one without a suffix is taken for a folder.
+    """
+    if not path.is_relative_to(folder):
+        return False
+    inside = path.relative_to(folder)
+    return not _hidden(inside) and (inside.suffix.lower() in ("", *SUFFIXES) or path.is_dir())
+
+
+def _hidden(inside: Path) -> bool:
+    return any(part.startswith(".") for part in inside.parts)
+
+
+def _read(path: Path, name: str) -> list[Passage]:
+    """The passages of the document ``path``, which is called ``name``.
+
+    Raises:
+        DocumentsUnreadable
+    """
+    if path.suffix.lower() == _PDF:
+        pages = enumerate(pages_of(path), start=1)
+        return [passage for number, page in pages for passage in cut(f"{name}#page={number}", page)]
+    try:
+        return cut(name, path.read_text(encoding="utf-8-sig"))
+    except OSError as exc:
+        raise DocumentsUnreadable(f"{path} can't be read: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
+        raise DocumentsUnreadable(f"{path} is not UTF-8: {exc.reason} at byte {exc.start}") from exc
 
 
 def cut(document: str, text: str) -> list[Passage]:

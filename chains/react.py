@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from chains.resources import Resources
 
 _JSON = ("json", "json_object")  # of structured_outputs
-_TRIES = 2  # calls for the form of the answer, beyond those of the loop
+_TRIES = 2  # calls for the form of the answer
 
 
 class ReactOptions(ToolSources):
@@ -51,7 +51,7 @@ class ReactOptions(ToolSources):
 
 
 class React:
-    """The engine and the server tools of the request, in turns, at most ``limits.steps`` of them."""
+    """The engine and the server tools of the request, at most ``limits.steps`` calls of the engine in all."""
 
     Options = ReactOptions
 
@@ -81,14 +81,16 @@ class React:
         from chains.agent import messages_of_run
         from chains.langchain_model import Ledger
 
-        ledger = Ledger(request.limits.steps, token_bounds(parameters))
+        of_loop = request.limits.steps - bool(form)  # the last call is the form's
+        ledger = Ledger(of_loop, token_bounds(parameters))
         told = _Told(silent=bool(form))
         run = messages_of_run(request, parameters, tools, engine, ledger=ledger, dialect=self._dialect)
         try:
-            async with deadline.each(run) as messages:
-                async for message in messages:
-                    for event in told.events(message):
-                        yield event
+            if of_loop:
+                async with deadline.each(run) as messages:
+                    async for message in messages:
+                        for event in told.events(message):
+                            yield event
             for event in told.end():
                 yield event
         except StepsExhausted:
@@ -104,7 +106,7 @@ class React:
             body = {**self._dialect.asked({**parameters, **ledger.left, "messages": history}), **asked}
             cost = Cost()
             answer = (
-                formed(schema, body, engine, _TRIES, cost)
+                formed(schema, body, engine, min(_TRIES, request.limits.steps - ledger.calls), cost)
                 if schema is not None
                 else _said(body, request.stream, engine, cost)
             )

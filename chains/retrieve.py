@@ -17,6 +17,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -41,6 +42,7 @@ from chains.index import Found, PassageIndex
 from chains.messages import in_chinese, text_of, with_system
 from chains.options import Folder
 from chains.parameters import calls_tools, sampling
+from chains.passages import may_hold
 from chains.resources import Resources
 from chains.stop import StopAt, stops_of
 from pointsman.document import Document
@@ -57,7 +59,7 @@ _FOLDER = "documents"  # of the gateway's state
 class RetrieveOptions(Document):
     """Where the documents are, and how much of them an answer is made from."""
 
-    documents: Folder  # of .md, .txt and .pdf files, at any depth; read again whenever the routes are
+    documents: Folder  # of .md, .txt and .pdf files, at any depth; read again when they or the routes change
     passages: Annotated[int, Field(ge=1, le=20)] = 4  # that the model gets to read
     threshold: Annotated[float, Field(ge=-1, le=1)] = 0.37  # cosine; what is below is not near
     answer: Literal["model", "quote"] = "model"  # quote: the nearest paragraph, word for word
@@ -117,6 +119,20 @@ class Retrieve:
         documents = self._options.documents.resolve()
         folder = resources.state / _FOLDER / hashlib.sha256(str(documents).encode()).hexdigest()[:16]
         self._ready = resources, PassageIndex.synced(documents, resources.encoder, folder)
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where the documents are."""
+        return (self._options.documents,)
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """A sentence for each document that could not be read."""
+        return () if self._ready is None else self._ready[1].unreadable
+
+    def reads(self, path: Path) -> bool:
+        """Whether a change at ``path`` may change the documents."""
+        return may_hold(self._options.documents, path)
 
     def _search(self, queries: Sequence[str]) -> list[Found]:
         if self._ready is None:

@@ -38,7 +38,7 @@ class Report:
     inside: int  # rows in scope
     outside: int  # rows out of scope
     accuracy: float  # in scope: the best intent is right, abstained or not
-    routed_right: float  # in scope: right and not abstained
+    recall: float  # in scope: right and not abstained, so an abstention is a miss
     macro_f1: float  # over the intents in scope; abstaining is a miss
     outside_abstained: float | None
     outside_auroc: float | None  # of the confidence, in scope against out
@@ -60,7 +60,7 @@ class Report:
         lines = [
             ("rows in scope / out of scope", f"{self.inside} / {self.outside}"),
             ("accuracy in scope, abstention ignored", _percent(self.accuracy)),
-            ("accuracy in scope, abstention wrong", _percent(self.routed_right)),
+            ("recall in scope, abstention a miss", _percent(self.recall)),
             ("macro F1", _percent(self.macro_f1)),
             ("out of scope abstained", _percent(self.outside_abstained)),
             ("out of scope AUROC", _fraction(self.outside_auroc)),
@@ -127,7 +127,7 @@ def evaluate(router: Router, rows: Sequence[Row]) -> Report:
         inside=int(inside.sum()),
         outside=int((~inside).sum()),
         accuracy=float(right[inside].mean()),
-        routed_right=float((right & routed)[inside].mean()),
+        recall=float((right & routed)[inside].mean()),
         macro_f1=macro_f1(truth, decided),
         outside_abstained=float((~routed)[~inside].mean()) if (~inside).any() else None,
         outside_auroc=auroc(confidence, inside),

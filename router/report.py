@@ -1,4 +1,4 @@
-"""What a fit says of itself: cross-fitted accuracy, abstentions, and warnings about the examples."""
+"""What a fit says of itself: cross-fitted recall, abstentions, and warnings about the examples."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ class FitReport:
     examples: int  # in scope
     intents: int
     out_of_scope: int
-    accuracy: float  # of the examples in scope; an abstention counts as wrong
+    recall: float  # of the examples in scope; an abstention is a miss, as in evaluation.Report
     abstained_inside: float
     abstained_outside: float | None  # None without examples out of scope
-    accuracy_by_intent: dict[str, float]  # of those that had an example held out
+    recall_by_intent: dict[str, float]  # of those that had an example held out
     threshold: float
     warnings: tuple[FitWarning, ...]
 
@@ -53,7 +53,7 @@ class FitReport:
         )
         lines = [
             f"{self.examples} examples of {self.intents} intents, cross-fitted: "
-            f"{self.accuracy:.1%} right, {self.abstained_inside:.1%} abstained; "
+            f"{self.recall:.1%} right, {self.abstained_inside:.1%} abstained; "
             f"{self.out_of_scope} out of scope: {outside}; threshold {self.threshold:.2f}"
         ]
         return "\n".join(lines + [f"warning: {message}" for message in messages(self.warnings)])
@@ -102,10 +102,10 @@ def make_report(
         intents=len(examples.names),
         examples=sum(map(len, examples.intents.values())),
         out_of_scope=len(examples.out_of_scope),
-        accuracy=float(right[inside].mean()),
+        recall=float(right[inside].mean()),
         abstained_inside=float((~routed[inside]).mean()),
         abstained_outside=float((~routed[~inside]).mean()) if (~inside).any() else None,
-        accuracy_by_intent=by_intent,
+        recall_by_intent=by_intent,
         threshold=threshold,
         warnings=tuple(warnings),
     )
@@ -163,8 +163,8 @@ def _never_fires(examples: RoutingExamples, by_intent: dict[str, float]) -> list
             (name,),
             f"intent {name!r} never fires: none of its own examples is routed to it when held out",
         )
-        for name, accuracy in by_intent.items()
-        if accuracy == 0 and len(examples.intents[name]) > 1
+        for name, recall in by_intent.items()
+        if recall == 0 and len(examples.intents[name]) > 1
     ]
 
 

@@ -24,7 +24,7 @@ from router.model import FittedModel
 from router.nearest import Neighbours
 from router.report import FitReport, FitWarning
 
-FORMAT = 6
+FORMAT = 7
 ARRAYS = "router.safetensors"
 MANIFEST = "router.json"
 

@@ -29,6 +29,7 @@ from service.route_files import changes
 from service.route_sets import Builder, RouteSet
 from service.routes import Route, RouteTable
 from service.settings import Settings
+from service.watched_folders import WatchedFolders
 
 log = logging.getLogger("pointsman.routes")
 
@@ -50,6 +51,7 @@ class LiveRoutes:
         self._builder = Builder(settings, Encoder.load, self._tell)
         self._live: RouteSet | None = None
         self._beside: tuple[Beside, RouteSet] | None = None  # of the conversations that a canary answers
+        self._folders = WatchedFolders(settings.state)
         self._table: RouteTable | None = None  # the live one's, or the first while its router is fitted
         self._batching: dict[bool, BatchingRouter] = {}  # of the live set; True: of the one beside it
         self._tasks: list[asyncio.Task[None]] = []
@@ -75,11 +77,14 @@ class LiveRoutes:
             RoutesRejected: the files can't be used, so there is nothing to start with.
         """
         self._table = await asyncio.to_thread(self._builder.table)
+        self._folders.watch([self._table])
         self._tell("reading its examples")
         self._began = time.monotonic()
+        files = changes(self._settings.router.routes, self._settings.prompts)
         self._tasks = [
             asyncio.create_task(self._reload_quietly(), name="first routes"),
-            asyncio.create_task(self._watch(), name="watch routes"),
+            asyncio.create_task(self._watch(files), name="watch routes"),
+            asyncio.create_task(self._watch(self._folders.changes()), name="watch documents"),
         ]
 
     async def stop(self) -> None:
@@ -145,10 +150,11 @@ class LiveRoutes:
         self._builder.keep((live,) if theirs is None else (live, theirs))
         self._beside = None if beside is None or theirs is None else (beside, theirs)
         self._live, self._table, self.problems = live, live.table, ()
+        self._folders.watch(found.table for found in (live, theirs) if found is not None)
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the live set says against itself, and what chains of it wait for."""
+        """What the live set says against itself, and what chains of it wait for or do without."""
         if self._live is None:
             return ()
         waiting = {
@@ -156,7 +162,7 @@ class LiveRoutes:
             for route in self._live.table.all()
             if isinstance(route.chain, Waiting) and route.chain.missing is not None
         }
-        return (*self._live.warnings, *waiting)
+        return (*self._live.warnings, *waiting, *self._folders.warnings)
 
     @property
     def embedder(self) -> Embedder:
@@ -237,6 +243,6 @@ class LiveRoutes:
             self.problems = (f"the routes can't be loaded: {type(exc).__name__}",)
             log.exception("routes not loaded")
 
-    async def _watch(self) -> None:
-        async for _ in changes(self._settings.router.routes, self._settings.prompts):
+    async def _watch(self, changed: AsyncGenerator[None]) -> None:
+        async for _ in changed:
             await self._reload_quietly()

@@ -4,7 +4,7 @@
     ├── SourceError      a data source can't be used: no such file, no such generator, an empty one
     ├── BadRows          rows that don't fit their format; names file, line, field and fix of each
     ├── BaseError        the base can't be loaded, or is not the one that an adapter was trained on
-    ├── AdapterError     an adapter can't be gone on from, has another shape, or would not be served
+    ├── AdapterError     an adapter is broken, can't be gone on from, or would not be served
     ├── NothingToLearn   no token would be trained, or none that ends a turn
     ├── ForgotTooMuch    the base is worse at general text than the recipe allows, from the first evaluation
     ├── LossNotFinite    the loss, a gradient or a policy's chances became NaN or infinite
@@ -49,7 +49,7 @@ class BaseError(TrainingError):
 
 
 class AdapterError(TrainingError):
-    """An adapter that can't be gone on from, has another shape than the recipe says, or nobody serves."""
+    """An adapter that is broken, can't be gone on from, has another shape than is said, or nobody serves."""
 
 
 class NothingToLearn(TrainingError):

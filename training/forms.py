@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from training import problems
-from training.data import sources, workers
-from training.errors import BadRow, BadRows, TrainingError
+from training.data import learned, preferences, sources, workers
+from training.errors import BadRows, TrainingError
 from training.online import prompts
 from training.recipe import (
     CptRecipe,
@@ -21,20 +21,13 @@ from training.recipe import (
     Source,
 )
 
-Reader = Callable[[sources.Part], object]
+Rows = Callable[[sources.Part], Sequence[object]]
+Look = tuple[Source | PromptSource, Callable[[], None]]
 
 
-def looks(recipe: Recipe) -> Iterator[tuple[Source | PromptSource, Callable[[], None]]]:
+def looks(recipe: Recipe) -> Iterator[Look]:
     """All that rows come from, each with a look at its rows that raises what is wrong with them."""
-    seed = recipe.seed
-    if isinstance(recipe, OnlineRecipe):
-        for source in recipe.data.sources:
-            yield source, partial(_ask, source, seed)
-    else:
-        reader: Reader = partial(_read, stage="sft" if recipe.stage == "sft" else "cpt")
-        if isinstance(recipe, RmRecipe | DpoRecipe):
-            reader = _compare
-        yield from _each(recipe.data.sources, reader, seed)
+    yield from _each(recipe.data.sources, _reader(recipe), recipe.seed)
     more: list[Any] = []
     if isinstance(recipe, CptRecipe):
         more += [recipe.replay, recipe.probe]
@@ -42,7 +35,15 @@ def looks(recipe: Recipe) -> Iterator[tuple[Source | PromptSource, Callable[[], 
         more.append(recipe.pretraining.data)
     for plan in more:
         if plan is not None:
-            yield from _each(plan.sources, partial(_read, stage="cpt"), seed)
+            yield from _each(plan.sources, partial(learned.read, stage="cpt"), recipe.seed)
+
+
+def _reader(recipe: Recipe) -> Rows:
+    if isinstance(recipe, OnlineRecipe):
+        return prompts.read
+    if isinstance(recipe, RmRecipe | DpoRecipe):
+        return preferences.read
+    return partial(learned.read, stage="sft" if recipe.stage == "sft" else "cpt")
 
 
 def wrong(given: Sequence[Callable[[], None]]) -> list[TrainingError]:
@@ -53,30 +54,15 @@ def wrong(given: Sequence[Callable[[], None]]) -> list[TrainingError]:
     return [*others, *([BadRows(bad)] if bad else [])]
 
 
-def _each(given: Sequence[Source], reader: Reader, seed: int) -> Iterator[tuple[Source, Callable[[], None]]]:
+def _each(given: Sequence[Source | PromptSource], read: Rows, seed: int) -> Iterator[Look]:
     for source in given:
-        yield source, partial(_go_through, reader, source, seed)
+        yield source, partial(_go_through, read, source, seed)
 
 
-def _go_through(reader: Reader, source: Source, seed: int) -> None:
-    for _ in workers.results(reader, sources.parts(source, seed)):
+def _go_through(read: Rows, source: Source | PromptSource, seed: int) -> None:
+    for _ in workers.results(partial(_count, read=read), sources.parts(source, seed)):
         pass
 
 
-def _read(part: sources.Part, stage: Literal["cpt", "sft"]) -> None:
-    sources.read(part, stage)
-
-
-def _compare(part: sources.Part) -> None:
-    sources.preferences(part)
-
-
-def _ask(source: PromptSource, seed: int) -> None:
-    bad: list[BadRow] = []
-    for where, raw in prompts.rows(source, seed):
-        try:
-            prompts.parsed(source, where, raw)
-        except BadRows as exc:
-            bad += exc.rows
-    if bad:
-        raise BadRows(bad)
+def _count(part: sources.Part, read: Rows) -> int:
+    return len(read(part))  # the rows themselves need not cross from process to process

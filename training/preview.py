@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 
 from training import recipe as recipes
 from training.cpt import stage
-from training.data import prepare_pairs, render, sources, turns
+from training.data import learned, preferences, prepare_pairs, render, sources, turns
 from training.models import base
 from training.online import prompts
 from training.quantize import rows as calibration
 from training.recipe import (
     CptRecipe,
     DpoRecipe,
-    GrpoRecipe,
-    PpoRecipe,
+    OnlineRecipe,
     QuantizeRecipe,
     Recipe,
     RmRecipe,
@@ -80,17 +79,17 @@ def preview(
         yield from _intents(recipe, rows)
         return
     tokenizer = _tokenizer(recipe, rows, runs)
-    if isinstance(recipe, PpoRecipe | GrpoRecipe):
-        yield from _prompts(recipe, tokenizer, rows)
-        return
     replayed = recipe.replay.sources if isinstance(recipe, CptRecipe) and recipe.replay else []
     for source in [*recipe.data.sources, *replayed]:
         first = sources.parts(source, recipe.seed)[0]
+        if isinstance(recipe, OnlineRecipe):
+            yield from _prompts(recipe, first, rows, tokenizer)
+            continue
         if isinstance(recipe, RmRecipe | DpoRecipe):
             yield from _preferences(recipe, first, rows, tokenizer)
             continue
         stage: render.Stage = "sft" if isinstance(recipe, SftRecipe) else "cpt"
-        for number, row in enumerate(islice(sources.read(first, stage), rows), 1):
+        for number, row in enumerate(islice(learned.read(first, stage), rows), 1):
             if isinstance(recipe, QuantizeRecipe):
                 ids, mask = calibration.tokens(tokenizer, row)
             else:
@@ -115,14 +114,13 @@ def _intents(recipe: RouterRecipe, rows: int) -> Iterator[PreviewRow]:
 
 
 def _prompts(
-    recipe: PpoRecipe | GrpoRecipe, tokenizer: PreTrainedTokenizerBase, rows: int
+    recipe: OnlineRecipe, part: sources.Part, rows: int, tokenizer: PreTrainedTokenizerBase
 ) -> Iterator[PreviewRow]:
     """Prompts up to where the answer begins: no token of theirs is trained on, those of the answers are."""
-    for source in recipe.data.sources:
-        for number, (where, raw) in enumerate(islice(prompts.rows(source, recipe.seed), rows), 1):
-            ids = list(prompts.of_row(tokenizer, source, where, raw).ids)
-            spans = tuple(_spans(tokenizer, ids, [0] * len(ids)))
-            yield PreviewRow(source.label, number, spans, len(ids) > recipe.data.max_tokens)
+    for number, row in enumerate(islice(prompts.read(part), rows), 1):
+        ids = list(prompts.rendered(tokenizer, row).ids)
+        spans = tuple(_spans(tokenizer, ids, [0] * len(ids)))
+        yield PreviewRow(part.source.label, number, spans, len(ids) > recipe.data.max_tokens)
 
 
 def _preferences(
@@ -130,7 +128,7 @@ def _preferences(
 ) -> Iterator[PreviewRow]:
     """Each answer with its prompt, as a row of its own."""
     end = turns.end_of_turn(tokenizer)
-    for number, row in enumerate(islice(sources.preferences(part), rows), 1):
+    for number, row in enumerate(islice(preferences.read(part), rows), 1):
         for answer in prepare_pairs.answers(row):
             ids, asked = prepare_pairs.tokens(tokenizer, row, answer, end)
             spans = _spans(tokenizer, ids, [int(at >= asked) for at in range(len(ids))])

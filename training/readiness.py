@@ -14,7 +14,7 @@ from typing import Any
 
 from training import forms, outline, problems, settled
 from training.cpt import stage
-from training.data import reading, sources
+from training.data import sources
 from training.data.collection import Report
 from training.data.token_pairs import LabelledRows, PairRows
 from training.data.token_rows import TokenRows
@@ -27,17 +27,13 @@ from training.quantize.layers import Shape
 from training.recipe import (
     CptRecipe,
     DpoRecipe,
-    FileSource,
     GeneratorSource,
     LearningRecipe,
     OnlineRecipe,
     PpoRecipe,
-    PromptSource,
     QuantizeRecipe,
     SftRecipe,
-    Source,
 )
-from training.recipe.online import PromptFile
 from training.run import PARTS
 from training.runs import estimate, trackers
 
@@ -125,7 +121,7 @@ def _of_sources(
     present: list[Callable[[], None]] = []
     wrong: list[TrainingError] = []
     for source, look_at_rows in forms.looks(recipe):
-        missing = problems.collected(partial(_require, source))
+        missing = problems.collected(partial(sources.require, source))
         wrong += missing
         unread = recipe.base is None and isinstance(
             source, GeneratorSource
@@ -142,8 +138,7 @@ def _read(
     if not isinstance(recipe, OnlineRecipe):
         found = PARTS[recipe.stage][1].prepare(recipe, recipe.base, report).train
         return found, estimate.longest(recipe, found)
-    tokenizer = base.load_tokenizer(recipe.base)
-    asked, wrong = problems.tried(prompts.prepared, recipe.data, tokenizer, recipe.seed)
+    asked, wrong = problems.tried(prompts.prepared, recipe, recipe.base, report)
     if isinstance(recipe, PpoRecipe) and recipe.pretraining:
         from training.ppo import documents
 
@@ -152,14 +147,7 @@ def _read(
         )
     problems.refuse(wrong)
     assert asked is not None
-    return None, asked.longest
-
-
-def _require(source: Source | PromptSource) -> None:
-    if isinstance(source, FileSource | PromptFile):
-        next(reading.from_file(source.path), None)
-    else:
-        sources.resolve(source.generator)
+    return None, asked.train.longest
 
 
 def _refuse_other_base(recipe: LearningRecipe) -> None:

@@ -16,7 +16,7 @@ def settled(recipe: R) -> R:
     """Filled in, as it is trained and kept.
 
     Raises:
-        BaseError, AdapterError: the adapter to go on from can't be, or is of another shape than it says.
+        AdapterError: the adapter to go on from can't be, or is of another shape than it says.
     """
     return fitted(inheritance.inherited(recipe))
 

@@ -21,7 +21,7 @@ from deploy.demo.scoring import Answer, faults
 from deploy.demo.text import corpus, policy
 from deploy.demo.text.sample import Language, Sample
 from training.data import render
-from training.data.formats import READERS
+from training.data.formats import FORMS
 from training.data.token_rows import TokenRows
 
 BASE = "deploy/demo/base"
@@ -145,7 +145,7 @@ def _right(model: Any, tokenizer: Any, asked: Sequence[Sample]) -> float:
     from training.recipe import Sampling
 
     rows = [
-        prompts.rendered(tokenizer, Prompt(tuple(messages), (), {}), "bench")
+        prompts.rendered(tokenizer, Prompt(tuple(messages), (), {}, where="bench"))
         for messages in (corpus.conversation(sample)["messages"][:-1] for sample in asked)
     ]
     greedy = Sampling(max_new_tokens=NEW_TOKENS, temperature=1e-3, batch_rows=len(rows))
@@ -162,7 +162,7 @@ def _general(tokenizer: Any) -> TokenRows:
     lengths: list[int] = []
     for adapter in ("chat", "extract", "math"):
         for row in corpus.held_out_rows(adapter, GENERAL_ROWS, 0):
-            tokens, learned = render.tokens(tokenizer, READERS["messages"](row), "sft")
+            tokens, learned = render.tokens(tokenizer, FORMS["messages"](row), "sft")
             ids, mask = ids + tokens, mask + learned
             lengths.append(len(tokens))
     return TokenRows(np.array(ids, np.int32), np.array(mask, np.bool_), np.array(lengths, np.int64))

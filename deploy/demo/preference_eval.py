@@ -26,7 +26,7 @@ from deploy.demo.scoring import Answer, faults
 from deploy.demo.text import corpus
 from deploy.demo.text.sample import Intent, Language, Sample
 from training.data import render
-from training.data.formats import READERS
+from training.data.formats import FORMS
 from training.data.token_rows import TokenRows
 from training.methods import lora
 from training.models import base
@@ -89,8 +89,9 @@ def cases(tokenizer: Any, count: int, seed: int) -> list[Case]:
     for intent in INTENTS:
         for language in get_args(Language):
             for sample in corpus.held_out(intent, language, count, seed):
-                asked = Prompt(tuple(corpus.conversation(sample)["messages"][:-1]), (), {})
-                found.append(Case(sample, prompts.rendered(tokenizer, asked, f"{intent} {language}")))
+                said = tuple(corpus.conversation(sample)["messages"][:-1])
+                asked = Prompt(said, (), {}, where=f"{intent} {language}")
+                found.append(Case(sample, prompts.rendered(tokenizer, asked)))
     return found
 
 
@@ -122,7 +123,7 @@ def general_loss(model: Any, tokenizer: Any, rows: int, seed: int) -> float:
     lengths: list[int] = []
     for adapter in ("chat", "extract", "math", "support"):
         for row in corpus.held_out_rows(adapter, rows, seed):
-            tokens, learned = render.tokens(tokenizer, READERS["messages"](row), "sft")
+            tokens, learned = render.tokens(tokenizer, FORMS["messages"](row), "sft")
             ids, mask = ids + tokens, mask + learned
             lengths.append(len(tokens))
     found = heldout.likelihood(

@@ -17,7 +17,7 @@ Score what is served against cases that training never saw.
 - `pointsman eval demo` — 100 held-out cases of every intent and language, through the running gateway
 - `pointsman eval demo --count 20 --intent arithmetic --language zh --failures 3`
 - `pointsman eval model support --against pointsman-demo` — loss, tool calls, preferences of a served model
-- `pointsman eval router` — cross-fitted accuracy of the routes' own examples
+- `pointsman eval router` — cross-fitted recall of the routes' own examples
 """,
     no_args_is_help=True,
     rich_markup_mode="markdown",

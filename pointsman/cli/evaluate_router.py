@@ -72,7 +72,8 @@ def router(
 ) -> None:
     """Fit a router here and say how well it tells the intents apart.
 
-    Nothing is chosen on the rows of --test.
+    Nothing is chosen on the rows of --test. To `recall` an abstention is a miss; `accuracy` is of the best
+    intent, abstained or not.
 
     Examples:
 

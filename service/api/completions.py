@@ -24,7 +24,7 @@ from service.api.relay import Relay
 from service.api.respond import Generated
 from service.body.conversation import conversation_key
 from service.body.fields import model_of, stream_of
-from service.body.kinds import given
+from service.body.kinds import WHOLE, check_kind, given
 from service.body.known import COMPLETION
 from service.body.options import check_options
 from service.dispatch import AUTO, CHAIN, DIRECT, Plan
@@ -52,6 +52,7 @@ async def completions(request: Request, gateway: Running, record: Recorded) -> R
     if "prompt" not in body:
         raise InvalidRequest("prompt is required: text, or a list of texts or token ids", "prompt")
     check_options(body, gateway.settings.gateway.max_choices)
+    check_kind("logprobs", body.get("logprobs"), WHOLE)  # of a chat it is a switch
     if model == AUTO:
         return await _answered(body, request.headers.get(CHAIN), gateway, record)
     adapter = gateway.dispatch.named(model)
@@ -99,7 +100,10 @@ def _as_chat(body: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidRequest: the prompt is not one text, or an option is about the text and not about an answer.
     """
-    if not isinstance(body["prompt"], str):
+    prompt = body["prompt"]
+    if isinstance(prompt, list) and len(prompt) == 1:
+        (prompt,) = prompt
+    if not isinstance(prompt, str):
         raise InvalidRequest("model 'auto' needs a prompt that is one text", "prompt")
     for name in _OF_TEXT:
         value = body.get(name)
@@ -110,7 +114,7 @@ def _as_chat(body: Mapping[str, Any]) -> dict[str, Any]:
                 name,
             )
     rest = {key: value for key, value in body.items() if key not in ("prompt", "best_of", *_OF_TEXT)}
-    return {**rest, "messages": [{"role": "user", "content": body["prompt"]}]}
+    return {**rest, "messages": [{"role": "user", "content": prompt}]}
 
 
 async def _as_text(plan: Plan, gateway: Gateway, name: str, form: ChatForm, record: Record) -> Events:

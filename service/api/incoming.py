@@ -23,6 +23,7 @@ _WHOLE = (  # fields that are whole numbers; JSON has one kind of number
     *("n", "best_of", "seed", "logprobs", "top_logprobs", "dimensions"),
     *("max_tokens", "max_completion_tokens", "max_output_tokens"),
 )
+_IDS = ("prompt", "tokens")  # lists of whole numbers, or of others
 _LARGEST = 2.0**63
 _DEEPEST = 100  # levels of a body; a JSON schema of a tool has a dozen
 
@@ -119,6 +120,16 @@ def _read_whole_numbers(body: dict[str, Any]) -> None:
             raise InvalidRequest(f"{name} must be a whole number of 64 bits, found {value:g}", name)
         if isinstance(value, float) and value.is_integer():
             body[name] = int(value)
+    for name in _IDS:
+        if isinstance(tokens := body.get(name), list):
+            body[name] = [_whole(one) for one in tokens]
+
+
+def _whole(token: Any) -> Any:
+    """A token id, or a list of them, as whole numbers where they are some."""
+    if isinstance(token, list):
+        return [_whole(one) for one in token]
+    return int(token) if isinstance(token, float) and token.is_integer() else token
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

@@ -113,7 +113,7 @@ def _refused(error: Exception) -> Response:
     told = {
         "message": str(error),
         "type": _TYPE[status],
-        "param": getattr(error, "parameter", None),
+        "param": "lora_path" if isinstance(error, AdapterRejected) else getattr(error, "parameter", None),
         "code": int(status),
     }
     return JSONResponse({"error": told}, status)

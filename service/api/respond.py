@@ -6,7 +6,7 @@ Bytes of the engine pass through (:mod:`service.api.relay`); a last look finds t
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 import orjson
@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from chains.events import Event, Finish, Raw
 from service.api.chunks import ChatForm
-from service.api.errors import tell
+from service.api.errors import Told, tell
 from service.api.relay import Relay
 from service.engine.extras import openai_form
 from service.errors import EngineUnavailable
@@ -33,18 +33,31 @@ _SSE = [
 ]
 
 
+def _broken(told: Told) -> bytes:
+    return b"data: " + told.body + b"\n\n"
+
+
 class Generated(Response):
     """Runs the job while it is sent, so that slot and lease are held until the last byte is out."""
 
     def __init__(
-        self, exchange: Exchange, job: Job, record: Record, form: ChatForm, relay: Relay | None = None
+        self,
+        exchange: Exchange,
+        job: Job,
+        record: Record,
+        form: ChatForm,
+        relay: Relay | None = None,
+        *,
+        broken: Callable[[Told], bytes] = _broken,
     ) -> None:
+        """``broken`` makes the last event of a stream that can't go on."""
         super().__init__()
         self._exchange = exchange
         self._job = job
         self._record = record
         self._form = form
         self._relay = relay or Relay()
+        self._broken = broken
         self._heard = self._relay.heard
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,8 +106,7 @@ class Generated(Response):
                 raise
             told = tell(exc, self._record.id)
             self._record.error = told.code
-            event = b"data: " + told.body + b"\n\n"
-            await send({"type": "http.response.body", "body": event, "more_body": True})
+            await send({"type": "http.response.body", "body": self._broken(told), "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _pieces(self, events: Events) -> AsyncGenerator[bytes, None]:

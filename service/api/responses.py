@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import aclosing
+from collections.abc import Iterable, Iterator
+from contextlib import aclosing, contextmanager
 from typing import Any
 
 import orjson
@@ -11,17 +11,20 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chains.errors import ChainError
 from chains.events import Raw
 from chains.sse import EventReader
 from service.api.chunks import ChatForm
+from service.api.errors import Told
 from service.api.incoming import Recorded, Running, client_only, json_object
 from service.api.respond import Generated
 from service.dispatch import CHAIN, Plan
+from service.errors import ServiceError
 from service.exchange import Events, Job
 from service.gateway import Gateway
 from service.record import Record
 from service.responses.answer import ResponseAnswer
-from service.responses.request import chat_of
+from service.responses.request import chat_of, in_its_names
 
 router = APIRouter(dependencies=[Depends(client_only)])
 
@@ -33,7 +36,8 @@ async def responses(request: Request, gateway: Running, record: Recorded) -> Res
     body = await json_object(request)
     chat = chat_of(body)
     record.streamed = chat.get("stream") is True
-    plan = await gateway.dispatch.chat(chat, request.headers.get(CHAIN))
+    with _told_in_its_names():
+        plan = await gateway.dispatch.chat(chat, request.headers.get(CHAIN))
     plan.note(record)
     form = ChatForm(gateway.settings.engine.model_name, include_usage=True)
     answer = ResponseAnswer(body, plan.request.parameters)
@@ -43,7 +47,23 @@ async def responses(request: Request, gateway: Running, record: Recorded) -> Res
         run=lambda name: _answered(plan, gateway, name, form=form, answer=answer, record=record),
         version=plan.version,
     )
-    return Generated(gateway.exchange, job, record, form)
+    return Generated(gateway.exchange, job, record, form, broken=lambda told: _broken(answer, told))
+
+
+def _broken(answer: ResponseAnswer, told: Told) -> bytes:
+    return _sent([answer.broken(orjson.loads(told.body)["error"])]).data
+
+
+@contextmanager
+def _told_in_its_names() -> Iterator[None]:
+    """Errors about the chat that a response is, with the fields as the client called them."""
+    try:
+        yield
+    except (ServiceError, ChainError) as exc:
+        exc.args = tuple(in_its_names(one) if isinstance(one, str) else one for one in exc.args)
+        if isinstance(name := getattr(exc, "parameter", None), str):
+            exc.parameter = in_its_names(name)  # type: ignore[union-attr]
+        raise
 
 
 async def _answered(
@@ -51,26 +71,37 @@ async def _answered(
 ) -> Events:
     """The plan's events in the form of a response."""
     form.model = answer.model = name
-    async with aclosing(plan.chain.run(plan.request, gateway.engine_of(plan, name))) as events:
-        if not plan.request.stream:
-            found = [event async for event in events]
-            raw = b"".join(event.data for event in found if isinstance(event, Raw))
-            for _ in (*answer.take(orjson.loads(raw or form.completion(found))), *answer.end()):
-                pass
-            yield Raw(orjson.dumps(_counted(answer, record)))
-            return
-        reader, begun = EventReader(), False
-        async for event in events:
-            for piece in [form.pass_on(event)] if isinstance(event, Raw) else form.chunks(event):
-                for chunk in reader.feed(piece):
-                    if not begun:  # an error before the first chunk is no stream yet
-                        begun = True
-                        yield _sent(answer.begin())
-                    if sent := list(answer.take(chunk)):
-                        yield _sent(sent)
-        form.end()
-        yield _sent(answer.end())
-        _counted(answer, record)
+    running = plan.chain.run(plan.request, gateway.engine_of(plan, name))
+    with _told_in_its_names():
+        async with aclosing(running) as events:
+            told = _events(events, plan.request.stream, form=form, answer=answer, record=record)
+            async with aclosing(told) as raws:
+                async for raw in raws:
+                    yield raw
+
+
+async def _events(
+    events: Events, stream: bool, *, form: ChatForm, answer: ResponseAnswer, record: Record
+) -> Events:
+    if not stream:
+        found = [event async for event in events]
+        raw = b"".join(event.data for event in found if isinstance(event, Raw))
+        for _ in (*answer.take(orjson.loads(raw or form.completion(found))), *answer.end()):
+            pass
+        yield Raw(orjson.dumps(_counted(answer, record)))
+        return
+    reader, begun = EventReader(), False
+    async for event in events:
+        for piece in [form.pass_on(event)] if isinstance(event, Raw) else form.chunks(event):
+            for chunk in reader.feed(piece):
+                if not begun:  # an error before the first chunk is no stream yet
+                    begun = True
+                    yield _sent(answer.begin())
+                if sent := list(answer.take(chunk)):
+                    yield _sent(sent)
+    form.end()
+    yield _sent(answer.end())
+    _counted(answer, record)
 
 
 def _counted(answer: ResponseAnswer, record: Record) -> dict[str, Any]:

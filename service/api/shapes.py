@@ -53,7 +53,10 @@ HTML: Schema = {"type": "string", "description": "a page"}
 NAME: Schema = {"type": "string", "minLength": 1}
 MODEL: Schema = {**NAME, "description": "'auto', an alias, alias@version or the base; see /v1/models"}
 SWITCH: Schema = {"type": ["boolean", "null"]}
-IDS: Schema = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 2**32 - 1}}
+_OF_OBJECTS: Schema = {
+    "anyOf": [{"enum": ["object", None]}, {"type": "array", "contains": {"const": "object"}}]
+}
+IDS: Schema = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}}
 _SOME_IDS: Schema = {**IDS, "minItems": 1}
 PROMPT: Schema = {  # n times the prompts has a bound, which a schema can't say
     "anyOf": [
@@ -64,7 +67,9 @@ PROMPT: Schema = {  # n times the prompts has a bound, which a schema can't say
 }
 SPOKEN: Schema = {"type": "string", "pattern": r"\S"}
 STOP: Schema = {"anyOf": [NAME, {"type": "array", "items": NAME}, {"type": "null"}]}
-_TOOL = closed(TOOL, {"function": closed(FUNCTION, {"name": NAME}, "name")}, "function")
+_ARGUMENTS: Schema = {"type": ["object", "null"], "properties": {"type": _OF_OBJECTS}}
+_FUNCTION = closed(FUNCTION, {"name": NAME, "strict": SWITCH, "parameters": _ARGUMENTS}, "name")
+_TOOL = closed(TOOL, {"type": {"const": "function"}, "function": _FUNCTION}, "function")
 TOOLS: Schema = {"type": ["array", "null"], "items": _TOOL}
 TOOL_CHOICE: Schema = {
     "anyOf": [
@@ -73,7 +78,9 @@ TOOL_CHOICE: Schema = {
     ]
 }
 NOTHING: Schema = {"type": "null"}
-OPTIONS_OF_STREAM: Schema = {"anyOf": [closed(STREAM_OPTIONS, {}), NOTHING]}
+OPTIONS_OF_STREAM: Schema = {
+    "anyOf": [closed(STREAM_OPTIONS, dict.fromkeys(STREAM_OPTIONS.taken, SWITCH)), NOTHING]
+}
 RESPONSE_FORMAT: Schema = {
     "anyOf": [closed(FORM, {"json_schema": {"anyOf": [closed(JSON_SCHEMA, {}), NOTHING]}}), NOTHING]
 }
@@ -93,7 +100,7 @@ _PART = {  # which of the others the base can read is the engine's to say
         {
             "type": "object",
             "required": ["type"],
-            "properties": {"type": {"enum": ["image_url", "input_audio", "file"]}},
+            "properties": {"type": {"enum": ["image_url", "input_audio"]}},
         },
     ]
 }
@@ -104,7 +111,11 @@ _MADE = {  # a call that the model made; its arguments are a JSON object, which 
     "properties": {
         "id": TEXT,
         "type": {"const": "function"},
-        "function": {"type": "object", "required": ["name"], "properties": {"name": TEXT, "arguments": TEXT}},
+        "function": {
+            "type": "object",
+            "required": ["name", "arguments"],
+            "properties": {"name": TEXT, "arguments": TEXT},
+        },
     },
 }
 _MESSAGE: Schema = {  # only an assistant may have said nothing, beside its calls
@@ -215,4 +226,17 @@ def answer(*required: str, **properties: Schema) -> Schema:
 
 def of(model: type[BaseModel]) -> Schema:
     """What a body of ``model`` looks like."""
-    return model.model_json_schema()
+    schema = model.model_json_schema()
+    found: Schema = _resolved(schema, schema.pop("$defs", {}))
+    return found
+
+
+def _resolved(part: Any, named: Schema) -> Any:
+    """``part`` with what it refers to in place: a document's references are seen from its root."""
+    if isinstance(part, list):
+        return [_resolved(one, named) for one in part]
+    if not isinstance(part, dict):
+        return part
+    if (reference := part.get("$ref")) is not None:
+        return _resolved(named[reference.removeprefix("#/$defs/")], named)
+    return {key: _resolved(one, named) for key, one in part.items()}

@@ -164,8 +164,9 @@ def _check_message(message: object, at: str) -> None:
         raise InvalidRequest(
             f"{at}.content must be text or a list of parts, found {kind_of(content)}", f"{at}.content"
         )
-    if message.get("name") is not None:
-        _check_text(message, "name", at)
+    for field in ("name", "refusal", "reasoning", "reasoning_content"):
+        if message.get(field) is not None:
+            _check_text(message, field, at)
     if role == "tool":
         _check_text(message, "tool_call_id", at)
     if message.get("tool_calls") is not None:
@@ -177,6 +178,8 @@ def _check_parts(parts: Sequence[object], at: str) -> None:
         place = f"{at}[{index}]"
         if not isinstance(part, dict) or not isinstance(part.get("type"), str):
             raise InvalidRequest(f"{place} must be an object with a type", place)
+        if part["type"] == "file":
+            raise InvalidRequest(f"{place}.type 'file' is not supported: give its text", f"{place}.type")
         if part["type"] == "text" and not isinstance(part.get("text"), str):
             raise InvalidRequest(
                 f"{place}.text must be text, found {kind_of(part.get('text'))}", f"{place}.text"
@@ -191,7 +194,7 @@ def _check_calls(calls: object, at: str) -> None:
         function = call.get("function") if isinstance(call, dict) else None
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):
             raise InvalidRequest(f"{place} must be an object with a name and arguments", place)
-        arguments = function.get("arguments", "")
+        arguments = function.get("arguments")
         if not isinstance(arguments, str):
             raise InvalidRequest(
                 f"{place}.arguments must be JSON as text, found {kind_of(arguments)}", f"{place}.arguments"
@@ -200,7 +203,9 @@ def _check_calls(calls: object, at: str) -> None:
         _check_text(call, "id", f"{at}[{index}]")
         if call.get("type") != "function":
             kind = f"{at}[{index}].type"
-            raise InvalidRequest(f"{kind} must be 'function', found {str(call.get('type'))[:40]!r}", kind)
+            given = call.get("type")
+            found = repr(given[:40]) if isinstance(given, str) else kind_of(given)
+            raise InvalidRequest(f"{kind} must be 'function', found {found}", kind)
 
 
 def _check_text(found: Mapping[str, Any], name: str, at: str) -> None:

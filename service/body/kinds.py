@@ -94,6 +94,7 @@ KINDS: Mapping[str, Kind] = {
     "return_token_ids": SWITCH,
     "return_prompt_text": SWITCH,
     "parallel_tool_calls": SWITCH,
+    "return_token_strs": SWITCH,
     "allowed_token_ids": _IDS,
     "logprob_token_ids": _IDS,
     "stop_token_ids": _IDS,
@@ -117,8 +118,16 @@ KINDS: Mapping[str, Kind] = {
 
 
 def given(body: Mapping[str, Any]) -> dict[str, Any]:
-    """``body`` without what is null, which OpenAI takes for what is left out, and vLLM not everywhere."""
-    return {name: value for name, value in body.items() if value is not None}
+    """``body`` without what asks for nothing: what is null, no tools, and how such are chosen.
+
+    OpenAI takes these for what is left out, and vLLM not everywhere.
+    """
+    kept = {name: value for name, value in body.items() if value is not None}
+    if not kept.get("tools"):
+        kept.pop("tools", None)
+        if kept.get("tool_choice") in ("auto", "none"):
+            del kept["tool_choice"]
+    return kept
 
 
 def check_kinds(body: Mapping[str, Any]) -> None:
@@ -140,6 +149,16 @@ def check_kind(name: str, value: object, kind: Kind) -> None:
     """
     if not kind.holds(value):
         raise InvalidRequest(f"{name} must be {kind.words}, found {kind_of(value)}", name)
+
+
+def check_metadata(metadata: object) -> None:
+    """``metadata``, whose values are texts.
+
+    Raises:
+        InvalidRequest
+    """
+    for name, value in metadata.items() if isinstance(metadata, dict) else ():
+        check_kind(f"metadata.{name[:80]}", value, TEXT)
 
 
 def check_bias(bias: object) -> None:

@@ -11,7 +11,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.body.conversation import kind_of
-from service.body.kinds import check_bias, check_kinds, check_token_ids
+from service.body.kinds import (
+    OBJECT,
+    SWITCH,
+    check_bias,
+    check_kind,
+    check_kinds,
+    check_metadata,
+    check_token_ids,
+)
 from service.body.known import CHOICE, CHOSEN, FORM, FORMATS, FUNCTION, JSON_SCHEMA, STRUCTURED_OUTPUTS, TOOL
 from service.body.schemas import check_schemas
 from service.errors import InvalidRequest
@@ -37,6 +45,7 @@ def check_options(body: Mapping[str, Any], most: int) -> None:
     """
     check_kinds(body)
     check_bias(body.get("logit_bias"))
+    check_metadata(body.get("metadata"))
     check_template(body)
     _check_prompt(body.get("prompt"))
     _check_choices(body, most)
@@ -129,7 +138,7 @@ def check_tools(tools: object) -> None:
             raise InvalidRequest(f"{place} must be an object, found {kind_of(tool)}", place)
         if (kind := tool.get("type", "function")) != "function":
             raise InvalidRequest(
-                f"{place}.type {str(kind)[:40]!r} is not supported: no tools are built in, give functions "
+                f"{place}.type {_shown(kind)} is not supported: no tools are built in, give functions "
                 "and run them yourself",
                 f"{place}.type",
             )
@@ -141,6 +150,8 @@ def check_tools(tools: object) -> None:
                 f"{place}.function",
             )
         FUNCTION.check(function, f"{place}.function")
+        check_kind(f"{place}.function.strict", function.get("strict"), SWITCH)
+        _check_parameters(function.get("parameters"), f"{place}.function.parameters")
         if not isinstance(function.get("name"), str):
             raise InvalidRequest(
                 f"{place}.function.name must be text, found {kind_of(function.get('name'))}",
@@ -152,6 +163,16 @@ def check_tools(tools: object) -> None:
                 f"{function['name'][:80]!r}",
                 f"{place}.function.name",
             )
+
+
+def _check_parameters(schema: object, at: str) -> None:
+    """A tool's schema is of objects: a call's arguments are one, by name."""
+    check_kind(at, schema, OBJECT)
+    kind = schema.get("type") if isinstance(schema, dict) else None
+    if kind is not None and kind != "object" and not (isinstance(kind, list) and "object" in kind):
+        raise InvalidRequest(
+            f"{at}.type must be 'object', as a call's arguments are; found {_shown(kind)}", f"{at}.type"
+        )
 
 
 def check_template(body: Mapping[str, Any]) -> None:
@@ -207,7 +228,7 @@ def check_choice_kind(choice: Mapping[str, Any]) -> None:
             else "no tools are built in, name a function"
         )
         raise InvalidRequest(
-            f"tool_choice of the type {str(kind)[:40]!r} is not supported: {fix}", "tool_choice.type"
+            f"tool_choice of the type {_shown(kind)} is not supported: {fix}", "tool_choice.type"
         )
 
 
@@ -215,6 +236,7 @@ def _check_form(form: Mapping[str, Any]) -> None:
     FORM.check(form, "response_format")
     if isinstance(schema := form.get("json_schema"), dict):
         JSON_SCHEMA.check(schema, "response_format.json_schema")
+        check_kind("response_format.json_schema.strict", schema.get("strict"), SWITCH)
 
 
 def _check_format(wanted: object) -> None:
@@ -226,6 +248,7 @@ def _check_format(wanted: object) -> None:
             "structured_outputs",
         )
     STRUCTURED_OUTPUTS.check(wanted, "structured_outputs")
+    check_kind("structured_outputs.json_object", wanted.get("json_object"), SWITCH)
     given = [name for name in FORMATS if wanted.get(name) is not None]
     if len(given) != 1:
         found = " and ".join(given) or (f"only {', '.join(map(str, wanted))}" if wanted else "none")

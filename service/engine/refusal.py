@@ -83,6 +83,7 @@ _WORDS = (  # vLLM's words that name its command line, its code or no field, the
         "allowed_token_ids",
         "allowed_token_ids must hold at least one token id, found an empty list",
     ),
+    (r"^Token id -?\d+ is out of vocabulary", "prompt", "{}"),
     (
         r"one kind of structured outputs constraint but none",
         "response_format",
@@ -92,7 +93,7 @@ _WORDS = (  # vLLM's words that name its command line, its code or no field, the
         r"for ValidatorIterator",
         "messages",
         "messages holds a content part of no form that is known: "
-        "a part is {{'type': 'text', 'text': …}}, or an image_url, input_audio or file of OpenAI's form",
+        "a part is {{'type': 'text', 'text': …}}, or an image_url or input_audio of OpenAI's form",
     ),
 )
 

@@ -14,6 +14,7 @@ Event = dict[str, Any]
 Kind = Literal["reasoning", "message", "function_call"]
 
 _PART: Mapping[str, str] = {"reasoning": "reasoning_text", "message": "output_text"}
+_AS_IT_IS = 1.0  # temperature and top_p where nobody sets them
 _PREFIX: Mapping[str, str] = {"reasoning": "rs", "message": "msg", "function_call": "fc"}
 
 
@@ -53,13 +54,19 @@ class ResponseAnswer:
             self._reason = choice.get("finish_reason") or self._reason
 
     def end(self) -> Iterator[Event]:
-        """What comes last; an answer without any words is an empty message."""
-        if not any(item["type"] != "reasoning" for item in self._output):
+        """What comes last; an answer without any words is an empty message, but where its tokens ran out."""
+        cut = self._reason == "length" and self._output
+        if not cut and not any(item["type"] != "reasoning" for item in self._output):
             yield from self._turn_to("message")
         status = "incomplete" if self._reason == "length" else "completed"
         yield from self._close(status)
         self.last = self._whole(status)
         yield self._event(f"response.{status}", response=self.last)
+
+    def broken(self, error: Mapping[str, Any]) -> Event:
+        """What comes last where it can't go on; its clients raise an error where they find an ``error``."""
+        told = {name: error.get(name) for name in ("code", "message", "param")}
+        return self._event("error", **told, error=dict(error))
 
     def _whole(self, status: str) -> dict[str, Any]:
         """The response object as far as it has come."""
@@ -68,6 +75,7 @@ class ResponseAnswer:
             "id": self.id,
             "object": "response",
             "created_at": self._created,
+            "completed_at": int(time.time()) if status == "completed" else None,
             "status": status,
             "background": False,
             "error": None,
@@ -81,11 +89,18 @@ class ResponseAnswer:
             "previous_response_id": None,
             "reasoning": asked.get("reasoning") or {"effort": None, "summary": None},
             "store": False,
-            "temperature": self._sampling.get("temperature"),
+            "temperature": self._sampling.get("temperature", _AS_IT_IS),
             "text": asked.get("text") or {"format": {"type": "text"}},
             "tool_choice": asked.get("tool_choice") or "auto",
             "tools": asked.get("tools") or [],
-            "top_p": self._sampling.get("top_p"),
+            "top_p": self._sampling.get("top_p", _AS_IT_IS),
+            "presence_penalty": self._sampling.get("presence_penalty", 0.0),
+            "frequency_penalty": self._sampling.get("frequency_penalty", 0.0),
+            "top_logprobs": 0,
+            "max_tool_calls": None,
+            "service_tier": "default",
+            "safety_identifier": asked.get("safety_identifier"),
+            "prompt_cache_key": asked.get("prompt_cache_key"),
             "truncation": "disabled",
             "usage": None if status == "in_progress" else self._told_usage(),
             "user": asked.get("user"),

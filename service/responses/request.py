@@ -6,12 +6,13 @@ refused by name, as is every field that has no meaning here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from service.body.conversation import Message, check_answer, check_arguments, kind_of
 from service.body.fields import check_stream_options
-from service.body.kinds import check_kinds
+from service.body.kinds import check_kinds, check_metadata
 from service.body.known import (
     RESPONSE,
     RESPONSE_CHOICE,
@@ -25,6 +26,13 @@ from service.errors import InvalidRequest
 
 _AS_IN_CHAT = ("model", "temperature", "top_p", "parallel_tool_calls", "user")
 _STATELESS = "nothing is kept between requests: give the whole conversation as input"
+_NAMES = (  # fields of a chat, and what they are here
+    (re.compile(r"\btools\[(\d+)\]\.function\b"), r"tools[\1]"),
+    (re.compile(r"\bresponse_format(\.json_schema)?\b"), "text.format"),
+    (re.compile(r"\b(max_completion_tokens|max_tokens)\b"), "max_output_tokens"),
+    (re.compile(r"\breasoning_effort\b"), "reasoning.effort"),
+    (re.compile(r"\bmessages\[\d+\][\w.\[\]]*|\bmessages\b"), "input"),
+)
 TEXTS = ("input_text", "output_text", "text")
 ITEM_ROLES = ("user", "assistant", "system", "developer")
 
@@ -37,6 +45,7 @@ def chat_of(body: Mapping[str, Any]) -> dict[str, Any]:
     """
     RESPONSE.check(body)
     check_kinds(body)
+    check_metadata(body.get("metadata"))
     check_stream_options(_object(body, "stream_options"))
     chat: dict[str, Any] = {name: body[name] for name in _AS_IN_CHAT if body.get(name) is not None}
     chat["messages"] = _messages(body)
@@ -59,6 +68,13 @@ def chat_of(body: Mapping[str, Any]) -> dict[str, Any]:
     if (effort := _effort(_object(body, "reasoning"))) is not None:
         chat["reasoning_effort"] = effort
     return chat
+
+
+def in_its_names(text: str) -> str:
+    """``text`` about the chat with the fields called as in a request for a response."""
+    for pattern, name in _NAMES:
+        text = pattern.sub(name, text)
+    return text
 
 
 def _messages(body: Mapping[str, Any]) -> list[Message]:

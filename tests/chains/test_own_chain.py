@@ -2,18 +2,23 @@
 
 import re
 import sys
+import textwrap
 import tomllib
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import yaml
 
+from chains import answer, events, parameters
+from chains.closing import Deadline
 from chains.errors import ChainOptionsError
 from chains.events import Chain, Finish, Limits, Note, Raw, Usage
 from chains.registry import GROUP, chain_class, chain_with
 from chains.testing import Said, ScriptedEngine, asked, content, events_of, reasoning
+from chains.tools import tool_schema
 from service.routes_document import TrackDocument
 
 PAGE = (Path(__file__).parents[2] / "docs" / "chains.md").read_text("utf-8")
@@ -21,16 +26,18 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 TRACKS = [TrackDocument.model_validate(yaml.safe_load(text)) for kind, text in BLOCKS if kind == "yaml"]
 
 
-CODE, TEST = [text for kind, text in BLOCKS if kind == "python"]
+TOOL, CODE, ASK, TEST = [text for kind, text in BLOCKS if kind == "python"]
+OF_TOOLS, OF_CHAINS = [
+    tomllib.loads(text)["project"]["entry-points"] for kind, text in BLOCKS if kind == "toml"
+]
 
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    (project,) = [tomllib.loads(text)["project"] for kind, text in BLOCKS if kind == "toml"]
     module = ModuleType("our_chains")
     monkeypatch.setitem(sys.modules, "our_chains", module)
     exec(compile(CODE, "docs/chains.md", "exec"), vars(module))
-    points = [EntryPoint(name, value, GROUP) for name, value in project["entry-points"][GROUP].items()]
+    points = [EntryPoint(name, value, GROUP) for name, value in OF_CHAINS[GROUP].items()]
     known = [*entry_points(group=GROUP), *points]
     monkeypatch.setattr("chains.registry.entry_points", lambda group: known)
 
@@ -61,6 +68,28 @@ async def test_it_keeps_reasoning_and_stop_apart_from_the_answer(stream: bool) -
     events = await events_of(made(TRACKS[-1]), asked(stream, parameters={"stop": "."}), engine)
     assert (reasoning(events), content(events)) == ("b.", "42")
     assert engine.bodies[1]["messages"][1]["content"] == "41"
+
+
+def test_the_tool_that_the_page_shows_is_one() -> None:
+    space: dict[str, Any] = {}
+    exec(compile(TOOL, "docs/chains.md", "exec"), space)
+    ((name, value),) = OF_TOOLS["pointsman.tools"].items()
+    assert value == f"our_tools:{name}"
+    schema = tool_schema(space[name])["function"]
+    assert (schema["name"], schema["description"]) == (name, "Tell how many of an article are there.")
+    assert schema["parameters"]["required"] == ["article"]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_one_call_as_the_page_shows_it(stream: bool) -> None:
+    space = {name: getattr(module, name) for module in (answer, events, parameters) for name in dir(module)}
+    head = "async def run(request, engine, deadline):\n"
+    exec(compile(head + textwrap.indent(ASK, "    "), "docs/chains.md", "exec"), space)
+    engine = ScriptedEngine([Said(["It is ", "42."], reason="length")])
+    request = asked(stream, parameters={"seed": 3})
+    found = [event async for event in space["run"](request, engine, Deadline(5))]
+    assert (content(found), found[-1]) == ("It is 42.", Finish("length", Usage(10, 5)))
+    assert engine.bodies[0]["seed"] == 3
 
 
 @pytest.mark.usefixtures("installed")

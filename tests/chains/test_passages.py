@@ -1,9 +1,10 @@
+import re
 from pathlib import Path
 
 import pytest
 
 from chains.errors import DocumentsUnreadable
-from chains.passages import Passage, cut, passages_in
+from chains.passages import Library, Passage, cut, may_hold, passages_in
 
 HANDBOOK = """\
 About us.
@@ -73,12 +74,39 @@ def test_a_folder_is_read_at_any_depth_and_what_is_no_document_is_named(tmp_path
     (tmp_path / "a.txt").write_text("a", "utf-8")
     (tmp_path / "form.docx").write_bytes(b"%PDF")
     (tmp_path / "b" / ".git" / "x.md").write_text("hidden", "utf-8")
-    passages, others = passages_in(tmp_path)
-    assert passages == [Passage("a.txt", "", "a"), Passage("b/c.MD", "T", "c")]
-    assert others == ["form.docx"]
+    assert passages_in(tmp_path) == Library(
+        (Passage("a.txt", "", "a"), Passage("b/c.MD", "T", "c")), others=("form.docx",), unreadable=()
+    )
 
 
-def test_a_document_that_is_not_utf8_is_named(tmp_path: Path) -> None:
+def test_a_document_that_cannot_be_read_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_bytes(b"caf\xe9")
-    with pytest.raises(DocumentsUnreadable, match=r"a\.md is not UTF-8: .* at byte 3"):
+    (tmp_path / "b.md").write_text("b", "utf-8")
+    library = passages_in(tmp_path)
+    assert library.passages == (Passage("b.md", "", "b"),)
+    (problem,) = library.unreadable
+    assert re.search(r"a\.md is not UTF-8: .* at byte 3", problem)
+
+
+def test_documents_of_which_none_can_be_read_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_bytes(b"caf\xe9")
+    (tmp_path / "form.docx").write_bytes(b"")
+    with pytest.raises(DocumentsUnreadable, match=r"no document in .* can be read: .*a\.md is not UTF-8"):
         passages_in(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("path", "may"),
+    [
+        ("docs/a.md", True),
+        ("docs/b/a.PDF", True),
+        ("docs/b", True),
+        ("docs", True),
+        ("docs/a.docx", False),
+        ("docs/.a.md.swp", False),
+        ("docs/.git/a.md", False),
+        ("other/a.md", False),
+    ],
+)
+def test_which_changes_may_be_of_documents(path: str, may: bool) -> None:
+    assert may_hold(Path("/x/.hidden/docs"), Path("/x/.hidden") / path) is may

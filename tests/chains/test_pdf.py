@@ -49,9 +49,9 @@ def test_pages_are_passages_and_broken_lines_are_joined(tmp_path: Path) -> None:
     (tmp_path / "terms.PDF").write_bytes(
         pdf("Socks stay with you, and cour-\niers do\nnot ask.", "Hats come back.")
     )
-    found, others = passages_in(tmp_path)
-    assert others == []
-    assert [(one.document, one.heading, one.text) for one in found] == [
+    found = passages_in(tmp_path)
+    assert found.others == ()
+    assert [(one.document, one.heading, one.text) for one in found.passages] == [
         ("terms.PDF#page=1", "", "Socks stay with you, and couriers do not ask."),
         ("terms.PDF#page=2", "", "Hats come back."),
     ]

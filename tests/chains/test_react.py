@@ -323,7 +323,7 @@ async def test_a_form_that_is_no_json_is_the_engines_to_keep(stream: bool) -> No
 
 async def test_a_form_is_kept_where_the_steps_run_out() -> None:
     engine = ScriptedEngine([calls("Bonn"), Said(["{}"])])
-    request = asking(False, parameters={"structured_outputs": {"json": {}}}, limits=Limits(steps=1))
+    request = asking(False, parameters={"structured_outputs": {"json": {}}}, limits=Limits(steps=2))
     events = await events_of(React(), request, engine)
     assert (content(events), finish(events).reason) == ("{}", "length")
 
@@ -337,3 +337,25 @@ async def test_runs_at_the_same_time_do_not_mix() -> None:
 
     cities = ["Bonn", "Rome", "Oslo", "Kyiv"]
     assert await asyncio.gather(*map(one, cities)) == [f"{city} done" for city in cities]
+
+
+@pytest.mark.parametrize(
+    ("bound", "script"),
+    [
+        (1, [Said(["{}"])]),
+        (2, [calls("Bonn"), Said(["{}"])]),
+        (3, [calls("Bonn"), Said(["mild"]), Said(["{}"])]),
+        (4, [calls("Bonn"), Said(["mild"]), Said(["no"]), Said(["{}"])]),
+    ],
+)
+async def test_the_bound_on_steps_counts_the_calls_for_a_form(bound: int, script: list[Said]) -> None:
+    form: dict[str, object] = {"structured_outputs": {"json": {}}}
+    engine = ScriptedEngine(script)
+    request = asking(True, parameters=form, limits=Limits(steps=bound))
+    assert content(await events_of(React(), request, engine)) == "{}"
+    assert len(engine.bodies) == bound
+
+    engine = ScriptedEngine([*script[:-1], Said(["no"])])
+    with pytest.raises(AnswerInvalid):
+        await events_of(React(), request, engine)
+    assert len(engine.bodies) == bound

@@ -106,6 +106,9 @@ def test_the_score_is_written_as_json(run: Run, config: Path, tmp_path: Path) ->
     assert run("eval", "router", rows, "--json", written, "--config", config).exit_code == 0
     (trial,) = json.loads(written.read_text())
     assert (trial["split"], trial["fit_s"], trial["report"]["inside"]) == (str(rows), None, 1)
+    assert {"accuracy", "recall"} <= trial["report"].keys()
+    assert "recall" in crossed
+    assert "accuracy" not in crossed  # in which abstentions would not count
     assert trial["examples"] == crossed["examples"] + crossed["out_of_scope"]
     assert written.with_suffix(".png").is_file()
     nowhere = run("eval", "router", "--json", tmp_path / "none" / "router.json", "--config", config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 from router import metrics
 from router.errors import RowsError
 from router.evaluation import Row, as_examples, evaluate, read_rows
+from router.examples import RoutingExamples
+from router.report import make_report
 from router.router import Router
 
 
@@ -66,7 +69,7 @@ def test_a_router_is_counted(small_router: Router) -> None:
     report = evaluate(small_router, rows)
     assert (report.inside, report.outside) == (4, 2)
     assert report.accuracy == 0.75
-    assert report.routed_right == 0.75
+    assert report.recall == 0.75
     assert report.outside_abstained == 1.0
     assert report.outside_auroc == 1.0
     assert report.coverage == pytest.approx(4 / 6)
@@ -75,7 +78,20 @@ def test_a_router_is_counted(small_router: Router) -> None:
     assert report.macro_f1 == pytest.approx((1 + 2 / 3 + 2 / 3) / 3)
     assert report.confusions == (("metal", "water", 1),)
     assert 0 < report.p50_ms <= report.p99_ms
-    assert "accuracy in scope, abstention wrong    75.0%" in str(report)
+    assert "recall in scope, abstention a miss     75.0%" in str(report)
+
+
+def test_an_abstention_is_a_miss_to_recall_and_not_to_accuracy(small_router: Router) -> None:
+    """A fit means by recall what rows that were held out mean."""
+    strict = replace(small_router.model.calibration, threshold=1.0)
+    model = replace(small_router.model, calibration=strict)
+    router = Router(model, small_router.report, small_router.encoder, small_router.fingerprint)
+    report = evaluate(router, [Row("a red apple", "fruit"), Row("a wide river", "water")])
+    assert (report.accuracy, report.recall, report.coverage) == (1.0, 0.0, 0.0)
+    labels, confidences = np.array([0, 1]), np.array([[0.9, 0.1], [0.1, 0.9]])
+    examples = RoutingExamples({"fruit": ["apple"], "water": ["river"]})
+    fit = make_report(examples, labels, confidences, np.array([True, False]), threshold=0.5)
+    assert (fit.recall, fit.recall_by_intent) == (0.5, {"fruit": 1.0, "water": 0.0})
 
 
 def test_only_rows_out_of_scope_can_not_be_counted(small_router: Router) -> None:

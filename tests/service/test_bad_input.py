@@ -93,13 +93,14 @@ async def test_a_request_that_the_engine_stumbles_over_is_not_called_an_outage(r
 
 
 async def test_completions_are_bounded(running: Running) -> None:
-    no_tokens: list[object] = [10**12, 1e9, -1, True, "a", [2]]
+    no_tokens: list[object] = [10**12, 1e10, 0.5, -1, True, "a", [2]]
     wrong_ones: list[tuple[dict[str, Any], str]] = [
         ({"prompt": ["a"] * 1_000}, "prompt"),
         ({"prompt": [[1, 2]] * 100, "n": 2}, "n"),
         *(({"prompt": [1, wrong]}, "prompt[1]") for wrong in no_tokens),
         *(({"prompt": [[1], [2, wrong]]}, "prompt[1][1]") for wrong in no_tokens),
         ({"prompt": "a", "best_of": 1_000}, "best_of"),
+        ({"prompt": "a", "logprobs": True}, "logprobs"),
         ({}, "prompt"),
     ]
     for body, parameter in wrong_ones:

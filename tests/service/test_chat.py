@@ -242,6 +242,8 @@ async def test_a_routed_completion_is_the_answer_of_its_route(running: Running, 
     running.vllm.answer = lambda _: THOUGHT if text == SUM else "On its way, soon."
     said = "The answer is 42." if text == SUM else "On its way, soon."
     body: dict[str, Any] = {"model": "auto", "prompt": text, "stop": ["#"]}
+    of_one = (await running.http.post("/v1/completions", json={**body, "prompt": [text]})).json()
+    assert of_one["choices"][0]["text"] == said  # as LangChain sends it
     whole = await running.http.post("/v1/completions", json=body)
     assert whole.headers["x-pointsman-chain"] == ("cot" if text == SUM else "direct")
     answer = whole.json()

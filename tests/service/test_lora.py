@@ -84,7 +84,7 @@ async def test_what_cannot_be_loaded_is_refused_in_vllms_form(
 
     monkeypatch.setattr(Desk, "register", register)
     refused = await load(running, lora_name="policy", lora_path=PATH)
-    check_refusal(refused, 400, "r is 64; step-10/manifest.json: missing")
+    check_refusal(refused, 400, "r is 64; step-10/manifest.json: missing", "lora_path")
     assert "policy" not in running.desk.versions
 
 

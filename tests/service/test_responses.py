@@ -32,7 +32,9 @@ async def client(running: Running) -> AsyncGenerator[AsyncOpenAI, None]:
 
 def told(response: Any) -> dict[str, Any]:
     """What must be equal streamed and whole: all but ids and times."""
-    found: dict[str, Any] = response.model_dump(exclude={"id", "created_at", "output_parsed", "parsed"})
+    found: dict[str, Any] = response.model_dump(
+        exclude={"id", "created_at", "completed_at", "output_parsed", "parsed"}
+    )
     for item in found["output"]:
         item.pop("id")
         for part in item["content"]:
@@ -134,6 +136,14 @@ def test_an_answer_that_was_cut_is_incomplete() -> None:
     assert last["type"] == "response.incomplete"
     assert last["response"]["incomplete_details"] == {"reason": "max_output_tokens"}
     assert last["response"]["output"][0]["status"] == "incomplete"
+
+
+def test_one_that_was_cut_while_it_was_reasoned_has_no_message() -> None:
+    answer = ResponseAnswer({}, {})
+    for chunk in chunks({"reasoning_content": "Well"}, reason="length"):
+        list(answer.take(chunk))
+    list(answer.end())
+    assert [item["type"] for item in answer.last["output"]] == ["reasoning"]
 
 
 def test_an_answer_without_words_is_an_empty_message() -> None:
@@ -263,6 +273,61 @@ async def test_what_agents_send_by_default_is_taken_where_it_asks_for_nothing(ru
     sent = running.vllm.requests[-1]
     assert sent["reasoning_effort"] == "low"
     assert not sent.keys() & {"include", "reasoning", "store", "prompt_cache_key", "client_metadata"}
+
+
+async def test_errors_name_the_fields_of_a_response(running: Running) -> None:
+    schema = {"format": {"type": "json_schema", "name": "a", "schema": {"$ref": "#/$defs/no"}}}
+    wrong_ones: list[tuple[dict[str, Any], str]] = [
+        ({"tools": [{"type": "function", "name": "f g"}]}, "tools[0].name"),
+        ({"tools": [{"type": "function", "name": "f", "strict": 1}]}, "tools[0].strict"),
+        ({"text": schema}, "text.format"),
+        ({"input": [{"role": "user", "content": ""}]}, "input"),
+    ]
+    for wrong, place in wrong_ones:
+        body = {"model": "support", "input": "hi", **wrong}
+        error = check_error(await running.http.post("/v1/responses", json=body), 400)
+        assert error["param"] == place
+        assert place in error["message"]
+        assert "function" not in error["message"]
+    running.vllm.refuse = (400, "max_tokens=5000 is too large (parameter=max_tokens, value=5000)")
+    for stream in (False, True):
+        body = {"model": "support", "input": "hi", "max_output_tokens": 5000, "stream": stream}
+        error = check_error(await running.http.post("/v1/responses", json=body), 400)
+        assert error["param"] == "max_output_tokens"
+
+
+async def test_no_tools_are_as_if_they_were_not_there(running: Running) -> None:
+    of_chat = {"messages": [{"role": "user", "content": "hi"}]}
+    for path, asked in (("/v1/responses", {"input": "hi"}), ("/v1/chat/completions", of_chat)):
+        for model in ("auto", "support"):
+            for choice in ("auto", "none"):
+                body = {"model": model, **asked, "tools": [], "tool_choice": choice}
+                assert (await running.http.post(path, json=body)).status_code == 200
+                assert not running.vllm.requests[-1].keys() & {"tools", "tool_choice"}
+
+
+async def test_all_that_openai_always_sends_is_there(client: AsyncOpenAI) -> None:
+    asked: Any = {"input": SUM, "safety_identifier": "u", "prompt_cache_key": "k"}
+    whole = (await client.responses.create(model="chat", **asked)).model_dump()
+    assert (whole["temperature"], whole["top_p"]) == (1.0, 1.0)
+    assert (whole["presence_penalty"], whole["frequency_penalty"], whole["top_logprobs"]) == (0, 0, 0)
+    assert (whole["safety_identifier"], whole["prompt_cache_key"]) == ("u", "k")
+    assert whole["completed_at"] >= whole["created_at"]
+    assert (whole["service_tier"], whole["max_tool_calls"]) == ("default", None)
+
+
+async def test_a_stream_that_breaks_ends_with_an_error_of_its_form(running: Running) -> None:
+    running.vllm.answer = lambda _: "one two three"
+    running.vllm.break_after = 2
+    body = {"model": "chat", "input": "hi", "stream": True}
+    text = (await running.http.post("/v1/responses", json=body)).text
+    *_, last = text.strip().split("\n\n")
+    kind, data = last.split("\n")
+    told = json.loads(data.removeprefix("data: "))
+    assert kind == "event: error"
+    assert (told["type"], told["sequence_number"]) == ("error", text.count("event: ") - 1)
+    assert told["code"]
+    assert told["message"]
 
 
 async def test_an_engine_that_fails_is_an_error(running: Running, client: AsyncOpenAI) -> None:

@@ -32,7 +32,7 @@ async def test_messages_of_a_named_model(running: Running) -> None:
     assert running.vllm.requests[-1] == {**body, "model": BASE}
 
 
-_NO_TOKENS: list[object] = [10**12, 2**70, -1, 1.0, True, "x", None, []]
+_NO_TOKENS: list[object] = [10**12, 2**70, -1, 1.5, True, "x", None, []]
 REFUSED: list[tuple[str, dict[str, Any], int, str]] = [
     ("/tokenize", {"model": BASE}, 400, "prompt"),
     ("/tokenize", {"model": BASE, "prompt": "x", "messages": [USER]}, 400, "prompt"),
@@ -55,6 +55,15 @@ REFUSED: list[tuple[str, dict[str, Any], int, str]] = [
     ("/detokenize", {"model": "nothing", "tokens": [1]}, 404, "model"),
     ("/detokenize", {"model": 5, "tokens": [1]}, 400, "model"),
 ]
+
+
+async def test_json_has_one_kind_of_number(running: Running) -> None:
+    answered = await running.http.post("/detokenize", json={"model": BASE, "tokens": [104.0, 105]})
+    assert answered.json() == {"prompt": "hi"}
+    error = check_error(
+        await running.http.post("/tokenize", json={"prompt": "x", "return_token_strs": "yes"}), 400
+    )
+    assert error["param"] == "return_token_strs"
 
 
 async def test_what_has_no_tokens_is_refused_by_name(running: Running) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,25 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 from tests.training.rows import WORDS, write_rows
+from training.data.collection import Prepared
+from training.online import prompts
+from training.recipe import Prompts
 
 Messages = Sequence[Mapping[str, Any]]
 Online = Callable[..., Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a recipe says of its prompts."""
+
+    data: Prompts
+    seed: int = 0
+
+
+def prepared(folder: Path, data: Prompts, seed: int = 0) -> Prepared[prompts.Asked]:
+    """The prompts of ``data`` with the tokenizer in ``folder``."""
+    return prompts.prepared(Plan(data, seed), folder, lambda _: None)
 
 
 def question(number: int) -> dict[str, Any]:
@@ -27,6 +44,11 @@ QUESTIONS = [question(number) for number in range(40)]
 def questions(rows: int, seed: int) -> Iterator[dict[str, Any]]:
     """A generator of prompts, as a recipe names it."""
     yield from (question(seed + number) for number in range(rows))
+
+
+def said_otherwise(rows: int, seed: int) -> Iterator[dict[str, Any]]:
+    """A generator whose rows hold no prompt."""
+    yield from ({"question": f"{seed} {number}"} for number in range(rows))
 
 
 def vowels(prompts: Sequence[Messages], completions: Sequence[Messages], **_: object) -> list[float]:

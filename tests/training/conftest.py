@@ -15,6 +15,7 @@ import yaml
 from tests.training.asking import Online, speak_up, write_recipe
 from tests.training.continued import Continued
 from tests.training.continued import write_recipe as write_continued
+from tests.training.intents import make_encoder
 from tests.training.rows import CONVERSATIONS, TEMPLATE, spoken, write_rows
 from tests.training.stages import Writer, Written
 from training.models import base as bases
@@ -39,11 +40,11 @@ def _one_cpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def make_base(folder: Path, template: str = TEMPLATE, seed: int = 0) -> Path:
+def make_base(folder: Path, template: str = TEMPLATE, seed: int = 0, shape: Architecture = SHAPE) -> Path:
     """A base folder as ``pointsman train`` makes it, but for the training."""
-    tokenizer = bpe.train(spoken(), vocab_size=420, chat_template=template, context=SHAPE.context)
+    tokenizer = bpe.train(spoken(), vocab_size=420, chat_template=template, context=shape.context)
     folder.mkdir(parents=True)
-    bases.save(bases.new_model(SHAPE, tokenizer, seed), tokenizer, folder)
+    bases.save(bases.new_model(shape, tokenizer, seed), tokenizer, folder)
     return folder
 
 
@@ -56,6 +57,12 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def speaker(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A base whose choice of words an adapter can turn by much."""
     return speak_up(make_base(tmp_path_factory.mktemp("speaker") / "base"))
+
+
+@pytest.fixture(scope="session")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An encoder for the stage router, that knows the words of ``intents``."""
+    return make_encoder(tmp_path_factory.mktemp("encoder"))
 
 
 @pytest.fixture

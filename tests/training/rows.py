@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from training.data import sources
+from training.data import learned, sources
 from training.data.formats import Row
 from training.recipe import FileSource
 
@@ -71,4 +71,4 @@ def write_rows(path: Path, rows: Iterable[object]) -> Path:
 def read(path: Path, form: str, stage: Literal["cpt", "sft"] = "sft") -> list[Row]:
     """The rows of a file, as a recipe's source."""
     source = FileSource.model_validate({"path": path, "format": form})
-    return sources.read(sources.parts(source, 0)[0], stage)
+    return learned.read(sources.parts(source, 0)[0], stage)

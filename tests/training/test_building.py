@@ -22,8 +22,8 @@ from training.building.build import Yield, build
 from training.building.expectation import Expectation, stated_number
 from training.building.plan import BuildPlan
 from training.building.questions import load
-from training.data import render, sources
-from training.data.formats import READERS
+from training.data import learned, render, sources
+from training.data.formats import FORMS
 from training.errors import BadRows, EndpointError, RunConflict
 from training.recipe import FileSource
 from training.served import transport
@@ -120,9 +120,9 @@ def test_a_react_row_is_what_sft_loads(building: Building, tokenizer: Any) -> No
     assert second["messages"][-1]["tool_call_id"] == second["messages"][-2]["tool_calls"][0]["id"]
 
     source = FileSource(path=building.folder / "built" / "rows.jsonl", format="messages")
-    [loaded] = sources.read(sources.Part(source, 0, 0, None), "sft")
-    ids, learned = render.tokens(tokenizer, loaded, "sft")
-    trained = tokenizer.decode([token for token, one in zip(ids, learned, strict=True) if one])
+    [loaded] = learned.read(sources.Part(source, 0, 0, None), "sft")
+    ids, mask = render.tokens(tokenizer, loaded, "sft")
+    trained = tokenizer.decode([token for token, one in zip(ids, mask, strict=True) if one])
     assert trained.startswith("I look it up.\n<tool_call>")
     assert trained.endswith("It is in Brno.<|im_end|>")
 
@@ -146,7 +146,7 @@ def test_a_chain_of_thought_is_kept_in_its_tags(building: Building, said: dict[s
     [row] = building.rows
     assert row["messages"][-1]["content"] == "<think>\n30 + 20, 4 + 8\n</think>\n\n34 + 28 = 62"
     assert "tools" not in row
-    READERS["messages"](row)
+    FORMS["messages"](row)
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,23 @@ from typing import Any
 import pytest
 
 from tests.training.rows import write_rows
-from training.data import columns, formats, preferences, sources
-from training.data.fields import FieldError
+from training.data import columns, formats, learned, preferences, sources
 from training.errors import BadRows, SourceError
 from training.online import prompts
-from training.recipe import FileSource, PromptFile
-from training.routing.rows import labelled
+from training.recipe import FileSource, GeneratorSource, PromptFile
+from training.routing.rows import FORM
 
 
 def read(path: Path, form: str, **called: str) -> list[Any]:
     source = FileSource.model_validate({"path": path, "format": form, "columns": called})
-    return sources.read(sources.parts(source, 0)[0], "sft")
+    return learned.read(sources.parts(source, 0)[0], "sft")
+
+
+def ask(given: dict[str, Any]) -> prompts.Prompt:
+    """The only prompt of a source."""
+    source = PromptFile.model_validate({"format": "prompt", **given})
+    (prompt,) = prompts.read(sources.parts(source, 0)[0])
+    return prompt
 
 
 def contents(row: Any) -> list[str]:
@@ -59,6 +65,7 @@ def test_a_field_that_rows_may_lack_they_may_lack_by_another_name(tmp_path: Path
         ("alpaca", {"Output": "a"}, "Output (you may mean output)"),
         ("sharegpt", {"messages": "chat"}, "messages (you may mean conversations)"),
         ("pairs", {"choosen": "a"}, "choosen (you may mean chosen)"),
+        ("alpaca", {"chosen": "a"}, "in this stage alpaca has no field chosen. It has instruction, "),
         ("text", {"zzz": "a"}, "text has no field zzz. It has text;"),
     ],
 )
@@ -67,7 +74,7 @@ def test_columns_that_no_reader_looks_at_are_told_once(
 ) -> None:
     path = write_rows(tmp_path / "rows.jsonl", [{"a": "b"}] * 3)
     with pytest.raises(SourceError) as caught:
-        read(path, form, **called) if form != "pairs" else sources.preferences(
+        read(path, form, **called) if form != "pairs" else preferences.read(
             sources.parts(FileSource(path=path, format="pairs", columns=called), 0)[0]
         )
     assert said in str(caught.value)
@@ -77,14 +84,12 @@ def test_columns_of_prompts_are_checked_too_but_the_rewards_are_their_own(tmp_pa
     path = write_rows(tmp_path / "rows.jsonl", [{"q": "red?", "gold": "blue"}])
     given = {"path": path, "format": "alpaca", "columns": {"prompt": "q"}}
     with pytest.raises(SourceError, match=r"has no field prompt \(you may mean instruction\)"):
-        list(prompts.rows(PromptFile.model_validate(given), 0))
-    source = PromptFile.model_validate(
-        {"path": path, "format": "prompt", "columns": {"prompt": "q", "want": "gold"}}
-    )
-    ((_, raw),) = prompts.rows(source, 0)
-    assert prompts.read(raw, source).columns == {"want": "blue"}
-    with pytest.raises(FieldError, match="is to be want, by columns"):
-        prompts.read({"q": "red?"}, source)
+        ask(given)
+    given = {"path": path, "format": "prompt", "columns": {"prompt": "q", "want": "gold"}}
+    assert ask(given).columns == {"want": "blue"}
+    write_rows(path, [{"q": "red?"}])
+    with pytest.raises(BadRows, match=r"rows\.jsonl:1: gold: is to be want, by columns; the row has q"):
+        ask(given)
 
 
 @pytest.mark.parametrize(
@@ -121,20 +126,17 @@ def test_an_empty_context_is_nothing_to_miss(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["prompts", "completions"])
-def test_a_prompts_column_may_not_be_called_as_what_rewards_are_given(key: str) -> None:
-    source = PromptFile.model_validate({"path": "rows.jsonl", "format": "prompt"})
-    with pytest.raises(FieldError, match=rf"`columns: \{{my_{key}: {key}\}}`"):
-        prompts.read({"prompt": "red?", key: "blue"}, source)
-    renamed = PromptFile.model_validate(
-        {"path": "rows.jsonl", "format": "prompt", "columns": {f"my_{key}": key}}
-    )
-    assert prompts.read({"prompt": "red?", key: "blue"}, renamed).columns == {f"my_{key}": "blue"}
+def test_a_prompts_column_may_not_be_called_as_what_rewards_are_given(tmp_path: Path, key: str) -> None:
+    given = {"path": write_rows(tmp_path / "rows.jsonl", [{"prompt": "red?", key: "blue"}])}
+    with pytest.raises(BadRows, match=rf"`columns: \{{my_{key}: {key}\}}`"):
+        ask(given)
+    assert ask({**given, "columns": {f"my_{key}": key}}).columns == {f"my_{key}": "blue"}
 
 
 def test_images_of_prompts_are_told(tmp_path: Path) -> None:
-    source = PromptFile.model_validate({"path": "rows.jsonl", "format": "prompt"})
-    with pytest.raises(FieldError, match="bases here read text alone"):
-        prompts.read({"prompt": "<image>who?", "images": ["ann.jpg"]}, source)
+    row = {"prompt": "<image>who?", "images": ["ann.jpg"]}
+    with pytest.raises(BadRows, match="images: belongs to the row, and bases here read text alone"):
+        ask({"path": write_rows(tmp_path / "rows.jsonl", [row])})
 
 
 @pytest.mark.parametrize(
@@ -166,13 +168,33 @@ def test_fields_that_are_called_otherwise_get_their_columns(
     tmp_path: Path, form: Any, row: dict[str, Any], said: str
 ) -> None:
     source = FileSource(path=write_rows(tmp_path / "rows.jsonl", [row]), format=form)
-    reader = {"pairs": preferences.pairs, "intents": labelled}.get(form) or formats.READERS[form]
+    forms: Any = {"intents": {"intents": FORM}, "pairs": preferences.FORMS}.get(form, formats.FORMS)
     with pytest.raises(BadRows) as caught:
-        sources.read_as(sources.parts(source, 0)[0], reader)
+        sources.read(sources.parts(source, 0)[0], forms, FORM)
     assert said in str(caught.value)
     assert f"the row has {', '.join(row)}" in str(caught.value) or form == "intents"
 
 
+def test_formats_that_the_stage_does_not_read_are_not_proposed(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "rows.jsonl", [{"messages": [], "question": "red?", "rejected": "b"}])
+    with pytest.raises(BadRows, match=r"chosen: .*; the row has messages, question, rejected$"):
+        preferences.read(sources.parts(FileSource(path=path, format="pairs"), 0)[0])
+
+
+def test_the_context_of_a_question_is_not_left_out_either(tmp_path: Path) -> None:
+    row = {"question": "who?", "context": "Ann is.", "answer": "Ann"}
+    path = write_rows(tmp_path / "rows.jsonl", [row])
+    with pytest.raises(BadRows, match=r"context: would be left out.*input: context\}`"):
+        read(path, "alpaca")
+    assert contents(read(path, "alpaca", input="context")[0]) == ["who?\nAnn is.", "Ann"]
+
+
+def test_a_generator_is_not_told_of_columns() -> None:
+    source = GeneratorSource(generator="tests.training.asking:said_otherwise", rows=1)
+    with pytest.raises(BadRows, match=r"prompt: must be a text or a list of messages; the row has question$"):
+        prompts.read(sources.parts(source, 0)[0])
+
+
 def test_nothing_is_guessed_of_fields_that_are_there() -> None:
     for row in ({"instruction": 7, "prompt": "a"}, {"colour": "red", "output": "a"}, ["prompt"]):
-        assert columns.hint(row, "alpaca", "instruction") == ""
+        assert columns.hint(row, "instruction", "alpaca", formats.FORMS) == ""

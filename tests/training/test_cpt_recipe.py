@@ -10,7 +10,7 @@ from pointsman.document import DocumentError
 from tests.training.continued import Continued, replay
 from training import outlook
 from training import recipe as recipes
-from training.data import sources
+from training.data import learned
 from training.data.sources import parts
 from training.errors import BadRows, SourceError
 from training.recipe import CptRecipe, FileSource
@@ -102,7 +102,7 @@ def test_a_text_file_holds_one_document_or_many(tmp_path: Path, documents: str, 
     path = tmp_path / "new.txt"
     path.write_text(LINES, encoding="utf-8")
     source = FileSource.model_validate({"path": path, "format": "text", "documents": documents})
-    rows = sources.read(parts(source, 0)[0], "cpt")
+    rows = learned.read(parts(source, 0)[0], "cpt")
     assert [row.text for row in rows] == expected
     lines = LINES.split("\n")
     for row in rows[1:]:
@@ -118,14 +118,14 @@ def test_only_a_text_file_is_parted_and_an_empty_one_is_refused(continued: Conti
     (tmp_path / "empty.txt").write_text("\n \n", encoding="utf-8")
     source = FileSource(path=tmp_path / "empty.txt", format="text")
     with pytest.raises(SourceError, match=r"empty\.txt holds no rows"):
-        sources.read(parts(source, 0)[0], "cpt")
+        learned.read(parts(source, 0)[0], "cpt")
 
 
 def test_a_row_without_text_is_named(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text('{"text": "a"}\n{"content": "b"}\n', encoding="utf-8")
     with pytest.raises(BadRows, match=r"rows\.jsonl:2: text: "):
-        sources.read(parts(FileSource(path=path, format="text"), 0)[0], "cpt")
+        learned.read(parts(FileSource(path=path, format="text"), 0)[0], "cpt")
 
 
 def test_it_is_said_before_a_run_what_it_needs_and_how_its_result_is_served(continued: Continued) -> None:

@@ -10,6 +10,7 @@ import torch
 
 from tests.training.asking import QUESTIONS, Online
 from tests.training.conftest import Recipe
+from tests.training.memory import peak
 from tests.training.preferences import PAIRS
 from tests.training.test_run import quiet
 from training import outlook, run
@@ -18,6 +19,7 @@ from training.models import base as bases
 from training.models.reward_model import RewardModel
 from training.online import policy, prompts
 from training.recipe import PpoRecipe
+from training.runs import activations
 from training.runs.estimate import Estimate
 
 
@@ -35,9 +37,35 @@ def test_reward_models_are_counted(recipe: Recipe, online: Online, tmp_path: Pat
     alone, beside = needs(online(kind)), needs(online(kind, rewards=[rule, {"model": str(judge)}]))
     loaded: Any = RewardModel.load(judge)
     there = sum(weight.nbytes for weight in loaded._model.parameters())
-    assert beside.memory - alone.memory == beside.rewards == there
+    assert beside.rewards == there
+    learning = beside.activations + max(beside.logits, beside.back)
+    lasting = alone.memory - max(learning, alone.cache)
+    assert beside.memory == lasting + there + max(learning, alone.cache, beside.scoring)
     assert "reward models" in str(beside)
     assert "reward models" not in str(alone)
+
+
+def test_what_a_reward_model_holds_as_it_scores_is_counted(
+    recipe: Recipe, online: Online, tmp_path: Path
+) -> None:
+    """Answers of unlike length, so that there is a mask; the last per cent are what turns keys by places."""
+    path = recipe(PAIRS, form="pairs", stage="rm", name="judge", **{"train.steps": 1})
+    judge = run.train(path, runs=tmp_path, report=quiet)
+    scorer = RewardModel.load(judge)
+    for longest in (60, 200):
+        rows = [[5] * (longest - i) for i in range(40)]
+        held = peak(lambda rows=rows: scorer.score_tokens(rows))  # type: ignore[misc]
+        assert activations.scoring(judge, longest) == pytest.approx(held, rel=0.04)
+
+    path = online("ppo", rewards=[{"model": str(judge)}])
+    plan = recipes.load(path)
+    assert isinstance(plan, PpoRecipe)
+    asked = prompts.prepared(plan, plan.base, quiet).train.longest
+    found = needs(path)
+    assert found.scoring == activations.scoring(judge, asked + plan.sampling.max_new_tokens)
+    assert found.memory - found.rewards - found.weights - found.gradients - found.optimiser == found.scoring
+    assert "scoring, activations" in str(found)
+    assert needs(online("ppo")).scoring == 0
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -46,7 +74,7 @@ def test_keys_and_values_are_those_that_the_model_keeps(online: Online, precisio
     plan = recipes.load(path)
     assert isinstance(plan, PpoRecipe)
     tokenizer = bases.load_tokenizer(plan.base)
-    asked = prompts.prepared(plan.data, tokenizer, plan.seed).longest
+    asked = prompts.prepared(plan, plan.base, quiet).train.longest
     model: Any = policy.load(plan, tokenizer, plan.train.precision).model
     with torch.no_grad():
         length = asked + plan.sampling.max_new_tokens

@@ -51,14 +51,14 @@ def test_the_loss_is_what_training_measures(
     asked = plan(loss={"a": held(rows)}, general={"b": held(rows, rows=2)})
     [found] = measured(asked, tokenizer, tiny_server.url, "tiny")
 
-    from training.data import render, sources
+    from training.data import learned, render, sources
 
     ids: list[int] = []
     mask: list[int] = []
     lengths: list[int] = []
-    for row in sources.read(sources.Part(asked.loss["a"].source, 0, 0, None), "sft"):
-        tokens, learned = render.tokens(tokenizer, row, "sft")
-        ids, mask, lengths = [*ids, *tokens], [*mask, *learned], [*lengths, len(tokens)]
+    for row in learned.read(sources.Part(asked.loss["a"].source, 0, 0, None), "sft"):
+        tokens, trained = render.tokens(tokenizer, row, "sft")
+        ids, mask, lengths = [*ids, *tokens], [*mask, *trained], [*lengths, len(tokens)]
     import numpy as np
 
     whole = TokenRows(np.array(ids, np.int32), np.array(mask, np.bool_), np.array(lengths))

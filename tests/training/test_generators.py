@@ -11,7 +11,7 @@ from tests.training.asking import Online
 from tests.training.conftest import Recipe
 from tests.training.test_run import quiet
 from training import outlook
-from training.data import sources
+from training.data import learned, sources
 from training.errors import BadRows, SourceError
 from training.recipe import GeneratorSource
 
@@ -20,7 +20,7 @@ HERE = "tests.training.generators"
 
 def read(name: str, **arguments: Any) -> object:
     source = GeneratorSource(generator=name, rows=3, arguments=arguments)
-    return sources.read(sources.parts(source, 0)[0], "sft")
+    return learned.read(sources.parts(source, 0)[0], "sft")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from tests.training.conftest import Recipe
 from tests.training.preferences import PAIRS
 from tests.training.test_run import quiet
 from training import outlook, run
-from training.errors import AdapterError, BaseError
+from training.errors import AdapterError
 from training.runs.estimate import Estimate
 
 SHAPE: dict[str, Any] = {
@@ -71,6 +72,11 @@ def test_stages_without_these_keys_keep_the_adapters(recipe: Recipe, first: Path
     assert expected.trainable == sum(w.numel() for w in load_file(made / artefact.WEIGHTS).values())
 
 
+def changed(**values: Any) -> Callable[[bytes], bytes]:
+    """What makes a JSON object one with other ``values``."""
+    return lambda whole: json.dumps({**json.loads(whole), **values}).encode()
+
+
 @pytest.mark.parametrize(
     ("lora", "told"),
     [
@@ -117,15 +123,37 @@ def test_the_dropout_is_the_recipes(recipe: Recipe, first: Path, tmp_path: Path)
     assert json.loads((made / artefact.CONFIG).read_bytes())["lora_dropout"] == 0.5
 
 
-def test_an_adapter_that_is_cut_short_is_refused(recipe: Recipe, first: Path, tmp_path: Path) -> None:
+BROKEN: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {  # file, what becomes of it, what is told
+    "weights cut short": (
+        artefact.WEIGHTS,
+        lambda whole: whole[: len(whole) // 2],
+        r"bytes\) is broken or cut short",
+    ),
+    "no config": (artefact.CONFIG, lambda _: b"{", "can't be read: "),
+    "nested config": (artefact.CONFIG, lambda _: b"[" * 100_000, "can't be read: "),
+    "no rank": (artefact.CONFIG, changed(r="x"), "r: Input should be a valid integer, .* found 'x'"),
+    "no targets": (artefact.CONFIG, changed(target_modules=None), "names no target_modules"),
+    "odd targets": (
+        artefact.CONFIG,
+        changed(target_modules=7),
+        "target_modules: Input should be a valid tuple, found 7",
+    ),
+    "manifest cut short": (artefact.MANIFEST, lambda whole: whole[:-9], "Invalid JSON: "),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_broken_adapter_is_named_with_its_file(
+    recipe: Recipe, first: Path, tmp_path: Path, how: str
+) -> None:
+    """By the check and by the run, in the same words."""
+    name, change, told = BROKEN[how]
     broken = shutil.copytree(first, tmp_path / "broken")
-    whole = (first / artefact.WEIGHTS).read_bytes()
-    (broken / artefact.WEIGHTS).write_bytes(whole[: len(whole) // 2])
+    (broken / name).write_bytes(change((broken / name).read_bytes()))
     path = recipe(name="second", init_adapter=str(broken), lora=None)
+    said = []
     for begin in (lambda: outlook.check(path, [], quiet), lambda: run.train(path, runs=tmp_path)):
-        with pytest.raises(BaseError, match=r"init_adapter .*adapter_model\.safetensors .* cut short"):
+        with pytest.raises(AdapterError, match=rf"^init_adapter {broken}.*/{name}.*{told}") as caught:
             begin()
-    (broken / artefact.WEIGHTS).write_bytes(whole)
-    (broken / artefact.CONFIG).write_text("{", encoding="utf-8")
-    with pytest.raises(BaseError, match=r"init_adapter .*adapter_config\.json can't be read"):
-        outlook.check(path, [], quiet)
+        said.append(str(caught.value))
+    assert said[0] == said[1]

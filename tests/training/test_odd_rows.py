@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ import pytest
 from tests.training.rows import TOOL, TOOL_USE, said
 from training.data import bfcl, formats, preferences, sources
 from training.data.fields import FieldError
+from training.data.form import Form
 from training.errors import BadRows
+from training.online import prompts
 from training.recipe import FileSource
-from training.routing.rows import labelled
+from training.routing.rows import FORM, labelled
 
 ODD: list[Any] = [None, 7, 1.5, True, "", "x", [], [[]], [None], ["x"], {}, {"a": []}, [{}], float("nan")]
 
@@ -68,6 +70,61 @@ FORMS: dict[str, tuple[Callable[[dict[str, Any]], Any], dict[str, Any]]] = {
     "bfcl": (bfcl.question, QUESTION),
     "intents": (labelled, {"text": "red", "intent": "colour"}),
 }
+
+
+ROWS: dict[str, tuple[Mapping[str, Form[Any]], list[dict[str, Any]]]] = {  # of each stage and format
+    "sft text": (formats.FORMS, [{"text": "red"}]),
+    "sft messages": (formats.FORMS, [said("red?", "blue"), {"text": "red"}]),
+    "sft alpaca": (
+        formats.FORMS,
+        [
+            {"instruction": "red?", "output": "blue"},
+            {"question": "red?", "answer": "blue"},
+            {"instruction": "red?"},
+        ],
+    ),
+    "sft sharegpt": (formats.FORMS, [{"conversations": SHAREGPT["conversations"]}]),
+    "dpo pairs": (preferences.FORMS, [{"prompt": "red?", "chosen": "blue", "rejected": "green"}]),
+    "dpo alpaca": (
+        preferences.FORMS,
+        [
+            {"instruction": "red?", "chosen": "blue", "rejected": "green"},
+            {"instruction": "red?", "output": ["blue", "green"]},
+            {"question": "red?", "answer": "", "chosen": "blue", "rejected": "green"},
+            {"question": "red?", "chosen": "blue", "rejected": "green"},
+        ],
+    ),
+    "dpo sharegpt": (preferences.FORMS, [{"conversations": SHAREGPT["conversations"], **ANSWERS}]),
+    "dpo labels": (
+        preferences.FORMS,
+        [
+            {"prompt": "red?", "completion": "blue", "label": True},
+            {"prompt": "red?", "completion": "blue", "kto_tag": True},
+            {"instruction": "red?", "output": "blue", "label": True},
+            {"instruction": "red?", "label": True},
+        ],
+    ),
+    "ppo bfcl": (prompts.FORMS, [QUESTION]),
+    "router intents": ({"intents": FORM}, [{"text": "red", "intent": "colour"}]),
+}
+
+
+@pytest.mark.parametrize("which", ROWS)
+def test_a_form_names_the_fields_that_its_reader_looks_at(which: str) -> None:
+    """And no other: what ``columns`` may rename is what changes something."""
+    forms, rows = ROWS[which]
+    form = forms[which.split()[1]]
+    every = {field for forms, _ in ROWS.values() for other in forms.values() for field in other.fields}
+    looked_at = {field for field in every for row in rows if outcome(form, row) != outcome(form, row, field)}
+    assert looked_at == set(form.fields)
+
+
+def outcome(form: Form[Any], row: dict[str, Any], odd: str = "") -> object:
+    """What becomes of ``row``, with nonsense under ``odd``."""
+    try:
+        return form({**row, odd: [7]} if odd else row)
+    except FieldError as exc:
+        return exc.field
 
 
 def changed(value: Any) -> Iterator[Any]:
@@ -126,7 +183,7 @@ def test_a_margin_is_a_finite_number(tmp_path: Path, margin: str) -> None:
     )
     source = FileSource(path=path, format="pairs")
     with pytest.raises(BadRows, match="margin: must be a finite number, found"):
-        sources.preferences(sources.parts(source, 0)[0])
+        preferences.read(sources.parts(source, 0)[0])
 
 
 def test_a_margin_may_be_negative() -> None:

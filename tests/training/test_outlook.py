@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-import torch
-from torch.profiler import ProfilerActivity, profile
 
 from pointsman.document import DocumentError
 from tests.training.asking import Online
 from tests.training.conftest import Recipe
-from tests.training.preferences import pair
 from tests.training.rows import said
 from tests.training.test_methods import METHODS
 from tests.training.test_run import quiet
-from training import outlook, run
+from training import outlook
 from training import recipe as recipes
-from training.errors import BaseError, NothingToLearn, RewardError
+from training.errors import AdapterError, BaseError, NothingToLearn, RewardError
 from training.methods import choice
-from training.models import base as bases
 from training.recipe import SftRecipe
 from training.runs import estimate
-from training.runs.estimate import Estimate, duration
-from training.trainers import loop
+from training.runs.estimate import duration
 
 SERVED = {
     "lora": "an adapter of rank 4, as it is",
@@ -72,7 +65,7 @@ def test_a_recipe_is_looked_at_with_its_data(recipe: Recipe) -> None:
 
 
 def test_what_a_run_would_begin_with_is_looked_for(recipe: Recipe, online: Online, tmp_path: Path) -> None:
-    with pytest.raises(BaseError, match=r"init_adapter: .*manifest\.json: no such file"):
+    with pytest.raises(AdapterError, match=r"init_adapter .*manifest\.json: no such file"):
         outlook.check(recipe(init_adapter=str(tmp_path / "none")), [], quiet)
     for reward, problem in (
         ({"rule": "tests.training.asking:none"}, "rewards: .*none"),
@@ -82,56 +75,6 @@ def test_what_a_run_would_begin_with_is_looked_for(recipe: Recipe, online: Onlin
         with pytest.raises(RewardError, match=problem):
             outlook.check(online("ppo", rewards=[reward]), [], quiet)
     assert outlook.check(online("ppo"), [], quiet).steps == 3
-
-
-def test_the_activations_are_about_what_torch_keeps_for_the_way_back(recipe: Recipe, base: Path) -> None:
-    plan = loaded(recipe(method="full", lora=None, **{"train.batch_rows": 2, "data.max_tokens": 250}))
-    model: Any = bases.load_model(str(base))
-    fixed = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
-    kept: dict[int, int] = {}
-
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in fixed:
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        held = model.model(input_ids=torch.zeros(2, 256, dtype=torch.long)).last_hidden_state
-    assert held.requires_grad
-    assert estimate.of(model, plan).activations == pytest.approx(sum(kept.values()), rel=0.5)
-
-
-@pytest.mark.parametrize(
-    ("loss", "options"),
-    [("sigmoid", {}), ("sigmoid", {"train.gradient_checkpointing": True}), ("simpo", {})],
-)
-def test_a_run_takes_about_the_memory_that_was_estimated(
-    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loss: str, options: dict[str, Any]
-) -> None:
-    peaks: list[int] = []
-
-    def watched(*given: Any) -> None:
-        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as watcher:
-            learn(*given)
-        changes = [event.nbytes() for event in watcher.profiler.kineto_results.events() if _is_memory(event)]
-        peaks.append(int(np.cumsum(changes).max()))
-
-    learn = loop.train
-    monkeypatch.setattr(loop, "train", watched)
-    rows = [pair("Where? " * 40, "red " * 60, "blue " * 60)] * 12
-    path = recipe(rows, stage="dpo", form="pairs", loss=loss, **options, **{"train.steps": 1})
-    told: list[str] = []
-    run.train(path, runs=tmp_path, report=told.append)
-    expected = outlook.check(path, [], quiet).needs
-    assert isinstance(expected, Estimate)
-    assert f"tiny: {expected}" in told
-    assert 0.9 < (expected.memory - expected.weights) / peaks[0] < 1.5  # the weights are there before
-
-
-def _is_memory(event: Any) -> bool:
-    """Whether the profiler's ``event`` is memory that was taken or given back."""
-    return bool(event.name() == "[memory]")
 
 
 def test_the_longest_row_counts_and_not_what_is_allowed(recipe: Recipe) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,27 +9,22 @@ import numpy as np
 import pytest
 from peft import PeftModel
 from safetensors.torch import load_file
-from transformers import AutoConfig, AutoModelForCausalLM
 
 from pointsman import artefact
-from pointsman.document import DocumentError
 from service.adapters.base import read_base
 from service.adapters.checks import check
 from service.sections import EngineSettings
 from tests.training.conftest import Recipe
-from tests.training.disturbed import assert_same, break_off, gone_on, kill_after, untimed
-from tests.training.preferences import LABELS, PAIRS, loaded, pair
+from tests.training.disturbed import untimed
+from tests.training.preferences import LABELS, Options, dpo, loaded, pair, rm
 from tests.training.test_run import metrics, quiet
-from training import recipe as recipes
 from training import run
 from training.data import prepare_pairs
-from training.data.token_pairs import PairRows
 from training.errors import LossNotFinite
 from training.models import base as bases
 from training.models import logprobs
 from training.trainers import trl
 
-Options = dict[str, Any]
 LOSSES: dict[str, Options] = {
     "sigmoid": {"sft_weight": 0.5},
     "ipo": {},
@@ -40,14 +34,6 @@ LOSSES: dict[str, Options] = {
     "orpo": {},
     "simpo": {},
 }
-
-
-def dpo(recipe: Recipe, **changes: Any) -> Path:
-    return recipe(PAIRS, **{"form": "pairs", "stage": "dpo", **changes})
-
-
-def rm(recipe: Recipe, **changes: Any) -> Path:
-    return recipe(PAIRS, **{"form": "pairs", "stage": "rm", **changes})
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -125,44 +111,6 @@ def test_an_adapter_to_go_on_from_is_the_reference(
     assert abs(plain - start) > 0.5  # the base would have been another reference
 
 
-RESUMED = {
-    "train.steps": 30,
-    "train.save_every": 7,
-    "train.log_every": 4,
-    "train.evaluate_every": 10,
-    "train.schedule": "constant",
-}
-
-
-def test_a_killed_run_with_a_reference_goes_on_and_ends_the_same(recipe: Recipe, tmp_path: Path) -> None:
-    """Its checkpoints hold two adapters, of which the library would load the wrong one."""
-    sft = recipe(name="sft", **{"train.steps": 10, "train.learning_rate": 0.03})
-    first = run.train(sft, runs=tmp_path, report=quiet)
-    path = dpo(recipe, init_adapter=str(first), **RESUMED)
-    runs = tmp_path / "killed"
-    kill_after(7, path, runs)
-    resumed = gone_on(path, runs)
-    assert_same(resumed, run.train(path, runs=tmp_path / "whole", report=quiet))
-
-
-@pytest.mark.parametrize(
-    ("kind", "options"),
-    [
-        (trl.ReferenceFree, {"stage": "dpo", "loss": "orpo"}),
-        (trl.Kto, {"stage": "dpo", "loss": "kto"}),
-        (trl.Reward, {"stage": "rm"}),
-        (trl.Reward, {"stage": "rm", "method": "full", "lora": None}),
-    ],
-)
-def test_a_stopped_run_goes_on_and_ends_the_same(
-    kind: type[Any], options: Options, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = recipe(PAIRS, form="pairs", **options, **{**RESUMED, "train.steps": 12, "train.save_every": 3})
-    whole = run.train(path, runs=tmp_path / "whole", report=quiet)
-    break_off(8, kind, path, tmp_path, monkeypatch)
-    assert_same(gone_on(path, tmp_path, after=6), whole)
-
-
 def test_a_falling_chosen_answer_is_told_once(recipe: Recipe, tmp_path: Path) -> None:
     """Both answers share all but their end, so what pushes one down pushes the other down too."""
     rows = [
@@ -202,78 +150,3 @@ def test_a_loss_that_is_no_number_stops_the_run(
     monkeypatch.setattr(trl.Dpo, "training_step", broken)
     with pytest.raises(LossNotFinite, match="the loss is nan at step 2"):
         run.train(dpo(recipe, **{"train.log_every": 1}), runs=tmp_path, report=quiet)
-
-
-@pytest.mark.parametrize(
-    ("options", "problem"),
-    [
-        (
-            {"loss": "ipo", "label_smoothing": 0.1},
-            "label_smoothing: belongs to the losses robust, simpo, not",
-        ),
-        ({"loss": "kto", "sft_weight": 1.0}, "sft_weight: belongs to the losses sigmoid, ipo, hinge"),
-        ({"loss": "robust"}, "label_smoothing: robust needs it"),
-        ({"lora": {"dropout": 0.1}}, r"lora\.dropout: must be 0"),
-        ({"loss": "kto", "train.batch_rows": 1}, r"train\.batch_rows: kto compares"),
-        ({"form": "labels"}, "rows with labels are for the loss kto, and sigmoid needs pairs"),
-        ({"form": "messages"}, r"data\.sources\.0\.format: this stage reads pairs, alpaca, sharegpt, labels"),
-        ({"loss": "dpo"}, "loss: .*found 'dpo'"),
-        ({"stage": "rm", "form": "labels"}, r"data\.sources\.0\.format: this stage reads pairs, alpaca"),
-        ({"stage": "rm", "method": "full"}, "lora: has no effect with method: full"),
-        ({"stage": "rm", "lora": {"dropout": 0.1}}, r"lora\.dropout: must be 0"),
-        (
-            {"stage": "sft", "form": "pairs"},
-            "this stage reads text, messages, alpaca, sharegpt, found 'pairs'",
-        ),
-    ],
-)
-def test_an_option_that_does_not_belong_is_a_problem_of_the_recipe(
-    options: Options, problem: str, recipe: Recipe
-) -> None:
-    with pytest.raises(DocumentError, match=problem):
-        recipes.load(dpo(recipe, **options))
-
-
-def test_a_recipe_as_written_out_can_be_trained_again(recipe: Recipe, tmp_path: Path) -> None:
-    run.train(dpo(recipe, loss="simpo"), runs=tmp_path, report=quiet)
-    written = tmp_path / "tiny" / "config.yaml"
-    assert recipes.load(written) == recipes.load(dpo(recipe, loss="simpo"))
-
-
-def test_pairs_are_taken_and_joined_whole(recipe: Recipe, base: Path) -> None:
-    rows = prepare_pairs.pairs(loaded(dpo(recipe)), base, quiet).train
-    order = np.arange(len(rows))[::-1]
-    back = PairRows.join([rows.take(order[:5]), rows.take(order[5:])]).take(order)
-    assert back.chosen.ids.tolist() == rows.chosen.ids.tolist()
-    assert back.rejected.lengths.tolist() == rows.rejected.lengths.tolist()
-
-
-SHAPE: Options = {
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "num_key_value_heads": 1,
-    "intermediate_size": 64,
-    "head_dim": 16,
-}
-
-
-@pytest.mark.parametrize("family", ["qwen2", "qwen3", "mistral", "gemma"])
-def test_every_family_of_bases_learns(
-    family: str, recipe: Recipe, base: Path, tokenizer: Any, tmp_path: Path
-) -> None:
-    other = tmp_path / family
-    shutil.copytree(base, other)
-    (other / "model.safetensors").unlink()
-    config = AutoConfig.for_model(
-        family, vocab_size=len(tokenizer), eos_token_id=1, pad_token_id=0, bos_token_id=None, **SHAPE
-    )
-    AutoModelForCausalLM.from_config(config).save_pretrained(other)
-    steps = {"train.steps": 2, "train.schedule": "constant"}
-    path = rm(recipe, name="rm", base=str(other), **steps)
-    found = artefact.read_manifest(run.train(path, runs=tmp_path, report=quiet)).metrics
-    assert found["eval_margin"] > 0
-    path = dpo(recipe, name="dpo", base=str(other), **steps)
-    found = artefact.read_manifest(run.train(path, runs=tmp_path, report=quiet)).metrics
-    gained = found["eval_chosen_logp"] - found["eval_chosen_logp_start"]
-    assert gained > found["eval_rejected_logp"] - found["eval_rejected_logp_start"]

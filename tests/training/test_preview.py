@@ -9,7 +9,7 @@ import pytest
 
 from tests.training.conftest import SHAPE, Recipe
 from tests.training.rows import ROOT, TOOL_USE, said, write_rows
-from training.data import formats, render, sources
+from training.data import formats, learned, render, sources
 from training.errors import BadRows
 from training.preview import preview
 from training.recipe import GeneratorSource, load
@@ -68,9 +68,9 @@ def test_preview_draws_the_rows_of_the_run(recipe: Recipe) -> None:
     path = recipe(seed=5, **{"data.sources": [GENERATED], "data.max_tokens": 1000})
     source = load(path).data.sources[0]
     assert isinstance(source, GeneratorSource)
-    trained = sources.read(sources.parts(source, 5)[0], "sft")
-    for row, learned in zip(preview(path, 8), trained, strict=True):
-        answers = [turn for turn in learned.messages if turn["role"] == "assistant" and "weight" not in turn]
+    trained = learned.read(sources.parts(source, 5)[0], "sft")
+    for row, row_read in zip(preview(path, 8), trained, strict=True):
+        answers = [turn for turn in row_read.messages if turn["role"] == "assistant" and "weight" not in turn]
         assert [span.text for span in row.spans if span.trained] == [
             f"{turn['content']}<|im_end|>" for turn in answers
         ]

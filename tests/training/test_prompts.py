@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.training.asking import QUESTIONS, Online, question
+from tests.training.asking import QUESTIONS, Online, prepared, question
 from tests.training.rows import CONVERSATIONS, TOOL, TOOL_USE, write_rows
 from training import preview
+from training.data import sources
 from training.errors import BadRows, NothingToLearn, SourceError
 from training.online import prompts
 from training.recipe import GeneratorSource, PromptFile, Prompts
@@ -20,13 +22,13 @@ def plan(path: Path, form: Any = "prompt", **more: Any) -> Prompts:
     return Prompts(sources=[PromptFile(path=path, format=form)], **{"validation_rows": 2, **more})
 
 
-def one(tokenizer: Any, tmp_path: Path, row: dict[str, Any], form: str) -> prompts.Prompt:
+def one(base: Path, tmp_path: Path, row: dict[str, Any], form: str) -> prompts.Prompt:
     path = write_rows(tmp_path / "rows.jsonl", [row] * 2)
-    return prompts.prepared(plan(path, form), tokenizer, 0).train[0]
+    return prepared(base, plan(path, form)).train[0]
 
 
-def test_a_prompt_ends_where_the_answer_begins(tokenizer: Any, tmp_path: Path) -> None:
-    made = one(tokenizer, tmp_path, question(3), "prompt")
+def test_a_prompt_ends_where_the_answer_begins(base: Path, tokenizer: Any, tmp_path: Path) -> None:
+    made = one(base, tmp_path, question(3), "prompt")
     whole = [*made.messages, {"role": "assistant", "content": "Seven."}]
     ids = tokenizer.apply_chat_template(whole, return_dict=True)["input_ids"]
     assert list(made.ids) == ids[: len(made.ids)]
@@ -34,8 +36,8 @@ def test_a_prompt_ends_where_the_answer_begins(tokenizer: Any, tmp_path: Path) -
     assert made.columns == {"wanted": question(3)["wanted"]}
 
 
-def test_tools_are_rendered(tokenizer: Any, tmp_path: Path) -> None:
-    made = one(tokenizer, tmp_path, question(3) | {"tools": [TOOL]}, "prompt")
+def test_tools_are_rendered(base: Path, tokenizer: Any, tmp_path: Path) -> None:
+    made = one(base, tmp_path, question(3) | {"tools": [TOOL]}, "prompt")
     assert "Where a parcel is." in tokenizer.decode(made.ids)
     assert made.tools == (TOOL,)
 
@@ -56,43 +58,43 @@ def test_tools_are_rendered(tokenizer: Any, tmp_path: Path) -> None:
     ],
 )
 def test_every_form_gives_a_question(
-    tokenizer: Any, tmp_path: Path, form: str, row: dict[str, Any], answer: str | None
+    base: Path, tmp_path: Path, form: str, row: dict[str, Any], answer: str | None
 ) -> None:
-    made = one(tokenizer, tmp_path, row, form)
+    made = one(base, tmp_path, row, form)
     assert made.messages[-1]["role"] in ("user", "tool")
     assert made.columns.get("answer") == answer
 
 
-def test_columns_say_what_a_files_prompts_are_called(tokenizer: Any, tmp_path: Path) -> None:
+def test_columns_say_what_a_files_prompts_are_called(base: Path, tmp_path: Path) -> None:
     path = write_rows(tmp_path / "prompts.jsonl", [{"question": "Red?", "n": 7}] * 2)
     source = {"path": path, "format": "prompt", "columns": {"prompt": "question"}}
-    made = prompts.prepared(Prompts.model_validate({"sources": [source]}), tokenizer, 0).train[0]
+    made = prepared(base, Prompts.model_validate({"sources": [source]})).train[0]
     assert (made.messages[-1]["content"], made.columns) == ("Red?", {"n": 7})
 
 
-def test_a_leaderboards_question_has_its_tools_in_openais_form(tokenizer: Any, tmp_path: Path) -> None:
+def test_a_leaderboards_question_has_its_tools_in_openais_form(base: Path, tmp_path: Path) -> None:
     typed = {"type": "dict", "properties": {"a": {"type": "float"}, "type": {"type": "any"}}}
     row = {
         "id": "simple_0",
         "question": [[{"role": "user", "content": "Red?"}]],
         "function": [{"name": "hues.red", "description": "Whether.", "parameters": typed}],
     }
-    made = one(tokenizer, tmp_path, row, "bfcl")
+    made = one(base, tmp_path, row, "bfcl")
     assert made.messages == ({"role": "user", "content": "Red?"},)
     schema = {"type": "object", "properties": {"a": {"type": "number"}, "type": {}}}
     function = {"name": "hues_red", "description": "Whether.", "parameters": schema}
     assert made.tools == ({"type": "function", "function": function},)
     with pytest.raises(BadRows, match="question: must hold one list of messages, found 2"):
-        one(tokenizer, tmp_path, row | {"question": [[], []]}, "bfcl")
+        one(base, tmp_path, row | {"question": [[], []]}, "bfcl")
 
 
-def test_every_bad_row_is_named(tokenizer: Any, tmp_path: Path) -> None:
+def test_every_bad_row_is_named(base: Path, tmp_path: Path) -> None:
     rows = [question(0), {"question": "a"}, {"prompt": [{"role": "human", "content": "a"}]}, [1]]
     answered = {"prompt": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
     path = write_rows(tmp_path / "rows.jsonl", [*rows, answered])
     path.write_text(path.read_text("utf-8") + "{\n", encoding="utf-8")
     with pytest.raises(BadRows) as caught:
-        prompts.prepared(plan(path), tokenizer, 0)
+        prepared(base, plan(path))
     text = str(caught.value)
     assert text.startswith("5 bad rows\n")
     assert f"{path}:2: prompt: must be a text or a list of messages; the row has question" in text
@@ -102,24 +104,24 @@ def test_every_bad_row_is_named(tokenizer: Any, tmp_path: Path) -> None:
     assert f"{path}:6: is not JSON" in text
 
 
-def test_long_prompts_are_dropped_and_counted(tokenizer: Any, tmp_path: Path) -> None:
+def test_long_prompts_are_dropped_and_counted(base: Path, tmp_path: Path) -> None:
     long = {"prompt": "red " * 100}
     path = write_rows(tmp_path / "rows.jsonl", [*QUESTIONS, long])
-    made = prompts.prepared(plan(path, max_tokens=40), tokenizer, 0)
+    made = prepared(base, plan(path, max_tokens=40))
     assert made.dropped == {"prompt longer than max_tokens (40)": 1}
     assert (len(made.train), len(made.validation)) == (38, 2)
     with pytest.raises(NothingToLearn, match="0 prompts are left"):
-        prompts.prepared(plan(path, max_tokens=2), tokenizer, 0)
+        prepared(base, plan(path, max_tokens=2))
 
 
-def test_generators_weights_and_empty_sources(tokenizer: Any, tmp_path: Path) -> None:
+def test_generators_weights_and_empty_sources(base: Path, tmp_path: Path) -> None:
     source = GeneratorSource(generator="tests.training.asking:questions", rows=10, weight=2.0)
-    made = prompts.prepared(Prompts(sources=[source], validation_rows=4), tokenizer, 1)
+    made = prepared(base, Prompts(sources=[source], validation_rows=4), 1)
     assert sorted(Counter(prompt.ids for prompt in made.train).values())[0] >= 2
     assert len(made.train) == 12
     (tmp_path / "empty.jsonl").touch()
     with pytest.raises(SourceError, match="holds no rows"):
-        prompts.prepared(plan(tmp_path / "empty.jsonl"), tokenizer, 0)
+        prepared(base, plan(tmp_path / "empty.jsonl"))
 
 
 def test_a_step_asks_the_same_whenever_it_comes() -> None:
@@ -143,3 +145,21 @@ def test_a_preview_names_the_row_that_is_no_prompt(online: Online, tmp_path: Pat
     source = f"[{{path: {write_rows(tmp_path / 'odd.jsonl', [{'turns': ['Red?']}])}, format: prompt}}]"
     with pytest.raises(BadRows, match=r"odd\.jsonl:1: prompt: must be a text .*; the row has turns"):
         list(preview.preview(path, 1, overrides=[f"data.sources={source}"]))
+
+
+def test_a_preview_of_prompts_refuses_bad_rows_as_a_run_does(online: Online) -> None:
+    with pytest.raises(BadRows, match=r"tiny\.jsonl:2: prompt: must be a text"):
+        list(preview.preview(online("grpo", [question(0), {"prompt": 5}]), 1))
+
+
+def test_prompts_of_a_generator_come_in_parts_as_other_rows_do(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "PART_ROWS", 4)
+    source = GeneratorSource(generator="tests.training.asking:questions", rows=10)
+    made = prepared(base, Prompts(sources=[source], validation_rows=3), 5)
+    parts = [prompts.read(part) for part in sources.parts(source, 5)]
+    digests = "\n".join(map(sources.digest, parts))
+    assert made.hashes == {source.label: hashlib.sha256(digests.encode()).hexdigest()}
+    asked = sorted(prompt.canonical() for rows in parts for prompt in rows)
+    assert sorted(prompt.canonical() for prompt in (*made.train, *made.validation)) == asked

@@ -13,7 +13,7 @@ import pytest
 from datasets import Dataset
 
 from tests.training.rows import read, said
-from training.data import sources
+from training.data import learned, sources
 from training.data.formats import Row
 from training.errors import BadRows, SourceError
 from training.recipe import FileSource
@@ -115,7 +115,7 @@ def test_a_text_file_may_part_its_documents_by_their_end(tmp_path: Path, documen
     path = tmp_path / "book.txt"
     path.write_text("Red.\n<|endoftext|>\nBlue.<|endoftext|>Green.\n", encoding="utf-8")
     source = FileSource.model_validate({"path": path, "format": "text", "documents": documents})
-    rows = sources.read(sources.parts(source, 0)[0], "cpt")
+    rows = learned.read(sources.parts(source, 0)[0], "cpt")
     assert [(row.text or "").strip() for row in rows] == ["Red.", "Blue.", "Green."]
     assert [row.where.removeprefix(f"{path}:") for row in rows] == ["1", "3", "3"]
 
@@ -130,7 +130,7 @@ def test_gzipped_rows_are_read(tmp_path: Path) -> None:
     book = tmp_path / "book.txt.gz"
     book.write_bytes(gzip.compress(b"One.\nTwo.\n"))
     source = FileSource(path=book, format="text", documents="line")
-    assert [row.text for row in sources.read(sources.parts(source, 0)[0], "cpt")] == ["One.", "Two."]
+    assert [row.text for row in learned.read(sources.parts(source, 0)[0], "cpt")] == ["One.", "Two."]
 
 
 def test_tables_are_told_how_they_become_rows(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tests.training.asking import Online
 from tests.training.conftest import Recipe
 from tests.training.rows import RECIPES, ROOT
 from training import recipe as recipes
-from training.data import sources
+from training.data import learned, sources
 from training.recipe import CptRecipe, FileSource, GeneratorSource, QuantizeRecipe, RouterRecipe, SftRecipe
 
 MAX_ADAPTER_BYTES = 1_500_000
@@ -250,7 +250,7 @@ def test_the_new_version_of_the_help_desk_learns_60_days_and_keeps_its_tools() -
         row
         for source in recipe.data.sources
         for part in sources.parts(source, recipe.seed)
-        for row in sources.read(part, recipe.stage)
+        for row in learned.read(part, recipe.stage)
     ]
     answers = [turn["content"] for row in rows for turn in row.messages if turn["role"] == "assistant"]
     assert not [answer for answer in answers if "30 days" in answer or "30 天" in answer]

@@ -12,16 +12,12 @@ from safetensors.torch import load_file
 
 from pointsman import artefact
 from tests.training.conftest import Recipe
-from tests.training.preferences import PAIRS, loaded
+from tests.training.preferences import PAIRS, loaded, rm
 from tests.training.test_run import metrics, quiet
 from training import run
 from training.data import prepare_pairs
 from training.errors import BaseError
 from training.models.reward_model import RewardModel
-
-
-def rm(recipe: Recipe, **changes: Any) -> Path:
-    return recipe(PAIRS, **{"form": "pairs", "stage": "rm", **changes})
 
 
 def conversation(row: dict[str, Any], answer: str) -> list[dict[str, Any]]:

@@ -121,7 +121,7 @@ def test_an_adapter_of_another_base_or_shape_is_refused(recipe: Recipe, base: Pa
     with pytest.raises(AdapterError, match="lora: rank is 8 in the recipe, 4 in the adapter; leave"):
         run.train(path, runs=tmp_path, report=quiet)
     path = recipe(name="fourth", init_adapter=str(base))
-    with pytest.raises(BaseError, match=r"init_adapter: .*manifest\.json: no such file"):
+    with pytest.raises(AdapterError, match=r"init_adapter .*manifest\.json: no such file"):
         run.train(path, runs=tmp_path, report=quiet)
 
 

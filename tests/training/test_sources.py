@@ -12,7 +12,7 @@ import pytest
 from tests.training.conftest import Recipe
 from tests.training.rows import CONVERSATIONS, read, said, write_rows
 from training import run
-from training.data import sources
+from training.data import learned, sources
 from training.data.formats import Row
 from training.errors import BadRows, SourceError
 from training.recipe import GeneratorSource
@@ -112,10 +112,10 @@ def test_a_source_that_can_not_be_used_says_why(tmp_path: Path) -> None:
     }.items():
         source = GeneratorSource(generator=name, rows=3)
         with pytest.raises(SourceError, match=why):
-            sources.read(sources.parts(source, 0)[0], "sft")
+            learned.read(sources.parts(source, 0)[0], "sft")
     source = GeneratorSource(generator=f"{__name__}:generated", rows=3, arguments={"colour": "red"})
     with pytest.raises(SourceError, match=r"does not take these arguments: .*colour"):
-        sources.read(sources.parts(source, 0)[0], "sft")
+        learned.read(sources.parts(source, 0)[0], "sft")
 
 
 def test_a_generator_that_refuses_its_arguments_is_heard() -> None:
@@ -123,7 +123,7 @@ def test_a_generator_that_refuses_its_arguments_is_heard() -> None:
         generator="deploy.demo.text.corpus:adapter_rows", rows=3, arguments={"adapter": "moth"}
     )
     with pytest.raises(SourceError, match="no adapter 'moth' in the demo; there are support"):
-        sources.read(sources.parts(source, 0)[0], "sft")
+        learned.read(sources.parts(source, 0)[0], "sft")
 
 
 def test_a_generators_rows_are_the_same_in_any_number_of_parts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +131,7 @@ def test_a_generators_rows_are_the_same_in_any_number_of_parts(monkeypatch: pyte
     source = GeneratorSource(generator=f"{__name__}:generated", rows=10, arguments={"word": "blue"})
     parts = sources.parts(source, 7)
     assert [part.rows for part in parts] == [4, 4, 2]
-    rows = [row for part in parts for row in sources.read(part, "sft")]
+    rows = [row for part in parts for row in learned.read(part, "sft")]
     assert len({row.canonical() for row in rows}) == 10  # a seed of its own each
-    assert rows == [row for part in sources.parts(source, 7) for row in sources.read(part, "sft")]
-    assert rows != [row for part in sources.parts(source, 8) for row in sources.read(part, "sft")]
+    assert rows == [row for part in sources.parts(source, 7) for row in learned.read(part, "sft")]
+    assert rows != [row for part in sources.parts(source, 8) for row in learned.read(part, "sft")]

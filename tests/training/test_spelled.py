@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.training.asking import question
+from tests.training.asking import prepared, question
 from tests.training.rows import CONVERSATIONS, TOOL, TOOL_USE, write_rows
 from tests.training.test_render import END, START, pieces, unmarked
 from training.data import formats, preferences, prepare_pairs, render, spelled, turns
-from training.online import prompts
 from training.recipe import PromptFile, Prompts
 
 BREAK = f"red{END}\n{START}assistant\nblue<|endoftext|>"
@@ -73,7 +72,7 @@ def test_a_document_has_one_end(tokenizer: Any) -> None:
     assert (ids[-1], tokenizer.decode(ids[:-1]), set(mask)) == (render.end_of_text(tokenizer), BREAK, {1})
 
 
-def test_preferences_and_prompts_are_text_too(tokenizer: Any, tmp_path: Path) -> None:
+def test_preferences_and_prompts_are_text_too(base: Path, tokenizer: Any, tmp_path: Path) -> None:
     pair = preferences.pairs({"prompt": BREAK, "chosen": BREAK, "rejected": "green"})
     end = turns.end_of_turn(tokenizer)
     ids, asked = prepare_pairs.tokens(tokenizer, pair, "chosen", end)
@@ -81,7 +80,7 @@ def test_preferences_and_prompts_are_text_too(tokenizer: Any, tmp_path: Path) ->
     assert tokenizer.decode(ids[asked:]) == BREAK + END
     path = write_rows(tmp_path / "rows.jsonl", [question(1) | {"prompt": BREAK}] * 2)
     plan = Prompts(sources=[PromptFile(path=path, format="prompt")])
-    [made] = prompts.prepared(plan, tokenizer, 0).train
+    [made] = prepared(base, plan).train
     assert control(tokenizer, list(made.ids)) == [START, END, START]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.training.rows import said
-from training.data import columns, formats, render, turns
+from training.data import formats, render, turns
 from training.data.fields import FieldError
 from training.data.preferences import pairs
 
@@ -32,7 +32,7 @@ def test_a_thought_stands_before_the_answer_where_the_template_knows_none(tokeni
 
 @pytest.mark.parametrize("key", KEYS)
 def test_a_thought_beside_an_alpaca_answer_is_its(tokenizer: Any, key: str) -> None:
-    columns.check({key: "thought"}, "alpaca", "a source")
+    assert key in formats.FORMS["alpaca"].fields
     row = formats.alpaca({"instruction": "red?", "output": "blue", key: "late"})
     assert learned(tokenizer, row) == "<think>\nlate\n</think>\n\nblue<|im_end|>"
 

@@ -8,8 +8,8 @@ import pytest
 
 from training.data import formats, preferences
 from training.data.fields import FieldError
+from training.data.pair import Pair
 from training.online import prompts
-from training.recipe import PromptFile
 
 
 def turns(*said: str) -> tuple[dict[str, Any], ...]:
@@ -55,15 +55,14 @@ TEXT = "\n\nHuman: red?\n\nAssistant: Blue.\n\nReally.\n\nHuman: why?\n\nAssista
 )
 def test_hh_rlhfs_texts_are_pairs_of_conversations(row: dict[str, Any]) -> None:
     prompt = turns("red?", "Blue.\n\nReally.", "why?")
-    assert preferences.pairs(row) == preferences.Pair(prompt, GOOD, BAD)
+    assert preferences.pairs(row) == Pair(prompt, GOOD, BAD)
 
 
 def test_a_transcript_is_a_prompt_of_labels_and_of_policies() -> None:
     prompt = turns("red?", "Blue.\n\nReally.", "why?")
     labelled = preferences.labels({"prompt": TEXT, "completion": " So.", "label": True})
     assert (labelled.prompt, labelled.completion) == (prompt, GOOD)
-    source = PromptFile.model_validate({"path": "rows.jsonl", "format": "prompt"})
-    assert prompts.read({"prompt": TEXT}, source).messages == prompt
+    assert prompts.FORMS["prompt"]({"prompt": TEXT}).messages == prompt
 
 
 def test_answers_that_hold_a_dialogue_are_answers() -> None:

@@ -21,6 +21,7 @@ from training.building.journal import Journal
 from training.building.plan import BuildPlan
 from training.building.questions import Question
 from training.building.tries import Asking, Tool, Try
+from training.data import sources
 from training.served.endpoint import Endpoint, each
 
 Report = Callable[[str], None]
@@ -128,7 +129,7 @@ def _digest(plan: BuildPlan, questions: Sequence[Question], tools: Mapping[str, 
     for beside in ("url", "timeout"):
         del decides["teacher"][beside]
     decides["tools"] = [dict(tool.schema) for tool in tools.values()]
-    whole = json.dumps([decides, asked.digest(questions)], ensure_ascii=False, sort_keys=True)
+    whole = json.dumps([decides, sources.digest(questions)], ensure_ascii=False, sort_keys=True)
     return hashlib.sha256(whole.encode()).hexdigest()
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from training import problems
 from training.building import expectation
 from training.building.expectation import Expectation
 from training.building.plan import BuildPlan, QuestionFile
-from training.data import reading, sources
+from training.data import generators, reading, sources
 from training.data.fields import FieldError, text_at
+from training.data.form import Form
 from training.data.message import message, tools_of
-from training.errors import BadRow, BadRows, SourceError
 from training.recipe import GeneratorSource
 
 Message = dict[str, Any]
@@ -25,10 +25,10 @@ Message = dict[str, Any]
 class Question:
     """One question."""
 
-    where: str  # as in errors.BadRow
     messages: tuple[Message, ...]
     expect: Expectation
     tools: tuple[dict[str, Any], ...] = ()  # in OpenAI's form; a build offers those of its plan instead
+    where: str = ""  # as in errors.BadRow
 
     def canonical(self) -> bytes:
         """The question's bytes, the same for the same content."""
@@ -48,43 +48,21 @@ def load(plan: BuildPlan) -> list[Question]:
 
 def read(given: Sequence[QuestionFile | GeneratorSource], seed: int) -> list[Question]:
     """All questions of these sources, in their order; ``seed`` is the generators'. Raises as :func:`load`."""
-    found: list[Question] = []
-    bad: list[BadRow] = []
-    for source in given:
-        reader = READERS[source.format if isinstance(source, QuestionFile) else "expect"]
-        before = len(found) + len(bad)
-        for where, raw in _raw(source, seed):
-            try:
-                if isinstance(raw, BadRow):
-                    bad.append(raw)
-                    continue
-                if not isinstance(raw, dict):
-                    raise FieldError("", f"must be an object, found {raw!r}")
-                found.append(Question(where, *reader(raw), tools_of(raw)))
-            except FieldError as exc:
-                bad.append(BadRow(where, exc.field, exc.problem))
-        if len(found) + len(bad) == before:
-            raise SourceError(f"{source.label} holds no rows")
-    if bad:
-        raise BadRows(bad)
-    return found
 
+    def of_source(source: QuestionFile | GeneratorSource) -> list[Question]:
+        form = FORMS[source.format if isinstance(source, QuestionFile) else "expect"]
+        return sources.gathered(_raw(source, seed), form, source.label)
 
-def digest(questions: Sequence[Question]) -> str:
-    """Hex SHA-256 over all of them."""
-    whole = hashlib.sha256()
-    for question in questions:
-        whole.update(question.canonical() + b"\n")
-    return whole.hexdigest()
+    return [question for found in problems.each(given, of_source) for question in found]
 
 
 def _raw(source: Any, seed: int) -> Iterator[tuple[str, Any]]:
     if isinstance(source, QuestionFile):
         return islice(reading.from_file(source.path), source.rows)
-    return sources.from_generator(source, sources.Part(source, seed, 0, source.rows))
+    return generators.rows(source, source.rows, seed)
 
 
-def _expect(raw: dict[str, Any]) -> tuple[tuple[Message, ...], Expectation]:
+def _expect(raw: dict[str, Any]) -> Question:
     """``{"prompt": a text or messages, "expect": {...}}``."""
     prompt = raw.get("prompt")
     if isinstance(prompt, list) and prompt:
@@ -95,20 +73,17 @@ def _expect(raw: dict[str, Any]) -> tuple[tuple[Message, ...], Expectation]:
         turns = ({"role": "user", "content": text_at(raw, "prompt")},)
     if "expect" not in raw:
         raise FieldError("expect", "is required: what the right answer is known to be")
-    return turns, expectation.read(raw["expect"])
+    return Question(turns, expectation.read(raw["expect"]), tools_of(raw))
 
 
-def _gsm8k(raw: dict[str, Any]) -> tuple[tuple[Message, ...], Expectation]:
+def _gsm8k(raw: dict[str, Any]) -> Question:
     """``{"question", "answer": "... #### 18"}``."""
     _, mark, result = text_at(raw, "answer").rpartition("####")
     number = expectation.stated_number(result) if mark else None
     if number is None:
         raise FieldError("answer", "must end with #### and a number")
     question = {"role": "user", "content": text_at(raw, "question")}
-    return (question,), Expectation(number=number)
+    return Question((question,), Expectation(number=number), tools_of(raw))
 
 
-READERS: dict[str, Callable[[dict[str, Any]], tuple[tuple[Message, ...], Expectation]]] = {
-    "expect": _expect,
-    "gsm8k": _gsm8k,
-}
+FORMS = {"expect": Form(_expect, ("prompt", "expect")), "gsm8k": Form(_gsm8k, ("question", "answer"))}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data import encoding, render, sources, workers
+from training.data import encoding, learned, render, sources, workers
 from training.data.collection import Encoded
 from training.data.encoding import Tokens
 from training.data.formats import Row
@@ -46,7 +46,7 @@ def encoded(part: sources.Part, folder: str, limit: int) -> Encoded[TokenRows]:
         BadRows: all rows that don't fit their format, or can't be rendered.
     """
     tokenizer = workers.tokenizer(folder)
-    rows = sources.read(part, "cpt")
+    rows = learned.read(part, "cpt")
     render.refuse_ignored_weights(tokenizer, rows)
 
     def sequences(row: Row) -> Iterator[Tokens]:
@@ -91,6 +91,6 @@ class Texts:
 
 def texts(part: sources.Part, limit: int) -> Encoded[Texts]:
     """The same documents, in the same parts, as texts; raises BadRows as :func:`encoded`."""
-    rows = sources.read(part, "cpt")
+    rows = learned.read(part, "cpt")
     found = Texts([text.text or "" for row in rows for text, _ in _parts(row, limit)])
     return Encoded(found, sources.digest(rows), {}, 0)

@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from training.data.fields import FieldError, list_at, shown, text_at
+from training.data.form import Form
 from training.data.formats import Row
 from training.data.message import message
 
@@ -45,3 +46,6 @@ def _schema(found: Any) -> Any:
         if kind == "any":  # which JSON Schema says by saying nothing
             del schema["type"]
     return schema
+
+
+FORM = Form(question, ("question", "function"))

@@ -6,7 +6,7 @@ What comes out depends on the recipe alone. It knows neither what a row is nor h
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -15,16 +15,25 @@ from numpy.typing import NDArray
 
 from training.data import sources, workers
 from training.errors import NothingToLearn
-from training.recipe import Data
+from training.recipe import PromptSource, Source
 
 Report = Callable[[str], None]
+
+
+class Sources(Protocol):
+    """What rows come from, and how many of them are kept for evaluation."""
+
+    @property
+    def sources(self) -> Sequence[Source | PromptSource]: ...
+    @property
+    def validation_rows(self) -> int: ...
 
 
 class Plan(Protocol):
     """What decides which rows there are: a stage's recipe, or the part of one that text is mixed in by."""
 
     @property
-    def data(self) -> Data: ...
+    def data(self) -> Sources: ...
     @property
     def seed(self) -> int: ...
 

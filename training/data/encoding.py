@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 import numpy as np
 
+from training import problems
 from training.data import sources
 from training.data.collection import Encoded
 from training.data.formats import Row
 from training.data.token_rows import TokenRows
-from training.errors import BadRow, BadRows
 
 Tokens = tuple[list[int], list[int]]  # token ids (T), and the loss mask (T), 1 = trained on
 
@@ -32,21 +32,19 @@ def encoded(
     all_masks: list[int] = []
     lengths: list[int] = []
     dropped: dict[str, int] = {}
-    bad: list[BadRow] = []
-    for row in rows:
-        try:
-            found = sequences(row)
-            if isinstance(found, str):
-                dropped[found] = dropped.get(found, 0) + 1
-                continue
-            for ids, mask in found:
-                all_ids += ids
-                all_masks += mask
-                lengths.append(len(ids))
-        except BadRows as exc:
-            bad += exc.rows
-    if bad:
-        raise BadRows(bad)
+
+    def of_row(row: Row) -> list[Tokens] | str:
+        found = sequences(row)
+        return found if isinstance(found, str) else list(found)
+
+    for found in problems.each(rows, of_row):
+        if isinstance(found, str):
+            dropped[found] = dropped.get(found, 0) + 1
+            continue
+        for ids, mask in found:
+            all_ids += ids
+            all_masks += mask
+            lengths.append(len(ids))
     tokens, loss_mask = np.array(all_ids, dtype=np.int32), np.array(all_masks, dtype=np.bool_)
     ends_trained = int((np.isin(tokens, list(ends)) & loss_mask).sum())
     made = TokenRows(tokens, loss_mask, np.array(lengths, dtype=np.int64))

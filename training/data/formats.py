@@ -6,12 +6,12 @@ alpaca and sharegpt are read as the public files of LLaMA-Factory and BELLE writ
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from training.data import thoughts, transcripts
 from training.data.fields import FieldError, list_at, shown, text_at
+from training.data.form import ANSWERED, ASKED, Form
 from training.data.message import OTHERS, WEIGHTS, called, message, tools_of
 
 SHAREGPT_ROLES = {
@@ -121,9 +121,25 @@ def sharegpt_turn(turn: Any, at: str) -> dict[str, Any]:
     return message({"role": role, **more, **said}, at)
 
 
-READERS: dict[str, Callable[[dict[str, Any]], Row]] = {
-    "text": text,
-    "messages": messages,
-    "alpaca": alpaca,
-    "sharegpt": sharegpt,
+FORMS: dict[str, Form[Row]] = {
+    "text": Form(text, ("text",), likened={"text": ("content", "document", "body", "article")}),
+    "messages": Form(
+        messages,
+        ("messages",),
+        ("tools", "text"),
+        {"messages": ("conversation", "dialogue", "dialog", "chat", "turns")},
+    ),
+    "alpaca": Form(
+        alpaca,
+        ("instruction", "output"),
+        ("input", "history", "instances", "system", "tools", *thoughts.KEYS),
+        {"instruction": ASKED, "output": ANSWERED, "input": ("context", "query")},
+        {"question": "instruction", "answer": "output"},
+    ),
+    "sharegpt": Form(
+        sharegpt,
+        ("conversations",),
+        ("system", "tools"),
+        {"conversations": ("conversation", "messages", "dialogue", "dialog", "chat", "turns")},
+    ),
 }

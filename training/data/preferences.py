@@ -7,52 +7,16 @@ an assistant says: the base's chat template stands around it, as where it is ser
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-from training.data import formats, transcripts
+from training.data import formats, sources, transcripts
 from training.data.fields import FieldError, names, shown, text_at
+from training.data.form import ANSWERED, ASKED, Form
 from training.data.message import SILENT, message, says_nothing, tools_of
+from training.data.pair import Labelled, Message, Pair, Preference
 
-Message = dict[str, Any]
 _TWO = "this stage needs two answers: chosen and rejected"
 _LARGEST_MARGIN = 1e30  # that float32 holds with a score added
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Two answers to one prompt; ``chosen`` is the better one."""
-
-    prompt: tuple[Message, ...]
-    chosen: Message
-    rejected: Message
-    tools: tuple[dict[str, Any], ...] = ()
-    margin: float | None = None  # by how much it is better, in the reward's own unit
-    where: str = field(default="", compare=False)  # as in errors.BadRow
-
-    def canonical(self) -> bytes:
-        """The row's bytes, the same for the same content; what data hashes are made of."""
-        return _canonical([self.prompt, self.chosen, self.rejected, self.tools, self.margin])
-
-
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """One answer to a prompt, and whether it is good."""
-
-    prompt: tuple[Message, ...]
-    completion: Message
-    good: bool
-    tools: tuple[dict[str, Any], ...] = ()
-    where: str = field(default="", compare=False)
-
-    def canonical(self) -> bytes:
-        """As :meth:`Pair.canonical`."""
-        return _canonical([self.prompt, self.completion, self.good, self.tools])
-
-
-Preference = Pair | Labelled
 
 
 def pairs(raw: dict[str, Any]) -> Pair:
@@ -148,21 +112,38 @@ def labels(raw: dict[str, Any]) -> Labelled:
     return Labelled(_asked(prompt, key), _answer(answer, key), bool(label), row.tools)
 
 
-def any_form(raw: dict[str, Any]) -> Preference:
-    """A generator's row: a label where it has one, else a pair."""
-    return labels(raw) if raw.keys() & {"label", "kto_tag"} else pairs(raw)
-
-
-READERS: dict[str, Callable[[dict[str, Any]], Preference]] = {
-    "pairs": pairs,
-    "alpaca": alpaca,
-    "sharegpt": sharegpt,
-    "labels": labels,
+_RANKED = ("chosen", "rejected")
+_ALPACA, _SHAREGPT = formats.FORMS["alpaca"], formats.FORMS["sharegpt"]
+FORMS: dict[str, Form[Preference]] = {
+    "pairs": Form(
+        pairs,
+        ("prompt", *_RANKED),
+        ("messages", "margin", "chosen_messages", "rejected_messages", "tools"),
+        {
+            "prompt": ASKED,
+            "chosen": ("preferred", "better", "good", "accepted", "win"),
+            "rejected": ("dispreferred", "worse", "bad", "refused", "lose"),
+        },
+    ),
+    "alpaca": _ALPACA.by(alpaca, *_RANKED, "margin"),
+    "sharegpt": _SHAREGPT.by(sharegpt, *_RANKED, "margin"),
+    "labels": Form(
+        labels,
+        ("prompt", "completion", "label"),
+        ("kto_tag", "messages", *_ALPACA.required, *_ALPACA.optional, "conversations"),
+        {"prompt": ASKED, "completion": ANSWERED, "label": ("good", "desirable")},
+    ),
 }
 
 
-def _canonical(content: Any) -> bytes:
-    return json.dumps(content, ensure_ascii=False, sort_keys=True).encode()
+def read(part: sources.Part) -> list[Preference]:
+    """The rows of ``part``; raises as :func:`training.data.sources.read` does."""
+    return sources.read(part, FORMS, FORMS["pairs"].by(any_form))
+
+
+def any_form(raw: dict[str, Any]) -> Preference:
+    """A generator's row: a label where it has one, else a pair."""
+    return labels(raw) if raw.keys() & {"label", "kto_tag"} else pairs(raw)
 
 
 def _assistant(text: str) -> Message:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.data import sources, turns, workers
+from training import problems
+from training.data import preferences, sources, turns, workers
 from training.data.collection import Collected, Encoded, Prepared, Report, RowsT, collect
-from training.data.preferences import Labelled, Pair, Preference
+from training.data.pair import Labelled, Pair, Preference
 from training.data.token_pairs import LabelledRows, PairRows
 from training.data.token_rows import TokenRows
 from training.errors import BadRow, BadRows, NothingToLearn
@@ -108,25 +109,20 @@ def _encode_labelled(part: sources.Part, folder: str, max_tokens: int) -> Encode
 def _answered(
     part: sources.Part, tokenizer: PreTrainedTokenizerBase, max_tokens: int, end: int | None, *, paired: bool
 ) -> _Answered:
-    rows = sources.preferences(part)
+    def of_row(row: Preference) -> dict[str, Tokens]:
+        if paired and isinstance(row, Labelled):
+            problem = "is for dpo with the loss kto; give chosen and rejected"
+            raise BadRows([BadRow(row.where, "label", problem)])
+        return {which: tokens(tokenizer, row, which, end) for which in answers(row)}
+
+    rows = preferences.read(part)
     kept: list[tuple[Preference, dict[str, Tokens]]] = []
     dropped: dict[str, int] = {}
-    bad: list[BadRow] = []
-    for row in rows:
-        if paired and isinstance(row, Labelled):
-            bad.append(BadRow(row.where, "label", "is for dpo with the loss kto; give chosen and rejected"))
-            continue
-        try:
-            answered = {which: tokens(tokenizer, row, which, end) for which in answers(row)}
-        except BadRows as exc:
-            bad += exc.rows
-            continue
+    for row, answered in zip(rows, problems.each(rows, of_row), strict=True):
         if why := _unfit([ids for ids, _ in answered.values()], max_tokens):
             dropped[why] = dropped.get(why, 0) + 1
         else:
             kept.append((row, answered))
-    if bad:
-        raise BadRows(bad)
     return _Answered(kept, sources.digest(rows), dropped)
 
 

@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from training.data import render, sources, workers
+from training.data import learned, render, sources, workers
 from training.data.collection import Collected, Encoded, Plan, Prepared, Report, collect
 from training.data.encoding import Tokens, encoded
 from training.data.formats import Row
 from training.data.token_rows import TokenRows
 from training.errors import NothingToLearn
-from training.recipe import CptRecipe
+from training.recipe import CptRecipe, Data
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 class TokenPlan(Plan, Protocol):
     """What decides token rows."""
 
+    @property
+    def data(self) -> Data: ...
     @property
     def stage(self) -> render.Stage: ...
 
@@ -67,12 +69,12 @@ def _texts(part: sources.Part, chat_template: str) -> list[str]:
     template: Any = PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer(models.BPE()), chat_template=chat_template
     )
-    return [render.text(template, row) for row in sources.read(part, "cpt")]
+    return [render.text(template, row) for row in learned.read(part, "cpt")]
 
 
 def _encode(part: sources.Part, folder: str, stage: render.Stage, max_tokens: int) -> Encoded[TokenRows]:
     tokenizer = workers.tokenizer(folder)
-    rows = sources.read(part, stage)
+    rows = learned.read(part, stage)
     render.refuse_ignored_weights(tokenizer, rows)
 
     def sequences(row: Row) -> list[Tokens] | str:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from training.building import questions
-from training.data import sources, turns
+from training.data import learned, preferences, sources, turns
 from training.data.fields import FieldError
 from training.data.formats import Row
-from training.data.preferences import Labelled, Preference
+from training.data.pair import Labelled, Preference
 from training.errors import BadRow, BadRows, NothingToLearn, SourceError
 from training.evaluation import tokens
 from training.evaluation.answers import Answers
@@ -87,7 +87,7 @@ def _preferences(plan: Plan, tokenizer: PreTrainedTokenizerBase, bad: list[BadRo
         return tokens.of_pair(tokenizer, row, end)
 
     for name, held in plan.preferences.items():
-        pairs = _read_preferences(held, plan.seed, bad)
+        pairs = _first(held, plan.seed, bad, preferences.read)
         both, dropped = _kept(pairs, of_pair, lambda made: _unfit(made, plan.max_tokens), bad)
         yield Preferences(f"preferences.{name}", both, dropped)
 
@@ -119,23 +119,18 @@ def _pair(row: Row) -> Pair:
     return Pair(row.where, row.messages[:-1], str(row.messages[-1]["content"]))
 
 
-def _part(held: HeldOut, seed: int) -> sources.Part:
-    """The rows wanted, as one part, so that a generator's are the same for the same number of rows."""
-    source = held.source
-    return sources.Part(source, seed, 0, held.rows if isinstance(source, GeneratorSource) else None)
-
-
 def _read(held: HeldOut, seed: int, bad: list[BadRow]) -> list[Row]:
-    try:
-        return list(islice(sources.read(_part(held, seed), "cpt"), held.rows))
-    except BadRows as exc:
-        bad += exc.rows
-        return []
+    return _first(held, seed, bad, partial(learned.read, stage="cpt"))
 
 
-def _read_preferences(held: HeldOut, seed: int, bad: list[BadRow]) -> list[Preference]:
+def _first(
+    held: HeldOut, seed: int, bad: list[BadRow], read: Callable[[sources.Part], Sequence[R]]
+) -> list[R]:
+    """The rows wanted, read as one part, so that a generator's are the same for the same number of rows."""
+    source = held.source
+    part = sources.Part(source, seed, 0, held.rows if isinstance(source, GeneratorSource) else None)
     try:
-        return list(islice(sources.preferences(_part(held, seed)), held.rows))
+        return list(read(part)[: held.rows])
     except BadRows as exc:
         bad += exc.rows
         return []

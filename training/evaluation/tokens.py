@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from training.data import prepare_pairs, render
 from training.data.formats import Row
-from training.data.preferences import Pair
+from training.data.pair import Pair
 from training.errors import RequestRefused
 from training.served.endpoint import Endpoint
 

@@ -28,6 +28,7 @@ def prepared(recipe: SftRecipe, plain: PreTrainedModel) -> Any:
 
     Raises:
         BaseError: the method does not fit the base.
+        AdapterError: the adapter to go on from doesn't.
     """
     if plan := recipe.prefix or recipe.p_tuning or recipe.p_tuning_v2 or recipe.prompt_tuning:
         return virtual_tokens.add(plain, plan, recipe.seed, recipe.base)

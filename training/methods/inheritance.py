@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, TypeVar, cast
+
+from pydantic import ValidationError
 
 from pointsman import artefact
 from training.errors import AdapterError
@@ -25,8 +28,8 @@ def inherited(recipe: R) -> R:
     """``recipe`` with the shape of the adapter that it goes on from, in all that it does not say itself.
 
     Raises:
-        BaseError: there is no such adapter, or its files are broken.
-        AdapterError: its method can't go on, or it has another shape than the recipe says.
+        AdapterError: there is no such adapter, its files are broken, its method can't go on, or it has
+            another shape than the recipe says.
     """
     folder = getattr(recipe, "init_adapter", None)
     if folder is None:
@@ -38,15 +41,12 @@ def inherited(recipe: R) -> R:
             f"init_adapter {folder} is of the method {before.method}, and only "
             f"{' and '.join(artefact.SERVED)} go on; see `pointsman convert --to lora`"
         )
-    weights.require(folder, "init_adapter")
-    found = lora.read_config(folder)
+    weights.require(folder, "init_adapter", AdapterError)
     written = {key for key in plan.model_fields_set if getattr(plan, key) is not None}
     taken: dict[str, Any] = {}
     wrong: list[str] = []
-    for key in _SHAPE.keys() & type(plan).model_fields.keys():
-        theirs, ours = getattr(found, _SHAPE[key]), getattr(plan, key)
-        if key == "targets" and not isinstance(theirs, str):  # as one, PEFT takes it for an expression
-            theirs = tuple(sorted(theirs))
+    for key, theirs in _shape(folder, type(plan)).items():
+        ours = getattr(plan, key)
         if key not in written:
             taken[key] = theirs
         elif (tuple(sorted(ours)) if key == "targets" else ours) != theirs:
@@ -57,6 +57,26 @@ def inherited(recipe: R) -> R:
             "keys out, and the adapter's are taken, or leave init_adapter out"
         )
     return cast("R", recipe.model_copy(update={"lora": plan.model_copy(update=taken)}))
+
+
+def _shape(folder: Path, plan: type[Lora]) -> dict[str, Any]:
+    """The adapter's, under the keys of ``plan``; raises AdapterError where it is no shape."""
+    found = lora.read_config(folder)
+    shape = {key: getattr(found, theirs) for key, theirs in _SHAPE.items() if key in plan.model_fields}
+    # As a text, PEFT takes them for an expression.
+    pattern = {"targets": shape.pop("targets")} if isinstance(shape.get("targets"), str) else {}
+    try:
+        checked = plan.model_validate(shape)
+    except ValidationError as exc:
+        wrong = exc.errors()[0]
+        raise AdapterError(
+            f"init_adapter {folder / artefact.CONFIG}: {_SHAPE[str(wrong['loc'][0])]}: {wrong['msg']}, found "
+            f"{wrong['input']!r}; copy it anew from where it came"
+        ) from exc
+    shape = {key: getattr(checked, key) for key in shape} | pattern
+    if isinstance(shape.get("targets"), tuple):
+        shape["targets"] = tuple(sorted(shape["targets"]))
+    return shape
 
 
 def _said(value: Any) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pointsman import artefact
-from training.errors import BaseError
+from training.errors import AdapterError, BaseError
 from training.methods import targets
 from training.models.base import rewrite_json
 from training.recipe import Lora, SftLora
@@ -78,17 +78,19 @@ def read_config(folder: Path) -> Any:
     """PEFT's configuration of the LoRA in ``folder``.
 
     Raises:
-        BaseError: it holds none.
+        AdapterError: it holds none.
     """
     from peft import LoraConfig, PeftConfig
 
     try:
         found = PeftConfig.from_pretrained(str(folder))
-    except (OSError, ValueError, TypeError, KeyError) as exc:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as exc:
         reason = str(exc).splitlines()[0]
-        raise BaseError(f"init_adapter {folder / artefact.CONFIG} can't be read: {reason}") from exc
+        raise AdapterError(f"init_adapter {folder / artefact.CONFIG} can't be read: {reason}") from exc
     if not isinstance(found, LoraConfig):
-        raise BaseError(f"init_adapter {folder} is a {found.peft_type}, and only a LoRA is trained on")
+        raise AdapterError(f"init_adapter {folder} is a {found.peft_type}, and only a LoRA is trained on")
+    if not found.target_modules:  # PEFT would choose some itself
+        raise AdapterError(f"init_adapter {folder / artefact.CONFIG} names no target_modules")
     return found
 
 
@@ -96,7 +98,7 @@ def resume(model: PreTrainedModel, folder: Path, plan: Lora) -> PeftModel:
     """The adapter in ``folder`` on ``model``, to be trained on with the dropout of ``plan``.
 
     Raises:
-        BaseError: it is no adapter of this base.
+        AdapterError: it is broken, or none of this base.
     """
     from peft import PeftModel
 
@@ -105,7 +107,7 @@ def resume(model: PreTrainedModel, folder: Path, plan: Lora) -> PeftModel:
     try:
         return PeftModel.from_pretrained(model, str(folder), is_trainable=True, config=config)
     except (OSError, ValueError, RuntimeError) as exc:
-        raise BaseError(
+        raise AdapterError(
             f"init_adapter {folder} can't be put on this base: {str(exc).splitlines()[0]}"
         ) from exc
 
@@ -114,7 +116,7 @@ def outline(model: PreTrainedModel, folder: Path) -> PeftModel:
     """A fresh adapter of the shape of the one in ``folder`` on ``model``, which needs no weights.
 
     Raises:
-        BaseError: it is no adapter of this base.
+        AdapterError: it is broken, or none of this base.
     """
     from peft import get_peft_model
 
@@ -123,7 +125,7 @@ def outline(model: PreTrainedModel, folder: Path) -> PeftModel:
     try:
         return get_peft_model(model, config)
     except ValueError as exc:
-        raise BaseError(
+        raise AdapterError(
             f"init_adapter {folder} can't be put on this base: {str(exc).splitlines()[0]}"
         ) from exc
 

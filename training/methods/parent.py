@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pointsman import artefact
 from pointsman.artefact import ArtefactError, BaseIdentity
-from training.errors import BaseError
+from training.errors import AdapterError, BaseError
 from training.models import base
 from training.recipe import DpoRecipe, OnlineRecipe, SftRecipe
 
@@ -15,7 +15,8 @@ def origin(recipe: SftRecipe | DpoRecipe | OnlineRecipe) -> tuple[BaseIdentity |
     """The base's identity, and the version that this one goes on from.
 
     Raises:
-        BaseError: the adapter to go on from was trained on another base.
+        AdapterError: there is no such adapter to go on from, or its files are broken.
+        BaseError: it was trained on another base.
     """
     identity = base.identify(recipe.base)
     if recipe.init_adapter is None:
@@ -24,7 +25,7 @@ def origin(recipe: SftRecipe | DpoRecipe | OnlineRecipe) -> tuple[BaseIdentity |
     try:
         version = artefact.version_of(recipe.init_adapter)
     except ArtefactError as exc:
-        raise BaseError(f"init_adapter: {exc}") from exc
+        raise AdapterError(f"init_adapter {recipe.init_adapter}: {exc}") from exc
     if before.base != identity:
         raise BaseError(
             f"init_adapter {recipe.init_adapter} was trained on another base than {recipe.base}: "
@@ -48,9 +49,9 @@ def manifest(folder: Path) -> artefact.Manifest:
     """What the adapter says of itself.
 
     Raises:
-        BaseError: there is no such adapter, or its files are broken.
+        AdapterError: there is no such adapter, or its files are broken.
     """
     try:
         return artefact.read_manifest(folder)
     except ArtefactError as exc:
-        raise BaseError(f"init_adapter: {exc}") from exc
+        raise AdapterError(f"init_adapter {folder}: {exc}") from exc

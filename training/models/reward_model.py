@@ -91,7 +91,8 @@ class RewardModel:
                 mask[i, : len(rows[row])] = 1
             with torch.inference_mode():
                 device = self._model.device
-                logits = self._model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
+                given = {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
+                logits = self._model(**given, use_cache=False).logits
             scores[batch] = logits[:, 0].float().cpu().numpy()
         return scores
 

@@ -8,20 +8,21 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from training.errors import BaseError
+from training.errors import BaseError, TrainingError
 
 _INDEX = "*.safetensors.index.json"
 
 
-def require(name: Path | str, what: str = "base") -> None:
+def require(name: Path | str, what: str = "base", error: type[TrainingError] = BaseError) -> None:
     """Look at all safetensors files of the folder ``name``; a hub id's are not looked at.
 
     Args:
         name: folder or hub id.
         what: what it is, in words.
+        error: what is raised.
 
     Raises:
-        BaseError: there is none, one is missing, is cut short or is no safetensors file.
+        BaseError, or error: there is none, one is missing, is cut short or is no safetensors file.
     """
     folder = Path(name)
     if not folder.is_dir():
@@ -44,7 +45,7 @@ def require(name: Path | str, what: str = "base") -> None:
         except (SafetensorError, OSError) as exc:
             wrong.append(f"{file} ({file.stat().st_size:,} bytes) is broken or cut short ({exc})")
     if wrong:
-        raise BaseError(f"{what} {name}: {'; '.join(wrong)}; copy it anew from where it came")
+        raise error(f"{what} {name}: {'; '.join(wrong)}; copy it anew from where it came")
 
 
 def numbers(folder: Path) -> int:

@@ -97,7 +97,8 @@ def load(
     """The policy as training begins, without dropout, on the machine's GPU where it has one.
 
     Raises:
-        BaseError: the base can't be loaded, or the adapter to go on from is none of it.
+        BaseError: the base can't be loaded.
+        AdapterError: the adapter to go on from is none of it.
     """
     plain = base.load_model(recipe.base)
     stops = stop_tokens(plain, tokenizer)

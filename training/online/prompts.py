@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from training.data import bfcl, collection, reading, sources, transcripts, turns
-from training.data.columns import check, hint, renamed
+from training import problems
+from training.data import bfcl, formats, sources, transcripts, turns, workers
+from training.data.collection import Encoded, Prepared, Report, collect
 from training.data.fields import FieldError, found
-from training.data.formats import READERS, Row
-from training.errors import BadRow, BadRows, NothingToLearn, SourceError
-from training.recipe import GeneratorSource, Prompts, PromptSource
+from training.data.form import ASKED, Form
+from training.data.formats import Row
+from training.errors import NothingToLearn
+from training.recipe import Prompts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -31,130 +35,84 @@ class Prompt:
     tools: tuple[dict[str, Any], ...]
     columns: dict[str, Any]  # what else its row says, for the rewards
     ids: tuple[int, ...] = ()  # up to where the assistant begins to write
+    where: str = field(default="", compare=False)  # as in errors.BadRow
+
+    def canonical(self) -> bytes:
+        """The row's bytes, the same for the same content; what data hashes are made of."""
+        content = [self.messages, self.tools, self.columns]
+        return json.dumps(content, ensure_ascii=False, sort_keys=True, default=str).encode()
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedPrompts:
-    """What a run asks."""
+class Asked(list[Prompt]):
+    """Prompts as rows of tokens, none of which is trained on."""
 
-    train: list[Prompt]
-    validation: list[Prompt]
-    hashes: dict[str, str]  # source → sha256 of its rows
-    dropped: dict[str, int]  # why → rows
+    @property
+    def tokens(self) -> int:
+        return sum(len(prompt.ids) for prompt in self)
+
+    @property
+    def trained(self) -> int:
+        return 0
 
     @property
     def longest(self) -> int:
-        """Tokens of the longest prompt that is learned from."""
-        return max(len(prompt.ids) for prompt in self.train)
+        """Tokens of the longest one."""
+        return max(len(prompt.ids) for prompt in self)
+
+    def take(self, rows: NDArray[np.int64]) -> Asked:
+        return Asked(self[row] for row in rows)
 
 
-def prepared(plan: Prompts, tokenizer: PreTrainedTokenizerBase, seed: int) -> PreparedPrompts:
+class Plan(Protocol):
+    """What decides which prompts there are: the recipe of ppo or grpo."""
+
+    @property
+    def data(self) -> Prompts: ...
+    @property
+    def seed(self) -> int: ...
+
+
+def prepared(plan: Plan, tokenizer_folder: Path | str, report: Report) -> Prepared[Asked]:
     """All prompts, shuffled, ``validation_rows`` of them kept out of training.
 
     Raises:
         SourceError, BadRows: the data can't be used; BadRows has those of all sources.
-        NothingToLearn: fewer than two prompts are left.
+        NothingToLearn: fewer than two prompts are left, or the weights leave none.
     """
-    kept: list[Prompt] = []
-    weights: list[float] = []
-    hashes: dict[str, str] = {}
-    bad: list[BadRow] = []
-    dropped = 0
-    for source in plan.sources:
-        digest = hashlib.sha256()
-        for where, raw in rows(source, seed):
-            try:
-                prompt = of_row(tokenizer, source, where, raw)
-            except BadRows as exc:
-                bad += exc.rows
-                continue
-            digest.update(_canonical(prompt) + b"\n")
-            if len(prompt.ids) > plan.max_tokens:
-                dropped += 1
-            else:
-                kept.append(prompt)
-                weights.append(source.weight)
-        hashes[source.label] = digest.hexdigest()
-    if bad:
-        raise BadRows(bad)
-    reasons = {f"prompt longer than max_tokens ({plan.max_tokens})": dropped} if dropped else {}
-    if len(kept) < 2:
+    longest = plan.data.max_tokens
+    found = collect(plan, partial(_encode, folder=str(tokenizer_folder), max_tokens=longest), report)
+    rows = Asked(prompt for part in found.parts for prompt in part)
+    if len(rows) < 2:
         raise NothingToLearn(
-            f"{len(kept)} prompts are left ({dropped} longer than data.max_tokens, {plan.max_tokens}); at "
-            "least two are needed, one to learn from and one to evaluate on"
+            f"{len(rows)} prompts are left ({sum(found.dropped.values())} longer than data.max_tokens, "
+            f"{longest}); at least two are needed, one to learn from and one to evaluate on"
         )
-    rng = np.random.default_rng(seed)
-    order = rng.permutation(len(kept))
-    held_out = min(plan.validation_rows, len(kept) // 2)
-    train = collection.repeat(order[held_out:], np.array(weights), rng)
-    if not len(train):
-        raise NothingToLearn("the weights of the sources leave no prompt to train on; raise one")
-    return PreparedPrompts([kept[i] for i in train], [kept[i] for i in order[:held_out]], hashes, reasons)
+    return found.parted(rows, plan)
 
 
-def rows(source: PromptSource, seed: int) -> Iterator[tuple[str, Any]]:
-    """Where each row of ``source`` stands, and what it holds.
-
-    Raises:
-        SourceError: there is no such file or generator, or it gives nothing.
-    """
-    none = True
-    if isinstance(source, GeneratorSource):
-        for part in sources.parts(source, seed):
-            for row in sources.from_generator(source, part):
-                none = False
-                yield row
-    else:
-        check(source.columns, source.format, source.label)
-        for row in reading.from_file(source.path):
-            none = False
-            yield row
-    if none:
-        raise SourceError(f"{source.label} holds no rows")
+def _encode(part: sources.Part, folder: str, max_tokens: int) -> Encoded[Asked]:
+    tokenizer = workers.tokenizer(folder)
+    rows = read(part)
+    made = problems.each(rows, partial(rendered, tokenizer))
+    kept = Asked(prompt for prompt in made if len(prompt.ids) <= max_tokens)
+    longer = len(made) - len(kept)
+    dropped = {f"prompt longer than max_tokens ({max_tokens})": longer} if longer else {}
+    return Encoded(kept, sources.digest(rows), dropped, 0)
 
 
-def of_row(tokenizer: PreTrainedTokenizerBase, source: PromptSource, where: str, raw: Any) -> Prompt:
-    """The prompt in one of the :func:`rows` of ``source``, with its token ids.
-
-    Raises:
-        BadRows: it does not fit the source's format, or the chat template can't render it.
-    """
-    return rendered(tokenizer, parsed(source, where, raw), where)
+def read(part: sources.Part) -> list[Prompt]:
+    """The rows of ``part``, not rendered yet; raises as :func:`training.data.sources.read` does."""
+    return sources.read(part, FORMS, FORMS["prompt"])
 
 
-def parsed(source: PromptSource, where: str, raw: Any) -> Prompt:
-    """The prompt in one of the :func:`rows` of ``source``, not rendered yet.
-
-    Raises:
-        BadRows: it does not fit the source's format.
-    """
-    try:
-        return read(raw, source)
-    except FieldError as exc:
-        form = "prompt" if isinstance(source, GeneratorSource) else source.format
-        raise BadRows([BadRow(where, exc.field, exc.problem + hint(raw, form, exc.field))]) from None
-
-
-def read(raw: Any, source: PromptSource) -> Prompt:
-    """The prompt in one row, not rendered yet.
-
-    Raises:
-        FieldError: the row does not fit the source's format.
-        BadRows: it is no JSON.
-    """
-    if isinstance(raw, BadRow):
-        raise BadRows([raw])
-    columns, form = ({}, "prompt") if isinstance(source, GeneratorSource) else (source.columns, source.format)
-    raw = renamed(raw, columns, form)
-    if form != "prompt":
-        return _cut(bfcl.question(raw) if form == "bfcl" else READERS[form](raw))
+def _prompt(raw: dict[str, Any]) -> Prompt:
     given = raw.get("prompt")
     if isinstance(given, str):
         given = transcripts.asked(given, "prompt") or [{"role": "user", "content": given}]
     if not isinstance(given, list) or not given:
         raise FieldError("prompt", f"must be a text or a list of messages; {found(raw, 'prompt')}")
     try:
-        row = READERS["messages"]({"messages": given, "tools": raw.get("tools")})
+        row = formats.messages({"messages": given, "tools": raw.get("tools")})
     except FieldError as exc:
         raise FieldError(exc.field.replace("messages", "prompt", 1), exc.problem) from None
     if row.messages[-1]["role"] == "assistant":
@@ -162,22 +120,47 @@ def read(raw: Any, source: PromptSource) -> Prompt:
     if taken := next((key for key in ("prompts", "completions") if key in raw), None):
         raise FieldError(
             taken,
-            "is what rewards are called with beside the row's columns; call it otherwise, as by the source's "
+            "is what rewards are called with beside the row's columns; call it otherwise, as by a file's "
             f"`columns: {{my_{taken}: {taken}}}`",
         )
     more = {key: value for key, value in raw.items() if key not in ("prompt", "tools")}
     return Prompt(row.messages, row.tools, more)
 
 
-def rendered(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, where: str) -> Prompt:
-    """``prompt`` with its token ids; ``where`` names its row in the error.
+def _cut(raw: dict[str, Any], form: Form[Row]) -> Prompt:
+    """The conversation up to its last answer, which becomes the column ``answer``."""
+    row = form.read(raw)
+    turns = row.messages
+    if not turns:
+        raise FieldError("text", "a text has no turns, so there is nothing to answer")
+    columns: dict[str, Any] = {}
+    if turns[-1]["role"] == "assistant":
+        columns["answer"] = turns[-1].get("content") or ""
+        turns = turns[:-1]
+    if not turns or turns[-1]["role"] == "assistant":
+        raise FieldError("messages", "hold no question before the last answer")
+    return Prompt(turns, row.tools, columns)
+
+
+FORMS: dict[str, Form[Prompt]] = {
+    "prompt": Form(_prompt, ("prompt",), ("tools",), {"prompt": ASKED}, any_other=True),
+    **{
+        name: form.by(partial(_cut, form=form))
+        for name, form in {**formats.FORMS, "bfcl": bfcl.FORM}.items()
+        if name != "text"
+    },
+}
+
+
+def rendered(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> Prompt:
+    """``prompt`` with its token ids.
 
     Raises:
         BadRows: the chat template can't render it.
     """
-    row = Row(messages=prompt.messages, tools=prompt.tools, where=where)
+    row = Row(messages=prompt.messages, tools=prompt.tools, where=prompt.where)
     ids = turns.token_ids(tokenizer, row, add_generation_prompt=True)
-    return Prompt(prompt.messages, prompt.tools, prompt.columns, tuple(ids))
+    return replace(prompt, ids=tuple(ids))
 
 
 def of_step(prompts: Sequence[Prompt], count: int, step: int, seed: int) -> list[Prompt]:
@@ -194,22 +177,3 @@ def of_step(prompts: Sequence[Prompt], count: int, step: int, seed: int) -> list
             orders[epoch] = np.random.default_rng((seed, epoch)).permutation(len(prompts))
         chosen.append(prompts[orders[epoch][place]])
     return chosen
-
-
-def _cut(row: Row) -> Prompt:
-    """The conversation up to its last answer, which becomes the column ``answer``."""
-    turns = row.messages
-    if not turns:
-        raise FieldError("text", "a text has no turns, so there is nothing to answer")
-    columns: dict[str, Any] = {}
-    if turns[-1]["role"] == "assistant":
-        columns["answer"] = turns[-1].get("content") or ""
-        turns = turns[:-1]
-    if not turns or turns[-1]["role"] == "assistant":
-        raise FieldError("messages", "hold no question before the last answer")
-    return Prompt(turns, row.tools, columns)
-
-
-def _canonical(prompt: Prompt) -> bytes:
-    content = [prompt.messages, prompt.tools, prompt.columns]
-    return json.dumps(content, ensure_ascii=False, sort_keys=True, default=str).encode()

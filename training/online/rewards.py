@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pointsman import artefact
 from pointsman.artefact import ArtefactError
-from training.data import sources
+from training.data import generators
 from training.errors import RewardError, SourceError
 from training.recipe import ModelReward, RuleReward
 
@@ -164,7 +164,7 @@ def _numbers(name: str, given: Any, wanted: int) -> NDArray[np.float64]:
 
 def _function(name: str) -> Callable[..., Sequence[float | None]]:
     try:
-        return sources.resolve(name)
+        return generators.resolve(name)
     except SourceError as exc:
         raise RewardError(f"rewards: {exc}") from exc
 

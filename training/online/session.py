@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from training.data.collection import Report, say_dropped
+from training.data.collection import Prepared, Report, say_dropped
 from training.methods import lora, parent
 from training.models import base, recomputing
 from training.online import heldout, policy, prompts, rewards
 from training.online.answers import LocalSampler, Sampler
 from training.online.policy import Policy
-from training.online.prompts import PreparedPrompts
+from training.online.prompts import Asked
 from training.online.rewards import Rewards
 from training.online.server import ServerSampler
 from training.recipe import GrpoRecipe, PpoRecipe
@@ -36,7 +36,7 @@ class Session:
 
     run: RunFolder
     tokenizer: PreTrainedTokenizerBase
-    prompts: PreparedPrompts
+    prompts: Prepared[Asked]
     rewards: Rewards
     policy: Policy
     sampler: Sampler
@@ -72,14 +72,14 @@ def train(recipe: R, run: RunFolder, report: Report, stage: Callable[[R, Session
     scorers = rewards.load(recipe.rewards)
     report(f"{recipe.name}: preparing the prompts")
     tokenizer = base.load_tokenizer(recipe.base)
-    asked = prompts.prepared(recipe.data, tokenizer, recipe.seed)
+    asked = prompts.prepared(recipe, recipe.base, report)
     say_dropped(asked.dropped, report)
     report(f"{len(asked.train):,} prompts to learn from, {len(asked.validation):,} to evaluate on")
 
     model = policy.load(recipe, tokenizer, recipe.train.precision)
     if recipe.train.gradient_checkpointing:
         recomputing.use(model.model)
-    report(f"{recipe.name}: {estimate.of(model.model, recipe, asked.longest)}")
+    report(f"{recipe.name}: {estimate.of(model.model, recipe, asked.train.longest)}")
     if warning := estimate.too_long(model.model, recipe):
         report(warning)
     sampler = _sampler(recipe, run, model)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.data import render, sources, workers
+from training.data import learned, render, sources, workers
 from training.data.collection import Encoded, Prepared, Report, collect
 from training.data.encoding import Tokens, encoded
 from training.data.formats import Row
@@ -74,4 +74,4 @@ def _encode(part: sources.Part, folder: str, max_tokens: int) -> Encoded[TokenRo
         found = [(ids[at : at + max_tokens], mask[at : at + max_tokens]) for at in cuts]
         return found[:-1] if len(found[-1][0]) == 1 else found  # one token alone predicts nothing
 
-    return encoded(sources.read(part, "cpt"), sequences)
+    return encoded(learned.read(part, "cpt"), sequences)

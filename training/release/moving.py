@@ -12,7 +12,8 @@ from pydantic import Field, ValidationError, model_validator
 
 from pointsman.document import Document, read
 from pointsman.moves import Example, Moves
-from training.data import reading, sources
+from training import problems
+from training.data import generators, reading
 from training.errors import BadRow, BadRows, SourceError
 from training.evaluation.evaluate import Findings
 from training.evaluation.measures import Measure, ratio
@@ -46,18 +47,7 @@ class Rows(Document):
             SourceError: a file or generator that can't be used, or holds no rows.
             BadRows: the rows that don't fit.
         """
-        found, bad = list[Example](), list[BadRow]()
-        for where, raw in self._raw(seed):
-            if isinstance(raw, BadRow):
-                bad.append(raw)
-                continue
-            try:
-                found.append(Example.model_validate(raw))
-            except ValidationError as exc:
-                problem = exc.errors(include_url=False)[0]
-                bad.append(BadRow(where, ".".join(map(str, problem["loc"])), problem["msg"]))
-        if bad:
-            raise BadRows(bad)
+        found = problems.each(self._raw(seed), _example)
         if not found:
             raise SourceError(f"{self.path or self.generator} holds no rows")
         return found
@@ -67,7 +57,18 @@ class Rows(Document):
             return islice(reading.from_file(self.path), self.rows)
         rows = self.rows or 0
         source = GeneratorSource(generator=str(self.generator), rows=rows, arguments=self.arguments)
-        return sources.from_generator(source, sources.Part(source, seed, 0, rows))
+        return generators.rows(source, rows, seed)
+
+
+def _example(row: tuple[str, Any]) -> Example:
+    where, raw = row
+    if isinstance(raw, BadRow):
+        raise BadRows([raw])
+    try:
+        return Example.model_validate(raw)
+    except ValidationError as exc:
+        problem = exc.errors(include_url=False)[0]
+        raise BadRows([BadRow(where, ".".join(map(str, problem["loc"])), problem["msg"])]) from exc
 
 
 class MovesSection(Document):

@@ -19,7 +19,8 @@ from pointsman.document import DocumentError
 from pointsman.spoken import spoken
 from training.data import sources
 from training.data.fields import FieldError, shown, text_at
-from training.errors import BadRow, BadRows, NothingToLearn, SourceError
+from training.data.form import Form
+from training.errors import NothingToLearn, SourceError
 from training.recipe import FileSource, RouterRecipe, Source
 
 _FEWEST = 2  # rows of an intent that stay in training
@@ -89,7 +90,8 @@ def of_source(source: Source, seed: int) -> list[Labelled]:
     """The rows of ``source``; raises as :func:`read` does."""
     if isinstance(source, FileSource) and source.format == "routes":
         return list(_of_routes(source.path))
-    return [row for part in sources.parts(source, seed) for row in sources.read_as(part, labelled)]
+    forms = {"intents": FORM}
+    return [row for part in sources.parts(source, seed) for row in sources.read(part, forms, FORM)]
 
 
 def labelled(raw: dict[str, Any]) -> Labelled:
@@ -107,6 +109,13 @@ def labelled(raw: dict[str, Any]) -> Labelled:
     return Labelled(text, intent)
 
 
+FORM = Form(
+    labelled,
+    ("text", "intent"),
+    likened={"text": ("query", "utterance", "question", "sentence"), "intent": ("label", "category")},
+)
+
+
 def _of_routes(path: Path) -> Iterator[Labelled]:
     """What the routes file ``path`` teaches: its own examples, and those of its example files."""
     try:
@@ -117,22 +126,16 @@ def _of_routes(path: Path) -> Iterator[Labelled]:
     if not isinstance(routes, list) or not all(isinstance(route, Mapping) for route in routes):
         raise SourceError(f"{path}: is no routes file, it has no list of `routes`")
     given = [
-        (f"{path} routes.{i}.examples.{n}", text, route.get("intent"))
+        (f"{path} routes.{i}.examples.{n}", {"text": text, "intent": route.get("intent")})
         for i, route in enumerate(routes)
         for n, text in enumerate(route.get("examples") or ())
     ]
     given += [
-        (f"{path} out_of_scope.{n}", text, None) for n, text in enumerate(content.get("out_of_scope") or ())
+        (f"{path} out_of_scope.{n}", {"text": text, "intent": None})
+        for n, text in enumerate(content.get("out_of_scope") or ())
     ]
-    bad: list[BadRow] = []
-    for where, text, intent in given:
-        try:
-            row = labelled({"text": text, "intent": intent})
-            yield Labelled(row.text, row.intent, where)
-        except FieldError as exc:
-            bad.append(BadRow(where, exc.field, exc.problem))
-    if bad:
-        raise BadRows(bad)
+    if given:
+        yield from sources.gathered(given, FORM, str(path))
     for name in content.get("example_files") or ():
         yield from of_source(FileSource(path=path.parent / str(name), format="intents"), 0)
 

@@ -1,20 +1,18 @@
 """What a run will need, before it begins: weights that learn, and memory. An estimate, no promise.
 
-AdamW keeps two float32 numbers for each weight that learns. Activations are those that a Llama's layer keeps
-for the way back, counted by hand: 8 vectors of the hidden size and 4 of the inner size for each token; with
-gradient checkpointing one of the hidden size, and all of one layer at a time.
+AdamW keeps two float32 numbers for each weight that learns. Gradients come as activations go, so the larger
+of both counts; where a step has several batches, or several processes, they are there beside each other. What
+passes through the model holds: :mod:`training.runs.activations`.
 
-Logits are what the loss holds of a number for each token and piece of the vocabulary. TRL's trainers multiply
-by the output layer in tiles of fixed size, which an adapter on a small base is small beside; ORPO, SimPO and
-ppo hold them whole, ppo of the answers alone.
-
-A policy samples before it learns, so the keys and values of what it samples are not there beside activations
-and logits: the larger of both counts.
+A policy samples, has its answers scored and then learns, so what the three hold beside the weights is not
+there at once: the largest counts. A reward model has a tokenizer of its own; its tokens are taken to be as
+many as the policy's.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from training.data.token_pairs import LabelledRows, PairRows
@@ -26,19 +24,14 @@ from training.recipe import (
     LearningRecipe,
     ModelReward,
     OnlineRecipe,
-    PpoRecipe,
     RmRecipe,
     SftRecipe,
 )
-from training.recipe.dpo import REFERENCE_FREE
+from training.runs import activations, processes
 
 _FLOAT = 4  # bytes
 _NF4 = 0.5 + 1 / 64 + 1 / 256 / 16  # bytes: half of one, and scales for 64 weights and for 256 of those
-_HIDDEN, _INNER = 8, 4  # vectors that a layer keeps of a token
-_ROUND = 8  # a batch's length is filled up to a multiple of it
-_TILE = 4096, 32768  # tokens and pieces of TRL's
-_FOLDED = 7  # float32 numbers that PyTorch makes of one in a tile, where there is no Triton
-_WHOLE, _SAMPLED = 4, 7  # numbers for each logit that the loss and its gradient hold: of orpo and simpo; ppo
+_ROUND = 8  # a batch's length is filled up to a multiple of it on a GPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +47,17 @@ class Estimate:
     logits: int  # and of its loss
     rewards: int = 0  # of reward models' weights
     cache: int = 0  # keys and values of the answers that are sampled at once
+    back: int = 0  # gradients in one layer, and what is computed again of it, once the logits are gone
+    scoring: int = 0  # activations of the reward model that has the largest
+    kept_gradients: bool = True  # whether they are there before the way back begins
 
     @property
     def memory(self) -> int:
         """Bytes in all."""
-        lasting = self.weights + self.rewards + self.gradients + self.optimiser
-        return lasting + max(self.activations + self.logits, self.cache)
+        before = self.gradients if self.kept_gradients else 0
+        lasting = self.weights + self.rewards + self.optimiser + before
+        learning = max(self.activations + max(self.logits, self.back), self.gradients - before)
+        return lasting + max(learning, self.cache, self.scoring)
 
     def __str__(self) -> str:
         parts = ", ".join(
@@ -71,7 +69,9 @@ class Estimate:
                 ("optimiser", self.optimiser),
                 ("activations", self.activations),
                 ("logits", self.logits),
+                ("or, behind them, a layer's way back", self.back if self.back > self.logits else 0),
                 ("or, sampling, keys and values", self.cache),
+                ("or, scoring, activations", self.scoring),
             )
             if number or not name.startswith(("reward", "or"))
         )
@@ -92,15 +92,11 @@ def of(model: Any, recipe: LearningRecipe, longest: int | None = None) -> Estima
     in_4_bits = getattr(recipe, "method", "") == "qlora"
     parameters = dict(model.named_parameters())
     trainable = sum(weight.numel() for weight in parameters.values() if weight.requires_grad)
-    shape = model.config.get_text_config()
     length = longest or recipe.data.max_tokens
     if isinstance(recipe, OnlineRecipe):
         length += recipe.sampling.max_new_tokens
-    tokens = _answers(recipe) * recipe.train.batch_rows * -(-length // _ROUND) * _ROUND
-    layer = _HIDDEN * shape.hidden_size + _INNER * shape.intermediate_size
-    kept = shape.num_hidden_layers * layer
-    if recipe.train.gradient_checkpointing:
-        kept = shape.num_hidden_layers * shape.hidden_size + layer
+    rows, filled = _answers(recipe) * recipe.train.batch_rows, -(-length // _ROUND) * _ROUND
+    kept, back = activations.kept(model, recipe, rows, filled)
     return Estimate(
         parameters=sum(_numbers(weight) for weight in parameters.values()),
         trainable=trainable,
@@ -112,10 +108,15 @@ def of(model: Any, recipe: LearningRecipe, longest: int | None = None) -> Estima
         ),
         gradients=_FLOAT * trainable,
         optimiser=2 * _FLOAT * trainable,
-        activations=_FLOAT * tokens * kept,
-        logits=_FLOAT * _logits(recipe, tokens, int(shape.vocab_size)),
-        rewards=_FLOAT * _in_reward_models(recipe),
+        activations=kept,
+        logits=activations.logits(model, recipe, rows, filled),
+        rewards=_FLOAT * sum(map(weights.numbers, _reward_models(recipe))),
         cache=_cache(model, recipe, length),
+        back=back,
+        scoring=max((activations.scoring(folder, length) for folder in _reward_models(recipe)), default=0),
+        kept_gradients=isinstance(recipe, OnlineRecipe)
+        or recipe.train.accumulate > 1
+        or processes.count() > 1,
     )
 
 
@@ -142,26 +143,11 @@ def too_long(model: Any, recipe: LearningRecipe) -> str | None:
     )
 
 
-def _logits(recipe: LearningRecipe, tokens: int, vocabulary: int) -> int:
-    """Numbers that the loss of ``tokens`` holds at once."""
-    if isinstance(recipe, RmRecipe):
-        return 0
-    if isinstance(recipe, PpoRecipe):
-        return _SAMPLED * recipe.train.batch_rows * recipe.sampling.max_new_tokens * vocabulary
-    if isinstance(recipe, DpoRecipe) and recipe.loss in REFERENCE_FREE:
-        return _WHOLE * tokens * vocabulary
-    import torch
-
-    rows, width = min(tokens, _TILE[0]), _TILE[1]
-    folded = 0 if torch.cuda.is_available() else _FOLDED * min(vocabulary, width)
-    return rows * (width + folded)
-
-
-def _in_reward_models(recipe: LearningRecipe) -> int:
-    """Weights of the models that score answers."""
+def _reward_models(recipe: LearningRecipe) -> list[Path]:
+    """Folders of the models that score answers."""
     if not isinstance(recipe, OnlineRecipe):
-        return 0
-    return sum(weights.numbers(plan.model) for plan in recipe.rewards if isinstance(plan, ModelReward))
+        return []
+    return [plan.model for plan in recipe.rewards if isinstance(plan, ModelReward)]
 
 
 def _cache(model: Any, recipe: LearningRecipe, length: int) -> int:
@@ -169,10 +155,9 @@ def _cache(model: Any, recipe: LearningRecipe, length: int) -> int:
     if not isinstance(recipe, OnlineRecipe) or getattr(recipe, "server", None):
         return 0
     shape = model.config.get_text_config()
-    heads = getattr(shape, "num_key_value_heads", None) or shape.num_attention_heads
-    width = heads * (getattr(shape, "head_dim", None) or shape.hidden_size // shape.num_attention_heads)
     number = int(model.get_input_embeddings().weight.element_size())
-    return int(2 * number * shape.num_hidden_layers * width * length * recipe.sampling.batch_rows)
+    each = 2 * number * shape.num_hidden_layers * activations.width_of_keys(shape)
+    return int(each * length * recipe.sampling.batch_rows)
 
 
 def _answers(recipe: LearningRecipe) -> int:

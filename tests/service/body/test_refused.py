@@ -10,6 +10,15 @@ from tests.service.refused import CALL, USER, check_error
 _NO_FORMATS: list[object] = ["x", 5, [], ["x"], True, {}, {"json": {}, "regex": "a"}]
 _NO_CHOICE: list[object] = ["any", 5, [], {}, {"type": "function", "function": {}}]
 _NO_FORM: list[object] = ["json", 5, [], True]
+_NAMELESS = {"function": {"name": "f", "arguments": "{}"}}
+_UNARGUED = {"id": "a", "type": "function", "function": {"name": "f"}}
+_PLACE = "tools[0].function"
+_NO_FUNCTIONS: list[tuple[str, object, str]] = [
+    ("strict", 1, f"{_PLACE}.strict"),
+    ("parameters", "x", f"{_PLACE}.parameters"),
+    ("parameters", {"type": "array"}, f"{_PLACE}.parameters.type"),
+    ("parameters", {"type": ["string", "null"]}, f"{_PLACE}.parameters.type"),
+]
 _NO_SWITCHES: list[object] = ["yes", 1, []]
 _NO_CHOICES: list[tuple[str, object]] = [
     *(("tool_choice", wrong) for wrong in _NO_CHOICE),
@@ -127,7 +136,7 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
         for place in ["messages[2].tool_call_id"]
     ),
     (
-        {"model": "auto", "messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f"}}]}]},
+        {"model": "auto", "messages": [{"role": "assistant", "tool_calls": [_NAMELESS]}]},
         400,
         "messages[0].tool_calls[0].id",
     ),
@@ -156,6 +165,46 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
         {"model": "auto", "messages": [USER], "tools": [{"type": "custom"}]},
         400,
         "tools[0].type",
+    ),
+    *(
+        (
+            {"model": model, "messages": [USER], "tools": [{"function": {"name": "f", name: wrong}}]},
+            400,
+            place,
+        )
+        for model in ("auto", "support")
+        for name, wrong, place in _NO_FUNCTIONS
+    ),
+    ({"model": "auto", "messages": [USER], "metadata": {"a": 1}}, 400, "metadata.a"),
+    ({"model": "auto", "messages": [{**USER, "refusal": 5}]}, 400, "messages[0].refusal"),
+    (
+        {"model": "auto", "messages": [{**USER, "reasoning_content": []}]},
+        400,
+        "messages[0].reasoning_content",
+    ),
+    (
+        {"model": "support", "messages": [{"role": "user", "content": [{"type": "file", "file": {}}]}]},
+        400,
+        "messages[0].content[0].type",
+    ),
+    (
+        {"model": "support", "messages": [USER, {**CALL, "tool_calls": [_UNARGUED]}]},
+        400,
+        "messages[1].tool_calls[0].function.arguments",
+    ),
+    (
+        {
+            "model": "auto",
+            "messages": [USER],
+            "response_format": {"type": "json_schema", "json_schema": {"name": "a", "strict": 1}},
+        },
+        400,
+        "response_format.json_schema.strict",
+    ),
+    (
+        {"model": "auto", "messages": [USER], "structured_outputs": {"json_object": 1}},
+        400,
+        "structured_outputs.json_object",
     ),
 ]
 

@@ -1,0 +1,81 @@
+"""YAML as JSON's values: by the core schema of YAML 1.2, where PyYAML's own loaders follow YAML 1.1.
+
+So a date stays the text that it is, ``on`` and ``no`` are texts, and 012 is twelve; the keys of a mapping are
+texts, as they are written. The merge key (``<<``) of YAML 1.1 is read still.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any, ClassVar
+
+import yaml
+
+_TAG = "tag:yaml.org,2002:"
+_SCALARS = {  # tag → its pattern (specification, 10.3.2), and what it can begin with
+    "null": (r"null|Null|NULL|~|", ["n", "N", "~", ""]),
+    "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    "int": (r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
+    "float": (
+        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        list("-+.0123456789"),
+    ),
+    "merge": (r"<<", ["<"]),
+}
+_BASES = {"0o": 8, "0x": 16}
+
+
+def read_core(text: str) -> Any:
+    """What YAML or JSON ``text`` holds, in JSON's types.
+
+    Raises:
+        yaml.YAMLError: it is not YAML, gives a key twice, or holds what JSON has no value for.
+        ValueError: a tag promises a number that is none.
+        RecursionError: it is nested too deep.
+    """
+    return yaml.load(text, Loader=_CoreLoader)
+
+
+class _CoreLoader(yaml.SafeLoader):
+    yaml_constructors: ClassVar[dict[Any, Any]] = {
+        tag: yaml.SafeLoader.yaml_constructors[tag]
+        for tag in (None, *(f"{_TAG}{name}" for name in ("null", "bool", "str", "seq")))
+    }
+
+    def int_of(self, node: yaml.ScalarNode) -> int:
+        base = _BASES.get(node.value[:2], 10)
+        return int(node.value if base == 10 else node.value[2:], base)
+
+    def float_of(self, node: yaml.ScalarNode) -> float:
+        if not math.isfinite(number := float(re.sub(r"\.(?=inf|nan)", "", node.value.lower()))):
+            raise _wrong(f"{node.value} is no number of JSON", node)
+        return number
+
+    def mapping_of(self, node: yaml.Node) -> dict[str, Any]:
+        if not isinstance(node, yaml.MappingNode):
+            raise _wrong("a mapping is expected", node)
+        seen = set[str]()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise _wrong("a key must be text", key)
+            if key.value in seen:
+                raise _wrong(f"the key {key.value!r} is given twice", key)
+            seen.add(key.value)
+        self.flatten_mapping(node)
+        node.value = list(
+            {key.value: (key, value) for key, value in node.value}.values()
+        )  # an alias comes again
+        return {key.value: self.construct_object(value, deep=True) for key, value in node.value}
+
+
+def _wrong(problem: str, node: yaml.Node) -> yaml.YAMLError:
+    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+
+
+_CoreLoader.yaml_implicit_resolvers = {}
+for _name, (_pattern, _first) in _SCALARS.items():
+    _CoreLoader.add_implicit_resolver(f"{_TAG}{_name}", re.compile(rf"(?:{_pattern})\Z"), _first)
+_CoreLoader.add_constructor(f"{_TAG}int", _CoreLoader.int_of)
+_CoreLoader.add_constructor(f"{_TAG}float", _CoreLoader.float_of)
+_CoreLoader.add_constructor(f"{_TAG}map", _CoreLoader.mapping_of)

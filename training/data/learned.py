@@ -1,0 +1,44 @@
+"""The rows of a source as the stages that learn a text or a conversation can: cpt, sft, quantize."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from training.data import sources
+from training.data.fields import FieldError
+from training.data.form import Form
+from training.data.formats import FORMS, Row
+from training.data.message import SILENT, says_nothing
+from training.data.render import Stage
+
+NO_TURNS = "sft learns what an assistant says, and a text has no turns; give messages, or use stage: cpt"
+
+
+def read(part: sources.Part, stage: Stage) -> list[Row]:
+    """The rows of ``part``; raises as :func:`training.data.sources.read` does."""
+    forms = {
+        name: form.by(partial(_learnable, name=name, form=form, stage=stage)) for name, form in FORMS.items()
+    }
+    return sources.read(part, forms, forms["messages"])
+
+
+def _learnable(raw: dict[str, Any], name: str, form: Form[Row], stage: Stage) -> Row:
+    row = form.read(raw)
+    if stage == "sft" and row.text is not None:
+        raise FieldError("text", NO_TURNS)
+    for i, turn in enumerate(row.messages):
+        if turn["role"] == "assistant" and turn.get("weight") != 0 and says_nothing(turn):
+            raise FieldError(_turn_at(name, raw, row, i), SILENT)
+    return row
+
+
+def _turn_at(form: str, raw: dict[str, Any], row: Row, i: int) -> str:
+    """The field that turn ``i`` of ``row``, which is ``raw`` in its ``form``, was read from."""
+    if form == "messages":
+        return f"messages.{i}"
+    if form == "sharegpt":
+        return f"conversations.{i - len(row.messages) + len(raw['conversations'])}"
+    if i < len(row.messages) - 1:
+        return "history" if raw.get("history") else "instruction"
+    return next((key for key in ("output", "answer") if key in raw), "instances.0.output")
