@@ -8,6 +8,14 @@ _NAMED = re.compile(r" ?\[(\d{1,3}(?:, ?\d{1,3}){0,9})\]")
 _BEGUN = re.compile(r" ?(?:\[[\d, ]{0,50})?\Z")
 
 
+def place_of(number: int, text: str) -> int:
+    """Where ``text`` first names the passage ``number``, at the bracket; its end where it does not."""
+    for match in _NAMED.finditer(text):
+        if number in map(int, match[1].split(",")):
+            return text.index("[", match.start())
+    return len(text)
+
+
 class CitationReader:
     """Notes which of the passages 1 to ``known`` are named; a number that names none is taken out."""
 

@@ -140,7 +140,7 @@ class ReadableCalls:
             return {"tool_calls": _indexed(begun)} if begun else {}
         if calls is None:
             state.again = await asked_again(self._engine, body)
-            calls = state.again.calls or None
+            calls = list(state.again.calls) or None
         if calls:
             choice["finish_reason"] = _reason(body)
             return {"tool_calls": _indexed(calls)}

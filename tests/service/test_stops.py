@@ -68,10 +68,10 @@ class Writing:
         if body.get("tool_choice") == "required" and "return_token_ids" not in body:
             if self.second is None:
                 raise EngineRefused(400, "no guided decoding here")
-            message = {"role": "assistant", "content": "", "tool_calls": [self.second]}
-            choices = [{"index": 0, "message": message, "finish_reason": "tool_calls"}]
-            return json.dumps({"choices": choices, "usage": usage(*AGAIN)}).encode()
-        choices, count = [], 0
+            again = {"role": "assistant", "content": "", "tool_calls": [self.second]}
+            found = [{"index": 0, "message": again, "finish_reason": "tool_calls"}]
+            return json.dumps({"choices": found, "usage": usage(*AGAIN)}).encode()
+        choices, count = list[dict[str, Any]](), 0
         for index, wanted in enumerate(self.texts):
             text = stopped_at(wanted, body)
             calls = [CALL] if WRITTEN in text else []
@@ -109,8 +109,8 @@ class Writing:
             delta = {"tool_calls": calls} if calls else {}
             return {"delta": delta, "finish_reason": reason, "token_ids": [0]}
         before = text.find(TAG) < 0 or at < text.find(TAG)
-        delta = {"content": text[at]} if before else {}
-        return {"delta": delta, "finish_reason": None, "token_ids": [ord(text[at])]}
+        said = {"content": text[at]} if before else {}
+        return {"delta": said, "finish_reason": None, "token_ids": [ord(text[at])]}
 
     async def text_of(self, tokens: Sequence[int]) -> str:
         return "".join(map(chr, tokens))
