@@ -20,7 +20,16 @@ _BEGUN = re.compile(r"(?: ?(?:\[[\d ,;，、–-]{0,150}\]?)?|`+|~+)\Z")
 _INDEXED = re.compile(
     r"[^\W\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[)\]}=]"
 )
+_MOST = 999  # of a number's digits
 _BEFORE_FENCE = frozenset(" \t>*+-.0123456789")
+
+
+def place_of(number: int, text: str) -> int:
+    """Where ``text`` first names the passage ``number``, at the bracket; its end where it does not."""
+    reader = CitationReader(_MOST)
+    reader.feed(text)
+    reader.end()
+    return reader.places.get(number, len(text))
 
 
 class CitationReader:
@@ -35,7 +44,9 @@ class CitationReader:
         self._code = ""  # the marks that opened what is code; "": it is none
         self._fenced = False  # whether it is a block, which ends where a line begins,
         self._one_line = False  # or in the line that it began in
+        self._at = 0  # characters read
         self.named: list[int] = []  # in the order of the text, each once
+        self.places: dict[int, int] = {}  # at which bracket of the text each is named first
 
     def feed(self, text: str) -> str:
         """What of the text so far can be given out."""
@@ -65,6 +76,7 @@ class CitationReader:
                 self._code = self._code if self._fenced else ""
             else:
                 self._at_line = self._at_line and _BEFORE_FENCE.issuperset(token)
+            self._at += len(token)
             self._before = "" if numbers else token[-1]
             self._last = "" if numbers else token.strip()[-1:] or self._last
 
@@ -85,6 +97,8 @@ class CitationReader:
     def _checked(self, token: str, numbers: list[int]) -> str:
         right = [number for number in numbers if 1 <= number <= self._known]
         self.named += [number for number in dict.fromkeys(right) if number not in self.named]
+        for number in right:
+            self.places.setdefault(number, self._at + token.startswith(" "))
         if right == numbers:
             return token
         space = " " if token.startswith(" ") else ""

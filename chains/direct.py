@@ -1,12 +1,19 @@
-"""The direct chain: the engine's bytes, passed on as they come. Nothing is parsed."""
+"""The direct chain: the engine's bytes, passed on as they come. Nothing is parsed.
+
+A ``stop`` beside the client's tools is looked for here: the engine would end inside a call too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from chains.closing import closing
 from chains.events import ChainRequest, Engine, Event, Raw
+from chains.parameters import calls_tools
 from chains.resources import Resources
+from chains.sift import stopped
+from chains.stop import stops_of
 
 
 class Direct:
@@ -14,6 +21,11 @@ class Direct:
 
     async def run(self, request: ChainRequest, engine: Engine) -> AsyncGenerator[Event, None]:
         """One :class:`Raw` for each piece of a stream, or one for the whole body."""
+        if calls_tools(request.parameters) and stops_of(request.parameters):
+            async with aclosing(stopped("direct", request, engine, apart=False)) as answers:
+                async for raw in answers:
+                    yield raw
+            return
         body = {**request.parameters, "messages": list(request.messages), "stream": request.stream}
         if not request.stream:
             yield Raw(await engine.complete(body))

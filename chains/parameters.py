@@ -9,6 +9,8 @@ from chains.errors import ChainUnsupported
 from chains.events import Usage
 
 _OWN = frozenset({"model", "messages", "stream", "stream_options"})
+_ALONG = "continuous_usage_stats"
+_ELSEWHERE = "leave it out, or name an adapter in place of 'auto', and no chain"
 _LEAST = "min_tokens"
 _TOKENS = ("max_tokens", "max_completion_tokens", _LEAST)
 _FORMATS: Mapping[str, tuple[object, ...]] = {
@@ -83,6 +85,7 @@ def sampling(chain: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         ChainUnsupported: names the first parameter that ``chain`` can't honour.
     """
     if (name := beyond_text(parameters)) is not None:
-        fix = "leave it out, or name an adapter in place of 'auto', and no chain"
-        raise ChainUnsupported(chain, name, parameters[name], fix)
+        raise ChainUnsupported(chain, name, parameters[name], _ELSEWHERE)
+    if (parameters.get("stream_options") or {}).get(_ALONG):  # a chunk of ours knows no usage but the last
+        raise ChainUnsupported(chain, f"stream_options.{_ALONG}", True, _ELSEWHERE)
     return {name: value for name, value in parameters.items() if name not in _OWN and name not in _ONLY}

@@ -2,18 +2,23 @@
 
 For what events can't say: several choices, log-probabilities, the client's own tools, a format. All else of
 the answer passes as the engine gave it, and a whole answer is read as a stream of one piece, so the two can't
-differ. The client's ``stop`` is about the content, so it is applied here and not by the engine.
+differ. The client's ``stop`` is about the content, so it is applied here and not by the engine; a whole
+answer is then gathered from a stream, which ends where the text does, and costs what it does streamed.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from chains.closing import Deadline, closing
+from chains.counted import ALONG, Counted
 from chains.errors import ChainUnsupported, EngineAnswerError
 from chains.events import ChainRequest, Engine, Raw
+from chains.gathered import Gathered
 from chains.logprobs import ContentTokens
 from chains.splitter import TAGS, Splitter
 from chains.sse import EventReader, json_object
@@ -21,6 +26,7 @@ from chains.stop import StopAt, stops_of
 
 _DONE = b"data: [DONE]\n\n"
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_WHOLE_ONLY = ("prompt_logprobs", "use_beam_search")  # what vLLM streams no answer with
 
 
 async def sifted(chain: str, request: ChainRequest, engine: Engine) -> AsyncGenerator[Raw, None]:
@@ -36,55 +42,93 @@ async def sifted(chain: str, request: ChainRequest, engine: Engine) -> AsyncGene
     parameters = request.parameters
     if parameters.get("logprobs") and parameters.get("return_tokens_as_token_ids"):
         raise ChainUnsupported(chain, "return_tokens_as_token_ids", True)
-    if stops_of(parameters) and parameters.get("include_stop_str_in_output"):
-        raise ChainUnsupported(chain, "include_stop_str_in_output", True)
-    answers = _whole(request, engine) if not request.stream else _streamed(request, engine)
+    answers = stopped(chain, request, engine, apart=True)
     async with Deadline(request.limits.seconds).each(answers) as pieces:
         async for raw in pieces:
             yield raw
 
 
-async def _whole(request: ChainRequest, engine: Engine) -> AsyncGenerator[Raw, None]:
+async def stopped(
+    chain: str, request: ChainRequest, engine: Engine, *, apart: bool
+) -> AsyncGenerator[Raw, None]:
+    """The answer to ``request`` up to the client's ``stop`` in its content; a stop in a call is none.
+
+    With ``apart`` the reasoning is taken out of the content, and is not stopped.
+
+    Raises:
+        ChainUnsupported: the stop string, which is cut off here, is to stay.
+        EngineAnswerError: the engine reports an error, or its answer is not of OpenAI's form.
+    """
+    parameters = request.parameters
+    if stops_of(parameters) and parameters.get("include_stop_str_in_output"):
+        raise ChainUnsupported(chain, "include_stop_str_in_output", True)
+    if request.stream:
+        async with aclosing(_chunks(request, engine, apart)) as pieces:
+            async for chunks in pieces:
+                yield Raw(b"".join(map(_event, chunks)))
+        yield Raw(_DONE)
+    elif stops_of(parameters) and not any(parameters.get(name) for name in _WHOLE_ONLY):
+        yield Raw(_dump(await _gathered(request, engine, apart)))
+    else:
+        yield Raw(_dump(await _whole(request, engine, apart)))
+
+
+async def _whole(request: ChainRequest, engine: Engine, apart: bool) -> dict[str, Any]:
     body = {key: value for key, value in request.parameters.items() if key != "stop"}
     answer = json_object(await engine.complete({**body, "messages": list(request.messages), "stream": False}))
+    Sift(request, apart).take(_with_choices(answer))
+    return answer
+
+
+async def _gathered(request: ChainRequest, engine: Engine, apart: bool) -> dict[str, Any]:
+    parameters = {**request.parameters, "stream_options": ALONG}
+    gathered = Gathered()
+    async with aclosing(_chunks(replace(request, parameters=parameters), engine, apart)) as pieces:
+        async for chunks in pieces:
+            for chunk in chunks:
+                gathered.add(chunk)
+    return _with_choices(gathered.answer())
+
+
+def _with_choices(answer: dict[str, Any]) -> dict[str, Any]:
     if not answer.get("choices"):
         raise EngineAnswerError("the engine's answer holds no choice")
-    Sift(request).take(answer)
-    yield Raw(_dump(answer))
+    return answer
 
 
-async def _streamed(request: ChainRequest, engine: Engine) -> AsyncGenerator[Raw, None]:
+async def _chunks(
+    request: ChainRequest, engine: Engine, apart: bool
+) -> AsyncGenerator[list[dict[str, Any]], None]:
+    """The chunks of a stream that are left to send, as they come."""
     parameters = request.parameters
     body = {**parameters, "messages": list(request.messages), "stream": True}
     if body.pop("stop", None) is not None:  # the stream may be left early: the usage must be known along it
-        body["stream_options"] = {"include_usage": True, "continuous_usage_stats": True}
-    sift, reader = Sift(request), EventReader()
+        body["stream_options"] = ALONG
+    sift, reader = Sift(request, apart), EventReader()
     async with closing(engine.stream(body)) as source:
         async for data in source:
-            chunks = [chunk for chunk in reader.feed(data) if sift.take(chunk)]
+            chunks: list[dict[str, Any]] = []
+            for chunk in reader.feed(data):
+                if not sift.stopped and sift.take(chunk):
+                    chunks.append(chunk)
             if chunks:
-                yield Raw(b"".join(_event(chunk) for chunk in chunks))
+                yield chunks
             if sift.stopped:
                 break
         else:
             reader.end()
-    if (usage := sift.owed_usage()) is not None:
-        yield Raw(_event(usage))
-    yield Raw(_DONE)
+    if (usage := sift.counted.owed()) is not None:
+        yield [usage]
 
 
 class Sift:
-    """Changes the chunks of one answer in place."""
+    """Changes the chunks of one answer in place; ``apart``: the reasoning leaves the content."""
 
-    def __init__(self, request: ChainRequest) -> None:
+    def __init__(self, request: ChainRequest, apart: bool) -> None:
+        self.counted = Counted(request.parameters)
         self._request = request
+        self._apart = apart
         self._choices: dict[int, _Choice] = {}
-        self._counted: dict[int, tuple[int, int]] = {}  # tokens of the prompt and of each choice
-        self._head: dict[str, Any] = {}
-        self._told_usage = False
-        options = request.parameters.get("stream_options") or {}
-        self._usage_at_end = options.get("include_usage") is True
-        self._usage_along = options.get("continuous_usage_stats") is True
 
     @property
     def stopped(self) -> bool:
@@ -105,48 +149,27 @@ class Sift:
         try:
             choices = chunk["choices"]
             if not choices:  # the usage of a stream
-                self._told_usage = self._usage_at_end
-                return self._usage_at_end
-            self._count(chunk, choices)
+                return self.counted.tells()
+            self.counted.take(chunk)
             chunk["choices"] = [choice for choice in choices if self._keeps(choice)]
         except (AttributeError, KeyError, TypeError) as exc:
             raise EngineAnswerError("the engine's answer is not a chat completion") from exc
         return bool(chunk["choices"])
 
-    def owed_usage(self) -> dict[str, Any] | None:
-        """The usage chunk that the client asked for, of a stream that was left before the engine's came."""
-        if self._told_usage or not self._usage_at_end or not self._counted:
-            return None
-        prompt = max(prompt for prompt, _ in self._counted.values())
-        completion = sum(completion for _, completion in self._counted.values())
-        usage = {
-            "prompt_tokens": prompt,
-            "total_tokens": prompt + completion,
-            "completion_tokens": completion,
-        }
-        return {**self._head, "choices": [], "usage": usage}
-
-    def _count(self, chunk: dict[str, Any], choices: Sequence[Mapping[str, Any]]) -> None:
-        if "delta" not in choices[0] or not (usage := chunk.get("usage")):
-            return
-        self._counted[choices[0]["index"]] = (usage["prompt_tokens"], usage["completion_tokens"])
-        self._head = {key: chunk[key] for key in ("id", "object", "created", "model") if key in chunk}
-        if not self._usage_along:
-            del chunk["usage"]
-
     def _keeps(self, choice: dict[str, Any]) -> bool:
         index = choice["index"]
         if index not in self._choices:
-            self._choices[index] = _Choice(self._request)
+            self._choices[index] = _Choice(self._request, self._apart)
         return self._choices[index].take(choice)
 
 
 class _Choice:
     """One choice of the answer."""
 
-    def __init__(self, request: ChainRequest) -> None:
+    def __init__(self, request: ChainRequest, apart: bool) -> None:
         self.stop = StopAt(stops_of(request.parameters))
         self.ended = False
+        self._apart = apart
         self._splitter = Splitter("reasoning")
         self._tokens = ContentTokens("reasoning")
         self._reasons = request.parameters.get("include_reasoning") is not False
@@ -161,29 +184,33 @@ class _Choice:
             return False
         said = choice["delta"] if "delta" in choice else choice["message"]
         self.ended = choice.get("finish_reason") is not None
-        content, reasoning = self._split(said.get("content") or "")
-        reasoning = (said.pop("reasoning", None) or "") + reasoning
+        content = self._content(said)
+        if self.stop.reached:
+            said.pop("tool_calls", None)  # they come behind the content
         if content or "message" in choice or "role" in said:
             said["content"] = content if content or not said.get("tool_calls") else None
         elif "content" in said and not said.get("tool_calls"):
             del said["content"]
-        if reasoning and self._reasons:
-            said["reasoning_content"] = reasoning
-        kept = self._logprobs(choice)
+        kept = self._logprobs(choice) if self._apart else bool(choice.get("logprobs"))
         if self.stop.reached:
             self.ended, choice["finish_reason"] = True, "stop"
-        elif choice.get("finish_reason") == "stop" and self._splitter.unclosed is not None:
+        elif self._apart and choice.get("finish_reason") == "stop" and self._splitter.unclosed is not None:
             choice["finish_reason"] = "length"  # the answer itself never came
         return bool(said or kept or choice.get("token_ids")) or self.ended
 
-    def _split(self, text: str) -> tuple[str, str]:
-        parts = self._splitter.feed(text)
-        if self.ended:
-            parts += self._splitter.end()
-        content = "".join(self.stop.feed(part.text) for part in parts if part.kind == "content")
-        if self.ended:
-            content += self.stop.end()
-        return content, "".join(part.text for part in parts if part.kind == "reasoning")
+    def _content(self, said: dict[str, Any]) -> str:
+        """What of the content is known now, up to the stop; what was reasoned in it goes to its own field."""
+        texts = [said.get("content") or ""]
+        is_all = self.ended or bool(said.get("tool_calls"))
+        if self._apart:
+            parts = self._splitter.feed(texts[0]) + (self._splitter.end() if is_all else [])
+            texts = [part.text for part in parts if part.kind == "content"]
+            reasoned = [part.text for part in parts if part.kind == "reasoning"]
+            reasoning = "".join([said.pop("reasoning", None) or "", *reasoned])
+            if reasoning and self._reasons:
+                said["reasoning_content"] = reasoning
+        content = "".join(map(self.stop.feed, texts))
+        return content + self.stop.end() if is_all else content
 
     def _logprobs(self, choice: dict[str, Any]) -> bool:
         """Keep those of the content; whether there are any."""

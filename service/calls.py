@@ -24,12 +24,12 @@ from chains.events import Engine
 from chains.parameters import calls_tools
 from chains.sse import EventReader, json_object
 from service.errors import EngineRefused
+from service.second_try import Again, asked_again, is_auto
 from service.written import OPENING, calls_as_far, is_readable, whole_calls
 
 log = logging.getLogger("pointsman.calls")
 
-_NOT_AGAIN = ("stream", "stream_options", "n", "stop")  # of a body, where it is asked once more
-_LAST = ("choices", "usage", "prompt_token_ids")  # of a chunk, what is not for one before it
+_LAST = ("choices", "prompt_token_ids")  # of a chunk, what is not for one before it
 _DONE = b"data: [DONE]\n\n"
 _UNSAID = 2  # tokens at the end without any text that are too many: one is the end itself
 
@@ -43,6 +43,7 @@ class _Choice:
     tokens: list[int] = field(default_factory=list)
     unsaid: int = 0  # tokens since the last text
     calls: list[Call] = field(default_factory=list)
+    again: Again = field(default_factory=Again)
 
     def take(self, delta: dict[str, Any], tokens: Sequence[int]) -> None:
         """Take the calls out of ``delta`` and remember them."""
@@ -68,27 +69,35 @@ class ReadableCalls:
 
     async def complete(self, body: Mapping[str, Any]) -> bytes:
         """The whole answer as JSON."""
-        data = await self._engine.complete(body)
         if not calls_tools(body):
-            return data
-        answer = json_object(data)
-        broken = [choice for choice in answer.get("choices") or [] if _is_broken(choice)]
-        if not broken:
-            return data
-        cut = [choice for choice in broken if choice.get("finish_reason") == "length"]
-        for choice in cut:
-            _tell_as_far(choice)
-        broken = [choice for choice in broken if choice not in cut and not _told(choice, body)]
-        if not broken:
-            return orjson.dumps(answer)
-        again = await self._again(body, len(broken))
-        for choice, calls in zip(broken, again.calls, strict=False):
-            _tell(choice, calls, body)
-        for choice in broken[len(again.calls) :]:
-            if not choice["message"].get("tool_calls"):
-                choice["finish_reason"] = "stop"  # whatever vLLM says: it is text
+            return await self._engine.complete(body)
+        answer = json_object(await self._engine.complete({**body, "return_token_ids": True}))
+        again = Again()
+        for choice in answer.get("choices") or []:
+            if _is_broken(choice):
+                again.add(await self._mended(choice, body))
         again.add_to(answer)
+        if not body.get("return_token_ids"):
+            _forget_tokens(answer)
         return orjson.dumps(answer)
+
+    async def _mended(self, choice: dict[str, Any], body: Mapping[str, Any]) -> Again:
+        """Have a whole choice say its calls, those of a second try, or what the model wrote."""
+        if choice.get("finish_reason") == "length":
+            _tell_as_far(choice)
+            return Again()
+        if _told(choice, body):
+            return Again()
+        again = await asked_again(self._engine, body)
+        if again.calls:
+            _tell(choice, again.calls, body)
+            return again
+        message = choice["message"]
+        if message.get("tool_calls"):
+            written = _unread(await self._written(choice, choice.get("token_ids") or []))
+            message |= {"content": (message.get("content") or "") + written, "tool_calls": []}
+        choice["finish_reason"] = "stop"  # whatever vLLM says: it is text
+        return again
 
     async def stream(self, body: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
         """The answer as server-sent events; each call comes whole, at the end of its choice."""
@@ -97,7 +106,7 @@ class ReadableCalls:
                 async for data in source:
                     yield data
             return
-        reader, choices, again = EventReader(), dict[int, _Choice](), _Again()
+        reader, choices = EventReader(), dict[int, _Choice]()
         async with closing(self._engine.stream({**body, "return_token_ids": True})) as source:
             async for data in source:
                 for chunk in reader.feed(data):
@@ -106,91 +115,49 @@ class ReadableCalls:
                         state = choices.setdefault(choice["index"], _Choice())
                         state.take(choice["delta"], tokens)
                         ends = choice.get("finish_reason") is not None
-                        if ends and (told := await self._end(choice, state, body, again)):
+                        told = await self._end(choice, state, body) if ends else {}
+                        state.again.add_to(chunk)
+                        if told:
                             yield _event(_before_the_end(chunk, choice["index"], told))
-                    again.add_to(chunk)
+                    if not chunk.get("choices"):
+                        for state in choices.values():
+                            state.again.add_to(chunk)
                     if _is_left(chunk, bool(body.get("return_token_ids"))):
                         yield _event(chunk)
         reader.end()
         yield _DONE
 
-    async def _end(
-        self, choice: dict[str, Any], state: _Choice, body: Mapping[str, Any], again: _Again
-    ) -> dict[str, Any]:
+    async def _end(self, choice: dict[str, Any], state: _Choice, body: Mapping[str, Any]) -> dict[str, Any]:
         """A delta with the calls of a choice that ends, those of a second try, or what the model wrote."""
         if not state.calls and state.unsaid < _UNSAID:
             return {}
-        written = await self._written(choice, state)
+        written = await self._written(choice, state.tokens)
         calls, cut = whole_calls(written, state.calls), choice["finish_reason"] == "length"
         if cut and (
-            calls is None or not _is_auto(body)
+            calls is None or not is_auto(body)
         ):  # of whole ones vLLM says under auto that it was they
             begun = calls_as_far(written, state.calls)
             return {"tool_calls": _indexed(begun)} if begun else {}
         if calls is None:
-            second = await self._again(body, 1)
-            again.prompt += second.prompt
-            again.completion += second.completion
-            calls = second.calls[0] if second.calls else None
+            state.again = await asked_again(self._engine, body)
+            calls = list(state.again.calls) or None
         if calls:
             choice["finish_reason"] = _reason(body)
             return {"tool_calls": _indexed(calls)}
         if calls is not None:
             return {}
-        if not written:
-            raise EngineAnswerError("the model's tool call can't be read")
         choice["finish_reason"] = "stop"
         choice["delta"].pop("content", None)
-        return {"content": written[max(written.find(OPENING), 0) :]}
+        return {"content": _unread(written)}
 
-    async def _written(self, choice: Mapping[str, Any], state: _Choice) -> str:
+    async def _written(self, choice: Mapping[str, Any], tokens: Sequence[int]) -> str:
         """All that the model wrote in a choice; nothing where the engine can't tell."""
         ended = choice["finish_reason"] != "length" and not isinstance(choice.get("stop_reason"), str)
         try:
-            return await self._text_of(state.tokens[:-1] if ended else state.tokens)
+            return await self._text_of(tokens[:-1] if ended else tokens) if tokens else ""
         except EngineRefused as exc:
             log.warning("the engine gives no text of tokens: %s", exc)
             return ""
-
-    async def _again(self, body: Mapping[str, Any], count: int) -> _Again:
-        """The calls of ``count`` choices under ``required``; none where the engine can't do that.
-
-        The client's ``stop`` is about the content, and there is none.
-        """
-        asked = {key: value for key, value in body.items() if key not in _NOT_AGAIN}
-        asked |= {"stream": False} | ({"n": count} if count > 1 else {})
-        if _is_auto(body):
-            asked["tool_choice"] = "required"
-        try:
-            answer = json_object(await self._engine.complete(asked))
-        except EngineRefused as exc:
-            log.warning("a call that can't be read can't be asked for again: %s", exc)
-            return _Again()
-        usage = answer.get("usage") or {}
-        calls = [choice["message"].get("tool_calls") or [] for choice in answer.get("choices") or []]
-        calls = [found for found in calls if found and all(map(is_readable, found))]
-        return _Again(calls, usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0)
-
-
-@dataclass(slots=True)
-class _Again:
-    """What a second try gave, and what it cost."""
-
-    calls: list[list[dict[str, Any]]] = field(default_factory=list)
-    prompt: int = 0
-    completion: int = 0
-
-    def add_to(self, answer: dict[str, Any]) -> None:
-        """Count the cost in."""
-        if (usage := answer.get("usage")) and self.prompt:
-            usage["prompt_tokens"] += self.prompt
-            usage["completion_tokens"] += self.completion
-            usage["total_tokens"] += self.prompt + self.completion
-
-
-def _is_auto(body: Mapping[str, Any]) -> bool:
-    """Whether vLLM looks for calls in the text: under other choices the model may write only calls."""
-    return body.get("tool_choice") in (None, "auto")
 
 
 def _is_broken(choice: Mapping[str, Any]) -> bool:
@@ -227,6 +194,17 @@ def _tell_as_far(choice: dict[str, Any]) -> None:
     message |= {"content": before or (None if calls else ""), "tool_calls": calls}
 
 
+def _unread(written: str) -> str:
+    """What the model wrote from its first call on.
+
+    Raises:
+        EngineAnswerError: nobody knows what it wrote.
+    """
+    if not written:
+        raise EngineAnswerError("the model's tool call can't be read")
+    return written[max(written.find(OPENING), 0) :]
+
+
 def _before_the_end(chunk: Mapping[str, Any], index: int, delta: dict[str, Any]) -> dict[str, Any]:
     """A chunk of its own for ``delta``: OpenAI's client takes a call for done once the end comes after."""
     choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": None}
@@ -252,15 +230,20 @@ def _is_left(chunk: dict[str, Any], wants_tokens: bool) -> bool:
     if not choices:
         return True
     if not wants_tokens:
-        chunk.pop("prompt_token_ids", None)
-        for choice in choices:
-            choice.pop("token_ids", None)
+        _forget_tokens(chunk)
     chunk["choices"] = [
         choice
         for choice in choices
         if _says(choice["delta"]) or choice.get("finish_reason") or choice.get("logprobs") or wants_tokens
     ]
     return bool(chunk["choices"])
+
+
+def _forget_tokens(answer: dict[str, Any]) -> None:
+    """Take the numbers of the tokens out of a whole answer or a chunk."""
+    answer.pop("prompt_token_ids", None)
+    for choice in answer.get("choices") or []:
+        choice.pop("token_ids", None)
 
 
 def _says(delta: Mapping[str, Any]) -> bool:

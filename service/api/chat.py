@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api.chunks import ChatForm
-from service.api.incoming import client_only, gateway_of, json_object
+from service.api.incoming import client_only, gateway_of, json_object, traced
 from service.api.middleware import record_of
 from service.api.relay import Relay
 from service.api.respond import Generated
@@ -40,7 +40,7 @@ async def chat(request: Request) -> Response:
     form = ChatForm(
         model=gateway.settings.engine.model_name,
         include_usage=options.get("include_usage") is True,
-        trace=request.headers.get("x-pointsman-trace") == "1",
+        trace=traced(request),
         reasoning=body.get("include_reasoning") is not False,
     )
     return Generated(gateway.exchange, job, record, form, relay)

@@ -19,7 +19,7 @@ from chains.closing import closing
 from chains.events import Engine, Finish, Raw
 from chains.sse import EventReader
 from service.api.chunks import DONE, ChatForm
-from service.api.incoming import Recorded, Running, client_only, json_object
+from service.api.incoming import Recorded, Running, client_only, json_object, traced
 from service.api.relay import Relay
 from service.api.respond import Generated
 from service.body.conversation import conversation_key
@@ -37,6 +37,7 @@ PATH = "/v1/completions"
 _OF_TEXT = (  # options about the text that is continued; a conversation's answer has no place for them
     *("suffix", "echo", "logprobs", "logprob_token_ids", "prompt_logprobs", "return_token_ids"),
 )
+_KEPT = ("created", "model", "system_fingerprint", "usage", "pointsman")  # of a chat's answer
 
 router = APIRouter(dependencies=[Depends(client_only)])
 
@@ -45,6 +46,7 @@ router = APIRouter(dependencies=[Depends(client_only)])
 async def completions(request: Request, gateway: Running, record: Recorded) -> Response:
     """Continue a prompt, or with ``auto`` answer it."""
     gateway.exchange.check(record)
+    trace = traced(request)
     body = await json_object(request)
     COMPLETION.check(body)
     model = model_of(body)
@@ -54,7 +56,7 @@ async def completions(request: Request, gateway: Running, record: Recorded) -> R
     check_options(body, gateway.settings.gateway.max_choices)
     check_kind("logprobs", body.get("logprobs"), WHOLE)  # of a chat it is a switch
     if model == AUTO:
-        return await _answered(body, request.headers.get(CHAIN), gateway, record)
+        return await _answered(body, request.headers.get(CHAIN), gateway, record, trace=trace)
     adapter = gateway.dispatch.named(model)
     if request.headers.get(CHAIN, DIRECT) != DIRECT:
         raise InvalidRequest(
@@ -80,11 +82,17 @@ async def _continued(engine: Engine, body: Mapping[str, Any], stream: bool) -> E
             yield Raw(data)
 
 
-async def _answered(body: Mapping[str, Any], chain: str | None, gateway: Gateway, record: Record) -> Response:
+async def _answered(
+    body: Mapping[str, Any], chain: str | None, gateway: Gateway, record: Record, *, trace: bool
+) -> Response:
     plan = await gateway.dispatch.chat(_as_chat(body), chain)
     plan.note(record)
     options = body.get("stream_options") or {}
-    form = ChatForm(gateway.settings.engine.model_name, include_usage=options.get("include_usage") is True)
+    form = ChatForm(
+        gateway.settings.engine.model_name,
+        include_usage=options.get("include_usage") is True,
+        trace=trace,
+    )
     job = Job(
         model=plan.model,
         conversation=plan.conversation,
@@ -141,7 +149,11 @@ async def _as_text(plan: Plan, gateway: Gateway, name: str, form: ChatForm, reco
 def _says(chunk: Mapping[str, Any]) -> bool:
     """Whether there is anything in it: the reasoning of a chat, for one, leaves nothing."""
     choices = chunk["choices"]
-    return not choices or any(choice["text"] or choice["finish_reason"] for choice in choices)
+    return (
+        not choices
+        or "pointsman" in chunk
+        or any(choice["text"] or choice["finish_reason"] for choice in choices)
+    )
 
 
 def _text(answer: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,6 +169,6 @@ def _text(answer: Mapping[str, Any]) -> dict[str, Any]:
                 "finish_reason": choice.get("finish_reason"),
             }
         )
-    kept = {key: answer[key] for key in ("created", "model", "system_fingerprint", "usage") if key in answer}
+    kept = {key: answer[key] for key in _KEPT if key in answer}
     name = "cmpl-" + str(answer["id"]).removeprefix("chatcmpl-")
     return {"id": name, "object": "text_completion", **kept, "choices": choices}

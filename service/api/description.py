@@ -39,6 +39,7 @@ from service.api.shapes import (
     of,
     spoken,
     unbounded,
+    with_beside,
 )
 from service.api.shapes_responses import RESPONSE_PARTS, items
 from service.body.known import (
@@ -134,7 +135,7 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
                     {"required": ["instructions"], "properties": {"instructions": SPOKEN}},
                 ],
             },
-            answer("id", "status", object={"const": "response"}, output={"type": "array"}),
+            with_beside(answer("id", "status", object={"const": "response"}, output={"type": "array"})),
         ),
         "/v1/embeddings": (
             "Vectors of texts by the router's encoder",
@@ -247,4 +248,6 @@ def _placed(path: str) -> list[Schema]:
 
 _EVENTS: Schema = {"type": ["string", "object"], "description": "server-sent events, as a text or each"}
 _REFERENCE = {"$ref": "#/components/schemas/Error"}
-_GENERATED = answer("id", "created", "model", choices={"type": "array", "minItems": 1}, usage=USAGE)
+_GENERATED = with_beside(
+    answer("id", "created", "model", choices={"type": "array", "minItems": 1}, usage=USAGE)
+)

@@ -24,6 +24,8 @@ _WHOLE = (  # fields that are whole numbers; JSON has one kind of number
     *("max_tokens", "max_completion_tokens", "max_output_tokens"),
 )
 _IDS = ("prompt", "tokens")  # lists of whole numbers, or of others
+TRACE = "x-pointsman-trace"
+_SWITCH = {"1": True, "true": True, "0": False, "false": False, "": False}
 _LARGEST = 2.0**63
 _DEEPEST = 100  # levels of a body; a JSON schema of a tool has a dozen
 
@@ -66,6 +68,18 @@ def _priority(given: str) -> Priority:
     if given not in ("interactive", "batch"):
         raise InvalidRequest(f"x-pointsman-priority must be interactive or batch, found {given[:40]!r}")
     return cast(Priority, given)
+
+
+def traced(request: Request) -> bool:
+    """Whether the answer is to show what its chain did.
+
+    Raises:
+        InvalidRequest: the header is neither on nor off.
+    """
+    value = request.headers.get(TRACE, "")
+    if (known := _SWITCH.get(value.strip().lower())) is None:
+        raise InvalidRequest(f"{TRACE} must be 1 or true, 0 or false, found {value[:40]!r}", TRACE)
+    return known
 
 
 async def admin_only(request: Request) -> None:

@@ -16,7 +16,7 @@ from chains.events import Raw
 from chains.sse import EventReader
 from service.api.chunks import ChatForm
 from service.api.errors import Told
-from service.api.incoming import Recorded, Running, client_only, json_object
+from service.api.incoming import Recorded, Running, client_only, json_object, traced
 from service.api.respond import Generated
 from service.dispatch import CHAIN, Plan
 from service.errors import ServiceError
@@ -33,14 +33,15 @@ router = APIRouter(dependencies=[Depends(client_only)])
 async def responses(request: Request, gateway: Running, record: Recorded) -> Response:
     """Answer a conversation."""
     gateway.exchange.check(record)
+    trace = traced(request)
     body = await json_object(request)
     chat = chat_of(body)
     record.streamed = chat.get("stream") is True
     with _told_in_its_names():
         plan = await gateway.dispatch.chat(chat, request.headers.get(CHAIN))
     plan.note(record)
-    form = ChatForm(gateway.settings.engine.model_name, include_usage=True)
-    answer = ResponseAnswer(body, plan.request.parameters)
+    form = ChatForm(gateway.settings.engine.model_name, include_usage=True, trace=trace)
+    answer = ResponseAnswer(body, plan.request.parameters, trace=trace)
     job = Job(
         model=plan.model,
         conversation=plan.conversation,

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from chains.registry import chains_without_options
+from service.api.incoming import TRACE
 from service.body.conversation import ROLES
 from service.body.kinds import KINDS
 from service.body.known import (
@@ -25,6 +26,7 @@ from service.body.known import (
 from service.dispatch import CHAIN
 
 Schema = dict[str, Any]
+_BESIDE = ("citations", "steps", "notes")
 
 
 def closed(fields: Fields, properties: Schema, *required: str) -> Schema:
@@ -170,7 +172,17 @@ STREAMED: Schema = {  # stream_options stand beside a stream only
     ]
 }
 _PRIORITY = {"name": "x-pointsman-priority", "in": "header", "schema": {"enum": ["interactive", "batch"]}}
-_TRACE = {"name": "x-pointsman-trace", "in": "header", "schema": {"enum": ["0", "1"]}}
+_TRACE = {
+    "name": TRACE,
+    "in": "header",
+    "schema": {"type": "string", "pattern": "^([01]|[Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])?$"},
+    "description": "1 or true: show what the chain did, under 'pointsman'",
+}
+BESIDE: Schema = {
+    "type": "object",
+    "description": "what a chain tells beside the answer: passages that it names; with a trace its steps",
+    "properties": {name: {"type": "array", "items": {"type": "object"}} for name in _BESIDE},
+}
 USAGE: Schema = {
     "type": "object",
     "required": ["prompt_tokens", "total_tokens"],
@@ -216,12 +228,17 @@ def headers_of(path: str) -> list[Schema]:
         return []
     names = {"enum": list(chains_without_options())}
     chain = {"name": CHAIN, "in": "header", "schema": names, "description": "in place of the route's"}
-    return [_PRIORITY, chain, *([_TRACE] if path == "/v1/chat/completions" else [])]
+    return [_PRIORITY, chain, _TRACE]
 
 
 def answer(*required: str, **properties: Schema) -> Schema:
     """An object that has all of these."""
     return {"type": "object", "required": [*required, *properties], "properties": properties}
+
+
+def with_beside(given: Schema) -> Schema:
+    """The answer ``given``, which may have what a chain tells beside it."""
+    return {**given, "properties": {**given["properties"], "pointsman": BESIDE}}
 
 
 def of(model: type[BaseModel]) -> Schema:

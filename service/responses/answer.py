@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
+
+from chains.citations import place_of
 
 Event = dict[str, Any]
 Kind = Literal["reasoning", "message", "function_call"]
@@ -19,9 +21,12 @@ _PREFIX: Mapping[str, str] = {"reasoning": "rs", "message": "msg", "function_cal
 
 
 class ResponseAnswer:
-    """One response as it grows; ``asked`` is the request's body, ``sampling`` what it was answered with."""
+    """One response as it grows; ``asked`` is the request's body, ``sampling`` what it was answered with.
 
-    def __init__(self, asked: Mapping[str, Any], sampling: Mapping[str, Any]) -> None:
+    With ``trace`` the steps of its chain stand beside it, if only to say that there were none.
+    """
+
+    def __init__(self, asked: Mapping[str, Any], sampling: Mapping[str, Any], *, trace: bool = False) -> None:
         self.model = ""
         self.last: dict[str, Any] = {}  # the whole response, once it has ended
         self.id = f"resp_{secrets.token_hex(16)}"
@@ -33,6 +38,7 @@ class ResponseAnswer:
         self._call: int | None = None  # index of the call that it is
         self._reason: str | None = None
         self._usage: Mapping[str, Any] = {}
+        self._beside: dict[str, list[Any]] = {"steps": []} if trace else {}
         self._number = 0
 
     def begin(self) -> Iterator[Event]:
@@ -52,6 +58,10 @@ class ResponseAnswer:
             for position, call in enumerate(said.get("tool_calls") or ()):
                 yield from self._add_call(call.get("index", position), call)
             self._reason = choice.get("finish_reason") or self._reason
+        for name, found in (chunk.get("pointsman") or {}).items():
+            self._beside.setdefault(name, []).extend(found)
+            if name == "citations":
+                yield from self._annotate(found)
 
     def end(self) -> Iterator[Event]:
         """What comes last; an answer without any words is an empty message, but where its tokens ran out."""
@@ -71,6 +81,7 @@ class ResponseAnswer:
     def _whole(self, status: str) -> dict[str, Any]:
         """The response object as far as it has come."""
         asked = self._asked
+        beside = {"pointsman": self._beside} if self._beside and status != "in_progress" else {}
         return {
             "id": self.id,
             "object": "response",
@@ -104,6 +115,7 @@ class ResponseAnswer:
             "truncation": "disabled",
             "usage": None if status == "in_progress" else self._told_usage(),
             "user": asked.get("user"),
+            **beside,
         }
 
     def _told_usage(self) -> dict[str, Any]:
@@ -123,6 +135,22 @@ class ResponseAnswer:
         self._open["content"][0]["text"] += text
         more: dict[str, Any] = {"logprobs": []} if kind == "message" else {}
         yield self._of_part(f"response.{_PART[kind]}.delta", delta=text, **more)
+
+    def _annotate(self, cited: Sequence[Mapping[str, Any]]) -> Iterator[Event]:
+        """Have the message that grows say which documents its text names, each where it does so first."""
+        if not cited or self._open is None or self._open["type"] != "message":
+            return
+        (part,) = self._open["content"]
+        for citation in cited:
+            document = citation["document"]
+            place = place_of(citation["number"], part["text"])
+            known = {"type": "file_citation", "file_id": document, "filename": document, "index": place}
+            part["annotations"] = [*part["annotations"], known]
+            yield self._of_part(
+                "response.output_text.annotation.added",
+                annotation_index=len(part["annotations"]) - 1,
+                annotation=known,
+            )
 
     def _add_call(self, index: int, call: Mapping[str, Any]) -> Iterator[Event]:
         function = call.get("function") or {}

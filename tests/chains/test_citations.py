@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chains.citations import CitationReader
+from chains.citations import CitationReader, place_of
 
 
 def read(text: str, cut: int) -> tuple[str, list[int]]:
@@ -74,3 +74,11 @@ BITS = ["[", "]", "1", "9", " ", ",", "-", "`", "```", "~~~", "\n", "a", "(", "=
 @settings(max_examples=200, derandomize=True, deadline=None)
 def test_cuts_change_nothing(text: str) -> None:
     assert read(text, 1) == read(text, 3) == read(text, 1_000)
+
+
+def test_a_place_is_where_a_passage_is_named_first() -> None:
+    text = "list[0] holds it [2, 3]; so [1-3] and `[4]`."
+    assert text[place_of(2, text) :].startswith("[2, 3]")
+    assert place_of(3, text) == place_of(2, text)
+    assert text[place_of(1, text) :].startswith("[1-3]")
+    assert place_of(4, text) == len(text)

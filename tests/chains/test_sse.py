@@ -1,7 +1,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chains.errors import EngineAnswerError
@@ -29,6 +29,7 @@ def test_any_one_cut_and_single_bytes_give_the_same_objects() -> None:
     assert read([bytes([byte]) for byte in STREAM]) == OBJECTS
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, len(STREAM)), max_size=8))
 def test_any_cutting_gives_the_same_objects(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(STREAM)]

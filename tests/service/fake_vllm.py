@@ -206,8 +206,19 @@ def _chunks(body: dict[str, Any], pieces: list[str], chat: bool, extra: dict[str
     else:
         found += [{"index": 0, "text": piece, "finish_reason": None} for piece in pieces]
         found.append({"index": 0, "text": "", "finish_reason": "stop"})
-    events = [_sse({**head, "choices": [{**choice, **extra}]}) for choice in found]
-    if (body.get("stream_options") or {}).get("include_usage"):
+    options = body.get("stream_options") or {}
+    along = options.get("continuous_usage_stats")
+    events = [
+        _sse(
+            {
+                **head,
+                "choices": [{**choice, **extra}],
+                **({"usage": _counted(min(at, len(pieces)))} if along else {}),
+            }
+        )
+        for at, choice in enumerate(found)
+    ]
+    if options.get("include_usage"):
         events.append(_sse({**head, "choices": [], "usage": _usage("".join(pieces))}))
     return [*events, b"data: [DONE]\n\n"]
 
@@ -220,7 +231,10 @@ def _head(body: dict[str, Any], chat: bool, *, stream: bool) -> dict[str, Any]:
 
 
 def _usage(text: str) -> dict[str, int]:
-    words = len(text.split(" "))
+    return _counted(len(text.split(" ")))
+
+
+def _counted(words: int) -> dict[str, int]:
     return {"prompt_tokens": 3, "completion_tokens": words, "total_tokens": 3 + words}
 
 

@@ -234,3 +234,36 @@ async def test_an_engine_of_another_form_that_tells_no_text() -> None:
     engine.pieces = [part(name="track", arguments='{"id":')]
     with pytest.raises(EngineAnswerError, match="can't be read"):
         _ = [data async for data in ReadableCalls(engine, refuse).stream(body)]
+
+
+@pytest.mark.parametrize("arguments", ["", "[1]", '{"id":'])
+async def test_calls_that_the_engine_read_wrongly_twice_are_told_as_they_were_written(arguments: str) -> None:
+    """Whole and streamed: the text where the engine tells its tokens, else an error."""
+    unread = {**CALL, "function": {"name": "track", "arguments": arguments}}
+    written = f'<tool_call>{{"name": "track", "arguments": {arguments}}}</tool_call>'
+    tokens = [*map(ord, written), END]
+
+    class Misread(HalfReading):
+        tells = True
+
+        async def complete(self, body: Mapping[str, Any]) -> bytes:
+            answer = json.loads(await super().complete(body))
+            if "return_token_ids" in body and self.tells:
+                answer["choices"][0]["token_ids"] = tokens
+            if "return_token_ids" in body:
+                answer["choices"][0]["message"] |= {"content": None, "tool_calls": [unread]}
+            return json.dumps(answer).encode()
+
+        async def stream(self, body: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
+            async for data in super().stream(body):
+                yield data if self.tells else data.replace(b'"token_ids"', b'"other"')
+
+    engine = Misread(written, [part(name="track", arguments=arguments)], second=unread, reason="tool_calls")
+    whole, streamed = await answers(engine)
+    assert whole == streamed == (written, [], "stop", usage(50, 13))
+    engine.tells = False
+    readable, body = ReadableCalls(engine, engine.text_of), {"messages": [], "tools": TOOLS}
+    with pytest.raises(EngineAnswerError, match="can't be read"):
+        await readable.complete(body)
+    with pytest.raises(EngineAnswerError, match="can't be read"):
+        _ = [data async for data in readable.stream(body)]

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from chains.gathered import Gathered
 from service.errors import RoutesRejected
 from tests.service.conftest import Start
 from tests.service.parts import ROUTES
+from tests.service.test_chain_options import objects
 from tests.service.test_chat import BASE
 from tests.service.test_rules import table_of
 
@@ -82,3 +84,26 @@ async def test_their_calls_are_looked_at_whatever_model_is_named(
 def test_what_makes_no_sense_is_refused(tmp_path: Path, routes: str, told: str) -> None:
     with pytest.raises(RoutesRejected, match=told):
         table_of(tmp_path, routes)
+
+
+@pytest.mark.parametrize("model", ["auto", "math", BASE])
+async def test_a_stop_beside_their_tools_is_not_the_engines(start: Start, model: str) -> None:
+    async with start() as running:
+        running.vllm.answer = lambda _: "I can't say. Ask again."
+        found = []
+        for more in ({}, {"stream": True, "stream_options": {"include_usage": True}}):
+            response = await running.ask(SUM, model=model, tools=TOOLS, stop=["ay. "], **more)
+            sent = running.vllm.requests[-1]
+            assert "stop" not in sent
+            assert sent["stream_options"] == {"include_usage": True, "continuous_usage_stats": True}
+            gathered = Gathered()
+            for one in objects(response):
+                if more:
+                    gathered.add(one)
+            found.append(gathered.answer() if more else one)
+            assert "token_ids" not in response.text
+        whole, streamed = found
+        (choice,) = whole["choices"]
+        assert (choice["message"]["content"], choice["finish_reason"]) == ("I can't s", "stop")
+        assert whole["usage"] == {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
+        assert whole == streamed
