@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from pointsman.document import Document
 
@@ -23,6 +23,8 @@ class Example(Document):
 
 class Moves(Document):
     """All of it is in force for a conversation, or nothing of it."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     routes: dict[str, dict[str, Any]] = Field(
         default_factory=dict,

@@ -38,7 +38,10 @@ class DeclaredFile(Document):
 class Declaration(Document):
     """Body of the beginning of an upload."""
 
-    files: dict[str, DeclaredFile] = Field(description=f"{WEIGHTS}, {CONFIG}, {MANIFEST}; {SIGNATURE} may be")
+    files: dict[str, DeclaredFile] = Field(
+        description=f"{WEIGHTS}, {CONFIG}, {MANIFEST}; {SIGNATURE} may be",
+        json_schema_extra={"propertyNames": {"enum": [*FILES]}, "required": [*FILES[:3]]},
+    )
 
     @model_validator(mode="after")
     def _an_artefact(self) -> Self:

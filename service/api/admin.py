@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 
 import orjson
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,14 +23,18 @@ router = APIRouter(prefix="/admin", dependencies=[Depends(admin_only)])
 class Folder(Document):
     """Body of a check."""
 
-    folder: Annotated[str, Field(json_schema_extra={"minLength": 1})]
+    folder: Annotated[str, Field(min_length=1)]
 
 
 class Registration(Document):
     """Body of a registration."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["folder"]}, {"required": ["upload"]}]}
+    )
+
     alias: Annotated[str, Field(json_schema_extra={"pattern": f"^{ALIAS.pattern}$"})]
-    folder: Annotated[str | None, Field(json_schema_extra={"minLength": 1})] = None
+    folder: Annotated[str, Field(min_length=1)] | None = None
     upload: Annotated[str | None, Field(description="that is whole, in the place of folder")] = None
 
     @model_validator(mode="after")
@@ -68,7 +72,7 @@ class Shadowing(Document):
     """Body of shadow traffic; ``share`` is the percentage of conversations, 0 ends it."""
 
     version: str
-    share: Annotated[int, Field(ge=0, le=100)]
+    share: Annotated[int, Field(ge=0, le=100, strict=True)]
 
 
 class Moving(Document):
@@ -165,6 +169,8 @@ async def shadow(alias: str, request: Request, gateway: Running) -> Response:
     asked = await document(request, Shadowing)
     if asked.share:
         await gateway.adapters.load(alias, asked.version)
+    elif gateway.shadows.of(alias) is None and not gateway.adapters.knows(f"{alias}@{asked.version}"):
+        raise AdapterNotFound(f"{alias[:80]!r} has no version {asked.version[:80]!r}")
     return _json(gateway.shadows.set(alias, asked.version, asked.share).told())
 
 

@@ -27,12 +27,12 @@ class ChatForm:
     id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
     created: int = field(default_factory=lambda: int(time.time()))
     _opened: set[int] = field(default_factory=set)  # the choices that have begun
-    _begun: bool = False
     _finished: bool = False
 
     def chunks(self, event: Event) -> Iterator[bytes]:
         """The server-sent events that ``event`` becomes; none for a step that is not shown."""
-        self._begun = True
+        if self._finished:
+            raise _after_finish(event)
         if isinstance(event, Reasoning):
             if not self.reasoning:
                 return
@@ -62,8 +62,8 @@ class ChatForm:
         return raw.data
 
     def end(self) -> None:
-        """Raises ChainUnfinished if a stream of events ends here, and without its last one."""
-        if self._begun and not self._finished:
+        """Raises ChainUnfinished if a stream ends here, and without its last event."""
+        if not self._finished:
             raise ChainUnfinished
 
     def completion(self, events: list[Event]) -> bytes:
@@ -73,6 +73,8 @@ class ChatForm:
         finish = next((e for e in events if isinstance(e, Finish)), None)
         if finish is None:
             raise ChainUnfinished
+        if finish is not events[-1]:
+            raise _after_finish(events[-1])
         body = {
             **self._head("chat.completion"),
             "choices": [
@@ -128,6 +130,10 @@ class ChatForm:
 
     def _head(self, kind: str) -> dict[str, Any]:
         return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
+
+
+def _after_finish(event: object) -> ChainError:
+    return ChainError(f"the chain gave {type(event).__name__!r} after its Finish, which must be the last")
 
 
 def _no_event(found: object) -> ChainError:

@@ -222,7 +222,10 @@ def _operation(
         content = {"text/html": {"schema": HTML}}
     if body is not None and "stream" in body["properties"]:
         content["text/event-stream"] = {"schema": _EVENTS}
-    error = {"description": "what is wrong", "content": {"application/json": {"schema": _REFERENCE}}}
+    told: dict[str, Any] = {"application/json": {"schema": _REFERENCE}}
+    if given is HTML:
+        told["text/plain"] = {"schema": TEXT}
+    error = {"description": "what is wrong", "content": told}
     reasons = {"description": "why not now", "content": {"application/json": {"schema": {"type": "object"}}}}
     operation: dict[str, Any] = {
         "summary": summary,

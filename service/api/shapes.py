@@ -69,8 +69,8 @@ PROMPT: Schema = {  # n times the prompts has a bound, which a schema can't say
 }
 SPOKEN: Schema = {"type": "string", "pattern": r"\S"}
 STOP: Schema = {"anyOf": [NAME, {"type": "array", "items": NAME}, {"type": "null"}]}
-_ARGUMENTS: Schema = {"type": ["object", "null"], "properties": {"type": _OF_OBJECTS}}
-_FUNCTION = closed(FUNCTION, {"name": NAME, "strict": SWITCH, "parameters": _ARGUMENTS}, "name")
+ARGUMENTS: Schema = {"type": ["object", "null"], "properties": {"type": _OF_OBJECTS}}
+_FUNCTION = closed(FUNCTION, {"name": NAME, "strict": SWITCH, "parameters": ARGUMENTS}, "name")
 _TOOL = closed(TOOL, {"type": {"const": "function"}, "function": _FUNCTION}, "function")
 TOOLS: Schema = {"type": ["array", "null"], "items": _TOOL}
 TOOL_CHOICE: Schema = {
@@ -120,10 +120,14 @@ _MADE = {  # a call that the model made; its arguments are a JSON object, which 
         },
     },
 }
+_SAID: Schema = {"type": ["string", "null"]}
 _MESSAGE: Schema = {  # only an assistant may have said nothing, beside its calls
     **closed(
         MESSAGE,
-        {"name": {"type": ["string", "null"]}, "tool_calls": {"type": ["array", "null"], "items": _MADE}},
+        {
+            **dict.fromkeys(("name", "refusal", "reasoning", "reasoning_content"), _SAID),
+            "tool_calls": {"type": ["array", "null"], "items": _MADE},
+        },
         "role",
     ),
     "anyOf": [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from service.api.shapes import (
+    ARGUMENTS,
     NAME,
     NOTHING,
     OPTIONS_OF_STREAM,
@@ -88,7 +89,11 @@ RESPONSE_PARTS: Schema = {  # of a response's own fields, those that have a form
     "text": {"anyOf": [closed(RESPONSE_TEXT, {"format": _FORMAT}), NOTHING]},
     "tools": {
         "type": ["array", "null"],
-        "items": closed(RESPONSE_TOOL, {"type": {"const": "function"}, "name": NAME}, "type", "name"),
+        "items": closed(
+            RESPONSE_TOOL,
+            {"type": {"const": "function"}, "name": NAME, "strict": SWITCH, "parameters": ARGUMENTS},
+            *("type", "name"),
+        ),
     },
     "tool_choice": {
         "anyOf": [

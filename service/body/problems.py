@@ -84,6 +84,8 @@ def _sentence(place: Sequence[str], errors: Sequence[Wrong]) -> tuple[str, str]:
         return name, f"{name} is not of OpenAI's form"
     if all(error.kind == "missing" for error in errors):
         return name, f"{name} is required"
+    if errors[0].kind == "value_error":  # a rule of a model in the body, in its own words
+        return name, f"{name}: {errors[0].said.removeprefix('Value error, ')}"
     expected = " or ".join(dict.fromkeys(map(_expected, errors)))
     return name, f"{name} must be {expected}, found {errors[0].found}"
 

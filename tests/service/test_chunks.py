@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chains.errors import ChainUnfinished
-from chains.events import Content, Note, Raw
+from chains.errors import ChainError, ChainUnfinished
+from chains.events import Content, Finish, Note, Raw, Usage
 from service.api.chunks import ChatForm
 
 
@@ -21,3 +21,15 @@ def test_events_without_their_last_are_an_error() -> None:
     assert len(list(form.chunks(Content("It is")))) == 2
     with pytest.raises(ChainUnfinished):
         form.end()
+
+
+def test_no_events_and_one_behind_the_last_are_errors() -> None:
+    form = ChatForm("m")
+    with pytest.raises(ChainUnfinished):
+        form.end()
+    last, late = Finish("stop", Usage()), Content("more")
+    assert b"[DONE]" in b"".join(form.chunks(last))
+    with pytest.raises(ChainError, match="'Content' after its Finish"):
+        list(form.chunks(late))
+    with pytest.raises(ChainError, match="'Content' after its Finish"):
+        ChatForm("m").completion([last, late])

@@ -14,7 +14,7 @@ from tests.service import test_embeddings, test_responses
 from tests.service.body.test_refused import REQUESTS
 from tests.service.body.test_served import FINE
 from tests.service.conftest import Running
-from tests.service.refused import CALL
+from tests.service.refused import CALL, check_error
 
 USER = {"role": "user", "content": "where is my parcel"}
 ASKED: list[tuple[str, dict[str, Any]]] = [
@@ -162,3 +162,35 @@ async def test_what_is_only_explained_has_kinds_and_no_bounds(running: Running) 
     for body, fits in (({"temperature": 9, "truncation_side": "up"}, True), ({"temperature": "9"}, False)):
         answer = await running.http.post("/v1/route", json={"text": "hi", **body})
         assert (answer.status_code == 200) == schema.is_valid({"text": "hi", **body}) == fits
+
+
+async def test_it_refers_to_nothing_that_is_not_there(running: Running) -> None:
+    document = (await running.http.get("/openapi.json")).json()
+    asked = [document]
+    while asked:
+        part = asked.pop()
+        if isinstance(part, dict):
+            if isinstance(reference := part.get("$ref"), str):
+                found = document
+                for step in reference.removeprefix("#/").split("/"):
+                    found = found[step]
+            asked += part.values()
+        elif isinstance(part, list):
+            asked += part
+
+
+async def test_what_an_admin_sends_is_described_as_it_is_checked(running: Running) -> None:
+    found = (await running.http.get("/openapi.json")).json()
+    adapters = schema_of(found, "/admin/adapters", "post", None)
+    for wrong in ({"alias": "a"}, {"alias": "a", "folder": ""}, {"alias": "a", "folder": "f", "upload": "u"}):
+        assert not adapters.is_valid(wrong)
+        answer = await running.http.post("/admin/adapters", json=wrong, headers=running.admin)
+        check_error(answer, 400)
+    assert adapters.is_valid({"alias": "a", "folder": "f"})
+    moves = {"version": "000000000001", "moves": {}}
+    assert not schema_of(found, "/admin/adapters/{alias}/moves", "post", None).is_valid(moves)
+    answer = await running.http.post("/admin/adapters/chat/moves", json=moves, headers=running.admin)
+    assert "moves nothing; give routes" in check_error(answer, 400)["message"]
+    upload = {"files": {"x": {"sha256": "0" * 64, "size": 1}}}
+    assert not schema_of(found, "/admin/uploads", "post", None).is_valid(upload)
+    check_error(await running.http.post("/admin/uploads", json=upload, headers=running.admin), 400)

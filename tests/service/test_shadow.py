@@ -9,6 +9,7 @@ import pytest
 
 from tests.service.conftest import Running, Start, until
 from tests.service.parts import Version
+from tests.service.refused import check_error
 
 CANDIDATE = Version("support", "c" * 12, "loaded", 0)
 KEEP = "feedback: {keep: texts}\n"
@@ -90,3 +91,10 @@ async def test_texts_are_left_out_where_none_are_kept(running: Running) -> None:
     [difference] = (await told(running))["differences"]
     assert "texts" not in difference
     assert difference["live"] == running.desk.versions["support"].name
+
+
+async def test_a_share_of_a_version_that_is_not_there_is_refused(running: Running) -> None:
+    for share, status in ((0, 404), (False, 400), (101, 400)):
+        body = {"version": "ffffffffffff", "share": share}
+        answer = await running.http.post("/admin/adapters/nobody/shadow", json=body, headers=running.admin)
+        check_error(answer, status)
