@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
 from pointsman.document import Document
 
@@ -21,10 +21,22 @@ class Example(Document):
     intent: str | None = Field(description="null is out of scope")
 
 
+_NO_DEFAULT: dict[str, JsonValue] = {  # what each field holds where it says something
+    "routes": {"minProperties": 1},
+    "examples": {"minItems": 1},
+    "prompts": {"minProperties": 1},
+    "wrong_cost": {"type": "number"},
+    "switch_cost": {"type": "number"},
+}
+_SOMETHING: list[JsonValue] = [
+    {"required": [name], "properties": {name: schema}} for name, schema in _NO_DEFAULT.items()
+]
+
+
 class Moves(Document):
     """All of it is in force for a conversation, or nothing of it."""
 
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+    model_config = ConfigDict(json_schema_extra={"anyOf": _SOMETHING})
 
     routes: dict[str, dict[str, Any]] = Field(
         default_factory=dict,

@@ -30,7 +30,12 @@ class Registration(Document):
     """Body of a registration."""
 
     model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": ["folder"]}, {"required": ["upload"]}]}
+        json_schema_extra={
+            "oneOf": [
+                {"required": [name], "properties": {name: {"type": "string"}}}
+                for name in ("folder", "upload")
+            ]
+        }
     )
 
     alias: Annotated[str, Field(json_schema_extra={"pattern": f"^{ALIAS.pattern}$"})]

@@ -14,7 +14,7 @@ _SHADOW = answer("version", "share", "same", "different", "failed")
 _OFFSET = {
     "name": "offset",
     "in": "query",
-    "schema": {"type": "integer", "minimum": 0, "default": 0},
+    "schema": {"type": "integer", "minimum": 0, "maximum": 10**15 - 1, "default": 0},
     "description": "bytes of the file that are there",
 }
 _OCTETS = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}

@@ -23,6 +23,7 @@ from service.body.known import (
     TOOL,
     Fields,
 )
+from service.body.options import TOOL_NAME
 from service.dispatch import CHAIN
 
 Schema = dict[str, Any]
@@ -70,13 +71,18 @@ PROMPT: Schema = {  # n times the prompts has a bound, which a schema can't say
 SPOKEN: Schema = {"type": "string", "pattern": r"\S"}
 STOP: Schema = {"anyOf": [NAME, {"type": "array", "items": NAME}, {"type": "null"}]}
 ARGUMENTS: Schema = {"type": ["object", "null"], "properties": {"type": _OF_OBJECTS}}
-_FUNCTION = closed(FUNCTION, {"name": NAME, "strict": SWITCH, "parameters": ARGUMENTS}, "name")
+CALLED: Schema = {"type": "string", "pattern": f"^{TOOL_NAME.pattern}$"}
+_FUNCTION = closed(FUNCTION, {"name": CALLED, "strict": SWITCH, "parameters": ARGUMENTS}, "name")
 _TOOL = closed(TOOL, {"type": {"const": "function"}, "function": _FUNCTION}, "function")
 TOOLS: Schema = {"type": ["array", "null"], "items": _TOOL}
 TOOL_CHOICE: Schema = {
     "anyOf": [
         {"enum": ["none", "auto", "required", None]},
-        closed(CHOICE, {"function": closed(CHOSEN, {"name": NAME}, "name")}, "function"),
+        closed(
+            CHOICE,
+            {"type": {"const": "function"}, "function": closed(CHOSEN, {"name": NAME}, "name")},
+            "function",
+        ),
     ]
 }
 NOTHING: Schema = {"type": "null"}
@@ -84,11 +90,14 @@ OPTIONS_OF_STREAM: Schema = {
     "anyOf": [closed(STREAM_OPTIONS, dict.fromkeys(STREAM_OPTIONS.taken, SWITCH)), NOTHING]
 }
 RESPONSE_FORMAT: Schema = {
-    "anyOf": [closed(FORM, {"json_schema": {"anyOf": [closed(JSON_SCHEMA, {}), NOTHING]}}), NOTHING]
+    "anyOf": [
+        closed(FORM, {"json_schema": {"anyOf": [closed(JSON_SCHEMA, {"strict": SWITCH}), NOTHING]}}),
+        NOTHING,
+    ]
 }
 STRUCTURED: Schema = {
     "anyOf": [
-        {**closed(STRUCTURED_OUTPUTS, {}), "oneOf": [_given(name) for name in FORMATS]},
+        {**closed(STRUCTURED_OUTPUTS, {"json_object": SWITCH}), "oneOf": [_given(name) for name in FORMATS]},
         NOTHING,
     ]
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from service.api.shapes import (
     ARGUMENTS,
+    CALLED,
     NAME,
     NOTHING,
     OPTIONS_OF_STREAM,
@@ -91,7 +92,7 @@ RESPONSE_PARTS: Schema = {  # of a response's own fields, those that have a form
         "type": ["array", "null"],
         "items": closed(
             RESPONSE_TOOL,
-            {"type": {"const": "function"}, "name": NAME, "strict": SWITCH, "parameters": ARGUMENTS},
+            {"type": {"const": "function"}, "name": CALLED, "strict": SWITCH, "parameters": ARGUMENTS},
             *("type", "name"),
         ),
     },

@@ -34,7 +34,7 @@ _OF_PROMPT = (  # they show the prompt as the engine gets it, or cut it
     *("echo", "prompt_logprobs", "return_prompt_text", "return_token_ids"),
     *("truncate_prompt_tokens", "truncation_side"),
 )
-_TOOL_NAME = re.compile(r"[\w.:/-]{1,128}")  # stands in a prompt and in a grammar
+TOOL_NAME = re.compile(r"[\w.:/-]{1,128}")  # stands in a prompt and in a grammar
 
 
 def check_options(body: Mapping[str, Any], most: int) -> None:
@@ -157,7 +157,7 @@ def check_tools(tools: object) -> None:
                 f"{place}.function.name must be text, found {kind_of(function.get('name'))}",
                 f"{place}.function.name",
             )
-        if not _TOOL_NAME.fullmatch(function["name"]):
+        if not TOOL_NAME.fullmatch(function["name"]):
             raise InvalidRequest(
                 f"{place}.function.name must be 1 to 128 letters, digits and any of _ - . : /, found "
                 f"{function['name'][:80]!r}",
