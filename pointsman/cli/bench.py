@@ -55,9 +55,11 @@ def bench(
     a table has the times by HTTP status. Where several models were asked, or `auto`, one has them by
     adapter, and those with tools apart.
 
-    **Compare in one run**, never in two: with `--against` all get the same requests, in turn. From two rounds
-    on each number has its spread, from the lowest to the highest of a round; a difference that is smaller
-    than that is none. The command ends with 1 if any request failed, and with 2 if it could not begin.
+    **Compare in one run**, never in two: with `--against` all get requests of one kind, in turn, and made-up
+    prompts in words of their own, as an engine behind several of them keeps what it has read. From two
+    rounds on each number has its spread, from the lowest to the highest of a round; a difference that is
+    smaller than that is none. The command ends with 1 if any request failed, and with 2 if it could not
+    begin.
 
     Examples:
 

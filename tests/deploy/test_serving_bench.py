@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -225,25 +225,22 @@ def test_an_address_that_is_none_is_said_to_be(url: str) -> None:
         Address.of(url, None)
 
 
-async def test_two_endpoints_alternate_and_get_the_same_requests() -> None:
-    fakes = FakeVLLM(models={"a"}), FakeVLLM(models={"b"})
+async def test_endpoints_take_turns_and_get_requests_of_one_kind() -> None:
+    fakes = [FakeVLLM(models={name}) for name in "abc"]
     said: list[str] = []
-    plan = Plan(Mix(("a",)), Pace(concurrency=2), requests=4, rounds=2, warm_up=1, timeout=30)
-    async with serving(fakes[0].app) as first, serving(fakes[1].app) as second:
-        targets = [Target(first, None, ("a",)), Target(second, None, ("b",))]
+    plan = Plan(Mix(("a",), prompt_words=(3, 90)), Pace(concurrency=1), 4, rounds=4, warm_up=1, timeout=30)
+    async with AsyncExitStack() as held:
+        urls = [await held.enter_async_context(serving(fake.app)) for fake in fakes]
+        targets = [Target(url, None, (name,)) for url, name in zip(urls, "abc", strict=True)]
         runs = await alternate(targets, plan, said.append)
-    assert [[len(one.results) for one in found] for found in runs] == [[4, 4], [4, 4]]
-    texts = [sorted(body["messages"][0]["content"] for body in fake.requests) for fake in fakes]
-    assert texts[0] == texts[1]
+    assert [[len(one.results) for one in found] for found in runs] == [[4, 4, 4, 4]] * 3
+    texts = [[body["messages"][0]["content"] for body in fake.requests] for fake in fakes]
+    lengths = [[len(text.split()) for text in one] for one in texts]
+    assert lengths[0] == lengths[1] == lengths[2]
+    assert not set(texts[0]) & set(texts[1])  # an engine behind both has read none of the others'
     turns = [line.rpartition(" on ")[2].partition(": ")[0] for line in said if line.startswith("round")]
-    assert list(
-        dict.fromkeys(zip(turns, [line[:7] for line in said if line.startswith("round")], strict=True))
-    ) == [
-        (first, "round 1"),
-        (second, "round 1"),
-        (second, "round 2"),
-        (first, "round 2"),
-    ]
+    begun = dict.fromkeys(zip([line[:7] for line in said if line.startswith("round")], turns, strict=True))
+    assert [("abc"[urls.index(url)]) for _, url in begun] == [*"abc", *"bca", *"cab", *"abc"]
 
 
 def test_a_summary_by_hand(tmp_path: Path) -> None:

@@ -37,22 +37,29 @@ class Plan:
 async def alternate(
     targets: Sequence[Target], plan: Plan, report: Callable[[str], object]
 ) -> list[list[Run]]:
-    """The rounds of each target. In a round all get the same requests; who begins changes each time.
+    """The rounds of each target. In a round all get requests of the same kind, each in made-up words of its
+    own (:func:`asks`); who begins changes each time, and each begins as often.
 
     Raises:
         ValueError: a target's URL is none.
     """
     endpoints = [Endpoint(Address.of(target.url, target.key), plan.timeout) for target in targets]
     runs: list[list[Run]] = [[] for _ in targets]
-    for endpoint, target in zip(endpoints, targets, strict=True):
+    for place, (endpoint, target) in enumerate(zip(endpoints, targets, strict=True)):
         report(f"warming up {target.url}")
-        clients = Pace(concurrency=_WARM_UP_CLIENTS)
         await run(
-            endpoint, plan.mix, target.models, clients, plan.warm_up, part=plan.rounds, auto=target.auto
+            endpoint,
+            plan.mix,
+            target.models,
+            Pace(concurrency=_WARM_UP_CLIENTS),
+            plan.warm_up,
+            part=plan.rounds,
+            auto=target.auto,
+            place=place,
         )
     for part in range(plan.rounds):
-        order = list(range(len(targets)))
-        for index in order if part % 2 == 0 else reversed(order):
+        for turn in range(len(targets)):
+            index = (part + turn) % len(targets)
             target = targets[index]
             where = f"round {part + 1} of {plan.rounds} on {target.url}"
 
@@ -69,6 +76,7 @@ async def alternate(
                     plan.requests,
                     part=part,
                     auto=target.auto,
+                    place=index,
                     progress=progress,
                 )
             )

@@ -59,13 +59,15 @@ async def run(
     *,
     part: int = 0,
     auto: bool = False,
+    place: int = 0,
     progress: Callable[[int], object] = lambda _: None,
 ) -> Run:
     """``requests`` requests, all answered or failed. An error is a result, never an exception.
 
-    ``auto`` says that the endpoint routes, and gets those requests that are to be routed so.
+    ``auto`` says that the endpoint routes, and gets those requests that are to be routed so; ``place`` is
+    its own among those that are asked in turn.
     """
-    source = asks(mix, names, part, auto=auto)
+    source = asks(mix, names, part, auto=auto, place=place)
     ready = [next(source) for _ in range(requests)]  # made before the clock starts
     results: list[Result] = []
 

@@ -60,18 +60,22 @@ class Ask:
     routed: bool = False
 
 
-def asks(mix: Mix, names: Sequence[str], part: int = 0, *, auto: bool = False) -> Iterator[Ask]:
+def asks(
+    mix: Mix, names: Sequence[str], part: int = 0, *, auto: bool = False, place: int = 0
+) -> Iterator[Ask]:
     """Endless requests of the mix. ``names`` are its models as this endpoint calls them.
 
     ``part`` gives other requests of the same mix; the same part is the same for every endpoint, but that
-    those that are to be routed ask for a name where the endpoint does not route (``auto``).
+    those that are to be routed ask for a name where the endpoint does not route (``auto``), and that made-up
+    prompts, as long, are of other words at each ``place``: where several endpoints are in front of one
+    engine, its cache would else know the prompts of all but the first that is asked.
     """
-    random = np.random.default_rng([mix.seed, part])
+    random, words = np.random.default_rng([mix.seed, part]), np.random.default_rng([mix.seed, part, place, 2])
     shares = 1.0 / np.arange(1, len(mix.models) + 1) ** mix.zipf
     shares /= shares.sum()
     while True:
         index = int(random.choice(len(shares), p=shares))
-        prompt = _prompt(mix, random)
+        prompt = _prompt(mix, random, words)
         stream = bool(random.random() < mix.stream)
         max_tokens = int(random.integers(*_inclusive(mix.max_tokens)))
         tools = mix.tools > 0 and bool(random.random() < mix.tools)
@@ -93,10 +97,10 @@ def asks(mix: Mix, names: Sequence[str], part: int = 0, *, auto: bool = False) -
         yield Ask(label, stream, orjson.dumps(body), name == AUTO)
 
 
-def _prompt(mix: Mix, random: np.random.Generator) -> str:
+def _prompt(mix: Mix, random: np.random.Generator, made: np.random.Generator) -> str:
     if mix.prompts:
         return mix.prompts[int(random.integers(len(mix.prompts)))]
-    words = random.integers(0, len(_WORDS), int(random.integers(*_inclusive(mix.prompt_words))))
+    words = made.integers(0, len(_WORDS), int(random.integers(*_inclusive(mix.prompt_words))))
     return " ".join(_WORDS[word] for word in words)
 
 
