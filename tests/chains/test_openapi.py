@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -10,90 +9,16 @@ from typing import Any
 
 import pytest
 import yaml
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.routing import Route
 
 from chains.errors import ChainOptionsError
 from chains.events import Content, Step
 from chains.http_tool import HttpTool
-from chains.openapi import OpenApiSource, http_tools
+from chains.openapi import http_tools
 from chains.react import React
 from chains.registry import chain_with
 from chains.testing import Said, ScriptedEngine, asked, content, events_of
+from tests.chains.orders_api import API, DOCUMENT, source, without
 from tests.service.loopback import serving
-
-DOCUMENT: dict[str, Any] = {
-    "openapi": "3.1.0",
-    "servers": [{"url": "https://orders.example/v1"}],
-    "paths": {
-        "/orders/{order}": {
-            "parameters": [{"$ref": "#/components/parameters/order"}],
-            "get": {
-                "operationId": "show_order",
-                "summary": "Show an order.",
-                "parameters": [
-                    {
-                        "name": "fields",
-                        "in": "query",
-                        "schema": {"type": "array", "items": {"type": "string"}},
-                    },
-                    {"name": "X-Language", "in": "header", "schema": {"enum": ["en", "zh"]}},
-                ],
-            },
-            "put": {
-                "operationId": "change_order",
-                "requestBody": {
-                    "required": True,
-                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Change"}}},
-                },
-            },
-        },
-        "/away": {"get": {"operationId": "away"}},
-        "/large": {"get": {"operationId": "large"}},
-        "/slow": {"get": {"operationId": "slow"}},
-        "/broken": {"get": {"operationId": "broken"}},
-        "/gone": {"get": {}},
-    },
-    "components": {
-        "parameters": {
-            "order": {"name": "order", "in": "path", "required": True, "schema": {"type": "string"}}
-        },
-        "schemas": {
-            "Change": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-        },
-    },
-}
-
-
-async def echo(request: Request) -> Response:
-    asked = {"path": request.scope["raw_path"].decode(), "query": request.url.query, "method": request.method}
-    named = {
-        name: request.headers[name] for name in ("x-language", "authorization") if name in request.headers
-    }
-    return JSONResponse({**asked, **named, "body": (await request.body()).decode()})
-
-
-async def slow(_: Request) -> Response:
-    await asyncio.Event().wait()
-    return Response()
-
-
-API = Starlette(
-    routes=[
-        Route("/v1/orders/{order:path}", echo, methods=["GET", "PUT"]),
-        Route("/v1/away", lambda _: RedirectResponse("http://127.0.0.1:1/secret")),
-        Route("/v1/large", lambda _: PlainTextResponse("x" * 100_000)),
-        Route("/v1/slow", slow),
-        Route("/v1/broken", lambda _: PlainTextResponse("out of order", 503)),
-    ]
-)
-
-
-def source(folder: Path, document: Any = DOCUMENT, **options: Any) -> OpenApiSource:
-    (folder / "api.yaml").write_text(yaml.safe_dump(document, sort_keys=False), "utf-8")
-    return OpenApiSource.model_validate({"file": folder / "api.yaml", **options})
 
 
 @pytest.fixture
@@ -183,14 +108,6 @@ async def test_a_server_that_is_gone_is_told(tmp_path: Path) -> None:
     assert (await tool.call({}, 10, 1_000)).text == "error: away failed (ConnectionError)"
 
 
-def without(*place: str, **change: Any) -> dict[str, Any]:
-    """The document with ``change`` in the operation at ``place``."""
-    document: dict[str, Any] = json.loads(json.dumps(DOCUMENT))
-    path, method = place
-    document["paths"][path][method] |= change
-    return document
-
-
 BODY = {"required": True, "content": {"multipart/form-data": {}}}
 LOOP = {"type": "object", "properties": {"next": {"$ref": "#/components/schemas/Change"}}}
 
@@ -249,102 +166,6 @@ def test_a_file_that_cannot_be_used_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=said):
         source(tmp_path, document, **options)
-
-
-async def test_an_operation_is_asked_at_its_own_server(tmp_path: Path) -> None:
-    document = without("/away", "get", servers=[{"url": "https://away.example/v2/"}])
-    document["paths"]["/orders/{order}"]["servers"] = [{"url": "https://path.example"}]
-    document["paths"]["/orders/{order}"]["put"]["servers"] = [{"url": "https://put.example"}]
-    urls = {tool.name: tool.url for tool in http_tools(source(tmp_path, document))}
-    assert urls["away"] == "https://away.example/v2/away"
-    assert urls["show_order"] == "https://path.example/orders/{order}"
-    assert urls["change_order"] == "https://put.example/orders/{order}"
-    assert urls["large"] == "https://orders.example/v1/large"
-    urls = {
-        tool.name: tool.url for tool in http_tools(source(tmp_path, document, url="https://x.example/v3"))
-    }
-    assert {url.partition("/v3/")[0] for url in urls.values()} == {"https://x.example"}
-
-
-async def test_a_query_is_sent_as_the_file_says(tmp_path: Path) -> None:
-    def named(name: str, **said: Any) -> dict[str, Any]:
-        return {"name": name, "in": "query", **said}
-
-    parameters = [
-        named("csv", explode=False, schema={"type": "array"}),
-        named("filter", style="deepObject", explode=True, schema={"type": "object"}),
-        named("when", schema={"type": ["string", "null"]}),
-        named("words", schema={"type": "string"}),
-        {"name": "X-Language", "in": "header", "schema": {"type": ["string", "null"]}},
-    ]
-    document = without("/orders/{order}", "get", parameters=parameters)
-    given = {"order": "7", "csv": ["x", "y z"], "filter": {"a": "1"}, "when": None, "words": "a+b c"}
-    given["X-Language"] = None
-    async with serving(API) as url:
-        (tool,) = http_tools(source(tmp_path, document, url=f"{url}/v1", operations=["show_order"]))
-        answer = json.loads((await tool.call(given, 10, 1_000)).text)
-        assert answer["query"] == "csv=x,y%20z&filter%5Ba%5D=1&words=a%2Bb%20c"
-        assert "x-language" not in answer
-        result = await tool.call({"order": "7", "csv": [["x"]]}, 10, 1_000)
-        assert result.text.startswith('error: wrong arguments for show_order: csv can\'t hold ["x"]')
-
-
-async def test_a_path_has_no_null(tmp_path: Path) -> None:
-    order = {"name": "order", "in": "path", "schema": {}}
-    document = without("/orders/{order}", "get", parameters=[order])
-    (tool,) = http_tools(source(tmp_path, document, operations=["show_order"]))
-    assert (await tool.call({"order": None}, 10, 1_000)).text == "error: order can't be null"
-
-
-YAML = """\
-openapi: 3.0.3
-servers: [{url: "https://days.example"}]
-paths:
-  /days:
-    post:
-      operationId: by_day
-      parameters:
-      - {name: day, in: query, schema: {type: string, format: date, example: 2024-01-01}}
-      - {name: mode, in: query, schema: {type: string, enum: [on, off]}}
-      requestBody:
-        content:
-          application/json:
-            schema:
-              type: object
-              properties:
-                note: {type: string, nullable: true}
-                price: {type: number, minimum: 0, exclusiveMinimum: true}
-      responses:
-        200: {description: done}
-"""
-
-
-def test_yaml_is_read_as_json_is_and_30_as_31(tmp_path: Path) -> None:
-    (tmp_path / "api.yaml").write_text(YAML, "utf-8")
-    (tool,) = http_tools(OpenApiSource.model_validate({"file": tmp_path / "api.yaml"}))
-    told = json.loads(json.dumps(tool.schema))["function"]["parameters"]["properties"]
-    assert told == {
-        "day": {"type": "string", "format": "date", "example": "2024-01-01"},
-        "mode": {"type": "string", "enum": ["on", "off"]},
-        "body": {
-            "type": "object",
-            "properties": {
-                "note": {"type": ["string", "null"]},
-                "price": {"type": "number", "exclusiveMinimum": 0},
-            },
-        },
-    }
-    fits = {"day": "2024-05-05", "mode": "on", "body": {"note": None, "price": 0.5}}
-    assert tool.arguments.problem(json.dumps(fits)) is None
-    assert tool.arguments.problem('{"body": {"price": 0}}') is not None
-
-
-def test_31_has_no_nullable(tmp_path: Path) -> None:
-    (tmp_path / "api.yaml").write_text(
-        YAML.replace("3.0.3", "3.1.0").replace("exclusiveMinimum: true", ""), "utf-8"
-    )
-    (tool,) = http_tools(OpenApiSource.model_validate({"file": tmp_path / "api.yaml"}))
-    assert tool.arguments.problem('{"body": {"note": null}}') is not None
 
 
 async def test_a_route_calls_them(tmp_path: Path) -> None:
