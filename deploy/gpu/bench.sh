@@ -5,10 +5,10 @@
 #
 # A base of Llama 3.2's 3B shape and 69 adapters of rank 16 are drawn at random (8 GB under WORK), so nothing
 # is downloaded. Two vLLMs share the card and are asked in turn: a plain one, and one for the gateway with our
-# LoRA kernels, our reader of adapters and graphs by how many adapters run. Both read prompts 2,048 tokens at a
-# time and have graphs for that many: else a step with a prompt of 250 tokens takes 70 ms, with an adapter 170.
-# About 20 minutes on an H100, of which the start takes 2 to 3. OUT_DIR gets beside.md (the table), beside.json
-# (all numbers) and the logs.
+# LoRA kernels, adapters that are read beside its loop, and graphs by how many adapters run. Both read prompts
+# 2,048 tokens at a time and have graphs for that many: else a step with a prompt of 250 tokens takes 70 ms,
+# with an adapter 170. About 20 minutes on an H100, of which the start takes 2 to 3. OUT_DIR gets beside.md
+# (the table), beside.json (all numbers) and the logs.
 #   PYTHON=FILE   with the packages of `make env ACCEL=cuda` (default: .venv/bin/python)
 #   WORK=DIR      on a fast disk (default: /tmp/pointsman-beside)
 set -euo pipefail
@@ -24,4 +24,4 @@ exec env HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false \
     --gpu-memory-utilization 0.4 --kv-cache-memory-bytes 10G" \
   --environment "VLLM_PLUGINS=none" \
   --ours-engine="--specialize-active-lora" \
-  --ours-environment "VLLM_PLUGINS=pointsman_cuda_lora,pointsman_lora_files" "$@"
+  --ours-environment "VLLM_PLUGINS=pointsman_cuda_lora,pointsman_lora_ahead,pointsman_lora_files" "$@"

@@ -75,13 +75,15 @@ def magnitudes(path: Path, tensors: dict[str, Tensor]) -> dict[str, float]:
     for name, tensor in tensors.items():
         if tensor.dtype not in _BYTES or tensor.begin == tensor.end:
             continue
-        raw = content[tensor.begin : tensor.end].tobytes()
+        size = _BYTES[tensor.dtype]
+        # without their signs, floating-point numbers are in the order of their bits, those that are none last
+        bits = np.frombuffer(content[tensor.begin : tensor.end].tobytes(), f"<u{size}")
+        largest = np.array([(bits & ((1 << 8 * size - 1) - 1)).max()])
         if tensor.dtype == "BF16":  # not known to numpy: the upper half of a float32
-            numbers = (np.frombuffer(raw, "<u2").astype("<u4") << 16).view("<f4")
+            number = float((largest.astype("<u4") << 16).view("<f4")[0])
         else:
-            numbers = np.frombuffer(raw, f"<f{_BYTES[tensor.dtype]}")
-        largest = float(np.abs(numbers).max())
-        found[name] = largest if math.isfinite(largest) else math.inf
+            number = float(largest.view(f"<f{size}")[0])
+        found[name] = number if math.isfinite(number) else math.inf
     return found
 
 

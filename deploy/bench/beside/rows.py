@@ -27,6 +27,7 @@ from deploy.bench.serving.load import Pace
 from deploy.bench.serving.report import Spread
 
 _CHURN_SECONDS = 0.25  # between two loads or unloads
+_CHURN_LENGTH = 4  # rounds' lengths of one: in four seconds there are but few loads
 _PROMOTIONS = 5
 _LOAD_SECONDS = 30.0
 
@@ -117,13 +118,13 @@ def churn(ends: Ends, world: World, used: Sequence[str], other: str, key: str) -
                 way, body = ("unload", loaded) if step % 2 else ("load", loads)
                 post(f"{url}/v1/{way}_lora_adapter", body, given)
 
-            pace = Pace(concurrency=sizes.clients)
-            quiet = answered_per_second(ends.alone(url, models, pace, sizes.requests, part))
+            pace, asked = Pace(concurrency=sizes.clients), _CHURN_LENGTH * sizes.requests
+            quiet = answered_per_second(ends.alone(url, models, pace, asked, part))
             stop = threading.Event()
             with ThreadPoolExecutor(1) as beside:
                 changing = beside.submit(_change_until, stop, change)
                 try:
-                    busy = answered_per_second(ends.alone(url, models, pace, sizes.requests, part))
+                    busy = answered_per_second(ends.alone(url, models, pace, asked, part))
                 finally:
                     stop.set()
             kept.setdefault(name, []).append(busy / quiet)

@@ -11,6 +11,7 @@ import pytest
 from pointsman.artefact import CONFIG, MANIFEST, WEIGHTS
 from service.adapters.base import Base
 from service.adapters.checks import check
+from service.adapters.weights import magnitudes, read_header
 from tests.service.adapters.artefacts import (
     HIDDEN,
     RANK,
@@ -41,6 +42,16 @@ def test_numbers_that_are_none(root: Path, base: Base, base_folder: Path, value:
     write_adapter(root / "support", base_folder, tensors=tensors)
     (problem,) = problems(root, base)
     assert problem.startswith(f"support/{WEIGHTS}: holds NaN or infinity: {Q}.lora_B.weight")
+
+
+@pytest.mark.parametrize(("dtype", "kind"), [("F64", "<f8"), ("F32", "<f4"), ("F16", "<f2")])
+def test_the_largest_number_is_found_whatever_its_sign(tmp_path: Path, dtype: str, kind: str) -> None:
+    drawn = np.random.default_rng(0).standard_normal((50, 7)).astype(kind)
+    tensors = {"drawn": drawn, "zero": np.zeros((2, 2), kind), "minus": np.full((1, 3), -6.5, kind)}
+    tensors["none"] = np.array([[1, -np.nan, 2]], kind)
+    write_safetensors(tmp_path / WEIGHTS, tensors, dtype)
+    found = magnitudes(tmp_path / WEIGHTS, read_header(tmp_path / WEIGHTS))
+    assert found == {"drawn": float(np.abs(drawn).max()), "zero": 0.0, "minus": 6.5, "none": np.inf}
 
 
 def test_a_bfloat16_nan_is_seen_without_torch(root: Path, base: Base, base_folder: Path) -> None:

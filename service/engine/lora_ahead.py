@@ -1,0 +1,114 @@
+"""A plugin for each process of vLLM: an adapter's file is read beside the engine's loop, not in it.
+
+vLLM takes a load like any other message, between two steps: while a worker reads the file and names its
+matrices, nobody is answered. Here a thread does that, and the message is put back into the loop's queue when
+all is at hand, so that the copies to the card alone are left to the loop.
+
+For engines whose worker is in the process of their loop, which is so with one card. Where workers have
+processes of their own, as on a CPU or on several cards, loads are as vLLM has them.
+
+Installed by the entry point group ``vllm.general_plugins``.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+log = logging.getLogger("vllm.pointsman")  # shown as vLLM's own lines are
+
+Key = tuple[int, str, str]
+Put = Callable[[tuple[Any, Any]], None]
+
+
+def register() -> None:
+    """Have the engine of this process, if any, read adapters by a :class:`Reader`; any number of times."""
+    from vllm.lora.worker_manager import WorkerLoRAManager
+    from vllm.v1.engine import EngineCoreRequestType
+    from vllm.v1.engine.core import EngineCoreProc
+
+    core: Any = EngineCoreProc
+    if getattr(core, "reads_ahead", False):
+        return
+    worker: Any = WorkerLoRAManager
+    reader = Reader(worker._load_adapter)
+    core._handle_client_request = taking(core._handle_client_request, reader, EngineCoreRequestType.UTILITY)
+
+    def load(manager: Any, request: Any) -> Any:  # a method, which reader.load could not be
+        return reader.load(manager, request)
+
+    worker._load_adapter = load
+    core.reads_ahead = True
+
+
+class Reader:
+    """Reads adapters one after the other in a thread of its own, and keeps each until it is asked for."""
+
+    def __init__(self, load: Callable[[Any, Any], Any]) -> None:
+        """``load``: vLLM's method of a worker's manager of adapters, which gives what a request names."""
+        self._load = load
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="pointsman-lora")
+        self._read: dict[Key, Future[Any]] = {}
+
+    def begin(self, manager: Any, request: Any, then: Callable[[], None]) -> bool:
+        """Begin to read, and call ``then`` at the end, from the thread; False where there is nothing to read.
+
+        There is nothing to read if the worker has the adapter, or if it has been begun: then it is at hand,
+        or will be when its own ``then`` is called.
+        """
+        if _key(request) in self._read:
+            return False
+        if request.lora_int_id in manager.list_adapters() and not request.load_inplace:
+            return False
+        reading = self._thread.submit(self._timed, manager, request)
+        self._read[_key(request)] = reading
+        reading.add_done_callback(lambda _: then())
+        return True
+
+    def load(self, manager: Any, request: Any) -> Any:
+        """In the place of vLLM's method: what was read for the request, or what is read now.
+
+        Raises:
+            Exception: what vLLM's method raised.
+        """
+        reading = self._read.pop(_key(request), None)
+        return self._load(manager, request) if reading is None else reading.result()
+
+    def _timed(self, manager: Any, request: Any) -> Any:
+        import torch
+
+        if manager.device.type == "cuda":  # memory that the card reads from belongs to a thread's card
+            torch.cuda.set_device(manager.device)
+        began = time.perf_counter()
+        read = self._load(manager, request)
+        log.info("%s was read in %.0f ms", request.lora_name, 1_000 * (time.perf_counter() - began))
+        return read
+
+
+def taking(handle: Callable[..., None], reader: Reader, utility: Any) -> Callable[..., None]:
+    """vLLM's ``handle`` of one message, which puts a load off until its adapter is read."""
+
+    def handled(core: Any, kind: Any, message: Any) -> None:
+        if kind == utility and message[2] == "add_lora" and (manager := _manager(core)) is not None:
+            client, call, name, arguments = message
+            (request,) = core._convert_msgspec_args(core.add_lora, arguments)
+            again = (kind, (client, call, name, (request,)))
+            if reader.begin(manager, request, partial(core.input_queue.put_nowait, again)):
+                return
+        handle(core, kind, message)
+
+    return handled
+
+
+def _manager(core: Any) -> Any:
+    """The manager of adapters of the worker in this process; None if it is elsewhere, or there is none."""
+    worker = getattr(getattr(core.model_executor, "driver_worker", None), "worker", None)
+    return getattr(getattr(worker, "model_runner", None), "lora_manager", None)
+
+
+def _key(request: Any) -> Key:
+    return request.lora_int_id, request.lora_name, request.lora_path
