@@ -7,7 +7,7 @@ import logging
 from functools import partial
 
 from service.adapters.base import ServedBase
-from service.adapters.probe import prove
+from service.adapters.probe import Probe
 from service.adapters.store import Store
 from service.adapters.version import Entry
 from service.adapters.versions import Versions
@@ -21,7 +21,7 @@ class Loader:
     """Changes what a server has loaded, and notes it with the version. Who uses what is not its business."""
 
     def __init__(self, base_name: str, *, base: ServedBase, versions: Versions, store: Store) -> None:
-        self._base_name = base_name
+        self._probe = Probe(base_name)
         self._base = base
         self._versions = versions
         self._store = store
@@ -49,7 +49,7 @@ class Loader:
                 raise AdapterRejected([f"{entry.name}: the engine refuses it: {exc}"]) from exc
         try:
             await verified()  # it was read in between
-            effect = await prove(client, self._base_name, entry.name)
+            effect = await self._probe.prove(client, entry.name)
         except BaseException:
             await self._unload_quietly(client, entry)
             raise

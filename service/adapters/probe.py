@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import orjson
 
@@ -28,40 +30,73 @@ _SPOILT = (
 )
 _TOKENS = 20  # compared for each prompt; the most that vLLM gives
 LEAST_EFFECT = 1e-4  # natural log of a probability
+_CLEAR_EFFECT = 0.5  # the same; in bfloat16 other requests in the batch change it by some hundredths
+_REMEMBERED_SECONDS = 60.0
+
+Answers = list[dict[str, Any]]  # for each prompt: the likeliest next tokens with their log-probabilities
 
 
-async def prove(client: EngineClient, base: str, adapter: str) -> float:
-    """The largest change of a token's log-probability that the model ``adapter`` makes to ``base``.
+class Probe:
+    """Asks one base, and adapters on it, on one server or several.
 
-    The base is asked twice: what differs between its two answers is noise of the engine, no effect.
-
-    Raises:
-        AdapterRejected: no effect, or not a number.
-        EngineUnavailable: the engine went away.
+    What the base said is remembered for a minute: where versions come and go under load, every prompt is a
+    step of the engine in which all others wait longer for their next token.
     """
-    try:
-        first, second, changed = await asyncio.gather(
-            *(_log_probabilities(client, model) for model in (base, base, adapter))
-        )
-    except EngineRefused as exc:
-        if _NO_NUMBER in str(exc):
-            raise AdapterRejected([f"{adapter}: {_SPOILT}"]) from exc
-        raise AdapterRejected([f"{adapter}: the engine could not answer the probe with it: {exc}"]) from exc
-    if not all(values and all(map(_is_number, values.values())) for values in changed):
-        raise AdapterRejected([f"{adapter}: {_SPOILT}"])
-    effect, noise = _largest_difference(first, changed), _largest_difference(first, second)
-    if effect <= max(LEAST_EFFECT, noise):
-        raise AdapterRejected(
-            [
-                f"{adapter}: it has no effect: with it and without it the engine gives the same "
-                f"log-probabilities (largest difference {effect:.1e}); its matrices are zero, or fit no "
-                "layer that the engine adapts"
-            ]
-        )
-    return effect
+
+    def __init__(self, base: str, clock: Callable[[], float] = time.monotonic) -> None:
+        """``base``: its name on the engine. ``clock``: seconds."""
+        self._base = base
+        self._clock = clock
+        self._said: WeakKeyDictionary[EngineClient, tuple[float, Answers]] = WeakKeyDictionary()
+
+    async def prove(self, client: EngineClient, adapter: str) -> float:
+        """The largest change of a token's log-probability that the model ``adapter`` makes to the base.
+
+        A change that is no larger than what other requests in the batch make is looked at again: the base is
+        asked beside the adapter then, and twice, as what differs between its two answers is noise.
+
+        Raises:
+            AdapterRejected: no effect, or not a number.
+            EngineUnavailable: the engine went away.
+        """
+        try:
+            then, said = self._said.get(client, (-math.inf, []))
+            if self._clock() - then < _REMEMBERED_SECONDS:
+                effect = _largest_difference(said, await self._asked(client, adapter))
+                if effect >= _CLEAR_EFFECT:
+                    return effect
+            first, second, changed = await asyncio.gather(
+                _log_probabilities(client, self._base),
+                _log_probabilities(client, self._base),
+                self._asked(client, adapter),
+            )
+        except EngineRefused as exc:
+            if _NO_NUMBER in str(exc):
+                raise AdapterRejected([f"{adapter}: {_SPOILT}"]) from exc
+            raise AdapterRejected(
+                [f"{adapter}: the engine could not answer the probe with it: {exc}"]
+            ) from exc
+        effect, noise = _largest_difference(first, changed), _largest_difference(first, second)
+        if effect <= max(LEAST_EFFECT, noise):
+            raise AdapterRejected(
+                [
+                    f"{adapter}: it has no effect: with it and without it the engine gives the same "
+                    f"log-probabilities (largest difference {effect:.1e}); its matrices are zero, or fit no "
+                    "layer that the engine adapts"
+                ]
+            )
+        if all(map(_are_numbers, first)):
+            self._said[client] = self._clock(), first
+        return effect
+
+    async def _asked(self, client: EngineClient, adapter: str) -> Answers:
+        changed = await _log_probabilities(client, adapter)
+        if not all(map(_are_numbers, changed)):
+            raise AdapterRejected([f"{adapter}: {_SPOILT}"])
+        return changed
 
 
-async def _log_probabilities(client: EngineClient, model: str) -> list[dict[str, object]]:
+async def _log_probabilities(client: EngineClient, model: str) -> Answers:
     """For each prompt: the likeliest next tokens with their log-probabilities.
 
     Not ``prompt_logprobs``, which would compare more tokens: vLLM's CPU build dies of it where an adapter
@@ -80,11 +115,13 @@ async def _log_probabilities(client: EngineClient, model: str) -> list[dict[str,
     return [dict(choice["logprobs"]["top_logprobs"][0]) for choice in choices]
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, float | int) and math.isfinite(value)
+def _are_numbers(answer: Mapping[str, object]) -> bool:
+    return bool(answer) and all(
+        isinstance(value, float | int) and math.isfinite(value) for value in answer.values()
+    )
 
 
-def _largest_difference(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> float:
+def _largest_difference(one: Answers, other: Answers) -> float:
     """Over all prompts and all tokens that both name; infinite where they name no token in common."""
     return max(
         max((abs(a[token] - b[token]) for token in a.keys() & b.keys()), default=math.inf)

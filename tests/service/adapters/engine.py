@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ class FakeEngine:
 
     loaded: dict[str, str] = field(default_factory=dict)  # name → digest of its weights
     history: list[str] = field(default_factory=list)  # "load NAME" and "unload NAME"
+    asked: list[str] = field(default_factory=list)  # names of models, a request each
+    effects: dict[str, float] = field(default_factory=dict)  # name → what it changes; else by weights
     without_effect: set[str] = field(default_factory=set)  # aliases
     refuses: dict[str, str] = field(default_factory=dict)  # alias → message
     keeps: set[str] = field(default_factory=set)  # names that can't be unloaded
@@ -82,10 +85,14 @@ class FakeEngine:
     async def _complete(self, request: Request) -> Response:
         body = await request.json()
         model = body["model"]
+        self.asked.append(model)
         if model != BASE and model not in self.loaded:
             return _error(404, f"The model `{model}` does not exist.")
         no_effect = model == BASE or model.split("@")[0] in self.without_effect
-        shift = 0.0 if no_effect else int(self.loaded[model][:4], 16) / 65536 + 0.1
+        by_weights = 0.0 if no_effect else int(self.loaded[model][:4], 16) / 65536 + 0.1
+        shift = self.effects.get(model, by_weights)
+        if not math.isfinite(shift):
+            return _error(500, f"Out of range float values are not JSON compliant: {shift}")
         choices = [
             {"index": index, "logprobs": {"top_logprobs": [{"token_id:1": -1.0 - shift, "token_id:2": -2.0}]}}
             for index in range(len(body["prompt"]))

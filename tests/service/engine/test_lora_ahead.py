@@ -188,5 +188,5 @@ def test_vllm_has_what_is_changed_in_it() -> None:
         assert EngineCoreProc._handle_client_request.__qualname__ == "taking.<locals>.handled"
         assert LRUCacheWorkerLoRAManager._load_adapter is WorkerLoRAManager._load_adapter is not before[1]
     finally:
-        EngineCoreProc._handle_client_request, WorkerLoRAManager._load_adapter = before  # type: ignore[method-assign]
-        del EngineCoreProc.reads_ahead  # type: ignore[attr-defined]
+        EngineCoreProc._handle_client_request, WorkerLoRAManager._load_adapter = before
+        del EngineCoreProc.reads_ahead
