@@ -9,12 +9,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from service.engine.lora_files import ReadWhole, read_as, reading
+from service.engine import lora_files
+from service.engine.lora_files import BLOCK, ReadWhole, blocks_of, read_as, reading, reserving, together
 
 
 @pytest.fixture
@@ -120,6 +122,50 @@ def test_vllm_loads_what_it_loaded_before(file: Path) -> None:
         for one, other in zip(pair, after[name], strict=True):
             assert one.dtype == other.dtype == torch.bfloat16
             assert torch.equal(one, other)
+
+
+def test_an_adapter_of_several_blocks_is_read_as_one_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "adapter_model.safetensors"
+    tensors = {f"layer.{n:02}": torch.randn(3, n + 1) for n in range(20)}
+    save_file(tensors, path)
+    for bytes_ in (2, 64, 200):  # a single matrix may be longer
+        monkeypatch.setattr(lora_files, "BLOCK", bytes_)
+        for wanted in (None, torch.bfloat16):
+            with read_as(wanted), ReadWhole(str(path), framework="pt") as read:
+                for name, tensor in tensors.items():
+                    assert torch.equal(read.get_tensor(name), tensor.to(wanted or torch.float32))
+
+
+def test_groups_keep_the_order_and_are_as_long_as_they_may_be() -> None:
+    lengths = {"a": 3, "b": 4, "c": 1, "d": 9, "e": 0, "f": 8, "g": 8}
+    assert list(together(lengths, 8)) == [["a", "b", "c"], ["d"], ["e", "f"], ["g"]]
+    assert list(together({}, 8)) == []
+
+
+@pytest.mark.parametrize(("megabytes", "blocks"), [(1_000_000, 3 * 2), (48, 1)])
+def test_memory_is_reserved_for_all_adapters_that_are_kept(
+    monkeypatch: pytest.MonkeyPatch, megabytes: int, blocks: int
+) -> None:
+    reserved: list[int] = []
+    monkeypatch.setattr(lora_files, "_reserve", reserved.append)
+    memory = SimpleNamespace(available=megabytes * 2**20)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    slots = torch.empty(2, 1, 2**20, dtype=torch.float16)  # two of them, 2 MiB each
+    layer = SimpleNamespace(lora_a_stacked=(slots, slots), lora_b_stacked=slots)  # of two slices; not in any
+    kept = SimpleNamespace(capacity=3, modules={"a": layer, "b": layer, "head": SimpleNamespace()})
+    worker = SimpleNamespace(_adapter_manager=kept)
+    create = reserving(lambda worker, model: model)
+    assert create(worker, "model") == "model"
+    # 12 MiB for each adapter, in blocks of 8 of which 2 may be left over
+    assert reserved == [blocks]
+
+
+def test_layers_larger_than_a_block_are_not_reserved_for() -> None:
+    slots = torch.empty(1, 1, BLOCK, dtype=torch.uint8)
+    assert blocks_of({"one": SimpleNamespace(lora_a_stacked=(slots,), lora_b_stacked=(slots,))}) == 0
+    assert blocks_of({}) == 0
 
 
 def test_what_is_written_over_the_file_later_is_not_seen(file: Path) -> None:
