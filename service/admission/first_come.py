@@ -16,6 +16,10 @@ class FirstCome:
         self._tickets: dict[Ticket, None] = {}
         self.passed = 0.0
 
+    @property
+    def turns(self) -> FirstCome:
+        return self
+
     def __len__(self) -> int:
         return len(self._tickets)
 
@@ -26,22 +30,18 @@ class FirstCome:
         del self._tickets[ticket]
         self.passed += 1
 
-    def take(self, now: float, running: Mapping[str, int], places: int) -> Ticket | None:
+    def take(self, now: float, running: Mapping[str, int], free: int) -> Ticket | None:
         head = next(iter(self._tickets), None)
-        if head is None or not head.fits(running, places):
+        if head is None or not head.fits(running, free):
             return None
         self.remove(head, now)
-        head.due = now
         return head
+
+    def later_than(self, caller: str, priority: Priority) -> Ticket | None:
+        return None
 
     def ahead(self, caller: str, priority: Priority) -> int:
         return len(self._tickets)
 
     def distance(self, caller: str, priority: Priority) -> float:
         return len(self._tickets)
-
-    def last(self) -> Ticket | None:
-        return next(reversed(self._tickets), None)
-
-    def goes_last(self, caller: str, priority: Priority) -> bool:
-        return True

@@ -18,7 +18,7 @@ ANSWER = 1.0  # seconds
 
 def let_in(policy: Policy, arrivals: dict[str, float]) -> dict[str, float]:
     """When each is let in; two slots, room for both adapters, every answer takes as long."""
-    scheduler = Scheduler(policy, capacity=2, adapters=2, max_queue=10, max_wait=60.0)
+    scheduler = Scheduler(policy, slots=2, places=2, max_queue=10, max_wait=60.0)
     tickets = {name: Ticket(name[0]) for name in arrivals}
     events = sorted((when, name) for name, when in arrivals.items())
     while events:
