@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, OrderedDict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from deploy.bench.engine_model import ANSWER, AT_ONCE, H200, PROMPT, EngineModel
 from service.admission.first_come import FirstCome
+from service.admission.places import Places
 from service.admission.policy import Policy
 from service.admission.scheduler import Scheduler
 from service.admission.ticket import Priority, State, Ticket
@@ -76,8 +77,8 @@ class Outcome:
 class PassOver(FirstCome):
     """As vLLM does by itself: in order, passing over those whose adapter finds no place. May starve them."""
 
-    def take(self, now: float, running: Mapping[str, int], free: int) -> Ticket | None:
-        ticket = next((one for one in self._tickets if one.fits(running, free)), None)
+    def take(self, now: float, places: Places) -> Ticket | None:
+        ticket = next((one for one in self._tickets if places.fits(one.adapter)), None)
         if ticket is not None:
             del self._tickets[ticket]
         return ticket

@@ -1,15 +1,12 @@
-"""The rules of ``docs/scheduling.md``: who of those that wait goes next.
-
-Whose turn of the fair order has gone by and who still waits is *due*, and *late* by the time since. Once
-anybody is late by half of ``extra_wait`` time *presses*. Nobody may enter an adapter that is *draining*.
-"""
+"""The rules of ``docs/scheduling.md``, in its words: who of those that wait goes next."""
 
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, islice, takewhile
+from collections.abc import Iterator
+from itertools import chain, takewhile
 
+from service.admission.places import Places
 from service.admission.ticket import Priority, State, Ticket
 from service.admission.turns import Turns, by_turn
 
@@ -30,13 +27,13 @@ class Affinity:
         self._groups: dict[tuple[Priority, str | None], list[Ticket]] = {}  # who waits, by turn
         self._run: str | None = None  # adapter that was chosen last; None: the base, which begins
 
-    def take(self, now: float, running: Mapping[str, int], free: int) -> Ticket | None:
+    def take(self, now: float, places: Places) -> Ticket | None:
         """Take out the first choice that may enter, which is one turn of the order, whoever it is."""
         late = self._late(now, self.slack)
         presses = bool(self._late(now, self.slack / 2))
-        draining = _draining(late, running, free)
-        for ticket in chain(late, self._of_the_run(presses), self._of_the_next_run(presses, running)):
-            if ticket.fits(running, free) and ticket.adapter not in draining:
+        draining = places.draining(ticket.adapter for ticket in late)
+        for ticket in chain(late, self._of_the_run(presses), self._of_the_next_run(presses, places)):
+            if places.fits(ticket.adapter) and ticket.adapter not in draining:
                 self._run = ticket.adapter
                 self._pass_turn(now)
                 self._forget(ticket)
@@ -56,13 +53,13 @@ class Affinity:
             if group and (group[0] in self._due or not only_due):
                 yield group[0]
 
-    def _of_the_next_run(self, presses: bool, running: Mapping[str, int]) -> Iterator[Ticket]:
+    def _of_the_next_run(self, presses: bool, places: Places) -> Iterator[Ticket]:
         """Rule 3: who is latest while time presses, else who begins a run best."""
         if presses:
             yield from self._due
         yield from sorted(
             (group[0] for group in self._groups.values()),
-            key=lambda ticket: (ticket.priority == "batch", not ticket.has_place(running), by_turn(ticket)),
+            key=lambda ticket: (ticket.priority == "batch", not places.has(ticket.adapter), by_turn(ticket)),
         )
 
     def add(self, ticket: Ticket) -> None:
@@ -90,14 +87,3 @@ class Affinity:
         self._groups[key].remove(ticket)
         if not self._groups[key]:
             del self._groups[key]
-
-
-def _draining(late: Sequence[Ticket], running: Mapping[str, int], free: int) -> frozenset[str]:
-    """Adapters in the engine that nobody may enter, so that those of the ``late`` get their places.
-
-    As many more where places were taken away (``free`` is below 0). ``running`` as in :meth:`Policy.take`.
-    """
-    lacking = {ticket.adapter for ticket in late if not ticket.has_place(running)}
-    half = max(1, (len(running) + free) // 2)
-    count = max(0, -free) + min(max(0, len(lacking) - max(0, free)), half)
-    return frozenset(islice(running, count))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from service.admission.places import Places
 from service.admission.ticket import Priority, Ticket
 
 
@@ -30,9 +29,9 @@ class FirstCome:
         del self._tickets[ticket]
         self.passed += 1
 
-    def take(self, now: float, running: Mapping[str, int], free: int) -> Ticket | None:
+    def take(self, now: float, places: Places) -> Ticket | None:
         head = next(iter(self._tickets), None)
-        if head is None or not head.fits(running, free):
+        if head is None or not places.fits(head.adapter):
             return None
         self.remove(head, now)
         return head

@@ -5,9 +5,9 @@ A policy is told who came and who gave up, and asked who goes. It has no clock a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Protocol
 
+from service.admission.places import Places
 from service.admission.ticket import Priority, Ticket
 
 
@@ -55,10 +55,6 @@ class Policy(Protocol):
         """Forget a ticket that waits."""
         ...
 
-    def take(self, now: float, running: Mapping[str, int], free: int) -> Ticket | None:
-        """Take out who goes next, None if nobody may.
-
-        ``running`` counts the requests of each adapter in the engine, the one first that nobody entered for
-        the longest time; ``free`` more adapters fit in, below 0 where there are too many.
-        """
+    def take(self, now: float, places: Places) -> Ticket | None:
+        """Take out who goes next into the engine that has these ``places``; None if nobody may."""
         ...

@@ -1,12 +1,12 @@
 """What goes into the engine and when: events in, decisions out. No clock: every event brings its time.
 
-The engine has ``slots``, one a request, and ``places``, one for each *different* adapter that runs. Who of
-those that wait goes next is a :class:`Policy`'s business, who is refused :class:`Shedding`'s. A slot is free
-while somebody waits only if nobody who waits may enter: their adapters have no place, or are draining.
+A slot is free while somebody waits only if nobody who waits may enter: their adapters have no place, or are
+draining.
 """
 
 from __future__ import annotations
 
+from service.admission.places import Places
 from service.admission.policy import Policy
 from service.admission.shedding import Shedding
 from service.admission.ticket import Priority, State, Ticket
@@ -21,8 +21,7 @@ class Scheduler:
     def __init__(self, policy: Policy, *, slots: int, places: int, max_queue: int, max_wait: float) -> None:
         self._policy = policy
         self._slots = slots
-        self._places = places
-        self._by_adapter: dict[str, int] = {}  # the one first that nobody entered for the longest time
+        self._places = Places(places)
         self._shedding = Shedding(policy, max_queue, max_wait)
         self.running = 0  # requests in the engine
 
@@ -34,12 +33,12 @@ class Scheduler:
     @property
     def adapters_running(self) -> int:
         """Different adapters in the engine."""
-        return len(self._by_adapter)
+        return len(self._places.running)
 
     def arrive(self, ticket: Ticket, now: float) -> list[Ticket]:
         """A request came. It is let in, waits, or is shed; it may push out another that would go later."""
         ticket.arrived = now
-        if self._slot_is_free and not self.waiting and ticket.fits(self._by_adapter, self._free_places):
+        if self._slot_is_free and not self.waiting and self._places.fits(ticket.adapter):
             self._admit(ticket, now)
             return [ticket]
         too_late = self._shedding.too_late(ticket.caller, ticket.priority, self._slots)
@@ -75,7 +74,7 @@ class Scheduler:
 
     def resize(self, slots: int, places: int, now: float) -> list[Ticket]:
         """The engine has more slots or places from now on, or fewer; who has one keeps it."""
-        self._slots, self._places = slots, places
+        self._slots, self._places.total = slots, places
         return self._fill(now)
 
     def would_refuse(self, caller: str, priority: Priority = "interactive") -> float | None:
@@ -92,16 +91,11 @@ class Scheduler:
     def _slot_is_free(self) -> bool:
         return self.running < self._slots
 
-    @property
-    def _free_places(self) -> int:
-        """Below 0 where some were taken away."""
-        return self._places - len(self._by_adapter)
-
     def _fill(self, now: float) -> list[Ticket]:
         """Let in whom the policy chooses, as long as a slot is free."""
         admitted = []
         while self._slot_is_free and self.waiting:
-            ticket = self._policy.take(now, self._by_adapter, self._free_places)
+            ticket = self._policy.take(now, self._places)
             if ticket is None:
                 break
             self._admit(ticket, now)
@@ -115,16 +109,12 @@ class Scheduler:
     def _admit(self, ticket: Ticket, now: float) -> None:
         ticket.state, ticket.admitted = State.RUNNING, now
         self.running += 1
-        if ticket.adapter is not None:
-            self._by_adapter[ticket.adapter] = self._by_adapter.pop(ticket.adapter, 0) + 1  # now the last
+        self._places.enter(ticket.adapter)
 
     def _release(self, ticket: Ticket, now: float) -> list[Ticket]:
         ticket.state = State.GONE
         self.running -= 1
-        if ticket.adapter is not None:
-            self._by_adapter[ticket.adapter] -= 1
-            if not self._by_adapter[ticket.adapter]:
-                del self._by_adapter[ticket.adapter]
+        self._places.leave(ticket.adapter)
         return self._fill(now) if self.waiting else []
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
@@ -35,11 +34,3 @@ class Ticket:
     retry_after: float = 0.0  # seconds, of one that is shed
     tag: float = 0.0  # its place in the fair order: smaller goes earlier
     number: int = 0  # of its arrival in the queue; settles equal tags
-
-    def has_place(self, running: Mapping[str, int]) -> bool:
-        """Whether its adapter has its place in the engine already, or it needs none."""
-        return self.adapter is None or self.adapter in running
-
-    def fits(self, running: Mapping[str, int], free: int) -> bool:
-        """Whether the engine has a place for its adapter, its own or one of those that are ``free``."""
-        return free > 0 or self.has_place(running)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from service.admission.affinity import Affinity
 from service.admission.first_come import FirstCome
+from service.admission.places import Places
 from service.admission.policy import Policy
 from service.admission.scheduler import Scheduler
 from service.admission.ticket import Priority, State, Ticket
@@ -161,6 +162,20 @@ def test_in_the_fair_order_ten_interactive_turns_go_with_one_of_batch() -> None:
         turns.add(Ticket("a", "people"))
     first = Counter(turns.next().priority for _ in range(22))
     assert first == {"interactive": 20, "batch": 2}
+
+
+def test_the_adapters_that_drain_are_those_that_nobody_entered_for_longest_half_of_them_at_most() -> None:
+    places = Places(4)
+    for adapter in ("a", "b", "c", "d", "a"):
+        places.enter(adapter)
+    assert places.draining([]) == set()
+    assert places.draining(["a", None]) == set()  # they have what they need
+    assert places.draining(["x", "x"]) == {"b"}
+    assert places.draining(["x", "y", "z"]) == {"b", "c"}
+    places.leave("b")
+    assert (places.free, places.draining(["x", "y"])) == (1, {"c"})
+    places.total = 2  # a server is gone, and one adapter has no place any more
+    assert (places.free, places.draining([]), places.draining(["x"])) == (-1, {"c"}, {"c", "d"})
 
 
 def test_requests_go_in_runs_of_one_adapter() -> None:
