@@ -116,7 +116,7 @@ def run(
     engines = {f"http://engine-{index}:8000": Server() for index in range(servers)}
     lives = dict(zip((alias for alias, _ in known), placing(known, list(engines)), strict=True))
     scheduler = Scheduler(
-        Affinity(2.0), capacity=servers * AT_ONCE, adapters=servers * PLACES, max_queue=10**6, max_wait=1e9
+        Affinity(2.0), slots=servers * AT_ONCE, places=servers * PLACES, max_queue=10**6, max_wait=1e9
     )
     drawn = iter(chance.choices(*zip(*known, strict=True), k=requests))
     now, tickets = 0.0, list[Ticket]()

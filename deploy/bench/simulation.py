@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, OrderedDict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from deploy.bench.engine_model import ANSWER, AT_ONCE, H200, PROMPT, EngineModel
 from service.admission.first_come import FirstCome
+from service.admission.places import Places
 from service.admission.policy import Policy
 from service.admission.scheduler import Scheduler
 from service.admission.ticket import Priority, State, Ticket
@@ -70,17 +71,16 @@ class Outcome:
 
     def late(self) -> list[float]:
         """Seconds after the turn of a strict order, of each that was answered."""
-        return [ticket.was_late for ticket in self.served()]
+        return [max(0.0, ticket.admitted - ticket.due) for ticket in self.served()]
 
 
 class PassOver(FirstCome):
     """As vLLM does by itself: in order, passing over those whose adapter finds no place. May starve them."""
 
-    def take(self, now: float, running: Mapping[str, int], places: int) -> Ticket | None:
-        ticket = next((one for one in self._tickets if one.fits(running, places)), None)
+    def take(self, now: float, places: Places) -> Ticket | None:
+        ticket = next((one for one in self._tickets if places.fits(one.adapter)), None)
         if ticket is not None:
             del self._tickets[ticket]
-            ticket.due = now
         return ticket
 
 
@@ -232,5 +232,5 @@ def simulate(
 
     ``resident`` adapters stay loaded.
     """
-    scheduler = Scheduler(policy, capacity=AT_ONCE, adapters=PLACES, max_queue=100_000, max_wait=max_wait)
+    scheduler = Scheduler(policy, slots=AT_ONCE, places=PLACES, max_queue=100_000, max_wait=max_wait)
     return Simulation(engine, scheduler, traffic, resident=resident, max_wait=max_wait).run()

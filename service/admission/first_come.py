@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from service.admission.places import Places
 from service.admission.ticket import Priority, Ticket
 
 
@@ -16,6 +15,10 @@ class FirstCome:
         self._tickets: dict[Ticket, None] = {}
         self.passed = 0.0
 
+    @property
+    def turns(self) -> FirstCome:
+        return self
+
     def __len__(self) -> int:
         return len(self._tickets)
 
@@ -26,22 +29,18 @@ class FirstCome:
         del self._tickets[ticket]
         self.passed += 1
 
-    def take(self, now: float, running: Mapping[str, int], places: int) -> Ticket | None:
+    def take(self, now: float, places: Places) -> Ticket | None:
         head = next(iter(self._tickets), None)
-        if head is None or not head.fits(running, places):
+        if head is None or not places.fits(head.adapter):
             return None
         self.remove(head, now)
-        head.due = now
         return head
+
+    def later_than(self, caller: str, priority: Priority) -> Ticket | None:
+        return None
 
     def ahead(self, caller: str, priority: Priority) -> int:
         return len(self._tickets)
 
     def distance(self, caller: str, priority: Priority) -> float:
         return len(self._tickets)
-
-    def last(self) -> Ticket | None:
-        return next(reversed(self._tickets), None)
-
-    def goes_last(self, caller: str, priority: Priority) -> bool:
-        return True

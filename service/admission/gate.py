@@ -53,8 +53,8 @@ class Admission:
         self._places = servers * adapters
         self._scheduler = Scheduler(
             policy if policy is not None else policy_of(settings),
-            capacity=self._slots,
-            adapters=self._places,
+            slots=self._slots,
+            places=self._places,
             max_queue=settings.max_queue,
             max_wait=settings.max_wait_seconds,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
@@ -30,20 +30,7 @@ class Ticket:
     state: State = State.NEW
     arrived: float = 0.0  # seconds, on the clock of whoever sends the events
     admitted: float = 0.0
-    due: float | None = None  # when a strict order would have let it in
+    due: float = math.inf  # when its turn of the order went by; not yet
     retry_after: float = 0.0  # seconds, of one that is shed
     tag: float = 0.0  # its place in the fair order: smaller goes earlier
     number: int = 0  # of its arrival in the queue; settles equal tags
-
-    def has_place(self, running: Mapping[str, int]) -> bool:
-        """Whether its adapter has its place in the engine already, or it needs none."""
-        return self.adapter is None or self.adapter in running
-
-    def fits(self, running: Mapping[str, int], places: int) -> bool:
-        """Whether the engine has a place for its adapter, its own or one of ``places`` that are free."""
-        return places > 0 or self.has_place(running)
-
-    @property
-    def was_late(self) -> float:
-        """Seconds between the turn that a strict order would have given it and the one that it got."""
-        return 0.0 if self.due is None else max(0.0, self.admitted - self.due)

@@ -30,7 +30,7 @@ class Clock:
     def __init__(
         self, policy: Policy, *, slots: int = SLOTS, places: int = 100, wait: float = LONGEST
     ) -> None:
-        self.scheduler = Scheduler(policy, capacity=slots, adapters=places, max_queue=10_000, max_wait=wait)
+        self.scheduler = Scheduler(policy, slots=slots, places=places, max_queue=10_000, max_wait=wait)
         self.slots, self.wait, self.now = slots, wait, 0.0
         self.ends: list[tuple[float, int, Ticket, str]] = []
         self.pushed = 0
@@ -100,7 +100,7 @@ def test_where_all_can_be_served_nobody_is_refused(
 
 @pytest.mark.parametrize("policy", [FirstCome, lambda: Affinity(EXTRA)])
 @given(
-    seed=st.integers(0, 10**6), load=st.floats(1.3, 3), people=st.floats(0, 0.6), callers=st.integers(1, 4)
+    seed=st.integers(0, 10**6), load=st.floats(1.5, 3), people=st.floats(0, 0.6), callers=st.integers(1, 4)
 )
 @SOME
 def test_where_too_many_come_it_is_said_at_once_and_no_slot_is_lost(
@@ -145,11 +145,11 @@ def test_late_by_the_extra_wait_and_one_answer_at_most_where_a_place_is_to_be_fr
         clock.arrive(Ticket(f"a{adapter % adapters}"), hold)
     clock.until(clock.now + 100.0)
     assert len(clock.answered) == len(arrivals)
-    assert max(ticket.was_late for ticket in clock.answered) <= 0.5 + 1.0 + 1e-9
+    assert max(ticket.admitted - ticket.due for ticket in clock.answered) <= 0.5 + 1.0 + 1e-9
 
 
 def test_what_failed_says_nothing_of_how_long_an_answer_takes() -> None:
-    scheduler = Scheduler(FirstCome(), capacity=1, adapters=1, max_queue=100, max_wait=10.0)
+    scheduler = Scheduler(FirstCome(), slots=1, places=1, max_queue=100, max_wait=10.0)
     first = Ticket("a")
     scheduler.arrive(first, 0.0)
     scheduler.finish(first, 4.0)
@@ -159,7 +159,7 @@ def test_what_failed_says_nothing_of_how_long_an_answer_takes() -> None:
         scheduler.leave(ticket, 4.0)
     for _ in range(3):
         scheduler.arrive(Ticket("a"), 4.0)
-    assert scheduler.wait("", "interactive") == 8.0
+    assert scheduler.retry_after("", "interactive") == 8.0
 
 
 async def test_a_request_that_fails_in_the_engine_is_not_averaged_in() -> None:

@@ -11,14 +11,15 @@ from service.admission.policy import Policy
 from service.admission.scheduler import Scheduler
 from service.admission.ticket import State, Ticket
 
-PAGE = Path(__file__).parents[3] / "docs" / "scheduling.md"
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "scheduling.md"
 ARRIVALS = {"a1": 0.0, "b1": 0.2, "a2": 0.3, "b2": 0.4, "b3": 0.5}
 ANSWER = 1.0  # seconds
 
 
 def let_in(policy: Policy, arrivals: dict[str, float]) -> dict[str, float]:
     """When each is let in; two slots, room for both adapters, every answer takes as long."""
-    scheduler = Scheduler(policy, capacity=2, adapters=2, max_queue=10, max_wait=60.0)
+    scheduler = Scheduler(policy, slots=2, places=2, max_queue=10, max_wait=60.0)
     tickets = {name: Ticket(name[0]) for name in arrivals}
     events = sorted((when, name) for name, when in arrivals.items())
     while events:
@@ -55,3 +56,9 @@ def test_a_further_request_of_the_run_does_not_go_before_who_is_late_by_half() -
     ours = let_in(Affinity(2.0), {**ARRIVALS, "b4": 0.6})
     assert (ours["a2"], ours["b4"]) == (2.0, 2.2)
     assert let_in(Affinity(3.0), {**ARRIVALS, "b4": 0.6})["a2"] == 2.2  # half: 1.5 s
+
+
+def test_the_page_names_the_modules_that_there_are() -> None:
+    named = set(re.findall(r"\b(\w+\.py)\b", PAGE.read_text("utf-8"))) - {Path(__file__).name}
+    there = {file.name for file in (ROOT / "service" / "admission").glob("*.py")} - {"__init__.py"}
+    assert named == there

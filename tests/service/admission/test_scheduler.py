@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from service.admission.affinity import Affinity
 from service.admission.first_come import FirstCome
+from service.admission.places import Places
 from service.admission.policy import Policy
 from service.admission.scheduler import Scheduler
 from service.admission.ticket import Priority, State, Ticket
@@ -36,12 +37,10 @@ POLICIES: dict[str, Callable[[], Policy]] = {"affinity": lambda: Affinity(EXTRA)
 class World:
     """A scheduler, the truth about its tickets, and what must hold after each event."""
 
-    def __init__(self, policy: Policy, capacity: int = 3, adapters: int = 2, queue: int = 30) -> None:
+    def __init__(self, policy: Policy, slots: int = 3, places: int = 2, queue: int = 30) -> None:
         self.policy = policy
-        self.capacity, self.adapters, self.queue = capacity, adapters, queue
-        self.scheduler = Scheduler(
-            policy, capacity=capacity, adapters=adapters, max_queue=queue, max_wait=1e9
-        )
+        self.slots, self.places, self.queue = slots, places, queue
+        self.scheduler = Scheduler(policy, slots=slots, places=places, max_queue=queue, max_wait=1e9)
         self.now = 0.0
         self.tickets: list[Ticket] = []
 
@@ -74,10 +73,10 @@ class World:
         assert all(ticket.state in (State.RUNNING, State.SHED) for ticket in moved)
         assert len(set(moved)) == len(moved)
         assert (self.scheduler.running, self.scheduler.waiting) == (len(running), len(waiting))
-        assert len(running) <= self.capacity
+        assert len(running) <= self.slots
         assert len(waiting) <= self.queue
         distinct = {ticket.adapter for ticket in running} - {None}
-        assert len(distinct) == self.scheduler.adapters_running <= self.adapters
+        assert len(distinct) == self.scheduler.adapters_running <= self.places
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -104,9 +103,9 @@ def test_no_slot_is_free_while_somebody_waits_where_adapters_have_places(
     class Working(World):
         def seen(self, moved: Sequence[Ticket]) -> None:
             super().seen(moved)
-            assert len(self.of(State.RUNNING)) == self.capacity or not self.of(State.WAITING)
+            assert len(self.of(State.RUNNING)) == self.slots or not self.of(State.WAITING)
 
-    Working(POLICIES[policy](), adapters=9).play(events)
+    Working(POLICIES[policy](), places=9).play(events)
 
 
 @given(events=EVENTS)
@@ -117,13 +116,10 @@ def test_who_is_overdue_goes_before_everybody_else(events: list[Event]) -> None:
             super().seen(moved)
             let_in = [ticket for ticket in moved if ticket.state is State.RUNNING]
             for ticket in self.of(State.WAITING):
-                if ticket.due is None or self.now - ticket.due < EXTRA:
-                    continue
-                for other in let_in:  # only who has been due for as long
-                    assert other.due is not None
-                    assert other.due <= ticket.due
+                if self.now - ticket.due >= EXTRA:  # only who has been due for as long
+                    assert all(other.due <= ticket.due for other in let_in)
 
-    Strict(Affinity(EXTRA), adapters=9).play(events)
+    Strict(Affinity(EXTRA), places=9).play(events)
 
 
 @given(events=EVENTS)
@@ -168,9 +164,23 @@ def test_in_the_fair_order_ten_interactive_turns_go_with_one_of_batch() -> None:
     assert first == {"interactive": 20, "batch": 2}
 
 
+def test_the_adapters_that_drain_are_those_that_nobody_entered_for_longest_half_of_them_at_most() -> None:
+    places = Places(4)
+    for adapter in ("a", "b", "c", "d", "a"):
+        places.enter(adapter)
+    assert places.draining([]) == set()
+    assert places.draining(["a", None]) == set()  # they have what they need
+    assert places.draining(["x", "x"]) == {"b"}
+    assert places.draining(["x", "y", "z"]) == {"b", "c"}
+    places.leave("b")
+    assert (places.free, places.draining(["x", "y"])) == (1, {"c"})
+    places.total = 2  # a server is gone, and one adapter has no place any more
+    assert (places.free, places.draining([]), places.draining(["x"])) == (-1, {"c"}, {"c", "d"})
+
+
 def test_requests_go_in_runs_of_one_adapter() -> None:
     """Six wait, two adapters in turn: first come would change adapters five times, this does once."""
-    world = World(Affinity(10.0), capacity=1)
+    world = World(Affinity(10.0), slots=1)
     holder = world.arrive(None)
     for index in range(6):
         world.now += 0.01
@@ -187,21 +197,21 @@ def test_requests_go_in_runs_of_one_adapter() -> None:
 def test_who_gives_up_when_due_takes_out_the_turn_of_one_who_went_before_him() -> None:
     """a1 and a2 go in a run, so b1 is due, and a2's turn stands for him; he leaves, and c waits alone."""
     policy = Affinity(10.0)
-    world = World(policy, capacity=1)
+    world = World(policy, slots=1)
     holder = world.arrive(None)
     a1, b1, a2 = (world.arrive(adapter) for adapter in ("a", "b", "a"))
     world.finish(holder)
     world.finish(a1)
     assert (a2.state, b1.due) == (State.RUNNING, 0.0)
     world.arrive("c")
-    assert policy.ahead("", "interactive") == 2
+    assert policy.turns.ahead("", "interactive") == 2
     world.seen(world.scheduler.leave(b1, world.now))
-    assert policy.ahead("", "interactive") == 1
+    assert policy.turns.ahead("", "interactive") == 1
 
 
 def test_a_rare_adapter_gets_a_place_from_one_that_never_stops() -> None:
     """One place. 'hot' always has more that wait; once 'rare' is late by two seconds 'hot' is closed."""
-    world = World(Affinity(2.0), capacity=2, adapters=1, queue=100)
+    world = World(Affinity(2.0), slots=2, places=1, queue=100)
     for _ in range(6):
         world.arrive("hot")
     rare = world.arrive("rare")
@@ -212,11 +222,11 @@ def test_a_rare_adapter_gets_a_place_from_one_that_never_stops() -> None:
         world.arrive("hot")
         world.finish(world.of(State.RUNNING)[0])
     assert rare.state is State.RUNNING
-    assert rare.was_late <= 2.0 + 0.2 + 1e-9  # the last of 'hot' that came in took 0.2 s
+    assert rare.admitted - rare.due <= 2.0 + 0.2 + 1e-9  # the last of 'hot' that came in took 0.2 s
 
 
 def test_a_queue_that_cannot_be_served_in_time_sheds_with_the_time_to_come_back() -> None:
-    scheduler = Scheduler(FirstCome(), capacity=2, adapters=2, max_queue=100, max_wait=10.0)
+    scheduler = Scheduler(FirstCome(), slots=2, places=2, max_queue=100, max_wait=10.0)
     for second in range(4):  # a request holds its slot for 4 s, so one is let in every 2 s
         ticket = Ticket("a")
         scheduler.arrive(ticket, 4.0 * second)
@@ -231,16 +241,16 @@ def test_a_queue_that_cannot_be_served_in_time_sheds_with_the_time_to_come_back(
 
 
 def test_a_queue_for_nobody_refuses_who_finds_no_place_for_his_adapter() -> None:
-    scheduler = Scheduler(Affinity(EXTRA), capacity=2, adapters=1, max_queue=0, max_wait=10.0)
+    scheduler = Scheduler(Affinity(EXTRA), slots=2, places=1, max_queue=0, max_wait=10.0)
     first, second = Ticket("a"), Ticket("b")
-    assert scheduler.arrive(first, 0.0) == (first,)
-    assert scheduler.arrive(second, 0.0) == (second,)
+    assert scheduler.arrive(first, 0.0) == [first]
+    assert scheduler.arrive(second, 0.0) == [second]
     assert (first.state, second.state) == (State.RUNNING, State.SHED)
 
 
 @pytest.mark.parametrize("kind", POLICIES)
 def test_a_queue_for_places_keeps_nobody_from_a_slot_who_needs_none(kind: str) -> None:
-    world = World(POLICIES[kind](), capacity=4, adapters=1, queue=3)
+    world = World(POLICIES[kind](), slots=4, places=1, queue=3)
     world.arrive("a")
     waiting = [world.arrive("b") for _ in range(3)]
     assert world.scheduler.would_refuse("") is None
