@@ -58,6 +58,7 @@ class React:
 
     def __init__(self, options: ReactOptions | None = None) -> None:
         options = options or ReactOptions()
+        self.sources: ToolSources = options
         self._sourced = SourcedTools(options)
         self._dialect: Dialect = Written() if options.dialect == "written" else Calls()
 
