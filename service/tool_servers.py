@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from chains.daemon import in_daemon
@@ -26,7 +27,7 @@ from service.routes_document import CLIENT_TOOLS, FALLBACK
 SECONDS = 10.0  # for one server, its start included; all are asked at the same time
 _CLOSING = 5.0  # for one that is over its time to be left
 
-Told = list[Tool] | ToolSourceError
+Told = Sequence[Tool] | ToolSourceError
 
 
 def check_servers(path: Path, table: RouteTable, seconds: float = SECONDS) -> list[str]:
@@ -76,7 +77,7 @@ async def _answers(sources: Sequence[McpSource], seconds: float) -> list[Told]:
 async def _answer(source: McpSource, seconds: float) -> Told:
     try:
         async with asyncio.timeout(seconds + _CLOSING):
-            return await in_daemon(lambda: source.listed(seconds), "tools")
+            return await in_daemon(partial(source.listed, seconds), "tools")
     except TimeoutError:
         return ToolServerDown(f"the MCP server {source.server.shown} can't be left within {_CLOSING:g} s")
     except ToolSourceError as exc:
