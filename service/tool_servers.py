@@ -58,7 +58,7 @@ def check_servers(path: Path, table: RouteTable, seconds: float = SECONDS) -> li
             problems.append(placed((*place, "mcp"), twice, lines))
     if problems:
         raise RoutesRejected(problem_lines(DocumentError(path, problems)))
-    return [f"{why}; {', '.join(titles)} will wait for it" for why, titles in waiting.items()]
+    return [f"{why}; {' and '.join(titles)} will wait for it" for why, titles in waiting.items()]
 
 
 def _placed(table: RouteTable) -> Iterator[tuple[Location, Route]]:

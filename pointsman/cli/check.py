@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -103,7 +106,8 @@ def _check_settings(config: Path, router: bool) -> None:
 
     with reported(ConfigurationRejected, RoutesRejected):
         settings, table = load_configuration(config)
-        unasked = check_servers(settings.router.routes, table)
+        with _quiet("mcp"):  # of a server that answers nonsense it logs a traceback, and we say a line
+            unasked = check_servers(settings.router.routes, table)
     from rich.table import Table
 
     shown = Table("intent", "prompt", "chain", "adapter", "tools", title=str(config), title_justify="left")
@@ -118,6 +122,18 @@ def _check_settings(config: Path, router: bool) -> None:
         err().print(f"warning: {warning}", markup=False, soft_wrap=True)
     engine = ", ".join(settings.engine.urls) or f"vLLM with {settings.engine.model}"
     say(f"served by {engine} as {settings.engine.model_name}: no problems")
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Within it the library ``name`` logs nothing."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _not_served(settings: Settings) -> list[str]:

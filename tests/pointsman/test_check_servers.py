@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import chains.mcp_tools  # noqa: F401  mcp keeps the stderr of its import, and the runner's is no file
 from service.errors import RoutesRejected
 from service.routes import load_table
 from service.sections import LimitSettings
@@ -82,8 +83,8 @@ def test_a_server_that_does_not_answer_is_told_once(tmp_path: Path) -> None:
     silent, gone = {"command": SILENT, "tools": ["find"]}, {"url": GONE}
     late, away = asked(routes(tmp_path, silent, gone, fallback=(silent,)), seconds=1.0)
     assert late == (
-        f"the MCP server {' '.join(SILENT)} did not list its tools within 1 s; the route 'r0', the fallback "
-        "route will wait for it"
+        f"the MCP server {' '.join(SILENT)} did not list its tools within 1 s; the route 'r0' and the "
+        "fallback route will wait for it"
     )
     assert away.startswith(f"the MCP server {GONE} can't be reached: ")
     assert away.endswith("; the route 'r1' will wait for it")
@@ -98,7 +99,7 @@ def test_they_are_asked_side_by_side(tmp_path: Path) -> None:
     assert asked(routes(tmp_path, *({"command": program} for program in programs))) == []
 
 
-def test_check_says_both(run: Run, config: Path) -> None:
+def test_check_says_both(run: Run, config: Path, caplog: pytest.LogCaptureFixture) -> None:
     named = config.parent / "routes.yaml"
     text = named.read_text(encoding="utf-8")
     track = "fallback:\n  chain: react\n  options: {mcp: [%s]}\n"
@@ -115,3 +116,7 @@ def test_check_says_both(run: Run, config: Path) -> None:
     shown = checked({"command": SPEAKING, "tools": ["find"]})
     assert shown.exit_code == 1
     assert "has no tool 'find'; it has: locate" in shown.stderr
+    shown = checked({"command": [sys.executable, "-S", "-c", "print('hello')"]})
+    assert shown.exit_code == 0
+    assert "print('hello') can't be reached: Connection closed; the fallback route will wait" in shown.stderr
+    assert "Traceback" not in caplog.text
