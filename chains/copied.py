@@ -18,6 +18,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
+from chains.subschemas import HOLDING, NAMED
+
 KEYWORD = "x-pointsman-copied"
 SIZE = 12_500  # characters of a pattern: some 1,400 of English or 800 of Chinese, 0.14 s of XGrammar's
 CHARACTERS = 4_000  # of sources that are looked at for one
@@ -29,12 +31,7 @@ _UNSPACED = (  # first and last character of scripts without spaces
     *((0x3040, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF)),  # kana and Han
 )
 _SPECIAL = frozenset(r"\.[]{}()*+?^$|/")  # in a pattern
-_NAMED = ("properties", "patternProperties", "dependentSchemas", "$defs", "definitions")  # schemas by name
-_HOLDING = (  # one schema, or a list of them; under all other words stands what is no schema
-    *("items", "prefixItems", "contains", "additionalItems", "unevaluatedItems"),
-    *("additionalProperties", "propertyNames", "unevaluatedProperties"),
-    *("allOf", "anyOf", "oneOf", "not", "if", "then", "else"),
-)
+
 
 _Word = tuple[str, str]  # what parts it from the word before, and itself; both as a pattern has them
 
@@ -99,10 +96,10 @@ def _rewritten(schema: Any, copied: dict[str, Any] | None) -> Any:
         return copied
     found: dict[str, Any] = {}
     for key, value in schema.items():
-        if key in _NAMED and isinstance(value, dict):
+        if key in NAMED and isinstance(value, dict):
             found[key] = {name: _rewritten(part, copied) for name, part in value.items()}
         elif key != KEYWORD:
-            found[key] = _rewritten(value, copied) if key in _HOLDING else value
+            found[key] = _rewritten(value, copied) if key in HOLDING else value
     return found
 
 
@@ -117,9 +114,9 @@ def _parts(schema: object, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
             continue
         yield at, part
         for key, value in part.items():
-            if key in _NAMED and isinstance(value, dict):
+            if key in NAMED and isinstance(value, dict):
                 waiting += ((f"{at}.{key}.{name}", each) for name, each in value.items())
-            elif key in _HOLDING:
+            elif key in HOLDING:
                 waiting.append((f"{at}.{key}", value))
 
 

@@ -1,6 +1,7 @@
 """One answer that is held to a schema: guided by the engine where it can, and validated in any case.
 
-An engine that refuses to guide is asked in words instead. An answer that does not fit goes back to the model
+An engine that refuses to guide is asked in words as well, guided by what of the schema can guide, and if it
+refuses that too, in words alone. An answer that does not fit goes back to the model
 once, with what is wrong with it; one that does not fit then is never given out.
 """
 
@@ -15,6 +16,7 @@ from typing import Any
 from chains.answer import Answer, ask
 from chains.errors import AnswerInvalid, ChainUnsupported, ParameterInvalid, Refused
 from chains.events import Content, Engine, Event, Note, Reasoning, Usage
+from chains.guidable import guidable
 from chains.messages import text_of, with_system
 from chains.schema import AnswerSchema, SchemaUnusable, json_in
 from chains.splitter import Splitter
@@ -92,7 +94,7 @@ async def formed(
 
     Raises:
         AnswerInvalid: it does not fit ``schema``, and nothing of it was given.
-        Refused: likewise, and the engine had refused to be guided by the client's schema.
+        Refused: likewise, and the engine had refused to be guided by any of the client's schema.
     """
     refused: Refused | None = None
     messages, stop = list(body["messages"]), StopAt(stops_of(body))
@@ -101,16 +103,19 @@ async def formed(
     guide = schema.guide(sources)
     if guide is None:
         yield Note("unguided", {"reason": _TOO_MUCH})
+    form: Mapping[str, Any] | None = schema.format(guide)
     while True:
-        form = {"response_format": schema.format(guide)} if refused is None else {}
+        guided = {} if form is None else {"response_format": form}
         turns = messages if refused is None else with_system(messages, schema.in_words())
         try:
-            said = await _say({**unstopped, **form, "messages": turns}, engine, cost)
+            said = await _say({**unstopped, **guided, "messages": turns}, engine, cost)
         except Refused as exc:
-            if refused is not None:
+            if form is None:
                 raise
-            refused = exc
-            yield Note("unguided", {"reason": str(exc)})
+            loose, left_out = _loosened(form) if refused is None else (form, [])
+            form = loose if left_out else None
+            refused = refused or exc
+            yield Note("unguided", {"reason": str(exc), **({"left_out": left_out} if left_out else {})})
             continue
         text = json_in(said.content)
         problem = schema.problem(text, sources)
@@ -123,11 +128,19 @@ async def formed(
             return
         yield Note("repair", {"problem": problem, "answer": said.content})
         if cost.calls >= min(calls, 2):
-            raise refused if refused is not None and asked else AnswerInvalid(problem, cost.calls)
+            unguided = refused if form is None and asked else None
+            raise unguided or AnswerInvalid(problem, cost.calls)
         messages += [
             {"role": "assistant", "content": said.content},
             {"role": "user", "content": _REPAIR.format(problem=problem)},
         ]
+
+
+def _loosened(form: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """``form`` with what of its schema can guide, and the keywords that went."""
+    inner = form["json_schema"]
+    kept, left_out = guidable(inner["schema"])
+    return {**form, "json_schema": {**inner, "schema": kept}}, left_out
 
 
 async def _say(body: Mapping[str, Any], engine: Engine, cost: Cost) -> _Said:

@@ -24,7 +24,6 @@ from chains.errors import ToolFailure, ToolServerDown, ToolSourceError
 from chains.schema import AnswerSchema, SchemaUnusable
 from chains.tool_call import ToolResult, bounded, fitting
 
-_LIST_SECONDS = 30.0  # for the names of a server's tools, its start included
 _MOST = 128  # tools of one server
 
 
@@ -85,17 +84,19 @@ class McpTool:
         return said or "done"
 
 
-def mcp_tools(server: McpServer, wanted: tuple[str, ...] | None) -> list[McpTool]:
+def mcp_tools(server: McpServer, wanted: tuple[str, ...] | None, seconds: float) -> list[McpTool]:
     """The tools of ``server`` that are ``wanted``; None: all. Blocks; not to be called in an event loop.
+
+    ``seconds`` are for all of it, the server's start included.
 
     Raises:
         ToolServerDown: it can't be reached.
         ToolSourceError: it has no such tool, or one whose arguments can't be checked.
     """
     try:
-        listed = asyncio.run(asyncio.wait_for(_listed(server), _LIST_SECONDS))
+        listed = asyncio.run(asyncio.wait_for(_listed(server), seconds))
     except TimeoutError as exc:
-        message = f"the MCP server {server.shown} did not list its tools within {_LIST_SECONDS:g} s"
+        message = f"the MCP server {server.shown} did not list its tools within {seconds:g} s"
         raise ToolServerDown(message) from exc
     except Exception as exc:
         said = str(_plain(exc)).partition("\n")[0]  # of an answer that can't be read, pydantic says a page

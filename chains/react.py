@@ -26,8 +26,9 @@ from chains.answer import Answer, ask
 from chains.closing import Deadline
 from chains.dialects import NAMELESS, Calls, Dialect, Written
 from chains.errors import StepsExhausted, ToolGivenUp
-from chains.events import ChainRequest, Content, Engine, Event, Finish, Message, Reasoning, Step
+from chains.events import ChainRequest, Content, Engine, Event, Finish, Message, Note, Reasoning, Step
 from chains.form import Cost, asked_schema, formed
+from chains.loosened import LoosenedTools
 from chains.messages import in_chinese
 from chains.parameters import calls_tools, formats_of, sampling, token_bounds
 from chains.sift import sifted
@@ -57,6 +58,7 @@ class React:
 
     def __init__(self, options: ReactOptions | None = None) -> None:
         options = options or ReactOptions()
+        self.sources: ToolSources = options
         self._sourced = SourcedTools(options)
         self._dialect: Dialect = Written() if options.dialect == "written" else Calls()
 
@@ -84,7 +86,8 @@ class React:
         of_loop = request.limits.steps - bool(form)  # the last call is the form's
         ledger = Ledger(of_loop, token_bounds(parameters))
         told = _Told(silent=bool(form))
-        run = messages_of_run(request, parameters, tools, engine, ledger=ledger, dialect=self._dialect)
+        loosened = LoosenedTools(engine)
+        run = messages_of_run(request, parameters, tools, loosened, ledger=ledger, dialect=self._dialect)
         try:
             if of_loop:
                 async with deadline.each(run) as messages:
@@ -93,13 +96,12 @@ class React:
                             yield event
             for event in told.end():
                 yield event
-        except StepsExhausted:
-            for event in told.unfinished(request.messages, request.limits.steps):
+        except (StepsExhausted, ToolGivenUp) as exc:
+            for event in told.broken_off(request, exc):
                 yield event
-            ledger.cut = True
-        except ToolGivenUp as exc:
-            for event in told.given_up(request.messages, exc.name):
-                yield event
+            ledger.cut = ledger.cut or isinstance(exc, StepsExhausted)
+        if loosened.refused is not None:
+            yield Note("unguided", {"reason": str(loosened.refused), "left_out": loosened.left_out})
         if form and not ledger.written_out:
             asked = form if schema is None else {}
             history = [*request.messages, *_history(told.steps)]
@@ -193,16 +195,22 @@ class _Told:
         if (tail := self._content.end()) and not self._silent:
             yield Content(tail)
 
-    def unfinished(self, conversation: Sequence[Message], steps: int) -> Iterator[Event]:
-        """An honest end where the bound on steps cut the run."""
+    def broken_off(self, request: ChainRequest, why: StepsExhausted | ToolGivenUp) -> Iterator[Event]:
+        """An honest end of a run that has none of its own."""
+        if isinstance(why, ToolGivenUp):
+            return self._given_up(request.messages, why.name)
+        return self._unfinished(request.messages, request.limits.steps)
+
+    def _unfinished(self, conversation: Sequence[Message], steps: int) -> Iterator[Event]:
+        """Where the bound on steps cut the run."""
         yield from self._last_words(
             f"抱歉，我在{steps}个步骤内没能完成这个请求。"
             if in_chinese(conversation)
             else f"Sorry, I could not finish this within {steps} steps."
         )
 
-    def given_up(self, conversation: Sequence[Message], tool: str) -> Iterator[Event]:
-        """An honest end where a tool failed again and again, or what was to be the call of one."""
+    def _given_up(self, conversation: Sequence[Message], tool: str) -> Iterator[Event]:
+        """Where a tool failed again and again, or what was to be the call of one."""
         if tool == NAMELESS:
             yield from self._last_words(
                 "抱歉，这个请求没能完成：我两次写出的工具调用都无法读取。"

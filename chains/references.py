@@ -23,20 +23,19 @@ def wrong_reference(schema: Mapping[str, Any]) -> str | None:
 
     Takes time in proportion to the schema; nothing outside of it is looked up.
     """
-    resolver = Registry().with_resource("", DRAFT202012.create_resource(dict(schema))).resolver()
     targets: dict[str, Any] = {}
-    for part in parts(schema):
-        for keyword in _KEYWORDS:
-            reference = part.get(keyword)
-            if not isinstance(reference, str):
-                continue
-            try:
-                targets[reference] = resolver.lookup(reference).contents
-            except (Unresolvable, ValueError):
-                return f"{keyword} {reference[:_SHOWN]!r} names nothing in the schema"
+    for keyword, reference, found in _looked_up(schema):
+        if not found:
+            return f"{keyword} {reference[:_SHOWN]!r} names nothing in the schema"
+        targets[reference] = found[0]
     circular = targets.keys() - _saying(targets)
     first = next((reference for reference in targets if reference in circular), None)
     return None if first is None else f"the reference {first[:_SHOWN]!r} leads only to itself: say what it is"
+
+
+def dangling(schema: Mapping[str, Any]) -> set[str]:
+    """The references in ``schema`` that name nothing in it."""
+    return {reference for _, reference, found in _looked_up(schema) if not found}
 
 
 def parts(schema: object) -> Iterator[Mapping[str, Any]]:
@@ -49,6 +48,20 @@ def parts(schema: object) -> Iterator[Mapping[str, Any]]:
             waiting += part.values()
         elif isinstance(part, list):
             waiting += part
+
+
+def _looked_up(schema: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[Any, ...]]]:
+    """Each reference in ``schema``: its keyword, itself, and the one part that it names, if that is there."""
+    resolver = Registry().with_resource("", DRAFT202012.create_resource(dict(schema))).resolver()
+    for part in parts(schema):
+        for keyword in _KEYWORDS:
+            reference = part.get(keyword)
+            if not isinstance(reference, str):
+                continue
+            try:
+                yield keyword, reference, (resolver.lookup(reference).contents,)
+            except (Unresolvable, ValueError):
+                yield keyword, reference, ()
 
 
 def _saying(targets: Mapping[str, Any]) -> set[str]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from chains.contract import breaches
 from chains.errors import ChainBroken, ChainError, ChainNotFound, ChainOptionsError
 from chains.events import Chain
 from chains.options import FOLDER
@@ -107,9 +108,8 @@ def chain_class(name: str) -> Callable[..., Chain]:
         kind: Callable[..., Chain] = point.load()
     except Exception as exc:  # whatever another's package raises while it is imported
         raise _broken(name, exc) from exc
-    lacks = [method for method in ("run", "warm") if not callable(getattr(kind, method, None))]
-    if lacks:
-        raise ChainBroken(name, point.value, f"it is no class with the method {lacks[0]!r}")
+    if problems := "; ".join(breaches(kind)):
+        raise ChainBroken(name, point.value, problems)
     return kind
 
 

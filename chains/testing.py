@@ -8,10 +8,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from chains.events import Chain, ChainRequest, Content, Engine, Event, Finish, Reasoning
+from chains.answer import Answer, Call
+from chains.events import Chain, ChainRequest, Content, Engine, Event, Finish, Raw, Reasoning
+from chains.sse import EventReader, json_object
+from chains.stop import StopAt, stops_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,12 @@ class Said:
         lines = [f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n" for chunk in chunks]
         return ("".join(lines) + "data: [DONE]\n\n").encode()
 
+    def until(self, stops: Sequence[str]) -> Said:
+        """The same, ended at the first of ``stops`` in the text; the calls come behind that."""
+        stop = StopAt(list(stops))
+        pieces = [text for piece in self.pieces if (text := stop.feed(piece))]
+        return replace(self, pieces=pieces, calls=(), reason="stop") if stop.reached else self
+
     def _usage(self) -> dict[str, int]:
         prompt, completion = self.tokens
         return {
@@ -62,6 +71,8 @@ class Said:
 @dataclass(slots=True)
 class ScriptedEngine:
     """Gives ``script`` answer by answer, the last one again and again; ``bodies`` is what it was asked.
+
+    A :class:`Said` ends at the ``stop`` that it is asked with, as at vLLM; bytes come as they are.
 
     With ``stall`` an answer waits for ever, a stream after that many bytes; ``stalled`` is then set.
     """
@@ -79,7 +90,7 @@ class ScriptedEngine:
         said = self.script[min(len(self.bodies), len(self.script)) - 1]
         if isinstance(said, Exception):
             raise said
-        return said
+        return said if isinstance(said, bytes) else said.until(stops_of(body))
 
     async def _stall(self) -> None:
         self.stalled.set()
@@ -124,8 +135,15 @@ async def events_of(chain: Chain, request: ChainRequest, engine: Engine) -> list
 
 
 def content(events: Iterable[Event]) -> str:
-    """The answer's text."""
-    return "".join(event.text for event in events if isinstance(event, Content))
+    """The answer's text, in events or in bytes of the engine."""
+    given = list(events)
+    said = "".join(event.text for event in given if isinstance(event, Content))
+    return said + _passed(given)[0]
+
+
+def calls(events: Iterable[Event]) -> list[Call]:
+    """The calls of the client's tools, which come in bytes of the engine."""
+    return _passed(events)[1].calls
 
 
 def reasoning(events: Iterable[Event]) -> str:
@@ -138,6 +156,16 @@ def finish(events: Sequence[Event]) -> Finish:
     assert isinstance(events[-1], Finish)
     assert not any(isinstance(event, Finish) for event in events[:-1])
     return events[-1]
+
+
+def _passed(events: Iterable[Event]) -> tuple[str, Answer]:
+    """The text in the bytes of the engine, streamed or whole, and what else they say."""
+    data = b"".join(event.data for event in events if isinstance(event, Raw))
+    answer, reader = Answer(), EventReader()
+    if not data.startswith(b"data:"):
+        return (answer.add(json_object(data)).content if data else ""), answer
+    text = "".join(answer.add(chunk).content for chunk in reader.feed(data))
+    return text, answer
 
 
 def asked(stream: bool, text: str = "hello", **more: Any) -> ChainRequest:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
-from typing import Self
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, model_validator
 
@@ -21,8 +21,12 @@ from chains.options import File, headers_in
 from chains.tool_call import Tool
 from pointsman.document import Document
 
+if TYPE_CHECKING:
+    from chains.mcp_tools import McpServer
+
 log = logging.getLogger("pointsman.tools")
 
+_LIST_SECONDS = 30.0  # for the names of a server's tools, its start included
 _RETRY = 5.0  # seconds between two attempts at a server that is down
 
 
@@ -42,6 +46,24 @@ class McpSource(Document):
             raise ValueError("headers are for a url")
         headers_in(self.headers)  # raises what is wrong
         return self
+
+    @property
+    def server(self) -> McpServer:
+        """Where it is, with its headers."""
+        from chains.mcp_tools import McpServer
+
+        return McpServer(self.command, self.url, headers_in(self.headers))
+
+    def listed(self, seconds: float = _LIST_SECONDS) -> Sequence[Tool]:
+        """The tools that the server lists, of those that are wanted; blocks.
+
+        Raises:
+            ToolServerDown: it can't be reached, or lists none within ``seconds``.
+            ToolSourceError: it has not what is wanted.
+        """
+        from chains.mcp_tools import mcp_tools
+
+        return mcp_tools(self.server, self.tools, seconds)
 
 
 class ToolSources(Document):
@@ -69,15 +91,7 @@ class ToolSources(Document):
             ToolServerDown: one can't be reached.
             ToolSourceError: one has not what is wanted.
         """
-        if not self.mcp:
-            return []
-        from chains.mcp_tools import McpServer, mcp_tools
-
-        found: list[Tool] = []
-        for source in self.mcp:
-            server = McpServer(source.command, source.url, headers_in(source.headers))
-            found += mcp_tools(server, source.tools)
-        return found
+        return [tool for source in self.mcp for tool in source.listed()]
 
 
 class SourcedTools:

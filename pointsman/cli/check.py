@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -28,6 +31,7 @@ def check(
 ) -> None:
     """Read settings with their routes and prompts, or a recipe with its data, and say all that is wrong.
 
+    MCP servers that routes name are asked for their tools, for ten seconds at most.
     Of a recipe it says too how the result is served, and what the training will need. Of a release it reads
     its training recipe as well.
 
@@ -97,10 +101,13 @@ def _check_recipe(path: Path, overrides: list[str]) -> None:
 
 def _check_settings(config: Path, router: bool) -> None:
     from service.configuration import load_configuration
-    from service.errors import ConfigurationRejected
+    from service.errors import ConfigurationRejected, RoutesRejected
+    from service.tool_servers import check_servers
 
-    with reported(ConfigurationRejected):
+    with reported(ConfigurationRejected, RoutesRejected):
         settings, table = load_configuration(config)
+        with _quiet("mcp"):  # of a server that answers nonsense it logs a traceback, and we say a line
+            unasked = check_servers(settings.router.routes, table)
     from rich.table import Table
 
     shown = Table("intent", "prompt", "chain", "adapter", "tools", title=str(config), title_justify="left")
@@ -111,10 +118,22 @@ def _check_settings(config: Path, router: bool) -> None:
         )
     out().print(shown)
     learned = _learned(config) if router else ()
-    for warning in (*_not_served(settings), *_waiting(settings, table), *learned):
+    for warning in (*_not_served(settings), *_waiting(settings, table), *unasked, *learned):
         err().print(f"warning: {warning}", markup=False, soft_wrap=True)
     engine = ", ".join(settings.engine.urls) or f"vLLM with {settings.engine.model}"
     say(f"served by {engine} as {settings.engine.model_name}: no problems")
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Within it the library ``name`` logs nothing."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _not_served(settings: Settings) -> list[str]:

@@ -19,6 +19,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from service.engine.open_objects import closed
+
 WHITE_SPACE = 1  # characters in a row
 _WHITE_SPACE = "max_whitespace_cnt"  # XGrammar's name for that bound
 _PATTERN = rf"[ \n\r\t]{{0,{WHITE_SPACE}}}"
@@ -37,7 +39,7 @@ class Bounds:
 
     characters: int | None = None  # of a string
     digits: int | None = None  # of a number before its point, 15 at most; behind it XGrammar then allows 6
-    items: int | None = None  # of a list
+    items: int | None = None  # of a list, and of an object of which nothing is said
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
@@ -58,18 +60,21 @@ class Bounds:
 
     def over(self, schema: Any) -> Any:
         """The JSON ``schema`` with what it leaves open bounded, at any depth."""
+        return self._over(schema if self.items is None else closed(schema, self.items))
+
+    def _over(self, schema: Any) -> Any:
         if not isinstance(schema, dict):
             return schema
         found = dict(schema)
         for key in _ONE:
             if key in found:
-                found[key] = self.over(found[key])
+                found[key] = self._over(found[key])
         for key in _SOME:
             if isinstance(found.get(key), list):
-                found[key] = [self.over(part) for part in found[key]]
+                found[key] = [self._over(part) for part in found[key]]
         for key in _NAMED:
             if isinstance(found.get(key), dict):
-                found[key] = {name: self.over(part) for name, part in found[key].items()}
+                found[key] = {name: self._over(part) for name, part in found[key].items()}
         kinds = found.get("type")
         kinds = kinds if isinstance(kinds, list) else [kinds]
         if self.characters is not None and "string" in kinds and not any(key in found for key in _CLOSED):

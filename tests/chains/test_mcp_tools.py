@@ -32,7 +32,7 @@ async def url() -> AsyncGenerator[str, None]:
 
 
 async def listed(url: str, *names: str) -> list[McpTool]:
-    return await asyncio.to_thread(mcp_tools, McpServer((), url, {}), names or None)
+    return await asyncio.to_thread(mcp_tools, McpServer((), url, {}), names or None, 30)
 
 
 async def test_the_model_reads_what_the_server_lists(url: str) -> None:
@@ -65,7 +65,7 @@ async def test_a_server_that_is_gone_is_told(url: str) -> None:
         (McpServer(("/no/such/program",), None, {}), "the MCP server /no/such/program can't be reached: "),
     ):
         with pytest.raises(ToolServerDown, match=said):
-            await asyncio.to_thread(mcp_tools, place, None)
+            await asyncio.to_thread(mcp_tools, place, None, 30)
     with pytest.raises(ToolSourceError, match="has no tool 'fly'; it has: locate, wait"):
         await listed(url, "fly")
 

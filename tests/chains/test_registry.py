@@ -1,3 +1,4 @@
+import functools
 import re
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chains.contract import breaches
 from chains.cot import Cot
 from chains.direct import Direct
 from chains.errors import ChainBroken, ChainNotFound
@@ -25,6 +27,7 @@ from chains.resources import Resources
 from chains.retrieve import Retrieve
 from chains.structured import Structured
 from pointsman.document import Document
+from service.crosschecks import cross_problems
 from tests.service.parts import SpellingEncoder
 
 
@@ -45,7 +48,7 @@ def test_an_unknown_chain_is_named_with_the_known_ones() -> None:
     [
         ("no_such_package:Chain", "ModuleNotFoundError: No module named 'no_such_package'"),
         ("chains.cot:Cott", "AttributeError: module 'chains.cot' has no attribute 'Cott'"),
-        ("chains.events:Limits", "it is no class with the method 'run'"),
+        ("chains.events:Limits", "the class has no method 'run': add async def run(self, request, engine)"),
     ],
 )
 def test_a_chain_that_is_broken_is_named_and_leaves_the_others_alone(
@@ -57,6 +60,76 @@ def test_a_chain_that_is_broken_is_named_and_leaves_the_others_alone(
         chain_class("broken")
     assert problem in str(found.value)
     assert chains_without_options.__wrapped__() == ("cot",)
+
+
+async def answered(self: object, request: object, engine: object) -> AsyncGenerator[Event, None]:
+    """The ``run`` of a chain."""
+    yield Finish("stop", Usage())
+
+
+async def awaited(self: object, request: object, engine: object) -> Finish:
+    """An async function that yields nothing."""
+    return Finish("stop", Usage())
+
+
+def warmed(self: object, resources: object) -> None:
+    """The ``warm`` of a chain."""
+
+
+async def warmed_later(self: object, resources: object) -> None:
+    """One that is never awaited."""
+
+
+@pytest.mark.parametrize(
+    ("holds", "problem"),
+    [
+        ({"run": awaited}, "its run is no async generator: write it as async def run(self, request, engine)"),
+        ({"run": lambda self, request, engine: "hello"}, "its run is no async generator"),
+        ({"run": None}, "the class has no method 'run': add async def run(self, request, engine)"),
+        ({"warm": None}, "the class has no method 'warm': add def warm(self, resources)"),
+        ({"warm": warmed_later}, "its warm is a coroutine, which nobody awaits: write it as def warm"),
+        ({"warm": lambda self: None}, "its warm can't be called with resources: write it as def warm(self"),
+        ({"run": warmed}, "its run can't be called with request and engine: write it as async def run("),
+        (
+            {"warm": None, "Options": dict},
+            "the class has no method 'warm': add def warm(self, resources); its Options is no pydantic model",
+        ),
+        ({"Options": dict}, "its Options is no pydantic model: derive it from pointsman.document.Document"),
+    ],
+)
+def test_a_class_that_is_no_chain_is_refused_where_routes_are_read(
+    monkeypatch: pytest.MonkeyPatch, holds: dict[str, object], problem: str
+) -> None:
+    kind = type("Odd", (), {"run": answered, "warm": warmed, **holds})
+    monkeypatch.setattr(f"{__name__}.Odd", kind, raising=False)
+    point = EntryPoint("odd", f"{__name__}:Odd", GROUP)
+    monkeypatch.setattr("chains.registry.entry_points", lambda group: [point])
+    told = list(cross_problems({"routes": [{"chain": "odd"}]}, {("routes", 0, "chain"): 3}, None, Path()))
+    (found,) = told
+    assert (found.line, found.field) == (3, "routes.0.chain")
+    assert found.message.startswith(
+        f"the chain 'odd', installed as '{__name__}:Odd', can't be used: {problem}"
+    )
+
+
+def test_an_instance_in_place_of_a_class_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.made", Direct(), raising=False)
+    point = EntryPoint("made", f"{__name__}:made", GROUP)
+    monkeypatch.setattr("chains.registry.entry_points", lambda group: [point])
+    with pytest.raises(ChainBroken, match="it is no class, but Direct: name the class itself"):
+        chain_class("made")
+
+
+def test_a_chain_may_be_wrapped_or_static() -> None:
+    @functools.wraps(answered)
+    def wrapping(*given: object) -> AsyncGenerator[Event, None]:
+        return answered(*given)
+
+    async def alone(request: object, engine: object) -> AsyncGenerator[Event, None]:
+        yield Finish("stop", Usage())
+
+    for run in (wrapping, staticmethod(alone)):
+        assert not list(breaches(type("Odd", (), {"run": run, "warm": warmed})))
 
 
 class Unmade:

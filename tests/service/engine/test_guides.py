@@ -6,7 +6,9 @@ import json
 from importlib.metadata import entry_points
 from typing import Any
 
+import llguidance
 import pytest
+import xgrammar
 
 from service.engine.guides import Bounds, bounded_guide, bounded_schema, bounded_tag
 
@@ -78,3 +80,106 @@ def test_schemas_and_the_arguments_of_calls_are_compiled_under_the_bounds() -> N
 def test_vllm_finds_the_bounds() -> None:
     (found,) = entry_points(group="vllm.general_plugins", name="pointsman_guides")
     assert found.value == "service.engine.guides:register"
+
+
+OPEN = {"type": "object"}
+
+
+def compiled(schema: Any) -> Any:
+    """Whether a text fits ``schema`` under the bounds, for XGrammar."""
+    vocabulary = [*map(chr, range(32, 127)), "<end>"]
+    tokens = xgrammar.TokenizerInfo(
+        vocabulary, vocab_type=xgrammar.VocabType.RAW, stop_token_ids=[len(vocabulary) - 1]
+    )
+    compile_schema = bounded_schema(xgrammar.GrammarCompiler.compile_json_schema, BOUNDS)
+    grammar = compile_schema(xgrammar.GrammarCompiler(tokens), json.dumps(schema))
+
+    def fits(text: str) -> bool:
+        matcher = xgrammar.GrammarMatcher(grammar, terminate_without_stop_token=True)
+        return bool(matcher.accept_string(text) and matcher.is_terminated())
+
+    return fits
+
+
+def guided(schema: Any) -> Any:
+    """The same for llguidance."""
+    grammar = bounded_guide(llguidance.LLMatcher.grammar_from_json_schema, BOUNDS)(schema)
+    assert not llguidance.LLMatcher.validate_grammar(grammar, None)
+    tokens = llguidance.LLTokenizer("byte")
+
+    def fits(text: str) -> bool:
+        matcher = llguidance.LLMatcher(tokens, grammar, log_level=0)
+        return bool(matcher.consume_tokens(tokens.tokenize_str(text)) and matcher.is_accepting())
+
+    return fits
+
+
+@pytest.mark.parametrize("compiler", [compiled, guided])
+@pytest.mark.parametrize(
+    "schema",
+    [
+        OPEN,
+        OPEN | {"description": "what else there is", "additionalProperties": True},
+        {"$ref": "#/$defs/any", "$defs": {"any": OPEN | {"additionalProperties": {}}}},
+        {"anyOf": [OPEN, {"type": "null"}], "default": None},
+    ],
+)
+def test_an_object_of_which_nothing_is_said_comes_to_its_end(compiler: Any, schema: Any) -> None:
+    fits = compiler(schema)
+    for text in (
+        "{}",
+        '{"": null}',
+        '{"a": "x", "b c": [1, true]}',
+        '{"order": {"items": [{"count": -1.5}]}}',
+    ):
+        assert fits(text), text
+    for text in (
+        '{"a": 1, "b": 2, "c": 3}',
+        f'{{"{"a" * 33}": 1}}',
+        '{"a": "a text that is long"}',
+        '{"a": [1, 2, 3]}',
+        '{"a": {"b": 1, "c": 2, "d": 3}}',
+        '{"a": [[[[1]]]]}',
+        '{"a\\nb": 1}',
+    ):
+        assert not fits(text), text
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"properties": {"a": SHORT}},
+        {"additionalProperties": SHORT},
+        {"additionalProperties": False},
+        {"required": ["a"]},
+        {"minProperties": 3},
+        {"enum": [{"a": 1}]},
+    ],
+)
+def test_an_object_of_which_something_is_said_keeps_it(more: dict[str, Any]) -> None:
+    assert BOUNDS.over(OPEN | more) == OPEN | more
+
+
+def test_an_open_object_is_bounded_only_where_lists_are() -> None:
+    assert Bounds(characters=9, digits=2).over(OPEN) == OPEN
+    assert Bounds(items=2).over(OPEN) != OPEN
+
+
+def test_the_arguments_of_a_call_may_be_open() -> None:
+    tag = {"type": "structural_tag", "format": {"type": "json_schema", "json_schema": OPEN}}
+    bounded = BOUNDS.over_tag(tag)
+    assert "patternProperties" in json.dumps(bounded)
+    xgrammar.Grammar.from_structural_tag(json.dumps(bounded))
+
+
+@pytest.mark.parametrize(
+    "joined",
+    [
+        {"$ref": "#/$defs/any", "required": ["a"], "$defs": {"any": OPEN}},
+        {"allOf": [OPEN, {"properties": {"a": SHORT}}]},
+        {"type": "object", "properties": {"a": SHORT}, "anyOf": [OPEN, {"required": ["a"]}]},
+    ],
+)
+def test_an_object_of_which_another_part_says_something_is_left_open(joined: dict[str, Any]) -> None:
+    assert BOUNDS.over(joined) == joined
+    assert guided(joined)('{"a": "x"}')

@@ -1,0 +1,62 @@
+"""An engine that is asked once more where it refuses to guide the calls of tools: by what of them can guide.
+
+For tools of ours, whose arguments are checked against the whole schema when they are called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+from chains.closing import closing
+from chains.errors import Refused
+from chains.events import Engine
+from chains.guidable import guidable_tools
+
+
+class LoosenedTools:
+    """``engine`` for one run; what it refused once is asked in the other form from then on."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.refused: Refused | None = None  # why, where the tools guide in part only
+        self.left_out: list[str] = []  # the keywords that do not guide then
+
+    async def complete(self, body: Mapping[str, Any]) -> bytes:
+        """The whole answer as JSON; raises what the engine does, also against what is left."""
+        try:
+            return await self._engine.complete(self._asked(body))
+        except Refused as exc:
+            if not self._loosens(body, exc):
+                raise
+        return await self._engine.complete(self._asked(body))
+
+    async def stream(self, body: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
+        """The answer as server-sent events; a stream that has begun is not asked for again."""
+        begun = False
+        try:
+            async with closing(self._engine.stream(self._asked(body))) as pieces:
+                async for piece in pieces:
+                    begun = True
+                    yield piece
+        except Refused as exc:
+            if begun or not self._loosens(body, exc):
+                raise
+        else:
+            return
+        async with closing(self._engine.stream(self._asked(body))) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    def _asked(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        if self.refused is None or not body.get("tools"):
+            return body
+        return {**body, "tools": guidable_tools(body["tools"])[0]}
+
+    def _loosens(self, body: Mapping[str, Any], refused: Refused) -> bool:
+        """Whether there is another form to ask in, which is then taken."""
+        if self.refused is not None:
+            return False
+        _, self.left_out = guidable_tools(body.get("tools") or ())
+        self.refused = refused if self.left_out else None
+        return bool(self.left_out)
