@@ -59,10 +59,15 @@ class Usage:
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    reasoning_tokens: int | None = None  # of the completion; None: nobody counted them
 
     def __add__(self, other: Usage) -> Usage:
+        counts = [one.reasoning_tokens for one in (self, other) if one.completion_tokens]
+        known = [count for count in counts if count is not None]
         return Usage(
-            self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            sum(known) if known and len(known) == len(counts) else None,
         )
 
 

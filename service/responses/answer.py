@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from chains.citations import place_of
+from chains.counted import reasoned_in
 
 Event = dict[str, Any]
 Kind = Literal["reasoning", "message", "function_call"]
@@ -119,13 +120,19 @@ class ResponseAnswer:
         }
 
     def _told_usage(self) -> dict[str, Any]:
-        """OpenAI's form has details that must be there; the engine counts none of them apart."""
+        """OpenAI's form has details that must be there; of the prompt the engine counts none apart.
+
+        Tokens of reasoning that nobody counted are left out.
+        """
         read, written = self._usage.get("prompt_tokens") or 0, self._usage.get("completion_tokens") or 0
+        reasoned = reasoned_in(self._usage)
+        if reasoned is None and all(item["type"] != "reasoning" for item in self._output):
+            reasoned = 0
         return {
             "input_tokens": read,
             "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
             "output_tokens": written,
-            "output_tokens_details": {"reasoning_tokens": 0},
+            "output_tokens_details": {} if reasoned is None else {"reasoning_tokens": reasoned},
             "total_tokens": read + written,
         }
 

@@ -60,6 +60,7 @@ async def test_streamed_and_whole_are_equal(
     assert (whole.status, whole.store, whole.model) == ("completed", False, sent["model"])
     assert whole.usage is not None
     assert whole.usage.total_tokens == 3 + len(answer.split(" "))
+    assert whole.usage.output_tokens_details.reasoning_tokens == (0 if text == TRACK else 3)
     numbers, words = [], ""
     async with client.responses.stream(**asked) as stream:
         async for event in stream:
@@ -105,6 +106,23 @@ def chunks(*deltas: dict[str, Any], reason: str) -> list[dict[str, Any]]:
         {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]},
         {"choices": [], "usage": {"prompt_tokens": 4, "completion_tokens": 6}},
     ]
+
+
+def test_tokens_of_reasoning_that_nobody_counted_are_left_out() -> None:
+    """OpenAI always has the field; 0 where there is no reasoning is no guess."""
+    for delta, details, told in (
+        ({"reasoning_content": "hm"}, {}, {}),
+        ({"reasoning_content": "hm"}, {"reasoning_tokens": 5}, {"reasoning_tokens": 5}),
+        ({"content": "hi"}, {}, {"reasoning_tokens": 0}),
+        ({"content": "hi"}, {"reasoning_tokens": 5}, {"reasoning_tokens": 5}),  # it was not shown
+    ):
+        answer = ResponseAnswer({}, {})
+        for chunk in chunks(delta, reason="stop"):
+            if "usage" in chunk:
+                chunk["usage"]["completion_tokens_details"] = details or None
+            list(answer.take(chunk))
+        list(answer.end())
+        assert answer.last["usage"]["output_tokens_details"] == told
 
 
 def test_calls_are_items_of_their_own() -> None:
