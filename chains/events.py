@@ -171,6 +171,15 @@ class OfFiles(Protocol):
         ...
 
 
+@runtime_checkable
+class Drawing(Protocol):
+    """A chain that may ask the model at another temperature than the request's."""
+
+    def temperature(self, parameters: Mapping[str, Any]) -> float | None:
+        """That of a request with ``parameters``; None: what the engine takes."""
+        ...
+
+
 class Chain(Protocol):
     """A way to turn a rendered conversation into a good answer; installed as one class, made once.
 

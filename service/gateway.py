@@ -19,6 +19,7 @@ from service.admission.learning import Learning
 from service.calls import ReadableCalls
 from service.dispatch import NOT_LIVE, Dispatch, Plan
 from service.embeddings import Embeddings, encoder_name
+from service.engine.defaults import sampling_defaults
 from service.engine.stream_workers import StreamWorkers
 from service.engine.wire import Outlet
 from service.exchange import Exchange
@@ -92,6 +93,7 @@ class Gateway:
             base, self.admission, self.adapters, settings.gateway.request_timeout_seconds
         )
         redaction = Redaction(settings.feedback.redact) if settings.feedback.keep == "texts" else None
+        self.sampling = sampling_defaults(settings.engine)  # of a request that says nothing
         self._tags = Tags(self._text_of, self._tokens_of)
         self.shadows = Shadows(self.exchange, self.engine_of, self.metrics.shadowed, redaction)
         self.metrics.watch(self.admission, lambda: self.engine.restarts)

@@ -17,12 +17,13 @@ Event = dict[str, Any]
 Kind = Literal["reasoning", "message", "function_call"]
 
 _PART: Mapping[str, str] = {"reasoning": "reasoning_text", "message": "output_text"}
-_AS_IT_IS = 1.0  # temperature and top_p where nobody sets them
 _PREFIX: Mapping[str, str] = {"reasoning": "rs", "message": "msg", "function_call": "fc"}
 
 
 class ResponseAnswer:
     """One response as it grows; ``asked`` is the request's body, ``sampling`` what it was answered with.
+
+    ``temperature`` and ``top_p`` must be in ``sampling``.
 
     With ``trace`` the steps of its chain stand beside it, if only to say that there were none.
     """
@@ -101,11 +102,11 @@ class ResponseAnswer:
             "previous_response_id": None,
             "reasoning": asked.get("reasoning") or {"effort": None, "summary": None},
             "store": False,
-            "temperature": self._sampling.get("temperature", _AS_IT_IS),
+            "temperature": self._sampling["temperature"],
             "text": asked.get("text") or {"format": {"type": "text"}},
             "tool_choice": asked.get("tool_choice") or "auto",
             "tools": asked.get("tools") or [],
-            "top_p": self._sampling.get("top_p", _AS_IT_IS),
+            "top_p": self._sampling["top_p"],
             "presence_penalty": self._sampling.get("presence_penalty", 0.0),
             "frequency_penalty": self._sampling.get("frequency_penalty", 0.0),
             "top_logprobs": 0,

@@ -161,7 +161,7 @@ async def test_without_tools_nothing_is_told_of_them() -> None:
 async def test_thoughts_in_words_are_not_counted(
     stream: bool, dialect: Any, text: str, counted: int | None
 ) -> None:
-    usage = {"prompt_tokens": 9, "completion_tokens": 7}
+    usage: dict[str, Any] = {"prompt_tokens": 9, "completion_tokens": 7}
     usage |= {"completion_tokens_details": {"reasoning_tokens": 4}}  # as the engine counts by tags
     said = {"content": text, "role": "assistant"}
     choice = {"index": 0, "delta" if stream else "message": said, "finish_reason": "stop"}
