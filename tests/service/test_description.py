@@ -130,6 +130,9 @@ def test_what_must_stand_together_is_described() -> None:
         {"messages": [{"role": "user", "content": [{"type": "text", "text": ""}]}, {"role": "assistant"}]},
         {"messages": [{"role": "user", "content": None}]},
         {"messages": [{"role": "user", "content": [{"type": "poem", "text": "x"}]}]},
+        {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
+        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": 5}}]}]},
+        {"messages": [{"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "x"}}]}]},
         {"messages": [{**USER, "name": []}]},
         {"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f"}}]}]},
         {"stream_options": {}},
@@ -140,7 +143,8 @@ def test_what_must_stand_together_is_described() -> None:
     schema.validate({"model": "auto", "messages": [{"role": "assistant"}, USER], "stream_options": None})
     schema.validate({"model": "auto", "messages": [USER], "stream_options": {}, "stream": True})
     schema.validate({"model": "auto", "messages": [CALL]})
-    schema.validate({"model": "auto", "messages": [{"role": "user", "content": [{"type": "image_url"}]}]})
+    image = {"type": "image_url", "image_url": {"url": "data:"}}
+    schema.validate({"model": "auto", "messages": [{"role": "user", "content": [image]}]})
 
 
 def test_prompts_and_inputs_are_described_as_they_are_taken() -> None:
