@@ -211,6 +211,15 @@ USAGE: Schema = {
     "required": ["prompt_tokens", "total_tokens"],
     "properties": {"prompt_tokens": {"type": "integer"}, "total_tokens": {"type": "integer"}},
 }
+_COUNT: Schema = {"type": "integer", "minimum": 0}
+USAGE_OF_TEXT: Schema = {  # the details where they are known
+    **USAGE,
+    "properties": {
+        **USAGE["properties"],
+        "completion_tokens": _COUNT,
+        "completion_tokens_details": {"type": "object", "properties": {"reasoning_tokens": _COUNT}},
+    },
+}
 ERROR: Schema = {
     "type": "object",
     "required": ["error"],

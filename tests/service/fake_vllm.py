@@ -78,12 +78,12 @@ class FakeVLLM:
             return _error(*self.refuse)
         if request.url.path == "/detokenize":
             return JSONResponse({"prompt": "".join(map(self._read, body["tokens"]))})
-        text = body["prompt"] if "prompt" in body else body["messages"][-1]["content"]
-        tokens = [ord(letter) for letter in text]
+        text = body["prompt"] if "prompt" in body else body["messages"][-1].get("content")
+        tokens = [ord(letter) for letter in str(text)]
         return JSONResponse({"count": len(tokens), "max_model_len": 2048, "tokens": tokens})
 
     def _read(self, token: int) -> str:
-        return chr(token) if token < _WORDS else self.words[token - _WORDS]
+        return chr(token) if token < _WORDS else dict(enumerate(self.words, _WORDS)).get(token, "\ufffd")
 
     def tokens_of(self, body: dict[str, Any], pieces: list[str]) -> dict[str, Any]:
         """What a choice has more where its tokens are asked for."""
