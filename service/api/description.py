@@ -44,6 +44,7 @@ from service.api.shapes import (
     with_beside,
 )
 from service.api.shapes_responses import RESPONSE_PARTS, items
+from service.body.kinds import WHOLE
 from service.body.known import (
     CHAT,
     COMPLETION,
@@ -111,7 +112,14 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
     }
     named = {"type": ["string", "null"], "minLength": 1}
     response = RESPONSE_PARTS | {"model": MODEL, "input": {"anyOf": [TEXT, items()]}}
-    explained = {**unbounded(ROUTED), "messages": messages, "text": TEXT, "input": TEXT, "tools": TOOLS}
+    explained = {
+        **unbounded(ROUTED),
+        "n": WHOLE.unbounded,
+        "messages": messages,
+        "text": TEXT,
+        "input": TEXT,
+        "tools": TOOLS,
+    }
     alias = {"type": "string", "pattern": f"^{ALIAS.pattern}$"}
     loaded = {"lora_name": alias, "lora_path": NAME, "load_inplace": {"type": "boolean"}}
     tokens = answer(count={"type": "integer"}, tokens={"type": "array"})
