@@ -8,6 +8,8 @@ from typing import Any
 
 _PLACE = re.compile(r"\bmessages\[(\d+)\][\w.\[\]]*")
 
+_TEXTS = ("text", "input_text", "output_text", "refusal", "thinking")  # parts that vLLM reads as text
+
 
 def in_clients_places(
     text: str, sent: Sequence[Mapping[str, Any]], asked: Sequence[Mapping[str, Any]]
@@ -33,6 +35,6 @@ def place_of_part(messages: Sequence[Any]) -> str:
     for index, message in enumerate(messages):
         content = message.get("content") if isinstance(message, Mapping) else None
         for at, part in enumerate(content if isinstance(content, list) else ()):
-            if isinstance(part, Mapping) and part.get("type") != "text":
+            if isinstance(part, Mapping) and part.get("type") not in _TEXTS:
                 return f"messages[{index}].content[{at}]"
     return "messages"

@@ -127,7 +127,8 @@ def test_a_refusal_names_field_value_and_what_is_taken(said: str, words: str, fi
 )
 def test_a_part_that_can_not_be_read_is_named_by_its_place(said: str) -> None:
     text, video = {"type": "text", "text": "x"}, {"type": "video_url"}
-    messages = [{"role": "system", "content": "x"}, {"role": "user", "content": [text, text, video, video]}]
+    refused = {"role": "assistant", "content": [{"type": "refusal", "refusal": "no"}]}
+    messages = [refused, {"role": "user", "content": [text, text, video, video]}]
     body = orjson.dumps({"error": {"message": said, "code": 400}})
     error = refusal(400, body, {"messages": messages})
     assert isinstance(error, EngineRefused)
