@@ -265,6 +265,7 @@ class Desk:
         return {
             "version": self._known(alias),
             "manifest": None,
+            "signed_by": None,
             "verdict": None,
             "promotions": [],
             "moves": None,
