@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chains.closing import closing
+from chains.counted import reasoned_in
 from chains.errors import EngineAnswerError
 from chains.events import Engine, Usage
 from chains.sse import EventReader, json_object
@@ -47,7 +48,9 @@ class Answer:
     def add(self, chunk: Mapping[str, Any]) -> Piece:
         """Take in a chunk of a stream, or a whole answer; gives the text in it."""
         if usage := chunk.get("usage"):
-            self.usage = Usage(usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0)
+            self.usage = Usage(
+                usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0, reasoned_in(usage)
+            )
         choices = chunk.get("choices")
         if not choices:
             return _SILENT

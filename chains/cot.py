@@ -89,6 +89,12 @@ class Cot:
                 yield event
         yield thought.finish
 
+    def temperature(self, parameters: Mapping[str, Any]) -> float | None:
+        """Of samples that vote the options', where the request's is 0 or not given."""
+        asked: float | None = parameters.get("temperature")
+        votes = self._options.samples > 1 and beyond_text(parameters) is None
+        return (asked or self._options.temperature) if votes else asked
+
     def warm(self, resources: Resources) -> None:
         """Nothing to do."""
 
@@ -125,7 +131,7 @@ class Cot:
     def _bodies(self, request: ChainRequest) -> Iterator[dict[str, Any]]:
         """What each sample is asked with: a client's seed is that of the first, and so on."""
         parameters = sampling("cot", request.parameters)
-        parameters["temperature"] = parameters.get("temperature") or self._options.temperature
+        parameters["temperature"] = self.temperature(request.parameters)
         seed = parameters.get("seed")
         for index in range(self._options.samples):
             own = (

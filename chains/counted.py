@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+DETAILS = "completion_tokens_details"  # of a usage
 ALONG = {"include_usage": True, "continuous_usage_stats": True}  # stream_options under which it is known
+
+
+def reasoned_in(usage: Mapping[str, Any]) -> int | None:
+    """The tokens of reasoning that a usage tells of; None: it tells of none."""
+    found = (usage.get(DETAILS) or {}).get("reasoning_tokens")
+    return found if isinstance(found, int) else None
 
 
 class Counted:
@@ -17,6 +24,7 @@ class Counted:
         self._along = options.get("continuous_usage_stats") is True
         self._prompt: int | None = None  # tokens, before any choice was asked for again
         self._choices: dict[int, tuple[int, int]] = {}  # tokens of the prompt and of each choice
+        self._reasoned: dict[int, int] = {}  # tokens of the reasoning of each choice
         self._head: dict[str, Any] = {}
         self._told = False
 
@@ -29,6 +37,8 @@ class Counted:
         if self._prompt is None:
             self._prompt = cost[0]
         self._choices[choice["index"]] = cost
+        if (reasoned := reasoned_in(usage)) is not None:
+            self._reasoned[choice["index"]] = reasoned
         self._head = {key: chunk[key] for key in ("id", "object", "created", "model") if key in chunk}
         if not self._along:
             del chunk["usage"]
@@ -48,9 +58,11 @@ class Counted:
         again = sum(prompt - self._prompt for prompt, _ in self._choices.values())
         prompt = self._prompt + again
         completion = sum(completion for _, completion in self._choices.values())
-        usage = {
+        usage: dict[str, Any] = {
             "prompt_tokens": prompt,
             "total_tokens": prompt + completion,
             "completion_tokens": completion,
         }
+        if self._reasoned.keys() == self._choices.keys():
+            usage[DETAILS] = {"reasoning_tokens": sum(self._reasoned.values())}
         return {**self._head, "choices": [], "usage": usage}

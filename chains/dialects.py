@@ -75,6 +75,7 @@ class Dialect(Protocol):
 
     unreadable: str  # what the model is told of a call that can't be read
     leaves_early: bool  # whether an answer may be left before its end, so that usage must come along it
+    marks_reasoning: bool  # whether tags stand around it, by which its tokens can be counted
 
     def asked(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """``body``, which may have tools and calls in OpenAI's form, as the engine is sent it."""
@@ -90,6 +91,7 @@ class Calls:
 
     unreadable = "error: the tool call is not valid JSON"
     leaves_early = False
+    marks_reasoning = True
 
     def asked(self, body: Mapping[str, Any]) -> dict[str, Any]:
         return dict(body)
@@ -139,6 +141,7 @@ class Written:
         "JSON object, or 'Final Answer:' with the answer"
     )
     leaves_early = True
+    marks_reasoning = False
 
     def asked(self, body: Mapping[str, Any]) -> dict[str, Any]:
         tools = body.get("tools") or []

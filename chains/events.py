@@ -59,10 +59,15 @@ class Usage:
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    reasoning_tokens: int | None = None  # of the completion; None: nobody counted them
 
     def __add__(self, other: Usage) -> Usage:
+        counts = [one.reasoning_tokens for one in (self, other) if one.completion_tokens]
+        known = [count for count in counts if count is not None]
         return Usage(
-            self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            sum(known) if known and len(known) == len(counts) else None,
         )
 
 
@@ -163,6 +168,15 @@ class OfFiles(Protocol):
 
     def reads(self, path: Path) -> bool:
         """Whether a change at ``path``, which may be gone, may change what it is made of."""
+        ...
+
+
+@runtime_checkable
+class Drawing(Protocol):
+    """A chain that may ask the model at another temperature than the request's."""
+
+    def temperature(self, parameters: Mapping[str, Any]) -> float | None:
+        """That of a request with ``parameters``; None: what the engine takes."""
         ...
 
 

@@ -20,13 +20,25 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from chains.answer import Answer, ask
 from chains.closing import Deadline
 from chains.dialects import NAMELESS, Calls, Dialect, Written
 from chains.errors import StepsExhausted, ToolGivenUp
-from chains.events import ChainRequest, Content, Engine, Event, Finish, Message, Note, Reasoning, Step
+from chains.events import (
+    ChainRequest,
+    Content,
+    Engine,
+    Event,
+    Finish,
+    Message,
+    Note,
+    Reasoning,
+    Step,
+    Usage,
+)
 from chains.form import Cost, asked_schema, formed
 from chains.loosened import LoosenedTools
 from chains.messages import in_chinese
@@ -85,7 +97,7 @@ class React:
 
         of_loop = request.limits.steps - bool(form)  # the last call is the form's
         ledger = Ledger(of_loop, token_bounds(parameters))
-        told = _Told(silent=bool(form))
+        told = _Told(silent=bool(form), counts=self._dialect.marks_reasoning)
         loosened = LoosenedTools(engine)
         run = messages_of_run(request, parameters, tools, loosened, ledger=ledger, dialect=self._dialect)
         try:
@@ -117,7 +129,7 @@ class React:
                     yield event
             ledger.usage += cost.usage
             ledger.cut = ledger.cut or cost.cut
-        yield Finish("length" if ledger.cut else "stop", ledger.usage)
+        yield Finish("length" if ledger.cut else "stop", told.usage(ledger.usage))
 
     def warm(self, resources: Resources) -> None:
         """Import LangChain and LangGraph, which takes seconds, and ask servers for their tools."""
@@ -165,15 +177,22 @@ def _history(steps: Sequence[Step]) -> Iterator[Message]:
 class _Told:
     """Turns the run's messages into events, and keeps the words of different steps apart.
 
-    ``silent``: the words are not told, only what is reasoned and done.
+    ``silent``: the words are not told, only what is reasoned and done. ``counts``: the tokens of what is
+    reasoned can be counted.
     """
 
-    def __init__(self, silent: bool) -> None:
+    def __init__(self, *, silent: bool, counts: bool) -> None:
         self.steps: list[Step] = []
         self._silent = silent
+        self._counts = counts
         self._content = Passages()
         self._reasoning = Passages()
         self._message: str | None = None  # id of the message that is being told
+        self._reasons = False  # something reasoned was told
+
+    def usage(self, usage: Usage) -> Usage:
+        """``usage`` of the run, without a count of reasoning where it can't be right."""
+        return usage if self._counts or not self._reasons else replace(usage, reasoning_tokens=None)
 
     def events(self, message: BaseMessage) -> Iterator[Event]:
         if message.type == "tool":
@@ -187,6 +206,7 @@ class _Told:
                 self._break_off()
             self._message = message.id
         if reasoning := self._reasoning.add(message.additional_kwargs.get("reasoning_content", "")):
+            self._reasons = True
             yield Reasoning(reasoning)
         if (content := self._content.add(message.text)) and not self._silent:
             yield Content(content)

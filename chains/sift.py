@@ -20,7 +20,7 @@ from chains.errors import ChainUnsupported, EngineAnswerError
 from chains.events import ChainRequest, Engine, Raw
 from chains.gathered import Gathered
 from chains.logprobs import ContentTokens
-from chains.splitter import TAGS, Splitter
+from chains.splitter import TAGS, Splitter, goes_on_thinking
 from chains.sse import EventReader, json_object
 from chains.stop import StopAt, stops_of
 
@@ -173,7 +173,7 @@ class _Choice:
         self._splitter = Splitter("reasoning")
         self._tokens = ContentTokens("reasoning")
         self._reasons = request.parameters.get("include_reasoning") is not False
-        if _goes_on_thinking(request):
+        if goes_on_thinking(request.parameters, request.messages):
             opening = TAGS["reasoning"][0]
             self._splitter.feed(opening)
             self._tokens.feed([{"token": opening}])
@@ -221,16 +221,6 @@ class _Choice:
         if found or kept:
             choice["logprobs"] = {**found, "content": kept} if kept or "message" in choice else None
         return bool(kept)
-
-
-def _goes_on_thinking(request: ChainRequest) -> bool:
-    """Whether the answer begins inside the reasoning of the message that it continues."""
-    parameters = request.parameters
-    if not parameters.get("continue_final_message") or parameters.get("echo") or not request.messages:
-        return False
-    text = request.messages[-1].get("content")
-    opening, closing_tag = TAGS["reasoning"]
-    return isinstance(text, str) and text.rfind(opening) > text.rfind(closing_tag)
 
 
 def _event(chunk: Mapping[str, Any]) -> bytes:

@@ -6,8 +6,9 @@ next to a tag belongs to neither side and is dropped; text without a tag passes 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from chains.stop import overlap
 
@@ -17,6 +18,15 @@ TAGS: dict[Kind, tuple[str, str]] = {
     "reasoning": ("<think>", "</think>"),
     "call": ("<tool_call>", "</tool_call>"),  # seen only where the engine could not read the call
 }
+
+
+def goes_on_thinking(parameters: Mapping[str, Any], messages: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the answer begins inside the reasoning of the message that it continues."""
+    if not parameters.get("continue_final_message") or parameters.get("echo") or not messages:
+        return False
+    text = messages[-1].get("content")
+    opening, closing = TAGS["reasoning"]
+    return isinstance(text, str) and text.rfind(opening) > text.rfind(closing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
 from pointsman.document import Document
+from pointsman.numbers import Number
 
 FIXED = ("intent", "adapter")  # of a route: its name, and the alias that it moves with
 
@@ -47,8 +48,8 @@ class Moves(Document):
     prompts: dict[str, str] = Field(
         default_factory=dict, description="by file name the YAML of templates, beside those of the folder"
     )
-    wrong_cost: float | None = Field(default=None, ge=0.1, le=100, description="in the place of the file's")
-    switch_cost: float | None = Field(default=None, ge=0, le=1, description="in the place of the file's")
+    wrong_cost: Number | None = Field(default=None, ge=0.1, le=100, description="in the place of the file's")
+    switch_cost: Number | None = Field(default=None, ge=0, le=1, description="in the place of the file's")
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:

@@ -66,7 +66,13 @@ class PromptTooLong(RenderError):
 
 
 class InvalidMessage(RenderError):
-    """A system or developer message of the client whose content is not text."""
+    """A system or developer message of the client whose content is not text; ``parameter`` is its place."""
+
+    def __init__(self, index: int, role: str) -> None:
+        self.parameter = f"messages[{index}].content"
+        super().__init__(
+            f"{self.parameter} must be text or parts of text, as a {role} message's has to be here"
+        )
 
 
 class LibraryError(DocumentError):

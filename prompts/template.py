@@ -146,9 +146,9 @@ class PromptTemplate:
             {"role": role, "content": self._text(compiled, values, limit)} for role, compiled in self._opening
         ]
         conversation: list[Message] = []
-        for message in messages:
+        for index, message in enumerate(messages):
             if message.get("role") in ("system", "developer"):
-                system.append(_text_of(message))
+                system.append(_text_of(message, index))
             else:
                 conversation.append(dict(message))
         merged = "\n\n".join(part for part in system if part)
@@ -178,7 +178,7 @@ class PromptTemplate:
         return "".join(parts)
 
 
-def _text_of(message: Mapping[str, Any]) -> str:
+def _text_of(message: Mapping[str, Any], index: int) -> str:
     content = message.get("content")
     if content is None or isinstance(content, str):
         return content or ""
@@ -187,7 +187,7 @@ def _text_of(message: Mapping[str, Any]) -> str:
         texts = [text for text in found if isinstance(text, str)]
         if len(texts) == len(content):
             return "\n".join(texts)
-    raise InvalidMessage(f"the content of a {message.get('role')} message must be text or parts of text")
+    raise InvalidMessage(index, str(message.get("role")))
 
 
 def _problems(document: PromptDocument, text: str) -> list[Problem]:

@@ -25,12 +25,12 @@ from chains.parameters import calls_tools
 from chains.sse import EventReader, json_object
 from service.errors import EngineRefused
 from service.second_try import Again, asked_again, is_auto
+from service.token_ids import DONE, event_of, forget_token_ids, is_left
 from service.written import OPENING, calls_as_far, is_readable, whole_calls
 
 log = logging.getLogger("pointsman.calls")
 
 _LAST = ("choices", "prompt_token_ids")  # of a chunk, what is not for one before it
-_DONE = b"data: [DONE]\n\n"
 _UNSAID = 2  # tokens at the end without any text that are too many: one is the end itself
 
 TextOf = Callable[[Sequence[int]], Awaitable[str]]
@@ -78,7 +78,7 @@ class ReadableCalls:
                 again.add(await self._mended(choice, body))
         again.add_to(answer)
         if not body.get("return_token_ids"):
-            _forget_tokens(answer)
+            forget_token_ids(answer)
         return orjson.dumps(answer)
 
     async def _mended(self, choice: dict[str, Any], body: Mapping[str, Any]) -> Again:
@@ -118,14 +118,14 @@ class ReadableCalls:
                         told = await self._end(choice, state, body) if ends else {}
                         state.again.add_to(chunk)
                         if told:
-                            yield _event(_before_the_end(chunk, choice["index"], told))
+                            yield event_of(_before_the_end(chunk, choice["index"], told))
                     if not chunk.get("choices"):
                         for state in choices.values():
                             state.again.add_to(chunk)
-                    if _is_left(chunk, bool(body.get("return_token_ids"))):
-                        yield _event(chunk)
+                    if is_left(chunk, bool(body.get("return_token_ids"))):
+                        yield event_of(chunk)
         reader.end()
-        yield _DONE
+        yield DONE
 
     async def _end(self, choice: dict[str, Any], state: _Choice, body: Mapping[str, Any]) -> dict[str, Any]:
         """A delta with the calls of a choice that ends, those of a second try, or what the model wrote."""
@@ -211,10 +211,6 @@ def _before_the_end(chunk: Mapping[str, Any], index: int, delta: dict[str, Any])
     return {**{key: value for key, value in chunk.items() if key not in _LAST}, "choices": [choice]}
 
 
-def _event(chunk: Mapping[str, Any]) -> bytes:
-    return b"data: " + orjson.dumps(chunk) + b"\n\n"
-
-
 def _indexed(calls: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"index": at, **call} for at, call in enumerate(calls)]
 
@@ -222,30 +218,3 @@ def _indexed(calls: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def _reason(body: Mapping[str, Any]) -> str:
     """Why an answer ended that is calls: OpenAI says "stop" where the client named the function."""
     return "stop" if isinstance(body.get("tool_choice"), Mapping) else "tool_calls"
-
-
-def _is_left(chunk: dict[str, Any], wants_tokens: bool) -> bool:
-    """Whether anything of ``chunk`` is to be sent, less what was asked for here only."""
-    choices = chunk.get("choices") or []
-    if not choices:
-        return True
-    if not wants_tokens:
-        _forget_tokens(chunk)
-    chunk["choices"] = [
-        choice
-        for choice in choices
-        if _says(choice["delta"]) or choice.get("finish_reason") or choice.get("logprobs") or wants_tokens
-    ]
-    return bool(chunk["choices"])
-
-
-def _forget_tokens(answer: dict[str, Any]) -> None:
-    """Take the numbers of the tokens out of a whole answer or a chunk."""
-    answer.pop("prompt_token_ids", None)
-    for choice in answer.get("choices") or []:
-        choice.pop("token_ids", None)
-
-
-def _says(delta: Mapping[str, Any]) -> bool:
-    """Whether ``delta`` has anything but the null that vLLM leaves beside the pieces of a call."""
-    return any(value is not None for value in delta.values())

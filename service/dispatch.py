@@ -81,6 +81,7 @@ class Plan:
     request: ChainRequest
     conversation: str  # key that keeps it on its version
     version: str | None = None  # of the model, as decided with: its route and prompt are that version's
+    asked: Sequence[Message] = ()  # the client's messages, without what a route puts before them
 
     def note(self, record: Record) -> None:
         """Write down what was decided."""
@@ -133,12 +134,13 @@ class Dispatch:
             adapter = self.named(model)
             request = ChainRequest(messages, parameters, stream, limits=self._limits)
             name = chain or (COT if self._routes.reasons(adapter) else DIRECT)
-            return Plan(adapter, None, None, None, name, await self._chain(name), request, conversation)
+            found = await self._chain(name)
+            return Plan(adapter, None, None, None, name, found, request, conversation, asked=messages)
         check_routed(body)
-        messages = asked(messages)
+        own, messages = messages, asked(messages)
         decision, route = await self.decide(messages, conversation, calls_tools(parameters))
         version = None if route.adapter is None else self._models.name_of(route.adapter, conversation)
-        own = chain is None or chain == route.chain_name
+        is_routes = chain is None or chain == route.chain_name
         request = ChainRequest(
             messages=_rendered(route, messages, decision),
             parameters=_filled(parameters, route.sampling),
@@ -151,11 +153,12 @@ class Dispatch:
             route.intent,
             decision.confidence,
             decision.abstained,
-            route.chain_name if own else str(chain),
-            route.chain if own else await self._chain(str(chain)),
+            route.chain_name if is_routes else str(chain),
+            route.chain if is_routes else await self._chain(str(chain)),
             request,
             conversation,
             version,
+            own,
         )
 
     async def _chain(self, name: str) -> Chain:

@@ -30,6 +30,9 @@ ServiceError
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from chains.errors import Refused
 
 
@@ -119,12 +122,22 @@ class EngineUnavailable(EngineError):
 
 
 class EngineRefused(EngineError, Refused):
-    """The engine answered this request with an error of its own; ``parameter`` names the field at fault."""
+    """The engine answered this request with an error of its own; ``parameter`` names the field at fault.
 
-    def __init__(self, status: int, message: str, parameter: str | None = None) -> None:
+    Where it names places in ``messages``, they are those of the messages that the engine was sent.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        parameter: str | None = None,
+        messages: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.parameter = parameter
+        self.messages = messages
 
 
 class ContextExceeded(EngineRefused):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from chains.errors import ChainTimeout
 from chains.events import Event
@@ -24,6 +25,7 @@ class Job:
     model: str | None  # alias or alias@version; None: the base
     conversation: str  # key that keeps a conversation on its version
     run: Callable[[str], Events]
+    asked: Sequence[Mapping[str, Any]] = ()  # the client's messages, whose places errors name
     version: str | None = None  # alias@version that it was planned for; one that is gone since is left out
 
 

@@ -19,6 +19,7 @@ from service.admission.learning import Learning
 from service.calls import ReadableCalls
 from service.dispatch import NOT_LIVE, Dispatch, Plan
 from service.embeddings import Embeddings, encoder_name
+from service.engine.defaults import sampling_defaults
 from service.engine.stream_workers import StreamWorkers
 from service.engine.wire import Outlet
 from service.exchange import Exchange
@@ -29,6 +30,7 @@ from service.keys import Keys, RateLimit, admin_digest
 from service.live import LiveRoutes
 from service.metrics import Metrics
 from service.parts import AdapterDesk, Pool
+from service.reasoned import CountedReasoning, Tags
 from service.routes import Route, RouteTable
 from service.settings import Settings
 from service.shadow import Shadows
@@ -91,6 +93,8 @@ class Gateway:
             base, self.admission, self.adapters, settings.gateway.request_timeout_seconds
         )
         redaction = Redaction(settings.feedback.redact) if settings.feedback.keep == "texts" else None
+        self.sampling = sampling_defaults(settings.engine)  # of a request that says nothing
+        self._tags = Tags(self._text_of, self._tokens_of)
         self.shadows = Shadows(self.exchange, self.engine_of, self.metrics.shadowed, redaction)
         self.metrics.watch(self.admission, lambda: self.engine.restarts)
 
@@ -137,18 +141,27 @@ class Gateway:
     def engine_of(self, plan: Plan, name: str, outlet: Outlet | None = None) -> Engine:
         """The engine for a plan on the model ``name``, of which every tool call can be read.
 
+        What a chain reasons is counted; what is passed on is not parsed for it.
+
         ``outlet`` is given what streams where the plan passes it on as it is.
         """
         calls = calls_tools(plan.request.parameters)
         if type(plan.chain) is Direct and not calls:
             return self.engine.bind(name, outlet=outlet)
         engine = self.engine.bind(name)
-        return ReadableCalls(engine, self._text_of) if calls or plan.intent is not None else engine
+        if calls or plan.intent is not None:
+            engine = ReadableCalls(engine, self._text_of)
+        return engine if type(plan.chain) is Direct else CountedReasoning(engine, self._tags)
 
     async def _text_of(self, tokens: Sequence[int]) -> str:
         body = {"model": self.settings.engine.model_name, "tokens": tokens}
         found = orjson.loads(await self.engine.client().complete("/detokenize", body))
         return str(found["prompt"])
+
+    async def _tokens_of(self, text: str) -> Sequence[int]:
+        body = {"model": self.settings.engine.model_name, "prompt": text, "add_special_tokens": False}
+        found: Sequence[int] = orjson.loads(await self.engine.client().complete("/tokenize", body))["tokens"]
+        return found
 
     def readiness(self) -> Readiness:
         """Every reason for which requests fail now.

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chains.counted import DETAILS, reasoned_in
 from chains.events import Engine
 from chains.sse import json_object
 from service.errors import EngineRefused
@@ -24,11 +25,13 @@ class Again:
     calls: Sequence[dict[str, Any]] = ()
     prompt: int = 0
     completion: int = 0
+    reasoned: int = 0  # of the completion, as far as the engine counts it
 
     def add(self, other: Again) -> None:
         """Count the cost of another try."""
         self.prompt += other.prompt
         self.completion += other.completion
+        self.reasoned += other.reasoned
 
     def add_to(self, answer: dict[str, Any]) -> None:
         """Count the cost in."""
@@ -36,6 +39,8 @@ class Again:
             usage["prompt_tokens"] += self.prompt
             usage["completion_tokens"] += self.completion
             usage["total_tokens"] += self.prompt + self.completion
+            if (reasoned := reasoned_in(usage)) is not None:
+                usage[DETAILS]["reasoning_tokens"] = reasoned + self.reasoned
 
 
 async def asked_again(engine: Engine, body: Mapping[str, Any]) -> Again:
@@ -54,7 +59,8 @@ async def asked_again(engine: Engine, body: Mapping[str, Any]) -> Again:
     usage, choices = answer.get("usage") or {}, answer.get("choices") or []
     calls = choices[0]["message"].get("tool_calls") or [] if choices else []
     told = calls if all(map(is_readable, calls)) else []
-    return Again(told, usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0)
+    read, written = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
+    return Again(told, read, written, reasoned_in(usage) or 0)
 
 
 def is_auto(body: Mapping[str, Any]) -> bool:

@@ -19,6 +19,7 @@ from pydantic import Field, model_validator
 
 from pointsman.artefact import CONFIG, MANIFEST, SIGNATURE, WEIGHTS, sha256_file, write_atomically
 from pointsman.document import Document
+from pointsman.numbers import WHOLE
 from service.errors import AdapterConflict, AdapterNotFound, AdapterRejected, StoreUnavailable
 
 FILES = (WEIGHTS, CONFIG, MANIFEST, SIGNATURE)
@@ -32,7 +33,7 @@ class DeclaredFile(Document):
     """One file that is going to be sent."""
 
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    size: Annotated[int, Field(ge=0, le=_LARGEST, description="bytes")]
+    size: Annotated[int, Field(ge=0, le=_LARGEST, strict=True, description="bytes"), WHOLE]
 
 
 class Declaration(Document):

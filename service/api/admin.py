@@ -14,6 +14,7 @@ from starlette.responses import Response
 from pointsman.artefact import ALIAS
 from pointsman.document import Document
 from pointsman.moves import Moves
+from pointsman.numbers import WHOLE
 from service.api.incoming import Running, admin_only, document
 from service.errors import AdapterNotFound
 
@@ -53,7 +54,7 @@ class Promotion(Document):
     """Body of a promotion; ``weight`` is the percentage of conversations."""
 
     version: str
-    weight: Annotated[int, Field(ge=0, le=100)] = 100
+    weight: Annotated[int, Field(ge=0, le=100, strict=True), WHOLE] = 100
     by: Annotated[str, Field(max_length=200)] = "admin"
     beside: list[str] | None = None  # who must be live now, the primary first
 
@@ -68,7 +69,7 @@ class Judgement(Document):
     """Body of a verdict; ``report`` says in ``reasons`` why a version is refused."""
 
     version: str
-    passed: bool
+    passed: Annotated[bool, Field(strict=True)]
     report: dict[str, Any]
     by: Annotated[str, Field(max_length=200)] = "admin"
 
@@ -77,7 +78,7 @@ class Shadowing(Document):
     """Body of shadow traffic; ``share`` is the percentage of conversations, 0 ends it."""
 
     version: str
-    share: Annotated[int, Field(ge=0, le=100, strict=True)]
+    share: Annotated[int, Field(ge=0, le=100, strict=True), WHOLE]
 
 
 class Moving(Document):

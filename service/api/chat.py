@@ -34,6 +34,7 @@ async def chat(request: Request) -> Response:
         model=plan.model,
         conversation=plan.conversation,
         run=lambda name: plan.chain.run(plan.request, gateway.engine_of(plan, name, relay)),
+        asked=plan.asked,
         version=plan.version,
     )
     options = body.get("stream_options") or {}

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from chains.counted import DETAILS
 from chains.errors import ChainError, ChainUnfinished
 from chains.events import Citations, Content, Event, Finish, Note, Raw, Reasoning, Step, Usage
 
@@ -140,13 +141,14 @@ def _no_event(found: object) -> ChainError:
     return ChainError(f"the chain gave {type(found).__name__!r}, which is no event of chains.events")
 
 
-def usage_of(usage: Usage) -> dict[str, int]:
-    """OpenAI's usage object."""
-    total = usage.prompt_tokens + usage.completion_tokens
+def usage_of(usage: Usage) -> dict[str, Any]:
+    """OpenAI's usage object; the tokens of reasoning stand in it where they are known."""
+    reasoned = usage.reasoning_tokens if usage.completion_tokens else 0
     return {
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
-        "total_tokens": total,
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        **({} if reasoned is None else {DETAILS: {"reasoning_tokens": reasoned}}),
     }
 
 

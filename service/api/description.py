@@ -11,6 +11,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from pointsman.artefact import ALIAS
 from service.api import description_admin
 from service.api.incoming import Running
 from service.api.shapes import (
@@ -31,6 +32,7 @@ from service.api.shapes import (
     TOOL_CHOICE,
     TOOLS,
     USAGE,
+    USAGE_OF_TEXT,
     Schema,
     answer,
     closed,
@@ -42,6 +44,7 @@ from service.api.shapes import (
     with_beside,
 )
 from service.api.shapes_responses import RESPONSE_PARTS, items
+from service.body.kinds import WHOLE
 from service.body.known import (
     CHAT,
     COMPLETION,
@@ -109,8 +112,16 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
     }
     named = {"type": ["string", "null"], "minLength": 1}
     response = RESPONSE_PARTS | {"model": MODEL, "input": {"anyOf": [TEXT, items()]}}
-    explained = {**unbounded(ROUTED), "messages": messages, "text": TEXT, "input": TEXT, "tools": TOOLS}
-    loaded = {"lora_name": NAME, "lora_path": NAME, "load_inplace": {"type": "boolean"}}
+    explained = {
+        **unbounded(ROUTED),
+        "n": WHOLE.unbounded,
+        "messages": messages,
+        "text": TEXT,
+        "input": TEXT,
+        "tools": TOOLS,
+    }
+    alias = {"type": "string", "pattern": f"^{ALIAS.pattern}$"}
+    loaded = {"lora_name": alias, "lora_path": NAME, "load_inplace": {"type": "boolean"}}
     tokens = answer(count={"type": "integer"}, tokens={"type": "array"})
     return {
         "/v1/chat/completions": (
@@ -252,5 +263,5 @@ def _placed(path: str) -> list[Schema]:
 _EVENTS: Schema = {"type": ["string", "object"], "description": "server-sent events, as a text or each"}
 _REFERENCE = {"$ref": "#/components/schemas/Error"}
 _GENERATED = with_beside(
-    answer("id", "created", "model", choices={"type": "array", "minItems": 1}, usage=USAGE)
+    answer("id", "created", "model", choices={"type": "array", "minItems": 1}, usage=USAGE_OF_TEXT)
 )

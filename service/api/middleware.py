@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, MutableMapping
 from typing import Any
 
@@ -29,6 +30,7 @@ _CLIENT_GONE = 499
 _DONE = b"data: [DONE]\n\n"  # the last that a client of a stream reads; many close the connection at once
 _PAUSE_SECONDS = 30.0  # without any more of a body; its whole has the time of a request
 _DRAIN_SECONDS = 5.0
+_LINGER_SECONDS = 2.0  # that who sent half a body gets to read the answer and close
 _DRAIN_TIMES = 8  # limits of a body that are read and dropped, so that the client gets to see the refusal
 
 
@@ -109,15 +111,19 @@ class Guard:
                 log.error("request %s failed while its answer was being sent", record.id, exc_info=exc)
                 raise
             if not isinstance(exc, BodyTimeout):
-                await intake.drain()
-            headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(told.body))]
-            start = {
-                "type": "http.response.start",
-                "status": told.status,
-                "headers": [*headers, *told.headers],
-            }
-            await send(start)
-            await send({"type": "http.response.body", "body": told.body})
+                await intake.drain(_DRAIN_SECONDS, _DRAIN_TIMES * self._limit)
+            is_whole = intake.is_whole  # else the connection ends: what comes on it is the body's rest
+            headers = [
+                (b"content-type", b"application/json"),
+                (b"content-length", b"%d" % len(told.body)),
+                *([] if is_whole else [(b"connection", b"close")]),
+                *told.headers,
+            ]
+            await send({"type": "http.response.start", "status": told.status, "headers": headers})
+            await send({"type": "http.response.body", "body": told.body, "more_body": not is_whole})
+            if not is_whole:
+                await intake.drain(_LINGER_SECONDS)
+                await send({"type": "http.response.body", "body": b""})  # with which the server closes
 
 
 class _Intake:
@@ -165,13 +171,18 @@ class _Intake:
             pass
         self._gone.set()
 
-    async def drain(self) -> None:
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it has come, or its client is gone."""
+        return self._complete.is_set()
+
+    async def drain(self, seconds: float, most: float = math.inf) -> None:
         """Read on and drop it: a connection closed over unread bytes can lose the answer on its way."""
         if self._waits_for_go:
             return
         try:
-            async with asyncio.timeout(_DRAIN_SECONDS):
-                while not self._complete.is_set() and self._seen <= _DRAIN_TIMES * self._limit:
+            async with asyncio.timeout(seconds):
+                while not self._complete.is_set() and self._seen <= most:
                     self._note(await self._receive())
         except TimeoutError:
             return

@@ -17,8 +17,9 @@ from chains.events import Event, Finish, Raw
 from service.api.chunks import ChatForm
 from service.api.errors import Told, tell
 from service.api.relay import Relay
+from service.body.places import in_clients_places
 from service.engine.extras import openai_form
-from service.errors import EngineUnavailable
+from service.errors import EngineRefused, EngineUnavailable
 from service.exchange import Events, Exchange, Job
 from service.protocol import PIECES, Pieces
 from service.record import Record
@@ -62,10 +63,16 @@ class Generated(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Errors before the first byte are raised; later ones end the stream with an error event."""
-        if self._record.streamed:
-            await self._stream(send, scope.get(PIECES))
-        else:
-            await self._whole(send)
+        try:
+            if self._record.streamed:
+                await self._stream(send, scope.get(PIECES))
+            else:
+                await self._whole(send)
+        except EngineRefused as exc:
+            said, asked = exc.parameter, self._job.asked
+            exc.args = (in_clients_places(str(exc), exc.messages, asked),)
+            exc.parameter = said and in_clients_places(said, exc.messages, asked)
+            raise
         if self._heard is not None and self._record.error is None:
             self._heard.end()
 

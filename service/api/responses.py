@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chains.errors import ChainError
-from chains.events import Raw
+from chains.events import Drawing, Raw
 from chains.sse import EventReader
 from service.api.chunks import ChatForm
 from service.api.errors import Told
@@ -41,7 +41,7 @@ async def responses(request: Request, gateway: Running, record: Recorded) -> Res
         plan = await gateway.dispatch.chat(chat, request.headers.get(CHAIN))
     plan.note(record)
     form = ChatForm(gateway.settings.engine.model_name, include_usage=True, trace=trace)
-    answer = ResponseAnswer(body, plan.request.parameters, trace=trace)
+    answer = ResponseAnswer(body, _sampling(plan, gateway), trace=trace)
     job = Job(
         model=plan.model,
         conversation=plan.conversation,
@@ -49,6 +49,15 @@ async def responses(request: Request, gateway: Running, record: Recorded) -> Res
         version=plan.version,
     )
     return Generated(gateway.exchange, job, record, form, broken=lambda told: _broken(answer, told))
+
+
+def _sampling(plan: Plan, gateway: Gateway) -> dict[str, Any]:
+    """What the plan is answered with: the request's, the route's, the chain's, else the engine's own."""
+    found = {**gateway.sampling, **plan.request.parameters}
+    if isinstance(plan.chain, Drawing):
+        drawn = plan.chain.temperature(plan.request.parameters)
+        found["temperature"] = gateway.sampling["temperature"] if drawn is None else drawn
+    return found
 
 
 def _broken(answer: ResponseAnswer, told: Told) -> bytes:

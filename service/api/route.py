@@ -10,7 +10,7 @@ from starlette.requests import Request
 from chains.parameters import calls_tools
 from service.api.incoming import Recorded, Running, client_only, json_object
 from service.body.conversation import Message, asked, conversation_key, kind_of, messages_of
-from service.body.kinds import check_kinds
+from service.body.kinds import WHOLE, check_kind, check_kinds
 from service.body.known import ROUTED
 from service.body.options import check_tools
 from service.errors import InvalidRequest
@@ -25,6 +25,7 @@ async def route(request: Request, gateway: Running, record: Recorded) -> dict[st
     body = await json_object(request)
     ROUTED.check(body)
     check_kinds(body)
+    check_kind("n", body.get("n"), WHOLE)
     check_tools(body.get("tools"))
     messages = _messages(body, gateway)
     conversation = conversation_key({"messages": messages, "user": body.get("user")})

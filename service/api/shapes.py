@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from chains.registry import chains_without_options
 from service.api.incoming import TRACE
-from service.body.conversation import ROLES
+from service.body.conversation import PARTS, ROLES
 from service.body.kinds import KINDS
 from service.body.known import (
     CHOICE,
@@ -108,11 +108,21 @@ _PART = {  # which of the others the base can read is the engine's to say
             "required": ["type", "text"],
             "properties": {"type": {"const": "text"}, "text": TEXT},
         },
-        {
-            "type": "object",
-            "required": ["type"],
-            "properties": {"type": {"enum": ["image_url", "input_audio"]}},
-        },
+        *(
+            {
+                "type": "object",
+                "required": ["type", kind],
+                "properties": {
+                    "type": {"const": kind},
+                    kind: {
+                        "type": "object",
+                        "required": list(names),
+                        "properties": dict.fromkeys(names, TEXT),
+                    },
+                },
+            }
+            for kind, names in PARTS.items()
+        ),
     ]
 }
 _CONTENT: list[Schema] = [TEXT, {"type": "array", "items": _PART}]
@@ -200,6 +210,15 @@ USAGE: Schema = {
     "type": "object",
     "required": ["prompt_tokens", "total_tokens"],
     "properties": {"prompt_tokens": {"type": "integer"}, "total_tokens": {"type": "integer"}},
+}
+_COUNT: Schema = {"type": "integer", "minimum": 0}
+USAGE_OF_TEXT: Schema = {  # the details where they are known
+    **USAGE,
+    "properties": {
+        **USAGE["properties"],
+        "completion_tokens": _COUNT,
+        "completion_tokens_details": {"type": "object", "properties": {"reasoning_tokens": _COUNT}},
+    },
 }
 ERROR: Schema = {
     "type": "object",

@@ -15,6 +15,10 @@ from service.body.known import MESSAGE
 from service.errors import InvalidRequest
 
 Message = dict[str, Any]
+PARTS: Mapping[str, tuple[str, ...]] = {  # parts of content beside text, and the texts that each holds
+    "image_url": ("url",),
+    "input_audio": ("data", "format"),
+}
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 
 
@@ -180,10 +184,16 @@ def _check_parts(parts: Sequence[object], at: str) -> None:
             raise InvalidRequest(f"{place} must be an object with a type", place)
         if part["type"] == "file":
             raise InvalidRequest(f"{place}.type 'file' is not supported: give its text", f"{place}.type")
-        if part["type"] == "text" and not isinstance(part.get("text"), str):
-            raise InvalidRequest(
-                f"{place}.text must be text, found {kind_of(part.get('text'))}", f"{place}.text"
-            )
+        if part["type"] == "text":
+            _check_text(part, "text", place)
+        kind = part["type"]
+        if kind in PARTS and "uuid" not in part:  # vLLM knows by it what was sent before
+            if not isinstance(part.get(kind), dict):
+                raise InvalidRequest(
+                    f"{place}.{kind} must be an object, found {kind_of(part.get(kind))}", f"{place}.{kind}"
+                )
+            for name in PARTS[kind]:
+                _check_text(part[kind], name, f"{place}.{kind}")
 
 
 def _check_calls(calls: object, at: str) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from chains.schema import AnswerSchema, SchemaUnusable
+from service.body.places import place_of_part
 from service.body.problems import Wrong, sentences
 from service.errors import ContextExceeded, EngineRefused, EngineUnavailable
 
@@ -49,6 +50,7 @@ _CONSTRAINT = re.compile(  # about the grammar that a format becomes
 )
 _SCALARS = {"True": "true", "False": "false", "None": "null"}
 
+_PART = "messages[].content[]"  # the field of words about a part of a message; its place is looked up
 _WORDS = (  # vLLM's words that name its command line, its code or no field, the field, and ours
     (r"greedy sampling", "n", "{} Set temperature above 0, or ask n times"),
     (r"trust-request-chat-template", "chat_template", "chat_template can't be given with a request"),
@@ -70,8 +72,8 @@ _WORDS = (  # vLLM's words that name its command line, its code or no field, the
     ),
     (
         r"is not a multimodal model",
-        "messages",
-        "messages holds an image, sound or video, and this model reads text only",
+        _PART,
+        "{place} is an image, sound or video, and this model reads text only",
     ),
     (
         r"prompt cannot be empty|must pass at least one prompt",
@@ -91,8 +93,8 @@ _WORDS = (  # vLLM's words that name its command line, its code or no field, the
     ),
     (
         r"for ValidatorIterator",
-        "messages",
-        "messages holds a content part of no form that is known: "
+        _PART,
+        "{place} is a content part of no form that is known: "
         "a part is {{'type': 'text', 'text': …}}, or an image_url or input_audio of OpenAI's form",
     ),
 )
@@ -114,7 +116,8 @@ def refusal(
         if parameter in _TOO_LONG or _CONTEXT.match(message):
             where = "prompt" if "prompt" in (request or {}) else "messages"
             return ContextExceeded(status, _PARAMETER.sub("", message), where)
-        return EngineRefused(status, *told(message, parameter, request or {}))
+        sent = (request or {}).get("messages") or ()
+        return EngineRefused(status, *told(message, parameter, request or {}), sent)
     if strict and status == HTTPStatus.INTERNAL_SERVER_ERROR and not _ENGINE_DEAD.search(message):
         form = next((name for name in _FORMATS if (request or {}).get(name) is not None), None)
         if form is None:
@@ -144,7 +147,8 @@ def told(
     """vLLM's ``message`` in words for the client, and the field of ``request`` that it is about."""
     for pattern, field, words in _WORDS:
         if re.search(pattern, message):
-            return words.format(message), field
+            place = place_of_part(request.get("messages") or ()) if field == _PART else field
+            return words.format(message, place=place), place
     if _DUMP.match(message) and (problems := _problems(message)):
         return "; ".join(problems.values()), next(iter(problems))
     if (named := _PARAMETER.search(message)) is not None:

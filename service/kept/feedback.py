@@ -22,6 +22,7 @@ from chains.answer import Answer
 from chains.errors import EngineAnswerError
 from chains.sse import EventReader
 from pointsman.document import Document
+from pointsman.numbers import Number
 from service.errors import AnswerNotFound, InvalidRequest
 from service.kept.own_file import OwnFile
 from service.kept.redaction import Redaction
@@ -39,7 +40,7 @@ class Rating(Document):
 
     id: Annotated[str, Field(min_length=1, max_length=128, description="of the completion")]
     thumbs: Literal["up", "down"] | None = None
-    score: Annotated[float | None, Field(ge=0, le=1, description="1 is best; in the place of thumbs")] = None
+    score: Annotated[Number | None, Field(ge=0, le=1, description="1 is best; in the place of thumbs")] = None
     comment: Annotated[str | None, Field(max_length=2_000)] = None
     better: Annotated[str | None, Field(max_length=20_000, description="what should have been said")] = None
 

@@ -11,17 +11,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from chains.citations import place_of
+from chains.counted import reasoned_in
 
 Event = dict[str, Any]
 Kind = Literal["reasoning", "message", "function_call"]
 
 _PART: Mapping[str, str] = {"reasoning": "reasoning_text", "message": "output_text"}
-_AS_IT_IS = 1.0  # temperature and top_p where nobody sets them
 _PREFIX: Mapping[str, str] = {"reasoning": "rs", "message": "msg", "function_call": "fc"}
 
 
 class ResponseAnswer:
     """One response as it grows; ``asked`` is the request's body, ``sampling`` what it was answered with.
+
+    ``temperature`` and ``top_p`` must be in ``sampling``.
 
     With ``trace`` the steps of its chain stand beside it, if only to say that there were none.
     """
@@ -100,11 +102,11 @@ class ResponseAnswer:
             "previous_response_id": None,
             "reasoning": asked.get("reasoning") or {"effort": None, "summary": None},
             "store": False,
-            "temperature": self._sampling.get("temperature", _AS_IT_IS),
+            "temperature": self._sampling["temperature"],
             "text": asked.get("text") or {"format": {"type": "text"}},
             "tool_choice": asked.get("tool_choice") or "auto",
             "tools": asked.get("tools") or [],
-            "top_p": self._sampling.get("top_p", _AS_IT_IS),
+            "top_p": self._sampling["top_p"],
             "presence_penalty": self._sampling.get("presence_penalty", 0.0),
             "frequency_penalty": self._sampling.get("frequency_penalty", 0.0),
             "top_logprobs": 0,
@@ -119,13 +121,19 @@ class ResponseAnswer:
         }
 
     def _told_usage(self) -> dict[str, Any]:
-        """OpenAI's form has details that must be there; the engine counts none of them apart."""
+        """OpenAI's form has details that must be there; of the prompt the engine counts none apart.
+
+        Tokens of reasoning that nobody counted are left out.
+        """
         read, written = self._usage.get("prompt_tokens") or 0, self._usage.get("completion_tokens") or 0
+        reasoned = reasoned_in(self._usage)
+        if reasoned is None and all(item["type"] != "reasoning" for item in self._output):
+            reasoned = 0
         return {
             "input_tokens": read,
             "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
             "output_tokens": written,
-            "output_tokens_details": {"reasoning_tokens": 0},
+            "output_tokens_details": {} if reasoned is None else {"reasoning_tokens": reasoned},
             "total_tokens": read + written,
         }
 

@@ -1,5 +1,6 @@
 """The written form of react: Thought, Action, Action Input, Observation."""
 
+import json
 from typing import Any
 
 import pytest
@@ -146,3 +147,26 @@ async def test_without_tools_nothing_is_told_of_them() -> None:
     engine = ScriptedEngine([Said(["Thought: hello"])])
     events = await events_of(React(WRITTEN), asking(False, tools=()), engine)
     assert (content(events), len(engine.bodies[0]["messages"])) == ("Thought: hello", 1)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(
+    ("dialect", "text", "counted"),
+    [
+        ("written", "Thought: easy\nFinal Answer: 42", None),  # no tag marks the thought
+        ("written", "Final Answer: 42", 4),
+        ("calls", "<think>easy</think>42", 4),
+    ],
+)
+async def test_thoughts_in_words_are_not_counted(
+    stream: bool, dialect: Any, text: str, counted: int | None
+) -> None:
+    usage: dict[str, Any] = {"prompt_tokens": 9, "completion_tokens": 7}
+    usage |= {"completion_tokens_details": {"reasoning_tokens": 4}}  # as the engine counts by tags
+    said = {"content": text, "role": "assistant"}
+    choice = {"index": 0, "delta" if stream else "message": said, "finish_reason": "stop"}
+    whole = json.dumps({"choices": [choice], "usage": usage}).encode()
+    engine = ScriptedEngine([b"data: " + whole + b"\n\ndata: [DONE]\n\n" if stream else whole])
+    events = await events_of(React(ReactOptions(dialect=dialect)), asking(stream), engine)
+    assert content(events) == "42"
+    assert finish(events).usage == Usage(9, 7, counted)

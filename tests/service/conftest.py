@@ -81,6 +81,7 @@ def start(tmp_path: Path, fitted: Path, monkeypatch: pytest.MonkeyPatch) -> Gene
     async def begin(extra: str = "", routes: str = ROUTES) -> AsyncGenerator[Running, None]:
         vllm, desk = FakeVLLM(), Desk()
         vllm.models |= {version.name for version in desk.versions.values()}
+        desk.loaded = vllm.models
         async with serving(vllm.app) as engine_url:
             settings = write_settings(tmp_path, engine_url, extra, routes)
             engine = EnginePool.from_settings(settings.engine, settings.state)

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 BASE = "pointsman-demo"
+_WORDS = 0x110000  # numbers of tokens from here on are words
 
 
 def say(body: dict[str, Any]) -> str:
@@ -31,6 +32,7 @@ class FakeVLLM:
     answer: Callable[[dict[str, Any]], str] = say
     models: set[str] = field(default_factory=lambda: {BASE})
     requests: list[dict[str, Any]] = field(default_factory=list)  # bodies of generations
+    tokens: list[dict[str, Any]] = field(default_factory=list)  # bodies about tokens
     loads: list[dict[str, Any]] = field(default_factory=list)  # bodies of loads
     sent: list[bytes] = field(default_factory=list)  # every body that was answered
     refuse: tuple[int, str] | None = None  # status and message for every generation
@@ -41,6 +43,7 @@ class FakeVLLM:
     extra: dict[str, Any] = field(default_factory=dict)  # fields of every choice beyond OpenAI's
     cut: int = 0  # bytes of the chunk at the break that still get through
     gate: asyncio.Event | None = None  # generations wait for it after their first chunk
+    words: list[str] = field(default_factory=list)  # that it wrote; each is a token, beside the letters
     active: int = 0  # generations under way
     aborted: int = 0  # generations whose client went away
 
@@ -70,14 +73,24 @@ class FakeVLLM:
 
     async def _tokens(self, request: Request) -> Response:
         body = await request.json()
-        self.requests.append(body)
+        self.tokens.append(body)
         if self.refuse is not None:
             return _error(*self.refuse)
         if request.url.path == "/detokenize":
-            return JSONResponse({"prompt": "".join(map(chr, body["tokens"]))})
-        text = body["prompt"] if "prompt" in body else body["messages"][-1]["content"]
-        tokens = [ord(letter) for letter in text]
+            return JSONResponse({"prompt": "".join(map(self._read, body["tokens"]))})
+        text = body["prompt"] if "prompt" in body else body["messages"][-1].get("content")
+        tokens = [ord(letter) for letter in str(text)]
         return JSONResponse({"count": len(tokens), "max_model_len": 2048, "tokens": tokens})
+
+    def _read(self, token: int) -> str:
+        return chr(token) if token < _WORDS else dict(enumerate(self.words, _WORDS)).get(token, "\ufffd")
+
+    def tokens_of(self, body: dict[str, Any], pieces: list[str]) -> dict[str, Any]:
+        """What a choice has more where its tokens are asked for."""
+        if not body.get("return_token_ids"):
+            return {}
+        self.words += [piece for piece in pieces if piece not in self.words]
+        return {"token_ids": [_WORDS + self.words.index(piece) for piece in pieces]}
 
     async def _load(self, request: Request) -> Response:
         body = await request.json()
@@ -104,7 +117,8 @@ class FakeVLLM:
             return _Stream(self._stream(body, chat), self)
         async with _Counted(self):
             await self._wait(request)
-        whole = _whole(body, self.answer(body), chat, self.extra)
+        text = self.answer(body)
+        whole = _whole(body, text, chat, self.tokens_of(body, _pieces(text)) | self.extra)
         data = json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()
         self.sent.append(data)
         return Response(data, media_type="application/json")
@@ -129,9 +143,8 @@ class FakeVLLM:
             yield _sse({"error": error})
             yield b"data: [DONE]\n\n"
             return
-        words = self.answer(body).split(" ")
-        pieces = [word if index == 0 else f" {word}" for index, word in enumerate(words)]
-        for index, chunk in enumerate(_chunks(body, pieces, chat, self.extra)):
+        pieces = _pieces(self.answer(body))
+        for index, chunk in enumerate(_chunks(body, pieces, chat, self)):
             if self.break_after is not None and index >= self.break_after:
                 yield chunk[: self.cut]
                 raise ConnectionResetError
@@ -196,12 +209,19 @@ def _whole(body: dict[str, Any], text: str, chat: bool, extra: dict[str, Any]) -
     return {**_head(body, chat, stream=False), "choices": [{**choice, **extra}], "usage": _usage(text)}
 
 
-def _chunks(body: dict[str, Any], pieces: list[str], chat: bool, extra: dict[str, Any]) -> list[bytes]:
+def _pieces(text: str) -> list[str]:
+    words = text.split(" ")
+    return [word if index == 0 else f" {word}" for index, word in enumerate(words)]
+
+
+def _chunks(body: dict[str, Any], pieces: list[str], chat: bool, fake: FakeVLLM) -> list[bytes]:
     head = _head(body, chat, stream=True)
-    found = []
+    found: list[dict[str, Any]] = []
     if chat:
         found.append({"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None})
-        found += [{"index": 0, "delta": {"content": piece}, "finish_reason": None} for piece in pieces]
+        for piece in pieces:
+            tokens = fake.tokens_of(body, [piece])
+            found.append({"index": 0, "delta": {"content": piece}, "finish_reason": None, **tokens})
         found.append({"index": 0, "delta": {}, "finish_reason": "stop"})
     else:
         found += [{"index": 0, "text": piece, "finish_reason": None} for piece in pieces]
@@ -212,7 +232,7 @@ def _chunks(body: dict[str, Any], pieces: list[str], chat: bool, extra: dict[str
         _sse(
             {
                 **head,
-                "choices": [{**choice, **extra}],
+                "choices": [{**choice, **fake.extra}],
                 **({"usage": _counted(min(at, len(pieces)))} if along else {}),
             }
         )

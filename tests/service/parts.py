@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from pointsman.moves import Moves
 from router.encoder import Vectors
+from service.adapters.checks import check_alias
 from service.errors import AdapterConflict, AdapterNotFound
 from service.moving import Mover, Movers, Moving
 from service.settings import Settings
@@ -169,6 +170,7 @@ class Desk:
         }
     )
     others: dict[str, Version] = field(default_factory=dict)  # by alias@version; not live
+    loaded: set[str] = field(default_factory=set)  # names that the engine knows
     held: int = 0
     conversations: list[str] = field(default_factory=list)
     ready: bool = True
@@ -187,8 +189,13 @@ class Desk:
             raise AdapterConflict(f"{model} is gone")
         return found
 
+    def _known(self, alias: str) -> Version:
+        if alias not in self.versions:
+            raise AdapterNotFound(f"there is no {alias}")
+        return self.versions[alias]
+
     def knows(self, model: str) -> bool:
-        return any(model in (one.alias, one.name) for one in self.versions.values())
+        return any(model in (one.alias, one.name) for one in self.versions.values() if one.state == "live")
 
     def name_of(self, model: str, conversation: str) -> str:
         return self._of(model).name
@@ -209,6 +216,7 @@ class Desk:
         return {"folder": folder, "problems": []}
 
     async def register(self, alias: str, folder: str, root: Path | None = None) -> Version:
+        check_alias(alias, "pointsman-demo")
         version = Version(alias, hashlib.sha256(folder.encode()).hexdigest()[:12], "registered", 0)
         self.versions[alias] = version
         return version
@@ -220,24 +228,25 @@ class Desk:
         if known is None or known.version != version:
             raise AdapterNotFound(f"there is no {alias}@{version}")
         self.versions[alias] = replace(known, state="live", weight=weight)
+        self.loaded.add(known.name)
         return self.versions[alias]
 
     async def rollback(self, alias: str, version: str | None = None) -> Version:
         raise AdapterConflict(f"{alias} has no earlier version to go back to")
 
     async def retire(self, alias: str, version: str) -> Version:
-        return replace(self.versions[alias], state="retired")
+        return replace(self._known(alias), state="retired")
 
     async def withdraw(self, alias: str) -> None:
         del self.versions[alias]
 
     async def load(self, alias: str, version: str) -> Version:
-        return self.versions[alias]
+        return self._known(alias)
 
     async def judge(
         self, alias: str, version: str, *, passed: bool, report: Mapping[str, Any], by: str = ""
     ) -> Version:
-        self.versions[alias] = replace(self.versions[alias], state="loaded" if passed else "rejected")
+        self.versions[alias] = replace(self._known(alias), state="loaded" if passed else "rejected")
         return self.versions[alias]
 
     def followed(self, follow: object) -> None: ...
@@ -250,12 +259,13 @@ class Desk:
         return () if moves is None else (Mover(alias, name, moves),)
 
     async def carry(self, alias: str, version: str, moves: Moves | None) -> Version:
-        return self.versions[alias]
+        return self._known(alias)
 
     async def show(self, alias: str, version: str) -> Any:
         return {
-            "version": self.versions[alias],
+            "version": self._known(alias),
             "manifest": None,
+            "signed_by": None,
             "verdict": None,
             "promotions": [],
             "moves": None,

@@ -267,3 +267,19 @@ async def test_calls_that_the_engine_read_wrongly_twice_are_told_as_they_were_wr
         await readable.complete(body)
     with pytest.raises(EngineAnswerError, match="can't be read"):
         _ = [data async for data in readable.stream(body)]
+
+
+async def test_what_a_second_try_reasons_is_counted_with_the_first() -> None:
+    """By an engine that counts it: one with a parser of reasoning."""
+    details = {"completion_tokens_details": {"reasoning_tokens": 3}}
+
+    class Reasoning(HalfReading):
+        async def complete(self, body: Mapping[str, Any]) -> bytes:
+            answer = json.loads(await super().complete(body))
+            return json.dumps({**answer, "usage": answer["usage"] | details}).encode()
+
+    engine = Reasoning(BROKEN, second=CALL)
+    answer = json.loads(
+        await ReadableCalls(engine, engine.text_of).complete({"messages": [], "tools": TOOLS})
+    )
+    assert answer["usage"] == {**usage(50, 13), "completion_tokens_details": {"reasoning_tokens": 6}}

@@ -84,12 +84,13 @@ async def test_cot_keeps_reasoning_out_of_the_content(running: Running) -> None:
 
 async def test_cot_streamed_equals_unstreamed(running: Running) -> None:
     running.vllm.answer = lambda _: "<think>\n12 + 30 = 42\n</think>\n\nThe answer is 42."
-    whole = (await running.ask("what is 12 plus 30")).json()["choices"][0]["message"]
+    whole = (await running.ask("what is 12 plus 30")).json()
     response = await running.ask("what is 12 plus 30", stream=True, stream_options={"include_usage": True})
     *chunks, usage, done = events(response.text)
     assert done == "[DONE]"
     assert usage["choices"] == []
-    assert usage["usage"]["total_tokens"] > 0
+    assert usage["usage"] == whole["usage"]
+    assert whole["usage"]["completion_tokens_details"] == {"reasoning_tokens": 3}  # + 30 = , a word a token
     assert {chunk["object"] for chunk in chunks} == {"chat.completion.chunk"}
     assert all(chunk["usage"] is None for chunk in chunks)
     assert len({chunk["id"] for chunk in chunks}) == 1
@@ -98,7 +99,21 @@ async def test_cot_streamed_equals_unstreamed(running: Running) -> None:
     assert deltas[-1] == {}
     assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
     for field in ("content", "reasoning_content"):
-        assert "".join(delta.get(field, "") for delta in deltas) == whole[field]
+        assert "".join(delta.get(field, "") for delta in deltas) == whole["choices"][0]["message"][field]
+
+
+@pytest.mark.parametrize(
+    "option", [{}, {"stop": "42."}, {"logprobs": True}, {"logprobs": True, "stop": "42."}]
+)
+async def test_the_tokens_of_reasoning_are_counted(running: Running, option: dict[str, Any]) -> None:
+    running.vllm.answer = lambda _: THOUGHT
+    whole = (await running.ask(SUM, **option)).json()["usage"]
+    options = {"stream": True, "stream_options": {"include_usage": True}}
+    streamed = events((await running.ask(SUM, **options, **option)).text)[-2]["usage"]
+    assert whole["completion_tokens_details"] == {"reasoning_tokens": 3}
+    assert streamed == whole
+    direct = (await running.ask(SUM, model="chat", **option)).json()["usage"]
+    assert "completion_tokens_details" not in direct  # what passes is not parsed
 
 
 async def test_usage_chunk_only_where_it_is_asked_for(running: Running) -> None:
@@ -293,7 +308,7 @@ async def test_developers_are_the_system_to_the_engine(running: Running) -> None
     assert last == messages[1]
     body = {"model": "chat", "messages": [{"role": "developer", "content": "hi"}]}
     await running.http.post("/tokenize", json=body)
-    assert running.vllm.requests[-1]["messages"] == [{"role": "system", "content": "hi"}]
+    assert running.vllm.tokens[-1]["messages"] == [{"role": "system", "content": "hi"}]
 
 
 async def test_rendering_merges_the_clients_system_message(start: Start) -> None:

@@ -130,6 +130,9 @@ def test_what_must_stand_together_is_described() -> None:
         {"messages": [{"role": "user", "content": [{"type": "text", "text": ""}]}, {"role": "assistant"}]},
         {"messages": [{"role": "user", "content": None}]},
         {"messages": [{"role": "user", "content": [{"type": "poem", "text": "x"}]}]},
+        {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
+        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": 5}}]}]},
+        {"messages": [{"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "x"}}]}]},
         {"messages": [{**USER, "name": []}]},
         {"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f"}}]}]},
         {"stream_options": {}},
@@ -140,7 +143,8 @@ def test_what_must_stand_together_is_described() -> None:
     schema.validate({"model": "auto", "messages": [{"role": "assistant"}, USER], "stream_options": None})
     schema.validate({"model": "auto", "messages": [USER], "stream_options": {}, "stream": True})
     schema.validate({"model": "auto", "messages": [CALL]})
-    schema.validate({"model": "auto", "messages": [{"role": "user", "content": [{"type": "image_url"}]}]})
+    image = {"type": "image_url", "image_url": {"url": "data:"}}
+    schema.validate({"model": "auto", "messages": [{"role": "user", "content": [image]}]})
 
 
 def test_prompts_and_inputs_are_described_as_they_are_taken() -> None:
@@ -194,3 +198,23 @@ async def test_what_an_admin_sends_is_described_as_it_is_checked(running: Runnin
     upload = {"files": {"x": {"sha256": "0" * 64, "size": 1}}}
     assert not schema_of(found, "/admin/uploads", "post", None).is_valid(upload)
     check_error(await running.http.post("/admin/uploads", json=upload, headers=running.admin), 400)
+
+
+def test_the_numbers_of_an_admin_have_their_bounds() -> None:
+    found = described(GatewaySettings())
+    size = {"sha256": "0" * 64, "size": 5}
+    files = {"adapter_model.safetensors": size, "adapter_config.json": size, "manifest.json": size}
+    for path, good, wrong in (
+        ("/admin/adapters/{alias}/promote", {"version": "0", "weight": 100.0}, {"weight": 101}),
+        ("/admin/adapters/{alias}/shadow", {"version": "0", "share": 0}, {"share": -1}),
+        (
+            "/admin/adapters/{alias}/moves",
+            {"version": "0", "moves": {"switch_cost": 1}},
+            {"moves": {"switch_cost": 2}},
+        ),
+        ("/admin/uploads", {"files": files}, {"files": {**files, "manifest.json": {**size, "size": 2**40}}}),
+        ("/v1/feedback", {"id": "x", "score": 0.5}, {"score": 1.5}),
+    ):
+        schema = schema_of(found, path, "post", None)
+        schema.validate(good)
+        assert not schema.is_valid({**good, **wrong}), path

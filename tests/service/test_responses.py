@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +13,14 @@ from pydantic import BaseModel
 
 from service.responses.answer import ResponseAnswer
 from service.responses.request import chat_of
-from tests.service.conftest import Running
+from tests.service.conftest import Running, Start
+from tests.service.parts import ROUTES
 from tests.service.refused import check_error
 
 TRACK = "where is my parcel"
 SUM = "what is 12 plus 30"
 THOUGHT = "<think>\n12 + 30 = 42\n</think>\n\nThe answer is 42."
+SAMPLING = {"temperature": 1.0, "top_p": 1.0}
 TOOL = {"type": "function", "name": "track", "parameters": {"type": "object"}, "strict": True}
 
 
@@ -60,6 +63,7 @@ async def test_streamed_and_whole_are_equal(
     assert (whole.status, whole.store, whole.model) == ("completed", False, sent["model"])
     assert whole.usage is not None
     assert whole.usage.total_tokens == 3 + len(answer.split(" "))
+    assert whole.usage.output_tokens_details.reasoning_tokens == (0 if text == TRACK else 3)
     numbers, words = [], ""
     async with client.responses.stream(**asked) as stream:
         async for event in stream:
@@ -107,11 +111,28 @@ def chunks(*deltas: dict[str, Any], reason: str) -> list[dict[str, Any]]:
     ]
 
 
+def test_tokens_of_reasoning_that_nobody_counted_are_left_out() -> None:
+    """OpenAI always has the field; 0 where there is no reasoning is no guess."""
+    for delta, details, told in (
+        ({"reasoning_content": "hm"}, {}, {}),
+        ({"reasoning_content": "hm"}, {"reasoning_tokens": 5}, {"reasoning_tokens": 5}),
+        ({"content": "hi"}, {}, {"reasoning_tokens": 0}),
+        ({"content": "hi"}, {"reasoning_tokens": 5}, {"reasoning_tokens": 5}),  # it was not shown
+    ):
+        answer = ResponseAnswer({}, SAMPLING)
+        for chunk in chunks(delta, reason="stop"):
+            if "usage" in chunk:
+                chunk["usage"]["completion_tokens_details"] = details or None
+            list(answer.take(chunk))
+        list(answer.end())
+        assert answer.last["usage"]["output_tokens_details"] == told
+
+
 def test_calls_are_items_of_their_own() -> None:
     def call(index: int, **function: str) -> dict[str, Any]:
         return {"tool_calls": [{"index": index, "id": f"call_{index}", "function": function}]}
 
-    answer = ResponseAnswer({"tools": [TOOL]}, {"temperature": 0.5})
+    answer = ResponseAnswer({"tools": [TOOL]}, {**SAMPLING, "temperature": 0.5})
     pieces = [call(0, name="track", arguments='{"id":'), call(0, arguments='"A"}'), call(1, name="track")]
     events = list(answer.begin())
     for chunk in chunks({"content": "One moment."}, *pieces, reason="tool_calls"):
@@ -129,7 +150,7 @@ def test_calls_are_items_of_their_own() -> None:
 
 
 def test_an_answer_that_was_cut_is_incomplete() -> None:
-    answer = ResponseAnswer({}, {})
+    answer = ResponseAnswer({}, SAMPLING)
     for chunk in chunks({"content": "One"}, reason="length"):
         list(answer.take(chunk))
     *_, last = answer.end()
@@ -139,7 +160,7 @@ def test_an_answer_that_was_cut_is_incomplete() -> None:
 
 
 def test_one_that_was_cut_while_it_was_reasoned_has_no_message() -> None:
-    answer = ResponseAnswer({}, {})
+    answer = ResponseAnswer({}, SAMPLING)
     for chunk in chunks({"reasoning_content": "Well"}, reason="length"):
         list(answer.take(chunk))
     list(answer.end())
@@ -147,7 +168,7 @@ def test_one_that_was_cut_while_it_was_reasoned_has_no_message() -> None:
 
 
 def test_an_answer_without_words_is_an_empty_message() -> None:
-    answer = ResponseAnswer({}, {})
+    answer = ResponseAnswer({}, SAMPLING)
     list(answer.end())
     assert [item["content"][0]["text"] for item in answer.last["output"]] == [""]
 
@@ -340,3 +361,28 @@ async def test_an_engine_that_fails_is_an_error(running: Running, client: AsyncO
     refused = await running.http.post("/v1/responses", json=body)
     assert json.loads(refused.content)["error"]["message"] == "too long"
     assert refused.status_code == 400
+
+
+async def test_it_says_how_it_was_sampled(start: Start, tmp_path: Path) -> None:
+    """The request's, the route's or its chain's, else the base's own."""
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "generation_config.json").write_text('{"temperature": 0.6, "top_p": 0.95}')
+    voting = ROUTES.replace("chain: cot", "chain: cot\n    options: {samples: 3, temperature: 0.4}")
+    async with start(routes=voting) as running:
+        for asked, temperature, top_p in (
+            ({"model": "chat"}, 0.6, 0.95),
+            ({"model": "chat", "temperature": 0.3, "top_p": None}, 0.3, 0.95),
+            ({"model": "chat", "temperature": 0, "top_p": 0.5}, 0, 0.5),
+            ({"model": "auto"}, 0, 0.95),  # the route's
+            ({"model": "auto", "temperature": 0.2}, 0.2, 0.95),
+            ({"model": "auto", "input": SUM}, 0.4, 0.95),  # samples of a vote must differ
+            ({"model": "auto", "input": SUM, "temperature": 0.9}, 0.9, 0.95),
+            ({"model": "math", "input": SUM}, 0.6, 0.95),  # the chain without the route's options
+        ):
+            response = await running.http.post("/v1/responses", json={"input": TRACK, **asked})
+            assert response.status_code == 200, response.text
+            told = response.json()
+            assert (told["temperature"], told["top_p"]) == (temperature, top_p), asked
+            sent = running.vllm.requests[-1]
+            assert sent.get("temperature", 0.6) == temperature
+            assert sent.get("top_p", 0.95) == top_p

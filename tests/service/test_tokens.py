@@ -20,7 +20,7 @@ async def test_every_name_has_the_bases_tokens(running: Running, model: str | No
         "/tokenize", json={**named, "prompt": "parcel", "add_special_tokens": False}
     )
     assert there.json()["count"] == 6
-    assert running.vllm.requests[-1] == {"model": BASE, "prompt": "parcel", "add_special_tokens": False}
+    assert running.vllm.tokens[-1] == {"model": BASE, "prompt": "parcel", "add_special_tokens": False}
     back = await running.http.post("/detokenize", json={**named, "tokens": there.json()["tokens"]})
     assert back.json() == {"prompt": "parcel"}
     assert running.desk.held == 0
@@ -29,7 +29,7 @@ async def test_every_name_has_the_bases_tokens(running: Running, model: str | No
 async def test_messages_of_a_named_model(running: Running) -> None:
     body = {"model": "support", "messages": [USER], "add_generation_prompt": False}
     assert (await running.http.post("/tokenize", json=body)).json()["tokens"] == [104, 105]
-    assert running.vllm.requests[-1] == {**body, "model": BASE}
+    assert running.vllm.tokens[-1] == {**body, "model": BASE}
 
 
 _NO_TOKENS: list[object] = [10**12, 2**70, -1, 1.5, True, "x", None, []]
@@ -70,7 +70,7 @@ async def test_what_has_no_tokens_is_refused_by_name(running: Running) -> None:
     for path, body, status, parameter in REFUSED:
         error = check_error(await running.http.post(path, json=body), status)
         assert error["param"] == parameter, body
-    assert running.vllm.requests == []
+    assert running.vllm.tokens == []
 
 
 async def test_the_engines_refusal_is_told(running: Running) -> None:

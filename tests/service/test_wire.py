@@ -98,6 +98,38 @@ async def test_a_body_that_comes_to_a_stop_is_not_waited_for(
         assert answer.startswith(b"200")  # slow, and never at a stop
 
 
+async def test_after_half_a_body_the_connection_is_closed(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once its answer could be read, and though its client goes on sending."""
+    monkeypatch.setattr("service.api.middleware._LINGER_SECONDS", 0.2)
+    for pauses in (False, True):
+        monkeypatch.setattr("service.api.middleware._PAUSE_SECONDS", 0.2 if pauses else 30.0)
+        async with start("" if pauses else "gateway: {request_timeout_seconds: 0.2}\n") as running:
+            reader, writer = await asyncio.open_connection("127.0.0.1", int(running.url.rpartition(":")[2]))
+            writer.write(HEAD + b"content-length: 1000000\r\n\r\n{")
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 408")
+            assert b"connection: close\r\n" in head
+            writer.write(b"a" * 100_000)
+            rest = await reader.read()  # to the end of the connection
+            assert json.loads(rest)["error"]["code"] == "request_timeout"
+            writer.close()
+
+
+async def test_after_a_whole_body_the_connection_is_kept(start: Start) -> None:
+    async with start("gateway: {max_body_bytes: 10}\n") as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(running.url.rpartition(":")[2]))
+        for _ in range(2):
+            writer.write(HEAD + b"content-length: 100\r\n\r\n" + b"a" * 100)
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 413")
+            assert b"connection: close" not in head
+            length = int(head.lower().partition(b"content-length: ")[2].split(b"\r")[0])
+            await reader.readexactly(length)
+        writer.close()
+
+
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     """Answers with what came as the body, in the form of an error."""
     request = Request(scope, receive)

@@ -51,6 +51,8 @@ async def test_it_holds_on_every_path(running: Running) -> None:
         ("/v1/responses", {"model": "auto", "input": "x", "metadata": []}),
         ("/v1/embeddings", {"model": "auto", "input": "x", "user": 5}),
         ("/v1/route", {"text": "x", "temperature": "0.5"}),
+        ("/v1/route", {"text": "x", "n": "1"}),
+        ("/v1/route", {"text": "x", "n": False}),
         ("/tokenize", {"prompt": "x", "add_special_tokens": "yes"}),
     ):
         error = check_error(await running.http.post(path, json=body), 400)
@@ -67,7 +69,8 @@ async def test_null_is_as_if_it_were_not_there(running: Running) -> None:
     ):
         body = {**dict.fromkeys(KINDS.keys() & fields.taken), **asked}
         assert (await running.http.post(path, json=body)).status_code == 200
-        assert None not in running.vllm.requests[-1].values()
+        sent = running.vllm.tokens if path == "/tokenize" else running.vllm.requests
+        assert None not in sent[-1].values()
 
 
 def test_whole_numbers_may_be_written_with_a_point() -> None:

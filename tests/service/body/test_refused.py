@@ -49,6 +49,19 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
     ({"model": "auto", "messages": [{"role": "user", "content": 5}]}, 400, "messages[0].content"),
     ({"model": "auto", "messages": [{"role": "user", "content": ["x"]}]}, 400, "messages[0].content[0]"),
     *(
+        (
+            {"model": "auto", "messages": [USER, {"role": "user", "content": [part]}]},
+            400,
+            f"messages[1].content[0].{place}",
+        )
+        for part, place in (
+            ({"type": "image_url"}, "image_url"),
+            ({"type": "image_url", "image_url": "https://example.com/a.png"}, "image_url"),
+            ({"type": "image_url", "image_url": {"url": None}}, "image_url.url"),
+            ({"type": "input_audio", "input_audio": {"data": "x"}}, "input_audio.format"),
+        )
+    ),
+    *(
         ({"model": model, "messages": [*before, {"role": "user", "content": nothing}]}, 400, place)
         for model in ("auto", "support", "pointsman-demo")
         for nothing in ("", " \n", [], [{"type": "text", "text": ""}])

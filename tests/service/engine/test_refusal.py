@@ -110,7 +110,7 @@ WORDS = [
     ),
     (
         "base is not a multimodal model",
-        "messages holds an image, sound or video, and this model reads text only",
+        "messages is an image, sound or video, and this model reads text only",
         "messages",
     ),
     ("something new", "something new", None),
@@ -120,6 +120,21 @@ WORDS = [
 @pytest.mark.parametrize(("said", "words", "field"), WORDS, ids=range(len(WORDS)))
 def test_a_refusal_names_field_value_and_what_is_taken(said: str, words: str, field: str | None) -> None:
     assert told(said) == (words, field)
+
+
+@pytest.mark.parametrize(
+    "said", ["base is not a multimodal model", "1 validation error for ValidatorIterator"]
+)
+def test_a_part_that_can_not_be_read_is_named_by_its_place(said: str) -> None:
+    text, video = {"type": "text", "text": "x"}, {"type": "video_url"}
+    refused = {"role": "assistant", "content": [{"type": "refusal", "refusal": "no"}]}
+    messages = [refused, {"role": "user", "content": [text, text, video, video]}]
+    body = orjson.dumps({"error": {"message": said, "code": 400}})
+    error = refusal(400, body, {"messages": messages})
+    assert isinstance(error, EngineRefused)
+    assert error.parameter == "messages[1].content[2]"
+    assert str(error).startswith("messages[1].content[2] is a")
+    assert error.messages == messages
 
 
 @pytest.mark.parametrize(("field", "where"), [("messages", "messages"), ("prompt", "prompt")])
