@@ -96,7 +96,7 @@ def _of_settings(recipe: LearningRecipe) -> list[TrainingError]:
     return problems.collected(
         partial(trackers.require, recipe.trackers),
         partial(ranks.refuse_unserved, recipe),
-        *(partial(rewards.require, [reward]) for reward in asked),
+        partial(rewards.require, asked),
     )
 
 

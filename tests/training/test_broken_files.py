@@ -96,14 +96,6 @@ def test_other_files_of_the_base(recipe: Recipe, broken: Path) -> None:
         outlook.check(path, [], quiet)
 
 
-def test_a_reward_model_that_is_cut_short(recipe: Recipe, online: Online, tmp_path: Path) -> None:
-    path = recipe(PAIRS, form="pairs", stage="rm", name="judge", **{"train.steps": 1})
-    judge = run.train(path, runs=tmp_path, report=quiet)
-    cut(judge / "model.safetensors")
-    told = refused(online("ppo", rewards=[{"model": str(judge)}]), tmp_path)
-    assert told.startswith(f"reward model {judge}: {judge / 'model.safetensors'} (")
-
-
 def test_rows_of_one_source_are_read_beside_another_that_is_missing(
     recipe: Recipe, online: Online, continued: Continued, tmp_path: Path
 ) -> None:

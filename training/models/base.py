@@ -34,16 +34,22 @@ def identify(name: str) -> BaseIdentity | None:
         raise BaseError(f"base {exc}") from exc
 
 
-def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
-    """The tokenizer of the base ``name`` (folder or hub id), with its chat template."""
+def load_tokenizer(name: str, what: str = "base") -> PreTrainedTokenizerBase:
+    """The tokenizer of the base ``name`` (folder or hub id), with its chat template; ``what`` is for errors.
+
+    Raises:
+        BaseError: it can't be loaded, or has no chat template.
+    """
     from transformers import AutoTokenizer
 
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(name)
     except Exception as exc:  # of a broken file each library raises another
-        raise BaseError(_not_loaded(name, exc, "its tokenizer: ")) from exc
+        raise BaseError(_not_loaded(what, name, exc, "its tokenizer: ")) from exc
     if tokenizer.chat_template is None:
-        raise BaseError(f"{name}: its tokenizer has no chat template, so conversations can't be rendered")
+        raise BaseError(
+            f"{what} {name}: its tokenizer has no chat template, so conversations can't be rendered"
+        )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -61,7 +67,7 @@ def load_model(name: str, **more: Any) -> PreTrainedModel:
             name, config=config, dtype=torch.float32, attn_implementation="sdpa", **more
         )
     except (OSError, ValueError, SafetensorError) as exc:
-        raise BaseError(_not_loaded(name, exc)) from exc
+        raise BaseError(_not_loaded("base", name, exc)) from exc
     except RuntimeError as exc:
         if "ignore_mismatched_sizes" not in str(exc):
             raise
@@ -84,8 +90,8 @@ def load_outline(name: str) -> PreTrainedModel:
     return model
 
 
-def load_config(name: str) -> Any:
-    """The configuration of the base ``name`` (folder or hub id).
+def load_config(name: str, what: str = "base") -> Any:
+    """The configuration of the base ``name`` (folder or hub id); ``what`` it is, for errors.
 
     Raises:
         BaseError: it can't be loaded, or its weights are quantised, so that nothing can be trained on them.
@@ -95,11 +101,11 @@ def load_config(name: str) -> Any:
     try:
         config = AutoConfig.from_pretrained(name)
     except Exception as exc:  # as above
-        raise BaseError(_not_loaded(name, exc)) from exc
+        raise BaseError(_not_loaded(what, name, exc)) from exc
     if quantised := getattr(config, "quantization_config", None):
         method = quantised.get("quant_method", "?") if isinstance(quantised, dict) else "?"
         raise BaseError(
-            f"base {name!r} is quantised already ({method}), and can only be served. Name the base that it "
+            f"{what} {name!r} is quantised already ({method}), and can only be served. Name the base that it "
             f"was made from; where stage quantize made it, its {artefact.MANIFEST} says which, as "
             "base_model. Adapters are trained on that one, and served on both"
         )
@@ -216,9 +222,9 @@ def rewrite_json(path: Path, changes: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _not_loaded(name: str, cause: Exception, what: str = "") -> str:
+def _not_loaded(what: str, name: str, cause: Exception, part: str = "") -> str:
     reason = str(cause).splitlines()[0] if str(cause) else ""
     if not isinstance(cause, OSError | ValueError):
         reason = f"{type(cause).__name__}: {reason}"
     kind = "folder" if Path(name).is_dir() else "hub id, as there is no such folder"
-    return f"base {name!r} (taken for a {kind}) can't be loaded: {what}{reason}"
+    return f"{what} {name!r} (taken for a {kind}) can't be loaded: {part}{reason}"
