@@ -129,7 +129,7 @@ def _of_adapters(model: Any, recipe: LearningRecipe, tokens: int) -> int:
     noise = (1 if torch.cuda.is_available() else _FLOAT) * inputs if dropout else 0
     copies = _HALF * _learning(model) if bf16 else 0
     kept = tokens * ((_HALF if bf16 else _FLOAT) * numbers + noise) + copies
-    return round(kept / shape.num_hidden_layers)
+    return int(kept / shape.num_hidden_layers)
 
 
 def width_of_head(shape: Any) -> int:
