@@ -123,6 +123,21 @@ def plain(text: str, path: Path | str = "<text>") -> Any:
     return _data(text, path, {}, [], {})
 
 
+def problems_within(model: BaseModel, place: Location, text: str) -> list[Problem]:
+    """What :func:`parse` would refuse in YAML ``text`` that is set at ``place`` of ``model`` and fits there.
+
+    Raises:
+        DocumentError: it is not YAML.
+    """
+    problems: list[Problem] = []
+    doubts: dict[Location, Problem] = {}
+    _data(text, "<text>", {}, problems, doubts)
+    problems += [problem for at, problem in doubts.items() if is_free(model, place + at)]
+    return [
+        Problem(None, dotted((*place, one.field) if one.field else place), one.message) for one in problems
+    ]
+
+
 def lines_of(text: str) -> dict[Location, int]:
     """The 1-based line of every place in YAML ``text``.
 

@@ -205,6 +205,12 @@ def test_a_switch_of_yaml_1_1_among_a_generators_arguments_is_refused(recipe: Re
     found = recipes.load(path)
     assert isinstance(found, SftRecipe)
     assert found.train.gradient_checkpointing
+    for value in ("yes", "{deep: [no]}"):
+        with pytest.raises(DocumentError, match=r"arguments\.odd.*: .* by YAML 1\.1 and a text by 1\.2"):
+            recipes.load(path, [f"data.sources.0.arguments.odd={value}"])
+    with pytest.raises(DocumentError, match=r"train\.steps: is 8 by YAML 1\.1 and 10 by 1\.2"):
+        recipes.load(path, ["train.steps=010"])
+    assert recipes.load(path, ["train.gradient_checkpointing=off", "alias=no"])
     path.write_text(text.replace("odd: true", "odd: yes"), encoding="utf-8")
     with pytest.raises(DocumentError, match=r"yaml:\d+: data\.sources\.0\.arguments\.odd: yes is true"):
         recipes.load(path)
