@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from safetensors import SafetensorError
 
@@ -56,15 +56,24 @@ def load_tokenizer(name: str, what: str = "base") -> PreTrainedTokenizerBase:
 
 
 def load_model(name: str, **more: Any) -> PreTrainedModel:
-    """The base ``name`` (folder or hub id) in float32; ``more`` is for transformers' ``from_pretrained``."""
+    """The base ``name`` (folder or hub id) in float32; ``more`` is for transformers' ``from_pretrained``.
+
+    Raises:
+        BaseError: it can't be loaded, or weights are missing, in whose place transformers would draw some.
+    """
     import torch
     from transformers import AutoModelForCausalLM
 
     config = load_config(name)
     weights.require(name)
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            name, config=config, dtype=torch.float32, attn_implementation="sdpa", **more
+        model, found = AutoModelForCausalLM.from_pretrained(
+            name,
+            config=config,
+            dtype=torch.float32,
+            attn_implementation="sdpa",
+            output_loading_info=True,
+            **more,
         )
     except (OSError, ValueError, SafetensorError) as exc:
         raise BaseError(_not_loaded("base", name, exc)) from exc
@@ -75,8 +84,39 @@ def load_model(name: str, **more: Any) -> PreTrainedModel:
             f"base {name!r}: its weights have other shapes than its config.json says; one of them is another "
             "model's"
         ) from exc
+    if missing := sorted(found["missing_keys"]):
+        raise BaseError(missing_weights(name, missing))
     one_pass.use(model)
-    return model
+    return cast("PreTrainedModel", model)
+
+
+def refuse_other_weights(name: str) -> None:
+    """Hold the weights of the base ``name`` beside its config.json, by their headers; a hub id's are not.
+
+    Raises:
+        BaseError: one has another shape, or is missing. Where some have names that the model does not know,
+            transformers may know them by others, and nothing is missing until it loads them.
+    """
+    if not Path(name).is_dir():
+        return
+    outline = load_outline(name)
+    known = {key: tuple(weight.shape) for key, weight in outline.state_dict().items()}
+    held = weights.shapes(name)
+    if other := [key for key in held if key in known and held[key] != known[key]]:
+        found, said = (" × ".join(map(str, shapes[other[0]])) for shapes in (held, known))
+        raise BaseError(
+            f"base {name!r}: its weights have other shapes than its config.json says, as {other[0]}, {found} "
+            f"where {said} is said; one of them is another model's"
+        )
+    own = dict(outline.named_parameters())  # of weights that are tied, one
+    if held.keys() <= known.keys() and (missing := sorted(own.keys() - held.keys())):
+        raise BaseError(missing_weights(name, missing))
+
+
+def missing_weights(name: str, missing: list[str]) -> str:
+    """What is said of a base without them."""
+    said = f"{len(missing)} of its weights are missing, as {missing[0]}"
+    return f"base {name!r}: {said}; copy it anew from where it came"
 
 
 def load_outline(name: str) -> PreTrainedModel:

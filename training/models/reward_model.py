@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,14 +102,16 @@ def new(name: str, pad: int, seed: int) -> PreTrainedModel:
     weights.require(name)
     set_seed(seed)
     try:
-        model: Any = AutoModelForSequenceClassification.from_pretrained(
-            name, num_labels=1, dtype=torch.float32, attn_implementation="sdpa"
+        model, found = AutoModelForSequenceClassification.from_pretrained(
+            name, num_labels=1, dtype=torch.float32, attn_implementation="sdpa", output_loading_info=True
         )
     except (OSError, ValueError, SafetensorError) as exc:
         raise BaseError(f"base {name!r} can't be made a reward model: {str(exc).splitlines()[0]}") from exc
+    if missing := sorted(name for name in found["missing_keys"] if not name.startswith("score.")):
+        raise BaseError(base.missing_weights(name, missing))
     model.config.get_text_config().pad_token_id = pad
     one_pass.use(model)
-    return model
+    return cast("PreTrainedModel", model)
 
 
 def save(model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
