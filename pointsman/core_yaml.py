@@ -91,13 +91,17 @@ def _wrong(problem: str, node: yaml.Node) -> yaml.YAMLError:
 
 
 class _Dumper(yaml.SafeDumper):
-    pass
+    def of_text(self, text: str) -> yaml.ScalarNode:
+        """In double quotes where a line ends otherwise than by a newline, which is folded in single ones."""
+        style = '"' if re.search("[\x85\u2028\u2029]", text) else None
+        return self.represent_scalar(f"{_TAG}str", text, style)
 
 
 CoreLoader.yaml_implicit_resolvers = {}
 for _name, (_pattern, _first) in _SCALARS.items():
     for _kind in (CoreLoader, _Dumper):
         _kind.add_implicit_resolver(f"{_TAG}{_name}", re.compile(rf"(?:{_pattern})\Z"), _first)
+_Dumper.add_representer(str, _Dumper.of_text)
 CoreLoader.add_constructor(f"{_TAG}int", CoreLoader.int_of)
 CoreLoader.add_constructor(f"{_TAG}float", CoreLoader.float_of)
 _JsonLoader.yaml_implicit_resolvers = CoreLoader.yaml_implicit_resolvers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pointsman.core_yaml import read_core, write_core
@@ -66,6 +66,8 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
+@example({"\x85": "a\u2028b"})
+@settings(max_examples=300)
 def test_what_is_written_is_read_as_the_same_by_both_versions(value: object) -> None:
     text = write_core(value)
     assert repr(read_core(text)) == repr(value)
