@@ -1,7 +1,7 @@
-"""YAML as JSON's values: by the core schema of YAML 1.2, where PyYAML's own loaders follow YAML 1.1.
+"""YAML by the core schema of version 1.2, where PyYAML's own loaders follow YAML 1.1; and as JSON's values.
 
-So a date stays the text that it is, ``on`` and ``no`` are texts, and 012 is twelve; the keys of a mapping are
-texts, as they are written. The merge key (``<<``) of YAML 1.1 is read still.
+So a date stays the text that it is, ``on`` and ``no`` are texts, and 012 is twelve. What is written here is
+read as the same by both versions.
 """
 
 from __future__ import annotations
@@ -34,13 +34,23 @@ def read_core(text: str) -> Any:
         ValueError: a tag promises a number that is none.
         RecursionError: it is nested too deep.
     """
-    return yaml.load(text, Loader=_CoreLoader)
+    return yaml.load(text, Loader=_JsonLoader)
 
 
-class _CoreLoader(yaml.SafeLoader):
+def write_core(value: Any) -> str:
+    """``value``, of JSON's types, as YAML with its keys in their order.
+
+    A text that either version would take for something else is quoted.
+    """
+    return yaml.dump(value, Dumper=_Dumper, allow_unicode=True, sort_keys=False)
+
+
+class CoreLoader(yaml.SafeLoader):
+    """The core schema; of numbers also those that JSON has none for."""
+
     yaml_constructors: ClassVar[dict[Any, Any]] = {
         tag: yaml.SafeLoader.yaml_constructors[tag]
-        for tag in (None, *(f"{_TAG}{name}" for name in ("null", "bool", "str", "seq")))
+        for tag in (None, *(f"{_TAG}{name}" for name in ("null", "bool", "str", "seq", "map")))
     }
 
     def int_of(self, node: yaml.ScalarNode) -> int:
@@ -48,7 +58,14 @@ class _CoreLoader(yaml.SafeLoader):
         return int(node.value if base == 10 else node.value[2:], base)
 
     def float_of(self, node: yaml.ScalarNode) -> float:
-        if not math.isfinite(number := float(re.sub(r"\.(?=inf|nan)", "", node.value.lower()))):
+        return float(re.sub(r"\.(?=inf|nan)", "", node.value.lower()))
+
+
+class _JsonLoader(CoreLoader):
+    """A mapping's keys are texts, as they are written; the merge key (``<<``) of YAML 1.1 is read still."""
+
+    def finite_of(self, node: yaml.ScalarNode) -> float:
+        if not math.isfinite(number := self.float_of(node)):
             raise _wrong(f"{node.value} is no number of JSON", node)
         return number
 
@@ -73,9 +90,21 @@ def _wrong(problem: str, node: yaml.Node) -> yaml.YAMLError:
     return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
 
-_CoreLoader.yaml_implicit_resolvers = {}
+class _Dumper(yaml.SafeDumper):
+    def of_text(self, text: str) -> yaml.ScalarNode:
+        """In double quotes where a line ends otherwise than by a newline, which is folded in single ones."""
+        style = '"' if re.search("[\x85\u2028\u2029]", text) else None
+        return self.represent_scalar(f"{_TAG}str", text, style)
+
+
+CoreLoader.yaml_implicit_resolvers = {}
 for _name, (_pattern, _first) in _SCALARS.items():
-    _CoreLoader.add_implicit_resolver(f"{_TAG}{_name}", re.compile(rf"(?:{_pattern})\Z"), _first)
-_CoreLoader.add_constructor(f"{_TAG}int", _CoreLoader.int_of)
-_CoreLoader.add_constructor(f"{_TAG}float", _CoreLoader.float_of)
-_CoreLoader.add_constructor(f"{_TAG}map", _CoreLoader.mapping_of)
+    for _kind in (CoreLoader, _Dumper):
+        _kind.add_implicit_resolver(f"{_TAG}{_name}", re.compile(rf"(?:{_pattern})\Z"), _first)
+_Dumper.add_representer(str, _Dumper.of_text)
+CoreLoader.add_constructor(f"{_TAG}int", CoreLoader.int_of)
+CoreLoader.add_constructor(f"{_TAG}float", CoreLoader.float_of)
+_JsonLoader.yaml_implicit_resolvers = CoreLoader.yaml_implicit_resolvers
+_JsonLoader.add_constructor(f"{_TAG}int", CoreLoader.int_of)
+_JsonLoader.add_constructor(f"{_TAG}float", _JsonLoader.finite_of)
+_JsonLoader.add_constructor(f"{_TAG}map", _JsonLoader.mapping_of)

@@ -1,7 +1,8 @@
 """Strict YAML documents: a file becomes a frozen pydantic model, or one report of everything wrong in it.
 
 Every configuration of Pointsman (settings, routes, prompts, recipes) is read here, once, at the entry.
-Each problem names the file, the line, the field, the value found and what was expected.
+Each problem names the file, the line, the field, the value found and what was expected. YAML is read by the
+core schema of version 1.2; a value that version 1.1 reads otherwise, where any value is right, is a problem.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
+from pointsman.core_yaml import CoreLoader
 from pointsman.problems import Location, Problem, dotted, explained
+from pointsman.yaml_versions import difference, is_free
 
 _FARTHEST = 1e30
 _LARGEST = 2**53
@@ -97,13 +100,15 @@ def parse(model: type[D], text: str, path: Path | str = "<text>") -> D:
     """The same as :func:`load` for text already read; ``path`` names it in errors."""
     lines: dict[Location, int] = {}
     problems: list[Problem] = []
-    data = _data(text, path, lines, problems)
+    doubts: dict[Location, Problem] = {}
+    data = _data(text, path, lines, problems, doubts)
     try:
         value = model.model_validate({} if data is None else data)
     except ValidationError as exc:
         errors = exc.errors(include_url=False)
         problems += [problem for error in errors for problem in explained(model, dict(error), lines)]
         raise DocumentError(path, problems) from exc
+    problems += [problem for place, problem in doubts.items() if is_free(value, place)]
     if problems:
         raise DocumentError(path, problems)
     return value
@@ -115,7 +120,22 @@ def plain(text: str, path: Path | str = "<text>") -> Any:
     Raises:
         DocumentError: it is not YAML. A key that is given twice is left to :func:`parse`.
     """
-    return _data(text, path, {}, [])
+    return _data(text, path, {}, [], {})
+
+
+def problems_within(model: BaseModel, place: Location, text: str) -> list[Problem]:
+    """What :func:`parse` would refuse in YAML ``text`` that is set at ``place`` of ``model`` and fits there.
+
+    Raises:
+        DocumentError: it is not YAML.
+    """
+    problems: list[Problem] = []
+    doubts: dict[Location, Problem] = {}
+    _data(text, "<text>", {}, problems, doubts)
+    problems += [problem for at, problem in doubts.items() if is_free(model, place + at)]
+    return [
+        Problem(None, dotted((*place, one.field) if one.field else place), one.message) for one in problems
+    ]
 
 
 def lines_of(text: str) -> dict[Location, int]:
@@ -127,19 +147,25 @@ def lines_of(text: str) -> dict[Location, int]:
         DocumentError: it is not YAML.
     """
     lines: dict[Location, int] = {}
-    _data(text, "<text>", lines, [])
+    _data(text, "<text>", lines, [], {})
     return lines
 
 
-def _data(text: str, path: Path | str, lines: dict[Location, int], problems: list[Problem]) -> Any:
+def _data(
+    text: str,
+    path: Path | str,
+    lines: dict[Location, int],
+    problems: list[Problem],
+    doubts: dict[Location, Problem],
+) -> Any:
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=CoreLoader)
         if node is None:
             return None
         if (places := _places(node, {})) > _MOST_PLACES:
             what = f"its aliases stand for {places:,} values, {_MOST_PLACES:,} at most are read"
             raise DocumentError(path, [Problem(None, "", what)])
-        return _plain(node, (), lines, problems)
+        return _plain(node, (), lines, problems, doubts)
     except yaml.MarkedYAMLError as exc:
         line = exc.problem_mark.line + 1 if exc.problem_mark else None
         raise DocumentError(path, [Problem(line, "", f"not YAML: {exc.problem}")]) from exc
@@ -159,11 +185,17 @@ def _places(node: yaml.Node, counted: dict[yaml.Node, int]) -> int:
     return counted[node]
 
 
-def _plain(node: yaml.Node, at: Location, lines: dict[Location, int], problems: list[Problem]) -> Any:
-    """The node as dicts, lists and scalars; fills ``lines`` and reports repeated keys."""
+def _plain(
+    node: yaml.Node,
+    at: Location,
+    lines: dict[Location, int],
+    problems: list[Problem],
+    doubts: dict[Location, Problem],
+) -> Any:
+    """The node as dicts, lists and scalars; fills ``lines`` and ``doubts`` and reports repeated keys."""
     lines[at] = node.start_mark.line + 1
     if isinstance(node, yaml.SequenceNode):
-        return [_plain(child, (*at, i), lines, problems) for i, child in enumerate(node.value)]
+        return [_plain(child, (*at, i), lines, problems, doubts) for i, child in enumerate(node.value)]
     if isinstance(node, yaml.MappingNode):
         result: dict[Any, Any] = {}
         for key_node, value_node in node.value:
@@ -174,20 +206,27 @@ def _plain(node: yaml.Node, at: Location, lines: dict[Location, int], problems: 
                 continue
             if key in result:
                 problems.append(Problem(line, dotted((*at, key)), "the key is given twice"))
-            result[key] = _plain(value_node, (*at, key), lines, problems)
+            result[key] = _plain(value_node, (*at, key), lines, problems, doubts)
             lines[(*at, key)] = line
         return result
-    return _scalar(node)
+    value = _scalar(node)
+    if isinstance(node, yaml.ScalarNode) and (told := difference(node, value)):
+        problem = Problem(lines[at], dotted(at), told)
+        if isinstance(value, int):  # two numbers, one of which would be right for any field
+            problems.append(problem)
+        else:
+            doubts[at] = problem
+    return value
 
 
 def _scalar(node: yaml.Node) -> Any:
-    loader = yaml.SafeLoader("")
+    loader = CoreLoader("")
     try:
         value = loader.construct_object(node, deep=True)
         if isinstance(value, int) and abs(value) > _LARGEST:
             raise ValueError("a whole number beyond 2**53, which no key needs and few programs keep")
         return value
-    except ValueError as exc:  # a date or a number that its form promises and its value breaks
+    except (ValueError, KeyError) as exc:  # a number or boolean that a tag promises and that is none
         raise yaml.constructor.ConstructorError(None, None, str(exc), node.start_mark) from exc
     finally:
         loader.dispose()

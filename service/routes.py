@@ -11,10 +11,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from chains.events import Chain, Limits
 from chains.registry import chain_with
+from pointsman.core_yaml import write_core
 from pointsman.document import DocumentError, lines_of, parse, plain, problem_lines, read
 from pointsman.problems import Problem
 from prompts.library import PromptLibrary
@@ -118,7 +117,7 @@ def _moved(text: str, path: Path, movers: Sequence[Mover]) -> tuple[str, list[Pr
     if not movers or not isinstance(data := plain(text, path), Mapping):
         return text, []
     laid, problems = laid_over(data, movers)
-    text = yaml.safe_dump(laid, allow_unicode=True, sort_keys=False)
+    text = write_core(laid)
     return text, [Problem(None, "", problem) for problem in problems]
 
 

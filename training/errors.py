@@ -12,7 +12,7 @@
     ├── DiskFull         a checkpoint, the metrics or the artefact could not be written
     ├── ConversionError  a result can't be converted so, or not as exactly as asked
     ├── QuantizeError    a base can't be quantised so or here, or loses more than is allowed
-    ├── RewardError      a reward can't be had: no such function or model, or not one number an answer
+    ├── RewardError      a reward can't be had: no such function, no whole model, or not one number an answer
     ├── RolloutError     the server that samples answers can't be reached, or gives none
     ├── EndpointError    a served model can't be asked: nothing answers, or in another form
     │   ├── ModelUnknown     the server has no model of that name

@@ -96,7 +96,7 @@ def _of_settings(recipe: LearningRecipe) -> list[TrainingError]:
     return problems.collected(
         partial(trackers.require, recipe.trackers),
         partial(ranks.refuse_unserved, recipe),
-        *(partial(rewards.require, [reward]) for reward in asked),
+        partial(rewards.require, asked),
     )
 
 
@@ -109,9 +109,11 @@ def _of_base(recipe: LearningRecipe | QuantizeRecipe) -> list[TrainingError]:
         return problems.collected(partial(stage.chat_template, recipe.tokenizer))
     if recipe.base is None:
         return []
-    return problems.collected(partial(base.load_config, recipe.base)) or problems.collected(
-        partial(base.load_tokenizer, recipe.base), partial(weights.require, recipe.base)
-    )
+    if of_config := problems.collected(partial(base.load_config, recipe.base)):
+        return of_config
+    of_weights = problems.collected(partial(weights.require, recipe.base))
+    of_weights = of_weights or problems.collected(partial(base.refuse_other_weights, recipe.base))
+    return [*problems.collected(partial(base.load_tokenizer, recipe.base)), *of_weights]
 
 
 def _of_sources(

@@ -69,11 +69,11 @@ def reproduce(
 
 
 def _written(recipe: dict[str, Any], name: str, runs: Path) -> Path:
-    import yaml
+    from pointsman.core_yaml import write_core
 
     path = runs / name / "recipe.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump({**recipe, "name": name}, allow_unicode=True, sort_keys=False), "utf-8")
+    path.write_text(write_core({**recipe, "name": name}), "utf-8")
     return path
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 import yaml
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
-from pointsman.core_yaml import read_core
+from pointsman.core_yaml import read_core, write_core
 
 
 @pytest.mark.parametrize(
@@ -51,3 +53,22 @@ def test_what_json_has_no_value_for_is_refused_with_its_line(text: str, problem:
     with pytest.raises(yaml.YAMLError, match=problem) as caught:
         read_core(f"# first\n{text}")
     assert "line 2" in str(caught.value)
+
+
+ODD = st.from_regex(r"[-+.0-9xoeE_:]{1,6}", fullmatch=True) | st.sampled_from(["on", "No", "~", "<<", "="])
+TEXTS = st.text() | ODD
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXTS,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner),
+    max_leaves=8,
+)
+
+
+@given(VALUES)
+@example({"\x85": "a\u2028b"})
+@settings(max_examples=300)
+def test_what_is_written_is_read_as_the_same_by_both_versions(value: object) -> None:
+    text = write_core(value)
+    assert repr(read_core(text)) == repr(value)
+    assert repr(yaml.safe_load(text)) == repr(value)

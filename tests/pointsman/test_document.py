@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, ValidationError, field_validator
@@ -110,8 +111,10 @@ def test_a_problem_in_a_list_names_its_place() -> None:
         ("engine: {model: *base}", 1, "not YAML: found undefined alias 'base'"),
         ("a: 1\n---\nb: 2", 2, "not YAML: but found another document"),
         ("engine: {model: \x00}", None, "not YAML: unacceptable character"),
-        ("engine: {model: 2026-13-77}", 1, "not YAML: month must be in 1..12"),
+        ("engine: {model: !!timestamp 2026-01-07}", 1, "not YAML: could not determine a constructor"),
         ("engine: {model: !!int many}", 1, "not YAML: invalid literal for int"),
+        ("engine: {model: !!bool many}", 1, "not YAML: 'many'"),
+        ("a: &a {model: base}\nengine: {<<: *a}", 2, "not YAML: could not determine a constructor"),
         ("engine: &loop {model: *loop}", None, "not YAML: nested too deep"),
         ("[" * 5_000 + "]" * 5_000, None, "not YAML: nested too deep"),
         (BOMB, None, "its aliases stand for 6,053,451 values, 1,000,000 at most are read"),
@@ -144,8 +147,64 @@ def test_a_missing_file_a_folder_and_bytes_that_are_no_utf8_are_problems_too(tmp
 def test_plain_reads_without_a_model() -> None:
     assert plain("a: [1, x]\nb:") == {"a": [1, "x"], "b": None}
     assert plain("") is None
-    with pytest.raises(DocumentError, match=r"recipe.yaml:1: not YAML: month must be in 1..12"):
-        plain("2026-13-77", "recipe.yaml")
+    assert plain("2026-13-77") == "2026-13-77"
+    with pytest.raises(DocumentError, match=r"recipe.yaml:1: not YAML: invalid literal for int"):
+        plain("!!int many", "recipe.yaml")
+
+
+class Switches(Document):
+    on: bool = False
+    name: str = ""
+    level: Literal["off", "low"] = "low"
+    rate: float = 0.0
+    count: int = 0
+    more: dict[str, Any] = Field(default_factory=dict)
+    other: tuple[Engine, ...] = ()
+    value: Any = Field(default=None, alias="json")
+
+
+def test_words_and_dates_are_texts_where_texts_are_wanted() -> None:
+    """By the core schema of YAML 1.2."""
+    assert parse(Switches, "{on: true, name: no, level: off}") == Switches(on=True, name="no", level="off")
+    assert parse(Switches, "name: 2026-13-77").name == "2026-13-77"
+    assert parse(Switches, "{rate: 1e-4, count: 0o17}") == Switches(rate=1e-4, count=15)
+    assert plain("{no: yes, 1: 2026-01-07}") == {"no": "yes", 1: "2026-01-07"}
+
+
+@pytest.mark.parametrize("word", ["on", "Yes", "TRUE", "off", "NO", "False"])
+def test_a_switch_takes_the_words_of_yaml_1_1_as_before(word: str) -> None:
+    assert parse(Switches, f"on: {word}").on == yaml.safe_load(word)
+    assert parse(Switches, "count: 1_000").count == 1000
+
+
+def told(text: str) -> list[tuple[int | None, str, str]]:
+    with pytest.raises(DocumentError) as caught:
+        parse(Switches, text)
+    return [(problem.line, problem.field, problem.message) for problem in caught.value.problems]
+
+
+def test_where_any_value_is_right_one_that_has_changed_is_refused() -> None:
+    assert told("name: yes\nmore:\n  polite: No\n  parts: [1, 1:30, 2026-01-07]\njson: on\n") == [
+        (3, "more.polite", "No is false by YAML 1.1 and a text by 1.2; write false, or 'No' in quotes"),
+        (4, "more.parts.1", "1:30 is 90 by YAML 1.1 and a text by 1.2; write 90, or '1:30' in quotes"),
+        (5, "json", "on is true by YAML 1.1 and a text by 1.2; write true, or 'on' in quotes"),
+    ]
+    whole = parse(Switches, "{more: {polite: 'No', a: \"on\", b: 010.5, c: 12}, other: [{model: yes}]}")
+    assert whole.more == {"polite": "No", "a": "on", "b": 10.5, "c": 12}
+    assert whole.other[0].model == "yes"
+
+
+def test_a_number_that_has_changed_is_refused_everywhere() -> None:
+    assert told("count: 012\nrate: soon") == [
+        (1, "count", "is 10 by YAML 1.1 and 12 by 1.2; write the number you mean"),
+        (2, "rate", "must be a number, found 'soon'"),
+    ]
+    assert parse(Switches, "{count: 08, rate: 0.5}").count == 8
+
+
+def test_a_number_that_is_none_is_told_with_its_field() -> None:
+    for word in (".inf", ".nan", "1e999"):
+        assert told(f"name: a\nrate: {word}")[0][:2] == (2, "rate")
 
 
 def test_lines_of_names_every_place() -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
-from safetensors.torch import load_file
+from safetensors.torch import load, load_file, save
+from torch import Tensor
 
 from pointsman import artefact
 from tests.training.asking import Online
@@ -123,7 +125,42 @@ def test_the_dropout_is_the_recipes(recipe: Recipe, first: Path, tmp_path: Path)
     assert json.loads((made / artefact.CONFIG).read_bytes())["lora_dropout"] == 0.5
 
 
+def rewritten(change: Callable[[dict[str, Tensor]], object]) -> Callable[[bytes], bytes]:
+    """What makes weights others by ``change``."""
+
+    def make(whole: bytes) -> bytes:
+        held = load(whole)
+        change(held)
+        return bytes(save(held, metadata={"format": "pt"}))
+
+    return make
+
+
+def one_less(held: dict[str, Tensor]) -> None:
+    """Leave one matrix out, in place of which PEFT would take a fresh one."""
+    held.popitem()
+
+
+def one_more(held: dict[str, Tensor]) -> None:
+    """Add a matrix for a layer that the base does not have."""
+    held["base_model.model.model.layers.9.self_attn.q_proj.lora_A.weight"] = torch.zeros(4, 32)
+
+
 BROKEN: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {  # file, what becomes of it, what is told
+    "another rank": (
+        artefact.WEIGHTS,
+        rewritten(lambda held: held.update({name: w.new_zeros(7, 32) for name, w in held.items()})),
+        r"does not hold what adapter_config\.json says: 8 have another shape, as .*, 7 × 32 where 4 × 32",
+    ),
+    "one matrix less": (artefact.WEIGHTS, rewritten(one_less), "1 of 8 weights are missing, as base_model"),
+    "one matrix more": (artefact.WEIGHTS, rewritten(one_more), r"1 are of another model, as .*layers\.9\."),
+    "a rank that is not the weights'": (
+        artefact.WEIGHTS,
+        rewritten(
+            lambda held: held.update({name: w[:1] for name, w in held.items() if "v_proj.lora_A" in name})
+        ),
+        r"2 have another shape, as .*v_proj\.lora_A\.weight, 1 × 32 where 2 × 32 is said",
+    ),
     "weights cut short": (
         artefact.WEIGHTS,
         lambda whole: whole[: len(whole) // 2],

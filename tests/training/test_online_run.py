@@ -12,12 +12,13 @@ from safetensors.torch import load_file
 
 from pointsman import artefact
 from tests.training.asking import STAGES, Online, write_recipe
+from tests.training.conftest import Recipe
 from tests.training.disturbed import untimed
+from tests.training.preferences import PAIRS
 from tests.training.test_methods import of_shape
 from tests.training.test_run import metrics, quiet
 from training import run
 from training.models import base as bases
-from training.models import reward_model
 
 
 @pytest.mark.parametrize("kind", STAGES)
@@ -79,14 +80,11 @@ def test_the_same_seed_gives_the_same_bytes(online: Online, tmp_path: Path, kind
     assert artefact.version_of(other) != artefact.version_of(first)
 
 
-def test_a_trained_reward_model_is_listened_to(
-    online: Online, base: Path, speaker: Path, tmp_path: Path
-) -> None:
+def test_a_trained_reward_model_is_listened_to(online: Online, recipe: Recipe, tmp_path: Path) -> None:
     """Its base, and so its tokenizer, may be another than the policy's."""
-    tokenizer: Any = bases.load_tokenizer(str(base))
-    (tmp_path / "judge").mkdir()
-    reward_model.save(reward_model.new(str(base), tokenizer.pad_token_id, 0), tokenizer, tmp_path / "judge")
-    rewards = [{"model": str(tmp_path / "judge")}, {"rule": "tests.training.asking:vowels"}]
+    path = recipe(PAIRS, form="pairs", stage="rm", name="judge", **{"train.steps": 1})
+    judge = run.train(path, runs=tmp_path, report=quiet)
+    rewards = [{"model": str(judge)}, {"rule": "tests.training.asking:vowels"}]
     run.train(online("ppo", rewards=rewards, **{"train.steps": 1}), runs=tmp_path, report=quiet)
     first = metrics(tmp_path / "tiny")[0]
     assert first["eval_reward_model"] != 0

@@ -68,7 +68,7 @@ def test_what_a_run_would_begin_with_is_looked_for(recipe: Recipe, online: Onlin
     with pytest.raises(AdapterError, match=r"init_adapter .*manifest\.json: no such file"):
         outlook.check(recipe(init_adapter=str(tmp_path / "none")), [], quiet)
     for reward, problem in (
-        ({"rule": "tests.training.asking:none"}, "rewards: .*none"),
+        ({"rule": "tests.training.asking:none"}, r"rewards\.0\.rule: .*none"),
         ({"model": str(tmp_path / "none")}, "none: no such folder; .* stage rm makes one"),
         ({"model": str(tmp_path)}, r"manifest\.json: no such file"),
     ):

@@ -188,6 +188,34 @@ def test_overrides_change_values_deep_inside(recipe: Recipe) -> None:
     assert unchanged.train.steps == 4
 
 
+def test_a_text_that_looks_like_a_number_stays_one_beside_an_override(recipe: Recipe) -> None:
+    path = recipe()
+    text = path.read_text(encoding="utf-8").replace("alias: tiny", "alias: '1e5'")
+    path.write_text(text.replace("learning_rate: 0.01", "learning_rate: 1e-3"), encoding="utf-8")
+    found = recipes.load(path, ["train.steps=7"])
+    assert isinstance(found, SftRecipe)
+    assert (found.alias, found.train.learning_rate, found.train.steps) == ("1e5", 0.001, 7)
+
+
+def test_a_switch_of_yaml_1_1_among_a_generators_arguments_is_refused(recipe: Recipe) -> None:
+    source = {"generator": "tests.training.generators:several", "rows": 4, "arguments": {"odd": True}}
+    path = recipe(**{"data.sources": [source], "train.gradient_checkpointing": True})
+    text = path.read_text(encoding="utf-8").replace("checkpointing: true", "checkpointing: on")
+    path.write_text(text, encoding="utf-8")
+    found = recipes.load(path)
+    assert isinstance(found, SftRecipe)
+    assert found.train.gradient_checkpointing
+    for value in ("yes", "{deep: [no]}"):
+        with pytest.raises(DocumentError, match=r"arguments\.odd.*: .* by YAML 1\.1 and a text by 1\.2"):
+            recipes.load(path, [f"data.sources.0.arguments.odd={value}"])
+    with pytest.raises(DocumentError, match=r"train\.steps: is 8 by YAML 1\.1 and 10 by 1\.2"):
+        recipes.load(path, ["train.steps=010"])
+    assert recipes.load(path, ["train.gradient_checkpointing=off", "alias=no"])
+    path.write_text(text.replace("odd: true", "odd: yes"), encoding="utf-8")
+    with pytest.raises(DocumentError, match=r"yaml:\d+: data\.sources\.0\.arguments\.odd: yes is true"):
+        recipes.load(path)
+
+
 def test_overrides_that_fit_nothing_are_refused_together(recipe: Recipe) -> None:
     found = problems(recipe(), "train.steps", "data.sources.4.rows=1", "name.x=1")
     assert [line.partition(": ")[2].partition(":")[0] for line in found] == [

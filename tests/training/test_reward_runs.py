@@ -16,7 +16,7 @@ from tests.training.preferences import PAIRS, loaded, rm
 from tests.training.test_run import metrics, quiet
 from training import run
 from training.data import prepare_pairs
-from training.errors import BaseError
+from training.errors import RewardError
 from training.models.reward_model import RewardModel
 
 
@@ -63,9 +63,11 @@ def test_a_score_is_the_same_in_any_batch(recipe: Recipe, tmp_path: Path) -> Non
 
 
 def test_what_is_no_reward_model_is_refused(base: Path, recipe: Recipe, tmp_path: Path) -> None:
-    with pytest.raises(BaseError, match=r"holds no model\.safetensors; train one with stage: rm"):
+    with pytest.raises(RewardError, match=r"holds no model\.safetensors; .*, or train one .* stage rm"):
         RewardModel.load(tmp_path)
-    with pytest.raises(BaseError, match=r"gives 2 numbers, a reward model gives one"):
+    with pytest.raises(
+        RewardError, match=r"gives 2 numbers by its config\.json, and a reward model gives one"
+    ):
         RewardModel.load(base)
 
 

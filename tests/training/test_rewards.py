@@ -67,8 +67,8 @@ def test_a_rule_of_trl_works_as_it_is() -> None:
     [
         ("broken", r"the rule broken failed: TypeError: .*wanted.*columns wanted, and needs \*\*columns"),
         ("one_too_few", "the reward one_too_few gave 1 numbers for 2 answers"),
-        ("no_such", "rewards: .*has no 'no_such'"),
-        ("QUESTIONS", "rewards: .*is not a function"),
+        ("no_such", r"^rewards\.0\.rule: .*has no 'no_such'"),
+        ("QUESTIONS", r"^rewards\.0\.rule: .*is not a function"),
     ],
 )
 def test_a_rule_that_is_none_says_why(name: str, message: str) -> None:
@@ -92,8 +92,8 @@ def test_numbers_that_are_none_are_refused() -> None:
 
 
 def test_a_reward_model_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(RewardError, match=r"none: no such folder; .* stage rm makes one"):
-        rewards.load([ModelReward(model=tmp_path / "none")])
+    with pytest.raises(RewardError, match=r"^rewards\.1\.model: .*none: no such folder; .* rm makes one"):
+        rewards.load([rule("vowels"), ModelReward(model=tmp_path / "none")])
 
 
 def test_columns_are_those_of_all_rows() -> None:

@@ -14,7 +14,7 @@ from training.data import prepare_rows
 from training.data.collection import Prepared, Report
 from training.data.token_rows import TokenRows
 from training.errors import ConversionError
-from training.methods import choice, lora
+from training.methods import adapter_files, choice, lora
 from training.models import base
 from training.recipe import SftRecipe
 
@@ -70,6 +70,7 @@ def opened(folder: Path) -> Result:
 
     Raises:
         ArtefactError: it has no readable manifest.
+        AdapterError: its files are broken, or its weights are not those that its configuration says.
         ConversionError: it is not the result of a run of stage sft, or its base is not what it was.
     """
     manifest = artefact.read_manifest(folder)
@@ -91,4 +92,8 @@ def opened(folder: Path) -> Result:
         raise ConversionError(
             f"{recipe.base} is not the base that {folder} was trained on; put that one back in its place"
         )
+    if recipe.method not in choice.BASES:
+        parts = [folder, folder / choice.PISSA_START] if recipe.method == "pissa" else [folder]
+        for part in parts:
+            adapter_files.require(base.load_outline(recipe.base), part, "adapter")
     return Result(folder, manifest, recipe)

@@ -130,6 +130,29 @@ def outline(model: PreTrainedModel, folder: Path) -> PeftModel:
         ) from exc
 
 
+def shapes(model: PreTrainedModel, folder: Path) -> dict[str, tuple[int, ...]]:
+    """Name → shape of the weights of an adapter on ``model`` by the configuration in ``folder``.
+
+    Raises whatever PEFT raises of one that is broken, or for another base.
+    """
+    from peft import PeftConfig, get_peft_model, get_peft_model_state_dict
+
+    config: Any = PeftConfig.from_pretrained(str(folder))
+    decomposed = config.init_lora_weights == "pissa"
+    config.init_lora_weights = True  # pissa's would ask for the base's weights
+    state: dict[str, Any] = get_peft_model_state_dict(get_peft_model(model, config))
+    found = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    return {name: _directions(name, found) for name in found} if decomposed else found
+
+
+def _directions(name: str, found: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
+    """The shape of one of pissa's two matrices: there are no more directions than the layer is wide."""
+    layer, _, side = name.rpartition(".lora_")
+    inner, outer = found[f"{layer}.lora_A.weight"][1], found[f"{layer}.lora_B.weight"][0]
+    rank = min(found[name][0 if side.startswith("A") else 1], inner, outer)
+    return (rank, inner) if side.startswith("A") else (outer, rank)
+
+
 def settle(model: Any) -> None:
     """Merge the adapter, if ``model`` has one, into its base, and round all to bfloat16, in place.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from pointsman import artefact
 from pointsman.artefact import ArtefactError, BaseIdentity
 from training.errors import AdapterError, BaseError
+from training.methods import adapter_files
 from training.models import base
 from training.recipe import DpoRecipe, OnlineRecipe, SftRecipe
 
@@ -15,7 +16,8 @@ def origin(recipe: SftRecipe | DpoRecipe | OnlineRecipe) -> tuple[BaseIdentity |
     """The base's identity, and the version that this one goes on from.
 
     Raises:
-        AdapterError: there is no such adapter to go on from, or its files are broken.
+        AdapterError: there is no such adapter to go on from, its files are broken, or its weights are not
+            those that its configuration says.
         BaseError: it was trained on another base.
     """
     identity = base.identify(recipe.base)
@@ -31,6 +33,7 @@ def origin(recipe: SftRecipe | DpoRecipe | OnlineRecipe) -> tuple[BaseIdentity |
             f"init_adapter {recipe.init_adapter} was trained on another base than {recipe.base}: "
             f"{_difference(before.base, identity)}"
         )
+    adapter_files.require(base.load_outline(recipe.base), recipe.init_adapter, "init_adapter")
     return identity, f"{before.alias}@{version}"
 
 

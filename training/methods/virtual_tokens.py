@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 CHECKPOINT = "prompt_encoder.safetensors"  # PEFT's checkpoints hold the vectors, not the network
+_VECTORS = "prompt_embeddings"  # as PEFT calls them in the file
 Plan = Prefix | PTuning | PTuningV2 | PromptTuning
 
 
@@ -93,11 +94,25 @@ def save(model: Any, folder: Path, base: str) -> None:
 
     encoder = _encoder(model)
     assert encoder is not None
-    weights = {"prompt_embeddings": encoder.embedding.weight.detach().to("cpu", torch.bfloat16).contiguous()}
+    weights = {_VECTORS: encoder.embedding.weight.detach().to("cpu", torch.bfloat16).contiguous()}
     save_file(weights, folder / artefact.WEIGHTS, metadata={"format": "pt"})
     (folder / artefact.WEIGHTS).chmod(0o644)
     model.peft_config["default"].save_pretrained(str(folder))
     rewrite_json(folder / artefact.CONFIG, {"base_model_name_or_path": base})
+
+
+def shapes(model: PreTrainedModel, folder: Path) -> dict[str, tuple[int, ...]]:
+    """Name → shape of what :func:`save` writes, by the configuration in ``folder``, for ``model``.
+
+    Raises whatever PEFT raises of one that is broken, or for another base.
+    """
+    from peft import PeftConfig, get_peft_model
+
+    config: Any = PeftConfig.from_pretrained(str(folder))
+    config.inference_mode = True  # the vectors alone, without the network that made them
+    encoder = _encoder(get_peft_model(model, config))
+    assert encoder is not None
+    return {_VECTORS: tuple(encoder.embedding.weight.shape)}
 
 
 def save_checkpoint(model: Any, folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from safetensors import SafetensorError
 
@@ -34,34 +34,49 @@ def identify(name: str) -> BaseIdentity | None:
         raise BaseError(f"base {exc}") from exc
 
 
-def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
-    """The tokenizer of the base ``name`` (folder or hub id), with its chat template."""
+def load_tokenizer(name: str, what: str = "base") -> PreTrainedTokenizerBase:
+    """The tokenizer of the base ``name`` (folder or hub id), with its chat template; ``what`` is for errors.
+
+    Raises:
+        BaseError: it can't be loaded, or has no chat template.
+    """
     from transformers import AutoTokenizer
 
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(name)
     except Exception as exc:  # of a broken file each library raises another
-        raise BaseError(_not_loaded(name, exc, "its tokenizer: ")) from exc
+        raise BaseError(_not_loaded(what, name, exc, "its tokenizer: ")) from exc
     if tokenizer.chat_template is None:
-        raise BaseError(f"{name}: its tokenizer has no chat template, so conversations can't be rendered")
+        raise BaseError(
+            f"{what} {name}: its tokenizer has no chat template, so conversations can't be rendered"
+        )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
 
 
 def load_model(name: str, **more: Any) -> PreTrainedModel:
-    """The base ``name`` (folder or hub id) in float32; ``more`` is for transformers' ``from_pretrained``."""
+    """The base ``name`` (folder or hub id) in float32; ``more`` is for transformers' ``from_pretrained``.
+
+    Raises:
+        BaseError: it can't be loaded, or weights are missing, in whose place transformers would draw some.
+    """
     import torch
     from transformers import AutoModelForCausalLM
 
     config = load_config(name)
     weights.require(name)
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            name, config=config, dtype=torch.float32, attn_implementation="sdpa", **more
+        model, found = AutoModelForCausalLM.from_pretrained(
+            name,
+            config=config,
+            dtype=torch.float32,
+            attn_implementation="sdpa",
+            output_loading_info=True,
+            **more,
         )
     except (OSError, ValueError, SafetensorError) as exc:
-        raise BaseError(_not_loaded(name, exc)) from exc
+        raise BaseError(_not_loaded("base", name, exc)) from exc
     except RuntimeError as exc:
         if "ignore_mismatched_sizes" not in str(exc):
             raise
@@ -69,8 +84,39 @@ def load_model(name: str, **more: Any) -> PreTrainedModel:
             f"base {name!r}: its weights have other shapes than its config.json says; one of them is another "
             "model's"
         ) from exc
+    if missing := sorted(found["missing_keys"]):
+        raise BaseError(missing_weights(name, missing))
     one_pass.use(model)
-    return model
+    return cast("PreTrainedModel", model)
+
+
+def refuse_other_weights(name: str) -> None:
+    """Hold the weights of the base ``name`` beside its config.json, by their headers; a hub id's are not.
+
+    Raises:
+        BaseError: one has another shape, or is missing. Where some have names that the model does not know,
+            transformers may know them by others, and nothing is missing until it loads them.
+    """
+    if not Path(name).is_dir():
+        return
+    outline = load_outline(name)
+    known = {key: tuple(weight.shape) for key, weight in outline.state_dict().items()}
+    held = weights.shapes(name)
+    if other := [key for key in held if key in known and held[key] != known[key]]:
+        found, said = (" × ".join(map(str, shapes[other[0]])) for shapes in (held, known))
+        raise BaseError(
+            f"base {name!r}: its weights have other shapes than its config.json says, as {other[0]}, {found} "
+            f"where {said} is said; one of them is another model's"
+        )
+    own = dict(outline.named_parameters())  # of weights that are tied, one
+    if held.keys() <= known.keys() and (missing := sorted(own.keys() - held.keys())):
+        raise BaseError(missing_weights(name, missing))
+
+
+def missing_weights(name: str, missing: list[str]) -> str:
+    """What is said of a base without them."""
+    said = f"{len(missing)} of its weights are missing, as {missing[0]}"
+    return f"base {name!r}: {said}; copy it anew from where it came"
 
 
 def load_outline(name: str) -> PreTrainedModel:
@@ -84,8 +130,8 @@ def load_outline(name: str) -> PreTrainedModel:
     return model
 
 
-def load_config(name: str) -> Any:
-    """The configuration of the base ``name`` (folder or hub id).
+def load_config(name: str, what: str = "base") -> Any:
+    """The configuration of the base ``name`` (folder or hub id); ``what`` it is, for errors.
 
     Raises:
         BaseError: it can't be loaded, or its weights are quantised, so that nothing can be trained on them.
@@ -95,11 +141,11 @@ def load_config(name: str) -> Any:
     try:
         config = AutoConfig.from_pretrained(name)
     except Exception as exc:  # as above
-        raise BaseError(_not_loaded(name, exc)) from exc
+        raise BaseError(_not_loaded(what, name, exc)) from exc
     if quantised := getattr(config, "quantization_config", None):
         method = quantised.get("quant_method", "?") if isinstance(quantised, dict) else "?"
         raise BaseError(
-            f"base {name!r} is quantised already ({method}), and can only be served. Name the base that it "
+            f"{what} {name!r} is quantised already ({method}), and can only be served. Name the base that it "
             f"was made from; where stage quantize made it, its {artefact.MANIFEST} says which, as "
             "base_model. Adapters are trained on that one, and served on both"
         )
@@ -216,9 +262,9 @@ def rewrite_json(path: Path, changes: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _not_loaded(name: str, cause: Exception, what: str = "") -> str:
+def _not_loaded(what: str, name: str, cause: Exception, part: str = "") -> str:
     reason = str(cause).splitlines()[0] if str(cause) else ""
     if not isinstance(cause, OSError | ValueError):
         reason = f"{type(cause).__name__}: {reason}"
     kind = "folder" if Path(name).is_dir() else "hub id, as there is no such folder"
-    return f"base {name!r} (taken for a {kind}) can't be loaded: {what}{reason}"
+    return f"{what} {name!r} (taken for a {kind}) can't be loaded: {part}{reason}"

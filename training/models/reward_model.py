@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,8 @@ from safetensors import SafetensorError
 
 from training.data import turns
 from training.data.formats import Row
-from training.errors import BaseError
-from training.models import base, one_pass, weights
+from training.errors import BaseError, RewardError
+from training.models import base, one_pass, reward_files, weights
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -35,27 +35,23 @@ class RewardModel:
         self._end = turns.end_of_turn(tokenizer)
 
     @classmethod
-    def load(cls, folder: Path | str) -> RewardModel:
+    def load(cls, folder: Path | str, what: str = "reward model") -> RewardModel:
         """The reward model in ``folder``, in float32, on the GPU where there is one.
 
         Raises:
-            BaseError: it holds no reward model, or one that is broken.
+            RewardError: see :func:`training.models.reward_files.require`.
         """
         import torch
         from transformers import AutoModelForSequenceClassification
 
-        require(folder)
-        tokenizer = base.load_tokenizer(str(folder))
+        tokenizer = reward_files.require(folder, what)
         try:
             model: Any = AutoModelForSequenceClassification.from_pretrained(
                 str(folder), dtype=torch.float32, attn_implementation="sdpa", use_safetensors=True
             )
         except (OSError, ValueError, RuntimeError, SafetensorError) as exc:
-            raise BaseError(f"reward model {folder} can't be loaded: {str(exc).splitlines()[0]}") from exc
-        if model.config.num_labels != 1:
-            raise BaseError(
-                f"reward model {folder}: gives {model.config.num_labels} numbers, a reward model gives one"
-            )
+            reason = str(exc).splitlines()[0]
+            raise RewardError(f"{what} {folder} can't be loaded: {reason}; {reward_files.ANEW}") from exc
         device = "cuda" if torch.cuda.is_available() else "cpu"
         return cls(model.to(device).eval(), tokenizer)
 
@@ -97,18 +93,6 @@ class RewardModel:
         return scores
 
 
-def require(folder: Path | str) -> None:
-    """Look for a reward model's files in ``folder``, without reading its weights.
-
-    Raises:
-        BaseError: one is missing or broken.
-    """
-    if not (Path(folder) / "model.safetensors").is_file():
-        raise BaseError(f"reward model {folder}: holds no model.safetensors; train one with stage: rm")
-    weights.require(folder, "reward model")
-    base.load_tokenizer(str(folder))
-
-
 def new(name: str, pad: int, seed: int) -> PreTrainedModel:
     """The base ``name`` in float32 with a scoring head drawn by ``seed``; ``pad``: the padding token."""
     import torch
@@ -118,18 +102,23 @@ def new(name: str, pad: int, seed: int) -> PreTrainedModel:
     weights.require(name)
     set_seed(seed)
     try:
-        model: Any = AutoModelForSequenceClassification.from_pretrained(
-            name, num_labels=1, dtype=torch.float32, attn_implementation="sdpa"
+        model, found = AutoModelForSequenceClassification.from_pretrained(
+            name, num_labels=1, dtype=torch.float32, attn_implementation="sdpa", output_loading_info=True
         )
     except (OSError, ValueError, SafetensorError) as exc:
         raise BaseError(f"base {name!r} can't be made a reward model: {str(exc).splitlines()[0]}") from exc
+    if missing := sorted(name for name in found["missing_keys"] if not name.startswith("score.")):
+        raise BaseError(base.missing_weights(name, missing))
     model.config.get_text_config().pad_token_id = pad
     one_pass.use(model)
-    return model
+    return cast("PreTrainedModel", model)
 
 
 def save(model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
-    """Write the scoring model's files, weights in bfloat16; same model, same bytes."""
+    """Write the scoring model's files, weights in bfloat16; same model, same bytes.
+
+    The weights' header has the hash of the vocabulary that they were learned with.
+    """
     import torch
     from safetensors.torch import save_file
 
@@ -138,5 +127,6 @@ def save(model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     model.config.dtype = torch.bfloat16
     model.config.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    save_file(saved, folder / "model.safetensors", metadata={"format": "pt"})
+    metadata = {"format": "pt", reward_files.VOCABULARY: reward_files.hash_of_vocabulary(tokenizer)}
+    save_file(saved, folder / "model.safetensors", metadata=metadata)
     (folder / "model.safetensors").chmod(0o644)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -48,10 +49,31 @@ def require(name: Path | str, what: str = "base", error: type[TrainingError] = B
         raise error(f"{what} {name}: {'; '.join(wrong)}; copy it anew from where it came")
 
 
+def shapes(folder: Path | str) -> dict[str, tuple[int, ...]]:
+    """Name → shape of what the safetensors files of ``folder`` hold, by their headers."""
+    found: dict[str, tuple[int, ...]] = {}
+    for file in sorted(Path(folder).glob("*.safetensors")):
+        with safe_open(file, "np") as opened:
+            found |= {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
+    return found
+
+
 def numbers(folder: Path) -> int:
     """How many numbers the safetensors files of ``folder`` hold, by their headers."""
-    found = 0
-    for file in folder.glob("*.safetensors"):
-        with safe_open(file, "np") as opened:
-            found += sum(math.prod(opened.get_slice(name).get_shape()) for name in opened.keys())  # noqa: SIM118
-    return found
+    return sum(map(math.prod, shapes(folder).values()))
+
+
+def misfits(held: Mapping[str, tuple[int, ...]], wanted: Mapping[str, tuple[int, ...]]) -> str | None:
+    """How the weights that files hold differ from those of the model that is to have them; None: they fit.
+
+    Both are name → shape. Of each way to differ one weight is named.
+    """
+    wrong = []
+    if missing := [name for name in wanted if name not in held]:
+        wrong.append(f"{len(missing)} of {len(wanted)} weights are missing, as {missing[0]}")
+    if other := [name for name in wanted if name in held and held[name] != wanted[name]]:
+        found, said = (" × ".join(map(str, shape[other[0]])) for shape in (held, wanted))
+        wrong.append(f"{len(other)} have another shape, as {other[0]}, {found} where {said} is said")
+    if unknown := [name for name in held if name not in wanted]:
+        wrong.append(f"{len(unknown)} are of another model, as {unknown[0]}")
+    return "; ".join(wrong) or None

@@ -6,8 +6,9 @@ Knows messages and texts alone, never token ids: a reward model has a tokenizer 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from pointsman import artefact
 from pointsman.artefact import ArtefactError
+from training import problems
 from training.data import generators
 from training.errors import RewardError, SourceError
 from training.recipe import ModelReward, RuleReward
@@ -79,10 +81,10 @@ def load(plans: Sequence[RuleReward | ModelReward]) -> Rewards:
     """
     return Rewards(
         tuple(
-            rule(plan.label, plan.weight, _function(plan.rule))
+            rule(plan.label, plan.weight, _function(plan.rule, key))
             if isinstance(plan, RuleReward)
-            else model(plan.label, plan.weight, _model(plan.model))
-            for plan in plans
+            else model(plan.label, plan.weight, _model(plan.model, key))
+            for key, plan in _by_key(plans)
         )
     )
 
@@ -91,25 +93,18 @@ def require(plans: Sequence[RuleReward | ModelReward]) -> None:
     """Refuse what :func:`load` would, without loading a model's weights.
 
     Raises:
-        RewardError: there is no such function, or no reward model in such a folder.
-        BaseError: a file of the reward model is broken.
+        RewardError: there is no such function, or no whole reward model in such a folder; NotReady: several.
     """
-    from training.models import reward_model
-
-    for plan in plans:
-        if isinstance(plan, RuleReward):
-            _function(plan.rule)
-            continue
-        _require_folder(plan.model)
-        try:
-            stage = artefact.read_manifest(plan.model).stage
-        except ArtefactError as exc:
-            raise RewardError(f"rewards: {exc}") from exc
-        if stage != "rm":
-            raise RewardError(
-                f"rewards: {plan.model} is of stage {stage}; a recipe of stage rm makes a reward model"
+    problems.refuse(
+        problems.collected(
+            *(
+                partial(_function, plan.rule, key)
+                if isinstance(plan, RuleReward)
+                else partial(_require_model, plan.model, key)
+                for key, plan in _by_key(plans)
             )
-        reward_model.require(plan.model)
+        )
+    )
 
 
 def rule(name: str, weight: float, function: Callable[..., Sequence[float | None]]) -> Reward:
@@ -162,22 +157,42 @@ def _numbers(name: str, given: Any, wanted: int) -> NDArray[np.float64]:
     return scores
 
 
-def _function(name: str) -> Callable[..., Sequence[float | None]]:
+def _by_key(
+    plans: Sequence[RuleReward | ModelReward],
+) -> Iterator[tuple[str, RuleReward | ModelReward]]:
+    """Each with the place in the recipe where its function or folder is named."""
+    for number, plan in enumerate(plans):
+        yield f"rewards.{number}.{'rule' if isinstance(plan, RuleReward) else 'model'}", plan
+
+
+def _function(name: str, key: str) -> Callable[..., Sequence[float | None]]:
     try:
         return generators.resolve(name)
     except SourceError as exc:
-        raise RewardError(f"rewards: {exc}") from exc
+        raise RewardError(f"{key}: {exc}") from exc
 
 
-def _model(folder: Path) -> RewardModel:
+def _model(folder: Path, key: str) -> RewardModel:
     from training.models import reward_model
 
-    _require_folder(folder)
-    return reward_model.RewardModel.load(folder)
+    return reward_model.RewardModel.load(folder, _called(folder, key))
 
 
-def _require_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        raise RewardError(
-            f"rewards: {folder}: no such folder; `pointsman train` with a recipe of stage rm makes one"
-        )
+def _require_model(folder: Path, key: str) -> None:
+    from training.models import reward_files
+
+    reward_files.require(folder, _called(folder, key))
+
+
+def _called(folder: Path, key: str) -> str:
+    """What errors call the reward model; raises RewardError where another stage than rm has made it."""
+    if folder.is_dir():
+        try:
+            stage = artefact.read_manifest(folder).stage
+        except ArtefactError as exc:
+            raise RewardError(f"{key}: {exc}") from exc
+        if stage != "rm":
+            raise RewardError(
+                f"{key}: {folder} is of stage {stage}; a recipe of stage rm makes a reward model"
+            )
+    return f"{key}: reward model"

@@ -7,9 +7,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pointsman import document
+from pointsman.core_yaml import write_core
 from pointsman.document import DocumentError
 from pointsman.problems import Problem
 from training.recipe.cpt import CptRecipe
@@ -57,10 +56,20 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     if problems:
         raise DocumentError(path, problems)
     try:
-        return document.parse(model, yaml.safe_dump(raw, allow_unicode=True), path)
+        recipe = document.parse(model, write_core(raw), path)
     except DocumentError as exc:
         changed = [Problem(None, p.field, f"{p.message} (with {' '.join(overrides)})") for p in exc.problems]
         raise DocumentError(path, changed) from exc
+    if problems := [problem for given in overrides for problem in _within(recipe, given)]:
+        raise DocumentError(path, problems)
+    return recipe
+
+
+def _within(recipe: Recipe, given: str) -> list[Problem]:
+    """What is wrong with the value of an override that fits its place."""
+    key, _, value = given.partition("=")
+    place = tuple(int(part) if part.isdigit() else part for part in key.split("."))
+    return document.problems_within(recipe, place, value)
 
 
 def _stage(text: str) -> str:

@@ -6,8 +6,11 @@ its own weights learn, 2 H more, as a norm's weight wants what it multiplies. Of
 come with a mask, attention keeps in each layer what the mask adds to every pair of places. With gradient
 checkpointing a layer's input is kept, and, once the logits are gone, all of one layer at a time.
 
-In bfloat16 a number has two bytes, but for what a norm computes in float32 on a CPU. Where the weights
-themselves learn, what lies between the products is float32 too, and autocast keeps a copy of the weights.
+The adapter keeps besides, of each matrix that it is on, as many numbers as its rank, and DoRA what the matrix
+and the adapter give. With dropout each has an input of its own, and what dropout multiplies it by.
+
+In bfloat16 a number has two bytes, but for what a norm computes in float32 on a CPU, and autocast keeps a
+copy of the weights that learn. Where a base's own learn, what lies between the products is float32 too.
 
 Logits are what the loss holds of a number for each token and piece of the vocabulary. TRL's trainers multiply
 by the output layer in tiles of fixed size, which an adapter on a small base is small beside; a reference's
@@ -63,6 +66,7 @@ def kept(model: Any, recipe: LearningRecipe, rows: int, length: int) -> tuple[in
     number, each = _HALF if bf16 else _FLOAT, (_UNDER_ADAPTERS if adapted else _LEARNING)[bf16]
     mask = number * length if _is_masked(recipe) else 0
     layer = tokens * (each.hidden * shape.hidden_size + each.inner * shape.intermediate_size + mask)
+    layer += _of_adapters(model, recipe, tokens)
     back = tokens * number * (shape.hidden_size + _BACK * shape.intermediate_size)
     copies = 0 if adapted or not bf16 else _HALF * _learning(model)
     if not recipe.train.gradient_checkpointing:
@@ -104,6 +108,28 @@ def scoring(folder: Path, length: int) -> int:
     attention = max(turned, 2 * queries + 2 * keys + length)
     most = 3 * shape.hidden_size + max(attention, shape.hidden_size + 3 * shape.intermediate_size)
     return int(BATCH_ROWS * length * (_FLOAT * most + length))
+
+
+def _of_adapters(model: Any, recipe: LearningRecipe, tokens: int) -> int:
+    """Bytes that a layer keeps of ``tokens`` for LoRA or one of its kin; 0 where ``model`` has none."""
+    import torch
+
+    adapted = [module for module in model.modules() if "default" in getattr(module, "lora_A", {})]
+    if not adapted:
+        return 0
+    shape, bf16, plan = model.config.get_text_config(), _is_bf16(recipe), recipe.lora
+    dropout, dora = bool(plan and plan.dropout), "default" in adapted[0].lora_variant
+    inputs = sum(module.lora_A["default"].weight.shape[1] for module in adapted)
+    numbers = sum(module.lora_A["default"].weight.shape[0] for module in adapted)
+    if dora:
+        numbers += 2 * sum(module.lora_B["default"].weight.shape[0] for module in adapted)
+    if dropout or (dora and bf16):  # each has an input of its own; of the shared ones three are counted above
+        shared = 2 * shape.hidden_size + shape.intermediate_size
+        numbers += max(0, inputs - shape.num_hidden_layers * shared)
+    noise = (1 if torch.cuda.is_available() else _FLOAT) * inputs if dropout else 0
+    copies = _HALF * _learning(model) if bf16 else 0
+    kept = tokens * ((_HALF if bf16 else _FLOAT) * numbers + noise) + copies
+    return int(kept / shape.num_hidden_layers)
 
 
 def width_of_head(shape: Any) -> int:

@@ -28,9 +28,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import yaml
-
 from pointsman import artefact
+from pointsman.core_yaml import write_core
 from training.data import files
 from training.errors import RunConflict
 from training.recipe import Recipe
@@ -197,7 +196,7 @@ def opened(recipe: Recipe, runs: Path) -> Iterator[RunFolder]:
             began.refuse_other_recipe(folder.path, folder.config, config)
             folder = replace(folder, seconds_before=_seconds(folder.clock))
         began.compare_files(folder.path, files.hashes(recipe), finished=folder.finished)
-        text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+        text = write_core(config)
         artefact.write_atomically(folder.config, text.encode())
         processes.wait()
         yield folder
