@@ -81,6 +81,7 @@ class Reader:
     def _timed(self, manager: Any, request: Any) -> Any:
         import torch
 
+        torch.set_num_threads(1)  # a moment's work: the loop should not want for cores meanwhile
         if manager.device.type == "cuda":  # memory that the card reads from belongs to a thread's card
             torch.cuda.set_device(manager.device)
         began = time.perf_counter()
