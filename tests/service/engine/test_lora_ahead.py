@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from service.engine.lora_ahead import Reader, taking
 
@@ -95,8 +96,10 @@ def manager() -> Iterator[Manager]:
 
 
 @pytest.fixture
-def reader() -> Reader:
-    return Reader(Manager.read)
+def reader() -> Iterator[Reader]:
+    threads = torch.get_num_threads()
+    yield Reader(Manager.read)
+    torch.set_num_threads(threads)
 
 
 def load(*request: Any) -> tuple[int, int, str, Any]:
