@@ -31,7 +31,7 @@ from typing import Any, Self
 log = logging.getLogger("vllm.pointsman")  # shown as vLLM's own lines are
 
 BLOCK = 8 * 2**20  # bytes of one piece of pinned memory; a power of two, as PyTorch rounds up to one
-_SHARE = 0.25  # of the free memory that is reserved at most
+_SHARE = 0.25  # of the free memory that all workers reserve at most
 
 _wanted: ContextVar[Any] = ContextVar("type that the engine computes in", default=None)
 
@@ -60,10 +60,10 @@ def reserving(create: Callable[..., Any]) -> Callable[..., Any]:
 
     import psutil  # which vLLM brings
 
-    def created(worker: Any, *more: Any, **named: Any) -> Any:
-        model = create(worker, *more, **named)
-        kept = worker._adapter_manager
-        most = int(_SHARE * psutil.virtual_memory().available)
+    def created(worker: Any, model: Any, vllm_config: Any) -> Any:
+        model = create(worker, model, vllm_config)
+        kept, workers = worker._adapter_manager, vllm_config.parallel_config.world_size
+        most = int(_SHARE * psutil.virtual_memory().available / workers)
         count = min(kept.capacity * blocks_of(kept.modules), most // BLOCK)
         began = time.perf_counter()
         _reserve(count)

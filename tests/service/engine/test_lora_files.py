@@ -144,7 +144,7 @@ def test_groups_keep_the_order_and_are_as_long_as_they_may_be() -> None:
     assert list(together({}, 8)) == []
 
 
-@pytest.mark.parametrize(("megabytes", "blocks"), [(1_000_000, 3 * 2), (48, 1)])
+@pytest.mark.parametrize(("megabytes", "blocks"), [(1_000_000, 3 * 2), (96, 1)])
 def test_memory_is_reserved_for_all_adapters_that_are_kept(
     monkeypatch: pytest.MonkeyPatch, megabytes: int, blocks: int
 ) -> None:
@@ -156,8 +156,9 @@ def test_memory_is_reserved_for_all_adapters_that_are_kept(
     layer = SimpleNamespace(lora_a_stacked=(slots, slots), lora_b_stacked=slots)  # of two slices; not in any
     kept = SimpleNamespace(capacity=3, modules={"a": layer, "b": layer, "head": SimpleNamespace()})
     worker = SimpleNamespace(_adapter_manager=kept)
-    create = reserving(lambda worker, model: model)
-    assert create(worker, "model") == "model"
+    two_workers = SimpleNamespace(parallel_config=SimpleNamespace(world_size=2))
+    create = reserving(lambda worker, model, vllm_config: model)
+    assert create(worker, "model", two_workers) == "model"
     # 12 MiB for each adapter, in blocks of 8 of which 2 may be left over
     assert reserved == [blocks]
 
