@@ -7,8 +7,6 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safetensors import safe_open
-
 from training.errors import BaseError, RewardError
 from training.models import base, weights
 
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 WEIGHTS = "model.safetensors"
-VOCABULARY = "vocabulary"  # key in the header of the weights: the hash of the pieces that they have learned
+VOCABULARY = "vocabulary_sha256"  # key in config.json: of the pieces that the weights have learned
 ANEW = "copy it anew from where it came, or train one with a recipe of stage rm"
 
 
@@ -43,7 +41,7 @@ def require(folder: Path | str, what: str = "reward model") -> PreTrainedTokeniz
         tokenizer = base.load_tokenizer(str(folder), what)
     except BaseError as exc:
         raise RewardError(f"{exc}; {ANEW}") from exc
-    problem = _of_weights(config, Path(folder)) or _of_tokenizer(config, tokenizer, Path(folder))
+    problem = _of_weights(config, Path(folder)) or _of_tokenizer(config, tokenizer)
     if problem:
         raise RewardError(f"{what} {folder}: {problem}; {ANEW}")
     return tokenizer
@@ -73,11 +71,10 @@ def _of_weights(config: Any, folder: Path) -> str | None:
     return None
 
 
-def _of_tokenizer(config: Any, tokenizer: Any, folder: Path) -> str | None:
+def _of_tokenizer(config: Any, tokenizer: Any) -> str | None:
     """How it is not the one of the model; None: it is, as far as is known."""
     shape = config.get_text_config()
-    with safe_open(folder / WEIGHTS, "np") as opened:
-        learned = (opened.metadata() or {}).get(VOCABULARY)  # those of before this was written have none
+    learned = getattr(config, VOCABULARY, None)  # those of before this was written have none
     whose = "its tokenizer is another model's"
     if len(tokenizer) > shape.vocab_size:
         return f"{whose}: it has {len(tokenizer):,} pieces, and the model knows {shape.vocab_size:,}"

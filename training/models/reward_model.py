@@ -117,7 +117,8 @@ def new(name: str, pad: int, seed: int) -> PreTrainedModel:
 def save(model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     """Write the scoring model's files, weights in bfloat16; same model, same bytes.
 
-    The weights' header has the hash of the vocabulary that they were learned with.
+    config.json has the hash of the vocabulary that the weights were learned with. Their header would be the
+    place, but safetensors writes a header of two entries in any order.
     """
     import torch
     from safetensors.torch import save_file
@@ -125,8 +126,8 @@ def save(model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     state = model.state_dict()
     saved = {name: state[name].detach().to("cpu", torch.bfloat16).contiguous() for name in sorted(state)}
     model.config.dtype = torch.bfloat16
+    setattr(model.config, reward_files.VOCABULARY, reward_files.hash_of_vocabulary(tokenizer))
     model.config.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    metadata = {"format": "pt", reward_files.VOCABULARY: reward_files.hash_of_vocabulary(tokenizer)}
-    save_file(saved, folder / "model.safetensors", metadata=metadata)
+    save_file(saved, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "model.safetensors").chmod(0o644)
