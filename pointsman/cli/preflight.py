@@ -7,19 +7,18 @@ nothing else, because `make up` looks before there is an environment (:mod:`poin
 from __future__ import annotations
 
 import errno
-import re
-import resource
 import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from pointsman.memory import available_memory
+
 GIB = 1 << 30
 MEMORY_GIB = 4.0  # vLLM with the demo's base and the gateway with its encoder; a larger base needs more
 COMPILERS = ("gcc", "g++")
 PROC = Path("/proc")
-CGROUP = Path("/sys/fs/cgroup")
 _LISTENS = "0A"  # a state in the kernel's table of connections
 
 
@@ -58,27 +57,6 @@ def memory_problems(needed: float = MEMORY_GIB) -> Iterator[str]:
             f"{needed:.0f} GiB of memory are needed for the engine and the gateway, {free:.1f} GiB are "
             "available: stop something, or give the container more"
         )
-
-
-def available_memory() -> int:
-    """Bytes that can be had without swapping, within this process's limits and its container's."""
-    bounds = [1 << 62]
-    with suppress(OSError, TypeError):  # no such file but on Linux
-        found = re.search(r"MemAvailable: +(\d+) kB", (PROC / "meminfo").read_text())
-        bounds.append(int(found[1]) << 10 if found else bounds[0])
-    own, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if own != resource.RLIM_INFINITY:
-        bounds.append(own)
-    for folder, limit, used, dropped in (
-        (CGROUP, "memory.max", "memory.current", "inactive_file"),
-        (CGROUP / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-    ):
-        # Neither is there on every machine, and a limit may be the word "max".
-        with suppress(OSError, ValueError, KeyError):
-            counts = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-            free = int((folder / limit).read_text()) - int((folder / used).read_text())
-            bounds.append(free + int(counts[dropped]))
-    return min(bounds)
 
 
 def _bind_error(host: str, port: int) -> OSError | None:

@@ -1,4 +1,4 @@
-"""The fair order of those who wait: callers in turn, ten interactive requests for each one of batch.
+"""The fair order of those who wait: callers in turn, a caller's batch with a tenth of the weight.
 
 Self-clocked fair queueing (Golestani, INFOCOM 1994): a request's tag is ``max(V, F) + 1 / w``, F the last tag
 of its flow (a caller and a priority), w the flow's weight, V the tag of whoever had the last turn. The
@@ -8,7 +8,7 @@ known before it ends.
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 
 from service.admission.ticket import Priority, State, Ticket
 
@@ -52,11 +52,19 @@ class Turns:
         return ticket
 
     def remove(self, ticket: Ticket) -> None:
-        """Forget a ticket that is still in the order; its flow is not charged for it if it was the last."""
+        """Forget a ticket that is still in the order: those of its flow behind it move up by its turn."""
         flow = (ticket.caller, ticket.priority)
-        if self._last.get(flow) == ticket.tag:
-            self._last[flow] = ticket.tag - COST[ticket.priority]
         self._take_out(ticket)
+        free, last = ticket.tag, ticket.tag
+        for other in self._order[bisect_left(self._order, ticket.tag, key=lambda one: one.tag) :]:
+            if (other.caller, other.priority) != flow:
+                continue
+            if other.tag > last + COST[ticket.priority]:  # the flow had caught up: it owes nothing for that
+                break
+            last, other.tag, free = other.tag, free, other.tag
+        self._order.sort(key=by_turn)
+        if self._last.get(flow) == last:
+            self._last[flow] = last - COST[ticket.priority]
 
     def tag_of(self, caller: str, priority: Priority) -> float:
         """The tag that a request would get now."""

@@ -5,7 +5,8 @@ matrices, nobody is answered. Here a thread does that, and the message is put ba
 all is at hand, so that the copies to the card alone are left to the loop.
 
 For engines whose worker is in the process of their loop, which is so with one card. Where workers have
-processes of their own, as on a CPU or on several cards, loads are as vLLM has them.
+processes of their own, as on a CPU or on several cards, loads are as vLLM has them, and so is the reading
+again of an adapter that was evicted, for a request that names it.
 
 Installed by the entry point group ``vllm.general_plugins``.
 """
@@ -81,7 +82,7 @@ class Reader:
     def _timed(self, manager: Any, request: Any) -> Any:
         import torch
 
-        torch.set_num_threads(1)  # a moment's work: the loop should not want for cores meanwhile
+        torch.set_num_threads(1)  # here, and in threads to come: the loop should not want for cores
         if manager.device.type == "cuda":  # memory that the card reads from belongs to a thread's card
             torch.cuda.set_device(manager.device)
         began = time.perf_counter()

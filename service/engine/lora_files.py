@@ -28,6 +28,8 @@ from pathlib import Path
 from types import SimpleNamespace, TracebackType
 from typing import Any, Self
 
+from pointsman.memory import available_memory
+
 log = logging.getLogger("vllm.pointsman")  # shown as vLLM's own lines are
 
 BLOCK = 8 * 2**20  # bytes of one piece of pinned memory; a power of two, as PyTorch rounds up to one
@@ -58,24 +60,30 @@ def register() -> None:
 def reserving(create: Callable[..., Any]) -> Callable[..., Any]:
     """vLLM's ``create`` of a worker's adapters, after which there is pinned memory for all it may keep."""
 
-    import psutil  # which vLLM brings
-
     def created(worker: Any, model: Any, vllm_config: Any) -> Any:
         model = create(worker, model, vllm_config)
         kept, workers = worker._adapter_manager, vllm_config.parallel_config.world_size
-        most = int(_SHARE * psutil.virtual_memory().available / workers)
-        count = min(kept.capacity * blocks_of(kept.modules), most // BLOCK)
+        most = int(_SHARE * available_memory() / workers)
+        wanted = (kept.capacity + 1) * blocks_of(kept.modules)  # one is read before another goes
         began = time.perf_counter()
-        _reserve(count)
+        made = _reserve(min(wanted, most // BLOCK))
         seconds = time.perf_counter() - began
-        log.info("reserved %.1f GB for adapters in %.1f s", count * BLOCK / 1e9, seconds)
+        log.info(
+            "reserved %.1f of %.1f GB for adapters in %.1f s",
+            made * BLOCK / 1e9,
+            wanted * BLOCK / 1e9,
+            seconds,
+        )
         return model
 
     return created
 
 
 def blocks_of(modules: Mapping[str, Any]) -> int:
-    """How many blocks an adapter of the largest rank takes; ``modules``: vLLM's layers, by name."""
+    """How many blocks an adapter of the largest rank takes; ``modules``: vLLM's layers, by name.
+
+    Matrices that are larger than a block are left out: they get memory of their own when they come.
+    """
     stacked = [
         one
         for module in modules.values()
@@ -83,19 +91,24 @@ def blocks_of(modules: Mapping[str, Any]) -> int:
         for one in _listed(getattr(module, side, ()))
     ]
     sizes = [one[0].numel() * one.element_size() for one in stacked]
-    largest = max(sizes, default=BLOCK)  # which may not fit into what is left of a block
-    return math.ceil(sum(sizes) / (BLOCK - largest)) if largest < BLOCK else 0
+    return len(list(together({str(n): size for n, size in enumerate(sizes) if size <= BLOCK}, BLOCK)))
 
 
 def _listed(one: Any) -> tuple[Any, ...]:
     return tuple(one) if isinstance(one, tuple | list) else (one,)
 
 
-def _reserve(count: int) -> None:
+def _reserve(count: int) -> int:
+    """Make so many blocks, or as many as there is memory for; how many."""
     import torch
 
-    made = [torch.empty(BLOCK, dtype=torch.uint8, pin_memory=True) for _ in range(count)]
-    made.clear()  # PyTorch keeps them
+    made = []
+    try:
+        for _ in range(count):
+            made.append(torch.empty(BLOCK, dtype=torch.uint8, pin_memory=True))
+    except RuntimeError as exc:  # PyTorch's for memory that can't be had, too
+        log.warning("no more memory can be pinned: %s", str(exc).splitlines()[0])
+    return len(made)  # and PyTorch keeps them
 
 
 def reading(load: Callable[..., Any]) -> Callable[..., Any]:

@@ -216,7 +216,12 @@ def test_a_stream_without_text_or_without_its_end_is_an_error() -> None:
     assert (
         error(b'data: {"choices":[{"delta":{"role":"assistant"}}]}\n\ndata: [DONE]\n\n') == "an empty answer"
     )
-    assert error(b'data: {"choices":[{"delta":{"content":"x"}}]}\n\ndata: [DONE]\n\n') is None
+    said = b'data: {"choices":[{"delta":{"content":"x"}}]}\n\n'
+    assert error(said + b"data: [DONE]\n\n") is None
+    failed = said + b'data: {"error":{"code":500}}\n\ndata: [DONE]\n\n'
+    assert error(failed) == "an error in the stream"  # behind tokens too
+    quoted = b'data: {"choices":[{"delta":{"content":"{\\"error\\": 1}"}}],"error":null}\n\n'
+    assert error(quoted + b"data: [DONE]\n\n") is None
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://here", "http://"])

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from chains.daemon import in_daemon
+from pointsman import memory
 from pointsman.cli import preflight
 from tests.pointsman.conftest import SETTINGS, Run
 
@@ -169,8 +170,8 @@ def test_memory_is_what_the_container_leaves(
         (f"{limit.rpartition('memory.')[0]}memory.stat", f"anon {3 * gib}\n{dropped} {gib}\n"),
     ):
         (tmp_path / name).write_text(text, encoding="utf-8")
-    monkeypatch.setattr(preflight, "PROC", tmp_path)
-    monkeypatch.setattr(preflight, "CGROUP", tmp_path)
-    assert preflight.available_memory() == 2 * gib
+    monkeypatch.setattr(memory, "PROC", tmp_path)
+    monkeypatch.setattr(memory, "CGROUP", tmp_path)
+    assert memory.available_memory() == 2 * gib
     (tmp_path / limit).write_text("max\n", encoding="utf-8")
-    assert preflight.available_memory() == 8 * gib
+    assert memory.available_memory() == 8 * gib

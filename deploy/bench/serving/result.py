@@ -44,8 +44,8 @@ def result_of(ask: Ask, answer: Answer, began: float, ended: float) -> Result:
     if not body.rstrip().endswith(_DONE):
         return Result(model, seconds, error="the stream broke off")
     at, pieces = _first_token(body)
-    if at is None:
-        return Result(model, seconds, error=_error_in(body))
+    if at is None or _has_error(body):
+        return Result(model, seconds, error=_why(body))
     times = [when for when, length in answer.chunks if length > at]
     tokens = _counted(_json(_last_event(body)).get("usage"), pieces)
     spread = (times[-1] - times[0]) / (tokens - 1) if tokens > 1 else None
@@ -72,8 +72,19 @@ def _last_event(body: bytes) -> bytes:
     return before[before.rfind(_DATA) + len(_DATA) :]
 
 
-def _error_in(body: bytes) -> str:
-    return "an error in the stream" if b'"error"' in body else "an empty answer"
+def _why(body: bytes) -> str:
+    return "an error in the stream" if _has_error(body) else "an empty answer"
+
+
+def _has_error(body: bytes) -> bool:
+    """Whether an event is an error, also behind tokens; text that a model says is quoted, and is none."""
+    at = 0
+    while (at := body.find(b'"error"', at)) >= 0:
+        begin, end = body.rfind(b"\n", 0, at) + 1, body.find(b"\n", at)
+        if _json(body[begin:end].removeprefix(_DATA)).get("error"):
+            return True
+        at = max(end, at + 1)
+    return False
 
 
 def _counted(usage: object, otherwise: int) -> int:

@@ -9,7 +9,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import psutil
 import pytest
 import torch
 from safetensors import SafetensorError, safe_open
@@ -144,14 +143,18 @@ def test_groups_keep_the_order_and_are_as_long_as_they_may_be() -> None:
     assert list(together({}, 8)) == []
 
 
-@pytest.mark.parametrize(("megabytes", "blocks"), [(1_000_000, 3 * 2), (96, 1)])
-def test_memory_is_reserved_for_all_adapters_that_are_kept(
+@pytest.mark.parametrize(("megabytes", "blocks"), [(1_000_000, 4 * 2), (96, 1)])
+def test_memory_is_reserved_for_all_adapters_that_are_kept_and_one_more(
     monkeypatch: pytest.MonkeyPatch, megabytes: int, blocks: int
 ) -> None:
-    reserved: list[int] = []
-    monkeypatch.setattr(lora_files, "_reserve", reserved.append)
-    memory = SimpleNamespace(available=megabytes * 2**20)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    asked: list[int] = []
+
+    def reserve(count: int) -> int:
+        asked.append(count)
+        return count
+
+    monkeypatch.setattr(lora_files, "_reserve", reserve)
+    monkeypatch.setattr(lora_files, "available_memory", lambda: megabytes * 2**20)
     slots = torch.empty(2, 1, 2**20, dtype=torch.float16)  # two of them, 2 MiB each
     layer = SimpleNamespace(lora_a_stacked=(slots, slots), lora_b_stacked=slots)  # of two slices; not in any
     kept = SimpleNamespace(capacity=3, modules={"a": layer, "b": layer, "head": SimpleNamespace()})
@@ -159,14 +162,28 @@ def test_memory_is_reserved_for_all_adapters_that_are_kept(
     two_workers = SimpleNamespace(parallel_config=SimpleNamespace(world_size=2))
     create = reserving(lambda worker, model, vllm_config: model)
     assert create(worker, "model", two_workers) == "model"
-    # 12 MiB for each adapter, in blocks of 8 of which 2 may be left over
-    assert reserved == [blocks]
+    assert asked == [blocks]  # six matrices for each adapter, four in a block
 
 
-def test_layers_larger_than_a_block_are_not_reserved_for() -> None:
-    slots = torch.empty(1, 1, BLOCK, dtype=torch.uint8)
-    assert blocks_of({"one": SimpleNamespace(lora_a_stacked=(slots,), lora_b_stacked=(slots,))}) == 0
+def test_matrices_larger_than_a_block_are_not_reserved_for() -> None:
+    large, small = (torch.empty(1, 1, BLOCK + more, dtype=torch.uint8) for more in (1, 0))
+    assert blocks_of({"one": SimpleNamespace(lora_a_stacked=(large,), lora_b_stacked=(small,))}) == 1
     assert blocks_of({}) == 0
+
+
+def test_as_much_is_reserved_as_can_be_had(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    left = [torch.empty(0)] * 2
+
+    def empty(*_: Any, **__: Any) -> torch.Tensor:
+        if not left:
+            raise RuntimeError("CUDA error: out of memory\nand more")
+        return left.pop()
+
+    monkeypatch.setattr(torch, "empty", empty)
+    assert lora_files._reserve(5) == 2
+    assert "no more memory can be pinned: CUDA error: out of memory" in caplog.messages
 
 
 def test_what_is_written_over_the_file_later_is_not_seen(file: Path) -> None:
