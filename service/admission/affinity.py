@@ -72,6 +72,8 @@ class Affinity:
             self._pass_turn(now)
         else:
             self.turns.remove(ticket)
+            for group in self._groups.values():  # others of his caller have moved up
+                group.sort(key=by_turn)
         self._forget(ticket)
 
     def _pass_turn(self, now: float) -> None:

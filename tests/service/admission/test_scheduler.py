@@ -16,7 +16,7 @@ from service.admission.places import Places
 from service.admission.policy import Policy
 from service.admission.scheduler import Scheduler
 from service.admission.ticket import Priority, State, Ticket
-from service.admission.turns import Turns
+from service.admission.turns import Turns, by_turn
 
 EXTRA = 1.0
 Event = tuple[str, int, int, Priority, float]  # what, which adapter or ticket, which caller, seconds since
@@ -120,6 +120,44 @@ def test_who_is_overdue_goes_before_everybody_else(events: list[Event]) -> None:
                     assert all(other.due <= ticket.due for other in let_in)
 
     Strict(Affinity(EXTRA), places=9).play(events)
+
+
+@given(events=EVENTS)
+@QUICK
+def test_who_waits_for_an_adapter_is_kept_by_turn_whoever_gives_up(events: list[Event]) -> None:
+    class Sorted(World):
+        def seen(self, moved: Sequence[Ticket]) -> None:
+            super().seen(moved)
+            assert isinstance(self.policy, Affinity)
+            for group in self.policy._groups.values():
+                assert group == sorted(group, key=by_turn)
+
+    Sorted(Affinity(EXTRA), places=9).play(events)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_callers_who_give_up_get_as_much_as_those_who_do_not(seed: int) -> None:
+    """Two callers ask for more than there is; one of them gives up what has waited for ten seconds."""
+    random = Random(seed)
+    world = World(Affinity(EXTRA), slots=4, queue=200)
+    answered: Counter[str] = Counter()
+    ends: dict[Ticket, float] = {}
+    for tick in range(4_000):
+        world.now = tick / 10
+        for ticket in [
+            one for one in world.of(State.RUNNING) if ends.setdefault(one, world.now + 1) <= world.now
+        ]:
+            answered[ticket.caller] += 1
+            world.finish(ticket)
+        for ticket in world.of(State.WAITING):
+            if ticket.caller == "hasty" and world.now - ticket.arrived > 10:
+                world.seen(world.scheduler.leave(ticket, world.now))
+        if tick < 3_900:
+            for caller in ("hasty", "patient"):
+                if random.random() < 0.32:
+                    world.arrive("a", caller)
+        world.tickets = [one for one in world.tickets if one.state in (State.RUNNING, State.WAITING)]
+    assert abs(answered["hasty"] - answered["patient"]) < 0.1 * answered.total()
 
 
 @given(events=EVENTS)
