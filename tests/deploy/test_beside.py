@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import httpx
 import pytest
 import yaml
 
-from deploy.bench.beside import first, page, peers, rows, world
+from deploy.bench.beside import __main__, engine, first, page, peers, rows, world
 from deploy.bench.beside.asking import Ends, Row, Sizes
 from deploy.bench.serving.stub import serve
 from service.adapters.base import read_base
@@ -113,6 +114,11 @@ async def test_a_row_of_changes_asks_as_vllm_is_asked_and_fails_when_one_is_refu
         refused.append("unload_lora_adapter")
         with pytest.raises(RuntimeError, match="HTTP 400"):
             await asyncio.to_thread(rows.churn, ends, drawn, ["a"], "a00", "key")
+
+
+def test_the_rows_that_may_be_named_are_those_that_there_are() -> None:
+    sources = [Path(module.__file__ or "").read_text(encoding="utf-8") for module in (__main__, engine)]
+    assert sorted(re.findall(r'add\("([^"]+)"', "".join(sources))) == sorted(__main__.ROWS)
 
 
 def test_a_page_has_every_row_so_far(tmp_path: Path) -> None:

@@ -41,6 +41,11 @@ GPU = Sizes(
     seconds=10, overload=60, learning=50, narrow=48,
 )  # fmt: skip
 PARTS = ["world", "engine", "alone"]
+ROWS = (
+    "base", "proxies", "one adapter", "first token, base", "first token, adapter", "mixed", "crowded",
+    "open loop", "churn", "promotion", "routed", "many", "many, learned", "overload", "mixed, narrow",
+    "crowded, narrow", "alone",
+)  # fmt: skip
 _FRESH = 5  # adapters that are promoted while somebody looks at the clock
 
 
@@ -116,7 +121,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--work", type=Path, default=Path(".pointsman/beside"), help="folder for what is served"
     )
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument(
+        "--parts",
+        nargs="+",
+        choices=PARTS,
+        default=PARTS,
+        help="world draws what is served, engine asks it, alone needs no vLLM (default: all three)",
+    )
     parser.add_argument("--engine", default="", help="more words for vLLM's command line, as one text")
     parser.add_argument("--environment", default="", help="NAME=VALUE for vLLM, as one text")
     parser.add_argument(
@@ -125,12 +136,19 @@ def _arguments() -> argparse.Namespace:
         help="still more words, for a vLLM of the gateway's own beside the plain one",
     )
     parser.add_argument("--ours-environment", default="", help="NAME=VALUE for that one")
-    parser.add_argument("--rows", nargs="+", default=None, help="only these, by the names that are told")
+    parser.add_argument(
+        "--rows",
+        nargs="+",
+        choices=ROWS,
+        default=None,
+        metavar="ROW",
+        help=f"only these (rows of first tokens need base, an open loop mixed): {', '.join(map(repr, ROWS))}",
+    )
     parser.add_argument("--adapters", type=int, default=None, help="in all, where fewer are enough")
     parser.add_argument("--places", type=int, default=None, help="for different adapters in one batch")
     parser.add_argument("--repeats", type=int, default=5, help="of the rows without an engine")
     parser.add_argument("--litellm", type=Path, default=None, help="its command, to be asked beside ours")
-    parser.add_argument("--nginx", type=Path, default=None, help="the same")
+    parser.add_argument("--nginx", type=Path, default=None, help="its command, to be asked beside ours")
     parser.add_argument("--no-routed", dest="routed", action="store_false", help="there is no encoder here")
     parser.add_argument("--encoder", default=CARRIED, help="of the gateway's router")
     parser.add_argument("--rounds", type=int, default=None, help="of each row")
