@@ -24,6 +24,7 @@ from chains.references import parts, wrong_reference
 _STEPS = 50_000  # keywords that one validation may look at
 _PATTERN_S = 0.05  # for one pattern on one text
 _SHOWN = 200  # characters of a message
+_NO_FORMATS = FormatChecker(formats=())  # jsonschema's reads patterns as Python's, not as ECMA-262's
 _BOUND = "it takes too long to check an answer against it"
 
 
@@ -50,7 +51,7 @@ class AnswerSchema:
         self._sources: Sequence[str] | None = None
         kind = validator_for(schema, default=Draft202012Validator)
         try:
-            kind.check_schema(schema)
+            kind.check_schema(schema, format_checker=_NO_FORMATS)
             _check_parts(schema)
         except SchemaError as exc:
             raise SchemaUnusable(f"no JSON schema: {_place(exc)}{_short(exc.message)}") from exc
@@ -62,7 +63,7 @@ class AnswerSchema:
         keywords = {**kind.VALIDATORS, "pattern": _pattern, copied.KEYWORD: self._copied}
         checks = {word: self._counted(check) for word, check in keywords.items()}
         bounded = extend(kind, checks)
-        self._validator = bounded(schema, registry=Registry(), format_checker=FormatChecker(formats=()))
+        self._validator = bounded(schema, registry=Registry(), format_checker=_NO_FORMATS)
 
     def problem(self, text: str, sources: Sequence[str] | None = None) -> str | None:
         """What keeps ``text`` from being JSON that fits, in a sentence for the model; None: it fits.

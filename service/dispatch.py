@@ -17,7 +17,7 @@ from router.decision import Decision
 from service.body.conversation import Message, asked, check_said, conversation_key, messages_of
 from service.body.fields import model_of, stream_of
 from service.body.kinds import SWITCH, check_kind, given
-from service.body.options import check_options, check_routed
+from service.body.options import check_options, check_routed, with_parameters
 from service.errors import InvalidRequest, ModelNotFound, NotReady
 from service.record import Record
 from service.routes import COT, Route
@@ -130,6 +130,8 @@ class Dispatch:
         parameters = given(body)
         for name in ("model", "messages", "stream"):
             parameters.pop(name, None)
+        if tools := parameters.get("tools"):
+            parameters["tools"] = with_parameters(tools)
         if model != AUTO:
             adapter = self.named(model)
             request = ChainRequest(messages, parameters, stream, limits=self._limits)

@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from service.adapters.checks import check_alias
 from service.api.incoming import Running, admin_only, json_object
 from service.body.conversation import kind_of
 from service.body.known import LOADED, UNLOADED
@@ -66,6 +67,10 @@ async def unload(request: Request, gateway: Running) -> Response:
 async def _load(body: Mapping[str, Any], gateway: Gateway) -> str:
     LOADED.check(body)
     name, path = _text(body, "lora_name"), _text(body, "lora_path")
+    try:
+        check_alias(name, gateway.settings.engine.model_name)
+    except AdapterRejected as exc:
+        raise InvalidRequest(str(exc), "lora_name") from exc
     if not _flag(body, "load_inplace") and gateway.adapters.knows(name):
         raise InvalidRequest(
             f"the adapter {name[:80]!r} has already been loaded; load_inplace: true gives it new weights",

@@ -18,7 +18,7 @@ from service.body.conversation import messages_of
 from service.body.fields import model_of
 from service.body.kinds import check_kinds, check_token_ids, given
 from service.body.known import DETOKENIZED, TOKENIZED_CHAT, TOKENIZED_TEXT
-from service.body.options import check_template, check_tools
+from service.body.options import check_template, check_tools, with_parameters
 from service.dispatch import AUTO
 from service.errors import InvalidRequest
 from service.gateway import Gateway
@@ -45,6 +45,8 @@ async def tokenize(request: Request, gateway: Running) -> Response:
             )
         body["messages"] = messages_of(body, gateway.settings.gateway.max_messages)
         check_tools(body.get("tools"))
+        if body.get("tools"):
+            body["tools"] = with_parameters(body["tools"])
         check_template(body)
     return await _asked("/tokenize", body, gateway)
 

@@ -19,6 +19,17 @@ PARTS: Mapping[str, tuple[str, ...]] = {  # parts of content beside text, and th
     "image_url": ("url",),
     "input_audio": ("data", "format"),
 }
+_MORE_PARTS = (  # that the engine reads
+    *("text", "refusal", "audio_url", "video_url"),
+    *("input_text", "output_text", "input_image", "thinking", "tool_reference"),
+)
+_REFUSED_PARTS: Mapping[str, str] = {
+    "file": "give its text",
+    **dict.fromkeys(
+        ("prompt_embeds", "image_embeds", "audio_embeds", "video_embeds", "image_pil"),
+        "tensors and objects from outside are loaded unchecked",
+    ),
+}
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 
 
@@ -182,11 +193,13 @@ def _check_parts(parts: Sequence[object], at: str) -> None:
         place = f"{at}[{index}]"
         if not isinstance(part, dict) or not isinstance(part.get("type"), str):
             raise InvalidRequest(f"{place} must be an object with a type", place)
-        if part["type"] == "file":
-            raise InvalidRequest(f"{place}.type 'file' is not supported: give its text", f"{place}.type")
-        if part["type"] == "text":
-            _check_text(part, "text", place)
         kind = part["type"]
+        if (why := _REFUSED_PARTS.get(kind)) is None and kind not in (*PARTS, *_MORE_PARTS):
+            why = f"a part is one of text, {', '.join(PARTS)}, audio_url, video_url and refusal"
+        if why is not None:
+            raise InvalidRequest(f"{place}.type {kind[:40]!r} is not supported: {why}", f"{place}.type")
+        if kind == "text":
+            _check_text(part, "text", place)
         if kind in PARTS and "uuid" not in part:  # vLLM knows by it what was sent before
             if not isinstance(part.get(kind), dict):
                 raise InvalidRequest(

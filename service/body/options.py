@@ -7,7 +7,7 @@ is vLLM's to accept or refuse.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from service.body.conversation import kind_of
@@ -163,6 +163,16 @@ def check_tools(tools: object) -> None:
                 f"{function['name'][:80]!r}",
                 f"{place}.function.name",
             )
+
+
+def with_parameters(tools: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Checked ``tools``. Whose parameters are left out has none, as with OpenAI; vLLM would take any."""
+    return [
+        tool
+        if (function := tool["function"]).get("parameters") is not None
+        else {**tool, "function": {**function, "parameters": {"type": "object", "properties": {}}}}
+        for tool in map(dict, tools)
+    ]
 
 
 def _check_parameters(schema: object, at: str) -> None:

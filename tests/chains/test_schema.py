@@ -79,6 +79,14 @@ def test_a_reference_that_comes_back_and_says_something_is_taken(schema: dict[st
     assert AnswerSchema(schema).schema == schema
 
 
+def test_patterns_are_those_of_json_schema_and_not_of_python() -> None:
+    schema = AnswerSchema({"type": "string", "pattern": r"^\p{L}+$"})
+    assert schema.problem('"Zoë"') is None
+    assert schema.problem('"7"') == r"'7' does not match '^\\p{L}+$'"
+    with pytest.raises(SchemaUnusable, match=r"the pattern '\(' can't be read: missing \)"):
+        AnswerSchema({"type": "string", "pattern": "("})
+
+
 def doubling(levels: int) -> dict[str, Any]:
     """Each definition asks for the next one twice: 2 to the power of ``levels`` steps."""
     defs: dict[str, Any] = {f"d{i}": {"allOf": [{"$ref": f"#/$defs/d{i + 1}"}] * 2} for i in range(levels)}

@@ -46,6 +46,17 @@ async def test_tools_lead_to_what_knows_tools(
         assert told["abstained"] == (text == FOOTBALL)
 
 
+@pytest.mark.parametrize("parameters", [{}, {"parameters": None}])
+async def test_a_tool_without_parameters_takes_none(start: Start, parameters: dict[str, Any]) -> None:
+    ping = {"type": "function", "function": {"name": "ping", **parameters}}
+    async with start(routes=ROUTES + BROUGHT) as running:
+        for model in ("auto", BASE):
+            assert (await running.ask(FOOTBALL, model=model, tools=[*TOOLS, ping])).status_code == 200
+            first, second = running.vllm.requests[-1]["tools"]
+            assert first == TOOLS[0]
+            assert second["function"] == {"name": "ping", "parameters": {"type": "object", "properties": {}}}
+
+
 async def test_without_a_track_for_them_they_go_to_the_base(start: Start) -> None:
     routes = ROUTES.replace("adapter: chat}", "adapter: chat, sampling: {temperature: 0, max_tokens: 9}}")
     async with start(routes=routes) as running:

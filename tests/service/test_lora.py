@@ -50,6 +50,11 @@ async def test_a_loaded_adapter_answers_until_it_is_unloaded(running: Running) -
     check_refusal(await unload(running, lora_name="policy"), 404, "cannot be found")
 
 
+@pytest.mark.parametrize("name", ["auto", "pointsman-demo", "a/b@c"])
+async def test_a_name_that_can_not_be_one_is_the_names_fault(running: Running, name: str) -> None:
+    check_refusal(await load(running, lora_name=name, lora_path=PATH), 400, repr(name), "lora_name")
+
+
 async def test_a_version_is_unloaded_by_retiring_it(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -195,10 +195,13 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
         400,
         "messages[0].reasoning_content",
     ),
-    (
-        {"model": "support", "messages": [{"role": "user", "content": [{"type": "file", "file": {}}]}]},
-        400,
-        "messages[0].content[0].type",
+    *(
+        (
+            {"model": "support", "messages": [{"role": "user", "content": [{"type": kind, kind: {}}]}]},
+            400,
+            "messages[0].content[0].type",
+        )
+        for kind in ("file", "prompt_embeds", "image_embeds", "zzz")
     ),
     (
         {"model": "support", "messages": [USER, {**CALL, "tool_calls": [_UNARGUED]}]},
