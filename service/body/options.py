@@ -48,6 +48,7 @@ def check_options(body: Mapping[str, Any], most: int) -> None:
     check_metadata(body.get("metadata"))
     check_template(body)
     _check_prompt(body.get("prompt"))
+    _check_tokens(body)
     _check_choices(body, most)
     _check_stop(body)
     check_tools(body.get("tools"))
@@ -87,6 +88,16 @@ def _check_prompt(prompt: object) -> None:
     for index, part in enumerate(prompt):
         if isinstance(part, list):
             check_token_ids(f"prompt[{index}]", part)
+
+
+def _check_tokens(body: Mapping[str, Any]) -> None:
+    """Two bounds of the answer that differ: the engine would take one and pass over the other."""
+    old, new = body.get("max_tokens"), body.get("max_completion_tokens")
+    if old is not None and new is not None and old != new:
+        raise InvalidRequest(
+            f"max_tokens is {old} and max_completion_tokens {new}, which is its new name: leave one out",
+            "max_tokens",
+        )
 
 
 def _check_choices(body: Mapping[str, Any], most: int) -> None:

@@ -189,6 +189,7 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
         for name, wrong, place in _NO_FUNCTIONS
     ),
     ({"model": "auto", "messages": [USER], "metadata": {"a": 1}}, 400, "metadata.a"),
+    ({"model": "auto", "messages": [USER], "max_tokens": 5, "max_completion_tokens": 9}, 400, "max_tokens"),
     ({"model": "auto", "messages": [{**USER, "refusal": 5}]}, 400, "messages[0].refusal"),
     (
         {"model": "auto", "messages": [{**USER, "reasoning_content": []}]},
