@@ -30,6 +30,7 @@ _CLIENT_GONE = 499
 _DONE = b"data: [DONE]\n\n"  # the last that a client of a stream reads; many close the connection at once
 _PAUSE_SECONDS = 30.0  # without any more of a body; its whole has the time of a request
 _DRAIN_SECONDS = 5.0
+_SETTLE_SECONDS = 0.25  # in which a body that was sent with its request is there
 _LINGER_SECONDS = 2.0  # that who sent half a body gets to read the answer and close
 _DRAIN_TIMES = 8  # limits of a body that are read and dropped, so that the client gets to see the refusal
 
@@ -96,7 +97,7 @@ class Guard:
             return
         record = record_of(scope)
         intake = _Intake(scope, receive, self._limit, self._seconds)
-        output = _Output(send)
+        output = _Output(send, intake)
         try:
             intake.check_declared()
             await _until_gone(self._app(scope, intake.receive, output.send), intake, output)
@@ -132,6 +133,7 @@ class _Intake:
     def __init__(self, scope: Scope, receive: Receive, limit: int, seconds: float) -> None:
         headers = Headers(scope=scope)
         self._declared = headers.get("content-length", "")
+        self._has_body = self._declared not in ("", "0") or "transfer-encoding" in headers
         self._waits_for_go = "expect" in headers  # has not sent its body, and won't if it is refused
         self._receive = receive
         self._limit = limit
@@ -176,6 +178,11 @@ class _Intake:
         """Whether all of it has come, or its client is gone."""
         return self._complete.is_set()
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether some of it is still to come."""
+        return self._has_body and not self.is_whole
+
     async def drain(self, seconds: float, most: float = math.inf) -> None:
         """Read on and drop it: a connection closed over unread bytes can lose the answer on its way."""
         if self._waits_for_go:
@@ -198,19 +205,35 @@ class _Intake:
 
 
 class _Output:
-    """Knows how far the response is."""
+    """Knows how far the response is, and ends the connection behind one that did not wait for the body.
 
-    def __init__(self, send: Send) -> None:
+    As where there is no such path: what came on the connection next would be the rest of the body. A body
+    that is there already is read.
+    """
+
+    def __init__(self, send: Send, intake: _Intake) -> None:
         self._send = send
+        self._intake = intake
+        self._closes = False
         self.started = False
         self.finished = False
 
     async def send(self, message: Message) -> None:
+        if not self.started and self._intake.is_awaited:
+            await self._intake.drain(_SETTLE_SECONDS)
+            if self._intake.is_awaited:
+                self._closes = True
+                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
         self.started = True
+        last = message["type"] == "http.response.body" and not message.get("more_body", False)
         if message["type"] == "http.response.body":
-            last = not message.get("more_body", False)
             self.finished = self.finished or last or message.get("body", b"").endswith(_DONE)
-        await self._send(message)
+        if not (self._closes and last):
+            await self._send(message)
+            return
+        await self._send({**message, "more_body": True})
+        await self._intake.drain(_LINGER_SECONDS)
+        await self._send({"type": "http.response.body", "body": b""})  # with which the server closes
 
 
 async def _until_gone(work: Awaitable[None], intake: _Intake, output: _Output) -> None:

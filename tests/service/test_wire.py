@@ -117,6 +117,24 @@ async def test_after_half_a_body_the_connection_is_closed(
             writer.close()
 
 
+@pytest.mark.parametrize("asked", [b"POST /nowhere", b"DELETE /v1/route", b"GET /v1/models"])
+async def test_an_answer_that_needs_no_body_does_not_leave_half_of_one_behind(
+    start: Start, monkeypatch: pytest.MonkeyPatch, asked: bytes
+) -> None:
+    monkeypatch.setattr("service.api.middleware._LINGER_SECONDS", 0.2)
+    head = asked + b" HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n"
+    async with start("") as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(running.url.rpartition(":")[2]))
+        for sent in (b"whole", b"whole", b"ha"):  # and who has sent all of it keeps his connection
+            writer.write(head + sent)
+            told = await reader.readuntil(b"\r\n\r\n")
+            assert (b"connection: close" in told) == (sent == b"ha")
+            length = int(told.lower().partition(b"content-length: ")[2].split(b"\r")[0])
+            await reader.readexactly(length)
+        assert await reader.read() == b""  # the end of the connection
+        writer.close()
+
+
 async def test_after_a_whole_body_the_connection_is_kept(start: Start) -> None:
     async with start("gateway: {max_body_bytes: 10}\n") as running:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(running.url.rpartition(":")[2]))
