@@ -87,12 +87,13 @@ def play(
 
 @pytest.mark.parametrize("policy", [FirstCome, lambda: Affinity(EXTRA)])
 @given(
-    seed=st.integers(0, 10**6), load=st.floats(0.1, 0.8), people=st.floats(0, 1), callers=st.integers(1, 4)
+    seed=st.integers(0, 10**6), load=st.floats(0.1, 0.5), people=st.floats(0, 1), callers=st.integers(1, 4)
 )
 @SOME
 def test_where_all_can_be_served_nobody_is_refused(
     policy: type[Policy], seed: int, load: float, people: float, callers: int
 ) -> None:
+    """Above it chance refuses some: at 0.6 of what four slots serve 1 draw of 4,000, at 0.8 1 of 80."""
     clock = play(policy(), seed, load, people, callers=callers)
     assert not clock.refused()
     assert not clock.timed_out
