@@ -16,7 +16,7 @@ from service.admission.places import Places
 from service.admission.policy import Policy
 from service.admission.scheduler import Scheduler
 from service.admission.ticket import Priority, State, Ticket
-from service.admission.turns import Turns, by_turn
+from service.admission.turns import Turns
 
 EXTRA = 1.0
 Event = tuple[str, int, int, Priority, float]  # what, which adapter or ticket, which caller, seconds since
@@ -122,17 +122,17 @@ def test_who_is_overdue_goes_before_everybody_else(events: list[Event]) -> None:
     Strict(Affinity(EXTRA), places=9).play(events)
 
 
-@given(events=EVENTS)
-@QUICK
-def test_who_waits_for_an_adapter_is_kept_by_turn_whoever_gives_up(events: list[Event]) -> None:
-    class Sorted(World):
-        def seen(self, moved: Sequence[Ticket]) -> None:
-            super().seen(moved)
-            assert isinstance(self.policy, Affinity)
-            for group in self.policy._groups.values():
-                assert group == sorted(group, key=by_turn)
-
-    Sorted(Affinity(EXTRA), places=9).play(events)
+def test_who_moves_up_by_another_who_gives_up_goes_first_of_his_adapter() -> None:
+    world = World(Affinity(EXTRA), slots=1, places=9)
+    running = world.arrive("held")
+    given_up = [world.arrive("y", "a") for _ in range(2)]
+    mine = world.arrive("x", "a")  # a's third
+    theirs = [world.arrive("x", "b") for _ in range(2)]
+    for ticket in given_up:
+        world.seen(world.scheduler.leave(ticket, world.now))
+    world.finish(running)
+    assert mine.state is State.RUNNING  # its first now, and before b's
+    assert {ticket.state for ticket in theirs} == {State.WAITING}
 
 
 @pytest.mark.parametrize("seed", range(5))
