@@ -24,4 +24,4 @@ exec env HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false \
     --gpu-memory-utilization 0.4 --kv-cache-memory-bytes 10G" \
   --environment "VLLM_PLUGINS=none" \
   --ours-engine="--specialize-active-lora" \
-  --ours-environment "VLLM_PLUGINS=pointsman_cuda_lora,pointsman_lora_ahead,pointsman_lora_files" "$@"
+  --ours-environment "VLLM_PLUGINS=pointsman_cuda_lora,pointsman_lora_ahead,pointsman_lora_files,pointsman_lora_slots" "$@"

@@ -1,8 +1,9 @@
 """A plugin for each process of vLLM: an adapter's file is read beside the engine's loop, not in it.
 
-vLLM takes a load like any other message, between two steps: while a worker reads the file and names its
-matrices, nobody is answered. Here a thread does that, and the message is put back into the loop's queue when
-all is at hand, so that the copies to the card alone are left to the loop.
+vLLM takes a load like any other message, between two steps: while a worker reads the file, names its
+matrices, scales them and packs those of one layer, nobody is answered. Here a thread does that, and the
+message is put back into the loop's queue when all is at hand, so that the copies to the card alone are left
+to the loop.
 
 For engines whose worker is in the process of their loop, which is so with one card. Where workers have
 processes of their own, as on a CPU or on several cards, loads are as vLLM has them, and so is the reading
@@ -28,6 +29,7 @@ Put = Callable[[tuple[Any, Any]], None]
 
 def register() -> None:
     """Have the engine of this process, if any, read adapters by a :class:`Reader`; any number of times."""
+    from vllm.lora.model_manager import LoRAModelManager
     from vllm.lora.worker_manager import WorkerLoRAManager
     from vllm.v1.engine import EngineCoreRequestType
     from vllm.v1.engine.core import EngineCoreProc
@@ -36,7 +38,9 @@ def register() -> None:
     if getattr(core, "reads_ahead", False):
         return
     worker: Any = WorkerLoRAManager
-    reader = Reader(worker._load_adapter)
+    kept: Any = LoRAModelManager
+    kept._create_merged_loras_inplace = once(kept._create_merged_loras_inplace)
+    reader = Reader(packing(worker._load_adapter))
     core._handle_client_request = taking(core._handle_client_request, reader, EngineCoreRequestType.UTILITY)
 
     def load(manager: Any, request: Any) -> Any:  # a method, which reader.load could not be
@@ -89,6 +93,28 @@ class Reader:
         read = self._load(manager, request)
         log.info("%s was read in %.0f ms", request.lora_name, 1_000 * (time.perf_counter() - began))
         return read
+
+
+def packing(load: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """vLLM's ``load``, with its matrices scaled and packed as the manager does it before it keeps them."""
+
+    def loaded(manager: Any, request: Any) -> Any:
+        model = load(manager, request)
+        manager._adapter_manager._create_merged_loras_inplace(model)
+        return model
+
+    return loaded
+
+
+def once(pack: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    """vLLM's ``pack`` of an adapter's matrices, which does nothing the second time."""
+
+    def packed(kept: Any, model: Any) -> None:
+        if not getattr(model, "is_packed", False):
+            pack(kept, model)
+            model.is_packed = True
+
+    return packed
 
 
 def taking(handle: Callable[..., None], reader: Reader, utility: Any) -> Callable[..., None]:

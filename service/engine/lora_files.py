@@ -5,9 +5,8 @@ copies it to memory that the card may read from. All who are being answered wait
 are read and made of that type at once, into blocks of which vLLM gets the parts, with which nothing is left
 to do.
 
-Memory that the card reads from (pinned) is made by the card's driver, which lets nobody use the card
-meanwhile, 40 ms for an adapter of 49 MB. So blocks for all adapters that are kept are made before the first
-request, and PyTorch, which keeps what is given back, hands them out again.
+The blocks are pinned, so that the card may read from them; ``lora_memory`` has them made before the first
+request.
 
 A tensor that safetensors 0.8 takes from a mapped file also leaves two numbers of Python's behind for ever,
 8 KiB for each load of the demo's adapters, which adds up where versions come and go. And a mapped file shows
@@ -18,29 +17,22 @@ Installed by the entry point group ``vllm.general_plugins``.
 
 from __future__ import annotations
 
-import logging
 import math
-import time
-from collections.abc import Callable, Iterator, KeysView, Mapping
+from collections.abc import Callable, Iterator, KeysView
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from types import SimpleNamespace, TracebackType
 from typing import Any, Self
 
-from pointsman.memory import available_memory
-
-log = logging.getLogger("vllm.pointsman")  # shown as vLLM's own lines are
-
-BLOCK = 8 * 2**20  # bytes of one piece of pinned memory; a power of two, as PyTorch rounds up to one
-_SHARE = 0.25  # of the free memory that all workers reserve at most
+from service.engine.lora_memory import BLOCK, reserve_at_start, together
 
 _wanted: ContextVar[Any] = ContextVar("type that the engine computes in", default=None)
 
 
 def register() -> None:
     """Have vLLM read adapters by :class:`ReadWhole`; any number of times."""
-    from vllm.lora import lora_model, worker_manager
+    from vllm.lora import lora_model
 
     model: Any = lora_model.LoRAModel
     if getattr(model, "is_read_whole", False):
@@ -53,62 +45,7 @@ def register() -> None:
     model.from_local_checkpoint = classmethod(reading(model.from_local_checkpoint.__func__))
     model.is_read_whole = True
     if lora_model.PIN_MEMORY:
-        worker: Any = worker_manager.LRUCacheWorkerLoRAManager
-        worker.create_lora_manager = reserving(worker.create_lora_manager)
-
-
-def reserving(create: Callable[..., Any]) -> Callable[..., Any]:
-    """vLLM's ``create`` of a worker's adapters, after which there is pinned memory for all it may keep."""
-
-    def created(worker: Any, model: Any, vllm_config: Any) -> Any:
-        model = create(worker, model, vllm_config)
-        kept, workers = worker._adapter_manager, vllm_config.parallel_config.world_size
-        most = int(_SHARE * available_memory() / workers)
-        wanted = (kept.capacity + 1) * blocks_of(kept.modules)  # one is read before another goes
-        began = time.perf_counter()
-        made = _reserve(min(wanted, most // BLOCK))
-        seconds = time.perf_counter() - began
-        log.info(
-            "reserved %.1f of %.1f GB for adapters in %.1f s",
-            made * BLOCK / 1e9,
-            wanted * BLOCK / 1e9,
-            seconds,
-        )
-        return model
-
-    return created
-
-
-def blocks_of(modules: Mapping[str, Any]) -> int:
-    """How many blocks an adapter of the largest rank takes; ``modules``: vLLM's layers, by name.
-
-    Matrices that are larger than a block are left out: they get memory of their own when they come.
-    """
-    stacked = [
-        one
-        for module in modules.values()
-        for side in ("lora_a_stacked", "lora_b_stacked")
-        for one in _listed(getattr(module, side, ()))
-    ]
-    sizes = [one[0].numel() * one.element_size() for one in stacked]
-    return len(list(together({str(n): size for n, size in enumerate(sizes) if size <= BLOCK}, BLOCK)))
-
-
-def _listed(one: Any) -> tuple[Any, ...]:
-    return tuple(one) if isinstance(one, tuple | list) else (one,)
-
-
-def _reserve(count: int) -> int:
-    """Make so many blocks, or as many as there is memory for; how many."""
-    import torch
-
-    made = []
-    try:
-        for _ in range(count):
-            made.append(torch.empty(BLOCK, dtype=torch.uint8, pin_memory=True))
-    except RuntimeError as exc:  # PyTorch's for memory that can't be had, too
-        log.warning("no more memory can be pinned: %s", str(exc).splitlines()[0])
-    return len(made)  # and PyTorch keeps them
+        reserve_at_start()
 
 
 def reading(load: Callable[..., Any]) -> Callable[..., Any]:
@@ -204,17 +141,3 @@ def _parts(path: Path, wanted: Any, pinned: bool) -> dict[str, Any]:
             tensors[name] = part.view(shape)
             begin += lengths[name]
     return tensors
-
-
-def together(lengths: Mapping[str, int], most: int) -> Iterator[list[str]]:
-    """Names in their order, in groups of a length of at most ``most``; who is longer is alone."""
-    group: list[str] = []
-    room = most
-    for name, length in lengths.items():
-        if group and length > room:
-            yield group
-            group, room = [], most
-        group.append(name)
-        room -= length
-    if group:
-        yield group

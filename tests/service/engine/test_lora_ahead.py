@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from service.engine.lora_ahead import Reader, taking
+from service.engine.lora_ahead import Reader, once, packing, taking
 
 UTILITY = b"\x03"
 WAIT_SECONDS = 10
@@ -176,7 +176,22 @@ def test_a_worker_elsewhere_reads_as_vllm_has_it(reader: Reader, manager: Manage
     assert manager.threads == [threading.main_thread().name]
 
 
+def test_matrices_are_packed_beside_the_loop_and_not_again_in_it() -> None:
+    packed: list[Any] = []
+    pack = once(lambda kept, model: packed.append(model))
+    kept = SimpleNamespace()
+    kept._create_merged_loras_inplace = lambda model: pack(kept, model)
+    load = packing(lambda manager, request: SimpleNamespace(name=request))
+    model = load(SimpleNamespace(_adapter_manager=kept), "a")
+    pack(kept, model)  # as the loop does it with whatever it is given
+    assert packed == [model]
+    assert model.name == "a"
+    pack(kept, other := SimpleNamespace())
+    assert packed == [model, other]
+
+
 def test_vllm_has_what_is_changed_in_it() -> None:
+    from vllm.lora.model_manager import LoRAModelManager
     from vllm.lora.worker_manager import LRUCacheWorkerLoRAManager, WorkerLoRAManager
     from vllm.v1.engine.core import EngineCoreProc
 
@@ -185,11 +200,14 @@ def test_vllm_has_what_is_changed_in_it() -> None:
     (found,) = entry_points(group="vllm.general_plugins", name="pointsman_lora_ahead")
     assert found.value == "service.engine.lora_ahead:register"
     before = EngineCoreProc._handle_client_request, WorkerLoRAManager._load_adapter
+    pack = LoRAModelManager._create_merged_loras_inplace
     try:
         lora_ahead.register()
         lora_ahead.register()
         assert EngineCoreProc._handle_client_request.__qualname__ == "taking.<locals>.handled"
         assert LRUCacheWorkerLoRAManager._load_adapter is WorkerLoRAManager._load_adapter is not before[1]
+        assert LoRAModelManager._create_merged_loras_inplace.__qualname__ == "once.<locals>.packed"
     finally:
         EngineCoreProc._handle_client_request, WorkerLoRAManager._load_adapter = before
+        LoRAModelManager._create_merged_loras_inplace = pack
         del EngineCoreProc.reads_ahead
