@@ -46,6 +46,7 @@ ROWS = (
     "open loop", "churn", "promotion", "routed", "many", "many, learned", "overload", "mixed, narrow",
     "crowded, narrow", "alone",
 )  # fmt: skip
+_NEEDS = {"first token, base": "base", "first token, adapter": "base", "open loop": "mixed"}
 _FRESH = 5  # adapters that are promoted while somebody looks at the clock
 
 
@@ -142,7 +143,7 @@ def _arguments() -> argparse.Namespace:
         choices=ROWS,
         default=None,
         metavar="ROW",
-        help=f"only these (rows of first tokens need base, an open loop mixed): {', '.join(map(repr, ROWS))}",
+        help=f"only these: {', '.join(map(repr, ROWS))}",
     )
     parser.add_argument("--adapters", type=int, default=None, help="in all, where fewer are enough")
     parser.add_argument("--places", type=int, default=None, help="for different adapters in one batch")
@@ -155,6 +156,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--warm", action="store_true", help="ask in batches of all sizes before the rows")
     parser.add_argument("--quick", action="store_true", help="a quarter of the requests, one round")
     given = parser.parse_args()
+    rows = given.rows or ROWS
+    if missing := [
+        f"{needed!r} for {row!r}" for row, needed in _NEEDS.items() if row in rows and needed not in rows
+    ]:
+        parser.error(f"--rows: add {', '.join(missing)}, whose throughput says how fast to ask")
     given.out, given.work = given.out.absolute(), given.work.absolute()
     return given
 
