@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def test_packed_attention_keeps_rows_apart_without_a_mask(
     given = rows([5, 40, 2, 17, 30, 9])
     total, count = separately(model, given)
     packed_attention.use(model)
-    batch = batches.collate(0, bounds=True)(list(trl.packed(given, 64).with_format("numpy")))
+    batch = batches.Collator(0, bounds=True)(list(trl.packed(given, 64).with_format("numpy")))
     with torch.no_grad():
         labels = batch.pop("labels")
         logits = model(**batch, use_cache=False).logits
@@ -65,10 +66,19 @@ def test_packed_attention_keeps_rows_apart_without_a_mask(
 
 def test_a_packed_batch_says_where_its_rows_begin() -> None:
     packed = trl.packed(rows([5, 40, 2, 17, 30, 9]), 64).with_format("numpy")
-    batch = batches.collate(0, bounds=True)(list(packed))
+    batch = batches.Collator(0, bounds=True)(list(packed))
     positions = batch["position_ids"].flatten()
     bounds = batch["cu_seq_lens_q"].tolist()
     assert [int(positions[at]) for at in bounds[:-1]] == [0] * (len(bounds) - 1)
     assert bounds[-1] == positions.numel()
     assert batch["max_length_q"] == int(positions.max()) + 1 == int(np.diff(bounds).max())
-    assert "cu_seq_lens_q" not in batches.collate(0)(list(packed))
+    assert "cu_seq_lens_q" not in batches.Collator(0)(list(packed))
+
+
+def test_batches_may_be_made_in_processes_that_are_spawned() -> None:
+    """As on every system but Linux, and as Python has it from 3.14 on."""
+    packed = trl.packed(rows([5, 40, 2]), 64).with_format("numpy")
+    collator = batches.Collator(0, bounds=True)
+    again = pickle.loads(pickle.dumps(collator))
+    for name, numbers in collator(list(packed)).items():
+        assert np.array_equal(again(list(packed))[name], numbers)

@@ -127,7 +127,7 @@ def likelihood(
 ) -> Likelihood:
     """How likely ``model`` finds ``rows``, packed into blocks as in training; ``arithmetic`` as there."""
     packed = trl.packed(rows, block).with_format("numpy")
-    collate = batches.collate(pad)
+    collate = batches.Collator(pad)
     nats, tokens, right = 0.0, 0, 0
     training = model.training
     model.eval()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -54,20 +55,25 @@ def length_multiple() -> int:
     return 8 if torch.cuda.is_available() else 1
 
 
-def collate(pad: int, bounds: bool = False) -> Any:
-    """A function from rows to a batch: ``input_ids``, ``labels`` and ``position_ids``, each (B, T).
+@dataclass(frozen=True, slots=True)
+class Collator:
+    """From rows to a batch: ``input_ids``, ``labels`` and ``position_ids``, each (B, T).
 
     Positions start anew with every packed row, and that is how the attention knows them apart; no mask is
     given, because padding stands behind everything that could look at it. With ``bounds`` packed rows come
-    with ``cu_seq_lens_q`` and ``max_length_q``, which say the same to ``packed_attention``.
+    with ``cu_seq_lens_q`` and ``max_length_q``, which say the same to ``packed_attention``. No closure, as
+    processes that load batches may be spawned and not forked.
     """
 
-    multiple = length_multiple()
+    pad: int
+    bounds: bool = False
+    multiple: int = field(default_factory=length_multiple)
 
-    def batch(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """The batch of ``rows``, each with ``input_ids``, ``labels`` and, if packed, ``seq_lengths``."""
         longest = max(len(row["input_ids"]) for row in rows)
-        shape = (len(rows), -(-longest // multiple) * multiple)
-        ids, labels = np.full(shape, pad, np.int64), np.full(shape, IGNORED, np.int64)
+        shape = (len(rows), -(-longest // self.multiple) * self.multiple)
+        ids, labels = np.full(shape, self.pad, np.int64), np.full(shape, IGNORED, np.int64)
         positions = np.tile(np.arange(shape[1]), (len(rows), 1))
         for i, row in enumerate(rows):
             length = len(row["input_ids"])
@@ -84,11 +90,9 @@ def collate(pad: int, bounds: bool = False) -> Any:
             "labels": torch.from_numpy(labels),
             "position_ids": torch.from_numpy(positions),
         }
-        if bounds and any("seq_lengths" in row for row in rows):
+        if self.bounds and any("seq_lengths" in row for row in rows):
             found |= _bounds(positions)
         return found
-
-    return batch
 
 
 def _bounds(positions: NDArray[np.int64]) -> dict[str, Any]:

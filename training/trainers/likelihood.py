@@ -50,7 +50,7 @@ def build(plan: Plan, given: Given, train: Any, validation: Any, kind: type[Like
     trainer = kind(
         model=given.model,
         args=kind.Config(**common, max_length=None, dataset_kwargs={"skip_prepare_dataset": True}),
-        data_collator=batches.collate(int(given.tokenizer.pad_token_id), bounds=bounds),
+        data_collator=batches.Collator(int(given.tokenizer.pad_token_id), bounds=bounds),
         train_dataset=train.with_format("numpy"),
         eval_dataset=validation.with_format("numpy"),
         processing_class=given.tokenizer,

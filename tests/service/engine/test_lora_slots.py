@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib.metadata import entry_points
 from types import SimpleNamespace
 from typing import Any
@@ -47,7 +46,7 @@ def listed(rank: int, *without: int) -> tuple[Any, Any]:
 
 
 @pytest.fixture
-def changed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def changed(monkeypatch: pytest.MonkeyPatch) -> None:
     """vLLM with the plugin in it, and without it again."""
     from vllm.lora.layers.base_linear import BaseLinearLayerWithLoRA
     from vllm.lora.model_manager import LoRAModelManager
@@ -59,7 +58,6 @@ def changed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(LoRAModelManager, "fills_at_once", False, raising=False)
     lora_slots.register()
     lora_slots.register()
-    yield
 
 
 def filled(layers: list[Any], given: list[Any]) -> list[torch.Tensor]:
@@ -90,7 +88,11 @@ def made() -> tuple[list[Any], list[Any]]:
     torch.manual_seed(0)
     layers = [layer_of(one, SIZES[:1]) for _ in range(3)] + [layer_of(several, SIZES) for _ in range(4)]
     given = [pair(SIZES[0], RANK), pair(SIZES[0], 3), None, listed(RANK), listed(5), listed(RANK, 1), None]
-    layers += [layer_of(uneven, SIZES), layer_of(one, (5,), tp_size=2), layer_of(several, (5, 2, 2), tp_size=2)]
+    layers += [
+        layer_of(uneven, SIZES),
+        layer_of(one, (5,), tp_size=2),
+        layer_of(several, (5, 2, 2), tp_size=2),
+    ]
     given += [pair(sum(SIZES), 4), pair(SIZES[0], 4), listed(RANK, 2)]
     return layers, given
 
