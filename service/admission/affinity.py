@@ -13,8 +13,8 @@ from service.admission.turns import Turns
 class Affinity:
     """Runs of one adapter, in which nobody goes much later than in the fair order.
 
-    What holds between any two calls: **as many turns are left in the order as there are who wait.** Who was
-    let in before his turn leaves it in the order, where it stands for one who is due, whose own has gone by.
+    Between any two calls **as many turns are left in the order as there are who wait.** Who was let in before
+    his turn leaves it in the order, where it stands for one who is due, whose own has gone by.
     """
 
     def __init__(self, extra_wait: float) -> None:
@@ -25,22 +25,22 @@ class Affinity:
 
     def take(self, now: float, places: Places) -> Ticket | None:
         """Take out the first choice that may enter, which is one turn of the order, whoever it is."""
-        late = list(takewhile(lambda ticket: now - ticket.due >= self.slack / 2, self._due))
-        draining = places.draining({ticket.adapter for ticket in late if now - ticket.due >= self.slack})
+        latest = takewhile(lambda ticket: now - ticket.due >= self.slack, self._due)
+        draining = places.draining({ticket.adapter for ticket in latest})
 
         def may_enter(ticket: Ticket) -> bool:
             return places.fits(ticket.adapter) and ticket.adapter not in draining
 
-        def preference(ticket: Ticket) -> tuple[bool, bool, bool, float, float]:
+        def preference(ticket: Ticket) -> tuple[float, ...]:
+            if now - ticket.due >= self.slack / 2:
+                return 0, ticket.due
             run, inside = ticket.adapter == places.entered, places.has(ticket.adapter)
-            return ticket.priority == "batch", not run, not inside, ticket.due, ticket.arrived
+            return 1, ticket.priority == "batch", not run, not inside, ticket.due, ticket.arrived
 
         if not any(map(may_enter, self._first_of_each())):
             return None
         self._pass_turn(now)
-        ticket = next(filter(may_enter, late), None) or min(
-            filter(may_enter, self._first_of_each()), key=preference
-        )
+        ticket = min(filter(may_enter, self._first_of_each()), key=preference)
         self._forget(ticket)
         return ticket
 

@@ -1,7 +1,6 @@
 """What goes into the engine and when: events in, decisions out. No clock: every event brings its time.
 
-A slot is free while somebody waits only if nobody who waits may enter: their
-adapters have no place or drain.
+A slot is free while somebody waits only if nobody who waits may enter: his adapter has no place, or drains.
 """
 
 from __future__ import annotations

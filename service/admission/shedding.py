@@ -1,8 +1,7 @@
 """Who is refused: whose turn would come too late, and whose comes last where the queue is full.
 
 A caller's last turn comes after as many rounds of his line as he has turns (``turns``). A round takes as long
-as lately, since somebody of the line waits: that counts who comes later and goes earlier, places that are
-waited for, and an engine that got slower. Until that is known it is what answers take.
+as lately, which counts who comes later and goes earlier; until that is known, what answers take.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import math
 
 from service.admission.policy import Policy
 from service.admission.ticket import Ticket
-from service.admission.turns import Line
 
 _KNOWN = 20  # turns, from which on what a round takes counts as known
 _ANSWERS = 100  # over which is averaged
@@ -29,7 +27,7 @@ class Shedding:
         self._max_queue = max_queue
         self._latest = _SURE * max_wait - policy.slack
         self._memory = _MEMORY * max_wait
-        self._since: dict[Line, tuple[float, float, int]] = {}  # seconds, its rounds, turns of both lines
+        self._since = dict.fromkeys(self._turns.lines.values(), (0.0, 0.0, 0))  # time, rounds, all turns
         self._answers = 0
         self._turn = 0.0  # seconds from one answer to the next of a full engine, on average
 
@@ -54,7 +52,7 @@ class Shedding:
     def _wait(self, ticket: Ticket, now: float) -> float:
         """Seconds until the last of the caller of ``ticket`` has his turn; 0 if nothing is known."""
         line, caller = self._turns.of(ticket)
-        at, rounds, passed = self._since.get(line, (now, line.rounds, self._turns.passed))
+        at, rounds, passed = self._since[line]
         seconds, gone = now - at, line.rounds - rounds
         if seconds > self._memory:  # half of it is forgotten
             self._since[line] = at + seconds / 2, rounds + gone / 2, passed

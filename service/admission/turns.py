@@ -7,36 +7,20 @@ callers. Where it departs from both: a request counts as one, since its length i
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from service.admission.ticket import Priority, State, Ticket
 
 SHARE = 10  # interactive turns for one of batch
 
 
+@dataclass(eq=False)
 class Line:
-    """The callers of one priority, in turn."""
+    """The callers of one priority."""
 
-    def __init__(self) -> None:
-        self.callers: dict[str, dict[Ticket, None]] = {}  # the first has the next turn
-        self.turns = 0  # that have not come yet
-        self.rounds = 0.0  # that have gone by ever
-
-    def add(self, caller: str, ticket: Ticket) -> None:
-        self.callers.setdefault(caller, {})[ticket] = None
-        self.turns += 1
-
-    def remove(self, caller: str, ticket: Ticket) -> None:
-        del self.callers[caller][ticket]
-        if not self.callers[caller]:
-            del self.callers[caller]
-        self.turns -= 1
-
-    def next(self) -> Ticket:
-        self.rounds += 1 / len(self.callers)
-        caller = next(iter(self.callers))
-        self.callers[caller] = self.callers.pop(caller)  # now the last
-        ticket = next(iter(self.callers[caller]))
-        self.remove(caller, ticket)
-        return ticket
+    callers: dict[str, dict[Ticket, None]] = field(default_factory=dict)  # the first has the next turn
+    turns: int = 0  # that have not come yet
+    rounds: float = 0.0  # that have gone by ever
 
 
 class Turns:
@@ -56,22 +40,30 @@ class Turns:
 
     def add(self, ticket: Ticket) -> None:
         line, caller = self.of(ticket)
-        line.add(caller, ticket)
+        line.callers.setdefault(caller, {})[ticket] = None
+        line.turns += 1
 
     def remove(self, ticket: Ticket) -> None:
         """Forget a ticket that is still in the order; those of its caller move up."""
         line, caller = self.of(ticket)
-        line.remove(caller, ticket)
+        del line.callers[caller][ticket]
+        if not line.callers[caller]:
+            del line.callers[caller]
+        line.turns -= 1
 
     def next(self) -> Ticket:
         """Take out whose turn it is."""
-        self.passed += 1
         interactive, batch = self.lines.values()
-        if batch.turns and (self._since_batch >= SHARE or not interactive.turns):
-            self._since_batch = 0
-            return batch.next()
-        self._since_batch += 1
-        return interactive.next()
+        of_batch = batch.turns and (self._since_batch >= SHARE or not interactive.turns)
+        self._since_batch = 0 if of_batch else self._since_batch + 1
+        line = batch if of_batch else interactive
+        line.rounds += 1 / len(line.callers)
+        self.passed += 1
+        caller = next(iter(line.callers))
+        tickets = line.callers[caller] = line.callers.pop(caller)  # now the last
+        ticket = next(iter(tickets))
+        self.remove(ticket)
+        return ticket
 
     def last(self) -> Ticket | None:
         """Whose turn comes last, of those that still wait for theirs."""

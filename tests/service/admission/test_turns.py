@@ -111,9 +111,9 @@ def test_no_turn_comes_later_than_rounds_of_its_class_whoever_comes_after(
     own = sum(one == before[-1] for one in before)
     bound = own * (len(callers) + (crowd if last.priority == "interactive" else 0))
     bound = bound * 11 if last.priority == "batch" else bound + bound // SHARE + 1
-    for number in range(bound):
+    for _ in range(bound):
         for new in range(crowd):
-            waiting(turns, f"new {number % 2} {new}")
+            waiting(turns, f"new {new}")
         if turns.next() is last:
             return
     raise AssertionError(f"no turn in {bound}")
