@@ -37,6 +37,8 @@ class Scheduler:
     def arrive(self, ticket: Ticket, now: float) -> list[Ticket]:
         """A request came. It is let in, waits, or is shed; it may push out another that would go later."""
         ticket.arrived = now
+        if self.running < self._slots and not self.waiting and self._places.fits(ticket.adapter):
+            return [self._admit(ticket, now)]
         self._policy.add(ticket)
         moved = self._fill(now)
         if ticket.state is State.WAITING and (refused := self._shedding.refused(ticket, now)):
@@ -75,16 +77,19 @@ class Scheduler:
             return None
         self._policy.turns.add(ticket)
         refused = self._shedding.refused(ticket, now) is ticket
-        retry_after = self._shedding.retry_after(ticket, now)
+        retry_after = self._shedding.retry_after(ticket, now) if refused else None
         self._policy.turns.remove(ticket)
-        return retry_after if refused else None
+        return retry_after
 
     def _fill(self, now: float) -> list[Ticket]:
         """Let in whom the policy chooses, as long as a slot is free."""
         admitted: list[Ticket] = []
         while self.running < self._slots and (ticket := self._policy.take(now, self._places)):
-            ticket.state, ticket.admitted = State.RUNNING, now
-            self.running += 1
-            self._places.enter(ticket.adapter)
-            admitted.append(ticket)
+            admitted.append(self._admit(ticket, now))
         return admitted
+
+    def _admit(self, ticket: Ticket, now: float) -> Ticket:
+        ticket.state, ticket.admitted = State.RUNNING, now
+        self.running += 1
+        self._places.enter(ticket.adapter)
+        return ticket

@@ -15,7 +15,6 @@ _KNOWN = 20  # turns, from which on what a round takes counts as known
 _ANSWERS = 100  # over which is averaged
 _MEMORY = 3  # longest waits over which rounds are averaged
 _SURE = 0.9  # of the longest wait: estimates err
-_LONGEST_RETRY = 60.0  # seconds
 
 
 class Shedding:
@@ -47,7 +46,7 @@ class Shedding:
 
     def retry_after(self, ticket: Ticket, now: float) -> float:
         """Seconds, whole, after which all that goes before such a request is in the engine. From 1 to 60."""
-        return float(min(max(math.ceil(self._wait(ticket, now)), 1), _LONGEST_RETRY))
+        return float(min(max(math.ceil(self._wait(ticket, now)), 1), 60))
 
     def _wait(self, ticket: Ticket, now: float) -> float:
         """Seconds until the last of the caller of ``ticket`` has his turn; 0 if nothing is known."""

@@ -27,12 +27,13 @@ class Turns:
     """Turns that have not come yet. A turn stays in the order if its request is let in before it comes."""
 
     def __init__(self) -> None:
-        self.lines: dict[Priority, Line] = {"interactive": Line(), "batch": Line()}
+        self._interactive, self._batch = Line(), Line()
+        self.lines: dict[Priority, Line] = {"interactive": self._interactive, "batch": self._batch}
         self.passed = 0  # turns that have gone by ever
         self._since_batch = 0  # interactive turns
 
     def __len__(self) -> int:
-        return sum(line.turns for line in self.lines.values())
+        return self._interactive.turns + self._batch.turns
 
     def of(self, ticket: Ticket) -> tuple[Line, str]:
         """The line of ``ticket``, and its caller there."""
@@ -53,10 +54,9 @@ class Turns:
 
     def next(self) -> Ticket:
         """Take out whose turn it is."""
-        interactive, batch = self.lines.values()
-        of_batch = batch.turns and (self._since_batch >= SHARE or not interactive.turns)
+        of_batch = self._batch.turns and (self._since_batch >= SHARE or not self._interactive.turns)
         self._since_batch = 0 if of_batch else self._since_batch + 1
-        line = batch if of_batch else interactive
+        line = self._batch if of_batch else self._interactive
         line.rounds += 1 / len(line.callers)
         self.passed += 1
         caller = next(iter(line.callers))
@@ -67,7 +67,7 @@ class Turns:
 
     def last(self) -> Ticket | None:
         """Whose turn comes last, of those that still wait for theirs."""
-        interactive, batch = self.lines.values()
-        line = batch if SHARE * batch.turns >= interactive.turns else interactive
+        of_batch = SHARE * self._batch.turns >= self._interactive.turns
+        line = self._batch if of_batch else self._interactive
         longest = max(reversed(line.callers.values()), key=len, default={})
         return next((ticket for ticket in reversed(longest) if ticket.state is State.WAITING), None)

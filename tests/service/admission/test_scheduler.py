@@ -293,7 +293,7 @@ def test_batch_goes_behind_all_interactive_requests_until_it_is_late() -> None:
         world.finish(running)
         (running,) = world.of(State.RUNNING)
         waited += 1
-    assert waited == 9 + 1 + 4  # with the first ten interactive turns, then its own, and a second until late
+    assert waited == 10 + 1 + 4  # ten interactive turns, its own, and a second until it is late
     assert job.admitted - job.due == 1.0
 
 
