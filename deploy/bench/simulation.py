@@ -55,17 +55,21 @@ class Outcome:
         """Answers per second."""
         return len(self.finished) / self.seconds
 
-    def served(self, caller: str | None = None) -> list[Ticket]:
-        """Those that were answered, of one caller or of all."""
-        return [one for one in self.tickets if one in self.finished and caller in (None, one.caller)]
+    def asked(self, callers: str = "") -> list[Ticket]:
+        """All of the callers whose names begin so."""
+        return [one for one in self.tickets if one.caller.startswith(callers)]
 
-    def waits(self, caller: str | None = None) -> list[float]:
+    def served(self, callers: str = "") -> list[Ticket]:
+        """Those that were answered."""
+        return [one for one in self.asked(callers) if one in self.finished]
+
+    def waits(self, callers: str = "") -> list[float]:
         """Seconds in the queue of each that was answered."""
-        return [ticket.admitted - ticket.arrived for ticket in self.served(caller)]
+        return [ticket.admitted - ticket.arrived for ticket in self.served(callers)]
 
-    def refused(self, caller: str) -> tuple[int, int]:
+    def refused(self, callers: str) -> tuple[int, int]:
         """How many were sent away at once, and how many after the longest wait."""
-        left = [one for one in self.tickets if one.caller == caller and one not in self.finished]
+        left = [one for one in self.asked(callers) if one not in self.finished]
         at_once = sum(one.state is State.SHED for one in left)
         return at_once, len(left) - at_once
 
@@ -80,7 +84,7 @@ class PassOver(FirstCome):
     def take(self, now: float, places: Places) -> Ticket | None:
         ticket = next((one for one in self._tickets if places.fits(one.adapter)), None)
         if ticket is not None:
-            del self._tickets[ticket]
+            self.remove(ticket, now)
         return ticket
 
 

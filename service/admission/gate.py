@@ -98,7 +98,7 @@ class Admission:
         Raises:
             TooManyRequests: the queue is full, or too long to be served in time.
         """
-        retry_after = self._scheduler.would_refuse(caller, priority)
+        retry_after = self._scheduler.would_refuse(Ticket(None, caller, priority), time.monotonic())
         if retry_after is not None:
             raise self._refusal(retry_after)
 
@@ -135,8 +135,9 @@ class Admission:
         except BaseException as exc:
             self._tell(self._scheduler.leave(ticket, time.monotonic()))
             if isinstance(exc, TimeoutError) and ticket.state is State.GONE:
-                retry_after = self._scheduler.retry_after(ticket.caller, ticket.priority)
-                raise self._refusal(retry_after, f"waited {self._max_wait:g} s for the engine") from None
+                raise self._refusal(
+                    ticket.retry_after, f"waited {self._max_wait:g} s for the engine"
+                ) from None
             if not isinstance(exc, TimeoutError):
                 raise
         finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import islice
 
 
@@ -12,11 +11,7 @@ class Places:
     def __init__(self, total: int) -> None:
         self.total = total
         self.running: dict[str, int] = {}  # requests; the adapter first that nobody entered for longest
-
-    @property
-    def free(self) -> int:
-        """Below 0 where some were taken away."""
-        return self.total - len(self.running)
+        self.entered: str | None = None  # the last that somebody entered: the run
 
     def has(self, adapter: str | None) -> bool:
         """Whether ``adapter`` has its place already, or needs none."""
@@ -24,10 +19,11 @@ class Places:
 
     def fits(self, adapter: str | None) -> bool:
         """Whether there is a place for ``adapter``, its own or a free one."""
-        return self.free > 0 or self.has(adapter)
+        return self.has(adapter) or len(self.running) < self.total
 
     def enter(self, adapter: str | None) -> None:
         """A request of ``adapter`` goes in."""
+        self.entered = adapter
         if adapter is not None:
             self.running[adapter] = self.running.pop(adapter, 0) + 1  # now the last
 
@@ -38,12 +34,7 @@ class Places:
             if not self.running[adapter]:
                 del self.running[adapter]
 
-    def draining(self, late: Iterable[str | None]) -> set[str]:
-        """Adapters that nobody may enter, so that those that somebody is ``late`` for get their places.
-
-        As many more where places were taken away.
-        """
-        lacking = {adapter for adapter in late if not self.has(adapter)}
-        half = max(1, self.total // 2)
-        count = max(0, -self.free) + min(max(0, len(lacking) - max(0, self.free)), half)
-        return set(islice(self.running, count))
+    def draining(self, late: set[str | None]) -> set[str]:
+        """Adapters that nobody may enter, so that those that somebody is ``late`` for get their places."""
+        lacking = sum(not self.has(adapter) for adapter in late) + len(self.running) - self.total
+        return set(islice(self.running, max(0, min(lacking, max(1, self.total // 2)))))

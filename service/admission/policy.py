@@ -8,32 +8,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from service.admission.places import Places
-from service.admission.ticket import Priority, Ticket
-
-
-class Order(Protocol):
-    """What is asked of those that wait for the sake of one who would come now."""
-
-    @property
-    def passed(self) -> float:
-        """How much of the order has gone by ever, in a measure of its own."""
-        ...
-
-    def __len__(self) -> int:
-        """As many as wait."""
-        ...
-
-    def distance(self, caller: str, priority: Priority) -> float:
-        """How much of the order has to go by before his turn, in the same measure."""
-        ...
-
-    def ahead(self, caller: str, priority: Priority) -> int:
-        """How many turns come before his."""
-        ...
-
-    def later_than(self, caller: str, priority: Priority) -> Ticket | None:
-        """Whose turn comes last, if it comes after his; else None."""
-        ...
+from service.admission.ticket import Ticket
+from service.admission.turns import Turns
 
 
 class Policy(Protocol):
@@ -45,8 +21,8 @@ class Policy(Protocol):
         ...
 
     @property
-    def turns(self) -> Order:
-        """The order in which their turns come."""
+    def turns(self) -> Turns:
+        """As many as wait, in a fair order."""
         ...
 
     def add(self, ticket: Ticket) -> None: ...

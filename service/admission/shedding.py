@@ -1,8 +1,7 @@
-"""Who is refused at once: for whom the queue is full, or whose turn would come too late.
+"""Who is refused: whose turn would come too late, and whose comes last where the queue is full.
 
-When a turn comes is estimated by how fast the order went by lately, while somebody waited: it is slower the
-more come later and go earlier, where places are waited for, and where the engine got slower. Until that is
-known it is by those ahead and how long answers take.
+A caller's last turn comes after as many rounds of his line as he has turns (``turns``). A round takes as long
+as lately, which counts who comes later and goes earlier; until that is known, what answers take.
 """
 
 from __future__ import annotations
@@ -10,68 +9,52 @@ from __future__ import annotations
 import math
 
 from service.admission.policy import Policy
-from service.admission.ticket import Priority, Ticket
+from service.admission.ticket import Ticket
 
-_LEAST = 20  # requests let in before the order's pace counts as known
-_REMEMBERED = 100  # requests over which it and answers are averaged
-_LONGEST_RETRY = 60.0  # seconds
+_KNOWN = 20  # turns, from which on what a round takes counts as known
+_ANSWERS = 100  # over which is averaged
+_MEMORY = 3  # longest waits over which rounds are averaged
+_SURE = 0.9  # of the longest wait: estimates err
 
 
 class Shedding:
     """The bounds of the queue, and what is known of how long one waits in it."""
 
     def __init__(self, policy: Policy, max_queue: int, max_wait: float) -> None:
-        """``max_wait`` in seconds, over which the pace is averaged too; longer where fewer are let in."""
-        self._turns, self._slack = policy.turns, policy.slack
-        self._max_queue, self._max_wait = max_queue, max_wait
+        """``max_wait`` in seconds."""
+        self._turns = policy.turns
+        self._max_queue = max_queue
+        self._latest = _SURE * max_wait - policy.slack
+        self._memory = _MEMORY * max_wait
+        self._since = dict.fromkeys(self._turns.lines.values(), (0.0, 0.0, 0))  # time, rounds, all turns
         self._answers = 0
-        self._held = 0.0  # seconds that an answer holds its slot, on average
-        self.stop()
+        self._turn = 0.0  # seconds from one answer to the next of a full engine, on average
 
-    def stop(self) -> None:
-        """Nobody waits: what comes next may be something else."""
-        self._at: float | None = None
-        self._seen = 0.0
-        self._let_in = 0
-        self._passed, self._seconds = 0.0, 0.0
-
-    def look(self, now: float, let_in: int) -> None:
-        """Somebody waits, and ``let_in`` more were let in since the last look."""
-        passed = self._turns.passed
-        if self._at is not None:
-            gone = now - self._at
-            kept = math.exp(-min(gone / self._max_wait, let_in / _REMEMBERED))
-            self._let_in += let_in
-            self._seconds = self._seconds * kept + gone
-            self._passed = self._passed * kept + passed - self._seen
-        self._at, self._seen = now, passed
-
-    def answered(self, held: float) -> None:
-        """A request was answered after ``held`` seconds in its slot."""
+    def answered(self, held: float, slots: int) -> None:
+        """A request was answered after ``held`` seconds in one of the ``slots``."""
         self._answers += 1
-        self._held += (held - self._held) / min(self._answers, _REMEMBERED)
+        self._turn += (held / slots - self._turn) / min(self._answers, _ANSWERS)
 
-    def pushed_out(self, caller: str, priority: Priority) -> Ticket | None:
-        """Who has to make room for a request that comes now into a full queue."""
-        return self._turns.later_than(caller, priority) if self._full else None
+    def refused(self, ticket: Ticket, now: float) -> Ticket | None:
+        """Who has to go as ``ticket`` has come to wait: itself, or whose turn is last in a full queue."""
+        line, _ = self._turns.of(ticket)
+        if line.turns == 1:  # nobody waited in it; what comes now may be something else
+            self._since[line] = now, line.rounds, self._turns.passed
+        if self._wait(ticket, now) > self._latest:
+            return ticket
+        return (self._turns.last() or ticket) if len(self._turns) > self._max_queue else None
 
-    def too_late(self, caller: str, priority: Priority, slots: int) -> float | None:
-        """Seconds to retry after, if a request that comes now is to be refused; else None."""
-        full = self._full and self._turns.later_than(caller, priority) is None
-        too_long = self._wait(caller, priority, slots) + self._slack > self._max_wait
-        return self.retry_after(caller, priority, slots) if full or too_long else None
-
-    def retry_after(self, caller: str, priority: Priority, slots: int) -> float:
+    def retry_after(self, ticket: Ticket, now: float) -> float:
         """Seconds, whole, after which all that goes before such a request is in the engine. From 1 to 60."""
-        wait = self._wait(caller, priority, slots)
-        return float(min(max(math.ceil(wait), 1), _LONGEST_RETRY))
+        return float(min(max(math.ceil(self._wait(ticket, now)), 1), 60))
 
-    def _wait(self, caller: str, priority: Priority, slots: int) -> float:
-        """Seconds until a request that came now would have its turn; 0 if nothing is known."""
-        if self._let_in >= _LEAST and self._passed > 0:
-            return self._turns.distance(caller, priority) * (self._seconds / self._passed)
-        return self._turns.ahead(caller, priority) * self._held / slots
-
-    @property
-    def _full(self) -> bool:
-        return len(self._turns) >= self._max_queue
+    def _wait(self, ticket: Ticket, now: float) -> float:
+        """Seconds until the last of the caller of ``ticket`` has his turn; 0 if nothing is known."""
+        line, caller = self._turns.of(ticket)
+        at, rounds, passed = self._since[line]
+        seconds, gone = now - at, line.rounds - rounds
+        if seconds > self._memory:  # half of it is forgotten
+            self._since[line] = at + seconds / 2, rounds + gone / 2, passed
+        known = gone and self._turns.passed - passed >= _KNOWN
+        a_round = seconds / gone if known else len(line.callers) * self._turn
+        return len(line.callers.get(caller, ())) * a_round

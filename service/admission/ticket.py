@@ -13,7 +13,6 @@ Priority = Literal["interactive", "batch"]
 class State(Enum):
     """Where a ticket is. Only the scheduler moves it."""
 
-    NEW = "new"
     WAITING = "waiting"
     RUNNING = "running"
     SHED = "shed"  # refused, at once or out of the queue
@@ -27,10 +26,8 @@ class Ticket:
     adapter: str | None  # None: the base, which takes no adapter's place
     caller: str = ""  # whose share it comes out of
     priority: Priority = "interactive"
-    state: State = State.NEW
+    state: State = State.WAITING
     arrived: float = 0.0  # seconds, on the clock of whoever sends the events
     admitted: float = 0.0
     due: float = math.inf  # when its turn of the order went by; not yet
-    retry_after: float = 0.0  # seconds, of one that is shed
-    tag: float = 0.0  # its place in the fair order: smaller goes earlier
-    number: int = 0  # of its arrival in the queue; settles equal tags
+    retry_after: float = 0.0  # seconds, of one that is shed or gave up

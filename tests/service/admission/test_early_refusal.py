@@ -125,6 +125,41 @@ def test_batch_goes_on_behind_more_people_than_can_be_served(seed: int, load: fl
     assert len(late) <= len(refused)
 
 
+def test_a_burst_after_a_long_calm_is_not_measured_by_the_queue_before_it() -> None:
+    clock = play(Affinity(EXTRA), 1, 2.0, people=1.0)
+    clock.until(clock.now + 10_000)
+    burst = [Ticket("a0", "c") for _ in range(2 * SLOTS)]
+    for ticket in burst:
+        clock.arrive(ticket, ANSWER)
+    assert {ticket.state for ticket in burst} == {State.RUNNING, State.WAITING}
+
+
+def test_one_turn_that_was_long_in_coming_is_no_pace() -> None:
+    scheduler = Scheduler(Affinity(EXTRA), slots=20, places=1, max_queue=100, max_wait=LONGEST)
+    scheduler.arrive(first := Ticket("a"), 0.0)
+    scheduler.finish(first, 10.0)  # so a turn comes every half second
+    running = [Ticket("a") for _ in range(20)]
+    for ticket in [*running, *(Ticket("a") for _ in range(10))]:
+        scheduler.arrive(ticket, 10.0)
+    scheduler.finish(running[0], 18.0)
+    last = Ticket("a")
+    scheduler.arrive(last, 18.0)
+    assert last.state is State.WAITING
+
+
+def test_an_engine_that_got_slower_under_a_queue_is_noticed() -> None:
+    clock = play(Affinity(EXTRA), 1, 2.0, people=1.0, seconds=1_000)
+    before, chance = len(clock.tickets), Random(2)
+    for _ in range(1_500):
+        clock.until(clock.now + chance.expovariate(2 * SLOTS / ANSWER))
+        clock.arrive(Ticket("a0", "c"), 5 * ANSWER)
+    last = set(clock.tickets[before + 1_000 :])  # of the second minute, and answered five times slower
+    let_in = [ticket for ticket in last if ticket.state is not State.SHED]
+    clock.until(clock.now + 100)
+    assert len(let_in) > 10
+    assert len(last.intersection(clock.timed_out)) < 0.2 * len(let_in)
+
+
 @given(
     places=st.integers(1, 8),
     rare=st.integers(1, 4),
@@ -158,9 +193,12 @@ def test_what_failed_says_nothing_of_how_long_an_answer_takes() -> None:
         ticket = Ticket("a")
         scheduler.arrive(ticket, 4.0)
         scheduler.leave(ticket, 4.0)
-    for _ in range(3):
+    for _ in range(2):
         scheduler.arrive(Ticket("a"), 4.0)
-    assert scheduler.retry_after("", "interactive") == 8.0
+    last = Ticket("a")
+    scheduler.arrive(last, 4.0)
+    scheduler.leave(last, 4.0)
+    assert last.retry_after == 8.0  # two turns of 4 s
 
 
 async def test_a_request_that_fails_in_the_engine_is_not_averaged_in() -> None:

@@ -1,21 +1,22 @@
-"""The fair order alone: whose turn comes after whose, and what it costs a caller that a request gives up."""
+"""The fair order alone: ten interactive turns, then one of batch, and within each callers in turn."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.admission.ticket import State, Ticket
-from service.admission.turns import COST, Turns
+from service.admission.ticket import Priority, State, Ticket
+from service.admission.turns import SHARE, Turns
 
 
-def waiting(turns: Turns, caller: str) -> Ticket:
+def waiting(turns: Turns, caller: str, priority: Priority = "interactive") -> Ticket:
     """A request of ``caller`` that waits."""
-    ticket = Ticket(None, caller, "interactive")
-    ticket.state = State.WAITING
+    ticket = Ticket(None, caller, priority)
     turns.add(ticket)
     return ticket
 
@@ -26,35 +27,105 @@ def order(turns: Turns) -> Iterator[Ticket]:
         yield turns.next()
 
 
+@pytest.mark.parametrize("keys", [1, 10, 100])
+def test_all_batch_together_has_a_turn_after_ten_interactive_ones_however_many_keys_it_has(keys: int) -> None:
+    turns = Turns()
+    for number in range(200):
+        waiting(turns, f"job {number % keys}", "batch")
+        waiting(turns, "person")
+    first = [ticket.priority for ticket, _ in zip(order(turns), range(220), strict=False)]
+    assert first == 20 * ([*(SHARE * ["interactive"]), "batch"])
+
+
+def test_batch_has_all_turns_while_nobody_interactive_waits() -> None:
+    turns = Turns()
+    for _ in range(30):
+        waiting(turns, "job", "batch")
+    assert [turns.next().priority for _ in range(20)] == 20 * ["batch"]
+    waiting(turns, "person")
+    assert turns.next().priority == "interactive"
+
+
 def test_who_gives_up_leaves_his_turn_to_the_next_of_his_caller() -> None:
     turns = Turns()
     both = [(waiting(turns, "a"), waiting(turns, "b")) for _ in range(5)]
     for mine, _ in both[:4]:
         turns.remove(mine)
-    assert [ticket.caller for ticket in order(turns)] == ["b", "a", "b", "b", "b", "b"]
+    assert [ticket.caller for ticket in order(turns)] == ["a", "b", "b", "b", "b", "b"]
 
 
-def test_the_last_who_gives_up_is_not_charged_either() -> None:
+def test_who_comes_and_goes_gains_no_turn() -> None:
+    """A caller that gives up and asks again stands behind those who had waited."""
     turns = Turns()
-    first, second, _ = waiting(turns, "a"), waiting(turns, "a"), waiting(turns, "b")
+    first, _ = waiting(turns, "a"), waiting(turns, "b")
     turns.remove(first)
-    turns.remove(second)
-    again = waiting(turns, "a")
-    assert again.tag == COST["interactive"]
+    waiting(turns, "a")
+    assert [ticket.caller for ticket in order(turns)] == ["b", "a"]
 
 
-def test_who_had_caught_up_does_not_move() -> None:
-    """Nothing was owed to him when he came, so nothing is left to him."""
+def test_the_last_turn_is_that_of_whoever_has_most_in_the_class_that_has_more_than_its_share() -> None:
     turns = Turns()
-    first = waiting(turns, "a")
-    for _ in range(3):
-        waiting(turns, "b")
-    turns.passed = 2.0  # so many turns have gone by
-    late = waiting(turns, "a")
-    before = late.tag
-    assert before > first.tag + COST["interactive"]
-    turns.remove(first)
-    assert late.tag == before
+    loud = [waiting(turns, "loud") for _ in range(12)]
+    quiet = waiting(turns, "quiet")
+    assert turns.last() is loud[-1]
+    job = waiting(turns, "job", "batch")
+    assert turns.last() is loud[-1]  # one of batch is less than a tenth of 13
+    more = waiting(turns, "other job", "batch")
+    assert turns.last() is more
+    for ticket in (job, more, *loud[1:]):
+        turns.remove(ticket)
+    assert turns.last() is quiet  # who came last, of two with one each
+
+
+def test_whose_turn_is_left_though_he_was_let_in_is_not_the_last_that_waits() -> None:
+    turns = Turns()
+    first, second = waiting(turns, "a"), waiting(turns, "a")
+    second.state = State.RUNNING
+    assert turns.last() is first
+    first.state = State.RUNNING
+    assert turns.last() is None
+
+
+@given(st.lists(st.sampled_from(["person", "job", "turn"]), max_size=200), st.integers(1, 5))
+def test_while_both_wait_neither_has_more_than_its_share(events: list[str], callers: int) -> None:
+    turns, had, left = Turns(), Counter[str](), Counter[str]()
+    for number, what in enumerate(events):
+        if what == "turn" and len(turns):
+            priority = turns.next().priority
+            both = left["interactive"] and left["batch"]
+            had = Counter({priority: had[priority] + 1}) if both else Counter()
+            left[priority] -= 1
+            assert had["interactive"] <= SHARE
+            assert had["batch"] <= 1
+        elif what != "turn":
+            kind: Priority = "interactive" if what == "person" else "batch"
+            waiting(turns, f"{number % callers}", kind)
+            left[kind] += 1
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["interactive", "batch"]), st.integers(0, 9)), min_size=1, max_size=60
+    ),
+    st.integers(1, 5),
+)
+def test_no_turn_comes_later_than_rounds_of_its_class_whoever_comes_after(
+    before: list[tuple[Priority, int]], crowd: int
+) -> None:
+    """The k-th of a caller waits for k rounds at most, of which each turn waits for ten others at most."""
+    turns = Turns()
+    tickets = [waiting(turns, f"{caller}", priority) for priority, caller in before]
+    last = tickets[-1]
+    callers = {caller for priority, caller in before if priority == last.priority}
+    own = sum(one == before[-1] for one in before)
+    bound = own * (len(callers) + (crowd if last.priority == "interactive" else 0))
+    bound = bound * 11 if last.priority == "batch" else bound + bound // SHARE + 1
+    for _ in range(bound):
+        for new in range(crowd):
+            waiting(turns, f"new {new}")
+        if turns.next() is last:
+            return
+    raise AssertionError(f"no turn in {bound}")
 
 
 @given(st.integers(0, 2**32), st.integers(2, 4))
