@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from service.body.schemas import check_schemas
+from service.errors import InvalidRequest
 from tests.service.conftest import Running
 from tests.service.refused import CALL, USER, check_error
 
@@ -231,3 +235,27 @@ async def test_requests_that_cannot_be_served(running: Running) -> None:
         error = check_error(await running.http.post("/v1/chat/completions", json=body), status)
         assert error["param"] == parameter, body
     assert running.vllm.requests == []
+
+
+_STRICT = {"type": "object", "properties": {"a": {"type": "array", "items": {"$ref": "#/$defs/a"}}}}
+
+
+@pytest.mark.parametrize(
+    ("part", "keyword"),
+    [
+        ({"type": "string", "not": {"const": "x"}}, "not"),
+        ({"type": "number", "multipleOf": 2}, "multipleOf"),
+        ({"allOf": [{"type": "string"}, {"maxLength": 2}]}, "allOf"),
+    ],
+)
+def test_a_strict_tool_whose_calls_could_not_be_held(part: dict[str, Any], keyword: str) -> None:
+    function = {"name": "look", "strict": True, "parameters": {**_STRICT, "$defs": {"a": part}}}
+    tools = [{"type": "function", "function": {"name": "other"}}, {"type": "function", "function": function}]
+    with pytest.raises(InvalidRequest) as refused:
+        check_schemas({"tools": tools})
+    told = str(refused.value)
+    assert told.startswith(f"{keyword} at #/$defs/a of tools[1].function.parameters can't be held")
+    assert refused.value.parameter == "tools[1].function.parameters"
+    check_schemas({"tools": tools, "tool_choice": "none"})  # nothing is called
+    function["strict"] = False
+    check_schemas({"tools": tools})
