@@ -97,7 +97,7 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
     ({"model": "support", "messages": [USER], "n": 10_000}, 400, "n"),
     ({"model": "auto", "messages": [USER], "stream": "yes"}, 400, "stream"),
     ({"model": "auto", "messages": [USER], "stop": 5}, 400, "stop"),
-    ({"model": "support", "messages": [USER], "stop": ["\n", 1]}, 400, "stop"),
+    ({"model": "support", "messages": [USER], "stop": ["\n", 1]}, 400, "stop[1]"),
     ({"model": "auto", "messages": [USER], "stop": ""}, 400, "stop"),
     ({"model": "auto", "messages": [USER], "stream_options": {}}, 400, "stream_options"),
     ({"model": "support", "messages": [USER], "n": 0}, 400, "n"),
@@ -118,7 +118,7 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
         ({"model": model, "messages": [USER], name: wrong}, 400, name)
         for model in ("auto", "support")
         for name in ("max_tokens", "max_completion_tokens", "seed", "top_logprobs", "n")
-        for wrong in (2**63, 2**64, -(2**63), 1e30, -1e300, True)
+        for wrong in (2**63, 2**64, -(2**63) - 1, 1e30, -1e300, True)
     ),
     ({"model": "auto", "messages": [USER], "metadata": 3}, 400, "metadata"),
     ({"model": "support", "messages": [USER], "guided_json": {}}, 400, "guided_json"),
