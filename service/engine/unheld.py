@@ -20,13 +20,12 @@ _SAID = (  # llguidance's words, and the keywords that they are about; none: it 
     (re.compile(r"[Rr]egex parse error|look-?around|backreference"), ("pattern", "patternProperties")),
 )
 _WHY = {
-    "oneOf": "its schemas may overlap: use anyOf, or a const by which they differ, in a property that each "
+    "oneOf": "its schemas may overlap, so use anyOf, or a const by which they differ in a property that each "
     "requires",
-    "$ref": "what stands beside it joins a schema that holds itself: put it into that schema",
-    "minProperties": "it counts properties that need not be there: require all that are named, or leave it "
-    "out",
+    "$ref": "what stands beside it joins a schema that holds itself, so put it into that schema",
+    "minProperties": "it counts properties that need not be there, so require all that are named",
 }
-_CHAIN = "; or send x-pointsman-chain: structured, which checks the answer against all of its schema"
+_CHAIN = ", or send x-pointsman-chain: structured, which checks the answer against all of its schema"
 
 
 def unheld(message: str, request: Mapping[str, Any]) -> str | None:
@@ -42,8 +41,8 @@ def unheld(message: str, request: Mapping[str, Any]) -> str | None:
     keyword, at = place
     why = _WHY.get(keyword, "leave it out")
     if keyword in {"format", "pattern"} and said:
-        why = f"{_reason(message)}: leave it out"
-    return f"{keyword} at {at} is held by no guide of the engine's; {why}{_CHAIN * ('messages' in request)}"
+        why = f"leave it out ({_reason(message)})"
+    return f"{keyword} at {at} is held by no guide of the engine's: {why}{_CHAIN * ('messages' in request)}"
 
 
 def _reason(message: str) -> str:
