@@ -55,7 +55,12 @@ class Chosen:
         self._lock = Lock()  # grammars are made in threads
 
     def grammar(self, manager: Any, request: Any) -> Any:
-        """The grammar of ``request``; raises what its compiler does."""
+        """The grammar of ``request``.
+
+        Raises:
+            ValueError: its compiler's masks are not as wide as the engine's.
+            Exception: what its compiler does.
+        """
         kind = self._kinds.get(request.sampling_params.structured_outputs._backend)
         if kind is None or type(manager.backend) is kind:
             return self._create(manager, request)
@@ -74,5 +79,17 @@ class Chosen:
             others: dict[Any, Any] = manager.__dict__.setdefault("other_backends", {})
             if kind not in others:
                 size = manager.vllm_config.model_config.get_vocab_size()
-                others[kind] = kind(manager.vllm_config, tokenizer=manager.tokenizer, vocab_size=size)
+                other = kind(manager.vllm_config, tokenizer=manager.tokenizer, vocab_size=size)
+                widths = [
+                    _width(manager.backend),
+                    _width(other),
+                ]  # the engine's loop breaks where they differ
+                if len(set(widths)) > 1:
+                    raise ValueError(f"masks of {widths[0]} words in use, and {widths[1]} for this schema")
+                others[kind] = other
             return others[kind]
+
+
+def _width(backend: Any) -> int:
+    """The words of 32 tokens in a mask of ``backend``."""
+    return int(backend.allocate_token_bitmask(1).shape[1])

@@ -17,10 +17,14 @@ class Backend:
     """Makes grammars that say by whom they were made."""
 
     made = 0
+    words = 1  # of a mask
 
     def __init__(self, config: Any = None, tokenizer: Any = None, vocab_size: int = 0) -> None:
         type(self).made += 1
         self.given = (tokenizer, vocab_size)
+
+    def allocate_token_bitmask(self, rows: int) -> Any:
+        return SimpleNamespace(shape=(rows, self.words))
 
 
 class First(Backend):
@@ -53,6 +57,16 @@ def test_each_request_is_compiled_by_what_was_chosen_for_it() -> None:
     assert create(one, asking("first")) is one.backend
     assert create(one, asking("outlines")) is one.backend  # which vLLM made itself
     assert (First.made, Second.made) == (0, 1)
+
+
+def test_masks_of_two_widths_fail_the_request_and_not_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    create = Chosen(lambda one, _: one.backend, {"first": First, "second": Second}).method()
+    monkeypatch.setattr(Second, "words", 2)
+    one = manager()
+    for _ in range(2):
+        with pytest.raises(ValueError, match="masks of 1 words in use, and 2"):
+            create(one, asking("second"))
+    assert create(one, asking("first")) is one.backend
 
 
 @pytest.mark.parametrize(
