@@ -10,8 +10,9 @@ from typing import Any
 
 from chains.closing import closing
 from chains.errors import Refused
-from chains.events import Engine
+from chains.events import Engine, Note
 from chains.guidable import guidable_tools
+from chains.passed_over import passed_over
 
 
 class LoosenedTools:
@@ -21,6 +22,19 @@ class LoosenedTools:
         self._engine = engine
         self.refused: Refused | None = None  # why, where the tools guide in part only
         self.left_out: list[str] = []  # the keywords that do not guide then
+        self._passed: set[str] | None = (
+            None  # those that the engine's guide passes over; None: nothing was asked
+        )
+
+    def note(self) -> Note | None:
+        """What of the tools did not guide, and why; None: they guided as they are."""
+        passed = self._passed or set()
+        if self.refused is not None:
+            return Note(
+                "unguided", {"reason": str(self.refused), "left_out": sorted({*self.left_out, *passed})}
+            )
+        reason = "the engine's guide of calls passes over these keywords"
+        return Note("unguided", {"reason": reason, "left_out": sorted(passed)}) if passed else None
 
     async def complete(self, body: Mapping[str, Any]) -> bytes:
         """The whole answer as JSON; raises what the engine does, also against what is left."""
@@ -49,9 +63,13 @@ class LoosenedTools:
                 yield piece
 
     def _asked(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        if self.refused is None or not body.get("tools"):
+        if not body.get("tools"):
             return body
-        return {**body, "tools": guidable_tools(body["tools"])[0]}
+        tools = body["tools"] if self.refused is None else guidable_tools(body["tools"])[0]
+        if self._passed is None:
+            parameters = [tool["function"].get("parameters") for tool in tools]
+            self._passed = {passed.keyword for one in parameters for passed in passed_over(one)}
+        return {**body, "tools": tools}
 
     def _loosens(self, body: Mapping[str, Any], refused: Refused) -> bool:
         """Whether there is another form to ask in, which is then taken."""
@@ -59,4 +77,5 @@ class LoosenedTools:
             return False
         _, self.left_out = guidable_tools(body.get("tools") or ())
         self.refused = refused if self.left_out else None
+        self._passed = None
         return bool(self.left_out)

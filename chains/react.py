@@ -34,7 +34,6 @@ from chains.events import (
     Event,
     Finish,
     Message,
-    Note,
     Reasoning,
     Step,
     Usage,
@@ -112,8 +111,8 @@ class React:
             for event in told.broken_off(request, exc):
                 yield event
             ledger.cut = ledger.cut or isinstance(exc, StepsExhausted)
-        if loosened.refused is not None:
-            yield Note("unguided", {"reason": str(loosened.refused), "left_out": loosened.left_out})
+        if (unguided := loosened.note()) is not None:
+            yield unguided
         if form and not ledger.written_out:
             asked = form if schema is None else {}
             history = [*request.messages, *_history(told.steps)]

@@ -38,6 +38,14 @@ def dangling(schema: Mapping[str, Any]) -> set[str]:
     return {reference for _, reference, found in _looked_up(schema) if not found}
 
 
+def at(reference: str, schema: Mapping[str, Any]) -> Any:
+    """What ``reference`` names in ``schema`` by its way from the root, in plain names; None: nothing."""
+    part: Any = schema
+    for name in reference.split("/")[1:]:
+        part = part.get(name) if isinstance(part, Mapping) else None
+    return part if reference.startswith("#") else None
+
+
 def parts(schema: object) -> Iterator[Mapping[str, Any]]:
     """Every object in ``schema``, itself first; what only looks like a keyword is looked at as one."""
     waiting = [schema]

@@ -150,11 +150,16 @@ class Sift:
             choices = chunk["choices"]
             if not choices:  # the usage of a stream
                 return self.counted.tells()
-            self.counted.take(chunk)
+            if not self._is_over(choices[0]):  # the engine writes on behind a stop string
+                self.counted.take(chunk)
             chunk["choices"] = [choice for choice in choices if self._keeps(choice)]
         except (AttributeError, KeyError, TypeError) as exc:
             raise EngineAnswerError("the engine's answer is not a chat completion") from exc
         return bool(chunk["choices"])
+
+    def _is_over(self, choice: Mapping[str, Any]) -> bool:
+        known = self._choices.get(choice["index"])
+        return known is not None and known.ended
 
     def _keeps(self, choice: dict[str, Any]) -> bool:
         index = choice["index"]

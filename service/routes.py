@@ -145,7 +145,9 @@ def _document(
         return None, [], problems
     data = found if isinstance(found, Mapping) else {}
     rows, wrong = example_rows(data, path.parent)
-    problems += [*wrong, *cross_problems(data, lines, library, path.parent)]
+    told = {problem.field for problem in problems}  # what else is said of these follows from that
+    across = cross_problems(data, lines, library, path.parent)
+    problems += [*wrong, *(problem for problem in across if problem.field not in told)]
     if document is not None:
         learned = {route.intent for route in document.routes if route.examples}
         learned |= {row.intent for row in rows if row.intent is not None}

@@ -118,7 +118,8 @@ def _check_settings(config: Path, router: bool) -> None:
         )
     out().print(shown)
     learned = _learned(config) if router else ()
-    for warning in (*_not_served(settings), *_waiting(settings, table), *unasked, *learned):
+    unnamed = _broken_chains(table)
+    for warning in (*_not_served(settings), *_waiting(settings, table), *unnamed, *unasked, *learned):
         err().print(f"warning: {warning}", markup=False, soft_wrap=True)
     engine = ", ".join(settings.engine.urls) or f"vLLM with {settings.engine.model}"
     say(f"served by {engine} as {settings.engine.model_name}: no problems")
@@ -134,6 +135,22 @@ def _quiet(name: str) -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
+
+
+def _broken_chains(table: RouteTable) -> list[str]:
+    """What is wrong with the installed chains that no route names, as sentences."""
+    from chains.errors import ChainBroken, ChainOptionsError
+    from chains.registry import chain_by_name, chain_names
+
+    found = []
+    for name in sorted({*chain_names()} - {route.chain_name for route in table.all()}):
+        try:
+            chain_by_name(name)
+        except ChainOptionsError:  # which a route gives, and no request
+            continue
+        except ChainBroken as exc:
+            found.append(f"{exc}; who names it by x-pointsman-chain gets a 500")
+    return found
 
 
 def _not_served(settings: Settings) -> list[str]:

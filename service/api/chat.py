@@ -12,6 +12,7 @@ from service.api.middleware import record_of
 from service.api.relay import Relay
 from service.api.respond import Generated
 from service.body.known import CHAT
+from service.body.options import check_effort
 from service.dispatch import CHAIN
 from service.exchange import Job
 
@@ -25,6 +26,8 @@ async def chat(request: Request) -> Response:
     gateway.exchange.check(record)
     body = await json_object(request)
     CHAT.check(body)
+    if not gateway.reads_effort:
+        check_effort(body)
     record.streamed = body.get("stream") is True
     plan = await gateway.dispatch.chat(body, request.headers.get(CHAIN))
     plan.note(record)

@@ -130,8 +130,9 @@ def _read_whole_numbers(body: dict[str, Any]) -> None:
         value = body.get(name)
         if isinstance(value, bool) and name != "logprobs":  # which a chat request has as true or false
             raise InvalidRequest(f"{name} must be a whole number, found {str(value).lower()}", name)
-        if isinstance(value, int | float) and abs(value) >= _LARGEST:
-            raise InvalidRequest(f"{name} must be a whole number of 64 bits, found {value:g}", name)
+        is_least = name == "seed" and type(value) is int and value == -_LARGEST  # which has 64 bits still
+        if isinstance(value, int | float) and abs(value) >= _LARGEST and not is_least:
+            raise InvalidRequest(f"{name} must be a whole number of 64 bits, found {value:.15g}", name)
         if isinstance(value, float) and value.is_integer():
             body[name] = int(value)
     for name in _IDS:

@@ -13,7 +13,7 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from chains.events import Event, Finish, Raw
+from chains.events import Event, Finish, Note, Raw
 from service.api.chunks import ChatForm
 from service.api.errors import Told, tell
 from service.api.relay import Relay
@@ -117,8 +117,14 @@ class Generated(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _pieces(self, events: Events) -> AsyncGenerator[bytes, None]:
-        passed = False
+        passed, noted = False, list[bytes]()
         async for event in events:
+            if isinstance(event, Note):  # told with what follows, which may be that the engine refuses
+                noted += self._form.chunks(event)
+                continue
+            for chunk in noted:
+                yield chunk
+            noted.clear()
             if isinstance(event, Raw):
                 passed = True
                 yield self._relay.whole(event.data)

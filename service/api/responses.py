@@ -41,7 +41,8 @@ async def responses(request: Request, gateway: Running, record: Recorded) -> Res
         plan = await gateway.dispatch.chat(chat, request.headers.get(CHAIN))
     plan.note(record)
     form = ChatForm(gateway.settings.engine.model_name, include_usage=True, trace=trace)
-    answer = ResponseAnswer(body, _sampling(plan, gateway), trace=trace)
+    asked = body if gateway.reads_effort else _without_effort(body)
+    answer = ResponseAnswer(asked, _sampling(plan, gateway), trace=trace)
     job = Job(
         model=plan.model,
         conversation=plan.conversation,
@@ -49,6 +50,15 @@ async def responses(request: Request, gateway: Running, record: Recorded) -> Res
         version=plan.version,
     )
     return Generated(gateway.exchange, job, record, form, broken=lambda told: _broken(answer, told))
+
+
+def _without_effort(body: dict[str, Any]) -> dict[str, Any]:
+    """``body`` as it is answered where nothing reads an effort.
+
+    Agents send one unasked, so it is taken; a response says what it was made with, so it has none.
+    """
+    asked = body.get("reasoning")
+    return {**body, "reasoning": {**asked, "effort": None}} if asked else body
 
 
 def _sampling(plan: Plan, gateway: Gateway) -> dict[str, Any]:

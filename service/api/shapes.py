@@ -20,6 +20,7 @@ from service.body.known import (
     MESSAGE,
     STREAM_OPTIONS,
     STRUCTURED_OUTPUTS,
+    TEXT_PART,
     TOOL,
     Fields,
 )
@@ -103,11 +104,7 @@ STRUCTURED: Schema = {
 }
 _PART = {  # which of the others the base can read is the engine's to say
     "anyOf": [
-        {
-            "type": "object",
-            "required": ["type", "text"],
-            "properties": {"type": {"const": "text"}, "text": TEXT},
-        },
+        closed(TEXT_PART, {"type": {"const": "text"}, "text": TEXT}, "type", "text"),
         *(
             {
                 "type": "object",

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from service.body.known import MESSAGE
+from service.body.known import MESSAGE, TEXT_PART
 from service.errors import InvalidRequest
 
 Message = dict[str, Any]
@@ -199,6 +199,7 @@ def _check_parts(parts: Sequence[object], at: str) -> None:
         if why is not None:
             raise InvalidRequest(f"{place}.type {kind[:40]!r} is not supported: {why}", f"{place}.type")
         if kind == "text":
+            TEXT_PART.check(part, place)
             _check_text(part, "text", place)
         if kind in PARTS and "uuid" not in part:  # vLLM knows by it what was sent before
             if not isinstance(part.get(kind), dict):

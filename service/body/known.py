@@ -195,6 +195,10 @@ MESSAGE = _of(
     images=_without(_TEXT_ONLY, []),
     function_call=_without("use tool_calls"),
 )
+TEXT_PART = _of(
+    *("type", "text", "cache_control", "id", "index"),
+    *("annotations", "citations", "logprobs", "extras", "provider_specific_fields"),  # of an answer's
+)
 TOOL = _of("type", "function", "defer_loading", "cache_control")
 FUNCTION = _of("name", "description", "parameters", "strict", "defer_loading", "cache_control")
 CHOICE = _of("type", "function")

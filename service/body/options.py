@@ -125,12 +125,14 @@ def _check_choices(body: Mapping[str, Any], most: int) -> None:
 def _check_stop(body: Mapping[str, Any]) -> None:
     """``stop`` is looked at by chains before the engine does."""
     stop = body.get("stop")
-    texts = stop if isinstance(stop, list) else [] if stop is None else [stop]
-    for text in texts:
-        if not isinstance(text, str):
-            raise InvalidRequest(f"stop must be a text or a list of texts, found {kind_of(text)}", "stop")
-        if not text:
-            raise InvalidRequest("stop must not be empty text: leave it out", "stop")
+    if not isinstance(stop, str | list | None):
+        raise InvalidRequest(f"stop must be text or a list of texts, found {kind_of(stop)}", "stop")
+    for index, text in enumerate(stop if isinstance(stop, list) else [stop]):
+        place = f"stop[{index}]" if isinstance(stop, list) else "stop"
+        if not isinstance(text, str) and stop is not None:
+            raise InvalidRequest(f"{place} must be text, found {kind_of(text)}", place)
+        if text == "":
+            raise InvalidRequest(f"{place} must not be empty: it would end every answer, leave it out", place)
 
 
 def check_tools(tools: object) -> None:
@@ -217,6 +219,24 @@ def check_template(body: Mapping[str, Any]) -> None:
                 "of the chat template's own are taken, such as enable_thinking",
                 f"chat_template_kwargs.{name}",
             )
+
+
+def check_effort(body: Mapping[str, Any]) -> None:
+    """Refuse a ``reasoning_effort``: for a base whose template does not read it, as OpenAI for such models.
+
+    "medium", which asks for what there is anyway, is taken.
+
+    Raises:
+        InvalidRequest
+    """
+    effort = body.get("reasoning_effort")
+    if effort is not None and effort != "medium":
+        raise InvalidRequest(
+            f"reasoning_effort {_shown(effort)} is not supported: the base's chat template does not read it, "
+            "and it would change nothing. Leave it out; the chain cot reasons, by its route or by the header "
+            "x-pointsman-chain",
+            "reasoning_effort",
+        )
 
 
 def _check_tool_choice(choice: object) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from chains.parameters import calls_tools
+from chains.passed_over import passed_over
 from chains.references import parts, wrong_reference
 from service.errors import InvalidRequest
 
@@ -43,6 +45,23 @@ def check_schemas(body: Mapping[str, Any]) -> None:
             )
         if (wrong := wrong_reference(schema)) is not None:
             raise InvalidRequest(f"the schema in {name} can't be used: {wrong}", name)
+    if calls_tools(body):
+        _check_strict(body["tools"])
+
+
+def _check_strict(tools: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse a tool that is ``strict`` and whose calls the engine could not hold to all of its schema."""
+    for index, tool in enumerate(tools):
+        function, place = tool["function"], f"tools[{index}].function.parameters"
+        if not function.get("strict"):
+            continue
+        if (passed := next(passed_over(function.get("parameters")), None)) is not None:
+            raise InvalidRequest(
+                f"{passed.keyword} at {passed.place} of {place} can't be held, and strict asks that a call "
+                "fits all of its schema: leave it out or say it in another way, or leave strict out and "
+                "check the arguments",
+                place,
+            )
 
 
 def _schemas(body: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

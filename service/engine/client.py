@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from service.engine.events import DONE, error_in
+from service.engine.events import DONE, error_in, says_nothing
 from service.engine.http_wire import HttpWire
 from service.engine.refusal import refusal, refusal_in
 from service.engine.wire import Lent, Outlet, Reply, Unreachable, Wire, WireError
@@ -81,7 +81,8 @@ class EngineClient:
         """The answer's server-sent events as they arrive, cut anywhere, ``data: [DONE]`` included.
 
         What ``outlet`` takes is not among them. Closing the generator closes the connection, which makes vLLM
-        abort the request.
+        abort the request. The chunks by which choices begin come with what follows: vLLM sends them before it
+        looks whether it can answer at all, so that a refusal may be the next thing that it says.
 
         Raises:
             EngineUnavailable: as in :meth:`complete`, and for a stream that breaks before its end.
@@ -92,7 +93,8 @@ class EngineClient:
         passing = None if outlet is None else _Passing(self, outlet)
         lends = outlet is not None and outlet.lends
         wire = self._carrying if self._carrying is not None and lends else self._wire
-        tail = b""
+        tail, opening = b"", b""
+        begun = False
         try:
             async with wire.ask("POST", path, _dump(body)) as reply:
                 if reply.status >= HTTPStatus.BAD_REQUEST:
@@ -105,6 +107,11 @@ class EngineClient:
                         event = seen[at:] + await _rest(reply)
                         raise refusal_in(event, body, strict=await self.healthy())
                     tail = seen[-_TAIL:]
+                    if not begun:
+                        opening += chunk
+                        if says_nothing(opening):
+                            continue
+                        chunk, begun = opening, True
                     yield chunk
                     if passing is not None and not tail.endswith(DONE):
                         passing.tail = tail

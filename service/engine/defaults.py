@@ -22,18 +22,18 @@ def sampling_defaults(settings: EngineSettings) -> dict[str, float]:
     else they are vLLM's own. Of servers that others run the same is taken.
     """
     found = dict(_VLLMS)
-    words = {} if settings.urls else dict(_words(settings.arguments))
-    source = words.get(_SOURCE, "auto")
+    given_words = {} if settings.urls else dict(words(settings.arguments))
+    source = given_words.get(_SOURCE, "auto")
     folder = settings.folder if source == "auto" else None if source == "vllm" else Path(source)
     given = [{} if folder is None else _object_in(folder / "generation_config.json")]
-    given.append(_object(words.get(_OVERRIDE, "{}")))
-    given.append({name: _value(words.get(f"{_OVERRIDE}.{name}", "null")) for name in found})
+    given.append(_object(given_words.get(_OVERRIDE, "{}")))
+    given.append({name: _value(given_words.get(f"{_OVERRIDE}.{name}", "null")) for name in found})
     for values in given:
         found |= {name: values[name] for name in found if type(values.get(name)) in (int, float)}
     return found
 
 
-def _words(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+def words(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
     """The options on a command line with their values: ``--name value`` and ``--name=value``."""
     for at, word in enumerate(arguments):
         name, given, value = word.partition("=")

@@ -7,6 +7,7 @@ from service.engine.extras import openai_form
 DONE = b"data: [DONE]\n\n"
 _END = b"\n\n"  # of an event
 _ERROR = b'data: {"error":'
+_OPENS = b'"delta":{"role":"assistant","content":""'
 
 
 class Events:
@@ -37,3 +38,9 @@ def error_in(seen: bytes) -> int | None:
     """Where in a stream an error event begins; None without one."""
     at = seen.find(_ERROR)
     return at if at == 0 or (at > 0 and seen[at - 1 : at] == b"\n") else None
+
+
+def says_nothing(seen: bytes) -> bool:
+    """Whether a stream's first bytes are no more than the chunks by which its choices begin."""
+    *events, rest = seen.split(_END)
+    return all(_OPENS in event for event in events) and b"[DONE]" not in rest and b"\r" not in rest

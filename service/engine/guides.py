@@ -7,8 +7,8 @@ habit (``", "``), and does not reach the arguments of tool calls. What else the 
 where the environment says so (``POINTSMAN_GUIDED_CHARACTERS``, ``_DIGITS``, ``_ITEMS``): a large model may
 well have more to say. What is written fits the schema as it came, too.
 
-Schemas are bounded for XGrammar, in tool calls too, and for llguidance, which vLLM takes where XGrammar can't
-read one. Installed by the entry point group ``vllm.general_plugins``.
+Schemas are bounded for XGrammar, in tool calls too, and for llguidance, which is taken where XGrammar can't
+hold one (:mod:`service.engine.two_compilers`). Installed by the entry point group ``vllm.general_plugins``.
 """
 
 from __future__ import annotations
@@ -19,11 +19,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from service.engine import two_compilers
 from service.engine.open_objects import closed
 
 WHITE_SPACE = 1  # characters in a row
 _WHITE_SPACE = "max_whitespace_cnt"  # XGrammar's name for that bound
-_PATTERN = rf"[ \n\r\t]{{0,{WHITE_SPACE}}}"
+_SPACE = rf"[ \n\r\t]{{0,{WHITE_SPACE}}}"
+_SEPARATED = {  # llguidance's options; its own white space may be repeated, whatever pattern it is given
+    "whitespace_flexible": False,
+    "item_separator": f",{_SPACE}",
+    "key_separator": f":{_SPACE}",
+}
 _CLOSED = ("maxLength", "pattern", "format", "enum", "const")  # of a string: it has an end, or another rule
 _DIGITS = 15  # XGrammar reads bounds as 64 bits
 _ONE = ("items", "additionalProperties", "additionalItems", "contains")  # hold a schema
@@ -110,7 +116,9 @@ def register() -> None:
     bounds = Bounds.read(os.environ)
     schemas.compile_json_schema = bounded_schema(schemas.compile_json_schema, bounds)
     schemas.compile_structural_tag = bounded_tag(schemas.compile_structural_tag, bounds)
-    guides.grammar_from_json_schema = staticmethod(bounded_guide(guides.grammar_from_json_schema, bounds))
+    guide = bounded_guide(guides.grammar_from_json_schema, bounds, guides.validate_grammar)
+    guides.grammar_from_json_schema = staticmethod(guide)
+    two_compilers.register()
     schemas.is_bounded = True
 
 
@@ -138,14 +146,19 @@ def bounded_tag(compile_tag: Compile, bounds: Bounds) -> Compile:
     return bounded
 
 
-def bounded_guide(compile_schema: Compile, bounds: Bounds) -> Compile:
-    """llguidance's ``compile_schema`` under ``bounds``; white space where its caller allows any."""
+def bounded_guide(compile_schema: Compile, bounds: Bounds, wrong: Callable[[Any, None], str]) -> Compile:
+    """llguidance's ``compile_schema`` under ``bounds``; white space, if any, behind commas and colons.
+
+    It joins what parts of a schema say of one value, which may want more than the bounds allow: where nothing
+    is left (``wrong`` says what of a grammar can't be used) the schema is taken as it came.
+    """
 
     def bounded(schema: Any, defaults: Mapping[str, Any] | None = None, **options: Any) -> Any:
         kept = dict(defaults or {})
         if kept.get("whitespace_flexible", True):
-            kept.setdefault("whitespace_pattern", _PATTERN)
-        return compile_schema(_over(schema, bounds), defaults=kept, **options)
+            kept |= _SEPARATED
+        grammar = compile_schema(_over(schema, bounds), defaults=kept, **options)
+        return compile_schema(schema, defaults=kept, **options) if wrong(grammar, None) else grammar
 
     return bounded
 

@@ -19,6 +19,7 @@ import orjson
 from chains.schema import AnswerSchema, SchemaUnusable
 from service.body.places import place_of_part
 from service.body.problems import Wrong, sentences
+from service.engine.unheld import unheld
 from service.errors import ContextExceeded, EngineRefused, EngineUnavailable
 
 log = logging.getLogger("pointsman.engine")
@@ -157,7 +158,8 @@ def told(
         parameter = subject[1]
     if parameter is None and _CONSTRAINT.search(message) and (form := _format_of(request)) is not None:
         tool = _unusable_tool(request["tools"]) if form == "tools" else None
-        said = f"{form} can't be used: {_NO_VALUE if _TAGS_FAILED in message else message}"
+        reason = _NO_VALUE if _TAGS_FAILED in message else unheld(message, request) or message
+        said = f"{form} can't be used: {reason}"
         return tool or (said, form)
     other = _ALSO.get(parameter or "")
     if other is not None and isinstance(request.get(other), int):  # logprobs beside top_logprobs is a switch

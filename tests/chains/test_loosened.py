@@ -72,3 +72,23 @@ async def test_tools_that_guide_as_they_are_are_not_asked_with_again(
     with pytest.raises(Refused):
         await events_of(React(), asking(stream, ("plain",)), engine)
     assert len(engine.bodies) == 1
+
+
+def pay(cents: Annotated[float, Field(multiple_of=5)]) -> str:
+    """Pay an amount."""
+    return f"{cents} paid"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_the_guide_passes_over_is_told_in_the_trace(
+    monkeypatch: pytest.MonkeyPatch, stream: bool
+) -> None:
+    monkeypatch.setattr(react, "tool_by_name", {"pay": tool_from(pay)}.__getitem__)
+    said = [Said(calls=[("pay", '{"cents": 7}')], reason="tool_calls"), Said("That can't be paid.")]
+    engine = ScriptedEngine(said)
+    events = await events_of(React(), asking(stream, ("pay",)), engine)
+    assert len(engine.bodies) == len(said)
+    (note,) = [event for event in events if isinstance(event, Note)]
+    reason = "the engine's guide of calls passes over these keywords"
+    assert note == Note("unguided", {"reason": reason, "left_out": ["multipleOf"]})
+    assert [step.error is None for step in events if isinstance(step, Step)] == [False]  # still held to it

@@ -142,6 +142,17 @@ async def test_a_stop_is_about_the_content_and_leaves_the_stream_when_all_have_s
     assert usage["total_tokens"] == 3 + usage["completion_tokens"]
 
 
+async def test_what_the_engine_writes_behind_a_stop_of_one_choice_is_not_counted() -> None:
+    choices = [["a", ".", *("b" * 20)], [*("c" * 10), ".", "d"]]
+    parameters = {"n": 2, "stop": ".", "stream_options": {"include_usage": True}}
+    counted = []
+    for cut in (60, 700, 4_000):  # bytes that come at once
+        engine = ScriptedEngine([stream(choices, usage_along=True)], cut=cut)
+        events = await events_of(Cot(), asked(True, parameters=parameters), engine)
+        counted.append(parsed(events)[-1]["usage"]["completion_tokens"])
+    assert counted == [2 + 11] * 3
+
+
 async def test_reasoning_that_never_ends_is_a_cut_answer() -> None:
     tokens = [["<think>", "1", " and"], ["2"]]
     engine = ScriptedEngine([whole(tokens)])

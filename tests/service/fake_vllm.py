@@ -42,7 +42,7 @@ class FakeVLLM:
     break_after: int | None = None  # chunks, after which the connection breaks
     extra: dict[str, Any] = field(default_factory=dict)  # fields of every choice beyond OpenAI's
     cut: int = 0  # bytes of the chunk at the break that still get through
-    gate: asyncio.Event | None = None  # generations wait for it after their first chunk
+    gate: asyncio.Event | None = None  # generations wait for it after their first text
     words: list[str] = field(default_factory=list)  # that it wrote; each is a token, beside the letters
     active: int = 0  # generations under way
     aborted: int = 0  # generations whose client went away
@@ -149,7 +149,7 @@ class FakeVLLM:
                 yield chunk[: self.cut]
                 raise ConnectionResetError
             yield chunk
-            if index == 0 and self.gate is not None:
+            if index == int(chat) and self.gate is not None:
                 await self.gate.wait()
 
 

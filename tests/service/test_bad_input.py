@@ -76,6 +76,46 @@ async def test_the_engines_refusal_is_a_400_in_its_words(running: Running) -> No
     assert running.desk.held == 0
 
 
+@pytest.mark.parametrize(
+    ("seed", "status"),
+    [(-(2**63), 200), (2**63 - 1, 200), (2**63, 400), (-(2**63) - 1, 400), (-(2.0**63), 400)],
+)
+async def test_a_seed_has_64_bits(running: Running, seed: float, status: int) -> None:
+    answer = await running.ask("where is my parcel", model="support", seed=seed)
+    assert answer.status_code == status
+    if status == 400:
+        error = check_error(answer, 400)
+        assert (error["message"], error["param"]) == (
+            f"seed must be a whole number of 64 bits, found {seed:.15g}",
+            "seed",
+        )
+
+
+@pytest.mark.parametrize(
+    ("stop", "place", "said"),
+    [
+        (5, "stop", "stop must be text or a list of texts, found a number"),
+        (["a", 5], "stop[1]", "stop[1] must be text, found a number"),
+        (["a", ""], "stop[1]", "stop[1] must not be empty: it would end every answer, leave it out"),
+        ("", "stop", "stop must not be empty: it would end every answer, leave it out"),
+        ({}, "stop", "stop must be text or a list of texts, found an object"),
+    ],
+)
+async def test_a_stop_is_text(running: Running, stop: object, place: str, said: str) -> None:
+    error = check_error(await running.ask("where is my parcel", stop=stop), 400)
+    assert (error["message"], error["param"]) == (said, place)
+
+
+async def test_a_field_of_a_text_part_that_nobody_knows(running: Running) -> None:
+    part: dict[str, Any] = {"type": "text", "text": "where is my parcel", "txet": "x"}
+    body = {"model": "auto", "messages": [{"role": "user", "content": [part]}]}
+    error = check_error(await running.http.post("/v1/chat/completions", json=body), 400)
+    assert (error["param"], error["code"]) == ("messages[0].content[0].txet", "unknown_parameter")
+    del part["txet"]
+    part["cache_control"] = {"type": "ephemeral"}
+    assert (await running.http.post("/v1/chat/completions", json=body)).status_code == 200
+
+
 async def test_a_request_that_the_engine_stumbles_over_is_not_called_an_outage(running: Running) -> None:
     running.vllm.refuse = (500, "'str' object has no attribute 'get'")
     for stream in (False, True):

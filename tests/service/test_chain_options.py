@@ -313,3 +313,19 @@ async def test_a_note_may_stand_before_the_engines_own_bytes(
             answer = await running.http.post(path, json=body, headers={"x-pointsman-chain": "Noting"})
             assert (answer.status_code, 'error":{' in answer.text) == (200, False), answer.text
             assert "Here." in answer.text
+
+
+@pytest.mark.parametrize("trace", ["0", "1"])
+async def test_what_the_engine_refuses_behind_a_note_is_a_400(
+    start: Start, monkeypatch: pytest.MonkeyPatch, trace: str
+) -> None:
+    ours = [*entry_points(group=GROUP), EntryPoint("Noting", f"{__name__}:Noting", GROUP)]
+    monkeypatch.setattr("chains.registry.entry_points", lambda group: ours)
+    headers = {"x-pointsman-chain": "Noting", "x-pointsman-trace": trace}
+    body = {"model": "support", "stream": True, "messages": [{"role": "user", "content": "hi"}]}
+    async with start() as running:
+        answer = await running.http.post("/v1/chat/completions", json=body, headers=headers)
+        assert ('"note":"search"' in answer.text) is (trace == "1")
+        running.vllm.error_event = (400, "no")
+        answer = await running.http.post("/v1/chat/completions", json=body, headers=headers)
+        assert (answer.status_code, answer.json()["error"]["message"]) == (400, "no")

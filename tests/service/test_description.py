@@ -10,7 +10,7 @@ from starlette.routing import Route
 from service.api.description import described
 from service.app import PARTS
 from service.sections import GatewaySettings
-from tests.service import test_embeddings, test_responses
+from tests.service import test_embeddings, test_responses_refused
 from tests.service.body.test_refused import REQUESTS
 from tests.service.body.test_served import FINE
 from tests.service.conftest import Running
@@ -84,7 +84,8 @@ async def test_what_it_forbids_is_refused_and_told_in_its_form(running: Running)
     wrong = [("/v1/chat/completions", body) for body, _, _ in REQUESTS]
     wrong += [("/v1/embeddings", body) for body, _, _ in test_embeddings.REFUSED]
     wrong += [
-        ("/v1/responses", {"model": "support", "input": "hi", **body}) for body, _ in test_responses.REFUSED
+        ("/v1/responses", {"model": "support", "input": "hi", **body})
+        for body, _ in test_responses_refused.REFUSED
     ]
     wrong += [("/v1/route", {"text": "hi", "input": "hi"}), ("/v1/route", {"messages": [USER], "input": 7})]
     wrong += [(path, {}) for path, _ in ASKED]

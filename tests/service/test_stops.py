@@ -212,7 +212,10 @@ async def test_each_choice_ends_for_itself(stop: str | None) -> None:
     assert whole == streamed
     assert whole[1] == ("I thin" if stop == "k" else texts[1], [], "stop")
     assert [calls for _, calls, _ in (whole[0], whole[2], whole[3])] == [[CALL]] * 3
-    assert whole[4] == usage(PROMPT + 2 * AGAIN[0], sum(len(text) + 1 for text in texts) + 2 * AGAIN[1])
+    written = [len(text) + 1 for text in texts]
+    if stop == "k":  # what is written behind it is not counted, though the engine can't be told to end it
+        written[1] = len("I think")
+    assert whole[4] == usage(PROMPT + 2 * AGAIN[0], sum(written) + 2 * AGAIN[1])
 
 
 async def test_a_stream_is_left_at_the_stop() -> None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from service.body.schemas import check_schemas
+from service.errors import InvalidRequest
 from tests.service.conftest import Running
 from tests.service.refused import CALL, USER, check_error
 
@@ -93,7 +97,7 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
     ({"model": "support", "messages": [USER], "n": 10_000}, 400, "n"),
     ({"model": "auto", "messages": [USER], "stream": "yes"}, 400, "stream"),
     ({"model": "auto", "messages": [USER], "stop": 5}, 400, "stop"),
-    ({"model": "support", "messages": [USER], "stop": ["\n", 1]}, 400, "stop"),
+    ({"model": "support", "messages": [USER], "stop": ["\n", 1]}, 400, "stop[1]"),
     ({"model": "auto", "messages": [USER], "stop": ""}, 400, "stop"),
     ({"model": "auto", "messages": [USER], "stream_options": {}}, 400, "stream_options"),
     ({"model": "support", "messages": [USER], "n": 0}, 400, "n"),
@@ -114,7 +118,7 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
         ({"model": model, "messages": [USER], name: wrong}, 400, name)
         for model in ("auto", "support")
         for name in ("max_tokens", "max_completion_tokens", "seed", "top_logprobs", "n")
-        for wrong in (2**63, 2**64, -(2**63), 1e30, -1e300, True)
+        for wrong in (2**63, 2**64, -(2**63) - 1, 1e30, -1e300, True)
     ),
     ({"model": "auto", "messages": [USER], "metadata": 3}, 400, "metadata"),
     ({"model": "support", "messages": [USER], "guided_json": {}}, 400, "guided_json"),
@@ -231,3 +235,27 @@ async def test_requests_that_cannot_be_served(running: Running) -> None:
         error = check_error(await running.http.post("/v1/chat/completions", json=body), status)
         assert error["param"] == parameter, body
     assert running.vllm.requests == []
+
+
+_STRICT = {"type": "object", "properties": {"a": {"type": "array", "items": {"$ref": "#/$defs/a"}}}}
+
+
+@pytest.mark.parametrize(
+    ("part", "keyword"),
+    [
+        ({"type": "string", "not": {"const": "x"}}, "not"),
+        ({"type": "number", "multipleOf": 2}, "multipleOf"),
+        ({"allOf": [{"type": "string"}, {"maxLength": 2}]}, "allOf"),
+    ],
+)
+def test_a_strict_tool_whose_calls_could_not_be_held(part: dict[str, Any], keyword: str) -> None:
+    function = {"name": "look", "strict": True, "parameters": {**_STRICT, "$defs": {"a": part}}}
+    tools = [{"type": "function", "function": {"name": "other"}}, {"type": "function", "function": function}]
+    with pytest.raises(InvalidRequest) as refused:
+        check_schemas({"tools": tools})
+    told = str(refused.value)
+    assert told.startswith(f"{keyword} at #/$defs/a of tools[1].function.parameters can't be held")
+    assert refused.value.parameter == "tools[1].function.parameters"
+    check_schemas({"tools": tools, "tool_choice": "none"})  # nothing is called
+    function["strict"] = False
+    check_schemas({"tools": tools})

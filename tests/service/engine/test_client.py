@@ -168,6 +168,26 @@ async def test_an_error_event_is_found_wherever_it_is_cut(cut: int) -> None:
         await collect(answering(text[:cut], text[cut:]))
 
 
+OPENS = b'data: {"choices":[{"index":%d,"delta":{"role":"assistant","content":""},"finish_reason":null}]}\n\n'
+
+
+@pytest.mark.parametrize("choices", [1, 3])
+async def test_a_refusal_behind_the_chunks_that_open_an_answer_is_the_first_that_is_said(
+    choices: int,
+) -> None:
+    opening = [OPENS % index for index in range(choices)]
+    for pieces in (opening, [b"".join(opening)], [opening[0][:50], opening[0][50:], *opening[1:]]):
+        got: list[bytes] = []
+        client = answering(*pieces, b'data: {"error": {"message": "no", "code": 400}}\n\n')
+        with pytest.raises(EngineRefused, match="no"):
+            got += [chunk async for chunk in client.stream(CHAT, BODY)]
+        assert got == []
+    said = b'data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n'
+    pieces = [*opening, said, b"data: [DONE]\n\n"]
+    given = [chunk async for chunk in answering(*pieces).stream(CHAT, BODY)]
+    assert given == [b"".join([*opening, said]), b"data: [DONE]\n\n"]
+
+
 @pytest.mark.parametrize("cut", range(15, 40))
 async def test_an_error_event_is_found_in_what_is_poured_too(cut: int) -> None:
     before, poured = b'data: {"a":1}\n\n', list[bytes]()

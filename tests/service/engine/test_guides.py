@@ -72,9 +72,14 @@ def test_schemas_and_the_arguments_of_calls_are_compiled_under_the_bounds() -> N
     content = json.loads(compiled)["format"]["content"]
     assert content == {"type": "json_schema", "json_schema": SHORT, "max_whitespace_cnt": 1}
 
-    (schema,), options = bounded_guide(given, BOUNDS)(TEXT, defaults={"whitespace_flexible": True})
+    guide = bounded_guide(given, BOUNDS, lambda *_: "")
+    (schema,), options = guide(TEXT, defaults={"whitespace_flexible": True})
     assert schema == SHORT
-    assert options["defaults"]["whitespace_pattern"] == r"[ \n\r\t]{0,1}"
+    assert options["defaults"] == {
+        "whitespace_flexible": False,
+        "item_separator": r",[ \n\r\t]{0,1}",
+        "key_separator": r":[ \n\r\t]{0,1}",
+    }
 
 
 def test_vllm_finds_the_bounds() -> None:
@@ -103,8 +108,9 @@ def compiled(schema: Any) -> Any:
 
 def guided(schema: Any) -> Any:
     """The same for llguidance."""
-    grammar = bounded_guide(llguidance.LLMatcher.grammar_from_json_schema, BOUNDS)(schema)
-    assert not llguidance.LLMatcher.validate_grammar(grammar, None)
+    matcher = llguidance.LLMatcher
+    grammar = bounded_guide(matcher.grammar_from_json_schema, BOUNDS, matcher.validate_grammar)(schema)
+    assert not matcher.validate_grammar(grammar, None)
     tokens = llguidance.LLTokenizer("byte")
 
     def fits(text: str) -> bool:
@@ -143,6 +149,23 @@ def test_an_object_of_which_nothing_is_said_comes_to_its_end(compiler: Any, sche
         '{"a\\nb": 1}',
     ):
         assert not fits(text), text
+
+
+@pytest.mark.parametrize("compiler", [compiled, guided])
+def test_white_space_is_one_character_at_most(compiler: Any) -> None:
+    numbers = {"type": "array", "items": {"type": "integer"}}
+    fits = compiler({"type": "object", "properties": {"a": numbers}, "required": ["a"]})
+    assert fits('{"a":[1,2]}')
+    assert fits('{"a": [1, 2]}')
+    for text in ('{"a":  [1, 2]}', '{"a": [1,  2]}', '{  "a": []}', '{"a": []  }'):
+        assert not fits(text), text
+
+
+def test_where_the_bounds_leave_no_value_the_schema_is_taken_as_it_came() -> None:
+    many = {"allOf": [{"type": "array", "items": TEXT}, {"minItems": 3}]}
+    fits = guided(many)
+    assert fits('["a","b","a text that is long"]')
+    assert not fits('["a","b"]')
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,80 @@
+"""Why an engine can't hold an answer to a schema, by keyword and place: llguidance tells no places."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from chains.passed_over import passed_over
+from chains.subschemas import HOLDING, NAMED
+
+_SAID = (  # llguidance's words, and the keywords that they are about; none: it names them
+    (re.compile(r"Unimplemented keys: \[(.*?)\]"), ()),
+    (re.compile(r"Unknown format"), ("format",)),
+    (re.compile(r"oneOf constraints are not supported"), ("oneOf",)),
+    (re.compile(r"circular references with sibling keys"), ("$ref",)),
+    (re.compile(r"min/maxProperties only supported"), ("minProperties", "maxProperties")),
+    (re.compile(r"patternProperty regexes"), ("patternProperties",)),
+    (re.compile(r"[Rr]egex parse error|look-?around|backreference"), ("pattern", "patternProperties")),
+)
+_WHY = {
+    "oneOf": "its schemas may overlap, so use anyOf, or a const by which they differ in a property that each "
+    "requires",
+    "$ref": "what stands beside it joins a schema that holds itself, so put it into that schema",
+    "minProperties": "it counts properties that need not be there, so require all that are named",
+}
+_CHAIN = ", or send x-pointsman-chain: structured, which checks the answer against all of its schema"
+
+
+def unheld(message: str, request: Mapping[str, Any]) -> str | None:
+    """What of the schema in ``request`` a refusal is about, in a sentence; None: ``message`` says more."""
+    found = next(((said, words) for words, said in _SAID if words.search(message)), None)
+    if found is None or (schema := _schema_of(request)) is None:
+        return None
+    said, words = found
+    keywords = said or tuple(re.findall(r'"([^"]+)"', words.findall(message)[0]))
+    place = next((held for held in _places(schema) if held[0] in keywords), None)
+    if place is None:
+        return None
+    keyword, at = place
+    why = _WHY.get(keyword, "leave it out")
+    if keyword in {"format", "pattern"} and said:
+        why = f"leave it out ({_reason(message)})"
+    return f"{keyword} at {at} is held by no guide of the engine's: {why}{_CHAIN * ('messages' in request)}"
+
+
+def _reason(message: str) -> str:
+    return message.removeprefix("Grammar error: ").strip().splitlines()[-1].removeprefix("error: ")
+
+
+def _schema_of(request: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    form = (request.get("response_format") or {}).get("json_schema") or {}
+    schema = form.get("schema") or (request.get("structured_outputs") or {}).get("json")
+    if isinstance(schema, str):
+        try:
+            schema = json.loads(schema)
+        except ValueError:
+            return None
+    return schema if isinstance(schema, Mapping) else None
+
+
+def _places(schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each keyword with its place: those that XGrammar passes over before all others."""
+    yield from ((passed.keyword, passed.place) for passed in passed_over(schema))
+    waiting: list[tuple[str, Any]] = [("#", schema)]
+    while waiting:
+        place, part = waiting.pop()
+        if not isinstance(part, Mapping):
+            continue
+        for key, value in part.items():
+            yield key, place
+            if key in NAMED and isinstance(value, Mapping):
+                waiting += [(f"{place}/{key}/{name}", each) for name, each in value.items()]
+            elif key in HOLDING:
+                waiting += (
+                    [(f"{place}/{key}/{index}", each) for index, each in enumerate(value)]
+                    if isinstance(value, list)
+                    else [(f"{place}/{key}", value)]
+                )

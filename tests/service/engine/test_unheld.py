@@ -1,0 +1,67 @@
+"""What no compiler holds is told by keyword and place, from llguidance's own words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import llguidance
+import pytest
+
+from service.engine.refusal import told
+from service.engine.unheld import unheld
+
+TEXT, WHOLE = {"type": "string"}, {"type": "integer"}
+OVERLAPPING = {"oneOf": [WHOLE, {"type": "number"}]}
+NODE = {
+    "type": "object",
+    "properties": {"next": {"$ref": "#/$defs/node", "maxProperties": 1}},
+    "additionalProperties": False,
+}
+
+
+def said_of(schema: Any) -> str:
+    """vLLM's words."""
+    grammar = llguidance.LLMatcher.grammar_from_json_schema(schema)
+    return f"Grammar error: {llguidance.LLMatcher.validate_grammar(grammar, None)}"
+
+
+@pytest.mark.parametrize(
+    ("schema", "place"),
+    [
+        ({"type": "object", "properties": {"a": {**TEXT, "not": {"const": "x"}}}}, "not at #/properties/a"),
+        ({"if": {"const": 1}, "then": {"const": 2}}, "if at #"),
+        ({"type": "array", "items": WHOLE, "uniqueItems": True}, "uniqueItems at #"),
+        ({"anyOf": [{"oneOf": [TEXT, WHOLE]}, OVERLAPPING]}, "oneOf at #/anyOf/1"),
+        ({"$ref": "#/$defs/x", "$defs": {"x": {**TEXT, "format": "color"}}}, "format at #/$defs/x"),
+        ({**TEXT, "pattern": "^(?!x).*$"}, "pattern at #"),
+        ({"$ref": "#/$defs/node", "$defs": {"node": NODE}}, "$ref at #"),
+        (
+            {
+                **{"type": "object", "properties": {"a": WHOLE}, "minProperties": 1},
+                **{"patternProperties": {"^b": WHOLE}},
+            },
+            "minProperties at #",
+        ),
+        ({"patternProperties": {"^b": WHOLE, "b$": TEXT}}, "patternProperties at #"),
+    ],
+)
+def test_the_keyword_and_its_place_are_told(schema: dict[str, Any], place: str) -> None:
+    for form in (
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}},
+        {"structured_outputs": {"json": schema}},
+    ):
+        message, field = told(said_of(schema), None, form)
+        assert f"can't be used: {place} is held by no guide" in message
+        assert (field or "").startswith(next(iter(form)))
+        assert "x-pointsman-chain" not in message  # /v1/completions has no chains
+    assert "x-pointsman-chain: structured" in told(said_of(schema), None, {**form, "messages": []})[0]
+
+
+@pytest.mark.parametrize("message", ["Grammar error: Unsatisfiable schema: no", "Grammar error: ", "else"])
+def test_other_words_stay(message: str) -> None:
+    assert unheld(message, {"structured_outputs": {"json": {"not": {}}}}) is None
+
+
+@pytest.mark.parametrize("body", [{}, {"structured_outputs": {"json": "{"}}, {"response_format": {}}])
+def test_a_request_without_a_schema_has_no_place(body: dict[str, Any]) -> None:
+    assert unheld('Unimplemented keys: ["not"]', body) is None
