@@ -52,13 +52,17 @@ def held(recipe: SftRecipe, plain: PreTrainedModel) -> Any:
 
 
 def outline(recipe: SftRecipe) -> Any:
-    """The same without the base's weights, to be counted; pissa's shapes are lora's."""
+    """The same without the base's weights, to be counted.
+
+    Pissa's matrices have the shapes of lora's, but for layers that are narrower than its rank.
+    """
     shape = base.load_outline(recipe.base)
     if recipe.init_adapter:
         adapted = lora.outline(shape, recipe.init_adapter)
         return under.hold(adapted, bf16=precision.is_bf16(recipe.train.precision))
-    plain = recipe.model_copy(update={"method": "lora"}) if recipe.method == "pissa" else recipe
-    return held(plain, shape)
+    if recipe.method == "pissa":
+        return lora.narrowed(held(recipe.model_copy(update={"method": "lora"}), shape))
+    return held(recipe, shape)
 
 
 def save(recipe: SftRecipe, model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

@@ -130,6 +130,16 @@ def outline(model: PreTrainedModel, folder: Path) -> PeftModel:
         ) from exc
 
 
+def narrowed(model: Any) -> Any:
+    """``model`` with its adapter cut to the directions that each layer has, as pissa's is from the start."""
+    for layer in model.modules():
+        if "default" in getattr(layer, "lora_A", {}):
+            a, b = layer.lora_A["default"].weight, layer.lora_B["default"].weight
+            rank = min(*a.shape, b.shape[0])
+            a.data, b.data = a.data[:rank], b.data[:, :rank]
+    return model
+
+
 def shapes(model: PreTrainedModel, folder: Path) -> dict[str, tuple[int, ...]]:
     """Name → shape of the weights of an adapter on ``model`` by the configuration in ``folder``.
 
@@ -239,12 +249,15 @@ def read(folder: Path) -> dict[str, tuple[Any, Any]]:
 
 
 def write(found: dict[str, tuple[Any, Any]], folder: Path, base: str) -> None:
-    """Write the update ΔW = B A of each module, all of one rank, as an adapter (float32)."""
+    """Write the update ΔW = B A of each module as an adapter (float32); a lower rank is filled with zeros.
+
+    A layer has no more directions than it is wide, so pissa's matrices are narrower there.
+    """
     import torch
     from peft import LoraConfig
     from safetensors.torch import save_file
 
-    (rank,) = {int(a.shape[0]) for a, _ in found.values()}
+    rank = max(int(a.shape[0]) for a, _ in found.values())
     config = LoraConfig(
         r=rank,
         lora_alpha=rank,
@@ -253,10 +266,10 @@ def write(found: dict[str, tuple[Any, Any]], folder: Path, base: str) -> None:
     )
     weights = {}
     for name, (a, b) in found.items():
-        for side, matrix in (("A", a), ("B", b)):
-            weights[f"{_PREFIX}{name}.lora_{side}.weight"] = (
-                matrix.detach().to("cpu", torch.float32).contiguous()
-            )
+        missing = rank - int(a.shape[0])
+        for side, matrix, filled in (("A", a, (0, 0, 0, missing)), ("B", b, (0, missing))):
+            whole = torch.nn.functional.pad(matrix.detach().to("cpu", torch.float32), filled)
+            weights[f"{_PREFIX}{name}.lora_{side}.weight"] = whole.contiguous()
     save_file(weights, folder / artefact.WEIGHTS, metadata={"format": "pt"})
     (folder / artefact.WEIGHTS).chmod(0o644)
     _write_config(config, folder, base)
