@@ -75,22 +75,35 @@ def ranks(plan: Lora) -> dict[str, int]:
 
 
 def read_config(folder: Path) -> Any:
-    """PEFT's configuration of the LoRA in ``folder``.
+    """PEFT's configuration of the LoRA in ``folder``, whose matrices stand for themselves.
 
     Raises:
-        AdapterError: it holds none.
+        AdapterError: it holds none, or one that belongs to a base which was changed as it began.
     """
     from peft import LoraConfig, PeftConfig
 
+    path = folder / artefact.CONFIG
     try:
         found = PeftConfig.from_pretrained(str(folder))
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as exc:
-        reason = str(exc).splitlines()[0]
-        raise AdapterError(f"init_adapter {folder / artefact.CONFIG} can't be read: {reason}") from exc
+    except KeyError as exc:  # which PEFT asks its table of kinds for
+        raise AdapterError(
+            f"init_adapter {path} can't be read: peft_type is {exc}, of which PEFT has none; copy it anew "
+            "from where it came"
+        ) from exc
+    except (OSError, ValueError, TypeError, RecursionError) as exc:
+        raise AdapterError(f"init_adapter {path} can't be read: {str(exc).splitlines()[0]}") from exc
     if not isinstance(found, LoraConfig):
         raise AdapterError(f"init_adapter {folder} is a {found.peft_type}, and only a LoRA is trained on")
     if not found.target_modules:  # PEFT would choose some itself
-        raise AdapterError(f"init_adapter {folder / artefact.CONFIG} names no target_modules")
+        raise AdapterError(f"init_adapter {path} names no target_modules")
+    begun: Any = found.init_lora_weights
+    if isinstance(begun, str) and begun.lower() not in artefact.PLAIN_INITS:
+        raise AdapterError(
+            f"init_adapter {path}: init_lora_weights is {begun!r}, which changed the base's own weights when "
+            "training began, and the adapter belongs to that base; `pointsman convert --to lora` makes a "
+            "plain LoRA of a run's result, PEFT's path_initial_model_for_weight_conversion of others"
+        )
+    found.init_lora_weights = True  # its weights are read; nothing need be asked of the base
     return found
 
 
