@@ -65,7 +65,7 @@ def test_what_is_not_written_is_the_adapters(
     )  # as it is told
 
 
-def test_stages_without_these_keys_keep_the_adapters(recipe: Recipe, first: Path, tmp_path: Path) -> None:
+def test_a_preference_keeps_the_adapters_shape(recipe: Recipe, first: Path, tmp_path: Path) -> None:
     changes = {"train.steps": 1, "lora": None}
     path = recipe(PAIRS, form="pairs", stage="dpo", name="second", init_adapter=str(first), **changes)
     expected = outlook.check(path, [], quiet).needs

@@ -12,7 +12,7 @@ from pointsman import artefact
 from training.errors import AdapterError, BaseError
 from training.methods import targets
 from training.models.base import rewrite_json
-from training.recipe import Lora, SftLora
+from training.recipe import Lora
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -33,7 +33,11 @@ def add(model: PreTrainedModel, plan: Lora, seed: int, **kind: Any) -> PeftModel
 
 
 def add_scoring(model: PreTrainedModel, plan: Lora, seed: int) -> PeftModel:
-    """A fresh adapter on every linear layer of a scoring ``model``, whose head learns as a whole."""
+    """A fresh adapter of this shape on a scoring ``model``, whose head learns as a whole.
+
+    Raises:
+        BaseError: the base has not all of the layers that it should be put on.
+    """
     return _add(model, plan, seed, task_type="SEQ_CLS", modules_to_save=["score"])
 
 
@@ -42,36 +46,30 @@ def _add(model: PreTrainedModel, plan: Lora, seed: int, **more: Any) -> PeftMode
     from transformers import set_seed
 
     set_seed(seed)
-    config = {"r": plan.rank, "lora_alpha": plan.alpha, "lora_dropout": plan.dropout}
-    config |= {"target_modules": "all-linear"} | _refinements(plan) | more
-    if isinstance(plan, SftLora):
-        targets.refuse(model, plan)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="The following .*_pattern keys")  # refused below
-            adapted = get_peft_model(model, LoraConfig(**config))
-    except ValueError as exc:
-        raise BaseError(f"lora can't be put on this base: {str(exc).splitlines()[0]}") from exc
-    if isinstance(plan, SftLora):
-        targets.refuse_idle(adapted, plan)
-    return adapted
-
-
-def _refinements(plan: Lora) -> dict[str, Any]:
-    if not isinstance(plan, SftLora):
-        return {}
-    return {
+    config = {
+        "r": plan.rank,
+        "lora_alpha": plan.alpha,
+        "lora_dropout": plan.dropout,
         "target_modules": list(plan.targets) if plan.targets else "all-linear",
         "use_rslora": plan.rslora,
         "rank_pattern": dict(plan.rank_pattern),
         "alpha_pattern": dict(plan.alpha_pattern),
     }
+    targets.refuse(model, plan)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The following .*_pattern keys")  # refused below
+            adapted = get_peft_model(model, LoraConfig(**config, **more))
+    except ValueError as exc:
+        raise BaseError(f"lora can't be put on this base: {str(exc).splitlines()[0]}") from exc
+    targets.refuse_idle(adapted, plan)
+    return adapted
 
 
 def ranks(plan: Lora) -> dict[str, int]:
     """Dotted key of the recipe → rank of the adapter there."""
-    others = plan.rank_pattern.items() if isinstance(plan, SftLora) else ()
-    return {"lora.rank": plan.rank} | {f"lora.rank_pattern.{name}": rank for name, rank in others}
+    others = {f"lora.rank_pattern.{name}": rank for name, rank in plan.rank_pattern.items()}
+    return {"lora.rank": plan.rank} | others
 
 
 def read_config(folder: Path) -> Any:
