@@ -23,6 +23,7 @@ _SCALARS = {  # tag → its pattern (specification, 10.3.2), and what it can beg
     ),
     "merge": (r"<<", ["<"]),
 }
+MERGE = f"{_TAG}merge"  # of a key that YAML 1.1 has, and the core schema has not
 _BASES = {"0o": 8, "0x": 16}
 
 
@@ -102,6 +103,7 @@ for _name, (_pattern, _first) in _SCALARS.items():
     for _kind in (CoreLoader, _Dumper):
         _kind.add_implicit_resolver(f"{_TAG}{_name}", re.compile(rf"(?:{_pattern})\Z"), _first)
 _Dumper.add_representer(str, _Dumper.of_text)
+CoreLoader.add_constructor(MERGE, CoreLoader.construct_yaml_str)  # as a value it is a text
 CoreLoader.add_constructor(f"{_TAG}int", CoreLoader.int_of)
 CoreLoader.add_constructor(f"{_TAG}float", CoreLoader.float_of)
 _JsonLoader.yaml_implicit_resolvers = CoreLoader.yaml_implicit_resolvers
