@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from training.errors import BaseError
 from training.methods import freeze, lora, nf4, under, virtual_tokens
 from training.models import base, precision
 from training.recipe import SftRecipe
@@ -31,6 +32,7 @@ def prepared(recipe: SftRecipe, plain: PreTrainedModel) -> Any:
         AdapterError: the adapter to go on from doesn't.
     """
     if plan := recipe.prefix or recipe.p_tuning or recipe.p_tuning_v2 or recipe.prompt_tuning:
+        _refuse_no_room(recipe, plain)
         return virtual_tokens.add(plain, plan, recipe.seed, recipe.base)
     if recipe.freeze:
         freeze.apply(plain, freeze.chosen(plain, recipe.freeze))
@@ -44,6 +46,16 @@ def prepared(recipe: SftRecipe, plain: PreTrainedModel) -> Any:
         case "pissa":
             return lora.add(plain, recipe.lora, recipe.seed, init_lora_weights="pissa")
     return lora.add(plain, recipe.lora, recipe.seed)
+
+
+def _refuse_no_room(recipe: SftRecipe, plain: PreTrainedModel) -> None:
+    """Of virtual tokens, which take positions in front of the text."""
+    positions = base.positions(plain.config)
+    if positions is not None and recipe.virtual and recipe.virtual.tokens >= positions:
+        raise BaseError(
+            f"{recipe.method}.tokens is {recipe.virtual.tokens:,}, and the base has {positions:,} positions "
+            "(max_position_embeddings), so no text fits behind them; take fewer"
+        )
 
 
 def held(recipe: SftRecipe, plain: PreTrainedModel) -> Any:
