@@ -54,6 +54,10 @@ class CoreLoader(yaml.SafeLoader):
         for tag in (None, *(f"{_TAG}{name}" for name in ("null", "bool", "str", "seq", "map")))
     }
 
+    def text_of(self, node: yaml.ScalarNode) -> str:
+        text: str = node.value
+        return text
+
     def int_of(self, node: yaml.ScalarNode) -> int:
         base = _BASES.get(node.value[:2], 10)
         return int(node.value if base == 10 else node.value[2:], base)
@@ -103,7 +107,7 @@ for _name, (_pattern, _first) in _SCALARS.items():
     for _kind in (CoreLoader, _Dumper):
         _kind.add_implicit_resolver(f"{_TAG}{_name}", re.compile(rf"(?:{_pattern})\Z"), _first)
 _Dumper.add_representer(str, _Dumper.of_text)
-CoreLoader.add_constructor(MERGE, CoreLoader.construct_yaml_str)  # as a value it is a text
+CoreLoader.add_constructor(MERGE, CoreLoader.text_of)  # as a value
 CoreLoader.add_constructor(f"{_TAG}int", CoreLoader.int_of)
 CoreLoader.add_constructor(f"{_TAG}float", CoreLoader.float_of)
 _JsonLoader.yaml_implicit_resolvers = CoreLoader.yaml_implicit_resolvers
