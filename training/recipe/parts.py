@@ -40,23 +40,6 @@ CHECKPOINTING = (
 Name = Annotated[str, StringConstraints(pattern=f"^{artefact.ALIAS.pattern}$")]
 
 
-def compiles(pattern: str) -> str:
-    """``pattern``, which is a regular expression; else a ValueError."""
-    try:
-        re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as exc:
-        raise ValueError(f"is no regular expression: {exc}") from exc
-    return pattern
-
-
-def _compiles_in_peft(pattern: str) -> str:
-    compiles(rf"(.*\.)?({pattern})$")  # a part of PEFT's own
-    return pattern
-
-
-ModulePattern = Annotated[str, AfterValidator(_compiles_in_peft)]
-
-
 class FileSource(Document):
     """Rows from a file."""
 
@@ -155,6 +138,23 @@ class Optimisation(Document):
     log_every: int = Field(default=10, gt=0, description="steps between two lines of metrics")
     evaluate_every: int | None = Field(default=None, gt=0, description="steps; the end is always evaluated")
     save_every: int = Field(default=200, gt=0, description="steps between two checkpoints")
+
+
+def compiles(pattern: str) -> str:
+    """``pattern``, which is a regular expression; else a ValueError."""
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as exc:
+        raise ValueError(f"is no regular expression: {exc}") from exc
+    return pattern
+
+
+def _compiles_in_peft(pattern: str) -> str:
+    compiles(rf"(.*\.)?({pattern})$")  # a part of PEFT's own
+    return pattern
+
+
+ModulePattern = Annotated[str, AfterValidator(_compiles_in_peft)]
 
 
 class Lora(Document):
