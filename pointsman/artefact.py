@@ -43,6 +43,11 @@ class BaseIdentity(BaseModel):
 SERVED = ("lora", "qlora")  # methods whose artefact vLLM takes as it is
 
 
+PLAIN_INITS = frozenset(  # of PEFT's ways to begin an adapter, those with names that leave the base as it is
+    {"gaussian", "eva", "orthogonal", "mica", "lora_ga"}
+)
+
+
 class Manifest(BaseModel):
     """Where an artefact comes from: enough to make it again and to know if it fits."""
 

@@ -23,6 +23,7 @@ _SCALARS = {  # tag → its pattern (specification, 10.3.2), and what it can beg
     ),
     "merge": (r"<<", ["<"]),
 }
+MERGE = f"{_TAG}merge"  # of a key that YAML 1.1 has, and the core schema has not
 _BASES = {"0o": 8, "0x": 16}
 
 
@@ -52,6 +53,10 @@ class CoreLoader(yaml.SafeLoader):
         tag: yaml.SafeLoader.yaml_constructors[tag]
         for tag in (None, *(f"{_TAG}{name}" for name in ("null", "bool", "str", "seq", "map")))
     }
+
+    def text_of(self, node: yaml.ScalarNode) -> str:
+        text: str = node.value
+        return text
 
     def int_of(self, node: yaml.ScalarNode) -> int:
         base = _BASES.get(node.value[:2], 10)
@@ -102,6 +107,7 @@ for _name, (_pattern, _first) in _SCALARS.items():
     for _kind in (CoreLoader, _Dumper):
         _kind.add_implicit_resolver(f"{_TAG}{_name}", re.compile(rf"(?:{_pattern})\Z"), _first)
 _Dumper.add_representer(str, _Dumper.of_text)
+CoreLoader.add_constructor(MERGE, CoreLoader.text_of)  # as a value
 CoreLoader.add_constructor(f"{_TAG}int", CoreLoader.int_of)
 CoreLoader.add_constructor(f"{_TAG}float", CoreLoader.float_of)
 _JsonLoader.yaml_implicit_resolvers = CoreLoader.yaml_implicit_resolvers

@@ -13,12 +13,15 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from pointsman.core_yaml import CoreLoader
+from pointsman.core_yaml import MERGE, CoreLoader
 from pointsman.problems import Location, Problem, dotted, explained
 from pointsman.yaml_versions import difference, is_free
 
 _FARTHEST = 1e30
 _LARGEST = 2**53
+_NO_MERGE = (
+    "<< merges mappings by YAML 1.1, and YAML 1.2 has no such key; write out the keys that it stands for"
+)
 _MOST_PLACES = 1_000_000  # of a document, each alias counted as all that it stands for
 
 D = TypeVar("D", bound=BaseModel)
@@ -201,6 +204,9 @@ def _plain(
         for key_node, value_node in node.value:
             key = _scalar(key_node)
             line = key_node.start_mark.line + 1
+            if key_node.tag == MERGE:
+                problems.append(Problem(line, dotted(at), _NO_MERGE))
+                continue
             if not isinstance(key, str | int):
                 problems.append(Problem(line, dotted(at), f"a key must be text, found {key!r}"))
                 continue

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pointsman.artefact import CONFIG
+from pointsman.artefact import CONFIG, PLAIN_INITS
 
 _LARGEST = 1_000_000  # bytes
-_PLAIN_INITS = {"gaussian", "eva", "orthogonal", "mica", "lora_ga"}  # leave the base as it is
 # key → (the values that mean "not used", what to do about any other)
 _UNSERVED: dict[str, tuple[tuple[object, ...], str]] = {
     "bias": (("none",), "train with bias: none"),
@@ -112,7 +111,7 @@ def _parse(data: dict[str, Any], max_rank: int) -> tuple[PeftConfig | None, list
 
 
 def _init_problems(init: object) -> list[str]:
-    if not isinstance(init, str) or init.lower() in _PLAIN_INITS:
+    if not isinstance(init, str) or init.lower() in PLAIN_INITS:
         return []
     return [
         f"init_lora_weights is {_short(init)}, which changed the base's own weights when training began; "

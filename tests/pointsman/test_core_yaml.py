@@ -26,6 +26,7 @@ from pointsman.core_yaml import read_core, write_core
         ("{200: ok, on: {2024-01-01: x}, null: y}", {"200": "ok", "on": {"2024-01-01": "x"}, "null": "y"}),
         ("a: &a {x: 1, y: 2}\nb: &b {<<: *a, y: 3}\nc: {<<: *b}\nd: *b",
          {"a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 3}, "c": {"x": 1, "y": 3}, "d": {"x": 1, "y": 3}}),
+        ("{a: <<, '<<': b}", {"a": "<<", "<<": "b"}),
         ('{"a": [1, 2.5, null, true, "\\u00e9"]}', {"a": [1, 2.5, None, True, "é"]}),
     ],
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,7 +64,18 @@ def other_padding(folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
+def not_finite(folder: Path) -> None:
+    """One number of one weight is infinite."""
+    held: dict[str, Tensor] = load_file(folder / WEIGHTS)
+    held["model.layers.1.mlp.up_proj.weight"][3, 4] = math.inf
+    save_file(held, folder / WEIGHTS, metadata={"format": "pt"})
+
+
 BROKEN: dict[str, tuple[Change, str]] = {
+    "not finite": (
+        not_finite,
+        r"model\.layers\.1\.mlp\.up_proj\.weight holds a number that is NaN or infinite",
+    ),
     "no weights": (lambda folder: (folder / WEIGHTS).unlink(), r"holds no model\.safetensors"),
     "weights cut short": (
         lambda folder: cut(folder / WEIGHTS),

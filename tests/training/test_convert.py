@@ -9,22 +9,25 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from pointsman import artefact
 from service.adapters.base import read_base
 from service.adapters.checks import Checked, check
 from service.errors import AdapterRejected
 from service.sections import EngineSettings
-from tests.training.conftest import Recipe
+from tests.training.conftest import SHAPE, Recipe, make_base
 from tests.training.rows import CONVERSATIONS
 from tests.training.test_methods import METHODS
 from tests.training.test_run import quiet
-from training import run
+from training import outlook, run
 from training.convert import Options, convert
 from training.convert.fidelity import measure
 from training.convert.low_rank import between, of_changes
 from training.data.token_rows import TokenRows
 from training.errors import ConversionError
+from training.methods import lora
+from training.runs.estimate import Estimate
 
 Ways = dict[str, tuple[Options, float]]
 WAYS: Ways = {  # method → how it becomes a LoRA, and the error that is allowed, nats per token
@@ -85,6 +88,39 @@ def test_a_result_becomes_a_lora_that_the_gateway_takes(
         assert artefact.read_manifest(tmp_path / "whole").method == "full"
 
 
+@pytest.mark.parametrize("rank", [20, 40, 64])
+def test_pissa_of_a_rank_above_a_layers_width_becomes_an_exact_lora(
+    recipe: Recipe, tmp_path: Path, rank: int
+) -> None:
+    """Queries are 32 wide, keys and values 16: they have no more directions."""
+    base = make_base(tmp_path / "grouped", shape=SHAPE.model_copy(update={"kv_heads": 1}))
+    path = recipe(method="pissa", base=str(base), lora={"rank": rank}, **{"train.batch_rows": 2})
+    expected = outlook.check(path, [], quiet)
+    assert "--to lora` gives a LoRA, exact" in expected.served
+    made = run.train(path, runs=tmp_path, report=quiet)
+    held = load_file(made / artefact.WEIGHTS)
+    assert isinstance(expected.needs, Estimate)
+    assert expected.needs.trainable == sum(weight.numel() for weight in held.values())
+    assert {weight.shape[0] for name, weight in held.items() if "lora_A" in name} == {16, min(rank, 32)}
+    (tmp_path / "adapters").mkdir()
+    found = convert(made, "lora", tmp_path / "adapters" / "served", Options(), quiet)
+    assert found.kl < 1e-6
+    assert registered(tmp_path / "adapters", base, tmp_path).manifest.converted_from == "pissa"
+
+
+def test_matrices_of_several_ranks_are_written_as_one_adapter(tmp_path: Path) -> None:
+    rng = torch.Generator().manual_seed(0)
+    found = {
+        f"m{rank}": (torch.randn(rank, 5, generator=rng), torch.randn(6, rank, generator=rng))
+        for rank in (1, 3)
+    }
+    lora.write(found, tmp_path, "base")
+    read = lora.read(tmp_path)
+    for name, (a, b) in found.items():
+        assert (read[name][0].shape, read[name][1].shape) == ((3, 5), (6, 3))
+        assert torch.allclose(read[name][1] @ read[name][0], b @ a)
+
+
 def test_the_difference_of_two_updates_keeps_all_of_it_in_twice_the_rank() -> None:
     rng = torch.Generator().manual_seed(0)
 
@@ -107,7 +143,8 @@ def test_what_a_rank_loses_is_what_the_singular_values_say() -> None:
     assert torch.allclose((b @ a).float(), torch.diag(torch.tensor([0.0, 4.0, 0.0])), atol=1e-6)
     assert found.error == pytest.approx(3 / 5)  # √(3² / (3² + 4²))
     wide = of_changes({"m": change, "n": torch.ones(1, 5)}, rank=2)
-    assert [tuple(a.shape) for a, _ in wide.matrices.values()] == [(2, 3), (2, 5)]  # of one rank, by zeros
+    assert [tuple(a.shape) for a, _ in wide.matrices.values()] == [(2, 3), (1, 5)]  # as wide as the layer
+    assert wide.rank == 2
 
 
 def test_the_error_is_the_divergence_of_what_is_said_next() -> None:

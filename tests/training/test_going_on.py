@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -64,7 +65,7 @@ def test_what_is_not_written_is_the_adapters(
     )  # as it is told
 
 
-def test_stages_without_these_keys_keep_the_adapters(recipe: Recipe, first: Path, tmp_path: Path) -> None:
+def test_a_preference_keeps_the_adapters_shape(recipe: Recipe, first: Path, tmp_path: Path) -> None:
     changes = {"train.steps": 1, "lora": None}
     path = recipe(PAIRS, form="pairs", stage="dpo", name="second", init_adapter=str(first), **changes)
     expected = outlook.check(path, [], quiet).needs
@@ -146,6 +147,7 @@ def one_more(held: dict[str, Tensor]) -> None:
     held["base_model.model.model.layers.9.self_attn.q_proj.lora_A.weight"] = torch.zeros(4, 32)
 
 
+BEGUN = "init_lora_weights is '.*', which changed the base's own weights .* `pointsman convert --to lora`"
 BROKEN: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {  # file, what becomes of it, what is told
     "another rank": (
         artefact.WEIGHTS,
@@ -175,8 +177,37 @@ BROKEN: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {  # file, what b
         changed(target_modules=7),
         "target_modules: Input should be a valid tuple, found 7",
     ),
+    "no kind of PEFT's": (
+        artefact.CONFIG,
+        changed(peft_type="NOPE"),
+        "can't be read: peft_type is 'NOPE', of which PEFT has none; copy it anew",
+    ),
+    "pissa's": (artefact.CONFIG, changed(init_lora_weights="pissa"), BEGUN),
+    "pissa's, found in rounds": (artefact.CONFIG, changed(init_lora_weights="pissa_niter_4"), BEGUN),
+    "olora's": (artefact.CONFIG, changed(init_lora_weights="olora"), BEGUN),
+    "loftq's": (artefact.CONFIG, changed(init_lora_weights="loftq", loftq_config={"loftq_bits": 4}), BEGUN),
+    "not finite": (
+        artefact.WEIGHTS,
+        rewritten(lambda held: next(iter(held.values())).view(-1)[5:6].fill_(math.nan)),
+        r"base_model\.\S+\.lora_A\.weight holds a number that is NaN or infinite; train it anew",
+    ),
     "manifest cut short": (artefact.MANIFEST, lambda whole: whole[:-9], "Invalid JSON: "),
 }
+
+
+@pytest.mark.parametrize("begun", ["gaussian", "eva", "orthogonal"])
+def test_how_the_matrices_began_is_no_matter_where_the_base_is_as_it_was(
+    recipe: Recipe, first: Path, tmp_path: Path, begun: str
+) -> None:
+    made = []
+    for name, init in (("plain", True), ("other", begun)):
+        folder = shutil.copytree(first, tmp_path / f"first {name}")
+        config = folder / artefact.CONFIG
+        config.write_bytes(changed(init_lora_weights=init)(config.read_bytes()))
+        path = recipe(name=name, init_adapter=str(folder), lora=None, **{"train.steps": 1})
+        assert outlook.check(path, [], quiet).steps == 1
+        made.append((run.train(path, runs=tmp_path, report=quiet) / artefact.WEIGHTS).read_bytes())
+    assert made[0] == made[1]
 
 
 @pytest.mark.parametrize("how", BROKEN)

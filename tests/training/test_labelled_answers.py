@@ -10,6 +10,7 @@ import pytest
 
 from tests.training.conftest import Recipe
 from tests.training.preferences import ASKED, BAD, GOOD, LABELS, PAIRS, loaded, refusal
+from training import outlook, run
 from training.data import preferences, prepare_pairs
 from training.data.fields import FieldError
 from training.data.pair import Labelled, Pair
@@ -62,3 +63,21 @@ def test_a_pair_is_two_labelled_answers_for_kto(recipe: Recipe, base: Path, tmp_
     assert np.array_equal(from_pairs.train.rows.ids, from_labels.train.rows.ids)
     assert np.array_equal(from_pairs.train.good, from_labels.train.good)
     assert 20 < from_pairs.train.good.sum() < 35
+
+
+@pytest.mark.parametrize(("good", "said"), [(True, "true"), (False, "false")])
+def test_labels_of_one_kind_are_warned_of(recipe: Recipe, tmp_path: Path, good: bool, said: str) -> None:
+    of_both: list[str] = []
+    path = recipe(LABELS, form="labels", stage="dpo", loss="kto", **{"train.steps": 1})
+    outlook.check(path, [], of_both.append)
+    assert not any(line.startswith("warning") for line in of_both)
+    rows = [row | {"label": good} for row in LABELS]
+    path = recipe(rows, form="labels", stage="dpo", loss="kto", **{"train.steps": 1})
+    for begin in (
+        lambda report: outlook.check(path, [], report),
+        lambda report: run.train(path, runs=tmp_path, report=report),
+    ):
+        reported: list[str] = []
+        begin(reported.append)
+        told = f"warning: every answer to train on has the label {said}, and kto learns what parts good"
+        assert sum(line.startswith(told) for line in reported) == 1

@@ -18,7 +18,7 @@ from training.data import prepare_rows
 from training.errors import BaseError
 from training.methods import choice, freeze, lora
 from training.models import base as bases
-from training.recipe import Freeze, SftLora, SftRecipe
+from training.recipe import Freeze, Lora, SftRecipe
 from training.trainers import trl
 
 METHODS: dict[str, dict[str, Any]] = {
@@ -140,11 +140,11 @@ def test_freezing_leaves_the_other_weights_as_they_are(base: Path) -> None:
 
 def test_targets_that_the_base_does_not_have_are_refused(base: Path) -> None:
     with pytest.raises(BaseError, match=r"lora\.targets: this base has no linear layer called 'query'"):
-        lora.add(bases.load_model(str(base)), SftLora(targets=("query",)), 0)
+        lora.add(bases.load_model(str(base)), Lora(targets=("query",)), 0)
 
 
 def test_lora_plus_lets_b_learn_faster(base: Path) -> None:
-    model = lora.add(bases.load_model(str(base)), SftLora(rank=2), 0)
+    model = lora.add(bases.load_model(str(base)), Lora(rank=2), 0)
     learning = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     optimiser = torch.optim.SGD(learning.values(), lr=0.5)
     trl.quicken(optimiser, model, 16)

@@ -120,6 +120,20 @@ def test_more_tokens_than_the_base_has_positions_is_said(recipe: Recipe, tmp_pat
     assert outlook.check(recipe(), [], quiet).warning is None
 
 
+@pytest.mark.parametrize("method", ["prefix", "p_tuning", "p_tuning_v2", "prompt_tuning"])
+def test_virtual_tokens_take_positions_too(recipe: Recipe, tmp_path: Path, method: str) -> None:
+    """The base has 512, and a row of data up to 256 tokens."""
+    plan = {"method": method, "lora": None}
+    assert outlook.check(recipe(**plan, **{method: {"tokens": 256}}), [], quiet).warning is None
+    warning = outlook.check(recipe(**plan, **{method: {"tokens": 257}}), [], quiet).warning
+    assert warning is not None
+    assert warning.startswith(f"warning: data.max_tokens + {method}.tokens is 513, and the base has 512")
+    path = recipe(**plan, **{method: {"tokens": 600}})
+    for begin in (lambda: outlook.check(path, [], quiet), lambda: run.train(path, runs=tmp_path)):
+        with pytest.raises(BaseError, match=rf"^{method}\.tokens is 600, and the base has 512 positions"):
+            begin()
+
+
 def test_prompts_are_not_cut_for_a_base_that_says_no_positions(online: Online, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "bloom"}', encoding="utf-8")
     recipe = recipes.load(online("ppo", base=str(tmp_path)))

@@ -24,7 +24,7 @@ class LowRank:
 
     @property
     def rank(self) -> int:
-        """Of all matrices."""
+        """The largest of all matrices'; no layer has a higher one than it is wide."""
         return max(int(a.shape[0]) for a, _ in self.matrices.values())
 
 
@@ -53,7 +53,7 @@ def of_changes(changes: Mapping[str, Tensor], rank: int, left_out: int = 0) -> L
         u, values, v = torch.linalg.svd(change.double(), full_matrices=False)
         kept = min(rank, len(values))
         root = values[:kept].sqrt()
-        found[module] = (pad(root[:, None] * v[:kept], rank, 0), pad(u[:, :kept] * root, rank, 1))
+        found[module] = (root[:, None] * v[:kept], u[:, :kept] * root)
         missed += float((values[kept:] ** 2).sum())
         whole += float((values**2).sum())
     return LowRank(found, math.sqrt(missed / whole) if whole else 0.0, left_out)
@@ -69,11 +69,3 @@ def between(start: Matrices, end: Matrices, rank: int | None) -> LowRank:
         for name, (a, b) in end.items()
     }
     return of_changes(changes, rank or 2 * max(a.shape[0] for a, _ in end.values()))
-
-
-def pad(matrix: Tensor, size: int, side: int) -> Tensor:
-    """``matrix`` with zeros up to ``size`` along ``side``: one rank for all layers."""
-    missing = size - matrix.shape[side]
-    shape = list(matrix.shape)
-    shape[side] = missing
-    return torch.cat([matrix, matrix.new_zeros(shape)], side) if missing > 0 else matrix

@@ -41,11 +41,25 @@ def prepare(
 ) -> Prepared[PairRows] | Prepared[LabelledRows]:
     """The recipe's pairs; for kto its labelled answers, a pair being two of them."""
     if recipe.loss == "kto":
-        return prepare_pairs.labelled(recipe, tokenizer_folder, report)
+        answers = prepare_pairs.labelled(recipe, tokenizer_folder, report)
+        if (one := _only(answers.train)) is not None:
+            report(one)
+        return answers
     prepared = prepare_pairs.pairs(recipe, tokenizer_folder, report)
     if not np.isnan(prepared.train.margins).all():
         report("the rows' margins are left unused: rm has them, dpo does not")
     return prepared
+
+
+def _only(rows: LabelledRows) -> str | None:
+    """The warning that all labels are one; None: they are not."""
+    if rows.good.any() and not rows.good.all():
+        return None
+    said = "true" if rows.good.all() else "false"
+    return (
+        f"warning: every answer to train on has the label {said}, and kto learns what parts good answers "
+        "from bad ones; give rows of both labels"
+    )
 
 
 def trainer(recipe: DpoRecipe, given: Given) -> Any:

@@ -1,4 +1,4 @@
-"""Whether the weights of an adapter are those that its configuration says, on its base; by their headers.
+"""Whether the weights of an adapter are those that its configuration says, on its base, and all numbers.
 
 PEFT passes over weights that are missing or of no layer, and leaves those as they began.
 """
@@ -27,8 +27,8 @@ def require(shape: PreTrainedModel, folder: Path, what: str) -> None:
         what: what it is, in words.
 
     Raises:
-        AdapterError: a file is missing or broken, the configuration is none for this base, or the weights
-            have other names or shapes than it says.
+        AdapterError: a file is missing or broken, the configuration is none for this base, the weights have
+            other names or shapes than it says, or a number of them is NaN or infinite.
     """
     weights.require(folder, what, AdapterError)
     if unlike := weights.misfits(weights.shapes(folder), _wanted(shape, folder, what)):
@@ -36,6 +36,8 @@ def require(shape: PreTrainedModel, folder: Path, what: str) -> None:
             f"{what} {folder / artefact.WEIGHTS} does not hold what {artefact.CONFIG} says: {unlike}; copy "
             "both anew from where they came"
         )
+    if broken := weights.not_finite(folder):
+        raise AdapterError(f"{what} {folder / artefact.WEIGHTS}: {broken}; train it anew")
 
 
 def _wanted(shape: PreTrainedModel, folder: Path, what: str) -> dict[str, tuple[int, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from training.errors import BaseError
 from training.methods import freeze, lora, nf4, under, virtual_tokens
 from training.models import base, precision
 from training.recipe import SftRecipe
@@ -31,6 +32,7 @@ def prepared(recipe: SftRecipe, plain: PreTrainedModel) -> Any:
         AdapterError: the adapter to go on from doesn't.
     """
     if plan := recipe.prefix or recipe.p_tuning or recipe.p_tuning_v2 or recipe.prompt_tuning:
+        _refuse_no_room(recipe, plain)
         return virtual_tokens.add(plain, plan, recipe.seed, recipe.base)
     if recipe.freeze:
         freeze.apply(plain, freeze.chosen(plain, recipe.freeze))
@@ -46,19 +48,33 @@ def prepared(recipe: SftRecipe, plain: PreTrainedModel) -> Any:
     return lora.add(plain, recipe.lora, recipe.seed)
 
 
+def _refuse_no_room(recipe: SftRecipe, plain: PreTrainedModel) -> None:
+    """Of virtual tokens, which take positions in front of the text."""
+    positions = base.positions(plain.config)
+    if positions is not None and recipe.virtual and recipe.virtual.tokens >= positions:
+        raise BaseError(
+            f"{recipe.method}.tokens is {recipe.virtual.tokens:,}, and the base has {positions:,} positions "
+            "(max_position_embeddings), so no text fits behind them; take fewer"
+        )
+
+
 def held(recipe: SftRecipe, plain: PreTrainedModel) -> Any:
     """:func:`prepared`, held as it is trained."""
     return under.hold(prepared(recipe, plain), bf16=precision.is_bf16(recipe.train.precision))
 
 
 def outline(recipe: SftRecipe) -> Any:
-    """The same without the base's weights, to be counted; pissa's shapes are lora's."""
+    """The same without the base's weights, to be counted.
+
+    Pissa's matrices have the shapes of lora's, but for layers that are narrower than its rank.
+    """
     shape = base.load_outline(recipe.base)
     if recipe.init_adapter:
         adapted = lora.outline(shape, recipe.init_adapter)
         return under.hold(adapted, bf16=precision.is_bf16(recipe.train.precision))
-    plain = recipe.model_copy(update={"method": "lora"}) if recipe.method == "pissa" else recipe
-    return held(plain, shape)
+    if recipe.method == "pissa":
+        return lora.narrowed(held(recipe.model_copy(update={"method": "lora"}), shape))
+    return held(recipe, shape)
 
 
 def save(recipe: SftRecipe, model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

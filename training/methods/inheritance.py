@@ -62,7 +62,7 @@ def inherited(recipe: R) -> R:
 def _shape(folder: Path, plan: type[Lora]) -> dict[str, Any]:
     """The adapter's, under the keys of ``plan``; raises AdapterError where it is no shape."""
     found = lora.read_config(folder)
-    shape = {key: getattr(found, theirs) for key, theirs in _SHAPE.items() if key in plan.model_fields}
+    shape = {key: getattr(found, theirs) for key, theirs in _SHAPE.items()}
     # As a text, PEFT takes them for an expression.
     pattern = {"targets": shape.pop("targets")} if isinstance(shape.get("targets"), str) else {}
     try:

@@ -12,7 +12,7 @@ from pointsman import artefact
 from training.errors import AdapterError, BaseError
 from training.methods import targets
 from training.models.base import rewrite_json
-from training.recipe import Lora, SftLora
+from training.recipe import Lora
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -33,7 +33,11 @@ def add(model: PreTrainedModel, plan: Lora, seed: int, **kind: Any) -> PeftModel
 
 
 def add_scoring(model: PreTrainedModel, plan: Lora, seed: int) -> PeftModel:
-    """A fresh adapter on every linear layer of a scoring ``model``, whose head learns as a whole."""
+    """A fresh adapter of this shape on a scoring ``model``, whose head learns as a whole.
+
+    Raises:
+        BaseError: the base has not all of the layers that it should be put on.
+    """
     return _add(model, plan, seed, task_type="SEQ_CLS", modules_to_save=["score"])
 
 
@@ -42,55 +46,62 @@ def _add(model: PreTrainedModel, plan: Lora, seed: int, **more: Any) -> PeftMode
     from transformers import set_seed
 
     set_seed(seed)
-    config = {"r": plan.rank, "lora_alpha": plan.alpha, "lora_dropout": plan.dropout}
-    config |= {"target_modules": "all-linear"} | _refinements(plan) | more
-    if isinstance(plan, SftLora):
-        targets.refuse(model, plan)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="The following .*_pattern keys")  # refused below
-            adapted = get_peft_model(model, LoraConfig(**config))
-    except ValueError as exc:
-        raise BaseError(f"lora can't be put on this base: {str(exc).splitlines()[0]}") from exc
-    if isinstance(plan, SftLora):
-        targets.refuse_idle(adapted, plan)
-    return adapted
-
-
-def _refinements(plan: Lora) -> dict[str, Any]:
-    if not isinstance(plan, SftLora):
-        return {}
-    return {
+    config = {
+        "r": plan.rank,
+        "lora_alpha": plan.alpha,
+        "lora_dropout": plan.dropout,
         "target_modules": list(plan.targets) if plan.targets else "all-linear",
         "use_rslora": plan.rslora,
         "rank_pattern": dict(plan.rank_pattern),
         "alpha_pattern": dict(plan.alpha_pattern),
     }
+    targets.refuse(model, plan)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The following .*_pattern keys")  # refused below
+            adapted = get_peft_model(model, LoraConfig(**config, **more))
+    except ValueError as exc:
+        raise BaseError(f"lora can't be put on this base: {str(exc).splitlines()[0]}") from exc
+    targets.refuse_idle(adapted, plan)
+    return adapted
 
 
 def ranks(plan: Lora) -> dict[str, int]:
     """Dotted key of the recipe → rank of the adapter there."""
-    others = plan.rank_pattern.items() if isinstance(plan, SftLora) else ()
-    return {"lora.rank": plan.rank} | {f"lora.rank_pattern.{name}": rank for name, rank in others}
+    others = {f"lora.rank_pattern.{name}": rank for name, rank in plan.rank_pattern.items()}
+    return {"lora.rank": plan.rank} | others
 
 
 def read_config(folder: Path) -> Any:
-    """PEFT's configuration of the LoRA in ``folder``.
+    """PEFT's configuration of the LoRA in ``folder``, whose matrices stand for themselves.
 
     Raises:
-        AdapterError: it holds none.
+        AdapterError: it holds none, or one that belongs to a base which was changed as it began.
     """
     from peft import LoraConfig, PeftConfig
 
+    path = folder / artefact.CONFIG
     try:
         found = PeftConfig.from_pretrained(str(folder))
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as exc:
-        reason = str(exc).splitlines()[0]
-        raise AdapterError(f"init_adapter {folder / artefact.CONFIG} can't be read: {reason}") from exc
+    except KeyError as exc:  # which PEFT asks its table of kinds for
+        raise AdapterError(
+            f"init_adapter {path} can't be read: peft_type is {exc}, of which PEFT has none; copy it anew "
+            "from where it came"
+        ) from exc
+    except (OSError, ValueError, TypeError, RecursionError) as exc:
+        raise AdapterError(f"init_adapter {path} can't be read: {str(exc).splitlines()[0]}") from exc
     if not isinstance(found, LoraConfig):
         raise AdapterError(f"init_adapter {folder} is a {found.peft_type}, and only a LoRA is trained on")
     if not found.target_modules:  # PEFT would choose some itself
-        raise AdapterError(f"init_adapter {folder / artefact.CONFIG} names no target_modules")
+        raise AdapterError(f"init_adapter {path} names no target_modules")
+    begun: Any = found.init_lora_weights
+    if isinstance(begun, str) and begun.lower() not in artefact.PLAIN_INITS:
+        raise AdapterError(
+            f"init_adapter {path}: init_lora_weights is {begun!r}, which changed the base's own weights when "
+            "training began, and the adapter belongs to that base; `pointsman convert --to lora` makes a "
+            "plain LoRA of a run's result, PEFT's path_initial_model_for_weight_conversion of others"
+        )
+    found.init_lora_weights = True  # its weights are read; nothing need be asked of the base
     return found
 
 
@@ -128,6 +139,16 @@ def outline(model: PreTrainedModel, folder: Path) -> PeftModel:
         raise AdapterError(
             f"init_adapter {folder} can't be put on this base: {str(exc).splitlines()[0]}"
         ) from exc
+
+
+def narrowed(model: Any) -> Any:
+    """``model`` with its adapter cut to the directions that each layer has, as pissa's is from the start."""
+    for layer in model.modules():
+        if "default" in getattr(layer, "lora_A", {}):
+            a, b = layer.lora_A["default"].weight, layer.lora_B["default"].weight
+            rank = min(*a.shape, b.shape[0])
+            a.data, b.data = a.data[:rank], b.data[:, :rank]
+    return model
 
 
 def shapes(model: PreTrainedModel, folder: Path) -> dict[str, tuple[int, ...]]:
@@ -239,12 +260,15 @@ def read(folder: Path) -> dict[str, tuple[Any, Any]]:
 
 
 def write(found: dict[str, tuple[Any, Any]], folder: Path, base: str) -> None:
-    """Write the update ΔW = B A of each module, all of one rank, as an adapter (float32)."""
+    """Write the update ΔW = B A of each module as an adapter (float32); a lower rank is filled with zeros.
+
+    A layer has no more directions than it is wide, so pissa's matrices are narrower there.
+    """
     import torch
     from peft import LoraConfig
     from safetensors.torch import save_file
 
-    (rank,) = {int(a.shape[0]) for a, _ in found.values()}
+    rank = max(int(a.shape[0]) for a, _ in found.values())
     config = LoraConfig(
         r=rank,
         lora_alpha=rank,
@@ -253,10 +277,10 @@ def write(found: dict[str, tuple[Any, Any]], folder: Path, base: str) -> None:
     )
     weights = {}
     for name, (a, b) in found.items():
-        for side, matrix in (("A", a), ("B", b)):
-            weights[f"{_PREFIX}{name}.lora_{side}.weight"] = (
-                matrix.detach().to("cpu", torch.float32).contiguous()
-            )
+        missing = rank - int(a.shape[0])
+        for side, matrix, filled in (("A", a, (0, 0, 0, missing)), ("B", b, (0, missing))):
+            whole = torch.nn.functional.pad(matrix.detach().to("cpu", torch.float32), filled)
+            weights[f"{_PREFIX}{name}.lora_{side}.weight"] = whole.contiguous()
     save_file(weights, folder / artefact.WEIGHTS, metadata={"format": "pt"})
     (folder / artefact.WEIGHTS).chmod(0o644)
     _write_config(config, folder, base)

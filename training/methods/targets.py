@@ -7,10 +7,10 @@ from collections.abc import Collection
 from typing import Any
 
 from training.errors import BaseError
-from training.recipe import SftLora
+from training.recipe import Lora
 
 
-def refuse(model: Any, plan: SftLora) -> None:
+def refuse(model: Any, plan: Lora) -> None:
     """Look for the layers of ``model`` that ``plan`` names as targets.
 
     Raises:
@@ -30,14 +30,14 @@ def refuse(model: Any, plan: SftLora) -> None:
             f"{', '.join(wrong)} holds the base's embeddings, on which no adapter is served, and which one "
             "would spoil where they are tied; take it out"
         )
-    layers = [name for name, module in model.named_modules() if _is_layer(module)]
+    layers = [name for name, module in model.named_modules() if _is_layer(module) and not _scores(name)]
     if unknown := [repr(name) for name in plan.targets if not _ends_with(name, layers)]:
         problems.append(f"this base has no linear layer called {', '.join(unknown)}; it has {_linear(model)}")
     if problems:
         raise BaseError(f"lora.targets: {'; '.join(problems)}")
 
 
-def refuse_idle(model: Any, plan: SftLora) -> None:
+def refuse_idle(model: Any, plan: Lora) -> None:
     """Look for the adapted layers of ``model``, PEFT's, that ranks and alphas of ``plan`` are for.
 
     Raises:
@@ -64,6 +64,11 @@ def _is_layer(module: Any) -> bool:
     return not list(module.children()) and getattr(getattr(module, "weight", None), "ndim", 0) == 2
 
 
+def _scores(name: str) -> bool:
+    """Whether it is a reward model's head, which learns as a whole."""
+    return name == "score"
+
+
 def _linear(model: Any) -> str:
     """The names of its linear layers."""
     import torch
@@ -71,6 +76,7 @@ def _linear(model: Any) -> str:
     found = {
         name.rpartition(".")[2]
         for name, layer in model.named_modules()
-        if isinstance(layer, torch.nn.Linear) and layer is not model.get_output_embeddings()
+        if isinstance(layer, torch.nn.Linear)
+        and not (layer is model.get_output_embeddings() or _scores(name))
     }
     return ", ".join(sorted(found))

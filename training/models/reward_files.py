@@ -1,4 +1,4 @@
-"""Whether the files of a reward model are whole, and of one model; of its weights the headers are read."""
+"""Whether the files of a reward model are whole, of one model, and its weights numbers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def require(folder: Path | str, what: str = "reward model") -> PreTrainedTokeniz
         tokenizer = base.load_tokenizer(str(folder), what)
     except BaseError as exc:
         raise RewardError(f"{exc}; {ANEW}") from exc
-    problem = _of_weights(config, Path(folder)) or _of_tokenizer(config, tokenizer)
+    problem = (
+        _of_weights(config, Path(folder)) or _of_tokenizer(config, tokenizer) or weights.not_finite(folder)
+    )
     if problem:
         raise RewardError(f"{what} {folder}: {problem}; {ANEW}")
     return tokenizer

@@ -5,13 +5,12 @@ The options stand under a key of their own, which is refused where the method ha
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, PositiveInt, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from pointsman.document import Document
-from training.recipe.parts import Lora, Rate, Size
+from training.recipe.parts import Lora, Rate, Size, compiles
 
 Method = Literal[
     "lora", "dora", "pissa", "qlora", "full", "freeze", "prefix", "p_tuning", "p_tuning_v2", "prompt_tuning"
@@ -29,38 +28,14 @@ CACHED: tuple[Method, ...] = ("prefix", "p_tuning_v2")  # vectors that are keys 
 VIRTUAL: tuple[Method, ...] = ("prefix", "p_tuning", "p_tuning_v2", "prompt_tuning")
 
 
-def _compiles(pattern: str) -> str:
-    try:
-        re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as exc:
-        raise ValueError(f"is no regular expression: {exc}") from exc
-    return pattern
-
-
-def _compiles_in_peft(pattern: str) -> str:
-    _compiles(rf"(.*\.)?({pattern})$")  # a part of PEFT's own
-    return pattern
-
-
-Pattern = Annotated[str, AfterValidator(_compiles)]
-ModulePattern = Annotated[str, AfterValidator(_compiles_in_peft)]
+Pattern = Annotated[str, AfterValidator(compiles)]
 
 
 class SftLora(Lora):
-    """A low-rank update with the refinements that sft has."""
+    """A low-rank update as sft and cpt learn it."""
 
-    targets: tuple[str, ...] | None = Field(
-        default=None, min_length=1, description="names of the linear layers it is put on, such as q_proj; all"
-    )
-    rslora: bool = Field(default=False, description="scale by alpha / √rank (rsLoRA, arXiv:2312.03732)")
     plus: Rate = Field(
         default=1.0, description="B learns this many times as fast as A (LoRA+, arXiv:2402.12354: 16)"
-    )
-    rank_pattern: dict[ModulePattern, Size] = Field(
-        default_factory=dict, description="other ranks by module name or regular expression"
-    )
-    alpha_pattern: dict[ModulePattern, PositiveInt] = Field(
-        default_factory=dict, description="other alphas, likewise"
     )
 
 

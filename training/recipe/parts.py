@@ -6,10 +6,19 @@ command runs in, as a base's may as well be a hub id.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    PositiveInt,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
 
 from pointsman import artefact
 from pointsman.document import Document
@@ -131,12 +140,39 @@ class Optimisation(Document):
     save_every: int = Field(default=200, gt=0, description="steps between two checkpoints")
 
 
+def compiles(pattern: str) -> str:
+    """``pattern``, which is a regular expression; else a ValueError."""
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as exc:
+        raise ValueError(f"is no regular expression: {exc}") from exc
+    return pattern
+
+
+def _compiles_in_peft(pattern: str) -> str:
+    compiles(rf"(.*\.)?({pattern})$")  # a part of PEFT's own
+    return pattern
+
+
+ModulePattern = Annotated[str, AfterValidator(_compiles_in_peft)]
+
+
 class Lora(Document):
     """The low-rank update that an adapter is."""
 
     rank: Size = Field(default=8, description="inner width of the update; vLLM serves 8, 16, 32, 64, ...")
     alpha: int = Field(default=16, gt=0, description="the update is scaled by alpha / rank; usually 2 × rank")
     dropout: float = Field(default=0.0, ge=0, lt=1, description="share of the update's input left out")
+    targets: tuple[str, ...] | None = Field(
+        default=None, min_length=1, description="names of the linear layers it is put on, such as q_proj; all"
+    )
+    rslora: bool = Field(default=False, description="scale by alpha / √rank (rsLoRA, arXiv:2312.03732)")
+    rank_pattern: dict[ModulePattern, Size] = Field(
+        default_factory=dict, description="other ranks by module name or regular expression"
+    )
+    alpha_pattern: dict[ModulePattern, PositiveInt] = Field(
+        default_factory=dict, description="other alphas, likewise"
+    )
 
 
 class DataRecipe(Document):

@@ -20,6 +20,7 @@ from training.recipe.methods import (
     PTuningV2,
     Qlora,
     SftLora,
+    Virtual,
 )
 from training.recipe.parts import Name, StageRecipe
 
@@ -57,6 +58,11 @@ class SftRecipe(StageRecipe):
     def paged(self) -> bool:
         """See :class:`StageRecipe`."""
         return bool(self.qlora and self.qlora.paged)
+
+    @property
+    def virtual(self) -> Virtual | None:
+        """The tokens that nobody writes, where the method has them; their key is the method's name."""
+        return self.prefix or self.p_tuning or self.p_tuning_v2 or self.prompt_tuning
 
     @model_validator(mode="before")
     @classmethod

@@ -135,6 +135,8 @@ def too_long(model: Any, recipe: LearningRecipe) -> str | None:
     asked, key = recipe.data.max_tokens, "data.max_tokens"
     if isinstance(recipe, OnlineRecipe):
         asked, key = asked + recipe.sampling.max_new_tokens, f"{key} + sampling.max_new_tokens"
+    if isinstance(recipe, SftRecipe) and recipe.virtual:
+        asked, key = asked + recipe.virtual.tokens, f"{key} + {recipe.method}.tokens"
     if positions is None or asked <= positions:
         return None
     return (

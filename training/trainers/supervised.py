@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from pointsman import artefact
 from training.data.collection import Prepared, Report, say_dropped
 from training.recipe import SupervisedRecipe
-from training.runs import curves, estimate, processes, provenance
+from training.runs import curves, divergence, estimate, processes, provenance
 from training.runs.folder import RunFolder
 
 
@@ -98,6 +98,8 @@ def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFo
         "dropped_rows": float(sum(prepared.dropped.values())),
         "seconds": run.note_seconds(),
     }
+    if warning := divergence.warning(run.read_metrics(), evaluation["eval_loss"], recipe.train.learning_rate):
+        report(warning)
     curves.draw(run.read_metrics(), recipe.name, run.curves, learning.PANELS)
     manifest = provenance.manifest(
         recipe, base=identity, data=prepared.hashes, metrics=metrics, parent=parent

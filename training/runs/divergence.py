@@ -1,0 +1,34 @@
+"""Whether a run that ended with numbers has still gone astray, seen by its metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_TIMES = 10  # a loss that rises by as much does not come from one batch of unlike rows
+
+
+def warning(metrics: Sequence[dict[str, float]], eval_loss: float, learning_rate: float) -> str | None:
+    """What is to be said of the run; None: nothing.
+
+    Args:
+        metrics: its lines, in their order; those of training have ``loss`` and ``grad_norm``.
+        eval_loss: of the weights as they are saved, on held-out rows.
+        learning_rate: the recipe's.
+    """
+    lines = [line for line in metrics if "loss" in line]
+    first, worst = lines[0], max(lines, key=lambda line: line["loss"])
+    advice = f"a lower learning_rate (now {learning_rate:g}) or a longer warmup usually helps"
+    if worst["loss"] > _TIMES * max(first["loss"], 1.0) and eval_loss > first["loss"]:
+        return (
+            f"warning: the run has diverged: the loss was {first['loss']:.4g} at step {first['step']:g} and "
+            f"{worst['loss']:.4g} at step {worst['step']:g}, and on held-out rows it is {eval_loss:.4g} in "
+            f"the end; {advice}"
+        )
+    learned = [number for number, line in enumerate(lines, 1) if line.get("grad_norm") != 0]
+    still = lines[max(learned, default=0) :]
+    if still:
+        return (
+            f"warning: the gradients are 0 from step {still[0]['step']:g} to the end, so nothing was learned "
+            f"there: either no row has anything left to teach, or the run has diverged; then {advice}"
+        )
+    return None
