@@ -92,18 +92,23 @@ Source = Annotated[
 ]
 
 
-class Data(Document):
-    """What is learned from, and how it is cut."""
+class Texts(Document):
+    """What is learned from, and how it is cut; nothing is measured on it."""
 
     sources: list[Source] = Field(
         min_length=1, description="mixed by their weights; replay is one more source"
     )
+    max_tokens: int = Field(default=1024, ge=16, description="longest training sequence, in tokens")
+
+
+class Data(Texts):
+    """What is learned from, how it is cut, and how much of it is kept to measure on."""
+
     validation_rows: int = Field(
         default=200,
         ge=1,
         description="rows kept out of training and evaluated on; in cpt as many of each source",
     )
-    max_tokens: int = Field(default=1024, ge=16, description="longest training sequence, in tokens")
 
 
 class Optimisation(Document):

@@ -2,7 +2,8 @@
 
 The same recipe takes the same steps on any number of them: a step's batches are dealt out, and each measures
 the held-out rows whole (an epoch's last batches: training.trainers.dealing). What can't come out alike is
-refused. The first process keeps the run, which is to say that it alone writes into the run's folder and speaks.
+refused. The first process keeps the run, which is to say that it alone writes into the run's folder and
+speaks.
 """
 
 from __future__ import annotations

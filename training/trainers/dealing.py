@@ -19,7 +19,7 @@ IDLE = "idle"  # of a batch: whether it only stands in for one
 
 
 class Dealt(Sampler[list[int]]):
-    """Of an epoch's batches every ``count``-th, from the ``process``-th on; an empty one where none is left."""
+    """Of an epoch's batches every ``count``-th, from ``process`` on; an empty one where none is left."""
 
     def __init__(self, order: LengthSampler, process: int, count: int) -> None:
         self.order, self.process, self.count = order, process, count
@@ -30,7 +30,7 @@ class Dealt(Sampler[list[int]]):
         self.order.set_epoch(epoch)
 
     def __len__(self) -> int:
-        return -(-len(self.order) // self.batch_size)
+        return len(range(0, len(self.order), self.batch_size))
 
     def __iter__(self) -> Iterator[list[int]]:
         rows, size = list(self.order), self.order.batch
@@ -41,7 +41,7 @@ class Dealt(Sampler[list[int]]):
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """Says of each batch whether it is idle; those are made of a ``spare`` row, of which no label is learned."""
+    """Says of each batch whether it is idle; those are of a ``spare`` row, and no label is learned."""
 
     collate: Callable[[Sequence[Any]], dict[str, Any]]
     spare: Any
