@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from training.building import questions
@@ -13,7 +14,7 @@ from training.data.fields import FieldError
 from training.data.formats import Row
 from training.data.pair import Labelled, Preference
 from training.errors import BadRow, BadRows, NothingToLearn, SourceError
-from training.evaluation import tokens
+from training.evaluation import leaderboard, tokens
 from training.evaluation.answers import Answers
 from training.evaluation.calls import Calls, Turn, turns_of
 from training.evaluation.judged import Judge, Judged, Pair
@@ -74,6 +75,15 @@ def _likelihoods(plan: Plan, tokenizer: PreTrainedTokenizerBase, bad: list[BadRo
 
 def _calls(plan: Plan, bad: list[BadRow]) -> Iterator[Part]:
     for name, tools in plan.tools.items():
+        if (board := tools.leaderboard) is not None:
+            answers = tools.answers if isinstance(tools.answers, Path) else None
+            found: list[Turn] = []
+            try:
+                found = leaderboard.turns(board, answers, tools.rows)
+            except BadRows as exc:
+                bad += exc.rows
+            yield Calls(f"tools.{name}", found, {}, tools.max_new_tokens)
+            continue
         asked, dropped = _kept(_read(tools, plan.seed, bad), _turns, _nothing_asked, bad)
         yield Calls(f"tools.{name}", [t for some in asked for t in some], dropped, tools.max_new_tokens)
 
