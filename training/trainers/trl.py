@@ -2,7 +2,8 @@
 
 Where they depart from TRL's: the rows come as tokens, so nothing is tokenised and what is previewed is what
 is trained; their order depends on seed and epoch alone, so a resumed run sees what the first would have
-seen; held-out metrics are means over rows, not over batches, and each of several processes takes them of all.
+seen; held-out metrics are means over rows, not over batches (but for kto's loss, whose KL is estimated on a
+batch), and each of several processes takes them of all.
 """
 
 from __future__ import annotations
@@ -235,6 +236,11 @@ class ReferenceFree(_Tokenised, CPOTrainer):  # type: ignore[misc]
 
     def tokenize_row(self, feature: Any, model: Any = None) -> Any:
         return feature
+
+    def concatenated_forward(self, model: Any, batch: Any) -> Any:
+        """TRL's, but that held out its loss of the chosen is a mean over rows: no batch decides it."""
+        found = super().concatenated_forward(model, batch)
+        return found if model.training else (*found[:4], -found[0].mean(), *found[5:])
 
     def cpo_loss(
         self, policy_chosen_logps: torch.Tensor, policy_rejected_logps: torch.Tensor
