@@ -16,7 +16,7 @@ from tests.training.preferences import PAIRS
 from tests.training.rows import CONVERSATIONS, write_rows
 from tests.training.test_run import quiet
 from training import outlook, run
-from training.errors import BadRows, BaseError, NothingToLearn, NotReady
+from training.errors import BadRows, BaseError, NotReady
 from training.models import base as bases
 from training.quantize import process
 

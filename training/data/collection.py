@@ -96,8 +96,8 @@ class Collected(Generic[RowsT]):
         if recipe.data.validation_rows and len(rows) < 2:
             raise NothingToLearn(
                 f"data.sources ({', '.join(self.hashes)}): only one row is left ({self.why or 'one given'}); "
-                "one more is needed to evaluate on. A .txt file is one, unless its `documents` are paragraphs "
-                "or lines"
+                "one more is needed to evaluate on. A .txt file is one row, unless its `documents` are "
+                "paragraphs or lines"
             )
         rng = np.random.default_rng(recipe.seed)
         order = rng.permutation(len(rows))
