@@ -55,7 +55,9 @@ def _process(rank: int, meeting: Path, recipes: list[Path], runs: Path) -> None:
         assert PartialState().distributed_type is DistributedType.FSDP
 
 
-def test_two_processes_with_cut_weights_make_what_one_makes(recipe: Recipe, tmp_path: Path) -> None:
+def test_two_processes_with_cut_weights_make_what_one_makes(
+    recipe: Recipe, continued: Continued, tmp_path: Path
+) -> None:
     plan = {"train.batch_rows": 2, "train.accumulate": 2, "train.log_every": 1, "train.evaluate_every": 2}
     plan["data.validation_rows"] = 5  # three batches: dealt out, there would be one too few
     odd = plan | {"train.accumulate": 4}  # 13 rows: a step of four batches, one of three, the last of one row
@@ -64,6 +66,7 @@ def test_two_processes_with_cut_weights_make_what_one_makes(recipe: Recipe, tmp_
         recipe(PAIRS, name="rm", stage="rm", form="pairs", **plan, **{"train.gradient_checkpointing": True}),
         recipe(PAIRS, name="dpo", stage="dpo", form="pairs", **plan),
         recipe(CONVERSATIONS[:18], name="odd-sft", **odd),
+        continued(name="odd-cpt", **odd | {"train.steps": 4}),
         recipe(PAIRS[:18], name="odd-rm", stage="rm", form="pairs", **odd),
         recipe(PAIRS[:18], name="odd-dpo", stage="dpo", form="pairs", **odd),
         recipe(PAIRS[:18], name="odd-simpo", stage="dpo", form="pairs", loss="simpo", **odd),

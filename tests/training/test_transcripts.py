@@ -71,6 +71,7 @@ def test_a_transcript_is_a_prompt_of_labels_and_of_policies() -> None:
 def test_answers_that_hold_a_dialogue_are_answers() -> None:
     dialogue = "Human: a\nAssistant: b"
     row = preferences.pairs({"prompt": "Write one.", "chosen": dialogue, "rejected": " no"})
+    assert isinstance(row, Pair)
     assert (row.chosen["content"], row.rejected["content"]) == (dialogue, " no")
 
 

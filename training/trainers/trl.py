@@ -53,7 +53,7 @@ class _Ours:
     accelerator: Any
     state: Any
     row_lengths: NDArray[np.int64]  # tokens of each training row
-    measured = "_metrics"  # where TRL keeps what it has measured of each batch
+    kept_under = "_metrics"  # where TRL keeps what it has measured of each batch
     _weight = 1.0  # of a batch's loss: see get_batch_samples
 
     def create_model_card(self, **_: Any) -> None:
@@ -86,7 +86,7 @@ class _Ours:
     ) -> Any:
         if dealing.IDLE not in inputs:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)  # type: ignore[misc]
-        idle, kept = inputs.pop(dealing.IDLE), getattr(self, self.measured)["train"]
+        idle, kept = inputs.pop(dealing.IDLE), getattr(self, self.kept_under)["train"]
         before = {name: len(values) for name, values in kept.items()}
         with processes.apart(self.accelerator):
             found = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)  # type: ignore[misc]
@@ -99,7 +99,7 @@ class _Ours:
     def log(self, logs: dict[str, float], *args: Any) -> None:
         """What was measured in training is that of all processes, and so is the epoch."""
         if processes.count() > 1 and "loss" in logs:
-            kept = getattr(self, self.measured)["train"]
+            kept = getattr(self, self.kept_under)["train"]
             of_all = processes.gathered({name: list(values) for name, values in kept.items()})
             for name in {name for one in of_all for name in one}:
                 kept[name] = [value for one in of_all for value in one.get(name, ())]
@@ -230,7 +230,7 @@ class ReferenceFree(_Tokenised, CPOTrainer):  # type: ignore[misc]
     """SimPO, and ORPO where ``odds_weight`` is given. Its log-probabilities are means over tokens."""
 
     Config: ClassVar = CPOConfig
-    measured = "_stored_metrics"
+    kept_under = "_stored_metrics"
     odds_weight: float | None = None
     _rows = 1  # pairs of the batch
 
