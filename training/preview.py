@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from training import recipe as recipes
 from training.cpt import stage
 from training.data import learned, preferences, prepare_pairs, render, sources, turns
+from training.data.pair import Unpaired
 from training.models import base
 from training.online import prompts
 from training.quantize import rows as calibration
@@ -128,7 +129,8 @@ def _preferences(
 ) -> Iterator[PreviewRow]:
     """Each answer with its prompt, as a row of its own."""
     end = turns.end_of_turn(tokenizer)
-    for number, row in enumerate(islice(preferences.read(part), rows), 1):
+    found = (row for row in preferences.read(part) if not isinstance(row, Unpaired))
+    for number, row in enumerate(islice(found, rows), 1):
         for answer in prepare_pairs.answers(row):
             ids, asked = prepare_pairs.tokens(tokenizer, row, answer, end)
             spans = _spans(tokenizer, ids, [int(at >= asked) for at in range(len(ids))])

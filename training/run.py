@@ -60,6 +60,7 @@ def train(
         _set_threads()
         quieten()
         pass_over_cudnn()
+        _hold_to_precision(recipe, report)
         if not run.keeper or isinstance(recipe, recipes.QuantizeRecipe):
             return _trained(recipe, run, report)
         with trackers.following(recipe, run) as followed:
@@ -88,6 +89,16 @@ def _trained(recipe: recipes.Recipe, run: runfolder.RunFolder, report: Report) -
 
         return routing.train(recipe, run, report)
     return supervised.train(*PARTS[recipe.stage], recipe, run, report)
+
+
+def _hold_to_precision(recipe: recipes.Recipe, report: Report) -> None:
+    from training.models import precision
+    from training.runs import activations
+
+    if isinstance(recipe, recipes.LearningRecipe) and (
+        warning := precision.overruled(bf16=activations.is_bf16(recipe))
+    ):
+        report(warning)
 
 
 def _set_threads() -> None:

@@ -26,7 +26,7 @@ def out() -> Console:
     """Where results go; made anew so that a redirected stdout is seen."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    return Console(highlight=False, emoji=False)  # else `:100:`, a file's line, would be one
 
 
 def say(line: str, *, markup: bool = False) -> None:
@@ -38,7 +38,7 @@ def err() -> Console:
     """Where progress and errors go."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, emoji=False)
 
 
 def fail(message: str, status: int = FAILED) -> NoReturn:

@@ -13,6 +13,7 @@ from tests.service.parts import write_settings
 from training.building import rated
 from training.building.rated import rows_of
 from training.data import formats, preferences
+from training.data.pair import Pair
 
 QUESTION = [{"role": "user", "content": "How long may I return it?"}]
 
@@ -40,6 +41,7 @@ def test_good_and_bad_answers_to_one_question_are_a_pair() -> None:
     assert found.pairs == [{"prompt": QUESTION, "chosen": [said("60 days")], "rejected": [said("30 days")]}]
     assert found.conversations == [{"messages": [*QUESTION, said("60 days")]}]
     [pair] = [preferences.pairs(one) for one in found.pairs]
+    assert isinstance(pair, Pair)
     assert pair.chosen["content"] == "60 days"
     assert formats.messages(found.conversations[0]).messages[-1]["content"] == "60 days"
 

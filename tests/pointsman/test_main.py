@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from pointsman.cli import main, route, terminal
 from tests.pointsman.conftest import Run
@@ -112,6 +113,20 @@ def test_an_unexpected_error_is_one_line_and_its_traceback_is_on_request(
     monkeypatch.setenv("POINTSMAN_TRACEBACK", "1")
     with pytest.raises(KeyError):
         main.main()
+
+
+def test_a_line_number_is_no_emoji(capsys: pytest.CaptureFixture[str]) -> None:
+    line = "rows.jsonl:100: instruction: is missing"
+    terminal.say(line)
+    terminal.say(line, markup=True)
+    terminal.out().print(line)
+    with pytest.raises(typer.Exit):
+        terminal.fail_with([line, line])
+    with terminal.Progress() as report:
+        report(line)
+    shown = capsys.readouterr()
+    assert shown.out == f"{line}\n" * 3
+    assert shown.err.count(":100:") == 3
 
 
 def test_what_stumbles_after_ctrl_c_is_no_fault(

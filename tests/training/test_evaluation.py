@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from tests.pointsman.canned import Canned, canned
 from tests.training.evaluating import harness, held, measured, plan, value
@@ -79,6 +80,20 @@ def test_a_whole_text_is_measured_but_for_its_first_token(
     ids = [*tokenizer("red green")["input_ids"], tokenizer.get_vocab()["<|endoftext|>"]]
     assert tiny_server.asked[-1][1]["prompt"] == ids
     assert found.measures["general.t.nats_per_token"].count == len(ids) - 1
+
+
+def test_rows_are_called_and_parted_as_in_a_recipe(
+    tmp_path: Path, tokenizer: Any, tiny_server: Canned
+) -> None:
+    asked = write_rows(tmp_path / "asked.jsonl", [{"query": "red?", "reply": "blue"}])
+    lines = tmp_path / "lines.txt"
+    lines.write_text("red\ngreen\nblue\n", encoding="utf-8")
+    named = held(asked, "alpaca", columns={"instruction": "query", "output": "reply"})
+    parts = plan(loss={"g": named}, general={"w": held(lines, "text", documents="line")})
+    [found] = measured(parts, tokenizer, tiny_server.url, "tiny")
+    assert [row["row"] for row in found.details] == [f"{asked}:1", *(f"{lines}:{i}" for i in (1, 2, 3))]
+    with pytest.raises(ValidationError, match=r"documents: only a \.txt file is parted"):
+        plan(general={"w": held(asked, documents="line")})
 
 
 def test_preferences_are_the_log_probabilities_of_answers(

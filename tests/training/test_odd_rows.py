@@ -13,6 +13,7 @@ from tests.training.rows import TOOL, TOOL_USE, said
 from training.data import bfcl, formats, preferences, sources
 from training.data.fields import FieldError
 from training.data.form import Form
+from training.data.pair import Pair
 from training.errors import BadRows
 from training.online import prompts
 from training.recipe import FileSource
@@ -189,4 +190,6 @@ def test_a_margin_is_a_finite_number(tmp_path: Path, margin: str) -> None:
 def test_a_margin_may_be_negative() -> None:
     """As in TRL: a pair that its raters were not of one mind about."""
     row = {"prompt": "a", "chosen": "b", "rejected": "c", "margin": -0.5}
-    assert preferences.pairs(row).margin == -0.5
+    found = preferences.pairs(row)
+    assert isinstance(found, Pair)
+    assert found.margin == -0.5

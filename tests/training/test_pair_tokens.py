@@ -15,6 +15,7 @@ from tests.training.rows import TEMPLATE, TOOL, TOOL_USE, write_rows
 from tests.training.test_run import quiet
 from training.data import preferences, prepare_pairs, turns
 from training.data.collection import Prepared
+from training.data.pair import Pair
 from training.data.token_pairs import PairRows
 from training.preview import preview
 
@@ -53,6 +54,7 @@ def test_a_pair_of_calls_has_its_tools(tokenizer: Any) -> None:
     row = preferences.pairs(
         {"prompt": TOOL_USE["messages"][:2], "chosen": call, "rejected": BAD, "tools": [TOOL]}
     )
+    assert isinstance(row, Pair)
     ids, asked = prepare_pairs.tokens(tokenizer, row, "chosen", turns.end_of_turn(tokenizer))
     served = tokenizer.apply_chat_template(
         TOOL_USE["messages"][:2], tools=[TOOL], add_generation_prompt=True

@@ -163,3 +163,18 @@ def test_each_method_learns_the_same_in_bfloat16(recipe: Recipe, tmp_path: Path,
         found[given] = held_out_loss(choice.load(plan, made), plan)
         assert manifest.metrics["eval_loss"] == pytest.approx(found[given], abs=0.01)
     assert found["bf16"] == pytest.approx(found["fp32"], abs=0.01)
+
+
+@pytest.mark.parametrize("asked", ["bf16", "fp16"])
+def test_the_recipe_decides_whatever_accelerate_is_told(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    told: list[str] = []
+    alone = run.train(recipe(name="alone"), runs=tmp_path, report=told.append)
+    assert not [line for line in told if "ACCELERATE_MIXED_PRECISION" in line]
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", asked)
+    made = run.train(recipe(name="told"), runs=tmp_path, report=told.append)
+    [weights] = alone.glob("*.safetensors")
+    assert (made / weights.name).read_bytes() == weights.read_bytes()
+    assert f"warning: ACCELERATE_MIXED_PRECISION is {asked}" in "".join(told)
+    assert "train.precision, by which this run is fp32" in "".join(told)

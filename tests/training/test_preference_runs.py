@@ -150,3 +150,20 @@ def test_a_loss_that_is_no_number_stops_the_run(
     monkeypatch.setattr(trl.Dpo, "training_step", broken)
     with pytest.raises(LossNotFinite, match="the loss is nan at step 2"):
         run.train(dpo(recipe, **{"train.log_every": 1}), runs=tmp_path, report=quiet)
+
+
+@pytest.mark.parametrize("loss", ["orpo", "simpo"])
+def test_what_is_held_out_is_measured_alike_in_batches_of_any_size(
+    loss: str, recipe: Recipe, tmp_path: Path
+) -> None:
+    rows = [pair(f"Where is {i}?", " ".join(["red"] * (1 + 9 * (i % 3))), "late") for i in range(20)]
+    given = {"form": "pairs", "stage": "dpo", "loss": loss, "data.validation_rows": 9}
+    given |= {"sft_weight": 0.5} if loss == "simpo" else {}
+    learned = recipe(rows, name="learned", **given, **{"train.steps": 10, "train.learning_rate": 0.05})
+    given["init_adapter"] = str(run.train(learned, runs=tmp_path, report=quiet))
+    found = []
+    for size in (1, 2, 9):
+        still = {"train.steps": 1, "train.learning_rate": 1e-9, "train.batch_rows": size}
+        made = run.train(recipe(rows, name=f"by-{size}", **given, **still), runs=tmp_path, report=quiet)
+        found.append(artefact.read_manifest(made).metrics["eval_loss"])
+    assert found == pytest.approx([found[0]] * 3, abs=1e-4)

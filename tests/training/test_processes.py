@@ -16,7 +16,7 @@ from tests.training.asking import Online
 from tests.training.conftest import Recipe
 from tests.training.continued import Continued, replay
 from tests.training.preferences import LABELS, PAIRS
-from tests.training.rows import ROOT
+from tests.training.rows import CONVERSATIONS, ROOT
 from tests.training.test_run import metrics, quiet
 from tests.warm import CONTEXT
 from training import run
@@ -24,7 +24,7 @@ from training.errors import Undistributable
 
 FSDP = {  # what `accelerate launch` tells its processes, by deploy/accelerate/fsdp.yaml
     "ACCELERATE_USE_FSDP": "true",
-    "ACCELERATE_MIXED_PRECISION": "no",
+    "ACCELERATE_MIXED_PRECISION": "bf16",  # not the configuration's: the recipes here ask for fp32
     "FSDP_VERSION": "2",
     "FSDP_RESHARD_AFTER_FORWARD": "true",
     "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP",
@@ -55,13 +55,21 @@ def _process(rank: int, meeting: Path, recipes: list[Path], runs: Path) -> None:
         assert PartialState().distributed_type is DistributedType.FSDP
 
 
-def test_two_processes_with_cut_weights_make_what_one_makes(recipe: Recipe, tmp_path: Path) -> None:
+def test_two_processes_with_cut_weights_make_what_one_makes(
+    recipe: Recipe, continued: Continued, tmp_path: Path
+) -> None:
     plan = {"train.batch_rows": 2, "train.accumulate": 2, "train.log_every": 1, "train.evaluate_every": 2}
     plan["data.validation_rows"] = 5  # three batches: dealt out, there would be one too few
+    odd = plan | {"train.accumulate": 4}  # 13 rows: a step of four batches, one of three, the last of one row
     recipes = [
         recipe(**plan),
         recipe(PAIRS, name="rm", stage="rm", form="pairs", **plan, **{"train.gradient_checkpointing": True}),
         recipe(PAIRS, name="dpo", stage="dpo", form="pairs", **plan),
+        recipe(CONVERSATIONS[:18], name="odd-sft", **odd),
+        continued(name="odd-cpt", **odd | {"train.steps": 4}),
+        recipe(PAIRS[:18], name="odd-rm", stage="rm", form="pairs", **odd),
+        recipe(PAIRS[:18], name="odd-dpo", stage="dpo", form="pairs", **odd),
+        recipe(PAIRS[:18], name="odd-simpo", stage="dpo", form="pairs", loss="simpo", **odd),
     ]
     alone = [run.train(path, runs=tmp_path / "alone", report=quiet) for path in recipes]
 
@@ -80,9 +88,9 @@ def test_two_processes_with_cut_weights_make_what_one_makes(recipe: Recipe, tmp_
         for name, weight in load_file(weights).items():  # but for bfloat16's last bit: gradients are summed
             torch.testing.assert_close(theirs[name], weight, rtol=2**-7, atol=1e-6)  # in another order
         for one, other in zip(metrics(made.parent), metrics(shared), strict=True):
-            assert one["step"] == other["step"]
-            name = "loss" if "loss" in one else "eval_loss"
-            assert one[name] == pytest.approx(other[name], abs=1e-5)
+            assert one.keys() == other.keys()
+            for name in one.keys() - {"tokens_per_second"}:
+                assert one[name] == pytest.approx(other[name], abs=1e-4), f"{shared.name}: {name}"
         numbers = [artefact.read_manifest(folder).metrics for folder in (made, shared / "artefact")]
         for name in numbers[0].keys() - {"seconds"}:
             assert numbers[0][name] == pytest.approx(numbers[1][name], abs=1e-4), f"{shared.name}: {name}"
@@ -131,6 +139,7 @@ def test_accelerate_understands_the_configurations(name: str, kind: str) -> None
     found = load_config_from_file(str(ROOT / "deploy" / "accelerate" / f"{name}.yaml"))
     assert found.distributed_type == kind
     assert found.num_processes == 2
+    assert found.mixed_precision == "no"  # the recipe decides
     if name == "fsdp":
         assert found.fsdp_config["fsdp_version"] == 2
         told = {f"fsdp_{key[5:].lower()}" for key in FSDP if key.startswith("FSDP_")}

@@ -114,3 +114,8 @@ def test_a_base_without_a_chat_template(recipe: Recipe, base: Path, tmp_path: Pa
     shutil.copytree(base, bare)
     (bare / "chat_template.jinja").unlink()
     assert "no chat template" in refused(recipe(base=str(bare)), tmp_path, BaseError)
+
+
+def test_one_row_alone_is_refused_with_its_source(recipe: Recipe, tmp_path: Path) -> None:
+    text = refused(recipe(CONVERSATIONS[:1]), tmp_path)
+    assert text.startswith(f"data.sources ({tmp_path / 'tiny.jsonl'}): only one row is left (one given); ")

@@ -76,3 +76,10 @@ def test_a_call_holds_no_number_that_json_has_not(number: str) -> None:
     with pytest.raises(FieldError, match="holds NaN or Infinity") as caught:
         formats.sharegpt({"conversations": [{"from": "function_call", "value": value}]})
     assert caught.value.field == "conversations.0.value.function.arguments"
+
+
+def test_a_speaker_that_nobody_knows_is_told_with_what_to_call_him() -> None:
+    with pytest.raises(FieldError) as caught:
+        formats.sharegpt({"conversations": [{"from": "bing", "value": "red"}]})
+    assert caught.value.field == "conversations.0.from"
+    assert "found 'bing'; rename it in the file: a person is human, and a model" in caught.value.problem

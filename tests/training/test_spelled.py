@@ -12,6 +12,7 @@ from tests.training.asking import prepared, question
 from tests.training.rows import CONVERSATIONS, TOOL, TOOL_USE, write_rows
 from tests.training.test_render import END, START, pieces, unmarked
 from training.data import formats, preferences, prepare_pairs, render, spelled, turns
+from training.data.pair import Pair
 from training.recipe import PromptFile, Prompts
 
 BREAK = f"red{END}\n{START}assistant\nblue<|endoftext|>"
@@ -74,6 +75,7 @@ def test_a_document_has_one_end(tokenizer: Any) -> None:
 
 def test_preferences_and_prompts_are_text_too(base: Path, tokenizer: Any, tmp_path: Path) -> None:
     pair = preferences.pairs({"prompt": BREAK, "chosen": BREAK, "rejected": "green"})
+    assert isinstance(pair, Pair)
     end = turns.end_of_turn(tokenizer)
     ids, asked = prepare_pairs.tokens(tokenizer, pair, "chosen", end)
     assert control(tokenizer, ids) == [START, END, START, END]

@@ -10,6 +10,7 @@ import pytest
 from tests.training.rows import said
 from training.data import formats, render, turns
 from training.data.fields import FieldError
+from training.data.pair import Pair
 from training.data.preferences import pairs
 
 KEYS = ("reasoning_content", "reasoning", "thinking")
@@ -69,6 +70,7 @@ def test_a_template_that_only_names_thoughts_does_not_lose_them(tokenizer: Any) 
 def test_a_thought_of_a_preference_is_learned(tokenizer: Any) -> None:
     asked, answer = said("red?", "blue", reasoning_content="late")["messages"]
     row = pairs({"prompt": [asked], "chosen": [answer], "rejected": "green"})
+    assert isinstance(row, Pair)
     ids, start = turns.answered(
         tokenizer, row.prompt, row.chosen, (), end=turns.end_of_turn(tokenizer), where=""
     )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from training.data import formats, preferences
+from tests.training.conftest import Recipe
+from training import run
+from training.data import formats, preferences, transcripts
 from training.data.fields import FieldError
-from training.data.pair import Pair
+from training.data.pair import Pair, Unpaired
 from training.online import prompts
 
 
@@ -68,12 +71,44 @@ def test_a_transcript_is_a_prompt_of_labels_and_of_policies() -> None:
 def test_answers_that_hold_a_dialogue_are_answers() -> None:
     dialogue = "Human: a\nAssistant: b"
     row = preferences.pairs({"prompt": "Write one.", "chosen": dialogue, "rejected": " no"})
+    assert isinstance(row, Pair)
     assert (row.chosen["content"], row.rejected["content"]) == (dialogue, " no")
 
 
-def test_transcripts_that_part_before_their_last_turn_are_no_pair() -> None:
-    with pytest.raises(FieldError, match="must be the conversation of chosen but for its last message"):
-        preferences.pairs({"chosen": f"{TEXT} So.", "rejected": f"{TEXT.replace('Blue', 'Green')} So."})
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ({"rejected": f"{TEXT.replace('Blue', 'Green')} So."}, "chosen and rejected follow other turns"),
+        ({"rejected": f"{TEXT} "}, "chosen or rejected holds no answer"),
+        ({"rejected": f"{TEXT} So.\n\nHuman: and?"}, "chosen and rejected follow other turns"),
+        ({"prompt": TEXT, "chosen": " So.", "rejected": " "}, "chosen or rejected holds no answer"),
+    ],
+)
+def test_transcripts_that_are_no_pair_are_dropped(row: dict[str, Any], why: str) -> None:
+    assert preferences.pairs({"chosen": f"{TEXT} So.", **row}) == Unpaired(why)
+
+
+def test_a_name_that_stands_twice_is_not_learned() -> None:
+    """As in hh-rlhf, behind a blank line; on the next line it may be part of what is said."""
+    twice = f"{TEXT} Well.\n\nAssistant:"
+    found = preferences.pairs({"chosen": f"{twice} So.", "rejected": f"{twice} No!\n\nAssistant: Ever."})
+    assert isinstance(found, Pair)
+    assert found.prompt == turns("red?", "Blue.\n\nReally.", "why?")
+    assert [found.chosen["content"], found.rejected["content"]] == ["Well.\n\nSo.", "Well.\n\nNo!\n\nEver."]
+    kept = "Write:\nHuman: one"
+    asked = transcripts.spoken(f"\n\nHuman: {kept}\n\nHuman: Please.\n\nAssistant: No.")
+    assert asked == list(turns(f"{kept}\n\nPlease.", "No."))
+
+
+def test_what_is_dropped_is_counted(recipe: Recipe, tmp_path: Path) -> None:
+    whole = [{"chosen": f"{TEXT} So {i}.", "rejected": f"{TEXT} No!"} for i in range(8)]
+    told: list[str] = []
+    run.train(
+        recipe([*whole, {"chosen": f"{TEXT}", "rejected": f"{TEXT} No!"}], stage="dpo", form="pairs"),
+        runs=tmp_path,
+        report=told.append,
+    )
+    assert "dropped 1 rows: chosen or rejected holds no answer" in told
 
 
 def test_a_conversation_in_an_instruction_is_read_as_turns() -> None:

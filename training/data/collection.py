@@ -21,7 +21,7 @@ Report = Callable[[str], None]
 
 
 class Sources(Protocol):
-    """What rows come from, and how many of them are kept for evaluation."""
+    """What rows come from, and how many of them are kept for evaluation; 0: none need be."""
 
     @property
     def sources(self) -> Sequence[Source | PromptSource]: ...
@@ -93,9 +93,11 @@ class Collected(Generic[RowsT]):
         Raises:
             NothingToLearn: one row is left, or the sources' weights leave none.
         """
-        if len(rows) < 2:
+        if recipe.data.validation_rows and len(rows) < 2:
             raise NothingToLearn(
-                f"only one row is left ({self.why or 'one given'}); one more is needed to evaluate on"
+                f"data.sources ({', '.join(self.hashes)}): only one row is left ({self.why or 'one given'}); "
+                "one more is needed to evaluate on. A .txt file is one row, unless its `documents` are "
+                "paragraphs or lines"
             )
         rng = np.random.default_rng(recipe.seed)
         order = rng.permutation(len(rows))

@@ -110,7 +110,11 @@ def sharegpt_turn(turn: Any, at: str) -> dict[str, Any]:
     who, what = ("role", "content") if as_openai else ("from", "value")
     speaker = turn.get(who) if isinstance(turn, dict) else None
     if not isinstance(speaker, str) or speaker not in SHAREGPT_ROLES:
-        raise FieldError(f"{at}.{who}", f"must be one of {', '.join(SHAREGPT_ROLES)}, found {shown(speaker)}")
+        raise FieldError(
+            f"{at}.{who}",
+            f"must be one of {', '.join(SHAREGPT_ROLES)}, found {shown(speaker)}; rename it in the file: a "
+            "person is human, and a model, whatever its name, gpt",
+        )
     role = SHAREGPT_ROLES[speaker]
     if as_openai:
         return message({**turn, "role": speaker if speaker in OTHERS else role}, at)

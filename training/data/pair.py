@@ -40,7 +40,19 @@ class Labelled:
         return _canonical([self.prompt, self.completion, self.good, self.tools])
 
 
-Preference = Pair | Labelled
+@dataclass(frozen=True, slots=True)
+class Unpaired:
+    """A row of a public file that is no pair, as a few of hh-rlhf's are; it is dropped and counted."""
+
+    why: str
+    where: str = field(default="", compare=False)
+
+    def canonical(self) -> bytes:
+        """As :meth:`Pair.canonical`."""
+        return _canonical([self.why])
+
+
+Preference = Pair | Labelled | Unpaired
 
 
 def _canonical(content: Any) -> bytes:

@@ -13,24 +13,28 @@ from training.data import formats, sources, transcripts
 from training.data.fields import FieldError, names, shown, text_at
 from training.data.form import ANSWERED, ASKED, Form
 from training.data.message import SILENT, message, says_nothing, tools_of
-from training.data.pair import Labelled, Message, Pair, Preference
+from training.data.pair import Labelled, Message, Pair, Preference, Unpaired
 
 _TWO = "this stage needs two answers: chosen and rejected"
 _LARGEST_MARGIN = 1e30  # that float32 holds with a score added
 
 
-def pairs(raw: dict[str, Any]) -> Pair:
+def pairs(raw: dict[str, Any]) -> Pair | Unpaired:
     """``{"prompt", "chosen", "rejected", "margin"?, "tools"?}``, each a text, a message or a list of them.
 
     The prompt may be called ``messages``. Without one, ``chosen`` and ``rejected`` are whole conversations
     that differ in their last answer; LLaMA-Factory calls those ``chosen_messages`` and ``rejected_messages``,
-    and hh-rlhf writes each as one text, ``Human: ... Assistant: ...``, as its copies do the prompt.
+    and hh-rlhf writes each as one text, ``Human: ... Assistant: ...``, as its copies do the prompt. A few of
+    those hold no answer, or follow other turns.
     """
     whole = {key: raw.get(f"{key}_messages") for key in ("chosen", "rejected")}
     raw = raw | {key: messages for key, messages in whole.items() if messages is not None}
     chosen, rejected = _said(raw, "chosen"), _said(raw, "rejected")
     if _transcribed(raw) or not ("prompt" in raw or "messages" in raw):
+        texts = isinstance(chosen, str) and isinstance(rejected, str)
         chosen, rejected = _transcript(chosen), _transcript(rejected)
+        if texts and (why := _unpaired(chosen, rejected, alone=not _transcribed(raw))):
+            return Unpaired(why)
     if isinstance(chosen, list) and isinstance(rejected, list) and len(chosen) > 1 < len(rejected):
         if chosen[:-1] != rejected[:-1]:
             raise FieldError(
@@ -189,6 +193,23 @@ def _transcript(said: str | Message | list[Message]) -> str | Message | list[Mes
         return said
     turns = transcripts.spoken(said)
     return turns if len(turns) > 1 else said.strip()
+
+
+def _unpaired(
+    chosen: str | Message | list[Message], rejected: str | Message | list[Message], *, alone: bool
+) -> str:
+    """Why what two transcripts hold is no pair, if it is none; ``alone``: no prompt stands beside them."""
+    if isinstance(chosen, list) and isinstance(rejected, list):
+        if chosen[:-1] != rejected[:-1]:
+            return "chosen and rejected follow other turns"
+        last = [chosen[-1], rejected[-1]]
+    elif alone or isinstance(chosen, list) or isinstance(rejected, list):
+        return ""  # no transcripts
+    else:
+        last = [_assistant(str(chosen)), _assistant(str(rejected))]
+    if any(turn["role"] != "assistant" or says_nothing(turn) for turn in last):
+        return "chosen or rejected holds no answer"
+    return ""
 
 
 def _asked(prompt: list[Message], at: str) -> tuple[Message, ...]:

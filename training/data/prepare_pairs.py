@@ -12,7 +12,7 @@ import numpy as np
 from training import problems
 from training.data import preferences, sources, turns, workers
 from training.data.collection import Collected, Encoded, Prepared, Report, RowsT, collect
-from training.data.pair import Labelled, Pair, Preference
+from training.data.pair import Labelled, Pair, Preference, Unpaired
 from training.data.token_pairs import LabelledRows, PairRows
 from training.data.token_rows import TokenRows
 from training.errors import BadRow, BadRows, NothingToLearn
@@ -49,7 +49,9 @@ def labelled(recipe: StageRecipe, tokenizer_folder: Path | str, report: Report) 
 
 
 def answers(row: Preference) -> dict[str, dict[str, Any]]:
-    """The row's answers by what they are: chosen and rejected, or good, or bad."""
+    """The row's answers by what they are: chosen and rejected, or good, or bad; none of what is no pair."""
+    if isinstance(row, Unpaired):
+        return {}
     if isinstance(row, Pair):
         return {"chosen": row.chosen, "rejected": row.rejected}
     return {"good" if row.good else "bad": row.completion}
@@ -113,20 +115,26 @@ def _answered(
         if paired and isinstance(row, Labelled):
             problem = "is for dpo with the loss kto; give chosen and rejected"
             raise BadRows([BadRow(row.where, "label", problem)])
+        if isinstance(row, Unpaired):
+            return {}
         return {which: tokens(tokenizer, row, which, end) for which in answers(row)}
 
     rows = preferences.read(part)
     kept: list[tuple[Preference, dict[str, Tokens]]] = []
     dropped: dict[str, int] = {}
     for row, answered in zip(rows, problems.each(rows, of_row), strict=True):
-        if why := _unfit([ids for ids, _ in answered.values()], max_tokens):
+        if (
+            why := row.why
+            if isinstance(row, Unpaired)
+            else _unfit([ids for ids, _ in answered.values()], max_tokens)
+        ):
             dropped[why] = dropped.get(why, 0) + 1
         else:
             kept.append((row, answered))
     return _Answered(kept, sources.digest(rows), dropped)
 
 
-def tokens(tokenizer: PreTrainedTokenizerBase, row: Preference, which: str, end: int | None) -> Tokens:
+def tokens(tokenizer: PreTrainedTokenizerBase, row: Pair | Labelled, which: str, end: int | None) -> Tokens:
     """The prompt of ``row`` with one of its ``answers``; raises BadRows as ``turns.answered`` does."""
     return turns.answered(tokenizer, row.prompt, answers(row)[which], row.tools, end=end, where=row.where)
 

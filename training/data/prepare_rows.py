@@ -8,22 +8,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from training.data import learned, render, sources, workers
-from training.data.collection import Collected, Encoded, Plan, Prepared, Report, collect
+from training.data.collection import Collected, Encoded, Plan, Prepared, Report, Sources, collect
 from training.data.encoding import Tokens, encoded
 from training.data.formats import Row
 from training.data.token_rows import TokenRows
 from training.errors import NothingToLearn
-from training.recipe import CptRecipe, Data
+from training.recipe import CptRecipe
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+
+class TokenSources(Sources, Protocol):
+    """What rows come from, and how long one may be."""
+
+    @property
+    def max_tokens(self) -> int: ...
 
 
 class TokenPlan(Plan, Protocol):
     """What decides token rows."""
 
     @property
-    def data(self) -> Data: ...
+    def data(self) -> TokenSources: ...
     @property
     def stage(self) -> render.Stage: ...
 

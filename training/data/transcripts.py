@@ -5,8 +5,9 @@
     Human:你会什么？
     Assistant:
 
-A turn begins at a line that begins with the other speaker's name; the own one's is part of what is said. A
-colon may be a full-width one.
+A turn begins at a line that begins with the other speaker's name; the own one's is part of what is said, but
+behind a blank line, where hh-rlhf has a name twice: it is left out, and the turn goes on. A colon may be a
+full-width one.
 """
 
 from __future__ import annotations
@@ -25,14 +26,26 @@ def spoken(text: str) -> list[dict[str, Any]]:
     """All turns in ``text``, from Human's first; none, if that is not how it begins."""
     text = text.strip()
     found: list[dict[str, Any]] = []
-    speaker, start = "", 0
+    speaker, start, before = "", 0, ""  # ``before``: what this turn has said in front of its name again
     for mark in _TURN.finditer(text):
-        if mark[1] == speaker or (not speaker and (mark.start() or mark[1] != "Human")):
+        again = mark[1] == speaker
+        if again and not _behind_blank(text, mark.start()):
             continue
-        if speaker:
-            found.append({"role": _ROLES[speaker], "content": text[start : mark.start()].strip()})
+        if not speaker and (mark.start() or mark[1] != "Human"):
+            continue
+        said = f"{before}{text[start : mark.start()].strip()}"
+        if speaker and not again:
+            found.append({"role": _ROLES[speaker], "content": said.strip()})
+        before = f"{said}\n\n" if again else ""
         speaker, start = mark[1], mark.end()
-    return [*found, {"role": _ROLES[speaker], "content": text[start:].strip()}] if speaker else []
+    last = f"{before}{text[start:].strip()}".strip()
+    return [*found, {"role": _ROLES[speaker], "content": last}] if speaker else []
+
+
+def _behind_blank(text: str, at: int) -> bool:
+    """Whether the line in front of the one that begins ``at`` is blank."""
+    line = text.rfind("\n", 0, max(0, at - 1))
+    return at > 0 and not text[line + 1 : at].strip()
 
 
 def asked(text: str, at: str) -> list[dict[str, Any]]:

@@ -7,9 +7,10 @@ and compared with what stands there; the order of parallel calls is nobody's.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from jsonschema import Draft202012Validator, SchemaError, ValidationError
 
@@ -22,7 +23,14 @@ from training.served import openai_form
 from training.served.endpoint import Endpoint, each
 
 MARKERS = ("<tool_call>", "</tool_call>", "<|tool_call", "[TOOL_CALLS]", "<function=")
-Call = tuple[str, Any]  # name and arguments
+Call = tuple[str, Any]  # name and arguments; of one that is right these may be an Accepting
+
+
+@runtime_checkable
+class Accepting(Protocol):
+    """Arguments of which several are right."""
+
+    def accepts(self, made: Any) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +106,7 @@ def turns_of(row: Row) -> list[Turn]:
     Raises:
         FieldError: a tool's parameters are no JSON schema.
     """
-    for i, tool in enumerate(row.tools):
-        try:
-            Draft202012Validator.check_schema(_parameters(tool))
-        except SchemaError as exc:
-            raise FieldError(f"tools.{i}.parameters", f"is no JSON schema: {exc.message}") from exc
+    refuse_broken_schemas(row.tools, "tools")
     whole = openai_form.messages(row.messages)
     found = []
     for at, message in enumerate(row.messages):
@@ -113,6 +117,19 @@ def turns_of(row: Row) -> list[Turn]:
             ]
             found.append(Turn(f"{row.where} messages.{at}", whole[:at], row.tools, wanted))
     return found
+
+
+def refuse_broken_schemas(tools: Sequence[Mapping[str, Any]], at: str) -> None:
+    """Make sure that an answer can be held beside the ``tools``, which stand in the field ``at``.
+
+    Raises:
+        FieldError: a tool's parameters are no JSON schema.
+    """
+    for i, tool in enumerate(tools):
+        try:
+            Draft202012Validator.check_schema(_parameters(tool))
+        except SchemaError as exc:
+            raise FieldError(f"{at}.{i}.parameters", f"is no JSON schema: {exc.message}") from exc
 
 
 def read(choice: Mapping[str, Any], tools: Sequence[Mapping[str, Any]]) -> Made:
@@ -157,7 +174,7 @@ def _measures(pairs: Sequence[tuple[Turn, Made]]) -> dict[str, Measure]:
     well_formed = [float(made.tried and not made.faults) for _, made in pairs]
     fitting = [float(len(made.calls) - len(made.misfits)) for _, made in pairs]
     right_tools = [float(bool(asked) and alike(asked, called)) for asked, called in names]
-    right = [float(bool(turn.wanted) and alike(turn.wanted, made.calls)) for turn, made in pairs]
+    right = [float(bool(turn.wanted) and alike(turn.wanted, made.calls, _answers)) for turn, made in pairs]
     return {
         "trigger_precision": ratio(both, tried),
         "trigger_recall": ratio(both, wanted),
@@ -171,14 +188,22 @@ def _measures(pairs: Sequence[tuple[Turn, Made]]) -> dict[str, Measure]:
     }
 
 
-def alike(wanted: Sequence[Any], made: Sequence[Any]) -> bool:
+def alike(wanted: Sequence[Any], made: Sequence[Any], same: Callable[[Any, Any], bool] = operator.eq) -> bool:
     """Whether both hold the same, as often, in any order: the calls of one turn are made side by side."""
     left = list(made)
     for one in wanted:
-        if one not in left:
+        at = next((i for i, other in enumerate(left) if same(one, other)), None)
+        if at is None:
             return False
-        left.remove(one)
+        del left[at]
     return not left
+
+
+def _answers(wanted: Call, made: Call) -> bool:
+    (name, right), (called, arguments) = wanted, made
+    if name != called:
+        return False
+    return right.accepts(arguments) if isinstance(right, Accepting) else bool(right == arguments)
 
 
 def _parameters(tool: Mapping[str, Any]) -> Mapping[str, Any]:

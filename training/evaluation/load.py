@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from training.building import questions
 from training.data import learned, preferences, sources, turns
 from training.data.fields import FieldError
 from training.data.formats import Row
-from training.data.pair import Labelled, Preference
+from training.data.pair import Labelled, Pair, Unpaired
 from training.errors import BadRow, BadRows, NothingToLearn, SourceError
-from training.evaluation import tokens
+from training.evaluation import leaderboard, tokens
 from training.evaluation.answers import Answers
 from training.evaluation.calls import Calls, Turn, turns_of
-from training.evaluation.judged import Judge, Judged, Pair
+from training.evaluation.judged import Judge, Judged
+from training.evaluation.judged import Pair as JudgedPair
 from training.evaluation.likelihood import Likelihood
 from training.evaluation.part import Part
 from training.evaluation.plan import HeldOut, Plan
@@ -74,6 +77,15 @@ def _likelihoods(plan: Plan, tokenizer: PreTrainedTokenizerBase, bad: list[BadRo
 
 def _calls(plan: Plan, bad: list[BadRow]) -> Iterator[Part]:
     for name, tools in plan.tools.items():
+        if (board := tools.leaderboard) is not None:
+            answers = tools.answers if isinstance(tools.answers, Path) else None
+            found: list[Turn] = []
+            try:
+                found = leaderboard.turns(board, answers, tools.rows)
+            except BadRows as exc:
+                bad += exc.rows
+            yield Calls(f"tools.{name}", found, {}, tools.max_new_tokens)
+            continue
         asked, dropped = _kept(_read(tools, plan.seed, bad), _turns, _nothing_asked, bad)
         yield Calls(f"tools.{name}", [t for some in asked for t in some], dropped, tools.max_new_tokens)
 
@@ -81,15 +93,17 @@ def _calls(plan: Plan, bad: list[BadRow]) -> Iterator[Part]:
 def _preferences(plan: Plan, tokenizer: PreTrainedTokenizerBase, bad: list[BadRow]) -> Iterator[Part]:
     end = turns.end_of_turn(tokenizer) if plan.preferences else None
 
-    def of_pair(row: Preference) -> tuple[tokens.Tokens, tokens.Tokens]:
+    def of_pair(row: Pair | Labelled) -> tuple[tokens.Tokens, tokens.Tokens]:
         if isinstance(row, Labelled):
             raise FieldError("label", "one answer can't be compared; give chosen and rejected")
         return tokens.of_pair(tokenizer, row, end)
 
     for name, held in plan.preferences.items():
-        pairs = _first(held, plan.seed, bad, preferences.read)
+        found = _first(held, plan.seed, bad, preferences.read)
+        pairs = [row for row in found if not isinstance(row, Unpaired)]
+        none = Counter(row.why for row in found if isinstance(row, Unpaired))
         both, dropped = _kept(pairs, of_pair, lambda made: _unfit(made, plan.max_tokens), bad)
-        yield Preferences(f"preferences.{name}", both, dropped)
+        yield Preferences(f"preferences.{name}", both, {**none, **dropped})
 
 
 def _answers(plan: Plan, bad: list[BadRow]) -> Iterator[Part]:
@@ -113,10 +127,10 @@ def _judged(plan: Plan, bad: list[BadRow]) -> Iterator[Part]:
         yield Judged(f"judged.{name}", pairs, judge, beside.max_new_tokens, dropped)
 
 
-def _pair(row: Row) -> Pair:
+def _pair(row: Row) -> JudgedPair:
     if not row.messages or row.messages[-1]["role"] != "assistant" or not row.messages[-1].get("content"):
         raise FieldError("messages", "must end with an answer of the assistant, the reference")
-    return Pair(row.where, row.messages[:-1], str(row.messages[-1]["content"]))
+    return JudgedPair(row.where, row.messages[:-1], str(row.messages[-1]["content"]))
 
 
 def _read(held: HeldOut, seed: int, bad: list[BadRow]) -> list[Row]:

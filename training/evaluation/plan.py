@@ -12,7 +12,8 @@ from pydantic import Field, StringConstraints, model_validator
 
 from pointsman.document import Document
 from training.building.plan import QuestionFile
-from training.recipe import FileSource, GeneratorSource, Source
+from training.recipe import FileSource, GeneratorSource, PromptFile, Source
+from training.recipe.parts import COLUMNS, DOCUMENTS, Columns, Documents, refuse_undivided
 
 PARTS = ("loss", "general", "tools", "preferences", "answers", "judged")
 PartName = Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")]
@@ -22,9 +23,13 @@ class HeldOut(Document):
     """Rows that training has not seen: the first ``rows`` of a file, or as many of a generator."""
 
     path: Path | None = Field(default=None, description="a .jsonl, .json or .txt file")
-    format: Literal["text", "messages", "alpaca", "sharegpt", "pairs"] | None = Field(
-        default=None, description="the form of the file's rows; pairs, alpaca and sharegpt may be preferences"
+    format: Literal["text", "messages", "alpaca", "sharegpt", "pairs", "bfcl"] | None = Field(
+        default=None,
+        description="the form of the file's rows; pairs, alpaca and sharegpt may be preferences, bfcl is for "
+        "tools",
     )
+    columns: Columns = Field(default_factory=dict, description=COLUMNS)
+    documents: Documents = Field(default="file", description=DOCUMENTS)
     generator: str | None = Field(
         default=None, pattern=r"^[\w.]+:\w+$", description="import string, package.module:function"
     )
@@ -39,20 +44,49 @@ class HeldOut(Document):
             raise ValueError("path and format go together; a generator's rows need no format")
         if self.path is not None and self.arguments:
             raise ValueError("arguments are for a generator, and this is a file")
+        if self.path is None and self.columns:
+            raise ValueError("columns are for a file, and this is a generator")
+        refuse_undivided(self.path, self.documents)
         return self
 
     @property
     def source(self) -> Source:
         """The same for :mod:`training.data.sources`."""
         if self.path is not None and self.format is not None:
-            return FileSource(path=self.path, format=self.format)
+            assert self.format != "bfcl"
+            return FileSource(
+                path=self.path, format=self.format, columns=self.columns, documents=self.documents
+            )
         return GeneratorSource(generator=str(self.generator), rows=self.rows, arguments=self.arguments)
 
 
 class Tools(HeldOut):
     """Conversations with tools; every turn of the assistant in them is asked anew."""
 
+    answers: Literal["none"] | Path | None = Field(
+        default=None,
+        description="of bfcl, whose rows hold none: the file with the right calls, by id; or none, where no "
+        "call is right, as in the leaderboard's irrelevance",
+    )
     max_new_tokens: int = Field(default=256, gt=0, description="tokens of an answer at most")
+
+    @model_validator(mode="after")
+    def _answered(self) -> Self:
+        if self.format == "bfcl" and self.answers is None:
+            raise ValueError(
+                "answers: rows of bfcl hold none; name the file of the right calls, or write `answers: none` "
+                "where no call is right"
+            )
+        if self.format != "bfcl" and self.answers is not None:
+            raise ValueError("answers: is for bfcl; rows of other formats hold the right calls themselves")
+        return self
+
+    @property
+    def leaderboard(self) -> PromptFile | None:
+        """The questions, if they are of bfcl."""
+        if self.format != "bfcl" or self.path is None:
+            return None
+        return PromptFile(path=self.path, format="bfcl", columns=self.columns)
 
 
 class Questions(Document):
@@ -152,9 +186,15 @@ class Plan(Document):
             if rows.format == "pairs"
         ]
         problems += [
+            f"{part}.{name}.format: bfcl is for tools"
+            for part in ("loss", "general", "judged")
+            for name, rows in getattr(self, part).items()
+            if rows.format == "bfcl"
+        ]
+        problems += [
             f"preferences.{name}.format: must be pairs, alpaca or sharegpt, found {rows.format!r}"
             for name, rows in self.preferences.items()
-            if rows.format in ("text", "messages")
+            if rows.format in ("text", "messages", "bfcl")
         ]
         if problems:
             raise ValueError("; ".join(problems))

@@ -48,7 +48,9 @@ def load_tokenizer(name: str, what: str = "base") -> PreTrainedTokenizerBase:
         raise BaseError(_not_loaded(what, name, exc, "its tokenizer: ")) from exc
     if tokenizer.chat_template is None:
         raise BaseError(
-            f"{what} {name}: its tokenizer has no chat template, so conversations can't be rendered"
+            f"{what} {name}: its tokenizer has no chat template, so conversations can't be rendered; put a "
+            "chat_template.jinja into its folder (deploy/demo/chat_template.jinja is one), or take a version "
+            "that has one, which instruct versions do"
         )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Literal
 
+ACCELERATE = (
+    "ACCELERATE_MIXED_PRECISION"  # what a configuration of accelerate tells the processes that it starts
+)
 Precision = Literal["auto", "bf16", "fp32"]
 
 
@@ -21,6 +25,18 @@ def is_policy_bf16(precision: Precision) -> bool:
     import torch
 
     return precision == "bf16" or (precision == "auto" and torch.cuda.is_available())
+
+
+def overruled(*, bf16: bool) -> str:
+    """Take from the environment what accelerate would follow in place of the recipe; the warning, or ""."""
+    asked, ours = os.environ.get(ACCELERATE, "no"), "bf16" if bf16 else "no"
+    if asked in ("no", ours):
+        return ""
+    os.environ[ACCELERATE] = ours
+    return (
+        f"warning: {ACCELERATE} is {asked} (mixed_precision in a configuration of accelerate), and the "
+        f"recipe's train.precision, by which this run is {'bf16' if bf16 else 'fp32'}, is what counts"
+    )
 
 
 def hold(model: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,14 +13,23 @@ from torch import Tensor
 from training.data import prepare_rows
 from training.data.collection import Prepared, Report
 from training.data.token_rows import TokenRows
-from training.recipe import Data, Pretraining
+from training.recipe import Pretraining, Source
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    """None of it is kept to evaluate on: what the policy has forgotten, rewards don't say."""
+
+    sources: Sequence[Source]
+    max_tokens: int
+    validation_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """Every token of the text is learned, as in cpt."""
 
-    data: Data
+    data: _Data
     seed: int
     stage: Literal["cpt"] = "cpt"
 
@@ -61,4 +71,5 @@ def load(
 
 def prepared(plan: Pretraining, base: str, seed: int, report: Report) -> Prepared[TokenRows]:
     """The documents as tokens; raises as :func:`load` does."""
-    return prepare_rows.prepare(_Plan(plan.data, seed), base, report)
+    data = _Data(plan.data.sources, plan.data.max_tokens)
+    return prepare_rows.prepare(_Plan(data, seed), base, report)

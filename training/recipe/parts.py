@@ -29,6 +29,8 @@ COLUMNS = (
     "what the rows call the format's fields, where they call them otherwise; "
     "{instruction: question, output: response} reads `question` and `response` as alpaca's"
 )
+Documents = Literal["file", "paragraph", "line"]
+DOCUMENTS = "what a document is in a .txt file: all of it, what blank lines part, or each line"
 Weight = Annotated[float, Field(gt=0, le=1_000)]  # every row is held in memory so often
 Rate = Annotated[float, Field(gt=0, le=1_000)]  # of learning; also what it is multiplied by
 Size = Annotated[int, Field(gt=0, le=2**20)]  # of a side of a matrix
@@ -38,6 +40,18 @@ CHECKPOINTING = (
     "same result"
 )
 Name = Annotated[str, StringConstraints(pattern=f"^{artefact.ALIAS.pattern}$")]
+
+
+def refuse_undivided(path: Path | None, documents: Documents) -> None:
+    """Make sure that ``documents`` says something of the file at ``path``; None: there is none.
+
+    Raises:
+        ValueError: it does not.
+    """
+    if documents != "file" and (path is None or not path.name.removesuffix(".gz").endswith(".txt")):
+        raise ValueError(
+            f"documents: only a .txt file is parted, {path or 'a generator'} has a row for each document"
+        )
 
 
 class FileSource(Document):
@@ -55,17 +69,11 @@ class FileSource(Document):
         default=1.0, description="times that each row is seen in an epoch; 0.5 takes every second row"
     )
     columns: Columns = Field(default_factory=dict, description=COLUMNS)
-    documents: Literal["file", "paragraph", "line"] = Field(
-        default="file",
-        description="what a document is in a .txt file: all of it, what blank lines part, or each line",
-    )
+    documents: Documents = Field(default="file", description=DOCUMENTS)
 
     @model_validator(mode="after")
     def _only_text_is_parted(self) -> Self:
-        if self.documents != "file" and not self.path.name.removesuffix(".gz").endswith(".txt"):
-            raise ValueError(
-                f"documents: only a .txt file is parted, {self.path} has a row for each document"
-            )
+        refuse_undivided(self.path, self.documents)
         return self
 
     @property
@@ -101,18 +109,23 @@ Source = Annotated[
 ]
 
 
-class Data(Document):
-    """What is learned from, and how it is cut."""
+class Texts(Document):
+    """What is learned from, and how it is cut; nothing is measured on it."""
 
     sources: list[Source] = Field(
         min_length=1, description="mixed by their weights; replay is one more source"
     )
+    max_tokens: int = Field(default=1024, ge=16, description="longest training sequence, in tokens")
+
+
+class Data(Texts):
+    """What is learned from, how it is cut, and how much of it is kept to measure on."""
+
     validation_rows: int = Field(
         default=200,
         ge=1,
         description="rows kept out of training and evaluated on; in cpt as many of each source",
     )
-    max_tokens: int = Field(default=1024, ge=16, description="longest training sequence, in tokens")
 
 
 class Optimisation(Document):

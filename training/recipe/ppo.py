@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from pointsman.document import Document
 from training.recipe.online import OnlineRecipe, Server
-from training.recipe.parts import CHECKPOINTING, Data, Rate
+from training.recipe.parts import CHECKPOINTING, Rate, Texts
 
 
 class Kl(Document):
@@ -39,7 +39,7 @@ class ValueHead(Document):
 class Pretraining(Document):
     """Text that the policy goes on modelling, so that it forgets less (PPO-ptx)."""
 
-    data: Data
+    data: Texts
     coefficient: float = Field(default=1.0, gt=0, description="γ, reward units per nat of a token")
     batch_rows: int = Field(default=4, gt=0, description="sequences beside each minibatch of answers")
 

@@ -25,7 +25,9 @@ class RmRecipe(StageRecipe):
         default=True, description="a pair's `margin`, where rows have one, must be kept between its scores"
     )
     centre: float = Field(
-        default=0.01, ge=0, description="weight of the scores' mean square, which keeps them around 0"
+        default=0.01,
+        ge=0,
+        description="weight of the mean square of a pair's two scores added up, which keeps pairs around 0",
     )
 
     @model_validator(mode="after")

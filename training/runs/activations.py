@@ -61,7 +61,7 @@ def kept(model: Any, recipe: LearningRecipe, rows: int, length: int) -> tuple[in
 
     The second are there once the logits are gone: gradients, and what gradient checkpointing makes again.
     """
-    bf16, adapted = _is_bf16(recipe), hasattr(model, "peft_config")
+    bf16, adapted = is_bf16(recipe), hasattr(model, "peft_config")
     shape, tokens = model.config.get_text_config(), rows * length
     number, each = _HALF if bf16 else _FLOAT, (_UNDER_ADAPTERS if adapted else _LEARNING)[bf16]
     mask = number * length if _is_masked(recipe) else 0
@@ -92,7 +92,7 @@ def logits(model: Any, recipe: LearningRecipe, rows: int, length: int) -> int:
     folded = 0.0 if torch.cuda.is_available() else _FLOAT * _FOLDED * min(vocabulary, _TILE[1])
     head = model.get_output_embeddings().weight  # of its gradient there is what is added, beside the sum
     added = _FLOAT * head.numel() if head.requires_grad else 0
-    return added + round(tile * ((_HALF if _is_bf16(recipe) else _FLOAT) * _TILE[1] + folded))
+    return added + round(tile * ((_HALF if is_bf16(recipe) else _FLOAT) * _TILE[1] + folded))
 
 
 def scoring(folder: Path, length: int) -> int:
@@ -117,7 +117,7 @@ def _of_adapters(model: Any, recipe: LearningRecipe, tokens: int) -> int:
     adapted = [module for module in model.modules() if "default" in getattr(module, "lora_A", {})]
     if not adapted:
         return 0
-    shape, bf16, plan = model.config.get_text_config(), _is_bf16(recipe), recipe.lora
+    shape, bf16, plan = model.config.get_text_config(), is_bf16(recipe), recipe.lora
     dropout, dora = bool(plan and plan.dropout), "default" in adapted[0].lora_variant
     inputs = sum(module.lora_A["default"].weight.shape[1] for module in adapted)
     numbers = sum(module.lora_A["default"].weight.shape[0] for module in adapted)
@@ -143,7 +143,8 @@ def width_of_keys(shape: Any) -> int:
     return int(heads * width_of_head(shape))
 
 
-def _is_bf16(recipe: LearningRecipe) -> bool:
+def is_bf16(recipe: LearningRecipe) -> bool:
+    """Whether products are of bfloat16, on this machine."""
     asked = recipe.train.precision
     return precision.is_policy_bf16(asked) if isinstance(recipe, OnlineRecipe) else precision.is_bf16(asked)
 

@@ -33,7 +33,7 @@ class Bar:
                 MofNCompleteColumn(),
                 BarColumn(),
                 TimeRemainingColumn(),
-                TextColumn("{task.fields[at]}"),
+                TextColumn("{task.fields[at]}", markup=False),
             )
             self._bar.add_task("train", total=steps, completed=done, at="")
             self._bar.start()

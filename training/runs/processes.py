@@ -1,9 +1,9 @@
 """The processes that train one run: this one alone, or several that ``accelerate launch`` has started.
 
 The same recipe takes the same steps on any number of them: a step's batches are dealt out, and each measures
-the held-out rows whole. Where an epoch's last step has fewer batches than the others, accelerate fills it up
-with rows of the epoch's beginning, so that step differs; what else can't come out alike is refused. The first
-process keeps the run, which is to say that it alone writes into the run's folder and speaks.
+the held-out rows whole (an epoch's last batches: training.trainers.dealing). What can't come out alike is
+refused. The first process keeps the run, which is to say that it alone writes into the run's folder and
+speaks.
 """
 
 from __future__ import annotations
@@ -65,6 +65,14 @@ def keeper_first() -> Iterator[None]:
 def share(accumulate: int) -> int:
     """Of a step's ``accumulate`` batches, those of each process."""
     return accumulate // count()
+
+
+def gathered(thing: Any) -> list[Any]:
+    """Each process's ``thing``, in their order."""
+    from accelerate.utils import gather_object
+
+    found: list[Any] = gather_object([thing])
+    return found
 
 
 def undealt(dealt: Any, rows: int) -> Any:

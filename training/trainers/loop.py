@@ -66,7 +66,19 @@ def steps(trainer: Any) -> int:
     """The steps that ``trainer.train()`` will take in all."""
     if trainer.args.max_steps > 0:
         return int(trainer.args.max_steps)
-    batches: int = -(-len(trainer.train_dataset) // (trainer.args.train_batch_size * processes.count()))
-    per_epoch: int = max(1, -(-batches // trainer.args.gradient_accumulation_steps))
+    batches, of_step = _batches(trainer)
     epochs: float = trainer.args.num_train_epochs
-    return math.ceil(per_epoch * epochs)
+    return math.ceil(max(1, -(-batches // of_step)) * epochs)
+
+
+def epoch(trainer: Any, step: int) -> float:
+    """How often the rows have been seen after ``step``, by the batches that all processes had."""
+    batches, of_step = _batches(trainer)
+    whole, more = divmod(step, max(1, -(-batches // of_step)))
+    return whole + more * of_step / batches
+
+
+def _batches(trainer: Any) -> tuple[int, int]:
+    """Batches of an epoch, and of a step that is none's last."""
+    batches: int = -(-len(trainer.train_dataset) // trainer.args.train_batch_size)
+    return batches, trainer.args.gradient_accumulation_steps * processes.count()

@@ -2,7 +2,8 @@
 
 Where they depart from TRL's: the rows come as tokens, so nothing is tokenised and what is previewed is what
 is trained; their order depends on seed and epoch alone, so a resumed run sees what the first would have
-seen; held-out metrics are means over rows, not over batches, and each of several processes takes them of all.
+seen; held-out metrics are means over rows, not over batches (but for kto's loss, whose KL is estimated on a
+batch), and each of several processes takes them of all.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from training.data.token_rows import TokenRows
 from training.dpo import losses
 from training.methods import virtual_tokens
 from training.runs import processes
+from training.trainers import dealing, loop
 
 
 def packed(rows: TokenRows, block: int) -> Any:
@@ -49,13 +51,60 @@ class _Ours:
 
     args: Any
     accelerator: Any
+    state: Any
     row_lengths: NDArray[np.int64]  # tokens of each training row
+    kept_under = "_metrics"  # where TRL keeps what it has measured of each batch
+    _weight = 1.0  # of a batch's loss: see get_batch_samples
 
     def create_model_card(self, **_: Any) -> None:
         """None is written: the manifest says it all."""
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         return LengthSampler(self.row_lengths, self.args.train_batch_size, self.args.seed)
+
+    def get_train_dataloader(self) -> Any:
+        loader: Any = super().get_train_dataloader()  # type: ignore[misc]
+        if processes.count() == 1:
+            return loader
+        order = LengthSampler(self.row_lengths, self.args.train_batch_size, self.args.seed)
+        return dealing.deal(loader, order, self.args.process_index, self.args.world_size)
+
+    def get_batch_samples(self, *args: Any) -> Any:
+        """A step's batches, and the tokens that its loss is a mean over, if it is one over tokens.
+
+        Else it is one over batches, and taken over the batches of all processes, idle ones too; the weight
+        makes it one over those that count.
+        """
+        batches, tokens = super().get_batch_samples(*args)  # type: ignore[misc]
+        if processes.count() > 1 and tokens is None:
+            counting = sum(processes.gathered(sum(not batch[dealing.IDLE] for batch in batches)))
+            self._weight = len(batches) * processes.count() / counting
+        return batches, tokens
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        if dealing.IDLE not in inputs:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)  # type: ignore[misc]
+        idle, kept = inputs.pop(dealing.IDLE), getattr(self, self.kept_under)["train"]
+        before = {name: len(values) for name, values in kept.items()}
+        with processes.apart(self.accelerator):
+            found = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)  # type: ignore[misc]
+        if idle:
+            for name, values in kept.items():
+                del values[before.get(name, 0) :]
+        weight = 0.0 if idle else self._weight
+        return (found[0] * weight, found[1]) if isinstance(found, tuple) else found * weight
+
+    def log(self, logs: dict[str, float], *args: Any) -> None:
+        """What was measured in training is that of all processes, and so is the epoch."""
+        if processes.count() > 1 and "loss" in logs:
+            kept = getattr(self, self.kept_under)["train"]
+            of_all = processes.gathered({name: list(values) for name, values in kept.items()})
+            for name in {name for one in of_all for name in one}:
+                kept[name] = [value for one in of_all for value in one.get(name, ())]
+            self.state.epoch = loop.epoch(self, self.state.global_step)
+        super().log(logs, *args)  # type: ignore[misc]
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
         dealt: Any = super().get_eval_dataloader(eval_dataset)  # type: ignore[misc]
@@ -181,11 +230,17 @@ class ReferenceFree(_Tokenised, CPOTrainer):  # type: ignore[misc]
     """SimPO, and ORPO where ``odds_weight`` is given. Its log-probabilities are means over tokens."""
 
     Config: ClassVar = CPOConfig
+    kept_under = "_stored_metrics"
     odds_weight: float | None = None
     _rows = 1  # pairs of the batch
 
     def tokenize_row(self, feature: Any, model: Any = None) -> Any:
         return feature
+
+    def concatenated_forward(self, model: Any, batch: Any) -> Any:
+        """TRL's, but that held out its loss of the chosen is a mean over rows: no batch decides it."""
+        found = super().concatenated_forward(model, batch)
+        return found if model.training else (*found[:4], -found[0].mean(), *found[5:])
 
     def cpo_loss(
         self, policy_chosen_logps: torch.Tensor, policy_rejected_logps: torch.Tensor
