@@ -17,6 +17,7 @@ cd "$(dirname "$0")/../.."
 out=$1
 shift
 graphs="1 2 4 8 16 32 48 64 80 96 128 192 256 320 384 512 768 1024 2048"  # tokens in a step
+plugins=pointsman_cuda_lora,pointsman_lora_ahead,pointsman_lora_files,pointsman_lora_slots,pointsman_lora_unload
 exec env HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false \
   "${PYTHON:-.venv/bin/python}" -m deploy.bench.beside --shape 3b --out "$out" \
   --work "${WORK:-/tmp/pointsman-beside}" --warm \
@@ -24,4 +25,4 @@ exec env HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false \
     --gpu-memory-utilization 0.4 --kv-cache-memory-bytes 10G" \
   --environment "VLLM_PLUGINS=none" \
   --ours-engine="--specialize-active-lora" \
-  --ours-environment "VLLM_PLUGINS=pointsman_cuda_lora,pointsman_lora_ahead,pointsman_lora_files,pointsman_lora_slots" "$@"
+  --ours-environment "VLLM_PLUGINS=$plugins" "$@"
