@@ -123,7 +123,11 @@ def taking(handle: Callable[..., None], reader: Reader, utility: Any) -> Callabl
     def handled(core: Any, kind: Any, message: Any) -> None:
         if kind == utility and message[2] == "add_lora" and (manager := _manager(core)) is not None:
             client, call, name, arguments = message
-            (request,) = core._convert_msgspec_args(core.add_lora, arguments)
+            try:
+                (request,) = core._convert_msgspec_args(core.add_lora, arguments)
+            except Exception:  # vLLM answers what it can't read as a call that failed
+                handle(core, kind, message)
+                return
             again = (kind, (client, call, name, (request,)))
             if reader.begin(manager, request, partial(core.input_queue.put_nowait, again)):
                 return

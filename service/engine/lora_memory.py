@@ -33,7 +33,8 @@ def reserving(create: Callable[..., Any]) -> Callable[..., Any]:
 
     def created(worker: Any, model: Any, vllm_config: Any) -> Any:
         model = create(worker, model, vllm_config)
-        kept, workers = worker._adapter_manager, vllm_config.parallel_config.world_size
+        kept, parallel = worker._adapter_manager, vllm_config.parallel_config
+        workers = parallel.world_size * max(1, parallel.data_parallel_size_local)  # that begin now, here
         most = int(_SHARE * available_memory() / workers)
         wanted = (kept.capacity + 1) * blocks_of(kept.modules)  # one is read before another goes
         began = time.perf_counter()
@@ -55,14 +56,28 @@ def blocks_of(modules: Mapping[str, Any]) -> int:
 
     Matrices that are larger than a block are left out: they get memory of their own when they come.
     """
-    stacked = [
-        one
-        for module in modules.values()
-        for side in ("lora_a_stacked", "lora_b_stacked")
-        for one in _listed(getattr(module, side, ()))
-    ]
-    sizes = [one[0].numel() * one.element_size() for one in stacked]
-    return len(list(together({str(n): size for n, size in enumerate(sizes) if size <= BLOCK}, BLOCK)))
+    sizes = dict(
+        enumerate(size for module in modules.values() for size in _matrices(module) if size <= BLOCK)
+    )
+    return len(list(together({str(n): size for n, size in sizes.items()}, BLOCK)))
+
+
+def _matrices(module: Any) -> Iterator[int]:
+    """Bytes of each matrix that a file has for a layer: whole ones, of which several cards keep parts."""
+    base = getattr(module, "base_layer", None)
+    cards = {
+        "lora_a_stacked": lambda one: getattr(base, "input_size", one.shape[-1]) / one.shape[-1],
+        "lora_b_stacked": lambda _: _parts(base),
+    }
+    for side, cut_into in cards.items():
+        for one in _listed(getattr(module, side, ())):
+            yield round(one[0].numel() * one.element_size() * max(1.0, cut_into(one)))
+
+
+def _parts(base: Any) -> float:
+    """Into how many parts a layer's output is cut."""
+    here = getattr(base, "output_size_per_partition", None)
+    return base.output_size / here if here else 1.0
 
 
 def _listed(one: Any) -> tuple[Any, ...]:

@@ -166,6 +166,16 @@ def test_nothing_is_read_ahead_of_an_adapter_that_the_worker_has(reader: Reader,
     assert core.found == ["matrices of a"] * 2
 
 
+def test_a_message_that_can_not_be_read_is_left_to_vllm(
+    reader: Reader, manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[Any] = []
+    monkeypatch.setattr(Core, "_handle", lambda core, kind, message: said.append(message))
+    Core(reader, manager).handle(UTILITY, load("a", 1, "adapters/a", True, "one too many"))
+    assert said == [load("a", 1, "adapters/a", True, "one too many")]
+    assert manager.readings == []
+
+
 def test_a_worker_elsewhere_reads_as_vllm_has_it(reader: Reader, manager: Manager) -> None:
     manager.going.set()
     core = Core(reader, None)

@@ -18,9 +18,11 @@ def test_groups_keep_the_order_and_are_as_long_as_they_may_be() -> None:
     assert list(together({}, 8)) == []
 
 
-@pytest.mark.parametrize(("megabytes", "blocks"), [(1_000_000, 4 * 2), (96, 1)])
+@pytest.mark.parametrize(
+    ("megabytes", "engines", "blocks"), [(1_000_000, 1, 4 * 2), (96, 1, 1), (1_000, 1, 4 * 2), (1_000, 4, 3)]
+)
 def test_memory_is_reserved_for_all_adapters_that_are_kept_and_one_more(
-    monkeypatch: pytest.MonkeyPatch, megabytes: int, blocks: int
+    monkeypatch: pytest.MonkeyPatch, megabytes: int, engines: int, blocks: int
 ) -> None:
     asked: list[int] = []
 
@@ -34,7 +36,9 @@ def test_memory_is_reserved_for_all_adapters_that_are_kept_and_one_more(
     layer = SimpleNamespace(lora_a_stacked=(slots, slots), lora_b_stacked=slots)  # of two slices; not in any
     kept = SimpleNamespace(capacity=3, modules={"a": layer, "b": layer, "head": SimpleNamespace()})
     worker = SimpleNamespace(_adapter_manager=kept)
-    two_workers = SimpleNamespace(parallel_config=SimpleNamespace(world_size=2))
+    two_workers = SimpleNamespace(
+        parallel_config=SimpleNamespace(world_size=2, data_parallel_size_local=engines)
+    )
     create = reserving(lambda worker, model, vllm_config: model)
     assert create(worker, "model", two_workers) == "model"
     assert asked == [blocks]  # six matrices for each adapter, four in a block
@@ -58,3 +62,22 @@ def test_as_much_is_reserved_as_can_be_had(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(lora_memory.log, "warning", lambda words, *values: said.append(words % values))
     assert lora_memory._reserve(5) == 2
     assert said == ["no more memory can be pinned: CUDA error: out of memory"]
+
+
+def test_each_of_several_cards_reads_whole_matrices() -> None:
+    """A layer cut by its output, and one by its input: four cards keep a quarter of B, and of A."""
+    rank, width = 16, 2**16  # whole: 1 MiB each, in 8 bits
+    whole_a, whole_b = ((1, 1, rank, width), (1, 1, width, rank))
+    a, b = (torch.empty(shape, dtype=torch.uint8) for shape in (whole_a, whole_b))
+    alone = SimpleNamespace(lora_a_stacked=(a,), lora_b_stacked=(b,), base_layer=None)
+    base = SimpleNamespace(input_size=width, output_size=width)
+    by_output = SimpleNamespace(
+        lora_a_stacked=(a,),
+        lora_b_stacked=(b[:, :, : width // 4],),
+        base_layer=SimpleNamespace(**vars(base), output_size_per_partition=width // 4),
+    )
+    by_input = SimpleNamespace(lora_a_stacked=(a[..., : width // 4],), lora_b_stacked=(b,), base_layer=base)
+    for layer in (by_output, by_input):
+        for number in (1, 8, 20):
+            layers = [dict.fromkeys(map(str, range(number)), one) for one in (layer, alone)]
+            assert blocks_of(layers[0]) == blocks_of(layers[1]) > 0
