@@ -25,9 +25,9 @@ from training.trainers import likelihood
 IDS = torch.arange(10, 34)[None]
 
 
-def adapted(base: Path, **kind: Any) -> Any:
+def adapted(base: Path, dropout: float = 0, **kind: Any) -> Any:
     """The tiny base with an adapter that says something."""
-    model = lora.add(bases.load_model(str(base)), Lora(rank=4, alpha=12), 0, **kind)
+    model = lora.add(bases.load_model(str(base)), Lora(rank=4, alpha=12, dropout=dropout), 0, **kind)
     drawn = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for name, weight in model.named_parameters():
@@ -132,7 +132,7 @@ def test_without_its_adapter_the_product_is_the_bases(base: Path) -> None:
 
 
 def test_a_layer_that_does_more_than_a_product_keeps_pefts(base: Path) -> None:
-    for kind in ({"use_dora": True}, {"lora_dropout": 0.5}):
+    for kind in ({"use_dora": True}, {"dropout": 0.5}):
         model = adapted(base, **kind)
         assert apart(
             learned(lora_product.use(model).eval(), autocast=True),
