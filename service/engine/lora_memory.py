@@ -65,19 +65,15 @@ def blocks_of(modules: Mapping[str, Any]) -> int:
 def _matrices(module: Any) -> Iterator[int]:
     """Bytes of each matrix that a file has for a layer: whole ones, of which several cards keep parts."""
     base = getattr(module, "base_layer", None)
-    cards = {
-        "lora_a_stacked": lambda one: getattr(base, "input_size", one.shape[-1]) / one.shape[-1],
-        "lora_b_stacked": lambda _: _parts(base),
-    }
-    for side, cut_into in cards.items():
-        for one in _listed(getattr(module, side, ())):
-            yield round(one[0].numel() * one.element_size() * max(1.0, cut_into(one)))
-
-
-def _parts(base: Any) -> float:
-    """Into how many parts a layer's output is cut."""
+    for one in _listed(getattr(module, "lora_a_stacked", ())):
+        yield round(_bytes(one) * max(1, getattr(base, "input_size", 0) / one.shape[-1]))
     here = getattr(base, "output_size_per_partition", None)
-    return base.output_size / here if here else 1.0
+    for one in _listed(getattr(module, "lora_b_stacked", ())):
+        yield round(_bytes(one) * (base.output_size / here if base and here else 1))
+
+
+def _bytes(slots: Any) -> int:
+    return int(slots[0].numel() * slots.element_size())
 
 
 def _listed(one: Any) -> tuple[Any, ...]:
