@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +46,12 @@ def show(
 
 
 def _print_tables(summaries: list[Summary]) -> None:
-    from deploy.bench.serving.tables import compared_rows, model_rows, outcome_rows, rows
+    from deploy.bench.serving.tables import compared_rows, messages, model_rows, outcome_rows, rows
 
+    if len(summaries) > 1:  # so that a narrow terminal does not cut their names to the same
+        for number, one in enumerate(summaries, 1):
+            say(f"{number} is {one.name}")
+        summaries = [replace(one, name=str(number)) for number, one in enumerate(summaries, 1)]
     names = [one.name for one in summaries]
     _print("", names, rows(summaries))
     if len(summaries) > 1:
@@ -57,6 +61,8 @@ def _print_tables(summaries: list[Summary]) -> None:
         _print("model", heads, model_rows(summaries))
     if any(one.errors for one in summaries):
         _print("outcome", ("endpoint", "requests", "after, ms"), outcome_rows(summaries))
+    for line in messages(summaries):
+        say(line)
 
 
 def _print(corner: str, heads: Sequence[str], lines: Sequence[Sequence[str]]) -> None:

@@ -87,6 +87,16 @@ def test_one_endpoint_beside_itself_asked_otherwise_and_another_one(
     assert list(numbers["first_by"]) == [f"{url} (math)", url + "/v1"]
 
 
+def test_rows_of_two_endpoints_differ_on_a_narrow_terminal(run: Run, url: str) -> None:
+    models = ("--model", "support", "--model", "math", "--against", url + "/v1")
+    shown = run("bench", "--url", url, *models, *QUICK, env={"COLUMNS": "80"})
+    assert shown.exit_code == 0, shown.output
+    assert f"1 is {url}\n2 is {url}/v1\n" in shown.output
+    for model in ("support", "math"):
+        rows = [line for line in shown.output.splitlines() if line.startswith(f"│ {model} ")]
+        assert [row.split("│")[2].strip() for row in rows] == ["1", "2"]
+
+
 def test_a_mix_with_tools_and_routed_requests_in_bursts(run: Run, url: str, tmp_path: Path) -> None:
     asked = tmp_path / "asked.txt"
     asked.write_text("Where is my parcel?\n\n34 + 28\n", "utf-8")
@@ -108,6 +118,7 @@ def test_who_was_refused_is_told_with_the_status_and_its_time(run: Run) -> None:
     assert shown.exit_code == 1
     assert "12 of 12 (12 HTTP 429)" in shown.output
     (line,) = [line for line in shown.output.splitlines() if "│ HTTP 429" in line]
+    assert f"HTTP 429 of {url}: full" in shown.output
     assert re.search(rf"│ {url} +│ 12 +│ [\d.]+ / [\d.]+ / [\d.]+ ", line)
 
 

@@ -62,6 +62,7 @@ class Outcome:
 
     count: int
     end_to_end: Spread | None
+    message: str = ""  # what the server said to the first of them, cut
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,8 @@ class Summary:
     errors: dict[str, int]
     throughput: float  # answered requests/s; the mean of the rounds
     tokens: float  # answered tokens/s; the mean of the rounds
+    by_pieces: int  # streamed answers whose tokens the server did not count: their pieces are
+    uncounted: int  # whole answers of which it did not: they count no token
     by_round: list[float]  # throughput
     lag_ms: float  # of the generator itself in an open loop, the worst round's 99th percentile
     times: Times
@@ -87,6 +90,7 @@ class Summary:
         seconds = [run.seconds for run in runs]
         times, by_round = Times.of(results), [Times.of(run.results) for run in runs]
         rates = [one.answered / took for one, took in zip(by_round, seconds, strict=True)]
+        unsaid = [one for one in results if one.error is None and not one.counted]
         tokens = [sum(result.tokens for result in run.results if result.error is None) for run in runs]
         return cls(
             name=name,
@@ -96,6 +100,8 @@ class Summary:
             tokens=round(
                 float(np.mean([count / took for count, took in zip(tokens, seconds, strict=True)])), 1
             ),
+            by_pieces=sum(one.first is not None for one in unsaid),
+            uncounted=sum(one.first is None for one in unsaid),
             by_round=[round(rate, 3) for rate in rates],
             lag_ms=round(max(run.lag for run in runs) * 1_000, 3),
             times=times,
@@ -113,7 +119,14 @@ def _by_model(results: Sequence[Result]) -> dict[str, list[Result]]:
 
 
 def _by_outcome(results: Sequence[Result]) -> dict[str, Outcome]:
-    found: dict[str, list[float]] = {}
+    found: dict[str, list[Result]] = {}
     for result in results:
-        found.setdefault(result.error or OK, []).append(result.seconds)
-    return {name: Outcome(len(took), Spread.of(took)) for name, took in sorted(found.items())}
+        found.setdefault(result.error or OK, []).append(result)
+    return {
+        name: Outcome(
+            count=len(alike),
+            end_to_end=Spread.of(result.seconds for result in alike),
+            message=next((result.message for result in alike if result.message), ""),
+        )
+        for name, alike in sorted(found.items())
+    }

@@ -34,7 +34,7 @@ def rows(summaries: Sequence[Summary]) -> list[list[str]]:
     several = len(summaries[0].by_round) > 1
     if several:
         found.append([_BY_ROUND, *(_range(one.by_round, 2) for one in summaries)])
-    found.append(["tokens/s", *(f"{one.tokens:.0f}" for one in summaries)])
+    found.append(["tokens/s", *(f"{one.tokens:.0f}{_unsaid(one)}" for one in summaries)])
     found.append(["errors", *(_errors(one.times) for one in summaries)])
     for label, kind in _TIMES:
         found.append([label, *(_spread(getattr(one.times, kind)) for one in summaries)])
@@ -71,6 +71,16 @@ def outcome_rows(summaries: Sequence[Summary]) -> list[list[str]]:
     ]
 
 
+def messages(summaries: Sequence[Summary]) -> list[str]:
+    """What each endpoint said first to each kind of error, a line each."""
+    return [
+        f"{name} of {one.name}: {outcome.message}"
+        for one in summaries
+        for name, outcome in one.by_outcome.items()
+        if outcome.message
+    ]
+
+
 def compared_rows(summaries: Sequence[Summary]) -> list[list[str]]:
     """The first endpoint by each other one: a measure, then a cell for each of the others."""
     first, *others = summaries
@@ -90,6 +100,13 @@ def _over(over: Over, form: str, unit: str) -> str:
     """The median, and the spread where there is one."""
     median, lowest, highest = (format(value, form) for value in (over.median, over.lowest, over.highest))
     return f"{median}{unit}" + (f" ({lowest} to {highest})" if lowest != highest else "")
+
+
+def _unsaid(one: Summary) -> str:
+    """How the tokens of those answers were counted whose usage the server did not say."""
+    ways = [(one.by_pieces, "by pieces"), (one.uncounted, "as 0")]
+    counts = ", ".join(f"{count} {way}" for count, way in ways if count)
+    return f" (no usage: {counts})" if counts else ""
 
 
 def _range(values: Sequence[float], digits: int) -> str:
