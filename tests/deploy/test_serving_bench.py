@@ -38,7 +38,7 @@ async def stub(every: float = 0.0) -> AsyncGenerator[str, None]:
 
 
 def endpoint(url: str, seconds: float = 30.0) -> Endpoint:
-    return Endpoint(Address.of(url, None), seconds)
+    return Endpoint(Address.of(url), seconds)
 
 
 def test_a_seed_and_a_part_always_ask_the_same_and_lengths_keep_their_bounds() -> None:
@@ -59,6 +59,27 @@ def test_zipf_makes_the_first_model_the_most_popular() -> None:
     mix = Mix(models=("a", "b", "c"), zipf=1.0, prompt_words=(1, 1))
     counts = Counter(ask.model for ask in islice(asks(mix, mix.models), 1100))
     assert [round(counts[model] / 100) for model in "abc"] == [6, 3, 2]  # 1 : 1/2 : 1/3 of 11
+
+
+def test_shared_beginnings_are_the_same_in_every_round_and_differ_by_endpoint() -> None:
+    mix = Mix(models=("a",), prompt_words=(1, 1), prefix_words=6, prefixes=2)
+
+    def shared(part: int, place: int) -> set[str]:
+        bodies = [orjson.loads(ask.body) for ask in islice(asks(mix, ("a",), part, place=place), 40)]
+        assert all([message["role"] for message in body["messages"]] == ["system", "user"] for body in bodies)
+        return {body["messages"][0]["content"] for body in bodies}
+
+    assert shared(0, 0) == shared(1, 0)
+    assert len(shared(0, 0)) == 2
+    assert not shared(0, 0) & shared(0, 1)
+
+
+def test_callers_ask_by_zipf_and_a_share_has_the_headers() -> None:
+    mix = Mix(models=("a",), callers=2, caller_zipf=3.0, headed=0.25)
+    first = list(islice(asks(mix, ("a",)), 900))
+    assert sum(ask.caller == 1 for ask in first) == pytest.approx(100, abs=35)  # 8 : 1
+    assert sum(ask.headed for ask in first) == pytest.approx(225, abs=50)
+    assert all((ask.model == "a + header") is ask.headed for ask in first)
 
 
 def test_tools_and_routing_have_their_shares_and_labels_of_their_own() -> None:
@@ -285,7 +306,7 @@ def test_an_answer_that_is_no_stream_is_said_to_be_none() -> None:
 @pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://here", "http://"])
 def test_an_address_that_is_none_is_said_to_be(url: str) -> None:
     with pytest.raises(ValueError, match="no address"):
-        Address.of(url, None)
+        Address.of(url)
 
 
 async def test_endpoints_take_turns_and_get_requests_of_one_kind() -> None:
@@ -294,7 +315,7 @@ async def test_endpoints_take_turns_and_get_requests_of_one_kind() -> None:
     plan = Plan(Mix(("a",), prompt_words=(3, 90)), Pace(concurrency=1), 4, rounds=4, warm_up=1, timeout=30)
     async with AsyncExitStack() as held:
         urls = [await held.enter_async_context(serving(fake.app)) for fake in fakes]
-        targets = [Target(url, None, (name,)) for url, name in zip(urls, "abc", strict=True)]
+        targets = [Target(url, (name,)) for url, name in zip(urls, "abc", strict=True)]
         runs = await alternate(targets, plan, said.append)
     assert [[len(one.results) for one in found] for found in runs] == [[4, 4, 4, 4]] * 3
     texts = [[body["messages"][0]["content"] for body in fake.requests] for fake in fakes]

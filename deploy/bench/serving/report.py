@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,6 +81,7 @@ class Summary:
     times: Times
     times_by_round: list[Times]
     by_model: dict[str, Times]
+    by_key: dict[str, Times]  # by caller: ``key 1`` is the first, the most active
     by_outcome: dict[str, Outcome]  # HTTP's status, or what went wrong
 
     @classmethod
@@ -106,16 +107,18 @@ class Summary:
             lag_ms=round(max(run.lag for run in runs) * 1_000, 3),
             times=times,
             times_by_round=by_round,
-            by_model={model: Times.of(found) for model, found in _by_model(results).items()},
+            by_model=_by(sorted(results, key=lambda one: one.model), lambda one: one.model),
+            by_key=_by(sorted(results, key=lambda one: one.caller), lambda one: f"key {one.caller + 1}"),
             by_outcome=_by_outcome(results),
         )
 
 
-def _by_model(results: Sequence[Result]) -> dict[str, list[Result]]:
-    found: dict[str, list[Result]] = {model: [] for model in sorted({one.model for one in results})}
+def _by(results: Iterable[Result], kind: Callable[[Result], str]) -> dict[str, Times]:
+    """The times of each kind, in the order in which the kinds come."""
+    found: dict[str, list[Result]] = {}
     for result in results:
-        found[result.model].append(result)
-    return found
+        found.setdefault(kind(result), []).append(result)
+    return {name: Times.of(alike) for name, alike in found.items()}
 
 
 def _by_outcome(results: Sequence[Result]) -> dict[str, Outcome]:

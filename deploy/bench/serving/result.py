@@ -34,6 +34,7 @@ class Result:
     error: str | None = None
     message: str = ""  # what the server said to an error, cut
     at: float = 0.0  # seconds after the round's begin at which it should have been sent
+    caller: int = 0  # whose key it had, from 0
 
 
 def result_of(ask: Ask, answer: Answer, began: float, ended: float) -> Result:

@@ -45,18 +45,29 @@ def rows(summaries: Sequence[Summary]) -> list[list[str]]:
 
 def model_rows(summaries: Sequence[Summary]) -> list[list[str]]:
     """The table by model: model, endpoint, how many were answered, errors, first token and end to end."""
+    models = sorted({model for one in summaries for model in one.by_model})
+    return _told_apart(models, [(one.name, one.by_model) for one in summaries])
+
+
+def key_rows(summaries: Sequence[Summary]) -> list[list[str]]:
+    """The same by key."""
+    keys = sorted({key for one in summaries for key in one.by_key}, key=lambda key: (len(key), key))
+    return _told_apart(keys, [(one.name, one.by_key) for one in summaries])
+
+
+def _told_apart(kinds: Sequence[str], endpoints: Sequence[tuple[str, dict[str, Times]]]) -> list[list[str]]:
     return [
         [
-            model,
-            one.name,
+            kind,
+            name,
             str(times.answered),
             _listed(times),
             _spread(times.first_token),
             _spread(times.end_to_end),
         ]
-        for model in sorted({model for one in summaries for model in one.by_model})
-        for one in summaries
-        if (times := one.by_model.get(model)) is not None
+        for kind in kinds
+        for name, by_kind in endpoints
+        if (times := by_kind.get(kind)) is not None
     ]
 
 
