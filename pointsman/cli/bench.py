@@ -60,9 +60,10 @@ def bench(
     when a request should have been sent to the first text that arrives; *per token* is the rest of a streamed
     answer by its further tokens; *gap* is between pieces as they arrive. In an open loop a request counts
     from its planned time even if it left late, so a server that stalls is seen to. Where a request failed,
-    a table has the times by HTTP status. Where several models were asked, or `auto`, one has them by
-    adapter, and those with tools apart; where there are several keys, one has them by key. Tokens are as the
-    server counted them; where it did not, the pieces of a stream are counted, and the table says so.
+    a table has the times by HTTP status, and below is what the server said first. Where several models were
+    asked, or `auto`, one has them by adapter, and those with tools or a header apart; where there are several
+    keys, one has them by key. Tokens are as the server counted them; where it did not, the pieces of a stream
+    are counted, and the table says so.
 
     **Compare in one run**, never in two: with `--against` all get requests of one kind, in turn, and made-up
     prompts in words of their own, as an engine behind several of them keeps what it has read. From two

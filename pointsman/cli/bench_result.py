@@ -48,10 +48,9 @@ def show(
 def _print_tables(summaries: list[Summary]) -> None:
     from deploy.bench.serving.tables import compared_rows, key_rows, messages, model_rows, outcome_rows, rows
 
-    if len(summaries) > 1:  # so that a narrow terminal does not cut their names to the same
-        for number, one in enumerate(summaries, 1):
-            say(f"{number} is {one.name}")
-        summaries = [replace(one, name=str(number)) for number, one in enumerate(summaries, 1)]
+    for number, one in enumerate(summaries, 1):  # a narrow terminal would cut their names to the same
+        say(f"{number} is {one.name}")
+    summaries = [replace(one, name=str(number)) for number, one in enumerate(summaries, 1)]
     names = [one.name for one in summaries]
     _print("", names, rows(summaries))
     if len(summaries) > 1:

@@ -254,7 +254,7 @@ def streamed(body: bytes) -> Result:
 @pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n", b"\r\r"])
 def test_a_stream_is_read_however_its_lines_are_written(begin: bytes, end: bytes) -> None:
     text = b'{"choices":[{"delta":{"content":"data: {}"}}]}'
-    usage = b'{"choices":[],"usage":{"completion_tokens":7}}'
+    usage = b'{"choices":[],"usage":{"completion_tokens":7},"said":"data: {}"}'
     events = [b": a comment" + end, *(begin + event + end for event in (text, text, usage, b"[DONE]"))]
     found = streamed(b"".join(events))
     assert (found.error, found.tokens, found.counted) == (None, 7, True)

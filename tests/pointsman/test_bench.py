@@ -122,8 +122,8 @@ def test_who_was_refused_is_told_with_the_status_and_its_time(run: Run) -> None:
     assert shown.exit_code == 1
     assert "12 of 12 (12 HTTP 429)" in shown.output
     (line,) = [line for line in shown.output.splitlines() if "│ HTTP 429" in line]
-    assert f"HTTP 429 of {url}: full" in shown.output
-    assert re.search(rf"│ {url} +│ 12 +│ [\d.]+ / [\d.]+ / [\d.]+ ", line)
+    assert "HTTP 429 of 1: full" in shown.output
+    assert re.search(r"│ 1 +│ 12 +│ [\d.]+ / [\d.]+ / [\d.]+ ", line)
 
 
 def test_who_refuses_stream_options_is_told_how_to_go_without(run: Run) -> None:
@@ -131,7 +131,7 @@ def test_who_refuses_stream_options_is_told_how_to_go_without(run: Run) -> None:
     with in_a_thread(lambda: serving(fake.app)) as url:
         shown = run("bench", "--url", url, "--model", "support", *QUICK)
     assert shown.exit_code == 1
-    assert f"HTTP 400 of {url}: unknown field: stream_options" in shown.output
+    assert "HTTP 400 of 1: unknown field: stream_options" in shown.output
     assert "can be asked without: --no-usage" in shown.output
 
 

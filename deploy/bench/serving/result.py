@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -53,18 +53,18 @@ def result_of(ask: Ask, answer: Answer, began: float, ended: float) -> Result:
 
 
 def _streamed(model: str, answer: Answer, body: bytes, began: float, seconds: float) -> Result:
-    events = [(found.start(), found[1]) for found in _EVENT.finditer(body)]
-    if (failed := _error(events)) is not None:
+    if (failed := _error(body)) is not None:
         return Result(model, seconds, error="an error in the stream", message=_message(failed))
-    if not events:
+    backwards = _backwards(body)
+    if (last := next(backwards, None)) is None:
         return Result(model, seconds, error="no stream", message=_message(body))
-    if events[-1][1].strip() != _DONE:
+    if last.strip() != _DONE:
         return Result(model, seconds, error="the stream broke off")
-    texts = _texts(events)
+    texts = _texts(body)
     if (at := next(texts, None)) is None:
         return Result(model, seconds, error="an empty answer")
     times = [when for when, length in answer.chunks if length > at]
-    counted = _counted(_json(events[-2][1]))
+    counted = _counted(_json(next(backwards)))  # before the end
     tokens = 1 + sum(1 for _ in texts) if counted is None else counted
     spread = (times[-1] - times[0]) / (tokens - 1) if tokens > 1 else None
     gaps = tuple(after - before for before, after in pairwise(times))
@@ -72,19 +72,30 @@ def _streamed(model: str, answer: Answer, body: bytes, began: float, seconds: fl
     return Result(model, seconds, first, gaps, spread, tokens, counted is not None)
 
 
-def _texts(events: Sequence[tuple[int, bytes]]) -> Iterator[int]:
+def _texts(body: bytes) -> Iterator[int]:
     """Where in the body the events begin that say something."""
-    for at, event in events:
-        for choice in _json(event).get("choices") or ():
+    for event in _EVENT.finditer(body):
+        for choice in _json(event[1]).get("choices") or ():
             said = choice.get("delta") or {"text": choice.get("text")}
             if any(value for key, value in said.items() if key != "role"):
-                yield at
+                yield event.start()
                 break
 
 
-def _error(events: Sequence[tuple[int, bytes]]) -> bytes | None:
+def _backwards(body: bytes) -> Iterator[bytes]:
+    """The events from the last one on; most are never looked at, which is what counts under load."""
+    at = len(body)
+    while (at := body.rfind(b"data:", 0, at)) >= 0:
+        if (event := _EVENT.match(body, at)) is not None:
+            yield event[1]
+
+
+def _error(body: bytes) -> bytes | None:
     """An event that is an error, also behind tokens; text that a model says is quoted, and is none."""
-    return next((event for _, event in events if b'"error"' in event and _json(event).get("error")), None)
+    if b'"error"' not in body:
+        return None
+    events = (event[1] for event in _EVENT.finditer(body))
+    return next((event for event in events if b'"error"' in event and _json(event).get("error")), None)
 
 
 def _message(body: bytes) -> str:
