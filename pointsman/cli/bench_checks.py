@@ -9,6 +9,8 @@ from pathlib import Path
 from pointsman.cli.terminal import REFUSED, fail_with
 
 _LONGEST = 1_000_000  # words or tokens
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # a name, RFC 9110, 5.6.2
+_OURS = frozenset({"connection", "content-length", "content-type", "host", "transfer-encoding"})
 _RANGE = re.compile(r"(\d{1,7})(?::(\d{1,7}))?", re.ASCII)
 
 
@@ -35,7 +37,7 @@ class Checks:
         from deploy.bench.serving.wire import Address
 
         try:
-            Address.of(url, None)
+            Address.of(url)
             URL(url)
         except (ValueError, InvalidURL):
             self._wrong(option, url, "is no address of a server: give http://HOST:PORT or https://HOST")
@@ -44,6 +46,17 @@ class Checks:
         """``key`` has to fit into a header. It is never shown."""
         if key is not None and not (key.isascii() and key.isprintable()):
             self._problems.append(f"{option}: the key has signs that no header can have: is it whole?")
+
+    def header(self, option: str, given: str) -> tuple[str, str]:
+        """``NAME=VALUE``. The value is never shown: it may be a secret."""
+        name, equals, value = given.partition("=")
+        if not equals or not _HEADER.fullmatch(name):
+            self._problems.append(f"{option}: give NAME=VALUE, such as x-pointsman-priority=batch")
+        elif name.lower() in _OURS:
+            self._problems.append(f"{option} {name}: it is the bench's own to set: leave it out")
+        elif not (value.isascii() and value.isprintable()):
+            self._problems.append(f"{option} {name}: its value has signs that no header can have")
+        return name, value
 
     def name(self, option: str, name: str) -> None:
         """``name`` has to be one."""

@@ -21,9 +21,13 @@ Url = Annotated[
     str,
     _endpoint(envvar="POINTSMAN_URL", metavar="URL", help="Where the endpoint answers, http://HOST:PORT."),
 ]
-Key = Annotated[
-    str | None,
-    _endpoint(envvar="POINTSMAN_API_KEY", metavar="KEY", help="A client's key, if it asks for one."),
+Keys = Annotated[
+    list[str] | None,
+    _endpoint(
+        envvar="POINTSMAN_API_KEY",
+        metavar="KEY",
+        help="A client's key, if it asks for one; repeat for several clients, the most active first.",
+    ),
 ]
 Models = Annotated[
     list[str] | None,
@@ -40,7 +44,16 @@ AgainstModels = Annotated[
     list[str] | None,
     _endpoint(metavar="NAME", help="What the others call each --model, in the same order; else the same."),
 ]
-AgainstKey = Annotated[str | None, _endpoint(metavar="KEY", help="The others' key, if they ask for one.")]
+AgainstKeys = Annotated[
+    list[str] | None,
+    _endpoint(
+        metavar="KEY", help="The others' key, if they ask for one; one for all, or for each --api-key."
+    ),
+]
+Headers = Annotated[
+    list[str] | None,
+    _endpoint(metavar="NAME=VALUE", help="A header for every endpoint, its priority say; repeat for more."),
+]
 
 Zipf = Annotated[float, _mix(help="Popularity: the k-th model gets 1 / k^ZIPF; 0 is all the same.")]
 Stream = Annotated[float, _mix(help="Share of requests that are streamed, 0 to 1.")]
@@ -48,6 +61,17 @@ Tools = Annotated[float, _mix(help="Share of requests that offer two tools, 0 to
 Routed = Annotated[
     float,
     _mix(help="Share of requests for `auto`, 0 to 1, where the endpoint has it; else for the --model drawn."),
+]
+HeaderShare = Annotated[
+    float, _mix(help="Share of requests that have all --header, 0 to 1; the others have none.")
+]
+KeyZipf = Annotated[float, _mix(help="Activity: the k-th --api-key sends 1 / k^KEY_ZIPF; 0 is all the same.")]
+PrefixWords = Annotated[
+    int,
+    _mix(help="Length of a made-up system prompt that requests share, in words; 0 is none."),
+]
+Prefixes = Annotated[
+    int, _mix(help="With --prefix-words, how many different ones; each request has one of them.")
 ]
 PromptWords = Annotated[str, _mix(metavar="RANGE", help=f"Length of made-up prompts. {_RANGE}")]
 Prompts = Annotated[
@@ -60,6 +84,13 @@ Prompts = Annotated[
 MaxTokens = Annotated[str, _mix(metavar="RANGE", help=f"Length of answers. {_RANGE}")]
 IgnoreEos = Annotated[
     bool, _mix("--ignore-eos", help="Have vLLM go on to max_tokens, for answers of known length.")
+]
+Usage = Annotated[
+    bool,
+    _mix(
+        "--no-usage",
+        help="Leave out `stream_options`, which asks for the count of tokens: for servers that refuse it.",
+    ),
 ]
 Seed = Annotated[int, _mix(help="The same seed asks the same.")]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,17 +46,26 @@ def show(
 
 
 def _print_tables(summaries: list[Summary]) -> None:
-    from deploy.bench.serving.tables import compared_rows, model_rows, outcome_rows, rows
+    from deploy.bench.serving.tables import compared_rows, key_rows, messages, model_rows, outcome_rows, rows
 
+    for number, one in enumerate(summaries, 1):  # a narrow terminal would cut their names to the same
+        say(f"{number} is {one.name}")
+    summaries = [replace(one, name=str(number)) for number, one in enumerate(summaries, 1)]
     names = [one.name for one in summaries]
     _print("", names, rows(summaries))
     if len(summaries) > 1:
         _print("the first by", names[1:], compared_rows(summaries))
+    heads = ("endpoint", "answered", "errors", "first token, ms", "end to end, ms")
     if any(len(one.by_model) > 1 for one in summaries):
-        heads = ("endpoint", "answered", "errors", "first token, ms", "end to end, ms")
         _print("model", heads, model_rows(summaries))
+    if any(len(one.by_key) > 1 for one in summaries):
+        _print("key", heads, key_rows(summaries))
     if any(one.errors for one in summaries):
         _print("outcome", ("endpoint", "requests", "after, ms"), outcome_rows(summaries))
+    for line in (said := messages(summaries)):
+        say(line)
+    if any("stream_options" in line for line in said):
+        say("a server that takes no stream_options can be asked without: --no-usage")
 
 
 def _print(corner: str, heads: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
@@ -82,10 +91,18 @@ def _title(plan: Plan) -> str:
     models = mix.models[0] if len(mix.models) == 1 else f"{len(mix.models)} models, Zipf {mix.zipf:g}"
     shares = [f"{share:.0%} {what}" for what, share in _shares(plan) if share]
     burst = [f"burst {pace.burst:g}"] if pace.rate is not None and pace.burst != 1 else []
+    keys = [f"{mix.callers} keys, Zipf {mix.caller_zipf:g}"] if mix.callers > 1 else []
+    shared = [f"{mix.prefixes} × {mix.prefix_words} words shared"] if mix.prefix_words else []
     much = f"{plan.requests} requests × {plan.rounds}"
-    return ", ".join([models, come, *burst, *shares, much])
+    return ", ".join([models, come, *burst, *keys, *shares, *shared, much])
 
 
 def _shares(plan: Plan) -> list[tuple[str, float]]:
     mix = plan.mix
-    return [("streamed", mix.stream), ("with tools", mix.tools), ("routed", mix.routed)]
+    headed = mix.headed if mix.headed < 1 else 0.0  # said where some have the headers and some not
+    return [
+        ("streamed", mix.stream),
+        ("with tools", mix.tools),
+        ("routed", mix.routed),
+        ("with headers", headed),
+    ]

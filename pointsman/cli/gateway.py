@@ -45,7 +45,13 @@ class Refused(GatewayError):
 
 
 def call(
-    url: str, method: str, path: str, *, key: str | None = None, body: Mapping[str, Any] | bytes | None = None
+    url: str,
+    method: str,
+    path: str,
+    *,
+    key: str | None = None,
+    body: Mapping[str, Any] | bytes | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Any:
     """The JSON that the gateway at ``url`` answers; a body of bytes is sent as it is.
 
@@ -53,7 +59,7 @@ def call(
         NotRunning: nothing answers there.
         Refused: it answers with an error, or with something that is not JSON.
     """
-    response = _send(url, method, path, key=key, body=body)
+    response = _send(url, method, path, key=key, body=body, headers=headers)
     try:
         answer = response.json()
     except ValueError:
@@ -66,13 +72,24 @@ def call(
 
 
 def _send(
-    url: str, method: str, path: str, *, key: str | None = None, body: Mapping[str, Any] | bytes | None = None
+    url: str,
+    method: str,
+    path: str,
+    *,
+    key: str | None = None,
+    body: Mapping[str, Any] | bytes | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> httpx.Response:
     sent: dict[str, Any] = {"content": body} if isinstance(body, bytes) else {"json": body}
-    headers = {"authorization": f"Bearer {key}"} if key else {}
+    ours = {"authorization": f"Bearer {key}"} if key else {}
     try:
         return httpx.request(
-            method, url.rstrip("/") + path, headers=headers, timeout=SECONDS, trust_env=False, **sent
+            method,
+            url.rstrip("/") + path,
+            headers={**ours, **(headers or {})},
+            timeout=SECONDS,
+            trust_env=False,
+            **sent,
         )
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as exc:
         raise NotRunning(f"{url!r} is no address of a gateway: {exc}") from exc

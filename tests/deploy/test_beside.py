@@ -52,6 +52,17 @@ def test_drawn_adapters_differ_and_pass_every_check_of_the_gateway(drawn: world.
     assert len({one.version for one in found}) == 2
 
 
+def test_help_says_what_each_option_is_without_it_and_where_else_to_go() -> None:
+    shown = " ".join(__main__._parser().format_help().split())
+    assert "pointsman bench --against" in shown
+    for action in __main__._parser()._actions:
+        if action.option_strings != ["-h", "--help"]:
+            assert action.help, action.option_strings
+            assert action.required or "default: " in action.help, action.option_strings
+    assert "(default: 8 for demo, 64 else)" in shown
+    assert "random weights" in shown
+
+
 def test_the_configuration_loads_and_routes_to_an_adapter(drawn: world.World) -> None:
     path = world.write_gateway(drawn, "http://127.0.0.1:1", 2, {"max_concurrent": 3})
     settings, table = load_configuration(path)

@@ -21,7 +21,7 @@ from deploy.bench.serving.picture import draw
 from deploy.bench.serving.report import Outcome, Spread, Summary
 from deploy.bench.serving.result import Result, result_of
 from deploy.bench.serving.stub import serve
-from deploy.bench.serving.tables import as_json, compared_rows, model_rows, outcome_rows, rows
+from deploy.bench.serving.tables import as_json, compared_rows, messages, model_rows, outcome_rows, rows
 from deploy.bench.serving.traffic import Ask, Mix, asks
 from deploy.bench.serving.wire import Address, Answer, Connection, Endpoint, WireError
 from tests.service.fake_vllm import FakeVLLM
@@ -38,7 +38,7 @@ async def stub(every: float = 0.0) -> AsyncGenerator[str, None]:
 
 
 def endpoint(url: str, seconds: float = 30.0) -> Endpoint:
-    return Endpoint(Address.of(url, None), seconds)
+    return Endpoint(Address.of(url), seconds)
 
 
 def test_a_seed_and_a_part_always_ask_the_same_and_lengths_keep_their_bounds() -> None:
@@ -59,6 +59,27 @@ def test_zipf_makes_the_first_model_the_most_popular() -> None:
     mix = Mix(models=("a", "b", "c"), zipf=1.0, prompt_words=(1, 1))
     counts = Counter(ask.model for ask in islice(asks(mix, mix.models), 1100))
     assert [round(counts[model] / 100) for model in "abc"] == [6, 3, 2]  # 1 : 1/2 : 1/3 of 11
+
+
+def test_shared_beginnings_are_the_same_in_every_round_and_differ_by_endpoint() -> None:
+    mix = Mix(models=("a",), prompt_words=(1, 1), prefix_words=6, prefixes=2)
+
+    def shared(part: int, place: int) -> set[str]:
+        bodies = [orjson.loads(ask.body) for ask in islice(asks(mix, ("a",), part, place=place), 40)]
+        assert all([message["role"] for message in body["messages"]] == ["system", "user"] for body in bodies)
+        return {body["messages"][0]["content"] for body in bodies}
+
+    assert shared(0, 0) == shared(1, 0)
+    assert len(shared(0, 0)) == 2
+    assert not shared(0, 0) & shared(0, 1)
+
+
+def test_callers_ask_by_zipf_and_a_share_has_the_headers() -> None:
+    mix = Mix(models=("a",), callers=2, caller_zipf=3.0, headed=0.25)
+    first = list(islice(asks(mix, ("a",)), 900))
+    assert sum(ask.caller == 1 for ask in first) == pytest.approx(100, abs=35)  # 8 : 1
+    assert sum(ask.headed for ask in first) == pytest.approx(225, abs=50)
+    assert all((ask.model == "a + header") is ask.headed for ask in first)
 
 
 def test_tools_and_routing_have_their_shares_and_labels_of_their_own() -> None:
@@ -224,10 +245,68 @@ def test_a_stream_without_text_or_without_its_end_is_an_error() -> None:
     assert error(quoted + b"data: [DONE]\n\n") is None
 
 
+def streamed(body: bytes) -> Result:
+    """What becomes of a stream that comes in one piece."""
+    return result_of(Ask("a", True, b""), Answer(200, bytearray(body), [(1.0, len(body))]), 0.0, 1.0)
+
+
+@pytest.mark.parametrize("begin", [b"data:", b"data: "])
+@pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n", b"\r\r"])
+def test_a_stream_is_read_however_its_lines_are_written(begin: bytes, end: bytes) -> None:
+    text = b'{"choices":[{"delta":{"content":"data: {}"}}]}'
+    usage = b'{"choices":[],"usage":{"completion_tokens":7},"said":"data: {}"}'
+    events = [b": a comment" + end, *(begin + event + end for event in (text, text, usage, b"[DONE]"))]
+    found = streamed(b"".join(events))
+    assert (found.error, found.tokens, found.counted) == (None, 7, True)
+    failed = begin + b'{"error":{"message":"out of\\nmemory"}}' + end
+    found = streamed(begin + text + end + failed)
+    assert (found.error, found.message) == ("an error in the stream", "out of memory")
+
+
+def test_without_usage_pieces_with_text_are_counted_and_the_table_says_so() -> None:
+    text = b'data:{"choices":[{"delta":{"content":"x"}}]}\n\n'
+    last = b'data:{"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'
+    pieces = streamed(text * 3 + last + b"data:[DONE]\n\n")
+    assert (pieces.error, pieces.tokens, pieces.counted) == (None, 3, False)
+    whole = result_of(Ask("a", False, b""), Answer(200, bytearray(b'{"choices":[{}]}')), 0.0, 1.0)
+    assert (whole.error, whole.tokens, whole.counted) == (None, 0, False)
+    counted = Result("a", 0.1, tokens=9)
+    summary = Summary.of("one", [Run(2.0, (pieces, pieces, whole, counted), 0.0)])
+    assert (summary.by_pieces, summary.uncounted) == (2, 1)
+    assert ["tokens/s", "8 (no usage: 2 by pieces, 1 as 0)"] in rows([summary])
+    said = Summary.of("one", [Run(1.0, (counted,), 0.0)])
+    assert ["tokens/s", "9"] in rows([said])
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"error":{"message":"no stream_options","code":400}}', "no stream_options"),
+        (b'{"error":"full"}', "full"),
+        (b'{"object":"error","message":"no such model"}', "no such model"),
+        (b'{"detail":[{"loc":["body","top_k"]}]}', '[{"loc":["body","top_k"]}]'),
+        (b"<h1>Bad\n\x1b[31m  Gateway</h1>", "<h1>Bad [31m Gateway</h1>"),
+        (b"x" * 1000, "x" * 300 + "…"),
+        (b"", ""),
+    ],
+)
+def test_what_a_server_says_to_an_error_is_kept_in_a_line(body: bytes, said: str) -> None:
+    found = result_of(Ask("a", True, b""), Answer(400, bytearray(body)), 0.0, 1.0)
+    assert (found.error, found.message) == ("HTTP 400", said)
+    again = Result("a", 0.1, error="HTTP 400", message="another")
+    summary = Summary.of("one", [Run(1.0, (found, again), 0.0)])
+    assert messages([summary]) == [f"HTTP 400 of one: {said or 'another'}"]
+
+
+def test_an_answer_that_is_no_stream_is_said_to_be_none() -> None:
+    found = streamed(b'{"choices":[]}')
+    assert (found.error, found.message) == ("no stream", '{"choices":[]}')
+
+
 @pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://here", "http://"])
 def test_an_address_that_is_none_is_said_to_be(url: str) -> None:
     with pytest.raises(ValueError, match="no address"):
-        Address.of(url, None)
+        Address.of(url)
 
 
 async def test_endpoints_take_turns_and_get_requests_of_one_kind() -> None:
@@ -236,7 +315,7 @@ async def test_endpoints_take_turns_and_get_requests_of_one_kind() -> None:
     plan = Plan(Mix(("a",), prompt_words=(3, 90)), Pace(concurrency=1), 4, rounds=4, warm_up=1, timeout=30)
     async with AsyncExitStack() as held:
         urls = [await held.enter_async_context(serving(fake.app)) for fake in fakes]
-        targets = [Target(url, None, (name,)) for url, name in zip(urls, "abc", strict=True)]
+        targets = [Target(url, (name,)) for url, name in zip(urls, "abc", strict=True)]
         runs = await alternate(targets, plan, said.append)
     assert [[len(one.results) for one in found] for found in runs] == [[4, 4, 4, 4]] * 3
     texts = [[body["messages"][0]["content"] for body in fake.requests] for fake in fakes]

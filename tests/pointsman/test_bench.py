@@ -6,11 +6,15 @@ import asyncio
 import json
 import re
 import threading
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
 
 from deploy.bench.serving.stub import serve
 from tests.pointsman.conftest import Run
@@ -87,6 +91,16 @@ def test_one_endpoint_beside_itself_asked_otherwise_and_another_one(
     assert list(numbers["first_by"]) == [f"{url} (math)", url + "/v1"]
 
 
+def test_rows_of_two_endpoints_differ_on_a_narrow_terminal(run: Run, url: str) -> None:
+    models = ("--model", "support", "--model", "math", "--against", url + "/v1")
+    shown = run("bench", "--url", url, *models, *QUICK, env={"COLUMNS": "80"})
+    assert shown.exit_code == 0, shown.output
+    assert f"1 is {url}\n2 is {url}/v1\n" in shown.output
+    for model in ("support", "math"):
+        rows = [line for line in shown.output.splitlines() if line.startswith(f"│ {model} ")]
+        assert [row.split("│")[2].strip() for row in rows] == ["1", "2"]
+
+
 def test_a_mix_with_tools_and_routed_requests_in_bursts(run: Run, url: str, tmp_path: Path) -> None:
     asked = tmp_path / "asked.txt"
     asked.write_text("Where is my parcel?\n\n34 + 28\n", "utf-8")
@@ -108,7 +122,17 @@ def test_who_was_refused_is_told_with_the_status_and_its_time(run: Run) -> None:
     assert shown.exit_code == 1
     assert "12 of 12 (12 HTTP 429)" in shown.output
     (line,) = [line for line in shown.output.splitlines() if "│ HTTP 429" in line]
-    assert re.search(rf"│ {url} +│ 12 +│ [\d.]+ / [\d.]+ / [\d.]+ ", line)
+    assert "HTTP 429 of 1: full" in shown.output
+    assert re.search(r"│ 1 +│ 12 +│ [\d.]+ / [\d.]+ / [\d.]+ ", line)
+
+
+def test_who_refuses_stream_options_is_told_how_to_go_without(run: Run) -> None:
+    fake = FakeVLLM(models={"support"}, refuse=(400, "unknown field: stream_options"))
+    with in_a_thread(lambda: serving(fake.app)) as url:
+        shown = run("bench", "--url", url, "--model", "support", *QUICK)
+    assert shown.exit_code == 1
+    assert "HTTP 400 of 1: unknown field: stream_options" in shown.output
+    assert "can be asked without: --no-usage" in shown.output
 
 
 def test_a_file_that_is_there_is_written_over_and_one_that_fails_at_the_end_is_told(
@@ -131,6 +155,17 @@ def test_a_file_that_is_there_is_written_over_and_one_that_fails_at_the_end_is_t
         (("--model", "math", "--rate", "1", "--concurrency", "1"), "exclude each other"),
         (("--model", "math", "--max-tokens", "9:3"), "--max-tokens '9:3': give a number"),
         (("--model", "math", "--against-model", "math"), "need --against"),
+        (("--model", "math", "--header-share", "0.5"), "is about --header: give it too"),
+        (("--model", "math", "--key-zipf", "1"), "repeat --api-key"),
+        (("--model", "math", "--prefixes", "2"), "needs --prefix-words"),
+        (
+            ("--model", "math", "--api-key", "a", "--header", "Authorization=Basic b"),
+            "are the same header: leave one out",
+        ),
+        (
+            (*("--model", "math", "--against", "http://127.0.0.1:1"), *("--against-api-key", "a") * 2),
+            "2 --against-api-key for 0 --api-key: give one for all, or one for each",
+        ),
         (("--model", "math", "--burst", "3"), "give --rate too"),
         (("--model", "math", "--prompts", "/no/such/file"), "can't be read (No such file or directory)"),
         (("--model", "math", "--prompts", "/dev/null"), "it has no line"),
@@ -154,6 +189,10 @@ WRONG = {
     ("--against", "http://[::1"): "--against 'http://[::1': is no address of a server",
     ("--against", "http://a:99999"): "--against 'http://a:99999': is no address of a server",
     ("--api-key", "se\ncret"): "--api-key: the key has signs that no header can have",
+    ("--header", "secret"): "--header: give NAME=VALUE, such as",
+    ("--header", "host=secret"): "--header host: it is the bench's own to set",
+    ("--header", "x-one=sec\nret"): "--header x-one: its value has signs that no header can have",
+    ("--prefix-words", "-1"): "--prefix-words -1: give a number from 0 to 100000",
     ("--model", ""): "--model '': is no name",
     ("--against-model", " "): "--against-model ' ': is no name",
     ("--rate", "inf"): "--rate inf: give a number from 0.01 on",
@@ -181,6 +220,7 @@ def test_all_that_is_wrong_is_told_at_once_and_nothing_is_asked(
     assert first == f"error: {len(lines)} problems"
     for said in WRONG.values():
         assert any(line.strip().startswith(said) for line in lines), said
+    assert not re.search("se.?c.?ret", shown.stderr, re.DOTALL)
     assert len(lines) == len(WRONG) + 1  # and that --rate and --concurrency exclude each other
     assert fake.requests == []
     assert not list(tmp_path.iterdir())
@@ -190,6 +230,54 @@ def test_all_that_is_wrong_is_told_at_once_and_nothing_is_asked(
 def test_a_rate_that_is_none_is_refused_before_anybody_is_looked_for(run: Run, rate: str) -> None:
     shown = run("bench", "--url", "http://127.0.0.1:1", "--model", "m", f"--rate={rate}")
     assert (shown.exit_code, shown.stderr) == (2, f"error: --rate {rate}: give a number from 0.01 on\n")
+
+
+def test_who_lists_no_models_is_asked_as_named(run: Run) -> None:
+    fake = FakeVLLM(models={"support"})
+    app = Starlette(routes=[route for route in fake.app.routes if "/chat/" in getattr(route, "path", "")])
+    with in_a_thread(lambda: serving(app)) as url:
+        shown = run("bench", "--url", url, "--model", "support", *QUICK)
+        unnamed = run("bench", "--url", url, *QUICK)
+    assert shown.exit_code == 0, shown.output
+    assert f"{url} lists no models (HTTP 404 at /v1/models): asked as named" in shown.output
+    assert "0 of 12" in shown.output
+    assert unnamed.exit_code == 2
+    assert len(fake.requests) == 12 + 1
+
+
+def test_callers_headers_and_shared_beginnings_reach_the_server(run: Run, tmp_path: Path) -> None:
+    fake = FakeVLLM(models={"support"})
+    seen: list[tuple[str, str | None, int]] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        if scope["path"].endswith("/completions"):
+            seen.append((headers["authorization"], headers.get("x-one"), int(headers["content-length"])))
+        await fake.app(scope, receive, send)
+
+    keys = ("--api-key", "greedy", "--api-key", "quiet", "--key-zipf", "2")
+    mix = ("--header", "x-one=1=2", "--header-share", "0.5", "--prefix-words", "9", "--prefixes", "3")
+    ask = (*keys, *mix, "--no-usage", "--requests", "200", "--warm-up", "0", "--prompt-words", "2")
+    with in_a_thread(lambda: serving(app)) as url:
+        shown = run("bench", "--url", url, "--model", "support", *ask, "--json", tmp_path / "n.json")
+    assert shown.exit_code == 0, shown.output
+    (endpoint,) = json.loads((tmp_path / "n.json").read_text("utf-8"))["endpoints"]
+    by_key = Counter(key for key, _, _ in seen)
+    assert by_key["Bearer greedy"] == pytest.approx(160, abs=25)  # 1 : 1/4
+    assert {key: times["answered"] for key, times in endpoint["by_key"].items()} == {
+        "key 1": by_key["Bearer greedy"],
+        "key 2": by_key["Bearer quiet"],
+    }
+    headed = sum(value == "1=2" for _, value, _ in seen)
+    assert headed == pytest.approx(100, abs=30)
+    assert {value for _, value, _ in seen} == {"1=2", None}
+    assert endpoint["by_model"]["support + header"]["answered"] == headed
+    shared = {body["messages"][0]["content"] for body in fake.requests}
+    assert {body["messages"][0]["role"] for body in fake.requests} == {"system"}
+    assert (len(shared), {len(text.split()) for text in shared}) == (3, {9})
+    assert not any("stream_options" in body for body in fake.requests)
+    assert "key 2" in shown.output
+    assert "greedy" not in shown.output + (tmp_path / "n.json").read_text("utf-8")
 
 
 def test_who_does_not_route_is_not_asked_to(run: Run) -> None:

@@ -116,11 +116,44 @@ def _draw(made: world.World, shape: str, say: Callable[[str], object]) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Pointsman beside the vLLM that it speaks to.")
-    parser.add_argument("--shape", choices=["demo", *SHAPES], default="demo")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the table, the numbers and logs")
+    given = _parser().parse_args()
+    rows = given.rows or ROWS
+    if missing := [
+        f"{needed!r} for {row!r}" for row, needed in _NEEDS.items() if row in rows and needed not in rows
+    ]:
+        _parser().error(f"--rows: add {', '.join(missing)}, whose throughput says how fast to ask")
+    given.out, given.work = given.out.absolute(), given.work.absolute()
+    return given
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.bench.beside",
+        description="Pointsman beside the vLLM that it speaks to: starts both, asks both, writes a table.",
+        epilog="For servers that run already, use `pointsman bench --against URL`, which asks them alone.",
+    )
+    _add_what(parser)
+    _add_servers(parser)
+    _add_sizes(parser)
+    return parser
+
+
+def _add_what(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--work", type=Path, default=Path(".pointsman/beside"), help="folder for what is served"
+        "--shape",
+        choices=["demo", *SHAPES],
+        default="demo",
+        help="the base that is served: demo is the demo's own, small enough for a CPU; 3b is drawn, with the "
+        "form of Llama 3.2 3B and random weights, for a GPU. It sets how much is asked too (default: demo)",
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for the table, the numbers and logs; has to be given"
+    )
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path(".pointsman/beside"),
+        help="folder for what is served (default: %(default)s)",
     )
     parser.add_argument(
         "--parts",
@@ -129,40 +162,75 @@ def _arguments() -> argparse.Namespace:
         default=PARTS,
         help="world draws what is served, engine asks it, alone needs no vLLM (default: all three)",
     )
-    parser.add_argument("--engine", default="", help="more words for vLLM's command line, as one text")
-    parser.add_argument("--environment", default="", help="NAME=VALUE for vLLM, as one text")
-    parser.add_argument(
-        "--ours-engine",
-        default="",
-        help="still more words, for a vLLM of the gateway's own beside the plain one",
-    )
-    parser.add_argument("--ours-environment", default="", help="NAME=VALUE for that one")
     parser.add_argument(
         "--rows",
         nargs="+",
         choices=ROWS,
         default=None,
         metavar="ROW",
-        help=f"only these: {', '.join(map(repr, ROWS))}",
+        help=f"only these of {', '.join(map(repr, ROWS))} (default: all)",
     )
-    parser.add_argument("--adapters", type=int, default=None, help="in all, where fewer are enough")
-    parser.add_argument("--places", type=int, default=None, help="for different adapters in one batch")
-    parser.add_argument("--repeats", type=int, default=5, help="of the rows without an engine")
-    parser.add_argument("--litellm", type=Path, default=None, help="its command, to be asked beside ours")
-    parser.add_argument("--nginx", type=Path, default=None, help="its command, to be asked beside ours")
-    parser.add_argument("--no-routed", dest="routed", action="store_false", help="there is no encoder here")
-    parser.add_argument("--encoder", default=CARRIED, help="of the gateway's router")
-    parser.add_argument("--rounds", type=int, default=None, help="of each row")
-    parser.add_argument("--warm", action="store_true", help="ask in batches of all sizes before the rows")
-    parser.add_argument("--quick", action="store_true", help="a quarter of the requests, one round")
-    given = parser.parse_args()
-    rows = given.rows or ROWS
-    if missing := [
-        f"{needed!r} for {row!r}" for row, needed in _NEEDS.items() if row in rows and needed not in rows
-    ]:
-        parser.error(f"--rows: add {', '.join(missing)}, whose throughput says how fast to ask")
-    given.out, given.work = given.out.absolute(), given.work.absolute()
-    return given
+    parser.add_argument(
+        "--no-routed",
+        dest="routed",
+        action="store_false",
+        help="leave out the row 'routed', which needs an encoder (default: it is measured)",
+    )
+
+
+def _add_servers(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine", default="", help="more words for vLLM's command line, as one text (default: none)"
+    )
+    parser.add_argument("--environment", default="", help="NAME=VALUE for vLLM, as one text (default: none)")
+    parser.add_argument(
+        "--ours-engine",
+        default="",
+        help="still more words, for a vLLM of the gateway's own beside the plain one (default: none; without "
+        "this and the next, one vLLM is asked directly and through the gateway)",
+    )
+    parser.add_argument(
+        "--ours-environment", default="", help="NAME=VALUE for that one, as one text (default: none)"
+    )
+    parser.add_argument(
+        "--encoder",
+        default=CARRIED,
+        help="of the gateway's router, a folder or hub id (default: the carried one)",
+    )
+    parser.add_argument(
+        "--litellm", type=Path, default=None, help="its command, to be asked beside ours (default: it is not)"
+    )
+    parser.add_argument(
+        "--nginx", type=Path, default=None, help="its command, to be asked beside ours (default: it is not)"
+    )
+
+
+def _add_sizes(parser: argparse.ArgumentParser) -> None:
+    def by_shape(size: str) -> str:
+        demo, other = getattr(DEMO, size), getattr(GPU, size)
+        return f"default: {demo}" if demo == other else f"default: {demo} for demo, {other} else"
+
+    parser.add_argument(
+        "--adapters", type=int, default=None, help=f"how many are served in all ({by_shape('all')})"
+    )
+    parser.add_argument(
+        "--places",
+        type=int,
+        default=None,
+        help=f"different adapters that fit into one batch ({by_shape('few')})",
+    )
+    parser.add_argument("--rounds", type=int, default=None, help=f"of each row ({by_shape('rounds')})")
+    parser.add_argument(
+        "--repeats", type=int, default=5, help="rounds of the part alone, without vLLM (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--warm", action="store_true", help="ask in batches of all sizes before the rows (default: do not)"
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="a quarter of the requests, one round, open loops of 3 seconds (default: all of them)",
+    )
 
 
 if __name__ == "__main__":

@@ -170,7 +170,7 @@ def _ask(url: str, stream: float, clients: int, requests: int, part: int = 0) ->
     mix = Mix((BASE,), prompt_words=(100, 100), max_tokens=(_TOKENS, _TOKENS), stream=stream)
 
     async def ask() -> Run:
-        endpoint = Endpoint(Address.of(url, None), 60.0)
+        endpoint = Endpoint(Address.of(url), 60.0)
         found = await run(endpoint, mix, (BASE,), Pace(concurrency=clients), requests, part=part)
         endpoint.close()
         return found

@@ -102,7 +102,7 @@ class Ends:
     ) -> Pair:
         """Ask both in turn; ``plain`` are the engine's names where they are not the usual ones."""
         named = tuple(plain if plain is not None else map(self.plain, models))
-        targets = [Target(self.gateway, None, tuple(models)), Target(self.engine, None, named)]
+        targets = [Target(self.gateway, tuple(models)), Target(self.engine, named)]
         return self.between(targets, models, pace, zipf=zipf, requests=requests, rounds=rounds)
 
     def between(
@@ -158,7 +158,7 @@ class Ends:
         """One round on one of them; ``models`` as it calls them."""
 
         async def ask() -> Run:
-            endpoint = Endpoint(Address.of(url, None), _ANSWER_SECONDS)
+            endpoint = Endpoint(Address.of(url), _ANSWER_SECONDS)
             found = await run(endpoint, self.mix(models), tuple(models), pace, requests, part=part)
             endpoint.close()
             return found

@@ -51,7 +51,7 @@ def proxies(ends: Ends, behind: str, named: Mapping[str, str]) -> list[Row]:
     engine, all in turn; a row for each of the others."""
     clients = ends.sizes.clients
     urls = {"Pointsman": ends.gateway, "plain vLLM": behind, **named}
-    targets = {name: Target(url, None, (BASE,)) for name, url in urls.items()}
+    targets = {name: Target(url, (BASE,)) for name, url in urls.items()}
     found = []
     for pair in ends.beside(targets, [BASE], Pace(concurrency=clients)):
         first = [milliseconds(one.times.first_token) for one in (pair.ours, pair.plain)]
@@ -187,7 +187,7 @@ def many(ends: Ends, note: str = "", learning: float = 0.0) -> Row:
 
 def routed(ends: Ends, adapter: str) -> Row:
     """``auto`` beside the adapter that it finds."""
-    targets = [Target(ends.gateway, None, ("auto",)), Target(ends.gateway, None, (adapter,))]
+    targets = [Target(ends.gateway, ("auto",)), Target(ends.gateway, (adapter,))]
     pair = ends.between(targets, [adapter], Pace(concurrency=ends.sizes.clients))
     cells = [f"{one.throughput:.1f}/s" for one in (pair.plain, pair.ours)]
     name = "auto (right) by named (left)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from deploy.bench.serving.load import Pace, Run, run
 from deploy.bench.serving.traffic import Mix
@@ -17,9 +17,12 @@ class Target:
     """An endpoint, and what it calls the models of the mix, in their order."""
 
     url: str
-    key: str | None
     models: tuple[str, ...]
     auto: bool = False  # whether it routes who asks for ``auto``
+    keys: tuple[str, ...] = field(
+        default=(), repr=False
+    )  # one for each caller of the mix, one for all, or none
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # more, names and values
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,9 @@ async def alternate(
     Raises:
         ValueError: a target's URL is none.
     """
-    endpoints = [Endpoint(Address.of(target.url, target.key), plan.timeout) for target in targets]
+    endpoints = [
+        Endpoint(Address.of(target.url), plan.timeout, target.keys, target.headers) for target in targets
+    ]
     runs: list[list[Run]] = [[] for _ in targets]
     for place, (endpoint, target) in enumerate(zip(endpoints, targets, strict=True)):
         report(f"warming up {target.url}")

@@ -73,13 +73,13 @@ async def run(
 
     async def one(ask: Ask, due: float) -> None:
         try:
-            answer = await endpoint.ask(ask.body)
+            answer = await endpoint.ask(ask.body, ask.caller, headed=ask.headed)
         except WireError as exc:
             found = Result(ask.model, time.perf_counter() - due, error=str(exc))
         else:
             ended = answer.chunks[-1][0] if answer.chunks else time.perf_counter()
             found = result_of(ask, answer, due, ended)
-        results.append(replace(found, at=due - began))
+        results.append(replace(found, at=due - began, caller=ask.caller))
         progress(len(results))
 
     began = time.perf_counter()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +62,7 @@ class Outcome:
 
     count: int
     end_to_end: Spread | None
+    message: str = ""  # what the server said to the first of them, cut
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,14 @@ class Summary:
     errors: dict[str, int]
     throughput: float  # answered requests/s; the mean of the rounds
     tokens: float  # answered tokens/s; the mean of the rounds
+    by_pieces: int  # streamed answers whose tokens the server did not count: their pieces are
+    uncounted: int  # whole answers of which it did not: they count no token
     by_round: list[float]  # throughput
     lag_ms: float  # of the generator itself in an open loop, the worst round's 99th percentile
     times: Times
     times_by_round: list[Times]
     by_model: dict[str, Times]
+    by_key: dict[str, Times]  # by caller: ``key 1`` is the first, the most active
     by_outcome: dict[str, Outcome]  # HTTP's status, or what went wrong
 
     @classmethod
@@ -87,6 +91,7 @@ class Summary:
         seconds = [run.seconds for run in runs]
         times, by_round = Times.of(results), [Times.of(run.results) for run in runs]
         rates = [one.answered / took for one, took in zip(by_round, seconds, strict=True)]
+        unsaid = [one for one in results if one.error is None and not one.counted]
         tokens = [sum(result.tokens for result in run.results if result.error is None) for run in runs]
         return cls(
             name=name,
@@ -96,24 +101,35 @@ class Summary:
             tokens=round(
                 float(np.mean([count / took for count, took in zip(tokens, seconds, strict=True)])), 1
             ),
+            by_pieces=sum(one.first is not None for one in unsaid),
+            uncounted=sum(one.first is None for one in unsaid),
             by_round=[round(rate, 3) for rate in rates],
             lag_ms=round(max(run.lag for run in runs) * 1_000, 3),
             times=times,
             times_by_round=by_round,
-            by_model={model: Times.of(found) for model, found in _by_model(results).items()},
+            by_model=_by(sorted(results, key=lambda one: one.model), lambda one: one.model),
+            by_key=_by(sorted(results, key=lambda one: one.caller), lambda one: f"key {one.caller + 1}"),
             by_outcome=_by_outcome(results),
         )
 
 
-def _by_model(results: Sequence[Result]) -> dict[str, list[Result]]:
-    found: dict[str, list[Result]] = {model: [] for model in sorted({one.model for one in results})}
+def _by(results: Iterable[Result], kind: Callable[[Result], str]) -> dict[str, Times]:
+    """The times of each kind, in the order in which the kinds come."""
+    found: dict[str, list[Result]] = {}
     for result in results:
-        found[result.model].append(result)
-    return found
+        found.setdefault(kind(result), []).append(result)
+    return {name: Times.of(alike) for name, alike in found.items()}
 
 
 def _by_outcome(results: Sequence[Result]) -> dict[str, Outcome]:
-    found: dict[str, list[float]] = {}
+    found: dict[str, list[Result]] = {}
     for result in results:
-        found.setdefault(result.error or OK, []).append(result.seconds)
-    return {name: Outcome(len(took), Spread.of(took)) for name, took in sorted(found.items())}
+        found.setdefault(result.error or OK, []).append(result)
+    return {
+        name: Outcome(
+            count=len(alike),
+            end_to_end=Spread.of(result.seconds for result in alike),
+            message=next((result.message for result in alike if result.message), ""),
+        )
+        for name, alike in sorted(found.items())
+    }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -12,8 +13,11 @@ import orjson
 from deploy.bench.serving.traffic import Ask
 from deploy.bench.serving.wire import Answer
 
-_DATA = b"data: "
-_DONE = b"data: [DONE]"
+# the data of an event, in a line of its own; the space is optional, and lines may end as in any of three ways
+# (https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream)
+_EVENT = re.compile(rb"(?<![^\r\n])data: ?([^\r\n]*)")
+_DONE = b"[DONE]"
+_LONGEST_MESSAGE = 300  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +29,12 @@ class Result:
     first: float | None = None  # to the first token of a streamed answer
     gaps: tuple[float, ...] = ()  # between pieces of a streamed answer, as they arrive
     per_token: float | None = None  # (last - first) / (tokens - 1) of a streamed answer
-    tokens: int = 0  # of the answer, as the server counted, else the pieces that came
+    tokens: int = 0  # of the answer, as the server counted
+    counted: bool = True  # else the server did not: tokens are the pieces that came, 0 of a whole answer
     error: str | None = None
+    message: str = ""  # what the server said to an error, cut
     at: float = 0.0  # seconds after the round's begin at which it should have been sent
+    caller: int = 0  # whose key it had, from 0
 
 
 def result_of(ask: Ask, answer: Answer, began: float, ended: float) -> Result:
@@ -35,61 +42,81 @@ def result_of(ask: Ask, answer: Answer, began: float, ended: float) -> Result:
     seconds, body = ended - began, bytes(answer.body)
     model = f"{ask.model} → {answer.adapter}" if ask.routed and answer.adapter else ask.model
     if answer.status != 200:
-        return Result(model, seconds, error=f"HTTP {answer.status}")
+        return Result(model, seconds, error=f"HTTP {answer.status}", message=_message(body))
     if not ask.stream:
         whole = _json(body)
         if not whole.get("choices"):
-            return Result(model, seconds, error="an empty answer")
-        return Result(model, seconds, tokens=_counted(whole.get("usage"), 0))
-    if not body.rstrip().endswith(_DONE):
+            return Result(model, seconds, error="an empty answer", message=_message(body))
+        tokens = _counted(whole)
+        return Result(model, seconds, tokens=tokens or 0, counted=tokens is not None)
+    return _streamed(model, answer, body, began, seconds)
+
+
+def _streamed(model: str, answer: Answer, body: bytes, began: float, seconds: float) -> Result:
+    if (failed := _error(body)) is not None:
+        return Result(model, seconds, error="an error in the stream", message=_message(failed))
+    backwards = _backwards(body)
+    if (last := next(backwards, None)) is None:
+        return Result(model, seconds, error="no stream", message=_message(body))
+    if last.strip() != _DONE:
         return Result(model, seconds, error="the stream broke off")
-    at, pieces = _first_token(body)
-    if at is None or _has_error(body):
-        return Result(model, seconds, error=_why(body))
+    texts = _texts(body)
+    if (at := next(texts, None)) is None:
+        return Result(model, seconds, error="an empty answer")
     times = [when for when, length in answer.chunks if length > at]
-    tokens = _counted(_json(_last_event(body)).get("usage"), pieces)
+    counted = _counted(_json(next(backwards)))  # before the end
+    tokens = 1 + sum(1 for _ in texts) if counted is None else counted
     spread = (times[-1] - times[0]) / (tokens - 1) if tokens > 1 else None
     gaps = tuple(after - before for before, after in pairwise(times))
-    return Result(model, seconds, times[0] - began, gaps, spread, tokens)
+    first = times[0] - began
+    return Result(model, seconds, first, gaps, spread, tokens, counted is not None)
 
 
-def _first_token(body: bytes) -> tuple[int | None, int]:
-    """Where in the body the first event begins that says something, and how many events follow it."""
-    at = 0
-    while (at := body.find(_DATA, at)) >= 0:
-        end = body.find(b"\n", at)
-        for choice in _json(body[at + len(_DATA) : end]).get("choices") or ():
+def _texts(body: bytes) -> Iterator[int]:
+    """Where in the body the events begin that say something."""
+    for event in _EVENT.finditer(body):
+        for choice in _json(event[1]).get("choices") or ():
             said = choice.get("delta") or {"text": choice.get("text")}
             if any(value for key, value in said.items() if key != "role"):
-                return at, body.count(_DATA, at) - 1
-        at = end
-    return None, 0
+                yield event.start()
+                break
 
 
-def _last_event(body: bytes) -> bytes:
-    """The event before ``[DONE]``, which has the usage."""
-    before = body.rstrip().removesuffix(_DONE).rstrip()
-    return before[before.rfind(_DATA) + len(_DATA) :]
+def _backwards(body: bytes) -> Iterator[bytes]:
+    """The events from the last one on; most are never looked at, which is what counts under load."""
+    at = len(body)
+    while (at := body.rfind(b"data:", 0, at)) >= 0:
+        if (event := _EVENT.match(body, at)) is not None:
+            yield event[1]
 
 
-def _why(body: bytes) -> str:
-    return "an error in the stream" if _has_error(body) else "an empty answer"
+def _error(body: bytes) -> bytes | None:
+    """An event that is an error, also behind tokens; text that a model says is quoted, and is none."""
+    if b'"error"' not in body:
+        return None
+    events = (event[1] for event in _EVENT.finditer(body))
+    return next((event for event in events if b'"error"' in event and _json(event).get("error")), None)
 
 
-def _has_error(body: bytes) -> bool:
-    """Whether an event is an error, also behind tokens; text that a model says is quoted, and is none."""
-    at = 0
-    while (at := body.find(b'"error"', at)) >= 0:
-        begin, end = body.rfind(b"\n", 0, at) + 1, body.find(b"\n", at)
-        if _json(body[begin:end].removeprefix(_DATA)).get("error"):
-            return True
-        at = max(end, at + 1)
-    return False
+def _message(body: bytes) -> str:
+    """What an error says, in one line: its message in one of the usual places, else the body as it is."""
+    found: object = _json(body)
+    for key in ("error", "message", "detail"):
+        if isinstance(found, Mapping) and found.get(key):
+            found = found[key]
+    if isinstance(found, Mapping | list):
+        text = orjson.dumps(found).decode() if found else body.decode("utf-8", "replace")
+    else:
+        text = str(found)
+    line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    return line if len(line) <= _LONGEST_MESSAGE else line[:_LONGEST_MESSAGE] + "…"
 
 
-def _counted(usage: object, otherwise: int) -> int:
+def _counted(answer: Mapping[str, Any]) -> int | None:
+    """The tokens that the server counted; None if it did not."""
+    usage = answer.get("usage")
     tokens = usage.get("completion_tokens") if isinstance(usage, Mapping) else None
-    return tokens if isinstance(tokens, int) else otherwise
+    return tokens if isinstance(tokens, int) else None
 
 
 def _json(text: bytes) -> dict[str, Any]:

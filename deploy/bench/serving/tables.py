@@ -34,7 +34,7 @@ def rows(summaries: Sequence[Summary]) -> list[list[str]]:
     several = len(summaries[0].by_round) > 1
     if several:
         found.append([_BY_ROUND, *(_range(one.by_round, 2) for one in summaries)])
-    found.append(["tokens/s", *(f"{one.tokens:.0f}" for one in summaries)])
+    found.append(["tokens/s", *(f"{one.tokens:.0f}{_unsaid(one)}" for one in summaries)])
     found.append(["errors", *(_errors(one.times) for one in summaries)])
     for label, kind in _TIMES:
         found.append([label, *(_spread(getattr(one.times, kind)) for one in summaries)])
@@ -45,18 +45,29 @@ def rows(summaries: Sequence[Summary]) -> list[list[str]]:
 
 def model_rows(summaries: Sequence[Summary]) -> list[list[str]]:
     """The table by model: model, endpoint, how many were answered, errors, first token and end to end."""
+    models = sorted({model for one in summaries for model in one.by_model})
+    return _told_apart(models, [(one.name, one.by_model) for one in summaries])
+
+
+def key_rows(summaries: Sequence[Summary]) -> list[list[str]]:
+    """The same by key."""
+    keys = sorted({key for one in summaries for key in one.by_key}, key=lambda key: (len(key), key))
+    return _told_apart(keys, [(one.name, one.by_key) for one in summaries])
+
+
+def _told_apart(kinds: Sequence[str], endpoints: Sequence[tuple[str, dict[str, Times]]]) -> list[list[str]]:
     return [
         [
-            model,
-            one.name,
+            kind,
+            name,
             str(times.answered),
             _listed(times),
             _spread(times.first_token),
             _spread(times.end_to_end),
         ]
-        for model in sorted({model for one in summaries for model in one.by_model})
-        for one in summaries
-        if (times := one.by_model.get(model)) is not None
+        for kind in kinds
+        for name, by_kind in endpoints
+        if (times := by_kind.get(kind)) is not None
     ]
 
 
@@ -68,6 +79,16 @@ def outcome_rows(summaries: Sequence[Summary]) -> list[list[str]]:
         for name in sorted(names, key=lambda name: (name != OK, name))
         for one in summaries
         if (outcome := one.by_outcome.get(name)) is not None
+    ]
+
+
+def messages(summaries: Sequence[Summary]) -> list[str]:
+    """What each endpoint said first to each kind of error, a line each."""
+    return [
+        f"{name} of {one.name}: {outcome.message}"
+        for one in summaries
+        for name, outcome in one.by_outcome.items()
+        if outcome.message
     ]
 
 
@@ -90,6 +111,13 @@ def _over(over: Over, form: str, unit: str) -> str:
     """The median, and the spread where there is one."""
     median, lowest, highest = (format(value, form) for value in (over.median, over.lowest, over.highest))
     return f"{median}{unit}" + (f" ({lowest} to {highest})" if lowest != highest else "")
+
+
+def _unsaid(one: Summary) -> str:
+    """How the tokens of those answers were counted whose usage the server did not say."""
+    ways = [(one.by_pieces, "by pieces"), (one.uncounted, "as 0")]
+    counts = ", ".join(f"{count} {way}" for count, way in ways if count)
+    return f" (no usage: {counts})" if counts else ""
 
 
 def _range(values: Sequence[float], digits: int) -> str:

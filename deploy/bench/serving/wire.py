@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 from urllib.parse import urlsplit
@@ -35,7 +36,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Address:
-    """Where an endpoint is, and the head of every request to it."""
+    """Where an endpoint is, and how the head of every request to it begins."""
 
     host: str
     port: int
@@ -43,7 +44,7 @@ class Address:
     head: bytes
 
     @classmethod
-    def of(cls, url: str, key: str | None) -> Address:
+    def of(cls, url: str) -> Address:
         """From ``http://host:port``, with or without ``/v1``.
 
         Raises:
@@ -57,11 +58,14 @@ class Address:
             f"POST {path} HTTP/1.1",
             f"host: {parts.netloc.rpartition('@')[2]}",
             "content-type: application/json",
-            *([f"authorization: Bearer {key}"] if key else []),
-            "content-length: ",
         ]
         tls = parts.scheme == "https"
-        return cls(parts.hostname, parts.port or (443 if tls else 80), tls, "\r\n".join(lines).encode())
+        return cls(
+            parts.hostname,
+            parts.port or (443 if tls else 80),
+            tls,
+            "".join(f"{line}\r\n" for line in lines).encode(),
+        )
 
 
 class Connection(asyncio.Protocol):
@@ -86,7 +90,7 @@ class Connection(asyncio.Protocol):
         self._answer = Answer()
         self._waiter = waiter = loop.create_future()
         timer = loop.call_later(seconds, self._fail, "no answer in time")
-        self._transport.write(b"%b%d\r\n\r\n%b" % (head, len(body), body))
+        self._transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
         try:
             await waiter
         finally:
@@ -144,22 +148,36 @@ class Connection(asyncio.Protocol):
 
 
 class Endpoint:
-    """A server, with as many connections as are needed at once."""
+    """A server, with as many connections as are needed at once.
 
-    def __init__(self, address: Address, seconds: float) -> None:
+    ``keys`` are those of its callers; without any, or with one, all callers are the same. ``headers`` are
+    names and values of more headers, which go with the requests that are to have them.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        seconds: float,
+        keys: Sequence[str] = (),
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
         self._address = address
+        callers = [address.head + f"authorization: Bearer {key}\r\n".encode() for key in keys]
+        self._heads = callers or [address.head]
+        self._more = "".join(f"{name}: {value}\r\n" for name, value in headers).encode()
         self._seconds = seconds  # that an answer may take
         self._idle: list[tuple[Connection, float]] = []  # and since when
         self._tls = ssl.create_default_context() if address.tls else None
 
-    async def ask(self, body: bytes) -> Answer:
-        """One answer.
+    async def ask(self, body: bytes, caller: int = 0, *, headed: bool = True) -> Answer:
+        """One answer; ``caller`` counts from 0, ``headed`` says whether the request has the headers.
 
         Raises:
             WireError
         """
+        head = self._heads[caller % len(self._heads)] + (self._more if headed else b"")
         connection = self._kept() or await self._connect()
-        answer = await connection.ask(self._address.head, body, self._seconds)
+        answer = await connection.ask(head, body, self._seconds)
         if connection.usable:
             self._idle.append((connection, time.perf_counter()))
         else:
