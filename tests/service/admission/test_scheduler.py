@@ -213,7 +213,22 @@ def test_the_adapters_that_drain_are_those_that_nobody_entered_for_longest_half_
     places.leave("b")
     assert places.draining({"x", "y"}) == {"c"}  # one place is free
     places.total = 2  # a server is gone, and one adapter has no place any more
-    assert places.draining(set()) == places.draining({"x"}) == {"c"}
+    assert places.draining({"x"}) == {"c"}
+    assert places.draining(set()) == places.draining({"a"}) == set()  # nobody is late for one
+
+
+def test_where_places_are_lost_nobody_waits_for_a_slot_because_of_it_until_somebody_is_late() -> None:
+    scheduler = Scheduler(Affinity(2.0), slots=8, places=2, max_queue=9, max_wait=60.0)
+    scheduler.arrive(Ticket("a"), 0.0)
+    scheduler.arrive(Ticket("b"), 0.0)
+    scheduler.resize(8, 1, 0.0)
+    scheduler.arrive(new := Ticket("new"), 0.0)
+    for adapter in ("a", "b"):
+        scheduler.arrive(more := Ticket(adapter), 1.0)  # the first has taken the turn of the new one
+        assert more.state is State.RUNNING
+    assert (new.state, new.due) == (State.WAITING, 1.0)
+    scheduler.arrive(more := Ticket("a"), 3.0)
+    assert more.state is State.WAITING  # who is late is to get its place
 
 
 def test_requests_go_in_runs_of_one_adapter() -> None:
