@@ -21,7 +21,7 @@ class Scheduler:
         self._policy = policy
         self._slots = slots
         self._places = Places(places)
-        self._shedding = Shedding(policy, max_queue, max_wait)
+        self._shedding = Shedding(policy, slots, max_queue, max_wait)
         self.running = 0  # requests in the engine
 
     @property
@@ -50,7 +50,7 @@ class Scheduler:
 
     def finish(self, ticket: Ticket, now: float) -> list[Ticket]:
         """A request was answered."""
-        self._shedding.answered(now - ticket.admitted, self._slots)
+        self._shedding.answered(now - ticket.admitted)
         return self.leave(ticket, now)
 
     def leave(self, ticket: Ticket, now: float) -> list[Ticket]:
@@ -69,6 +69,7 @@ class Scheduler:
     def resize(self, slots: int, places: int, now: float) -> list[Ticket]:
         """The engine has more slots or places from now on, or fewer; who has one keeps it."""
         self._slots, self._places.total = slots, places
+        self._shedding.resized(slots, now)
         return self._fill(now)
 
     def would_refuse(self, ticket: Ticket, now: float) -> float | None:
