@@ -76,10 +76,10 @@ class Scheduler:
         """Seconds to retry after, if a request that came now would be shed; None: it would not."""
         if self.running < self._slots:  # who waits lacks a place, and this one may have it
             return None
-        self._policy.turns.add(ticket)
+        self._policy.add(ticket)  # as if it had come, and gone
         refused = self._shedding.refused(ticket, now) is ticket
         retry_after = self._shedding.retry_after(ticket, now) if refused else None
-        self._policy.turns.remove(ticket)
+        self._policy.remove(ticket, now)
         return retry_after
 
     def _fill(self, now: float) -> list[Ticket]:

@@ -1,8 +1,8 @@
 """Who is refused: whose turn would come too late, and whose comes last where the queue is full.
 
 A caller's last turn comes after as many rounds of his line as he has turns (``turns``). A round takes as long
-as lately, which counts who comes later and goes earlier; until that is known, what answers take. Lately is since
-somebody waits and there are as many slots, and counts half as much after three longest waits.
+as lately, which counts who comes later and goes earlier; until that is known, what answers take. Lately is
+since somebody waits and slots are as many, of the last three longest waits.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Shedding:
             self._begin(line, now)
         if self._wait(ticket, now) > self._latest:
             return ticket
-        return (self._turns.last() or ticket) if len(self._turns) > self._max_queue else None
+        return self._turns.last() if len(self._turns) > self._max_queue else None
 
     def retry_after(self, ticket: Ticket, now: float) -> float:
         """Seconds, whole, after which all that goes before such a request is in the engine. From 1 to 60."""
