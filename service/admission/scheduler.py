@@ -45,7 +45,7 @@ class Scheduler:
             refused.retry_after = self._shedding.retry_after(refused, now)
             self._policy.remove(refused, now)
             refused.state = State.SHED
-            moved.append(refused)
+            moved += [refused, *self._fill(now)]  # if an adapter drained for it, it does no more
         return moved
 
     def finish(self, ticket: Ticket, now: float) -> list[Ticket]:

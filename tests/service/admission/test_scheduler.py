@@ -406,6 +406,18 @@ def test_who_is_due_counts_among_those_that_his_caller_has_waiting() -> None:
     assert {ticket.state for ticket in (*loud, *others)} == {State.WAITING}
 
 
+def test_an_adapter_that_drained_for_one_who_is_pushed_out_is_entered_at_once() -> None:
+    world = World(Affinity(EXTRA), slots=9, places=1, queue=2)
+    world.arrive("a")
+    job = world.arrive("b", "jobs", "batch")
+    world.arrive("a", "jobs", "batch")  # by the turn of the job
+    world.now = EXTRA
+    waiting = world.arrive("a")
+    assert (job.due, waiting.state) == (0.0, State.WAITING)  # a drains for the job
+    last = world.arrive("b")
+    assert [one.state for one in (job, waiting, last)] == [State.SHED, State.RUNNING, State.WAITING]
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 @given(events=EVENTS, queue=st.sampled_from([0, 3, 30]))
 @QUICK
