@@ -82,7 +82,7 @@ class PassOver(FirstCome):
     """As vLLM does by itself: in order, passing over those whose adapter finds no place. May starve them."""
 
     def take(self, now: float, places: Places) -> Ticket | None:
-        ticket = next((one for one in self._tickets if places.fits(one.adapter)), None)
+        ticket = next((one for one in self.turns.waiting if places.fits(one.adapter)), None)
         if ticket is not None:
             self.remove(ticket, now)
         return ticket

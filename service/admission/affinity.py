@@ -42,6 +42,7 @@ class Affinity:
         self._pass_turn(now)
         ticket = min(filter(may_enter, self._first_of_each()), key=preference)
         self._forget(ticket)
+        self.turns.gone(ticket)
         return ticket
 
     def _first_of_each(self) -> Iterator[Ticket]:
@@ -59,6 +60,7 @@ class Affinity:
         else:
             self.turns.remove(ticket)
         self._forget(ticket)
+        self.turns.gone(ticket)
 
     def _pass_turn(self, now: float) -> None:
         """The next turn of the fair order goes by; whose it is becomes due, if he still waits."""

@@ -21,19 +21,17 @@ class FirstCome:
 
     def __init__(self) -> None:
         self.turns = OneLine()
-        self._tickets: dict[Ticket, None] = {}
 
     def add(self, ticket: Ticket) -> None:
         self.turns.add(ticket)
-        self._tickets[ticket] = None
 
     def remove(self, ticket: Ticket, now: float) -> None:
         self.turns.remove(ticket)
-        del self._tickets[ticket]
+        self.turns.gone(ticket)
 
     def take(self, now: float, places: Places) -> Ticket | None:
-        head = next(iter(self._tickets), None)
+        head = next(iter(self.turns.waiting), None)
         if head is None or not places.fits(head.adapter):
             return None
-        del self._tickets[head]
+        self.turns.gone(head)
         return self.turns.next()

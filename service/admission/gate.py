@@ -132,14 +132,14 @@ class Admission:
         try:
             async with asyncio.timeout(self._max_wait):
                 await turn
-        except BaseException as exc:
+        except TimeoutError:
+            if ticket.state is State.WAITING:  # its turn did not come at the same time
+                self._tell(self._scheduler.leave(ticket, time.monotonic()))
+                reason = f"waited {self._max_wait:g} s for the engine"
+                raise self._refusal(ticket.retry_after, reason) from None
+        except BaseException:
             self._tell(self._scheduler.leave(ticket, time.monotonic()))
-            if isinstance(exc, TimeoutError) and ticket.state is State.GONE:
-                raise self._refusal(
-                    ticket.retry_after, f"waited {self._max_wait:g} s for the engine"
-                ) from None
-            if not isinstance(exc, TimeoutError):
-                raise
+            raise
         finally:
             del self._waiting[ticket]
 

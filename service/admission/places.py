@@ -36,5 +36,6 @@ class Places:
 
     def draining(self, late: set[str | None]) -> set[str]:
         """Adapters that nobody may enter, so that those that somebody is ``late`` for get their places."""
-        lacking = sum(not self.has(adapter) for adapter in late) + len(self.running) - self.total
-        return set(islice(self.running, max(0, min(lacking, max(1, self.total // 2)))))
+        lack = sum(not self.has(adapter) for adapter in late)
+        too_many = lack and lack + len(self.running) - self.total
+        return set(islice(self.running, max(0, min(too_many, max(1, self.total // 2)))))

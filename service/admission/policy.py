@@ -22,7 +22,7 @@ class Policy(Protocol):
 
     @property
     def turns(self) -> Turns:
-        """As many as wait, in a fair order."""
+        """Who waits, and as many turns in a fair order."""
         ...
 
     def add(self, ticket: Ticket) -> None: ...

@@ -21,7 +21,7 @@ class Scheduler:
         self._policy = policy
         self._slots = slots
         self._places = Places(places)
-        self._shedding = Shedding(policy, max_queue, max_wait)
+        self._shedding = Shedding(policy, slots, max_queue, max_wait)
         self.running = 0  # requests in the engine
 
     @property
@@ -45,12 +45,12 @@ class Scheduler:
             refused.retry_after = self._shedding.retry_after(refused, now)
             self._policy.remove(refused, now)
             refused.state = State.SHED
-            moved.append(refused)
+            moved += [refused, *self._fill(now)]  # if an adapter drained for it, it does no more
         return moved
 
     def finish(self, ticket: Ticket, now: float) -> list[Ticket]:
         """A request was answered."""
-        self._shedding.answered(now - ticket.admitted, self._slots)
+        self._shedding.answered(now - ticket.admitted)
         return self.leave(ticket, now)
 
     def leave(self, ticket: Ticket, now: float) -> list[Ticket]:
@@ -69,16 +69,17 @@ class Scheduler:
     def resize(self, slots: int, places: int, now: float) -> list[Ticket]:
         """The engine has more slots or places from now on, or fewer; who has one keeps it."""
         self._slots, self._places.total = slots, places
+        self._shedding.resized(slots, now)
         return self._fill(now)
 
     def would_refuse(self, ticket: Ticket, now: float) -> float | None:
         """Seconds to retry after, if a request that came now would be shed; None: it would not."""
         if self.running < self._slots:  # who waits lacks a place, and this one may have it
             return None
-        self._policy.turns.add(ticket)
+        self._policy.add(ticket)  # as if it had come, and gone
         refused = self._shedding.refused(ticket, now) is ticket
         retry_after = self._shedding.retry_after(ticket, now) if refused else None
-        self._policy.turns.remove(ticket)
+        self._policy.remove(ticket, now)
         return retry_after
 
     def _fill(self, now: float) -> list[Ticket]:

@@ -7,9 +7,10 @@ callers. Where it departs from both: a request counts as one, since its length i
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
-from service.admission.ticket import Priority, State, Ticket
+from service.admission.ticket import Priority, Ticket
 
 SHARE = 10  # interactive turns for one of batch
 
@@ -21,14 +22,16 @@ class Line:
     callers: dict[str, dict[Ticket, None]] = field(default_factory=dict)  # the first has the next turn
     turns: int = 0  # that have not come yet
     rounds: float = 0.0  # that have gone by ever
+    waiting: Counter[str] = field(default_factory=Counter)  # how many of each caller
 
 
 class Turns:
-    """Turns that have not come yet. A turn stays in the order if its request is let in before it comes."""
+    """Who waits, and turns that have not come yet: a turn stays if its request is let in first."""
 
     def __init__(self) -> None:
         self._interactive, self._batch = Line(), Line()
         self.lines: dict[Priority, Line] = {"interactive": self._interactive, "batch": self._batch}
+        self.waiting: dict[Ticket, None] = {}  # who came first is first
         self.passed = 0  # turns that have gone by ever
         self._since_batch = 0  # interactive turns
 
@@ -41,8 +44,17 @@ class Turns:
 
     def add(self, ticket: Ticket) -> None:
         line, caller = self.of(ticket)
-        line.callers.setdefault(caller, {})[ticket] = None
+        line.callers.setdefault(caller, {})[ticket] = self.waiting[ticket] = None
         line.turns += 1
+        line.waiting[caller] += 1
+
+    def gone(self, ticket: Ticket) -> None:
+        """A ticket waits no more. Its turn may be left."""
+        line, caller = self.of(ticket)
+        del self.waiting[ticket]
+        line.waiting[caller] -= 1
+        if not line.waiting[caller]:
+            del line.waiting[caller]
 
     def remove(self, ticket: Ticket) -> None:
         """Forget a ticket that is still in the order; those of its caller move up."""
@@ -65,9 +77,13 @@ class Turns:
         self.remove(ticket)
         return ticket
 
-    def last(self) -> Ticket | None:
-        """Whose turn comes last, of those that still wait for theirs."""
-        of_batch = SHARE * self._batch.turns >= self._interactive.turns
+    def last(self) -> Ticket:
+        """The last of the caller who has most that wait, in the line that has more than its share of them.
+
+        Turns tell less: they may be of requests that were let in, and who is due has none.
+        """
+        of_batch = SHARE * self._batch.waiting.total() >= self._interactive.waiting.total()
         line = self._batch if of_batch else self._interactive
-        longest = max(reversed(line.callers.values()), key=len, default={})
-        return next((ticket for ticket in reversed(longest) if ticket.state is State.WAITING), None)
+        most = max(line.waiting.values())
+        callers = ((ticket, *self.of(ticket)) for ticket in reversed(self.waiting))
+        return next(ticket for ticket, own, caller in callers if own is line and own.waiting[caller] == most)

@@ -45,6 +45,10 @@ class Clock:
         self.push(self.now + self.wait, ticket, "gives up")
         self.seen(self.scheduler.arrive(ticket, self.now))
 
+    def resize(self, slots: int) -> None:
+        self.slots = slots
+        self.seen(self.scheduler.resize(slots, 100, self.now))
+
     def until(self, when: float) -> None:
         while self.ends and self.ends[0][0] <= when:
             self.now, _, ticket, what = heapq.heappop(self.ends)
@@ -65,7 +69,7 @@ class Clock:
             if ticket.state is State.RUNNING:
                 self.push(self.now + self.holds[ticket], ticket, "ends")
             else:
-                assert self.scheduler.running == self.slots  # nobody is refused by an engine that has room
+                assert self.scheduler.running >= self.slots  # nobody is refused by an engine that has room
                 assert ticket.retry_after >= 1
 
     def refused(self) -> list[Ticket]:
@@ -158,6 +162,30 @@ def test_an_engine_that_got_slower_under_a_queue_is_noticed() -> None:
     clock.until(clock.now + 100)
     assert len(let_in) > 10
     assert len(last.intersection(clock.timed_out)) < 0.2 * len(let_in)
+
+
+@pytest.mark.parametrize("callers", [1, 20])
+def test_who_comes_after_servers_are_lost_is_not_let_wait_by_how_fast_turns_came_before(callers: int) -> None:
+    chance, clock = Random(3), Clock(Affinity(EXTRA), slots=64)
+    while clock.now < 200:
+        if clock.slots == 64 and clock.now > 20:
+            clock.resize(16)
+            before = len(clock.tickets)
+        clock.until(clock.now + chance.expovariate(1.2 * 64 / 4))
+        ticket = Ticket(f"a{chance.randrange(8)}", f"c{chance.randrange(callers)}")
+        clock.arrive(ticket, chance.uniform(2, 6))
+    after = set(clock.tickets[before:])
+    let_wait = [ticket for ticket in after if ticket.state is not State.SHED]
+    assert len(let_wait) > 500  # a turn comes every quarter of a second
+    assert len(after.intersection(clock.timed_out)) < 0.05 * len(let_wait)
+
+
+def test_as_many_slots_as_before_leave_known_what_is_known() -> None:
+    clock = play(Affinity(EXTRA), 1, 2.0, people=0.5)
+    asked = [Ticket(None, "interactive 0"), Ticket(None, "batch 0", "batch")]
+    before = [clock.scheduler.would_refuse(ticket, clock.now) for ticket in asked]
+    clock.resize(SLOTS)
+    assert [clock.scheduler.would_refuse(ticket, clock.now) for ticket in asked] == before
 
 
 @given(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 
 import pytest
 
@@ -90,6 +91,19 @@ async def test_a_wait_has_an_end() -> None:
         assert caught.value.retry_after > 0
         assert admission.waiting == 0
     assert admission.running == 0
+
+
+async def test_who_gets_his_slot_as_the_wait_ends_has_it() -> None:
+    admission = gate(max_concurrent=1, max_queue=2, max_wait_seconds=0.02)
+    entered: list[str] = []
+    leave = asyncio.Event()
+    tasks = [asyncio.create_task(hold(admission, entered, name, leave)) for name in ("first", "second")]
+    await settle()
+    leave.set()
+    time.sleep(0.03)  # noqa: ASYNC251 - the loop sees both at once: the free slot, and the end of the wait
+    await asyncio.gather(*tasks)
+    assert entered == ["first", "second"]
+    assert (admission.running, admission.waiting) == (0, 0)
 
 
 async def test_a_quiet_caller_pushes_the_last_of_a_loud_one_out_of_a_full_queue() -> None:

@@ -213,7 +213,22 @@ def test_the_adapters_that_drain_are_those_that_nobody_entered_for_longest_half_
     places.leave("b")
     assert places.draining({"x", "y"}) == {"c"}  # one place is free
     places.total = 2  # a server is gone, and one adapter has no place any more
-    assert places.draining(set()) == places.draining({"x"}) == {"c"}
+    assert places.draining({"x"}) == {"c"}
+    assert places.draining(set()) == places.draining({"a"}) == set()  # nobody is late for one
+
+
+def test_where_places_are_lost_nobody_waits_for_a_slot_because_of_it_until_somebody_is_late() -> None:
+    scheduler = Scheduler(Affinity(2.0), slots=8, places=2, max_queue=9, max_wait=60.0)
+    scheduler.arrive(Ticket("a"), 0.0)
+    scheduler.arrive(Ticket("b"), 0.0)
+    scheduler.resize(8, 1, 0.0)
+    scheduler.arrive(new := Ticket("new"), 0.0)
+    for adapter in ("a", "b"):
+        scheduler.arrive(more := Ticket(adapter), 1.0)  # the first has taken the turn of the new one
+        assert more.state is State.RUNNING
+    assert (new.state, new.due) == (State.WAITING, 1.0)
+    scheduler.arrive(more := Ticket("a"), 3.0)
+    assert more.state is State.WAITING  # who is late is to get its place
 
 
 def test_requests_go_in_runs_of_one_adapter() -> None:
@@ -365,3 +380,58 @@ def test_a_queue_for_places_keeps_nobody_from_a_slot_who_needs_none(kind: str) -
     assert last.state is State.SHED
     assert world.arrive(None).state is (State.RUNNING if kind == "affinity" else State.SHED)
     assert all(ticket.state is State.WAITING for ticket in waiting)
+
+
+def test_a_full_queue_pushes_out_the_last_of_who_has_most_waiting_whatever_turns_are_left() -> None:
+    """All that is left of 'loud' in its line of batch is the turn of one that was let in."""
+    world = World(Affinity(EXTRA), slots=4, places=1, queue=5)
+    world.arrive("a", "loud")
+    due = world.arrive("b", "loud")
+    assert world.arrive("a", "loud", "batch").state is State.RUNNING
+    loud = [world.arrive("b", "loud") for _ in range(4)]
+    quiet = world.arrive("b", "quiet")
+    assert (quiet.state, loud[-1].state) == (State.WAITING, State.SHED)
+    assert {ticket.state for ticket in (due, *loud[:-1])} == {State.WAITING}
+
+
+def test_who_is_due_counts_among_those_that_his_caller_has_waiting() -> None:
+    world = World(Affinity(EXTRA), slots=9, places=1, queue=4)
+    world.arrive("a")
+    loud = [world.arrive("b", "loud") for _ in range(3)]
+    for _ in range(3):
+        world.arrive("a", "loud")  # let in, by a turn of those who wait; its own is left
+    assert [ticket.due for ticket in loud] == [world.now] * 3
+    others = [world.arrive("b", caller) for caller in ("quiet", "shy")]
+    assert loud.pop().state is State.SHED
+    assert {ticket.state for ticket in (*loud, *others)} == {State.WAITING}
+
+
+def test_an_adapter_that_drained_for_one_who_is_pushed_out_is_entered_at_once() -> None:
+    world = World(Affinity(EXTRA), slots=9, places=1, queue=2)
+    world.arrive("a")
+    job = world.arrive("b", "jobs", "batch")
+    world.arrive("a", "jobs", "batch")  # by the turn of the job
+    world.now = EXTRA
+    waiting = world.arrive("a")
+    assert (job.due, waiting.state) == (0.0, State.WAITING)  # a drains for the job
+    last = world.arrive("b")
+    assert [one.state for one in (job, waiting, last)] == [State.SHED, State.RUNNING, State.WAITING]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@given(events=EVENTS, queue=st.sampled_from([0, 3, 30]))
+@QUICK
+def test_who_asks_whether_he_would_be_refused_leaves_no_trace(
+    policy: str, events: list[Event], queue: int
+) -> None:
+    class Asking(World):
+        def seen(self, moved: Sequence[Ticket]) -> None:
+            super().seen(moved)
+            for priority in ("interactive", "batch"):
+                self.scheduler.would_refuse(Ticket("a1", "anybody", priority), self.now)
+            super().seen(moved)
+
+    asked, plain = (kind(POLICIES[policy](), queue=queue) for kind in (Asking, World))
+    for world in (asked, plain):
+        world.play(events)
+    assert [ticket.state for ticket in asked.tickets] == [ticket.state for ticket in plain.tickets]

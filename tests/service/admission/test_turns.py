@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.admission.ticket import Priority, State, Ticket
+from service.admission.ticket import Priority, Ticket
 from service.admission.turns import SHARE, Turns
 
 
@@ -63,7 +63,7 @@ def test_who_comes_and_goes_gains_no_turn() -> None:
     assert [ticket.caller for ticket in order(turns)] == ["b", "a"]
 
 
-def test_the_last_turn_is_that_of_whoever_has_most_in_the_class_that_has_more_than_its_share() -> None:
+def test_the_last_is_that_of_whoever_has_most_in_the_class_that_has_more_than_its_share() -> None:
     turns = Turns()
     loud = [waiting(turns, "loud") for _ in range(12)]
     quiet = waiting(turns, "quiet")
@@ -73,17 +73,8 @@ def test_the_last_turn_is_that_of_whoever_has_most_in_the_class_that_has_more_th
     more = waiting(turns, "other job", "batch")
     assert turns.last() is more
     for ticket in (job, more, *loud[1:]):
-        turns.remove(ticket)
+        turns.gone(ticket)  # their turns are left
     assert turns.last() is quiet  # who came last, of two with one each
-
-
-def test_whose_turn_is_left_though_he_was_let_in_is_not_the_last_that_waits() -> None:
-    turns = Turns()
-    first, second = waiting(turns, "a"), waiting(turns, "a")
-    second.state = State.RUNNING
-    assert turns.last() is first
-    first.state = State.RUNNING
-    assert turns.last() is None
 
 
 @given(st.lists(st.sampled_from(["person", "job", "turn"]), max_size=200), st.integers(1, 5))
