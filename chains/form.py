@@ -18,6 +18,7 @@ from chains.errors import AnswerInvalid, ChainUnsupported, ParameterInvalid, Ref
 from chains.events import Content, Engine, Event, Note, Reasoning, Usage
 from chains.guidable import guidable
 from chains.messages import text_of, with_system
+from chains.parameters import formats_of
 from chains.schema import AnswerSchema, SchemaUnusable, json_in
 from chains.splitter import Splitter
 from chains.stop import StopAt, stops_of
@@ -144,7 +145,8 @@ def _loosened(form: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
 
 async def _say(body: Mapping[str, Any], engine: Engine, cost: Cost) -> _Said:
-    answer, splitter = Answer(), Splitter("reasoning")
+    guided = bool(formats_of(body))
+    answer, splitter = Answer(), Splitter("reasoning", guided=guided)
     content, reasoning = "", ""
     async with aclosing(ask(engine, body, False, answer)) as pieces:
         async for piece in pieces:
@@ -154,4 +156,5 @@ async def _say(body: Mapping[str, Any], engine: Engine, cost: Cost) -> _Said:
             reasoning += "".join(part.text for part in parts if part.kind == "reasoning")
     cost.calls += 1
     cost.usage += answer.usage
-    return _Said(content, reasoning, answer.reason == "length" or splitter.unclosed is not None)
+    cut = answer.reason == "length" or (splitter.unclosed is not None and not guided)
+    return _Said(content, reasoning, cut)

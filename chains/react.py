@@ -43,7 +43,7 @@ from chains.loosened import LoosenedTools
 from chains.messages import in_chinese
 from chains.parameters import calls_tools, formats_of, sampling, token_bounds
 from chains.sift import sifted
-from chains.splitter import Passages
+from chains.splitter import Part, Passages, Splitter
 from chains.tool_sources import SourcedTools, ToolSources, by_name
 from chains.tools import tool_by_name
 
@@ -155,12 +155,20 @@ async def _said(
     body: dict[str, Any], stream: bool, engine: Engine, cost: Cost
 ) -> AsyncGenerator[Event, None]:
     """The answer in a form that the engine alone can keep, as it comes."""
-    answer = Answer()
+    answer, splitter = Answer(), Splitter("reasoning", guided=True)
     async with aclosing(ask(engine, body, stream, answer)) as pieces:
         async for piece in pieces:
-            if piece.content:
-                yield Content(piece.content)
+            if piece.reasoning:
+                yield Reasoning(piece.reasoning)
+            for part in splitter.feed(piece.content):
+                yield _event_of(part)
+    for part in splitter.end():
+        yield _event_of(part)
     cost.usage, cost.cut = answer.usage, answer.reason == "length"
+
+
+def _event_of(part: Part) -> Event:
+    return Reasoning(part.text) if part.kind == "reasoning" else Content(part.text)
 
 
 def _history(steps: Sequence[Step]) -> Iterator[Message]:

@@ -13,6 +13,7 @@ from chains.testing import (
     content,
     events_of,
     finish,
+    reasoning,
 )
 from tests.chains.reacting import asking, calls
 
@@ -59,6 +60,18 @@ async def test_a_form_that_is_no_json_is_the_engines_to_keep(stream: bool) -> No
     events = await events_of(React(), asking(stream, parameters=form), engine)
     assert (content(events), finish(events)) == ("yes", Finish("length", Usage(20, 10)))
     assert form.items() <= engine.bodies[1].items()
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_tag_in_a_form_is_part_of_it(stream: bool) -> None:
+    for form, text, said, reasoned in (
+        ({"response_format": {"type": "json_object"}}, '{"a": "<think>1"}', '{"a": "<think>1"}', ""),
+        ({"structured_outputs": {"regex": ".*"}}, "a <think>1", "a <think>1", ""),
+        ({"structured_outputs": {"regex": ".*"}}, "<think>1</think> a<think>", "a<think>", "1"),
+    ):
+        engine = ScriptedEngine([Said(["Sunny."]), Said(list(text))])
+        events = await events_of(React(), asking(stream, parameters=form), engine)
+        assert (content(events), reasoning(events), finish(events).reason) == (said, reasoned, "stop")
 
 
 async def test_a_form_is_kept_where_the_steps_run_out() -> None:
