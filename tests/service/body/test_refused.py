@@ -63,6 +63,10 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
             ({"type": "image_url", "image_url": "https://example.com/a.png"}, "image_url"),
             ({"type": "image_url", "image_url": {"url": None}}, "image_url.url"),
             ({"type": "input_audio", "input_audio": {"data": "x"}}, "input_audio.format"),
+            ({"type": "input_text", "text": "x"}, "type"),
+            ({"type": "output_text", "text": "x"}, "type"),
+            ({"type": "refusal"}, "refusal"),
+            ({"type": "thinking", "thinking": 7}, "thinking"),
         )
     ),
     *(
