@@ -34,6 +34,7 @@ class Cost:
     """What the calls for one answer came to; complete when its events have ended."""
 
     usage: Usage = field(default_factory=Usage)
+    prompt: int = 0  # tokens that the first call read
     calls: int = 0
     cut: bool = False  # the answer ran out of tokens, and was given out as far as it came
 
@@ -154,6 +155,7 @@ async def _say(body: Mapping[str, Any], engine: Engine, cost: Cost) -> _Said:
             content += "".join(part.text for part in parts if part.kind == "content")
             reasoning += piece.reasoning
             reasoning += "".join(part.text for part in parts if part.kind == "reasoning")
+    cost.prompt = cost.prompt if cost.calls else answer.usage.prompt_tokens
     cost.calls += 1
     cost.usage += answer.usage
     cut = answer.reason == "length" or (splitter.unclosed is not None and not guided)

@@ -103,6 +103,7 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
     ({"model": "auto", "messages": [USER], "stop": 5}, 400, "stop"),
     ({"model": "support", "messages": [USER], "stop": ["\n", 1]}, 400, "stop[1]"),
     ({"model": "auto", "messages": [USER], "stop": ""}, 400, "stop"),
+    ({"model": "auto", "messages": [USER], "stop": list("abcde")}, 400, "stop"),
     ({"model": "auto", "messages": [USER], "stream_options": {}}, 400, "stream_options"),
     ({"model": "support", "messages": [USER], "n": 0}, 400, "n"),
     ({"model": "support", "messages": [USER], "n": "two"}, 400, "n"),
