@@ -2,7 +2,7 @@
 
 ChainError
 ├── ChainNotFound       no chain of that name is installed
-├── ChainBroken         what is installed under its name can't be imported, made or warmed, or is no chain
+├── ChainBroken         what is installed under its name is no chain that can be used, or is there twice
 ├── ChainUnfinished     it ended without its last event
 ├── ChainOptionsError   a chain's options are not such as it takes; says all that is wrong
 ├── ChainUnsupported    the chain can't honour a parameter of the request; names it

@@ -18,6 +18,7 @@ from chains.errors import AnswerInvalid, ChainUnsupported, ParameterInvalid, Ref
 from chains.events import Content, Engine, Event, Note, Reasoning, Usage
 from chains.guidable import guidable
 from chains.messages import text_of, with_system
+from chains.parameters import formats_of
 from chains.schema import AnswerSchema, SchemaUnusable, json_in
 from chains.splitter import Splitter
 from chains.stop import StopAt, stops_of
@@ -33,6 +34,7 @@ class Cost:
     """What the calls for one answer came to; complete when its events have ended."""
 
     usage: Usage = field(default_factory=Usage)
+    prompt: int = 0  # tokens that the first call read
     calls: int = 0
     cut: bool = False  # the answer ran out of tokens, and was given out as far as it came
 
@@ -144,7 +146,8 @@ def _loosened(form: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
 
 async def _say(body: Mapping[str, Any], engine: Engine, cost: Cost) -> _Said:
-    answer, splitter = Answer(), Splitter("reasoning")
+    guided = bool(formats_of(body))
+    answer, splitter = Answer(), Splitter("reasoning", guided=guided)
     content, reasoning = "", ""
     async with aclosing(ask(engine, body, False, answer)) as pieces:
         async for piece in pieces:
@@ -152,6 +155,8 @@ async def _say(body: Mapping[str, Any], engine: Engine, cost: Cost) -> _Said:
             content += "".join(part.text for part in parts if part.kind == "content")
             reasoning += piece.reasoning
             reasoning += "".join(part.text for part in parts if part.kind == "reasoning")
+    cost.prompt = cost.prompt if cost.calls else answer.usage.prompt_tokens
     cost.calls += 1
     cost.usage += answer.usage
-    return _Said(content, reasoning, answer.reason == "length" or splitter.unclosed is not None)
+    cut = answer.reason == "length" or (splitter.unclosed is not None and not guided)
+    return _Said(content, reasoning, cut)

@@ -9,15 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chains.splitter import TAGS, Kind
+from chains.splitter import TAGS, Kind, may_begin
 
 Entry = Mapping[str, Any]  # one of OpenAI's logprobs.content
 
 
 class ContentTokens:
-    """The tokens of one choice, in pieces as they come; ``kinds`` is what leaves the content."""
+    """The tokens of one choice, in pieces as they come; ``kinds`` is what leaves the content.
 
-    def __init__(self, *kinds: Kind) -> None:
+    ``guided``: only a tag at the very beginning is one, as in :class:`chains.splitter.Splitter`.
+    """
+
+    def __init__(self, *kinds: Kind, guided: bool = False) -> None:
+        self._guided = guided
+        self._opens = True  # a tag may still open
         self._opening = {TAGS[kind][0].encode(): TAGS[kind][1].encode() for kind in kinds}
         self._closing: bytes | None = None  # the tag that ends what we are in; None: the content
         self._held: list[tuple[Entry, bytes]] = []  # may hold the beginning of a tag
@@ -30,16 +35,19 @@ class ContentTokens:
         given: list[Entry] = []
         while True:
             text = b"".join(data for _, data in self._held)
-            awaited = list(self._opening) if self._closing is None else [self._closing]
+            if self._guided and self._opens and self._closing is None:
+                self._opens = may_begin(text, self._opening)
+            awaited = [self._closing] if self._closing is not None else list(self._opening) * self._opens
             found = min(((at, tag) for tag in awaited if (at := text.find(tag)) >= 0), default=None)
             if found is None:
-                whole = len(text) - max(_overlap(text, tag) for tag in awaited)
+                whole = len(text) - max((_overlap(text, tag) for tag in awaited), default=0)
                 given += self._leave(self._take(whole, whole))
                 return given
             at, tag = found
             given += self._leave(self._take(at, at + len(tag)))
             self._blank, self._after_tag = [], True
             self._closing = self._opening.get(tag)
+            self._opens = not self._guided
 
     def end(self) -> list[Entry]:
         """What was held back, when no more tokens come."""

@@ -11,7 +11,7 @@ apart by a blank line. ``max_tokens`` bounds all that a run writes; a call that 
 A client that brings tools of its own runs the loop itself: it gets one step, whose calls are its to make. A
 client that wants a form (JSON) gets it from one more call at the end, which has all that the tools found: a
 form that bound the loop would leave no room for calls. JSON is validated, and asked for once more if it does
-not fit its schema.
+not fit its schema. A form that the engine refuses is refused before any tool runs (:mod:`chains.trial`).
 """
 
 from __future__ import annotations
@@ -43,9 +43,10 @@ from chains.loosened import LoosenedTools
 from chains.messages import in_chinese
 from chains.parameters import calls_tools, formats_of, sampling, token_bounds
 from chains.sift import sifted
-from chains.splitter import Passages
+from chains.splitter import Part, Passages, Splitter
 from chains.tool_sources import SourcedTools, ToolSources, by_name
 from chains.tools import tool_by_name
+from chains.trial import tried
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -63,7 +64,10 @@ class ReactOptions(ToolSources):
 
 
 class React:
-    """The engine and the server tools of the request, at most ``limits.steps`` calls of the engine in all."""
+    """The engine and the server tools of the request, at most ``limits.steps`` calls of the engine in all.
+
+    The one token by which a form is tried is none of them.
+    """
 
     Options = ReactOptions
 
@@ -78,6 +82,7 @@ class React:
 
         Raises:
             ToolServerDown: a server whose tools the route names can't be reached.
+            Refused: the engine does not take the form, or one of the calls.
         """
         if calls_tools(request.parameters):
             async with aclosing(sifted("react", request, engine)) as answers:
@@ -95,6 +100,8 @@ class React:
         from chains.langchain_model import Ledger
 
         of_loop = request.limits.steps - bool(form)  # the last call is the form's
+        if form and tools and of_loop:
+            await deadline.wait(tried(form, engine))
         ledger = Ledger(of_loop, token_bounds(parameters))
         told = _Told(silent=bool(form), counts=self._dialect.marks_reasoning)
         loosened = LoosenedTools(engine)
@@ -155,12 +162,20 @@ async def _said(
     body: dict[str, Any], stream: bool, engine: Engine, cost: Cost
 ) -> AsyncGenerator[Event, None]:
     """The answer in a form that the engine alone can keep, as it comes."""
-    answer = Answer()
+    answer, splitter = Answer(), Splitter("reasoning", guided=True)
     async with aclosing(ask(engine, body, stream, answer)) as pieces:
         async for piece in pieces:
-            if piece.content:
-                yield Content(piece.content)
+            if piece.reasoning:
+                yield Reasoning(piece.reasoning)
+            for part in splitter.feed(piece.content):
+                yield _event_of(part)
+    for part in splitter.end():
+        yield _event_of(part)
     cost.usage, cost.cut = answer.usage, answer.reason == "length"
+
+
+def _event_of(part: Part) -> Event:
+    return Reasoning(part.text) if part.kind == "reasoning" else Content(part.text)
 
 
 def _history(steps: Sequence[Step]) -> Iterator[Message]:

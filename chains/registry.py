@@ -98,12 +98,19 @@ def chain_class(name: str) -> Callable[..., Chain]:
 
     Raises:
         ChainNotFound: no entry point of that name.
-        ChainBroken: what it names can't be imported, or is no chain.
+        ChainBroken: what it names can't be imported, or is no chain; two packages have one of that name.
     """
     installed = _installed()
     if name not in installed:
         raise ChainNotFound(name, installed)
     point = installed[name]
+    if others := sorted(one.value for one in entry_points(group=GROUP) if one.name == name and one != point):
+        raise ChainBroken(
+            name,
+            point.value,
+            f"{others[0]!r} is installed under this name too; rename one in the pyproject.toml of its "
+            "package, or uninstall that",
+        )
     try:
         kind: Callable[..., Chain] = point.load()
     except Exception as exc:  # whatever another's package raises while it is imported

@@ -20,6 +20,7 @@ from chains.errors import ChainUnsupported, EngineAnswerError
 from chains.events import ChainRequest, Engine, Raw
 from chains.gathered import Gathered
 from chains.logprobs import ContentTokens
+from chains.parameters import formats_of
 from chains.splitter import TAGS, Splitter, goes_on_thinking
 from chains.sse import EventReader, json_object
 from chains.stop import StopAt, stops_of
@@ -175,8 +176,9 @@ class _Choice:
         self.stop = StopAt(stops_of(request.parameters))
         self.ended = False
         self._apart = apart
-        self._splitter = Splitter("reasoning")
-        self._tokens = ContentTokens("reasoning")
+        self._guided = bool(formats_of(request.parameters))
+        self._splitter = Splitter("reasoning", guided=self._guided)
+        self._tokens = ContentTokens("reasoning", guided=self._guided)
         self._reasons = request.parameters.get("include_reasoning") is not False
         if goes_on_thinking(request.parameters, request.messages):
             opening = TAGS["reasoning"][0]
@@ -199,7 +201,12 @@ class _Choice:
         kept = self._logprobs(choice) if self._apart else bool(choice.get("logprobs"))
         if self.stop.reached:
             self.ended, choice["finish_reason"] = True, "stop"
-        elif self._apart and choice.get("finish_reason") == "stop" and self._splitter.unclosed is not None:
+        elif (
+            self._apart
+            and not self._guided  # whose end is that of its form
+            and choice.get("finish_reason") == "stop"
+            and self._splitter.unclosed is not None
+        ):
             choice["finish_reason"] = "length"  # the answer itself never came
         return bool(said or kept or choice.get("token_ids")) or self.ended
 

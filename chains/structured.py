@@ -2,7 +2,8 @@
 
 What is given out has been validated: a stream therefore brings the whole answer at once, where it could be
 taken back no more. Only an answer that ran out of tokens comes as far as it was made, and says ``length``.
-Several choices are asked for at once, each as if it were alone; one that does not fit refuses them all.
+Several choices are asked for at once, each as if it were alone; one that does not fit refuses them all. Their
+prompt counts once, as the engine counts it, and once more for each that is asked for again.
 
 A client that brings tools of its own runs the loop itself: it gets one step as in the chain ``cot``, in the
 form that it asks for, if it does, and not in the route's.
@@ -90,6 +91,8 @@ class Structured:
                 yield event
         reasons: list[Reason] = ["length" if cost.cut else "stop" for cost in costs]
         usage = sum((cost.usage for cost in costs), Usage())
+        again = sum(cost.prompt for cost in costs[1:])  # all choices have one prompt
+        usage = replace(usage, prompt_tokens=usage.prompt_tokens - again)
         yield Finish(reasons[0], usage, tuple(reasons[1:]))
 
     def warm(self, resources: Resources) -> None:

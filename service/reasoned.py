@@ -16,7 +16,8 @@ from chains.closing import closing
 from chains.counted import DETAILS
 from chains.errors import EngineAnswerError
 from chains.events import Engine
-from chains.splitter import TAGS, goes_on_thinking
+from chains.parameters import formats_of
+from chains.splitter import TAGS, goes_on_thinking, may_begin
 from chains.sse import EventReader, json_object
 from service.errors import EngineRefused
 from service.token_ids import DONE, event_of, forget_token_ids, is_left
@@ -76,9 +77,11 @@ class Tags:
 class _Choice:
     """One choice of an answer, as far as it has come."""
 
-    def __init__(self, tags: Tags, inside: bool) -> None:
+    def __init__(self, tags: Tags, inside: bool, guided: bool) -> None:
         self._tags = tags
         self._inside = inside  # what comes is reasoning
+        self._guided = guided  # only a tag at the very beginning is one
+        self._opens = True  # a tag may still open
         self._text = ""  # since the last tag, as far as one may begin in it
         self._tokens: list[int] = []  # since the last tag
         self._before = 0  # tokens of the reasoning that has ended
@@ -100,7 +103,9 @@ class _Choice:
         if said.get("reasoning") or said.get("reasoning_content"):
             self._is_known = False  # the engine took it out of the content
         self._text += said.get("content") or ""
-        while self._is_known and (tag := self._awaited) in self._text:
+        if self._guided and self._opens and not self._inside:
+            self._opens = may_begin(self._text, [self._awaited])
+        while self._is_known and (self._inside or self._opens) and (tag := self._awaited) in self._text:
             place = await self._tags.place(tag, self._text, self._tokens)
             self._is_known = place is not None
             self._turn(tag, *(place or (0, 0)))
@@ -113,6 +118,7 @@ class _Choice:
     def _turn(self, tag: str, begin: int, end: int) -> None:
         self._before += begin if self._inside else 0
         self._inside = not self._inside
+        self._opens = not self._guided
         self._text = self._text.partition(tag)[2]
         self._tokens = self._tokens[end:]
 
@@ -160,7 +166,8 @@ class CountedReasoning:
             for choice in answer.get("choices") or ():
                 index = choice["index"]
                 if index not in choices:
-                    choices[index] = _Choice(self._tags, goes_on_thinking(body, body["messages"]))
+                    inside = goes_on_thinking(body, body["messages"])
+                    choices[index] = _Choice(self._tags, inside, bool(formats_of(body)))
                 said = choice.get("delta") or choice.get("message") or {}
                 await choices[index].take(said, choice.get("token_ids"))
                 here.append(choices[index])

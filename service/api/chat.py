@@ -7,13 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api.chunks import ChatForm
-from service.api.incoming import client_only, gateway_of, json_object, traced
+from service.api.incoming import chain_of, client_only, gateway_of, json_object, traced
 from service.api.middleware import record_of
 from service.api.relay import Relay
 from service.api.respond import Generated
 from service.body.known import CHAT
 from service.body.options import check_effort
-from service.dispatch import CHAIN
 from service.exchange import Job
 
 router = APIRouter()
@@ -29,7 +28,7 @@ async def chat(request: Request) -> Response:
     if not gateway.reads_effort:
         check_effort(body)
     record.streamed = body.get("stream") is True
-    plan = await gateway.dispatch.chat(body, request.headers.get(CHAIN))
+    plan = await gateway.dispatch.chat(body, chain_of(request))
     plan.note(record)
     then = gateway.shadows.follower(plan, plan.conversation)
     relay = Relay(gateway.feedback.hear(record, plan.request.messages, body.get("tools"), then))

@@ -19,7 +19,7 @@ from chains.closing import closing
 from chains.events import Engine, Finish, Raw
 from chains.sse import EventReader
 from service.api.chunks import DONE, ChatForm
-from service.api.incoming import Recorded, Running, client_only, json_object, traced
+from service.api.incoming import Recorded, Running, chain_of, client_only, json_object, traced
 from service.api.relay import Relay
 from service.api.respond import Generated
 from service.body.conversation import conversation_key
@@ -56,9 +56,9 @@ async def completions(request: Request, gateway: Running, record: Recorded) -> R
     check_options(body, gateway.settings.gateway.max_choices)
     check_kind("logprobs", body.get("logprobs"), WHOLE)  # of a chat it is a switch
     if model == AUTO:
-        return await _answered(body, request.headers.get(CHAIN), gateway, record, trace=trace)
+        return await _answered(body, chain_of(request), gateway, record, trace=trace)
     adapter = gateway.dispatch.named(model)
-    if request.headers.get(CHAIN, DIRECT) != DIRECT:
+    if chain_of(request) not in (None, DIRECT):
         raise InvalidRequest(
             f"the header {CHAIN} has no meaning for a text that {model!r} continues: leave it out, or ask "
             "/v1/chat/completions",

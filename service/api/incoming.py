@@ -13,6 +13,7 @@ from starlette.requests import Request
 from service.admission.ticket import Priority
 from service.api.middleware import record_of
 from service.body.problems import sentences_on
+from service.dispatch import CHAIN
 from service.errors import InvalidRequest, NotJSON
 from service.gateway import Gateway
 from service.record import Record
@@ -80,6 +81,18 @@ def traced(request: Request) -> bool:
     if (known := _SWITCH.get(value.strip().lower())) is None:
         raise InvalidRequest(f"{TRACE} must be 1 or true, 0 or false, found {value[:40]!r}", TRACE)
     return known
+
+
+def chain_of(request: Request) -> str | None:
+    """The chain that the request names; None: it names none.
+
+    Raises:
+        InvalidRequest: it names several.
+    """
+    given = request.headers.getlist(CHAIN)
+    if len(given) > 1:
+        raise InvalidRequest(f"{CHAIN} is given {len(given)} times: name one chain", CHAIN)
+    return given[0] if given else None
 
 
 async def admin_only(request: Request) -> None:

@@ -16,9 +16,9 @@ from chains.events import Drawing, Raw
 from chains.sse import EventReader
 from service.api.chunks import ChatForm
 from service.api.errors import Told
-from service.api.incoming import Recorded, Running, client_only, json_object, traced
+from service.api.incoming import Recorded, Running, chain_of, client_only, json_object, traced
 from service.api.respond import Generated
-from service.dispatch import CHAIN, Plan
+from service.dispatch import Plan
 from service.errors import ServiceError
 from service.exchange import Events, Job
 from service.gateway import Gateway
@@ -38,7 +38,7 @@ async def responses(request: Request, gateway: Running, record: Recorded) -> Res
     chat = chat_of(body)
     record.streamed = chat.get("stream") is True
     with _told_in_its_names():
-        plan = await gateway.dispatch.chat(chat, request.headers.get(CHAIN))
+        plan = await gateway.dispatch.chat(chat, chain_of(request))
     plan.note(record)
     form = ChatForm(gateway.settings.engine.model_name, include_usage=True, trace=trace)
     asked = body if gateway.reads_effort else _without_effort(body)

@@ -24,7 +24,7 @@ from service.body.known import (
     TOOL,
     Fields,
 )
-from service.body.options import TOOL_NAME
+from service.body.options import MOST_STOPS, TOOL_NAME
 from service.dispatch import CHAIN
 
 Schema = dict[str, Any]
@@ -70,7 +70,7 @@ PROMPT: Schema = {  # n times the prompts has a bound, which a schema can't say
     ]
 }
 SPOKEN: Schema = {"type": "string", "pattern": r"\S"}
-STOP: Schema = {"anyOf": [NAME, {"type": "array", "items": NAME}, {"type": "null"}]}
+STOP: Schema = {"anyOf": [NAME, {"type": "array", "items": NAME, "maxItems": MOST_STOPS}, {"type": "null"}]}
 ARGUMENTS: Schema = {"type": ["object", "null"], "properties": {"type": _OF_OBJECTS}}
 CALLED: Schema = {"type": "string", "pattern": f"^{TOOL_NAME.pattern}$"}
 _FUNCTION = closed(FUNCTION, {"name": CALLED, "strict": SWITCH, "parameters": ARGUMENTS}, "name")

@@ -21,10 +21,11 @@ PARTS: Mapping[str, tuple[str, ...]] = {  # parts of content beside text, and th
 }
 _MORE_PARTS = (  # that the engine reads
     *("text", "refusal", "audio_url", "video_url"),
-    *("input_text", "output_text", "input_image", "thinking", "tool_reference"),
+    *("input_image", "thinking", "tool_reference"),
 )
 _REFUSED_PARTS: Mapping[str, str] = {
     "file": "give its text",
+    **dict.fromkeys(("input_text", "output_text"), "it is of /v1/responses; in a chat its type is text"),
     **dict.fromkeys(
         ("prompt_embeds", "image_embeds", "audio_embeds", "video_embeds", "image_pil"),
         "tensors and objects from outside are loaded unchecked",
@@ -201,6 +202,8 @@ def _check_parts(parts: Sequence[object], at: str) -> None:
         if kind == "text":
             TEXT_PART.check(part, place)
             _check_text(part, "text", place)
+        if kind in ("refusal", "thinking"):
+            _check_text(part, kind, place)
         if kind in PARTS and "uuid" not in part:  # vLLM knows by it what was sent before
             if not isinstance(part.get(kind), dict):
                 raise InvalidRequest(

@@ -34,6 +34,7 @@ _OF_PROMPT = (  # they show the prompt as the engine gets it, or cut it
     *("echo", "prompt_logprobs", "return_prompt_text", "return_token_ids"),
     *("truncate_prompt_tokens", "truncation_side"),
 )
+MOST_STOPS = 4  # OpenAI's, and vLLM's
 TOOL_NAME = re.compile(r"[\w.:/-]{1,128}")  # stands in a prompt and in a grammar
 
 
@@ -123,10 +124,12 @@ def _check_choices(body: Mapping[str, Any], most: int) -> None:
 
 
 def _check_stop(body: Mapping[str, Any]) -> None:
-    """``stop`` is looked at by chains before the engine does."""
+    """``stop`` is looked at by chains before the engine does, and in its place."""
     stop = body.get("stop")
     if not isinstance(stop, str | list | None):
         raise InvalidRequest(f"stop must be text or a list of texts, found {kind_of(stop)}", "stop")
+    if isinstance(stop, list) and len(stop) > MOST_STOPS:
+        raise InvalidRequest(f"stop holds {len(stop)} texts; at most {MOST_STOPS} are taken", "stop")
     for index, text in enumerate(stop if isinstance(stop, list) else [stop]):
         place = f"stop[{index}]" if isinstance(stop, list) else "stop"
         if not isinstance(text, str) and stop is not None:

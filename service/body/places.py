@@ -8,7 +8,7 @@ from typing import Any
 
 _PLACE = re.compile(r"\bmessages\[(\d+)\][\w.\[\]]*")
 
-_TEXTS = ("text", "input_text", "output_text", "refusal", "thinking")  # parts that vLLM reads as text
+_TEXTS = ("text", "refusal", "thinking")  # parts that vLLM reads as text
 
 
 def in_clients_places(

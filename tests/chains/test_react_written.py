@@ -137,10 +137,11 @@ async def test_what_can_never_be_read_ends_honestly(stream: bool) -> None:
 
 async def test_the_written_form_with_a_schema_for_the_answer() -> None:
     form = {"structured_outputs": {"json": {"required": ["sky"]}}}
-    engine = ScriptedEngine([Said(LOOKED), Said(["Final Answer: 晴"]), Said(['{"sky": 1}'])])
+    tried = Said(["{"], reason="length")
+    engine = ScriptedEngine([tried, Said(LOOKED), Said(["Final Answer: 晴"]), Said(['{"sky": 1}'])])
     events = await events_of(React(WRITTEN), asking(False, parameters=form), engine)
     assert content(events) == '{"sky": 1}'
-    assert [message["role"] for message in engine.bodies[2]["messages"]] == ["user", "assistant", "user"]
+    assert [message["role"] for message in engine.bodies[-1]["messages"]] == ["user", "assistant", "user"]
 
 
 async def test_without_tools_nothing_is_told_of_them() -> None:

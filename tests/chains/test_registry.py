@@ -62,6 +62,18 @@ def test_a_chain_that_is_broken_is_named_and_leaves_the_others_alone(
     assert chains_without_options.__wrapped__() == ("cot",)
 
 
+def test_a_name_that_two_packages_have_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, other = EntryPoint("cot", "chains.cot:Cot", GROUP), EntryPoint("cot", "mine:Fine", GROUP)
+    for points in ([ours, other], [other, ours]):
+        monkeypatch.setattr("chains.registry.entry_points", lambda group, points=points: points)
+        with pytest.raises(ChainBroken, match="is installed under this name too; rename one") as found:
+            chain_class("cot")
+        assert "'chains.cot:Cot'" in str(found.value)
+        assert "'mine:Fine'" in str(found.value)
+    monkeypatch.setattr("chains.registry.entry_points", lambda group: [ours, ours])  # seen in two places
+    assert chain_class("cot") is Cot
+
+
 async def answered(self: object, request: object, engine: object) -> AsyncGenerator[Event, None]:
     """The ``run`` of a chain."""
     yield Finish("stop", Usage())

@@ -153,6 +153,58 @@ async def test_what_the_engine_writes_behind_a_stop_of_one_choice_is_not_counted
     assert counted == [2 + 11] * 3
 
 
+JSON = {"response_format": {"type": "json_object"}}
+LEADING = {"structured_outputs": {"regex": "<think>.*</think>[0-9]+"}}
+
+
+@pytest.mark.parametrize("cut", [1, 7, 100_000])
+@pytest.mark.parametrize(
+    ("form", "tokens", "told", "kept"),
+    [
+        (JSON, ['{"a"', ': "<think>', "hm ", '"}'], ('{"a": "<think>hm "}', None), [0, 1, 2, 3]),
+        (JSON, ["{", '"<think>a</think>": 1', "}", " "], ('{"<think>a</think>": 1} ', None), [0, 1, 2, 3]),
+        (JSON, ["\n", " <", "b", "<think>"], ("\n <b<think>", None), [0, 1, 2, 3]),
+        (
+            LEADING,
+            [" <th", "ink>", "1<think>", "</think>", " 2", "<think>"],
+            ("2<think>", "1<think>"),
+            [4, 5],
+        ),
+        (LEADING, ["<think>", "1+1"], ("", "1+1"), []),
+    ],
+)
+async def test_guided_text_is_content_but_for_what_is_thought_before_it(
+    form: dict[str, Any], tokens: list[str], told: tuple[str, str | None], kept: list[int], cut: int
+) -> None:
+    request = {stream: asked(stream, parameters={**form, "logprobs": True}) for stream in (True, False)}
+    engine = ScriptedEngine([stream([tokens])], cut=cut)
+    (streamed,) = gathered(parsed(await events_of(Cot(), request[True], engine))).values()
+    (raw,) = await events_of(Cot(), request[False], ScriptedEngine([whole([tokens])]))
+    assert isinstance(raw, Raw)
+    (choice,) = json.loads(raw.data)["choices"]
+    assert (choice["message"]["content"], choice["message"].get("reasoning_content")) == told
+    of_content = [tokens[index] for index in kept]
+    assert [one["token"] for one in choice["logprobs"]["content"]] == streamed["tokens"] == of_content
+    assert (streamed["content"], streamed["reasoning_content"]) == (told[0], told[1] or "")
+    assert choice["finish_reason"] == streamed["reason"] == "stop"
+
+
+async def test_a_continued_thought_ends_under_a_guide_that_names_its_end() -> None:
+    messages = [{"role": "user", "content": "1 + 1"}, {"role": "assistant", "content": "<think>1 +"}]
+    for form, text, content, reasoned in (
+        ({"response_format": {"type": "json_object"}}, '{"a": 2}', '{"a": 2}', None),
+        ({"structured_outputs": {"choice": ["yes", "no"]}}, "yes", "yes", None),
+        ({"structured_outputs": {"json": {"description": "</think>"}}}, "{}", "{}", None),
+        ({"structured_outputs": {"regex": r"[^<]*<\/think>\d"}}, " 1</think>2", "2", "1"),
+    ):
+        parameters = {"continue_final_message": True, "add_generation_prompt": False, **form}
+        request = ChainRequest(messages, parameters, stream=False)
+        (raw,) = await events_of(Cot(), request, ScriptedEngine([whole([[text]])]))
+        assert isinstance(raw, Raw)
+        message = json.loads(raw.data)["choices"][0]["message"]
+        assert (message["content"], message.get("reasoning_content")) == (content, reasoned)
+
+
 async def test_reasoning_that_never_ends_is_a_cut_answer() -> None:
     tokens = [["<think>", "1", " and"], ["2"]]
     engine = ScriptedEngine([whole(tokens)])

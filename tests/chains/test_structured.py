@@ -17,7 +17,7 @@ from chains.errors import (
 from chains.events import Content, Finish, Limits, Note, Raw, Reasoning, Usage
 from chains.registry import chain_with
 from chains.structured import Structured, StructuredOptions
-from chains.testing import Said, ScriptedEngine, asked, content, events_of, finish
+from chains.testing import Said, ScriptedEngine, asked, content, events_of, finish, reasoning
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 FORMAT = {"type": "json_schema", "json_schema": {"name": "place", "schema": SCHEMA, "strict": True}}
@@ -192,7 +192,7 @@ async def test_each_of_several_choices_is_held_to_the_schema(stream: bool) -> No
         (1, LEEDS),
         (2, '{"city": "Yo'),
     ]
-    assert finish(events) == Finish("stop", Usage(40, 20), ("stop", "length"))
+    assert finish(events) == Finish("stop", Usage(20, 20), ("stop", "length"))  # 3 choices, one of them twice
     assert [body["seed"] for body in engine.bodies] == [7, 8, 9, 8]
     assert not any("n" in body for body in engine.bodies)
 
@@ -237,6 +237,15 @@ async def test_a_routes_own_schema_that_was_refused_is_no_fault_of_the_client(tm
     engine = ScriptedEngine([Refused("no answer can fit it"), *[Said(["not JSON"])] * 2])
     with pytest.raises(AnswerInvalid, match="not JSON"):
         await events_of(routed(tmp_path), asked(False), engine)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_tag_in_a_string_is_part_of_it(stream: bool) -> None:
+    form = {"response_format": {"type": "json_object"}}
+    engine = ScriptedEngine([Said(['{"answer": "<think>1', '"}'])])
+    events = await events_of(Structured(StructuredOptions()), asked(stream, parameters=form), engine)
+    assert (content(events), reasoning(events)) == ('{"answer": "<think>1"}', "")
+    assert (finish(events).reason, len(engine.bodies)) == ("stop", 1)
 
 
 async def test_an_answer_that_ran_out_of_tokens_comes_as_far_as_it_was_made() -> None:

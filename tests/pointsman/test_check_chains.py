@@ -30,6 +30,19 @@ def test_a_chain_that_no_route_names_is_looked_at(
     assert "x-pointsman-chain" in shown.stderr
 
 
+def test_a_name_of_ours_is_not_another_packages_in_silence(
+    run: Run, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, told in (("retrieve", (0, "warning: the chain 'retrieve'")), ("direct", (1, "fallback.chain"))):
+        points = [*entry_points(group=GROUP), EntryPoint(name, f"{__name__}:NeverWarm", GROUP)]
+        monkeypatch.setattr("chains.registry.entry_points", lambda group, points=points: points)
+        chain_by_name.cache_clear()
+        shown = run("check", config)
+        assert (shown.exit_code, told[1] in shown.stderr) == (told[0], True), shown.stderr
+        assert "is installed under this name too; rename one" in shown.stderr
+    chain_by_name.cache_clear()
+
+
 def test_a_value_that_two_versions_of_yaml_read_in_two_ways_is_told_once(run: Run, config: Path) -> None:
     routes = config.parent / "routes.yaml"
     text = routes.read_text(encoding="utf-8")

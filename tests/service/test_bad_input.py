@@ -106,6 +106,17 @@ async def test_a_stop_is_text(running: Running, stop: object, place: str, said: 
     assert (error["message"], error["param"]) == (said, place)
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses", "/v1/completions"])
+async def test_a_chain_is_named_once(running: Running, path: str) -> None:
+    asked = {"messages": [{"role": "user", "content": "hello"}], "input": "hello", "prompt": "hello"}
+    kept = {"chat/completions": "messages", "responses": "input", "completions": "prompt"}[path[4:]]
+    headers = [("x-pointsman-chain", "direct"), ("x-pointsman-chain", "cot")]
+    answer = await running.http.post(path, json={"model": "auto", kept: asked[kept]}, headers=headers)
+    error = check_error(answer, 400)
+    assert error["param"] == "x-pointsman-chain"
+    assert error["message"] == "x-pointsman-chain is given 2 times: name one chain"
+
+
 async def test_a_field_of_a_text_part_that_nobody_knows(running: Running) -> None:
     part: dict[str, Any] = {"type": "text", "text": "where is my parcel", "txet": "x"}
     body = {"model": "auto", "messages": [{"role": "user", "content": [part]}]}

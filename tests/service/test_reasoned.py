@@ -164,6 +164,24 @@ async def test_what_is_not_known_exactly_is_left_out() -> None:
     assert answer["choices"][0]["message"]["content"].endswith("It is 42.")
 
 
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [
+        (['{"a": "', OPEN, "b", CLOSE, '"}', END], 0),
+        (['{"', "<th", "ink>", "b", END], 0),
+        ([" ", OPEN, "b", "c", CLOSE, "1", OPEN, "d", END], 2),
+        (["<th", "ink>", "b", CLOSE, OPEN, "d", END], 1),
+    ],
+)
+async def test_guided_text_is_not_counted_but_for_what_is_thought_before_it(
+    words: list[str], count: int
+) -> None:
+    body = {"response_format": {"type": "json_object"}}
+    assert told(await whole_of(Writer(words), **body)) == count
+    for many in (1, 2, 5):
+        assert told((await chunks_of(Writer(words, many), **body))[-1]) == count
+
+
 async def test_an_answer_that_goes_on_thinking_begins_inside() -> None:
     last = {"role": "assistant", "content": "<think>\n1"}
     body = {"messages": [last], "continue_final_message": True}

@@ -63,6 +63,10 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
             ({"type": "image_url", "image_url": "https://example.com/a.png"}, "image_url"),
             ({"type": "image_url", "image_url": {"url": None}}, "image_url.url"),
             ({"type": "input_audio", "input_audio": {"data": "x"}}, "input_audio.format"),
+            ({"type": "input_text", "text": "x"}, "type"),
+            ({"type": "output_text", "text": "x"}, "type"),
+            ({"type": "refusal"}, "refusal"),
+            ({"type": "thinking", "thinking": 7}, "thinking"),
         )
     ),
     *(
@@ -99,6 +103,7 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
     ({"model": "auto", "messages": [USER], "stop": 5}, 400, "stop"),
     ({"model": "support", "messages": [USER], "stop": ["\n", 1]}, 400, "stop[1]"),
     ({"model": "auto", "messages": [USER], "stop": ""}, 400, "stop"),
+    ({"model": "auto", "messages": [USER], "stop": list("abcde")}, 400, "stop"),
     ({"model": "auto", "messages": [USER], "stream_options": {}}, 400, "stream_options"),
     ({"model": "support", "messages": [USER], "n": 0}, 400, "n"),
     ({"model": "support", "messages": [USER], "n": "two"}, 400, "n"),
