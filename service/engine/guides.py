@@ -19,6 +19,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from chains.discriminated import with_tags
+from chains.neutral import without_neutral
 from service.engine import two_compilers
 from service.engine.open_objects import closed
 
@@ -65,7 +67,11 @@ class Bounds:
         return cls(**found)
 
     def over(self, schema: Any) -> Any:
-        """The JSON ``schema`` with what it leaves open bounded, at any depth."""
+        """The JSON ``schema`` with what it leaves open bounded, at any depth.
+
+        What asks for nothing goes, and what tells the schemas of a ``oneOf`` apart is written out.
+        """
+        schema = with_tags(without_neutral(schema))
         return self._over(schema if self.items is None else closed(schema, self.items))
 
     def _over(self, schema: Any) -> Any:

@@ -206,3 +206,31 @@ def test_the_arguments_of_a_call_may_be_open() -> None:
 def test_an_object_of_which_another_part_says_something_is_left_open(joined: dict[str, Any]) -> None:
     assert BOUNDS.over(joined) == joined
     assert guided(joined)('{"a": "x"}')
+
+
+@pytest.mark.parametrize("compiler", [compiled, guided])
+def test_what_asks_for_nothing_moves_no_schema_to_another_compiler(compiler: Any) -> None:
+    """zod's record beside what only llguidance holds."""
+    names = {"type": "object", "propertyNames": TEXT, "additionalProperties": {"type": "integer"}}
+    fits = compiler({"type": "object", "properties": {"a": names}, "required": ["a"]})
+    assert fits('{"a": {"b": 1}}')
+    assert not fits('{"a": {"b": "x"}}')
+
+
+@pytest.mark.parametrize("compiler", [compiled, guided])
+def test_what_tells_schemas_apart_is_written_out(compiler: Any) -> None:
+    def kind(name: str) -> dict[str, Any]:
+        tag = {"const": name, "default": name, "type": "string"}
+        return {"type": "object", "properties": {"kind": tag}, "additionalProperties": False}
+
+    schema = {
+        "oneOf": [{"$ref": "#/$defs/Cat"}, kind("dog")],
+        "discriminator": {"propertyName": "kind", "mapping": {"cat": "#/$defs/Cat"}},
+        "$defs": {"Cat": kind("cat")},
+    }
+    before = json.dumps(schema)
+    fits = compiler(schema)
+    assert fits('{"kind": "cat"}')
+    assert fits('{"kind": "dog"}')
+    assert not fits("{}")
+    assert json.dumps(schema) == before
