@@ -15,6 +15,7 @@ from typing import Any
 
 from chains.discriminated import requiring, telling
 from chains.disjoint import are_disjoint, fits_type, mapping_in, names_in, resolved
+from chains.implied import implies
 from chains.neutral import is_neutral
 from chains.references import at
 from chains.subschemas import HOLDING, NAMED
@@ -150,7 +151,8 @@ def _passed_of_text(part: Mapping[str, Any], rules: set[str]) -> set[str]:
     found = set[str]()
     if "format" in rules and str(part["format"]) not in FORMATS:
         found.add("format")
-    if "pattern" in rules and ("format" in rules or _looks_around(str(part["pattern"]))):
+    both = "format" in rules and not implies(part.get("pattern"), part["format"])
+    if "pattern" in rules and (both or _looks_around(str(part["pattern"]))):
         found.add("pattern")
     return found | (rules & {"minLength", "maxLength"} if rules & {"pattern", "format"} else set())
 
