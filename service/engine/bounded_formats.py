@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 _HELD = 4  # parts of a text, at most, share its characters
 _PCHAR = r"([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})"  # RFC 3986, 3.3
-_DAY = (  # of a month, from RFC 3339; a leap day is in any year
+_DAY = (  # of a month, from RFC 3339; not the leap day, which few years have
     r"((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
 )
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,6})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
