@@ -63,7 +63,7 @@ def _is_whole(value: object) -> bool:
 
 
 def _apart(one: Any, other: Any, root: Mapping[str, Any], levels: int) -> bool:
-    one, other = _resolved(one, root), _resolved(other, root)
+    one, other = resolved(one, root), resolved(other, root)
     if not isinstance(one, Mapping) or not isinstance(other, Mapping):
         return False
     if _kinds(one, root).isdisjoint(_kinds(other, root)):
@@ -103,7 +103,7 @@ def _kinds(schema: Mapping[str, Any], root: Mapping[str, Any]) -> frozenset[str]
 
 def _values(schema: Any, root: Mapping[str, Any]) -> list[Any] | None:
     """All that may fit ``schema``, where it lists them."""
-    schema = _resolved(schema, root)
+    schema = resolved(schema, root)
     if not isinstance(schema, Mapping):
         return None
     if "const" in schema:
@@ -111,7 +111,7 @@ def _values(schema: Any, root: Mapping[str, Any]) -> list[Any] | None:
     return schema["enum"] if isinstance(schema.get("enum"), list) else None
 
 
-def _resolved(schema: Any, root: Mapping[str, Any]) -> Any:
+def resolved(schema: Any, root: Mapping[str, Any]) -> Any:
     """What ``schema`` refers to, if it does, through any number of references."""
     seen = set[str]()
     while isinstance(schema, Mapping) and isinstance(reference := schema.get("$ref"), str):

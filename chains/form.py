@@ -23,7 +23,7 @@ from chains.schema import AnswerSchema, SchemaUnusable, json_in
 from chains.splitter import Splitter
 from chains.stop import StopAt, stops_of
 
-NO_SCHEMA = "give a response_format of type json_schema"
+NO_SCHEMA = "give a response_format of type json_schema or json_object"
 _OBJECT = {"type": "object"}
 _TOO_MUCH = "the request is too long, or holds nothing to copy: copied strings are only checked"
 _REPAIR = "This does not fit: {problem}. Reply again with the JSON only, all of it."

@@ -14,6 +14,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from chains.neutral import is_neutral
 from chains.references import dangling
 from chains.subschemas import HOLDING, NAMED
 
@@ -67,6 +68,8 @@ def _kept(schema: Any, lost: Collection[str], gone: set[str]) -> Any:
         return schema
     found: dict[str, Any] = {}
     for key, value in schema.items():
+        if is_neutral(key, value):
+            continue
         if not _guides(key, value, lost) or (key == "oneOf" and "anyOf" in schema):
             gone.add(key)
         elif key in NAMED and isinstance(value, Mapping):
@@ -83,11 +86,11 @@ def _guides(keyword: str, value: Any, lost: Collection[str]) -> bool:
     if keyword in _REFUSED:
         return False
     if keyword == "format":
-        return value in _FORMATS
+        return isinstance(value, str) and value in _FORMATS
     if keyword == "pattern":
         return isinstance(value, str) and _PATTERN.fullmatch(value) is not None
     if keyword in _BOUNDS:  # of draft 4 some are true
-        return not isinstance(value, bool) and abs(value) < _MOST
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MOST
     if keyword in ("items", "additionalItems"):  # the lists of drafts before 2020
         return keyword == "items" and not isinstance(value, list)
-    return keyword != "$ref" or value not in lost
+    return keyword != "$ref" or (isinstance(value, str) and value not in lost)

@@ -13,7 +13,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chains.disjoint import are_disjoint, fits_type, mapping_in, names_in
+from chains.discriminated import requiring, telling
+from chains.disjoint import are_disjoint, fits_type, mapping_in, names_in, resolved
+from chains.implied import implies
+from chains.neutral import is_neutral
 from chains.references import at
 from chains.subschemas import HOLDING, NAMED
 
@@ -93,16 +96,24 @@ def _passed(part: Mapping[str, Any], root: Mapping[str, Any]) -> set[str]:
     if _agrees(part, join, root):
         beside.discard("type")
     inexact = (join == "$ref" and re.match(r"#(?:/|$)", str(part[join])) is None) or (
-        join == "oneOf" and isinstance(part[join], list) and not are_disjoint(part[join], root)
+        join == "oneOf" and isinstance(part[join], list) and not are_disjoint(_tagged(part, root), root)
     )
     return never | beside | ({join} if inexact else set())
+
+
+def _tagged(part: Mapping[str, Any], root: Mapping[str, Any]) -> list[Any]:
+    """The schemas of ``part``'s ``oneOf``; of those that a discriminator tells apart, each requires it."""
+    ways: list[Any] = part["oneOf"]
+    if (name := telling(part)) is None:
+        return ways
+    return [requiring(resolved(way, root), name) for way in ways]
 
 
 def _says(key: str, part: Mapping[str, Any]) -> bool:
     """Whether a keyword asks for anything."""
     if key == "if":
         return "then" in part or "else" in part
-    return part[key] is not False if key == "uniqueItems" else part[key] != [] or key in _JOINS
+    return not is_neutral(key, part[key]) and (part[key] != [] or key in _JOINS)
 
 
 def _agrees(part: Mapping[str, Any], join: str, root: Mapping[str, Any]) -> bool:
@@ -140,7 +151,8 @@ def _passed_of_text(part: Mapping[str, Any], rules: set[str]) -> set[str]:
     found = set[str]()
     if "format" in rules and str(part["format"]) not in FORMATS:
         found.add("format")
-    if "pattern" in rules and ("format" in rules or _looks_around(str(part["pattern"]))):
+    both = "format" in rules and not implies(part.get("pattern"), part["format"])
+    if "pattern" in rules and (both or _looks_around(str(part["pattern"]))):
         found.add("pattern")
     return found | (rules & {"minLength", "maxLength"} if rules & {"pattern", "format"} else set())
 

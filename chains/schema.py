@@ -7,6 +7,7 @@ time, and a validation is bounded in steps: neither a schema nor an answer can h
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,13 +19,18 @@ from pydantic import BaseModel
 from pydantic import ValidationError as ValidationFailed
 from referencing import Registry
 
-from chains import copied
+from chains import by_pattern, copied
 from chains.references import parts, wrong_reference
+from chains.subschemas import placed
 
 _STEPS = 50_000  # keywords that one validation may look at
-_PATTERN_S = 0.05  # for one pattern on one text
 _SHOWN = 200  # characters of a message
 _NO_FORMATS = FormatChecker(formats=())  # jsonschema's reads patterns as Python's, not as ECMA-262's
+_BY_PATTERN = {  # in every draft
+    "pattern": by_pattern.pattern,
+    "patternProperties": by_pattern.pattern_properties,
+    "additionalProperties": by_pattern.additional_properties,
+}
 _BOUND = "it takes too long to check an answer against it"
 
 
@@ -49,7 +55,7 @@ class AnswerSchema:
         self._strict = {} if strict is None else {"strict": strict}
         self._spent = 0
         self._sources: Sequence[str] | None = None
-        kind = validator_for(schema, default=Draft202012Validator)
+        kind = _draft(schema)
         try:
             kind.check_schema(schema, format_checker=_NO_FORMATS)
             _check_parts(schema)
@@ -60,7 +66,7 @@ class AnswerSchema:
         if (wrong := copied.misuse(schema)) is not None:
             raise SchemaUnusable(wrong)
         self.copies = copied.copies(schema)  # whether a string of an answer must stand in the sources
-        keywords = {**kind.VALIDATORS, "pattern": _pattern, copied.KEYWORD: self._copied}
+        keywords = {**kind.VALIDATORS, **_BY_PATTERN, copied.KEYWORD: self._copied}
         checks = {word: self._counted(check) for word, check in keywords.items()}
         bounded = extend(kind, checks)
         self._validator = bounded(schema, registry=Registry(), format_checker=_NO_FORMATS)
@@ -161,23 +167,43 @@ def _whole(text: str) -> bool:
     return True
 
 
+def _draft(schema: Mapping[str, Any]) -> Any:
+    """jsonschema's class for the draft that ``schema`` names; its name is often written with https."""
+    named = schema.get("$schema")
+    if isinstance(named, str):
+        named = re.sub(r"^https(?=://json-schema\.org/draft-0)", "http", named)
+    return validator_for({"$schema": named}, default=Draft202012Validator)
+
+
 def _check_parts(schema: dict[str, Any]) -> None:
     """Raises SchemaUnusable for the first reference or pattern that can't be used."""
     if (wrong := wrong_reference(schema)) is not None:
         raise SchemaUnusable(wrong)
     for part in parts(schema):
-        if part.get("patternProperties"):
-            raise SchemaUnusable("patternProperties is not taken: name the properties")
-        if isinstance(pattern := part.get("pattern"), str):
+        named = part.get("patternProperties")
+        if named and _holds(schema, "unevaluatedProperties"):
+            raise SchemaUnusable(
+                f"patternProperties{_within(schema, part)} is not taken beside unevaluatedProperties: say "
+                "additionalProperties"
+            )
+        for pattern in [part.get("pattern"), *(named if isinstance(named, dict) else ())]:
+            if not isinstance(pattern, str):
+                continue
             try:
                 regex.compile(pattern)
             except regex.error as exc:
-                raise SchemaUnusable(f"the pattern {pattern[:80]!r} can't be read: {exc}") from exc
+                raise SchemaUnusable(
+                    f"the pattern {pattern[:80]!r}{_within(schema, part)} can't be read: {exc}"
+                ) from exc
 
 
-def _pattern(_: Any, pattern: str, instance: object, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
-    if isinstance(instance, str) and regex.search(pattern, instance, timeout=_PATTERN_S) is None:
-        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+def _holds(schema: dict[str, Any], keyword: str) -> bool:
+    return any(keyword in part for part in parts(schema))
+
+
+def _within(schema: dict[str, Any], part: Mapping[str, Any]) -> str:
+    place = next((place for place, each in placed(schema) if each is part), None)
+    return "" if place is None else f" at {place}"
 
 
 def _no_constant(name: str) -> None:

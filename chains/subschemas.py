@@ -5,9 +5,29 @@ So a property that is called like a keyword is none, and neither is what an ``en
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 NAMED = ("properties", "patternProperties", "dependentSchemas", "$defs", "definitions")  # schemas by name
 HOLDING = (  # one schema, or a list of them
     *("items", "prefixItems", "contains", "additionalItems", "unevaluatedItems"),
     *("additionalProperties", "propertyNames", "unevaluatedProperties"),
     *("allOf", "anyOf", "oneOf", "not", "if", "then", "else"),
 )
+
+
+def placed(schema: Any) -> Iterator[tuple[str, Any]]:
+    """Every schema in ``schema``, itself first, with its place as a ``$ref`` would name it."""
+    waiting: list[tuple[str, Any]] = [("#", schema)]
+    while waiting:
+        place, part = waiting.pop()
+        yield place, part
+        if not isinstance(part, Mapping):
+            continue
+        for key, value in part.items():
+            if key in NAMED and isinstance(value, Mapping):
+                waiting += [(f"{place}/{key}/{name}", each) for name, each in value.items()]
+            elif key in HOLDING and isinstance(value, list):
+                waiting += [(f"{place}/{key}/{index}", each) for index, each in enumerate(value)]
+            elif key in HOLDING:
+                waiting.append((f"{place}/{key}", value))

@@ -13,9 +13,12 @@ import orjson
 from chains.direct import Direct
 from chains.events import Engine, Limits
 from chains.parameters import calls_tools
+from chains.react import React
+from chains.structured import Structured
 from router.decision import Decision
 from service.admission import Admission
 from service.admission.learning import Learning
+from service.best_effort import BestEffort, may_loosen
 from service.calls import ReadableCalls
 from service.dispatch import NOT_LIVE, Dispatch, Plan
 from service.embeddings import Embeddings, encoder_name
@@ -147,10 +150,14 @@ class Gateway:
 
         ``outlet`` is given what streams where the plan passes it on as it is.
         """
-        calls = calls_tools(plan.request.parameters)
-        if type(plan.chain) is Direct and not calls:
+        parameters = plan.request.parameters
+        calls = calls_tools(parameters)
+        loosens = (calls or not isinstance(plan.chain, Structured | React)) and may_loosen(parameters)
+        if type(plan.chain) is Direct and not calls and not loosens:
             return self.engine.bind(name, outlet=outlet)
-        engine = self.engine.bind(name)
+        engine: Engine = self.engine.bind(name)
+        if loosens:  # those two loosen for themselves, where the client brings no tools, and check
+            engine = BestEffort(engine)
         if calls or plan.intent is not None:
             engine = ReadableCalls(engine, self._text_of)
         return engine if type(plan.chain) is Direct else CountedReasoning(engine, self._tags)

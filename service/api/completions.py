@@ -22,6 +22,7 @@ from service.api.chunks import DONE, ChatForm
 from service.api.incoming import Recorded, Running, chain_of, client_only, json_object, traced
 from service.api.relay import Relay
 from service.api.respond import Generated
+from service.best_effort import BestEffort, may_loosen
 from service.body.conversation import conversation_key
 from service.body.fields import model_of, stream_of
 from service.body.kinds import WHOLE, check_kind, given
@@ -68,9 +69,15 @@ async def completions(request: Request, gateway: Running, record: Recorded) -> R
     job = Job(
         model=adapter,
         conversation=conversation_key(body),
-        run=lambda name: _continued(gateway.engine.bind(name, PATH, relay), given(body), record.streamed),
+        run=lambda name: _continued(_engine(gateway, name, body, relay), given(body), record.streamed),
     )
     return Generated(gateway.exchange, job, record, ChatForm(gateway.settings.engine.model_name), relay)
+
+
+def _engine(gateway: Gateway, name: str, body: Mapping[str, Any], relay: Relay) -> Engine:
+    if may_loosen(body):
+        return BestEffort(gateway.engine.bind(name, PATH))
+    return gateway.engine.bind(name, PATH, relay)
 
 
 async def _continued(engine: Engine, body: Mapping[str, Any], stream: bool) -> Events:

@@ -19,8 +19,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from chains.discriminated import with_tags
+from chains.implied import implies
+from chains.neutral import without_neutral
 from service.engine import two_compilers
+from service.engine.bounded_formats import bounded
 from service.engine.open_objects import closed
+from service.engine.patterns import counted
 
 WHITE_SPACE = 1  # characters in a row
 _WHITE_SPACE = "max_whitespace_cnt"  # XGrammar's name for that bound
@@ -31,6 +36,7 @@ _SEPARATED = {  # llguidance's options; its own white space may be repeated, wha
     "key_separator": f":{_SPACE}",
 }
 _CLOSED = ("maxLength", "pattern", "format", "enum", "const")  # of a string: it has an end, or another rule
+_RULED = ("minLength", "maxLength", "pattern", "enum", "const")  # beside a format: it is left as it is
 _DIGITS = 15  # XGrammar reads bounds as 64 bits
 _ONE = ("items", "additionalProperties", "additionalItems", "contains")  # hold a schema
 _SOME = ("anyOf", "oneOf", "allOf", "prefixItems")  # hold a list of schemas
@@ -65,7 +71,11 @@ class Bounds:
         return cls(**found)
 
     def over(self, schema: Any) -> Any:
-        """The JSON ``schema`` with what it leaves open bounded, at any depth."""
+        """The JSON ``schema`` with what it leaves open bounded, at any depth.
+
+        What asks for nothing goes, and what tells the schemas of a ``oneOf`` apart is written out.
+        """
+        schema = with_tags(without_neutral(schema))
         return self._over(schema if self.items is None else closed(schema, self.items))
 
     def _over(self, schema: Any) -> Any:
@@ -80,11 +90,16 @@ class Bounds:
                 found[key] = [self._over(part) for part in found[key]]
         for key in _NAMED:
             if isinstance(found.get(key), dict):
-                found[key] = {name: self._over(part) for name, part in found[key].items()}
+                names = counted if key == "patternProperties" else str
+                found[key] = {names(name): self._over(part) for name, part in found[key].items()}
         kinds = found.get("type")
         kinds = kinds if isinstance(kinds, list) else [kinds]
-        if self.characters is not None and "string" in kinds and not any(key in found for key in _CLOSED):
-            found["maxLength"] = _at_least(self.characters, found.get("minLength"))
+        if self.characters is not None and "string" in kinds:
+            _end(found, self.characters)
+        if isinstance(found.get("pattern"), str):
+            found["pattern"] = counted(found["pattern"])
+            if implies(schema.get("pattern"), found.get("format")):
+                del found["format"]  # XGrammar holds one of both
         if self.digits is not None and not {"integer", "number"}.isdisjoint(kinds):
             _close(found, 10**self.digits - 1)
         if self.items is not None and "array" in kinds and "maxItems" not in found:
@@ -167,6 +182,17 @@ def _over(schema: Any, bounds: Bounds) -> Any:
     if isinstance(schema, str):
         return json.dumps(bounds.over(json.loads(schema)))
     return bounds.over(schema)
+
+
+def _end(schema: dict[str, Any], characters: int) -> None:
+    """Give a text's ``schema`` an end."""
+    if not any(key in schema for key in _CLOSED):
+        schema["maxLength"] = _at_least(characters, schema.get("minLength"))
+    elif not any(key in schema for key in _RULED) and (
+        (pattern := bounded(str(schema.get("format")), characters)) is not None
+    ):
+        del schema["format"]
+        schema["pattern"] = pattern
 
 
 def _close(schema: dict[str, Any], most: int) -> None:

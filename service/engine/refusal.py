@@ -9,17 +9,17 @@ from __future__ import annotations
 import ast
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
 
 import orjson
 
-from chains.schema import AnswerSchema, SchemaUnusable
 from service.body.places import place_of_part
 from service.body.problems import Wrong, sentences
 from service.engine.unheld import unheld
+from service.engine.unusable_tools import unusable_tool
 from service.errors import ContextExceeded, EngineRefused, EngineUnavailable
 
 log = logging.getLogger("pointsman.engine")
@@ -122,7 +122,7 @@ def refusal(
     if strict and status == HTTPStatus.INTERNAL_SERVER_ERROR and not _ENGINE_DEAD.search(message):
         form = next((name for name in _FORMATS if (request or {}).get(name) is not None), None)
         if form is None:
-            tool = _unusable_tool((request or {}).get("tools") or ())
+            tool = unusable_tool((request or {}).get("tools") or ())
             return EngineRefused(HTTPStatus.BAD_REQUEST, *tool) if tool else EngineRefused(status, message)
         log.warning("the engine stumbled over %s: %s", form, message)
         return EngineRefused(HTTPStatus.BAD_REQUEST, _FORMAT_WORDS.format(form), form)
@@ -157,7 +157,7 @@ def told(
     elif parameter is None and (subject := _SUBJECT.match(message)) is not None:
         parameter = subject[1]
     if parameter is None and _CONSTRAINT.search(message) and (form := _format_of(request)) is not None:
-        tool = _unusable_tool(request["tools"]) if form == "tools" else None
+        tool = unusable_tool(request["tools"]) if form == "tools" else None
         reason = _NO_VALUE if _TAGS_FAILED in message else unheld(message, request) or message
         said = f"{form} can't be used: {reason}"
         return tool or (said, form)
@@ -165,17 +165,6 @@ def told(
     if other is not None and isinstance(request.get(other), int):  # logprobs beside top_logprobs is a switch
         parameter = other
     return message, parameter
-
-
-def _unusable_tool(tools: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:
-    """What is wrong with the first tool whose parameters are no JSON schema, and its place."""
-    for index, tool in enumerate(tools):
-        try:
-            AnswerSchema(tool["function"].get("parameters") or {})
-        except SchemaUnusable as exc:
-            place = f"tools[{index}].function.parameters"
-            return f"{place} can't be used: {exc}", place
-    return None
 
 
 def _format_of(request: Mapping[str, Any]) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chains.passed_over import passed_over
-from chains.subschemas import HOLDING, NAMED
+from chains.subschemas import placed
 
 _SAID = (  # llguidance's words, and the keywords that they are about; none: it names them
     (re.compile(r"Unimplemented keys: \[(.*?)\]"), ()),
@@ -63,18 +63,6 @@ def _schema_of(request: Mapping[str, Any]) -> Mapping[str, Any] | None:
 def _places(schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Each keyword with its place: those that XGrammar passes over before all others."""
     yield from ((passed.keyword, passed.place) for passed in passed_over(schema))
-    waiting: list[tuple[str, Any]] = [("#", schema)]
-    while waiting:
-        place, part = waiting.pop()
-        if not isinstance(part, Mapping):
-            continue
-        for key, value in part.items():
-            yield key, place
-            if key in NAMED and isinstance(value, Mapping):
-                waiting += [(f"{place}/{key}/{name}", each) for name, each in value.items()]
-            elif key in HOLDING:
-                waiting += (
-                    [(f"{place}/{key}/{index}", each) for index, each in enumerate(value)]
-                    if isinstance(value, list)
-                    else [(f"{place}/{key}", value)]
-                )
+    for place, part in placed(schema):
+        if isinstance(part, Mapping):
+            yield from ((key, place) for key in part)

@@ -103,6 +103,61 @@ def test_what_is_held_is_not_named(schema: dict[str, Any], fits: Any, misfit: An
     assert named(schema) == []
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"propertyNames": {"type": "string"}},  # zod's, of a record
+        {"propertyNames": {}},
+        {"propertyNames": True},
+        {"unevaluatedProperties": {}},
+        {"unevaluatedProperties": True},
+        {"minProperties": 0},
+        {"patternProperties": {}},
+        {"not": False},
+    ],
+)
+def test_what_asks_for_nothing_is_not_passed_over(part: dict[str, Any]) -> None:
+    assert named({**closed(a=WHOLE), **part}) == []
+
+
+def test_a_discriminator_with_a_default_tells_its_schemas_apart() -> None:
+    """As pydantic writes them: what has a default is not required."""
+
+    def kind(name: str) -> dict[str, Any]:
+        tag = {"const": name, "default": name, "type": "string"}
+        return {"type": "object", "properties": {"kind": tag, "age": WHOLE}, "required": ["age"]}
+
+    cat, dog = kind("cat"), kind("dog")
+    schema = {"oneOf": [{"$ref": "#/$defs/Cat"}, {"$ref": "#/$defs/Dog"}], "$defs": {"Cat": cat, "Dog": dog}}
+    assert named(schema) == ["oneOf"]
+    assert named({**schema, "discriminator": {"propertyName": "kind"}}) == []
+    assert named({**schema, "discriminator": {"propertyName": "age"}}) == ["oneOf"]
+    same = {**schema, "$defs": {"Cat": cat, "Dog": cat}}
+    assert named({**same, "discriminator": {"propertyName": "kind"}}) == ["oneOf"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "implies"),
+    [
+        (
+            "^([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}"
+            "|00000000-0000-0000-0000-000000000000|ffffffff-ffff-ffff-ffff-ffffffffffff)$",
+            True,
+        ),
+        ("^([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12})$", True),
+        ("^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$", True),
+        ("^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", False),
+        ("^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{11}$", False),
+        ("^[0-9a-f]{8}-[0-9a-f]{4}-[0-9-][0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$", False),
+        ("^a+$", False),
+    ],
+)
+def test_a_format_beside_its_own_pattern_is_held(pattern: str, implies: bool) -> None:
+    """The first two are zod 4's."""
+    assert named({**TEXT, "format": "uuid", "pattern": pattern}) == ([] if implies else ["pattern"])
+    assert named({**TEXT, "format": "date", "pattern": pattern}) == ["pattern"]
+
+
 def test_formats_that_are_held_are_held() -> None:
     for name in FORMATS:
         grammar = xgrammar.Grammar.from_json_schema(json.dumps({**TEXT, "format": name}))

@@ -57,7 +57,14 @@ def nested(levels: int) -> dict[str, Any]:
             {"$ref": "#/$defs/b", "$defs": {"b": {"allOf": [{}, {"$ref": "#/$defs/b"}]}}},
             "leads only to itself",
         ),
-        ({"patternProperties": {"(a+)+$": {}}}, "name the properties"),
+        (
+            {"properties": {"a": {"patternProperties": {"(": {}}}}},
+            r"the pattern '\(' at #/properties/a can't be read",
+        ),
+        (
+            {"items": {"patternProperties": {"^a": {}}, "unevaluatedProperties": False}},
+            "patternProperties at #/items is not taken beside unevaluatedProperties",
+        ),
         ({"pattern": "("}, "pattern"),
         (nested(3_000), "nested too deep"),
     ],
@@ -83,8 +90,42 @@ def test_patterns_are_those_of_json_schema_and_not_of_python() -> None:
     schema = AnswerSchema({"type": "string", "pattern": r"^\p{L}+$"})
     assert schema.problem('"Zoë"') is None
     assert schema.problem('"7"') == r"'7' does not match '^\\p{L}+$'"
-    with pytest.raises(SchemaUnusable, match=r"the pattern '\(' can't be read: missing \)"):
+    with pytest.raises(SchemaUnusable, match=r"the pattern '\(' at # can't be read: missing \)"):
         AnswerSchema({"type": "string", "pattern": "("})
+
+
+@pytest.mark.parametrize(
+    ("rest", "fits", "misfit", "problem"),
+    [
+        ({}, '{"a1": 1, "b": "x"}', '{"a1": "x"}', "$.a1: 'x' is not of type 'integer'"),
+        ({"additionalProperties": False}, '{"a1": 1, "c": 2}', '{"b": 1}', "('b' was unexpected)"),
+        ({"additionalProperties": {"type": "string"}}, '{"a1": 1, "b": "x"}', '{"b": 1}', "$.b: 1 is not"),
+    ],
+)
+def test_properties_are_held_by_their_patterns(
+    rest: dict[str, Any], fits: str, misfit: str, problem: str
+) -> None:
+    named = {"properties": {"c": {}}, "patternProperties": {r"^\p{L}\d$": {"type": "integer"}}}
+    schema = AnswerSchema({"type": "object", **named, **rest})
+    assert schema.problem(fits) is None
+    assert problem in str(schema.problem(misfit))
+
+
+@pytest.mark.parametrize("rest", [{}, {"additionalProperties": False}])
+def test_a_pattern_of_names_that_would_run_for_years_is_left(rest: dict[str, Any]) -> None:
+    slow = AnswerSchema({"type": "object", "patternProperties": {"^(a|a)*$": {}}, **rest})
+    assert slow.problem(f'{{"{"a" * 60}b": 1}}') == "it takes too long to check an answer against it"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("end", ["", "#"])
+def test_a_schema_is_of_the_draft_that_it_names(scheme: str, end: str) -> None:
+    pair = {"type": "array", "items": [{"type": "string"}, {"type": "integer"}]}
+    schema = AnswerSchema({"$schema": f"{scheme}://json-schema.org/draft-07/schema{end}", **pair})
+    assert schema.problem('["a", 1]') is None
+    assert schema.problem('["a", "b"]') == "$[1]: 'b' is not of type 'integer'"
+    with pytest.raises(SchemaUnusable, match="is not of type 'object', 'boolean'"):
+        AnswerSchema(pair)
 
 
 def doubling(levels: int) -> dict[str, Any]:

@@ -36,6 +36,7 @@ class FakeVLLM:
     loads: list[dict[str, Any]] = field(default_factory=list)  # bodies of loads
     sent: list[bytes] = field(default_factory=list)  # every body that was answered
     refuse: tuple[int, str] | None = None  # status and message for every generation
+    against: Callable[[dict[str, Any]], tuple[int, str] | None] = lambda _: None  # the same for one
     healthy: bool = True  # what /health says
     looks: int = 0  # at /health
     error_event: tuple[int, str] | None = None  # code and message as the first event of a stream
@@ -108,8 +109,8 @@ class FakeVLLM:
     async def _generate(self, request: Request) -> Response:
         body = await request.json()
         self.requests.append(body)
-        if self.refuse is not None:
-            return _error(*self.refuse)
+        if (refused := self.refuse or self.against(body)) is not None:
+            return _error(*refused)
         if body["model"] not in self.models:
             return _error(404, f"The model `{body['model']}` does not exist.")
         chat = request.url.path.endswith("/chat/completions")

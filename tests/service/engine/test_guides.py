@@ -90,13 +90,13 @@ def test_vllm_finds_the_bounds() -> None:
 OPEN = {"type": "object"}
 
 
-def compiled(schema: Any) -> Any:
+def compiled(schema: Any, bounds: Bounds = BOUNDS) -> Any:
     """Whether a text fits ``schema`` under the bounds, for XGrammar."""
     vocabulary = [*map(chr, range(32, 127)), "<end>"]
     tokens = xgrammar.TokenizerInfo(
         vocabulary, vocab_type=xgrammar.VocabType.RAW, stop_token_ids=[len(vocabulary) - 1]
     )
-    compile_schema = bounded_schema(xgrammar.GrammarCompiler.compile_json_schema, BOUNDS)
+    compile_schema = bounded_schema(xgrammar.GrammarCompiler.compile_json_schema, bounds)
     grammar = compile_schema(xgrammar.GrammarCompiler(tokens), json.dumps(schema))
 
     def fits(text: str) -> bool:
@@ -106,10 +106,10 @@ def compiled(schema: Any) -> Any:
     return fits
 
 
-def guided(schema: Any) -> Any:
+def guided(schema: Any, bounds: Bounds = BOUNDS) -> Any:
     """The same for llguidance."""
     matcher = llguidance.LLMatcher
-    grammar = bounded_guide(matcher.grammar_from_json_schema, BOUNDS, matcher.validate_grammar)(schema)
+    grammar = bounded_guide(matcher.grammar_from_json_schema, bounds, matcher.validate_grammar)(schema)
     assert not matcher.validate_grammar(grammar, None)
     tokens = llguidance.LLTokenizer("byte")
 
@@ -206,3 +206,76 @@ def test_the_arguments_of_a_call_may_be_open() -> None:
 def test_an_object_of_which_another_part_says_something_is_left_open(joined: dict[str, Any]) -> None:
     assert BOUNDS.over(joined) == joined
     assert guided(joined)('{"a": "x"}')
+
+
+@pytest.mark.parametrize("compiler", [compiled, guided])
+def test_what_asks_for_nothing_moves_no_schema_to_another_compiler(compiler: Any) -> None:
+    """zod's record beside what only llguidance holds."""
+    names = {"type": "object", "propertyNames": TEXT, "additionalProperties": {"type": "integer"}}
+    fits = compiler({"type": "object", "properties": {"a": names}, "required": ["a"]})
+    assert fits('{"a": {"b": 1}}')
+    assert not fits('{"a": {"b": "x"}}')
+
+
+@pytest.mark.parametrize("compiler", [compiled, guided])
+def test_what_tells_schemas_apart_is_written_out(compiler: Any) -> None:
+    def kind(name: str) -> dict[str, Any]:
+        tag = {"const": name, "default": name, "type": "string"}
+        return {"type": "object", "properties": {"kind": tag}, "additionalProperties": False}
+
+    schema = {
+        "oneOf": [{"$ref": "#/$defs/Cat"}, kind("dog")],
+        "discriminator": {"propertyName": "kind", "mapping": {"cat": "#/$defs/Cat"}},
+        "$defs": {"Cat": kind("cat")},
+    }
+    before = json.dumps(schema)
+    fits = compiler(schema)
+    assert fits('{"kind": "cat"}')
+    assert fits('{"kind": "dog"}')
+    assert not fits("{}")
+    assert json.dumps(schema) == before
+
+
+LONG = Bounds(characters=100)
+FORMATS = {  # texts that have them, and what has no end else
+    "email": (["ann@example.org", "a.b+c@x-y.co.uk"], "a" * 90 + "@example.org"),
+    "hostname": (["localhost", "a.example.org"], "a." * 60 + "org"),
+    "uri": (["https://example.org/a/b?x=1#y", "urn:isbn:12", "http://x:80/"], "https://x/" + "a" * 99),
+    "duration": (["P1D", "PT1H30M", "P2W", "P1Y2M3DT4H5M6S"], "P" + "1" * 20 + "D"),
+    "time": (["12:30:00Z", "12:30:00.5+02:00"], "12:30:00." + "1" * 30 + "Z"),
+    "date-time": (["2024-02-28T12:30:00Z"], "2024-02-28T12:30:00." + "1" * 30 + "Z"),
+}
+
+
+@pytest.mark.parametrize("compiler", [compiled, guided])
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_comes_to_its_end(compiler: Any, name: str) -> None:
+    fitting, long = FORMATS[name]
+    assert compiler(TEXT | {"format": name}, Bounds())(json.dumps(long))
+    fits = compiler(TEXT | {"format": name}, LONG)
+    for text in fitting:
+        assert fits(json.dumps(text)), text
+    for text in (long, "", "?", fitting[0] + " "):
+        assert not fits(json.dumps(text)), text
+    assert not fits("5")
+
+
+def test_a_format_beside_other_rules_stays() -> None:
+    for more in ({"maxLength": 20}, {"minLength": 3}, {"pattern": "^a"}, {"enum": ["a@b.org"]}):
+        ruled = TEXT | {"format": "email"} | more
+        assert LONG.over(ruled) == ruled
+    assert Bounds().over(TEXT | {"format": "email"}) == TEXT | {"format": "email"}
+
+
+def test_a_part_that_may_be_left_out_is_whole_where_it_is_there() -> None:
+    fits = compiled(TEXT | {"pattern": r"^a(\.[0-9]{1,6})?[)?]Z$"})
+    assert fits('"a)Z"')
+    assert fits('"a.12?Z"')
+    assert not fits('"a12?Z"')
+
+
+def test_of_a_format_and_its_own_pattern_the_pattern_guides() -> None:
+    pattern = "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$"
+    fits = compiled(TEXT | {"format": "uuid", "pattern": pattern})
+    assert fits('"00000000-0000-4000-0000-000000000000"')
+    assert not fits('"00000000-0000-1000-0000-000000000000"')

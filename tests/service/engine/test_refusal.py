@@ -195,11 +195,26 @@ def test_of_several_tools_the_one_with_a_broken_schema_is_named() -> None:
 
 
 def test_a_tool_without_any_value_is_told_in_our_words() -> None:
-    tool = {"type": "function", "function": {"name": "f", "parameters": {"enum": []}}}
-    said, field = told("Invalid grammar specification: 'triggers'", None, {"tools": [tool]})
-    assert field == "tools"
-    assert "let no value pass" in said
-    assert "triggers" not in said
+    for part, keyword in (
+        ({"enum": []}, "enum"),
+        ({"type": "integer", "minimum": 5, "maximum": 3}, "minimum above maximum"),
+        (False, "false"),
+    ):
+        parameters = {"type": "object", "properties": {"a": part}}
+        tool = {"type": "function", "function": {"name": "f", "parameters": parameters}}
+        said, field = told("Invalid grammar specification: 'triggers'", None, {"tools": [tool]})
+        assert field == "tools[0].function.parameters"
+        assert f"{keyword} at #/properties/a lets no value pass" in said
+        assert "triggers" not in said
+
+
+def test_what_of_a_strict_tool_no_guide_holds_is_told_by_keyword_and_place() -> None:
+    parameters = {"type": "object", "properties": {"a": {"type": "string", "pattern": r"^\p{L}$"}}}
+    functions = [{"name": name, "parameters": parameters, "strict": name == "g"} for name in "fg"]
+    tools = [{"type": "function", "function": function} for function in functions]
+    said, field = told("Invalid grammar specification: 'triggers'", None, {"tools": tools})
+    assert field == "tools[1].function.parameters"
+    assert "pattern at #/properties/a can't be held, and strict asks" in said
 
 
 def test_a_500_on_a_tool_that_leads_to_itself_is_the_tools() -> None:

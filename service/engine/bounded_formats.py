@@ -1,0 +1,65 @@
+"""Formats of texts that have no end, as patterns that do: whatever fits the pattern has the format.
+
+A pattern for a format narrows what can be written (nobody has an e-mail address of ten names), as the other
+bounds of guides do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+_HELD = 4  # parts of a text, at most, share its characters
+_PCHAR = r"([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})"  # RFC 3986, 3.3
+_DAY = (  # of a month, from RFC 3339; not the leap day, which few years have
+    r"((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
+)
+_TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,6})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+
+
+def bounded(name: str, characters: int) -> str | None:
+    """A pattern of texts of the format ``name``, not much over ``characters`` long; None: it has an end.
+
+    Of a format that nobody knows here there is none either.
+    """
+    made = _PATTERNS.get(name)
+    return None if made is None else f"^{made(max(1, characters // _HELD))}$"
+
+
+def _label(most: int) -> str:
+    return rf"[A-Za-z0-9]([A-Za-z0-9-]{{0,{min(most, 61)}}}[A-Za-z0-9])?"  # RFC 1123, 2.1
+
+
+def _hostname(most: int) -> str:
+    return rf"{_label(most)}(\.{_label(most)}){{0,3}}"
+
+
+def _email(most: int) -> str:
+    atom = rf"[A-Za-z0-9_+'-]{{1,{min(most, 30)}}}"
+    return rf"{atom}(\.{atom}){{0,1}}@{_label(most)}(\.{_label(most)}){{1,2}}"
+
+
+def _uri(most: int) -> str:
+    few = rf"{_PCHAR}{{0,{most}}}"
+    path = rf"(/{few}){{0,3}}"
+    return (
+        rf"[A-Za-z][A-Za-z0-9+.-]{{0,9}}:(//{_hostname(most)}(:[0-9]{{1,5}})?{path}|{_PCHAR}{{1,{most}}})"
+        rf"(\?{few})?(#{few})?"
+    )
+
+
+def _duration(_: int) -> str:
+    """RFC 3339, appendix A."""
+    some = "[0-9]{1,4}"
+    time = rf"T({some}H({some}M({some}S)?)?|{some}M({some}S)?|{some}S)"
+    date = rf"({some}Y({some}M({some}D)?)?|{some}M({some}D)?|{some}D)"
+    return rf"P({some}W|{date}({time})?|{time})"
+
+
+_PATTERNS: dict[str, Callable[[int], str]] = {
+    "hostname": _hostname,
+    "email": _email,
+    "uri": _uri,
+    "duration": _duration,
+    "time": lambda _: _TIME,
+    "date-time": lambda _: rf"[0-9]{{4}}-{_DAY}T{_TIME}",
+}

@@ -1,0 +1,113 @@
+"""Forms and tools of which the engine holds a part only: without ``strict`` that part guides."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import llguidance
+import pytest
+
+from service.best_effort import loosened
+from tests.service.conftest import Running
+from tests.service.refused import check_error
+from tests.service.test_chat import BASE
+
+TEXT = {"type": "string"}
+PATH = {"type": "string", "format": "path"}  # pydantic's Path
+SET = {"type": "array", "items": PATH, "uniqueItems": True}  # and a set of them
+TAGS = {"type": "object", "properties": {"tags": SET}, "required": ["tags"]}
+LEFT = {**TAGS, "properties": {"tags": {"type": "array", "items": TEXT}}}
+FOOTBALL = "who won the football match last night"
+
+
+def form(schema: Any, **more: Any) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "a", "schema": schema, **more}}
+
+
+def tool(schema: Any, **more: Any) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": "look", "parameters": schema, **more}}
+
+
+def against(body: dict[str, Any]) -> tuple[int, str] | None:
+    """What vLLM says of a form that llguidance does not take, and of a tool with such a part."""
+    wanted = body.get("response_format") or form(body.get("structured_outputs", {}).get("json", {}))
+    grammar = llguidance.LLMatcher.grammar_from_json_schema(wanted["json_schema"]["schema"])
+    if wrong := llguidance.LLMatcher.validate_grammar(grammar, None):
+        return 400, f"Grammar error: {wrong}"
+    tools = body.get("tools") or ()
+    whole = any("uniqueItems" in json.dumps(each) or "[]" in json.dumps(each) for each in tools)
+    return (400, "Invalid grammar specification: 'triggers'") if whole else None
+
+
+@pytest.mark.parametrize("chain", ["direct", "cot"])
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_form_without_strict_is_held_as_far_as_it_can_be(
+    running: Running, chain: str, stream: bool
+) -> None:
+    running.vllm.against = against
+    body = {"model": BASE, "messages": [{"role": "user", "content": FOOTBALL}], "stream": stream}
+    headers = {"x-pointsman-chain": chain}
+    for strict in ({}, {"strict": False}):
+        asked = {**body, "response_format": form(TAGS, **strict)}
+        response = await running.http.post("/v1/chat/completions", json=asked, headers=headers)
+        assert response.status_code == 200, response.text
+        sent = [request["response_format"]["json_schema"] for request in running.vllm.requests[-2:]]
+        assert sent == [{"name": "a", "schema": schema, **strict} for schema in (TAGS, LEFT)]
+    for fields in ({"response_format": form(TAGS, strict=True)}, {"structured_outputs": {"json": TAGS}}):
+        asked = {**body, **fields}
+        response = await running.http.post("/v1/chat/completions", json=asked, headers=headers)
+        message = check_error(response, 400)["message"]
+        assert "at #/properties/tags" in message
+        assert "is held by no guide" in message
+
+
+async def test_a_response_and_a_completion_hold_it_likewise(running: Running) -> None:
+    running.vllm.against = against
+    for strict, status in ((False, 200), (True, 400)):
+        text = {"format": {"type": "json_schema", "name": "a", "schema": TAGS, "strict": strict}}
+        body = {"model": BASE, "input": FOOTBALL, "text": text}
+        assert (await running.http.post("/v1/responses", json=body)).status_code == status
+        body = {"model": BASE, "prompt": FOOTBALL, "response_format": form(TAGS, strict=strict)}
+        for stream in (True, False):
+            response = await running.http.post("/v1/completions", json={**body, "stream": stream})
+            assert response.status_code == status
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_tools_without_strict_are_held_as_far_as_they_can_be(running: Running, stream: bool) -> None:
+    running.vllm.against = against
+    response = await running.ask(FOOTBALL, model=BASE, tools=[tool(TAGS)], stream=stream)
+    assert response.status_code == 200, response.text
+    sent = [request["tools"][0]["function"]["parameters"] for request in running.vllm.requests]
+    assert sent == [TAGS, LEFT]
+
+
+async def test_where_nothing_is_left_the_tool_the_keyword_and_the_place_are_told(running: Running) -> None:
+    running.vllm.against = against
+    empty = {"type": "object", "properties": {"a": {"enum": []}, "tags": SET}}
+    tools = [tool({"type": "object"}), tool(empty)]
+    error = check_error(await running.ask(FOOTBALL, model=BASE, tools=tools), 400)
+    assert error["param"] == "tools[1].function.parameters"
+    assert "enum at #/properties/a lets no value pass" in error["message"]
+
+
+async def test_a_refusal_of_something_else_is_not_asked_again(running: Running) -> None:
+    running.vllm.refuse = (400, "temperature must be at most 2 (parameter=temperature, value=3)")
+    response = await running.ask(FOOTBALL, model=BASE, response_format=form(TAGS))
+    assert check_error(response, 400)["param"] == "temperature"
+    assert len(running.vllm.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"minimum": "x", "format": [], "$ref": {}, "pattern": 4, "items": 3},
+        {"properties": {"a": {"maximum": None, "format": {}}}, "anyOf": 5},
+        TEXT,
+        "no schema",
+    ],
+)
+def test_what_is_no_schema_is_looked_at_without_an_error(schema: Any) -> None:
+    loosened({"response_format": form(schema), "tools": [tool(schema)]})
+    loosened({"response_format": {"type": "json_object"}})
