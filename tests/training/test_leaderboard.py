@@ -62,7 +62,7 @@ def test_what_is_right_is_kept_beside_what_was_called(tmp_path: Path, tokenizer:
         shown = measured(asked, tokenizer, found.url, "tiny")
     report.write(tmp_path / "report", shown, load(asked, tokenizer), {"server": "here", "asked": {}})
     row = json.loads((tmp_path / "report" / "rows.jsonl").read_text(encoding="utf-8"))
-    assert row["wanted"] == [["math_root", RIGHT["math_root"]]]
+    assert row["wanted"] == [["math_root", RIGHT["math.root"]]]
     assert row["called"] == [["math_root", {"x": 4}]]
 
 
