@@ -2,7 +2,7 @@
 
 Reads the data as the run will, so every bad row is found, with two exceptions: where the base or a source
 can't be used, rows are looked at by their form alone; and where a base is made from nothing, so are those of
-files, and a generator's not at all. The base's weights are not loaded.
+files, and a generator's not at all. The base's weights are looked through, one at a time, and not loaded.
 """
 
 from __future__ import annotations
@@ -113,6 +113,7 @@ def _of_base(recipe: LearningRecipe | QuantizeRecipe) -> list[TrainingError]:
         return of_config
     of_weights = problems.collected(partial(weights.require, recipe.base))
     of_weights = of_weights or problems.collected(partial(base.refuse_other_weights, recipe.base))
+    of_weights = of_weights or problems.collected(partial(weights.refuse_not_finite, recipe.base))
     return [*problems.collected(partial(base.load_tokenizer, recipe.base)), *of_weights]
 
 

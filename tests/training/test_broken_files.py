@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from tests.training.asking import Online
 from tests.training.conftest import Recipe
@@ -44,6 +46,13 @@ def cut(file: Path) -> None:
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
 
 
+def not_finite(folder: Path) -> None:
+    """One number of one weight is infinite."""
+    held: dict[str, Tensor] = load_file(folder / "model.safetensors")
+    held["model.layers.1.mlp.up_proj.weight"][3, 4] = math.inf
+    save_file(held, folder / "model.safetensors", metadata={"format": "pt"})
+
+
 @pytest.fixture
 def broken(base: Path, tmp_path: Path) -> Path:
     """A base to break."""
@@ -73,6 +82,21 @@ def test_weights_that_are_cut_short(
     told = refused(path, broken.parent)
     assert f"{broken / 'model.safetensors'} (" in told
     assert told.endswith("copy it anew from where it came")
+
+
+@pytest.mark.parametrize("kind", ["sft", "rm", "ppo", "cpt"])
+def test_a_number_of_the_base_that_is_none(
+    recipe: Recipe, continued: Continued, online: Online, broken: Path, kind: str
+) -> None:
+    not_finite(broken)
+    path = {
+        "sft": lambda: recipe(base=str(broken)),
+        "rm": lambda: recipe(PAIRS, form="pairs", stage="rm", base=str(broken)),
+        "ppo": lambda: online("ppo", base=str(broken)),
+        "cpt": lambda: continued(base=str(broken)),
+    }[kind]()
+    told = refused(path, broken.parent)
+    assert f"base {broken}: model.layers.1.mlp.up_proj.weight holds a number that is NaN or infinite" in told
 
 
 def test_parts_of_the_weights_that_are_missing(recipe: Recipe, broken: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from torch import Tensor
 from tests.training.asking import Online
 from tests.training.conftest import SHAPE, Recipe, make_base
 from tests.training.preferences import PAIRS
-from tests.training.test_broken_files import cut
+from tests.training.test_broken_files import cut, not_finite
 from tests.training.test_run import quiet
 from training import outlook, run
 from training.errors import NotReady, RewardError
@@ -62,13 +61,6 @@ def other_padding(folder: Path) -> None:
     tokenizer = bases.load_tokenizer(str(folder))
     tokenizer.pad_token = "a"
     tokenizer.save_pretrained(folder)
-
-
-def not_finite(folder: Path) -> None:
-    """One number of one weight is infinite."""
-    held: dict[str, Tensor] = load_file(folder / WEIGHTS)
-    held["model.layers.1.mlp.up_proj.weight"][3, 4] = math.inf
-    save_file(held, folder / WEIGHTS, metadata={"format": "pt"})
 
 
 BROKEN: dict[str, tuple[Change, str]] = {

@@ -23,7 +23,7 @@ from tests.training.test_run import quiet
 from training import outlook, run
 from training.convert import Options, convert
 from training.convert.fidelity import measure
-from training.convert.low_rank import between, of_changes
+from training.convert.low_rank import between, of_changes, of_models
 from training.data.token_rows import TokenRows
 from training.errors import ConversionError
 from training.methods import lora
@@ -145,6 +145,21 @@ def test_what_a_rank_loses_is_what_the_singular_values_say() -> None:
     wide = of_changes({"m": change, "n": torch.ones(1, 5)}, rank=2)
     assert [tuple(a.shape) for a, _ in wide.matrices.values()] == [(2, 3), (1, 5)]  # as wide as the layer
     assert wide.rank == 2
+
+
+def test_weights_that_are_tied_are_counted_once() -> None:
+    class Tied(torch.nn.Module):
+        def __init__(self, number: float) -> None:
+            super().__init__()
+            self.embed_tokens, self.layer = torch.nn.Embedding(5, 3), torch.nn.Linear(3, 3, bias=False)
+            self.lm_head = torch.nn.Linear(3, 5, bias=False)
+            self.lm_head.weight = self.embed_tokens.weight
+            for weight in self.parameters():
+                torch.nn.init.constant_(weight, number)
+
+    found = of_models(Tied(0.0), Tied(1.0), rank=1)
+    assert found.left_out == 5 * 3
+    assert list(found.matrices) == ["layer"]
 
 
 def test_the_error_is_the_divergence_of_what_is_said_next() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from tests.training.asking import Messages, Online
 from tests.training.conftest import Recipe
 from training import run
 from training.runs import divergence
@@ -36,6 +38,19 @@ def test_gradients_of_nothing_to_the_end_are_warned_of(lengths: list[float], ste
     assert warning is not None
     assert f"the gradients are 0 from step {step} to the end" in warning
     assert told([2.0] * 5, 2.0, [0, 0, 0, 0, 1]) is None
+
+
+def alike(prompts: Sequence[Messages], completions: Sequence[Messages], **_: object) -> list[float]:
+    """A rule by which no answer is better than another."""
+    return [1.0] * len(prompts)
+
+
+@pytest.mark.parametrize("kind", ["grpo", "rloo"])
+def test_a_policy_that_learns_nothing_is_warned_of(online: Online, tmp_path: Path, kind: str) -> None:
+    told: list[str] = []
+    same = {"rewards": [{"rule": f"{__name__}:alike"}], "kl_coefficient": 0.0}
+    run.train(online(kind, **same), runs=tmp_path, report=told.append)
+    assert any("to the end, so nothing was learned there: either no answer" in line for line in told)
 
 
 def test_a_rate_of_a_thousand_is_warned_of_beside_its_result(recipe: Recipe, tmp_path: Path) -> None:

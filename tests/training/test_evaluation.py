@@ -160,6 +160,7 @@ def test_tool_calls_are_counted_by_hand(tmp_path: Path, tokenizer: Any) -> None:
         "schema_accuracy": 1 / 4,
         "tool_accuracy": 2 / 4,
         "argument_accuracy": 1 / 4,
+        "irrelevance_accuracy": 1 / 2,
     }
     assert found.details[2]["faults"] == ["there is no tool 'find'"]
     assert "7 is not of type 'string'" in found.details[1]["faults"][0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.training.evaluating import held, measured, plan, value
 from tests.training.rows import write_rows
 from tests.training.serving import message, server
 from training.errors import BadRows
+from training.evaluation import report
 from training.evaluation.leaderboard import AnyOf
 from training.evaluation.load import load
 
@@ -52,6 +54,34 @@ def test_calls_are_held_beside_every_answer_that_is_right(tmp_path: Path, tokeni
         assert value(shown, "tools.t.trigger_precision") == 0.0
 
 
+def test_what_is_right_is_kept_beside_what_was_called(tmp_path: Path, tokenizer: Any) -> None:
+    rows = write_rows(tmp_path / "questions.jsonl", [asked_of(0)])
+    answers = write_rows(tmp_path / "answers.jsonl", [{"id": "simple_0", "ground_truth": [RIGHT]}])
+    asked = plan(tools={"t": held(rows, "bfcl", answers=str(answers))})
+    with canned(server("tiny", chat=message("", ("math_root", '{"x": 4}')))) as found:
+        shown = measured(asked, tokenizer, found.url, "tiny")
+    report.write(tmp_path / "report", shown, load(asked, tokenizer), {"server": "here", "asked": {}})
+    row = json.loads((tmp_path / "report" / "rows.jsonl").read_text(encoding="utf-8"))
+    assert row["wanted"] == [["math_root", RIGHT["math.root"]]]
+    assert row["called"] == [["math_root", {"x": 4}]]
+
+
+@pytest.mark.parametrize("calls", [0, 1, 4])
+def test_questions_that_no_tool_answers_have_a_figure_of_their_own(
+    calls: int, tmp_path: Path, tokenizer: Any
+) -> None:
+    rows = write_rows(tmp_path / "questions.json", [asked_of(i) for i in range(4)])
+
+    def answer(body: dict[str, Any]) -> dict[str, Any]:
+        called = int(body["messages"][-1]["content"][-1]) < calls
+        return message("", ("math_root", "{}")) if called else message("None of these.")
+
+    asked = plan(tools={"t": held(rows, "bfcl", answers="none")})
+    with canned(server("tiny", chat=answer)) as found:
+        [shown] = measured(asked, tokenizer, found.url, "tiny")
+    assert value(shown, "tools.t.irrelevance_accuracy") == (4 - calls) / 4
+
+
 @pytest.mark.parametrize(
     ("right", "made", "accepted"),
     [
@@ -66,6 +96,14 @@ def test_calls_are_held_beside_every_answer_that_is_right(tmp_path: Path, tokeni
         ({"x": [1, ""]}, {}, True),
         ({"x": [1]}, {}, False),
         ({"x": [1]}, [], False),
+        ({"x": [[{"a": ["b", "c"]}]]}, {"x": [{"a": "b"}]}, True),
+        ({"x": [[{"a": ["b"]}]]}, {"x": [{"a": ["b"]}]}, False),
+        ({"x": [[{"a": ["b"]}, {"a": ["c"]}]]}, {"x": [{"a": "b"}, {"a": "d"}]}, False),
+        ({"x": ["San Francisco, CA"]}, {"x": "san francisco ca"}, True),
+        ({"x": [["New-York"]]}, {"x": ["new york"]}, True),
+        ({"x": ["it's"]}, {"x": 'it"s'}, True),
+        ({"x": ["m/s"]}, {"x": "m:s"}, False),
+        ({"x": ["a", ""]}, {"x": "-"}, False),
     ],
 )
 def test_which_arguments_are_right(right: dict[str, list[Any]], made: Any, accepted: bool) -> None:

@@ -58,8 +58,10 @@ def test_a_run_killed_after_its_last_step_trains_no_further(
         pytest.fail("one more step was trained")
 
     monkeypatch.setattr(trl.Likelihood, "training_step", step)
-    again = run.train(path, runs=tmp_path, report=quiet)
+    told: list[str] = []
+    again = run.train(path, runs=tmp_path, report=told.append)
     assert artefact.version_of(again) == version
+    assert [line for line in told if line.startswith(f"step {steps} of {steps}: eval loss")]
     assert untimed(metrics(tmp_path / "tiny")) == untimed(lines)
 
 

@@ -81,6 +81,10 @@ def test_answers_that_hold_a_dialogue_are_answers() -> None:
         ({"rejected": f"{TEXT.replace('Blue', 'Green')} So."}, "chosen and rejected follow other turns"),
         ({"rejected": f"{TEXT} "}, "chosen or rejected holds no answer"),
         ({"rejected": f"{TEXT} So.\n\nHuman: and?"}, "chosen and rejected follow other turns"),
+        ({"rejected": "\n\nHuman: one"}, "chosen or rejected holds no answer"),
+        ({"rejected": ""}, "chosen or rejected holds no answer"),
+        ({"chosen": "Human: one", "rejected": "Human: one"}, "chosen or rejected holds no answer"),
+        ({"chosen": "", "rejected": " "}, "chosen or rejected holds no answer"),
         ({"prompt": TEXT, "chosen": " So.", "rejected": " "}, "chosen or rejected holds no answer"),
     ],
 )

@@ -154,7 +154,7 @@ def _to_lora(
         raise ConversionError(f"{source.folder} changed no linear layer of its base, so a LoRA can't hold it")
     if found.left_out:
         report(f"{found.left_out:,} weights outside the linear layers changed too; a LoRA can't hold those")
-    report(f"rank {found.rank}: {found.error:.2e} of the change of the weights is lost")
+    report(f"rank {found.rank}: {found.error:.2e} of the linear layers' change is lost")
     lora.write(found.matrices, folder, recipe.base)
     return found.error
 

@@ -30,11 +30,11 @@ class LowRank:
 
 def of_models(base: Any, tuned: Any, rank: int) -> LowRank:
     """What ``tuned`` changed in ``base``, in rank ``rank``; both have the same weights by name."""
-    before, after = base.state_dict(), tuned.state_dict()
+    before = base.state_dict()
     changes: dict[str, Tensor] = {}
     left_out = 0
-    for name, weight in after.items():
-        change = weight.double() - before[name].double()
+    for name, weight in tuned.named_parameters():  # of weights that are tied, one
+        change = weight.detach().double() - before[name].double()
         if not change.any():
             continue
         module, _, last = name.rpartition(".")

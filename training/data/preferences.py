@@ -16,6 +16,7 @@ from training.data.message import SILENT, message, says_nothing, tools_of
 from training.data.pair import Labelled, Message, Pair, Preference, Unpaired
 
 _TWO = "this stage needs two answers: chosen and rejected"
+_NO_ANSWER = "chosen or rejected holds no answer"
 _LARGEST_MARGIN = 1e30  # that float32 holds with a score added
 
 
@@ -199,6 +200,9 @@ def _unpaired(
     chosen: str | Message | list[Message], rejected: str | Message | list[Message], *, alone: bool
 ) -> str:
     """Why what two transcripts hold is no pair, if it is none; ``alone``: no prompt stands beside them."""
+    silent = [said for said in (chosen, rejected) if _unanswered(said)]
+    if alone and silent and all(isinstance(said, list) or said in silent for said in (chosen, rejected)):
+        return _NO_ANSWER
     if isinstance(chosen, list) and isinstance(rejected, list):
         if chosen[:-1] != rejected[:-1]:
             return "chosen and rejected follow other turns"
@@ -208,8 +212,15 @@ def _unpaired(
     else:
         last = [_assistant(str(chosen)), _assistant(str(rejected))]
     if any(turn["role"] != "assistant" or says_nothing(turn) for turn in last):
-        return "chosen or rejected holds no answer"
+        return _NO_ANSWER
     return ""
+
+
+def _unanswered(said: str | Message | list[Message]) -> bool:
+    """Whether ``said`` is a transcript of one turn, the human's, or of none."""
+    if not isinstance(said, str):
+        return False
+    return not said or [turn["role"] for turn in transcripts.spoken(said)] == ["user"]
 
 
 def _asked(prompt: list[Message], at: str) -> tuple[Message, ...]:

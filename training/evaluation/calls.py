@@ -31,6 +31,7 @@ class Accepting(Protocol):
     """Arguments of which several are right."""
 
     def accepts(self, made: Any) -> bool: ...
+    def as_json(self) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +74,13 @@ class Calls:
         return len(self.turns)
 
     async def ask(self, endpoint: Endpoint, done: Done) -> Result:
-        """Trigger precision, recall and F1; form, schema, tool and argument accuracy. See ``Part``."""
+        """Trigger precision, recall and F1; accuracies, of turns without a right call too. See ``Part``."""
         answers = await each(self.turns, lambda turn: self._made(endpoint, turn), done)
         pairs = list(zip(self.turns, answers, strict=True))
         details = [
             {
                 "row": turn.where,
-                "wanted": list(turn.wanted),
+                "wanted": [(name, _plain(right)) for name, right in turn.wanted],
                 "called": list(made.calls),
                 "faults": [*made.faults, *made.misfits],
             }
@@ -166,9 +167,10 @@ def read(choice: Mapping[str, Any], tools: Sequence[Mapping[str, Any]]) -> Made:
 
 
 def _measures(pairs: Sequence[tuple[Turn, Made]]) -> dict[str, Measure]:
-    """Shares over the turns, or over those where a call is right, or where one was made."""
+    """Shares over the turns where a call is right, or where none is, or where one was made."""
     wanted = [float(bool(turn.wanted)) for turn, _ in pairs]
     tried = [float(made.tried) for _, made in pairs]
+    left_alone = [(1 - a) * (1 - b) for a, b in zip(wanted, tried, strict=True)]
     both = [a * b for a, b in zip(wanted, tried, strict=True)]
     names = [([name for name, _ in turn.wanted], [name for name, _ in made.calls]) for turn, made in pairs]
     well_formed = [float(made.tried and not made.faults) for _, made in pairs]
@@ -185,6 +187,7 @@ def _measures(pairs: Sequence[tuple[Turn, Made]]) -> dict[str, Measure]:
         "schema_accuracy": ratio(fitting, [float(made.number) for _, made in pairs]),
         "tool_accuracy": ratio(right_tools, wanted),
         "argument_accuracy": ratio(right, wanted),
+        "irrelevance_accuracy": ratio(left_alone, [1 - one for one in wanted]),
     }
 
 
@@ -204,6 +207,10 @@ def _answers(wanted: Call, made: Call) -> bool:
     if name != called:
         return False
     return right.accepts(arguments) if isinstance(right, Accepting) else bool(right == arguments)
+
+
+def _plain(right: Any) -> Any:
+    return right.as_json() if isinstance(right, Accepting) else right
 
 
 def _parameters(tool: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -2,6 +2,9 @@
 
 A row of answers is ``{"id", "ground_truth": [{tool: {argument: [each value that is right]}}]}``; among the
 values of an argument that may be left out stands "".
+
+Values are held beside each other as the leaderboard's own checker does it: texts without case, spaces and the
+marks ``,./-_*^``, with one kind of quotation mark. It departs from that in numbers: 4 and 4.0 are the same.
 """
 
 from __future__ import annotations
@@ -21,11 +24,12 @@ from training.evaluation.calls import Call, Turn, refuse_broken_schemas
 from training.recipe import PromptFile
 
 LEFT_OUT = ""
+_PASSED_OVER = re.compile(r"[ ,./\-_*^]")
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """Arguments of a call, each with all values that are right."""
+    """The fields of an object, such as the arguments of a call, each with all values that are right."""
 
     values: Mapping[str, Sequence[Any]]
 
@@ -38,22 +42,30 @@ class AnyOf:
             for name, right in self.values.items()
         )
 
+    def as_json(self) -> Any:
+        """All that is right, as the file has it."""
+        return dict(self.values)
+
 
 def _among(value: Any, right: Sequence[Any]) -> bool:
-    """Objects among what is ``right`` are as a call's arguments, with all that is right for each field."""
-    return any(
-        AnyOf(one).accepts(value) if isinstance(one, dict) else _same(one, value)
-        for one in right
-        if one != LEFT_OUT or value == LEFT_OUT
-    )
+    return any(_fits(one, value) for one in right if one != LEFT_OUT or value == LEFT_OUT)
 
 
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same, one, other))
-    return bool(one == other)
+def _fits(right: Any, made: Any) -> bool:
+    """An object that is ``right``, in a list too, has for each field a list of all that is right."""
+    if isinstance(right, dict):
+        return AnyOf(right).accepts(made)
+    if isinstance(right, bool) or isinstance(made, bool):
+        return right is made
+    if isinstance(right, list) and isinstance(made, list):
+        return len(right) == len(made) and all(map(_fits, right, made))
+    if isinstance(right, str) and isinstance(made, str):
+        return _folded(right) == _folded(made)
+    return bool(right == made)
+
+
+def _folded(text: str) -> str:
+    return _PASSED_OVER.sub("", text).lower().replace("'", '"')
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,13 +61,15 @@ def load_model(name: str, **more: Any) -> PreTrainedModel:
     """The base ``name`` (folder or hub id) in float32; ``more`` is for transformers' ``from_pretrained``.
 
     Raises:
-        BaseError: it can't be loaded, or weights are missing, in whose place transformers would draw some.
+        BaseError: it can't be loaded, a number is NaN or infinite, or weights are missing, in whose place
+            transformers would draw some.
     """
     import torch
     from transformers import AutoModelForCausalLM
 
     config = load_config(name)
     weights.require(name)
+    weights.refuse_not_finite(name)
     try:
         model, found = AutoModelForCausalLM.from_pretrained(
             name,

@@ -100,6 +100,7 @@ def new(name: str, pad: int, seed: int) -> PreTrainedModel:
 
     base.load_config(name)  # it refuses a base that can't be trained on
     weights.require(name)
+    weights.refuse_not_finite(name)
     set_seed(seed)
     try:
         model, found = AutoModelForSequenceClassification.from_pretrained(

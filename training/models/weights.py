@@ -50,6 +50,16 @@ def require(name: Path | str, what: str = "base", error: type[TrainingError] = B
         raise error(f"{what} {name}: {'; '.join(wrong)}; copy it anew from where it came")
 
 
+def refuse_not_finite(name: Path | str) -> None:
+    """Look at all numbers of the base ``name``; a hub id's are not looked at.
+
+    Raises:
+        BaseError: one is NaN or infinite.
+    """
+    if broken := not_finite(name):
+        raise BaseError(f"base {name}: {broken}; copy it anew from where it came, or train it anew")
+
+
 def shapes(folder: Path | str) -> dict[str, tuple[int, ...]]:
     """Name → shape of what the safetensors files of ``folder`` hold, by their headers."""
     found: dict[str, tuple[int, ...]] = {}

@@ -18,7 +18,7 @@ from training.online.prompts import Asked
 from training.online.rewards import Rewards
 from training.online.server import ServerSampler
 from training.recipe import GrpoRecipe, PpoRecipe
-from training.runs import curves, estimate, provenance
+from training.runs import curves, divergence, estimate, provenance
 from training.runs.bar import Bar
 from training.runs.curves import Panel
 from training.runs.folder import RunFolder
@@ -95,6 +95,10 @@ def train(recipe: R, run: RunFolder, report: Report, stage: Callable[[R, Session
         bar.close()
         if isinstance(sampler, ServerSampler):
             sampler.close()
+    if warning := divergence.stalled(
+        run.read_metrics(), recipe.train.learning_rate, "no answer to a prompt is worth more than another"
+    ):
+        report(warning)
     metrics = _summary(run.read_metrics()) | {
         "steps": float(recipe.train.steps),
         "train_prompts": float(len(asked.train)),

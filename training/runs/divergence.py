@@ -17,18 +17,33 @@ def warning(metrics: Sequence[dict[str, float]], eval_loss: float, learning_rate
     """
     lines = [line for line in metrics if "loss" in line]
     first, worst = lines[0], max(lines, key=lambda line: line["loss"])
-    advice = f"a lower learning_rate (now {learning_rate:g}) or a longer warmup usually helps"
     if worst["loss"] > _TIMES * max(first["loss"], 1.0) and eval_loss > first["loss"]:
         return (
             f"warning: the run has diverged: the loss was {first['loss']:.4g} at step {first['step']:g} and "
             f"{worst['loss']:.4g} at step {worst['step']:g}, and on held-out rows it is {eval_loss:.4g} in "
-            f"the end; {advice}"
+            f"the end; {_advice(learning_rate)}"
         )
-    learned = [number for number, line in enumerate(lines, 1) if line.get("grad_norm") != 0]
+    return stalled(lines, learning_rate, "no row has anything left to teach")
+
+
+def stalled(metrics: Sequence[dict[str, float]], learning_rate: float, otherwise: str) -> str | None:
+    """What is to be said of a run whose last gradients are all 0; None: nothing.
+
+    Args:
+        metrics: its lines, in their order; those of training have ``grad_norm``.
+        learning_rate: the recipe's.
+        otherwise: what it may be beside a run that has diverged.
+    """
+    lines = [line for line in metrics if "grad_norm" in line]
+    learned = [number for number, line in enumerate(lines, 1) if line["grad_norm"] != 0]
     still = lines[max(learned, default=0) :]
     if still:
         return (
             f"warning: the gradients are 0 from step {still[0]['step']:g} to the end, so nothing was learned "
-            f"there: either no row has anything left to teach, or the run has diverged; then {advice}"
+            f"there: either {otherwise}, or the run has diverged; then {_advice(learning_rate)}"
         )
     return None
+
+
+def _advice(learning_rate: float) -> str:
+    return f"a lower learning_rate (now {learning_rate:g}) or a longer warmup usually helps"

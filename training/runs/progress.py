@@ -53,11 +53,14 @@ class RunProgress(TrainerCallback):  # type: ignore[misc]
         self._bar = Bar(report)
         self._last = (0.0, 0.0)  # time and epoch of the last log
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Start the bar, at the step that a resumed run goes on from."""
-        self._last = (time.monotonic(), float(state.epoch or 0.0))
+    def start(self, steps: int, done: int) -> None:
+        """Start the bar at the step ``done``, from which a resumed run goes on; it may be the last."""
         if self.folder.keeper:
-            self._bar.start(state.max_steps, state.global_step)
+            self._bar.start(steps, done)
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Note when it is."""
+        self._last = (time.monotonic(), float(state.epoch or 0.0))
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Move the bar; leave the last step's evaluation to the closing one, of the weights as served."""

@@ -79,8 +79,9 @@ def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFo
     training = learning.trainer(recipe, given)
     steps = loop.steps(training)
     report(f"{recipe.name}: {steps} steps of {recipe.train.batch_rows * recipe.train.accumulate} sequences")
-    run.begin(checkpoint, steps, report)
+    done = run.begin(checkpoint, steps, report)
     try:
+        watcher.start(steps, done)
         loop.train(training, checkpoint)
         evaluation = learning.evaluate(recipe, training, prepared, report)
         model = processes.whole(training, model, lambda: stage.model(recipe, tokenizer))
