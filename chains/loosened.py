@@ -5,21 +5,21 @@ For tools of ours, whose arguments are checked against the whole schema when the
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from chains.closing import closing
 from chains.errors import Refused
 from chains.events import Engine, Note
 from chains.guidable import guidable_tools
 from chains.passed_over import passed_over
+from chains.second_asking import SecondAsking
 
 
-class LoosenedTools:
+class LoosenedTools(SecondAsking):
     """``engine`` for one run; what it refused once is asked in the other form from then on."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self.refused: Refused | None = None  # why, where the tools guide in part only
         self.left_out: list[str] = []  # the keywords that do not guide then
         self._passed: set[str] | None = (
@@ -35,32 +35,6 @@ class LoosenedTools:
             )
         reason = "the engine's guide of calls passes over these keywords"
         return Note("unguided", {"reason": reason, "left_out": sorted(passed)}) if passed else None
-
-    async def complete(self, body: Mapping[str, Any]) -> bytes:
-        """The whole answer as JSON; raises what the engine does, also against what is left."""
-        try:
-            return await self._engine.complete(self._asked(body))
-        except Refused as exc:
-            if not self._loosens(body, exc):
-                raise
-        return await self._engine.complete(self._asked(body))
-
-    async def stream(self, body: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
-        """The answer as server-sent events; a stream that has begun is not asked for again."""
-        begun = False
-        try:
-            async with closing(self._engine.stream(self._asked(body))) as pieces:
-                async for piece in pieces:
-                    begun = True
-                    yield piece
-        except Refused as exc:
-            if begun or not self._loosens(body, exc):
-                raise
-        else:
-            return
-        async with closing(self._engine.stream(self._asked(body))) as pieces:
-            async for piece in pieces:
-                yield piece
 
     def _asked(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         if not body.get("tools"):

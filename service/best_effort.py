@@ -7,12 +7,13 @@ out, and the rest guides. With it, the refusal is the client's to hear.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from chains.closing import closing
+from chains.errors import Refused
 from chains.events import Engine
 from chains.guidable import guidable
+from chains.second_asking import SecondAsking
 from service.errors import EngineRefused
 
 log = logging.getLogger("pointsman.engine")
@@ -37,45 +38,20 @@ def may_loosen(body: Mapping[str, Any]) -> bool:
     return loosened(body) is not None
 
 
-class BestEffort:
+class BestEffort(SecondAsking):
     """``engine`` for one request; what it refused once is asked in the other form from then on."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._is_loose = False
-
-    async def complete(self, body: Mapping[str, Any]) -> bytes:
-        """The whole answer as JSON; raises what the engine does, also against what is left."""
-        try:
-            return await self._engine.complete(self._asked(body))
-        except EngineRefused as exc:
-            if not self._loosens(body, exc):
-                raise
-        return await self._engine.complete(self._asked(body))
-
-    async def stream(self, body: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
-        """The answer as server-sent events; a stream that has begun is not asked for again."""
-        begun = False
-        try:
-            async with closing(self._engine.stream(self._asked(body))) as pieces:
-                async for piece in pieces:
-                    begun = True
-                    yield piece
-        except EngineRefused as exc:
-            if begun or not self._loosens(body, exc):
-                raise
-        else:
-            return
-        async with closing(self._engine.stream(self._asked(body))) as pieces:
-            async for piece in pieces:
-                yield piece
 
     def _asked(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         return (loosened(body) or body) if self._is_loose else body
 
-    def _loosens(self, body: Mapping[str, Any], refused: EngineRefused) -> bool:
+    def _loosens(self, body: Mapping[str, Any], refused: Refused) -> bool:
         """Whether there is another form to ask in, which is then taken."""
-        about = refused.parameter or "tools"  # of whose grammars vLLM may say nothing
+        named = refused.parameter if isinstance(refused, EngineRefused) else None
+        about = named or "tools"  # of whose grammars vLLM may say nothing
         if self._is_loose or not about.startswith(_ABOUT) or loosened(body) is None:
             return False
         log.info("asked again by what can guide: %s", refused)

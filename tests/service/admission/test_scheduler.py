@@ -3,80 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from service.admission.affinity import Affinity
-from service.admission.first_come import FirstCome
 from service.admission.places import Places
-from service.admission.policy import Policy
 from service.admission.scheduler import Scheduler
-from service.admission.ticket import Priority, State, Ticket
+from service.admission.ticket import State, Ticket
 from service.admission.turns import Turns
-
-EXTRA = 1.0
-Event = tuple[str, int, int, Priority, float]  # what, which adapter or ticket, which caller, seconds since
-EVENTS = st.lists(
-    st.tuples(
-        st.sampled_from(["arrive", "arrive", "arrive", "finish", "finish", "leave"]),
-        st.integers(0, 9),
-        st.integers(0, 2),
-        st.sampled_from(["interactive", "batch"]),
-        st.sampled_from([0.0, 0.1, 0.7]),
-    ),
-    max_size=80,
-)
-QUICK = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-POLICIES: dict[str, Callable[[], Policy]] = {"affinity": lambda: Affinity(EXTRA), "first come": FirstCome}
-
-
-class World:
-    """A scheduler, the truth about its tickets, and what must hold after each event."""
-
-    def __init__(self, policy: Policy, slots: int = 3, places: int = 2, queue: int = 30) -> None:
-        self.policy = policy
-        self.slots, self.places, self.queue = slots, places, queue
-        self.scheduler = Scheduler(policy, slots=slots, places=places, max_queue=queue, max_wait=1e9)
-        self.now = 0.0
-        self.tickets: list[Ticket] = []
-
-    def of(self, state: State) -> list[Ticket]:
-        return [ticket for ticket in self.tickets if ticket.state is state]
-
-    def arrive(self, adapter: str | None, caller: str = "", priority: Priority = "interactive") -> Ticket:
-        ticket = Ticket(adapter, caller, priority)
-        self.tickets.append(ticket)
-        self.seen(self.scheduler.arrive(ticket, self.now))
-        return ticket
-
-    def finish(self, ticket: Ticket) -> None:
-        self.seen(self.scheduler.finish(ticket, self.now))
-
-    def play(self, events: Sequence[Event]) -> None:
-        for what, which, caller, priority, later in events:
-            self.now += later
-            running, waiting = self.of(State.RUNNING), self.of(State.WAITING)
-            if what == "arrive":
-                adapter = None if which == 0 else f"a{which % 5}"
-                self.arrive(adapter, f"c{caller}", priority)
-            elif what == "finish" and running:
-                self.finish(running[which % len(running)])
-            elif what == "leave" and waiting:
-                self.seen(self.scheduler.leave(waiting[which % len(waiting)], self.now))
-
-    def seen(self, moved: Sequence[Ticket]) -> None:
-        running, waiting = self.of(State.RUNNING), self.of(State.WAITING)
-        assert all(ticket.state in (State.RUNNING, State.SHED) for ticket in moved)
-        assert len(set(moved)) == len(moved)
-        assert (self.scheduler.running, self.scheduler.waiting) == (len(running), len(waiting))
-        assert len(running) <= self.slots
-        assert len(waiting) <= self.queue
-        distinct = {ticket.adapter for ticket in running} - {None}
-        assert len(distinct) == self.scheduler.adapters_running <= self.places
+from tests.service.admission.world import EVENTS, EXTRA, POLICIES, QUICK, Event, World
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -341,97 +280,3 @@ def test_a_rare_adapter_gets_a_place_from_one_that_never_stops() -> None:
         world.finish(world.of(State.RUNNING)[0])
     assert rare.state is State.RUNNING
     assert 2.0 <= rare.admitted - rare.due <= 2.0 + 0.2 + 1e-9  # the last of 'hot' that came in took 0.2 s
-
-
-def test_a_queue_that_cannot_be_served_in_time_sheds_with_the_time_to_come_back() -> None:
-    scheduler = Scheduler(FirstCome(), slots=2, places=2, max_queue=100, max_wait=10.0)
-    for second in range(4):  # a request holds its slot for 4 s, so one is let in every 2 s
-        ticket = Ticket("a")
-        scheduler.arrive(ticket, 4.0 * second)
-        scheduler.finish(ticket, 4.0 * (second + 1))
-    tickets = [Ticket("a") for _ in range(20)]
-    for ticket in tickets:
-        scheduler.arrive(ticket, 16.0)
-    states = Counter(ticket.state for ticket in tickets)
-    assert states == {
-        State.RUNNING: 2,
-        State.WAITING: 4,
-        State.SHED: 14,
-    }  # the 4th turn comes after 8 s; the 5th, 10
-    assert tickets[-1].retry_after == 10.0
-    assert scheduler.would_refuse(Ticket("a", "anybody"), 16.0) == 10.0
-
-
-def test_a_queue_for_nobody_refuses_who_finds_no_place_for_his_adapter() -> None:
-    scheduler = Scheduler(Affinity(EXTRA), slots=2, places=1, max_queue=0, max_wait=10.0)
-    first, second = Ticket("a"), Ticket("b")
-    assert scheduler.arrive(first, 0.0) == [first]
-    assert scheduler.arrive(second, 0.0) == [second]
-    assert (first.state, second.state) == (State.RUNNING, State.SHED)
-
-
-@pytest.mark.parametrize("kind", POLICIES)
-def test_a_queue_for_places_keeps_nobody_from_a_slot_who_needs_none(kind: str) -> None:
-    world = World(POLICIES[kind](), slots=4, places=1, queue=3)
-    world.arrive("a")
-    waiting = [world.arrive("b") for _ in range(3)]
-    assert world.scheduler.would_refuse(Ticket(None), world.now) is None
-    last = world.arrive("b")
-    assert last.state is State.SHED
-    assert world.arrive(None).state is (State.RUNNING if kind == "affinity" else State.SHED)
-    assert all(ticket.state is State.WAITING for ticket in waiting)
-
-
-def test_a_full_queue_pushes_out_the_last_of_who_has_most_waiting_whatever_turns_are_left() -> None:
-    """All that is left of 'loud' in its line of batch is the turn of one that was let in."""
-    world = World(Affinity(EXTRA), slots=4, places=1, queue=5)
-    world.arrive("a", "loud")
-    due = world.arrive("b", "loud")
-    assert world.arrive("a", "loud", "batch").state is State.RUNNING
-    loud = [world.arrive("b", "loud") for _ in range(4)]
-    quiet = world.arrive("b", "quiet")
-    assert (quiet.state, loud[-1].state) == (State.WAITING, State.SHED)
-    assert {ticket.state for ticket in (due, *loud[:-1])} == {State.WAITING}
-
-
-def test_who_is_due_counts_among_those_that_his_caller_has_waiting() -> None:
-    world = World(Affinity(EXTRA), slots=9, places=1, queue=4)
-    world.arrive("a")
-    loud = [world.arrive("b", "loud") for _ in range(3)]
-    for _ in range(3):
-        world.arrive("a", "loud")  # let in, by a turn of those who wait; its own is left
-    assert [ticket.due for ticket in loud] == [world.now] * 3
-    others = [world.arrive("b", caller) for caller in ("quiet", "shy")]
-    assert loud.pop().state is State.SHED
-    assert {ticket.state for ticket in (*loud, *others)} == {State.WAITING}
-
-
-def test_an_adapter_that_drained_for_one_who_is_pushed_out_is_entered_at_once() -> None:
-    world = World(Affinity(EXTRA), slots=9, places=1, queue=2)
-    world.arrive("a")
-    job = world.arrive("b", "jobs", "batch")
-    world.arrive("a", "jobs", "batch")  # by the turn of the job
-    world.now = EXTRA
-    waiting = world.arrive("a")
-    assert (job.due, waiting.state) == (0.0, State.WAITING)  # a drains for the job
-    last = world.arrive("b")
-    assert [one.state for one in (job, waiting, last)] == [State.SHED, State.RUNNING, State.WAITING]
-
-
-@pytest.mark.parametrize("policy", POLICIES)
-@given(events=EVENTS, queue=st.sampled_from([0, 3, 30]))
-@QUICK
-def test_who_asks_whether_he_would_be_refused_leaves_no_trace(
-    policy: str, events: list[Event], queue: int
-) -> None:
-    class Asking(World):
-        def seen(self, moved: Sequence[Ticket]) -> None:
-            super().seen(moved)
-            for priority in ("interactive", "batch"):
-                self.scheduler.would_refuse(Ticket("a1", "anybody", priority), self.now)
-            super().seen(moved)
-
-    asked, plain = (kind(POLICIES[policy](), queue=queue) for kind in (Asking, World))
-    for world in (asked, plain):
-        world.play(events)
-    assert [ticket.state for ticket in asked.tickets] == [ticket.state for ticket in plain.tickets]
