@@ -99,34 +99,6 @@ async def test_rows_say_what_both_endpoints_did() -> None:
     assert over.numbers["refused"] == over.numbers["others"] == 0
 
 
-async def test_a_row_of_changes_asks_as_vllm_is_asked_and_fails_when_one_is_refused(
-    drawn: world.World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: set[tuple[str, ...]] = set()
-    refused: list[str] = []
-
-    def post(url: str, body: dict[str, str], key: str | None = None) -> None:
-        way = url.rsplit("/", 1)[1]
-        asked.add((way, *sorted(body)))
-        if way in refused:
-            raise RuntimeError("HTTP 400")
-
-    monkeypatch.setattr(rows, "post", post)
-    server = await serve(("a",), tokens=5, every=0.002, port=0)
-    async with server:
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        ends = Ends(url, url, SIZES, lambda _: None)
-        row = await asyncio.to_thread(rows.churn, ends, drawn, ["a"], "a00", "key")
-        assert row.numbers["changes"]["ours"] >= SIZES.rounds
-        assert asked == {
-            ("load_lora_adapter", "lora_name", "lora_path"),
-            ("unload_lora_adapter", "lora_name"),  # a field more is refused
-        }
-        refused.append("unload_lora_adapter")
-        with pytest.raises(RuntimeError, match="HTTP 400"):
-            await asyncio.to_thread(rows.churn, ends, drawn, ["a"], "a00", "key")
-
-
 def test_the_rows_that_may_be_named_are_those_that_there_are() -> None:
     sources = [Path(module.__file__ or "").read_text(encoding="utf-8") for module in (__main__, engine)]
     assert sorted(re.findall(r'add\("([^"]+)"', "".join(sources))) == sorted(__main__.ROWS)

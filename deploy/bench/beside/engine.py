@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from deploy.bench.beside import first, peers, processes, rows, world
+from deploy.bench.beside import churn, first, peers, processes, rows, world
 from deploy.bench.beside.asking import Ends, Pair, Row, Sizes, post
 from service.sections import EngineSettings
 
@@ -126,7 +126,7 @@ class _Bench:
             add("mixed", lambda: keep("mixed", rows.mixed(ends, few, found.get("base"))))
             add("crowded", lambda: rows.crowded(ends, known, self.sizes.few))
             add("open loop", lambda: rows.open_loop(ends, few, capacity()))
-            add("churn", lambda: rows.churn(ends, made, known[:4], fresh[-1], key))
+            add("churn", lambda: churn.row(ends, made, known[:4], fresh[-1], key))
             add("promotion", lambda: rows.promotion(ends, made, fresh[:-1], key))
             if self.given.routed:
                 add("routed", lambda: rows.routed(ends, known[0]))

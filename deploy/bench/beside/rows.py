@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
-import numpy as np
 
 from deploy.bench.beside.asking import (
     Ends,
@@ -26,8 +23,6 @@ from deploy.bench.serving.alternate import Target
 from deploy.bench.serving.load import Pace
 from deploy.bench.serving.report import Spread
 
-_CHURN_SECONDS = 0.25  # between two loads or unloads
-_CHURN_LENGTH = 4  # rounds' lengths of one: in four seconds there are but few loads
 _PROMOTIONS = 5
 _LOAD_SECONDS = 30.0
 
@@ -100,43 +95,6 @@ def open_loop(ends: Ends, adapters: Sequence[str], capacity: float) -> Row:
         ratio,
         pair.numbers(),
     )
-
-
-def churn(ends: Ends, world: World, used: Sequence[str], other: str, key: str) -> Row:
-    """Another adapter comes and goes four times a second, by each endpoint's own way."""
-    sizes, loaded = ends.sizes, {"lora_name": "churn"}
-    loads = {**loaded, "lora_path": str(world.artefact(other))}
-    kept: dict[str, list[float]] = {}
-    changes: dict[str, int] = {}
-    for part in range(sizes.rounds):
-        for name, url, models, given in (
-            ("ours", ends.gateway, list(used), key),
-            ("plain", ends.engine, list(map(ends.plain, used)), None),
-        ):
-
-            def change(step: int, url: str = url, given: str | None = given) -> None:
-                way, body = ("unload", loaded) if step % 2 else ("load", loads)
-                post(f"{url}/v1/{way}_lora_adapter", body, given)
-
-            pace, asked = Pace(concurrency=sizes.clients), _CHURN_LENGTH * sizes.requests
-            quiet = answered_per_second(ends.alone(url, models, pace, asked, part))
-            stop = threading.Event()
-            with ThreadPoolExecutor(1) as beside:
-                changing = beside.submit(_change_until, stop, change)
-                try:
-                    busy = answered_per_second(ends.alone(url, models, pace, asked, part))
-                finally:
-                    stop.set()
-            kept.setdefault(name, []).append(busy / quiet)
-            changes[name] = changes.get(name, 0) + changing.result()
-    costs = {name: [1 - one for one in found] for name, found in kept.items()}
-    ends.say(f"churn costs {costs}, changes {changes}")
-    shown = {
-        name: f"{np.median(found):.1%} ({min(found):.1%} to {max(found):.1%})"
-        for name, found in costs.items()
-    }
-    name = "loaded and unloaded 4 times a second: cost"
-    return Row(name, "5 %", shown["plain"], shown["ours"], "", {"kept": kept, "changes": changes})
 
 
 def promotion(ends: Ends, world: World, fresh: Sequence[str], key: str) -> Row:
@@ -233,14 +191,3 @@ def _wait_until_loaded(url: str, name: str, key: str) -> None:
             return
         time.sleep(0.05)
     raise RuntimeError(f"{name} was not loaded within {_LOAD_SECONDS:g} s")
-
-
-def _change_until(stop: threading.Event, change: Callable[[int], None]) -> int:
-    """Load, unload and so on at fixed times; ends with the adapter unloaded. The number of changes."""
-    step = 0
-    while not stop.wait(_CHURN_SECONDS if step else 0):
-        change(step)
-        step += 1
-    if step % 2:
-        change(step)
-    return step

@@ -48,6 +48,7 @@ class Run:
     seconds: float  # from the first request to the last answer
     results: tuple[Result, ...]
     lag: float  # seconds that the generator itself was late, at the 99th percentile; 0 in a closed loop
+    began: float = 0.0  # time.perf_counter() at the first request
 
 
 async def run(
@@ -89,7 +90,7 @@ async def run(
     else:
         times = pace.times(requests, [mix.seed, part, 1])
         lag = await _open(ready, [began + after for after in times], one)
-    return Run(time.perf_counter() - began, tuple(results), lag)
+    return Run(time.perf_counter() - began, tuple(results), lag, began)
 
 
 async def _closed(ready: Iterator[Ask], clients: int, one: Send) -> None:
