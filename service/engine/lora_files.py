@@ -5,6 +5,10 @@ copies it to memory that the card may read from. All who are being answered wait
 are read and made of that type at once, into blocks of which vLLM gets the parts, with which nothing is left
 to do.
 
+Each operation on a tensor lets go of Python's lock and takes it again. Where the file is read in a thread
+(``lora_ahead``), the engine's loop and the thread hand the lock to each other at every one of them, which
+takes both longer than what they do. So there are a few for a block here, and none for a matrix.
+
 The blocks are pinned, so that the card may read from them; ``lora_memory`` has them made before the first
 request.
 
@@ -18,9 +22,10 @@ Installed by the entry point group ``vllm.general_plugins``.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, KeysView
+from collections.abc import Callable, Iterator, KeysView, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace, TracebackType
 from typing import Any, Self
@@ -39,12 +44,15 @@ def register() -> None:
         return
 
     def opened(path: str, framework: str) -> ReadWhole:
-        return ReadWhole(path, framework, pinned=lora_model.PIN_MEMORY)
+        return ReadWhole(path, framework, pinned=pinned)
 
     lora_model.safetensors = SimpleNamespace(safe_open=opened)
+    pinned = lora_model.PIN_MEMORY
     model.from_local_checkpoint = classmethod(reading(model.from_local_checkpoint.__func__))
+    model.from_lora_tensors = classmethod(handing(model.from_lora_tensors.__func__))
     model.is_read_whole = True
-    if lora_model.PIN_MEMORY:
+    if pinned:
+        lora_model.PIN_MEMORY = False  # it pins what it reads; here that is done
         reserve_at_start()
 
 
@@ -56,6 +64,35 @@ def reading(load: Callable[..., Any]) -> Callable[..., Any]:
             return load(kind, *more, dtype=dtype, **named)
 
     return loaded
+
+
+def handing(make: Callable[..., Any]) -> Callable[..., Any]:
+    """vLLM's ``make`` of an adapter from its tensors by name, which converts none that is as it should be."""
+
+    def made(kind: type, *more: Any, tensors: Mapping[str, Any], **named: Any) -> Any:
+        return make(kind, *more, tensors={name: AtHand(one) for name, one in tensors.items()}, **named)
+
+    return made
+
+
+class AtHand:
+    """What vLLM asks of a tensor before it keeps it, without an operation on the tensor if none is needed."""
+
+    __slots__ = ("_tensor",)
+
+    def __init__(self, tensor: Any) -> None:
+        self._tensor = tensor
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows, columns."""
+        return tuple(self._tensor.shape)
+
+    def to(self, device: Any, dtype: Any = None) -> Any:
+        """The tensor, on ``device`` and of ``dtype`` (None: its own)."""
+        if self._tensor.device.type == str(device) and dtype in (None, self._tensor.dtype):
+            return self._tensor
+        return self._tensor.to(device=device, dtype=dtype)
 
 
 @contextmanager
@@ -127,17 +164,36 @@ def _parts(path: Path, wanted: Any, pinned: bool) -> dict[str, Any]:
     else:
         numbers, target = numbers.view(kind := kinds.pop()), wanted
         lengths = {name: length // kind.itemsize for name, length in lengths.items()}
-    tensors, at, most = {}, 0, BLOCK // target.itemsize
+    unflatten: Any = torch._utils._unflatten_dense_tensors  # one call for all views
+    tensors: dict[str, Any] = {}
+    at, most = 0, BLOCK // target.itemsize
     for names in together(lengths, most):
         count = sum(lengths[name] for name in names)
-        block = torch.empty(max(count, most) if pinned else count, dtype=target, pin_memory=pinned)
-        block[:count].copy_(numbers[at : at + count])
-        at, begin = at + count, 0
-        for name in names:
-            dtype, shape = found[name]
-            part = block[begin : begin + lengths[name]]
-            if own:
-                part = (part if begin % types[dtype].itemsize == 0 else part.clone()).view(types[dtype])
-            tensors[name] = part.view(shape)
-            begin += lengths[name]
+        block = torch.empty(max(count, most) if pinned else count, dtype=target, pin_memory=pinned)[:count]
+        block.copy_(numbers[at : at + count])
+        at += count
+        if not own:
+            parts = unflatten(block, [_form(found[name][1]) for name in names])
+        else:
+            pieces = torch.split(block, [lengths[name] for name in names])
+            parts = [
+                _as(piece, types[found[name][0]], found[name][1])
+                for name, piece in zip(names, pieces, strict=True)
+            ]
+        tensors |= zip(names, parts, strict=True)
     return tensors
+
+
+@lru_cache(maxsize=1024)
+def _form(shape: tuple[int, ...]) -> Any:
+    """A tensor of that shape without numbers."""
+    import torch
+
+    return torch.empty((), device="meta").expand(shape)
+
+
+def _as(piece: Any, dtype: Any, shape: tuple[int, ...]) -> Any:
+    """Bytes as a tensor of that type and shape; a view if they lie where such numbers may."""
+    if piece.storage_offset() % dtype.itemsize:
+        piece = piece.clone()
+    return piece.view(dtype).view(shape)

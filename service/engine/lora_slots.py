@@ -12,6 +12,7 @@ Installed by the entry point group ``vllm.general_plugins``.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -98,9 +99,8 @@ def setting(original: Callable[..., None]) -> Callable[..., None]:
             with _as(None):  # it calls reset_lora, and its parent's set_lora
                 original(layer, index, lora_a, lora_b)
             return
-        for stacked, matrices in zip((layer.lora_a_stacked, layer.lora_b_stacked), pairs, strict=True):
-            for slots, matrix in zip(stacked, matrices, strict=True):
-                noted.note(slots[index, 0], matrix)
+        for place, matrix in zip(_places(layer, index), itertools.chain(*pairs), strict=True):
+            noted.note(place, matrix)
 
     return set_lora
 
@@ -112,10 +112,19 @@ def resetting(original: Callable[..., None]) -> Callable[..., None]:
         if (noted := _filling.get()) is None:
             original(layer, index)
             return
-        for slots in (*layer.lora_a_stacked, *layer.lora_b_stacked):
-            noted.note(slots[index, 0], None)
+        for place in _places(layer, index):
+            noted.note(place, None)
 
     return reset_lora
+
+
+def _places(layer: Any, index: int) -> list[Any]:
+    """Where the matrices of one slot of a layer lie, A's of each slice, then B's; kept with the layer."""
+    stacked = (*layer.lora_a_stacked, *layer.lora_b_stacked)
+    kept: dict[int, tuple[tuple[Any, ...], list[Any]]] = vars(layer).setdefault("places_of_slots", {})
+    if index not in kept or any(one is not other for one, other in zip(kept[index][0], stacked, strict=True)):
+        kept[index] = stacked, [slots[index, 0] for slots in stacked]
+    return kept[index][1]
 
 
 def _listed(one: Any) -> Sequence[Any]:

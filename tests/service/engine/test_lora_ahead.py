@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -191,7 +192,7 @@ def test_matrices_are_packed_beside_the_loop_and_not_again_in_it() -> None:
     pack = once(lambda kept, model: packed.append(model))
     kept = SimpleNamespace()
     kept._create_merged_loras_inplace = lambda model: pack(kept, model)
-    load = packing(lambda manager, request: SimpleNamespace(name=request))
+    load = packing(lambda manager, request: SimpleNamespace(name=request, loras={}))
     model = load(SimpleNamespace(_adapter_manager=kept), "a")
     pack(kept, model)  # as the loop does it with whatever it is given
     assert packed == [model]
@@ -221,3 +222,24 @@ def test_vllm_has_what_is_changed_in_it() -> None:
         EngineCoreProc._handle_client_request, WorkerLoRAManager._load_adapter = before
         LoRAModelManager._create_merged_loras_inplace = pack
         del EngineCoreProc.reads_ahead
+
+
+def test_matrices_are_scaled_as_vllm_scales_them() -> None:
+    lora_weights = pytest.importorskip("vllm.lora.lora_weights")
+
+    def layers() -> dict[str, Any]:
+        made = {}
+        for name, factor in (("a", 2.0), ("b", 1 / 3), ("c", 2.0), ("d", 1.0)):
+            a, b = torch.randn(4, 6).bfloat16(), torch.randn(5, 4).bfloat16()
+            made[name] = lora_weights.LoRALayerWeights(name, 4, 8, a, b, factor)
+        return made
+
+    torch.manual_seed(0)
+    wanted = layers()
+    torch.manual_seed(0)
+    model = SimpleNamespace(loras=layers())
+    packing(lambda *_: model)(SimpleNamespace(_adapter_manager=Mock()), None)
+    for name, layer in model.loras.items():
+        before = layer.lora_b.clone()
+        assert torch.equal(layer.lora_b, wanted[name].optimize().lora_b)
+        assert torch.equal(layer.optimize().lora_b, before)  # nothing is left to do

@@ -13,9 +13,10 @@ import pytest
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch.overrides import TorchFunctionMode
 
 from service.engine import lora_files
-from service.engine.lora_files import ReadWhole, read_as, reading
+from service.engine.lora_files import AtHand, ReadWhole, handing, read_as, reading
 
 
 @pytest.fixture
@@ -114,6 +115,8 @@ def test_vllm_loads_what_it_loaded_before(file: Path) -> None:
             return opened[-1]
 
         patched.setattr(lora_model, "safetensors", SimpleNamespace(safe_open=open_whole))
+        make = lora_model.LoRAModel.from_lora_tensors.__func__
+        patched.setattr(lora_model.LoRAModel, "from_lora_tensors", classmethod(handing(make)))
         after = loaded(reading(plain))
     assert len(opened) == 1
     assert before.keys() == after.keys()
@@ -121,6 +124,37 @@ def test_vllm_loads_what_it_loaded_before(file: Path) -> None:
         for one, other in zip(pair, after[name], strict=True):
             assert one.dtype == other.dtype == torch.bfloat16
             assert torch.equal(one, other)
+
+
+def test_a_tensor_is_given_as_it_is_unless_another_is_wanted() -> None:
+    tensor = torch.ones(2, 3, dtype=torch.bfloat16)
+    assert AtHand(tensor).shape == (2, 3)
+    assert AtHand(tensor).to(device="cpu", dtype=torch.bfloat16) is tensor
+    assert AtHand(tensor).to(device="cpu") is tensor
+    assert AtHand(tensor).to(device="cpu", dtype=torch.float32).dtype == torch.float32
+    assert AtHand(tensor).to(device="meta", dtype=torch.bfloat16).device.type == "meta"
+
+
+def test_the_work_on_tensors_does_not_grow_with_their_number(tmp_path: Path) -> None:
+    """Each operation hands Python's lock to the engine's loop and back."""
+
+    class Counting(TorchFunctionMode):
+        calls = 0
+
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            self.calls += func.__name__ != "__get__"  # what a tensor is, is no operation
+            return func(*args, **(kwargs or {}))
+
+    def calls(count: int) -> int:
+        path = tmp_path / f"{count}.safetensors"
+        save_file({f"layer.{n}": torch.ones(2, 3, dtype=torch.float16) for n in range(count)}, path)
+        for counted in (Counting(), Counting()):  # forms are kept from the first
+            with counted, read_as(torch.bfloat16), ReadWhole(str(path), framework="pt") as read:
+                for name in read.keys():  # noqa: SIM118
+                    AtHand(read.get_tensor(name)).to(device="cpu", dtype=torch.bfloat16)
+        return counted.calls
+
+    assert 0 < calls(10) == calls(100)
 
 
 def test_an_adapter_of_several_blocks_is_read_as_one_of_one(

@@ -115,6 +115,15 @@ def test_a_layer_by_itself_is_set_at_once(changed: None) -> None:
     assert not layers[0].lora_a_stacked[0][0].any()
 
 
+def test_slots_that_are_made_anew_are_filled(changed: None) -> None:
+    (layer, *_), ((a, b), *_) = made()
+    for _ in range(2):  # the second time there is other memory
+        layer.lora_a_stacked = tuple(torch.full_like(one, 7.0) for one in layer.lora_a_stacked)
+        assert filling(lambda _, index: bool(layer.set_lora(index, a, b)) or True)(None, 1)
+        assert torch.equal(layer.lora_a_stacked[0][1, 0], a)
+        assert torch.equal(layer.lora_b_stacked[0][1, 0], b)
+
+
 def test_what_was_noted_before_an_error_is_done(changed: None) -> None:
     (layer, *_), ((a, b), *_) = made()
 
