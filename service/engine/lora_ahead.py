@@ -62,7 +62,7 @@ class Reader:
     def begin(self, manager: Any, request: Any, then: Callable[[], None]) -> bool:
         """Begin to read, and call ``then`` at the end, from the thread; False where there is nothing to read.
 
-        There is nothing to read if the worker has the adapter, or if it is at hand. One that is being read, or
+        There is nothing to read if the worker has the adapter, or if it is at hand. What is being read, or
         waits for that, is not read twice.
         """
         reading = self._read.get(_key(request))

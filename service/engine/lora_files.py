@@ -130,8 +130,8 @@ def _parts(path: Path, wanted: Any, pinned: bool) -> dict[str, Any]:
     tensors, at, most = {}, 0, BLOCK // target.itemsize
     for names in together(lengths, most):
         count = sum(lengths[name] for name in names)
-        block = torch.empty(max(count, most) if pinned else count, dtype=target, pin_memory=pinned)
-        block[:count].copy_(numbers[at : at + count])
+        block = torch.empty(count, dtype=target, pin_memory=pinned)
+        block.copy_(numbers[at : at + count])
         at, begin = at + count, 0
         for name in names:
             dtype, shape = found[name]
