@@ -114,8 +114,8 @@ class Progress:
             self._bars.update(self._task, description=line)
 
     def _print(self, line: str) -> None:
-        """A plain line; of those on one thing (the words before the colon) one in ``QUIET`` seconds."""
-        seconds, thing = time.monotonic() - self._began, line.partition(":")[0]
+        """A plain line; of those on one thing (what is before ": ") one in ``QUIET`` seconds."""
+        seconds, thing = time.monotonic() - self._began, line.partition(": ")[0]
         if thing != self._thing or seconds - self._printed >= QUIET:
             self._thing, self._printed = thing, seconds
             self._console.print(f"[{seconds:5.1f} s] {line}", markup=False, soft_wrap=True)

@@ -62,15 +62,16 @@ class Reader:
     def begin(self, manager: Any, request: Any, then: Callable[[], None]) -> bool:
         """Begin to read, and call ``then`` at the end, from the thread; False where there is nothing to read.
 
-        There is nothing to read if the worker has the adapter, or if it has been begun: then it is at hand,
-        or will be when its own ``then`` is called.
+        There is nothing to read if the worker has the adapter, or if it is at hand. What is being read, or
+        waits for that, is not read twice.
         """
-        if _key(request) in self._read:
+        reading = self._read.get(_key(request))
+        if reading is None:
+            if request.lora_int_id in manager.list_adapters() and not request.load_inplace:
+                return False
+            reading = self._read[_key(request)] = self._thread.submit(self._timed, manager, request)
+        elif reading.done():
             return False
-        if request.lora_int_id in manager.list_adapters() and not request.load_inplace:
-            return False
-        reading = self._thread.submit(self._timed, manager, request)
-        self._read[_key(request)] = reading
         reading.add_done_callback(lambda _: then())
         return True
 
@@ -137,10 +138,14 @@ def once(pack: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
 
 
 def taking(handle: Callable[..., None], reader: Reader, utility: Any) -> Callable[..., None]:
-    """vLLM's ``handle`` of one message, which puts a load off until its adapter is read."""
+    """vLLM's ``handle`` of one message, which puts a load off until its adapter is read.
+
+    An engine that is about to end reads nothing: vLLM refuses the load.
+    """
 
     def handled(core: Any, kind: Any, message: Any) -> None:
-        if kind == utility and message[2] == "add_lora" and (manager := _manager(core)) is not None:
+        is_load = kind == utility and message[2] == "add_lora" and core.is_running()
+        if is_load and (manager := _manager(core)) is not None:
             client, call, name, arguments = message
             try:
                 (request,) = core._convert_msgspec_args(core.add_lora, arguments)

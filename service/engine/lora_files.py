@@ -169,7 +169,7 @@ def _parts(path: Path, wanted: Any, pinned: bool) -> dict[str, Any]:
     at, most = 0, BLOCK // target.itemsize
     for names in together(lengths, most):
         count = sum(lengths[name] for name in names)
-        block = torch.empty(max(count, most) if pinned else count, dtype=target, pin_memory=pinned)[:count]
+        block = torch.empty(count, dtype=target, pin_memory=pinned)
         block.copy_(numbers[at : at + count])
         at += count
         if not own:

@@ -104,6 +104,32 @@ def test_the_rows_that_may_be_named_are_those_that_there_are() -> None:
     assert sorted(re.findall(r'add\("([^"]+)"', "".join(sources))) == sorted(__main__.ROWS)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--parts", "alone", "--rows", "base"), "'base' would not be measured: add 'engine' to --parts"),
+        (("--parts", "engine", "--rows", "base", "alone"), "'alone' would not be measured: add 'alone' to"),
+        (("--rows", "routed", "--no-routed"), "'routed' would not be measured: leave out --no-routed"),
+        (("--rows", "proxies"), "'proxies' would not be measured: give --nginx or --litellm"),
+    ],
+)
+def test_rows_that_would_not_be_measured_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    words: tuple[str, ...],
+    said: str,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["beside", "--out", str(tmp_path), *words])
+    monkeypatch.setattr(__main__.page, "write", lambda *_: pytest.fail("a table"))
+    for begun in ("_draw", "_world"):
+        monkeypatch.setattr(__main__, begun, lambda *_: pytest.fail("something was begun"))
+    with pytest.raises(SystemExit) as ended:
+        __main__.main()
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
 def test_a_page_has_every_row_so_far(tmp_path: Path) -> None:
     found = [Row("a row", "1.5", "10/s", "20/s", "2.00 (1.90 to 2.10)", {"raw": [1]})]
     page.write(found, {"shape": "demo"}, tmp_path)

@@ -180,6 +180,22 @@ def test_a_stream_is_timed_from_its_first_text_to_its_last() -> None:
     assert result.seconds == pytest.approx(0.5)
 
 
+def test_what_ends_a_stream_is_no_gap() -> None:
+    """Texts at 1.0, 1.5 and 2.0, in pieces that are cut anywhere; the finish, usage and end follow at 2.0."""
+    text = b'data: {"choices":[{"delta":{"content":"x"}}]}\n\n'
+    finish = b'data: {"choices":[{"delta":{"content":""},"finish_reason":"length"}]}\n\n'
+    usage = b'data: {"choices":[],"usage":{"completion_tokens":3}}\n\n'
+    for last in ((finish, usage, b"data: [DONE]\n\n"), (finish, b"data: [DONE]\n\n"), (b"data: [DONE]\n\n",)):
+        answer = Answer(200)
+        times = (1.0, 1.5, 2.0, *(2.01 for _ in last))
+        for when, piece in zip(times, (text, text, text, *last), strict=True):
+            answer.body += piece
+            answer.chunks.append((when, len(answer.body)))
+        result = result_of(Ask("a", True, b""), answer, 0.0, 2.1)
+        assert (result.error, result.tokens) == (None, 3)
+        assert (result.first, result.gaps, result.per_token) == (1.0, (0.5, 0.5), 0.5)
+
+
 async def test_an_endpoint_may_send_token_by_token() -> None:
     async with stub(every=0.001) as url:
         found = await run(endpoint(url), Mix(("a",)), ("a",), Pace(concurrency=1), 1)

@@ -129,6 +129,17 @@ def test_a_line_number_is_no_emoji(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown.err.count(":100:") == 3
 
 
+def test_in_a_log_what_is_new_is_told_at_once_and_what_goes_on_seldom(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with terminal.Progress() as report:
+        for url in ("http://127.0.0.1:1", "http://127.0.0.1:2"):
+            for done in (5, 10):
+                report(f"round 1 of 2 on {url}: {done} of 10")
+    lines = [line.partition("] ")[2] for line in capsys.readouterr().err.splitlines()]
+    assert lines == [f"round 1 of 2 on http://127.0.0.1:{port}: 5 of 10" for port in (1, 2)]
+
+
 def test_what_stumbles_after_ctrl_c_is_no_fault(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -118,12 +118,27 @@ def _draw(made: world.World, shape: str, say: Callable[[str], object]) -> None:
 def _arguments() -> argparse.Namespace:
     given = _parser().parse_args()
     rows = given.rows or ROWS
+    for row in given.rows or ():
+        if needed := _lacks(row, given):
+            _parser().error(f"--rows: {row!r} would not be measured: {needed}, or leave it out")
     if missing := [
         f"{needed!r} for {row!r}" for row, needed in _NEEDS.items() if row in rows and needed not in rows
     ]:
         _parser().error(f"--rows: add {', '.join(missing)}, whose throughput says how fast to ask")
     given.out, given.work = given.out.absolute(), given.work.absolute()
     return given
+
+
+def _lacks(row: str, given: argparse.Namespace) -> str:
+    """What else has to be said to have a row measured; empty if nothing."""
+    part = row if row in PARTS else "engine"
+    if part not in given.parts:
+        return f"add {part!r} to --parts"
+    if row == "routed" and not given.routed:
+        return "leave out --no-routed"
+    if row == "proxies" and given.nginx is None and given.litellm is None:
+        return "give --nginx or --litellm"
+    return ""
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -27,7 +29,7 @@ class Result:
     model: str  # that was asked for; of a routed request also what answered
     seconds: float
     first: float | None = None  # to the first token of a streamed answer
-    gaps: tuple[float, ...] = ()  # between pieces of a streamed answer, as they arrive
+    gaps: tuple[float, ...] = ()  # between pieces of a streamed answer, as they arrive, to the last with text
     per_token: float | None = None  # (last - first) / (tokens - 1) of a streamed answer
     tokens: int = 0  # of the answer, as the server counted
     counted: bool = True  # else the server did not: tokens are the pieces that came, 0 of a whole answer
@@ -58,14 +60,18 @@ def _streamed(model: str, answer: Answer, body: bytes, began: float, seconds: fl
     backwards = _backwards(body)
     if (last := next(backwards, None)) is None:
         return Result(model, seconds, error="no stream", message=_message(body))
-    if last.strip() != _DONE:
+    if last[1].strip() != _DONE:
         return Result(model, seconds, error="the stream broke off")
     texts = _texts(body)
     if (at := next(texts, None)) is None:
         return Result(model, seconds, error="an empty answer")
-    times = [when for when, length in answer.chunks if length > at]
-    counted = _counted(_json(next(backwards)))  # before the end
+    event = next(backwards)  # before the end
+    counted = _counted(_json(event[1]))
+    while not _says(_json(event[1])):  # what follows the last text would count as gaps of 0
+        event = next(backwards)
     tokens = 1 + sum(1 for _ in texts) if counted is None else counted
+    pieces = [bisect_right(answer.chunks, where, key=itemgetter(1)) for where in (at, event.start())]
+    times = [when for when, _ in answer.chunks[pieces[0] : pieces[1] + 1]]
     spread = (times[-1] - times[0]) / (tokens - 1) if tokens > 1 else None
     gaps = tuple(after - before for before, after in pairwise(times))
     first = times[0] - began
@@ -74,20 +80,24 @@ def _streamed(model: str, answer: Answer, body: bytes, began: float, seconds: fl
 
 def _texts(body: bytes) -> Iterator[int]:
     """Where in the body the events begin that say something."""
-    for event in _EVENT.finditer(body):
-        for choice in _json(event[1]).get("choices") or ():
-            said = choice.get("delta") or {"text": choice.get("text")}
-            if any(value for key, value in said.items() if key != "role"):
-                yield event.start()
-                break
+    return (event.start() for event in _EVENT.finditer(body) if _says(_json(event[1])))
 
 
-def _backwards(body: bytes) -> Iterator[bytes]:
+def _says(event: Mapping[str, Any]) -> bool:
+    """Whether an event has text, of whatever kind."""
+    for choice in event.get("choices") or ():
+        said = choice.get("delta") or {"text": choice.get("text")}
+        if any(value for key, value in said.items() if key != "role"):
+            return True
+    return False
+
+
+def _backwards(body: bytes) -> Iterator[re.Match[bytes]]:
     """The events from the last one on; most are never looked at, which is what counts under load."""
     at = len(body)
     while (at := body.rfind(b"data:", 0, at)) >= 0:
         if (event := _EVENT.match(body, at)) is not None:
-            yield event[1]
+            yield event
 
 
 def _error(body: bytes) -> bytes | None:

@@ -59,12 +59,17 @@ class Core:
         worker = SimpleNamespace(worker=SimpleNamespace(model_runner=SimpleNamespace(lora_manager=manager)))
         self.model_executor = SimpleNamespace(driver_worker=worker) if manager else SimpleNamespace()
         self.input_queue: queue.Queue[tuple[Any, Any]] = queue.Queue()
+        self.running = True
         self.found: list[Any] = []
         self._handled = taking(Core._handle, reader, UTILITY)
         self._reader, self._manager = reader, manager
 
     def add_lora(self, request: Request) -> None:
         """vLLM asks a worker for it."""
+
+    def is_running(self) -> bool:
+        """Whether it has not been told to end."""
+        return self.running
 
     def handle(self, kind: bytes, message: Any) -> None:
         """As the loop does it with a message."""
@@ -145,14 +150,42 @@ def test_several_are_read_one_after_the_other(reader: Reader, manager: Manager) 
 
 
 def test_who_is_asked_for_twice_is_read_once(reader: Reader, manager: Manager) -> None:
+    core = Core(reader, manager)
+    core.handle(UTILITY, load("a"))
+    core.handle(UTILITY, load("b", 2, "b"))
+    core.handle(UTILITY, load("b", 2, "b"))  # the loop waits for neither
+    assert core.found == []
+    manager.going.set()
+    core.handle_next()
+    core.handle_next()
+    manager.at_hand.add(2)
+    core.handle_next()  # vLLM would look no further: it has the adapter
+    assert core.found == ["matrices of a", "matrices of b", "matrices of b"]
+    assert manager.readings[:2] == ["a", "b"]
+    assert manager.threads[2] == threading.main_thread().name
+
+
+def test_what_is_at_hand_is_taken_at_once(reader: Reader, manager: Manager) -> None:
     manager.going.set()
     core = Core(reader, manager)
     core.handle(UTILITY, load("a"))
-    core.handle(UTILITY, load("a"))  # the loop takes what is being read
+    message = core.input_queue.get(timeout=WAIT_SECONDS)
+    core.handle(UTILITY, load("a"))
+    assert core.found == ["matrices of a"]
     manager.at_hand.add(1)
-    core.handle_next()  # vLLM would look no further: it has the adapter
-    assert manager.readings == ["a", "a"]
-    assert core.found == ["matrices of a"] * 2
+    core.handle(*message)
+    assert core.input_queue.empty()
+
+
+def test_an_engine_that_ends_answers_and_reads_nothing(reader: Reader, manager: Manager) -> None:
+    said: list[Any] = []
+    core = Core(reader, manager)
+    core._handled = taking(lambda core, kind, message: said.append(message), reader, UTILITY)
+    core.running = False
+    core.handle(UTILITY, load("a"))
+    assert said == [load("a")]
+    assert core.input_queue.empty()
+    assert manager.readings == []
 
 
 def test_nothing_is_read_ahead_of_an_adapter_that_the_worker_has(reader: Reader, manager: Manager) -> None:

@@ -171,6 +171,19 @@ def test_an_adapter_of_several_blocks_is_read_as_one_of_one(
                     assert torch.equal(read.get_tensor(name), tensor.to(wanted or torch.float32))
 
 
+def test_a_small_adapter_pins_no_more_than_it_takes(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, empty = list[tuple[int, bool]](), torch.empty
+
+    def without_a_card(length: int, *, dtype: torch.dtype, pin_memory: bool) -> torch.Tensor:
+        asked.append((length * dtype.itemsize, pin_memory))
+        return empty(length, dtype=dtype)
+
+    monkeypatch.setattr(torch, "empty", without_a_card)
+    with ReadWhole(str(file), framework="pt", pinned=True) as read:
+        total = sum(read.get_tensor(name).nbytes for name in read.keys())  # noqa: SIM118
+    assert asked == [(total, True)]
+
+
 def test_what_is_written_over_the_file_later_is_not_seen(file: Path) -> None:
     with ReadWhole(str(file), framework="pt") as read:
         seven = read.get_tensor("layer.7")
