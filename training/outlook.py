@@ -15,13 +15,13 @@ from pathlib import Path
 
 from training import problems, readiness
 from training import recipe as recipes
-from training.convert.convert import route
+from training.convert.route import TARGETS, Convertible, Target, is_served, route
 from training.data.collection import Report
-from training.methods import choice, lora
+from training.errors import ConversionError
+from training.methods import lora
 from training.quantize.layers import Shape
 from training.recipe import (
     CptRecipe,
-    DpoRecipe,
     OnlineRecipe,
     QuantizeRecipe,
     Recipe,
@@ -100,9 +100,7 @@ def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
 
 
 def served(recipe: Recipe) -> str:
-    """How the result of ``recipe`` will be served."""
-    if isinstance(recipe, CptRecipe) and recipe.alias is None:
-        return "a base of its own, by the settings' engine.model"
+    """How the result of ``recipe`` will be served, and what `pointsman convert` makes of it."""
     if isinstance(recipe, QuantizeRecipe):
         where = "16-bit arithmetic" if recipe.bits == 4 else "16-bit arithmetic on a GPU, not on a CPU"
         return f"a base of its own, by the settings' engine.model, in {where}, with its base's adapters on it"
@@ -110,15 +108,25 @@ def served(recipe: Recipe) -> str:
         return "as the router's encoder, by the settings' router.encoder"
     if isinstance(recipe, RmRecipe):
         return "not at all: a reward model scores answers for ppo and grpo"
-    if not isinstance(recipe, SftRecipe) or recipe.method in ("lora", "qlora"):
-        return _adapter(recipe)
-    ways = f"`pointsman convert --to lora` gives {route(recipe, 'lora')}"
-    if recipe.method in choice.BASES or recipe.lora:
-        ways += f", --to base: {route(recipe, 'base')}"
-    return f"not as it is; {ways}"
+    ways = {to: way for to in TARGETS if (way := _way(recipe, to))}
+    if is_served(recipe):
+        return f"{_adapter(recipe)}; `pointsman convert --to base`: {ways['base']}"
+    if isinstance(recipe, CptRecipe):
+        way = f"; `pointsman convert --to lora` gives {ways['lora']}" if "lora" in ways else ""
+        return f"a base of its own, by the settings' engine.model{way}"
+    found = f"not as it is; `pointsman convert --to lora` gives {ways['lora']}"
+    return f"{found}, --to base: {ways['base']}" if "base" in ways else found
 
 
-def _adapter(recipe: CptRecipe | SftRecipe | DpoRecipe | OnlineRecipe) -> str:
+def _way(recipe: Convertible, to: Target) -> str:
+    """How the result becomes ``to``; "" where there is no way."""
+    try:
+        return route(recipe, to)
+    except ConversionError:
+        return ""
+
+
+def _adapter(recipe: Convertible) -> str:
     if recipe.lora is None:
         return "an adapter, as it is"
     return f"an adapter of rank {max(lora.ranks(recipe.lora).values())}, as it is"

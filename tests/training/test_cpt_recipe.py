@@ -138,6 +138,6 @@ def test_it_is_said_before_a_run_what_it_needs_and_how_its_result_is_served(cont
     assert isinstance(some.needs, Estimate)
     assert isinstance(more.needs, Estimate)
     assert some.needs.trainable < more.needs.trainable == more.needs.parameters
-    assert some.served == "a base of its own, by the settings' engine.model"
+    assert some.served.startswith("a base of its own, by the settings' engine.model; `pointsman convert")
     adapter = outlook.check(continued(method="lora", alias="tiny", lora={"rank": 4}), (), quiet)
-    assert adapter.served == "an adapter of rank 4, as it is"
+    assert adapter.served.startswith("an adapter of rank 4, as it is")
