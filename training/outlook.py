@@ -12,16 +12,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from training import problems, readiness
 from training import recipe as recipes
 from training.convert.route import TARGETS, Convertible, Target, is_served, route
-from training.data.collection import Report
+from training.data import said
+from training.data.collection import Prepared, Report
 from training.errors import ConversionError
 from training.methods import lora
 from training.quantize.layers import Shape
 from training.recipe import (
     CptRecipe,
+    LearningRecipe,
     OnlineRecipe,
     QuantizeRecipe,
     Recipe,
@@ -43,6 +46,7 @@ class Outlook:
 
     recipe: Recipe
     served: str  # how the result is served, in words
+    rows: tuple[str, ...]  # what was read of the data, in words; none where the tokenizer is yet to be made
     needs: Estimate | Shape | Size  # what the run needs, or what it makes of its base
     tokens: int | None  # that the run reads; None where its tokenizer is yet to be made
     steps: int | None
@@ -52,7 +56,7 @@ class Outlook:
     @property
     def lines(self) -> list[str]:
         """All of it in words."""
-        found = [f"served: {self.served}", str(self.needs)]
+        found = [f"served: {self.served}", *self.rows, str(self.needs)]
         if self.tokens is not None and self.seconds is not None:
             found.append(
                 f"{self.steps:,} steps over {self.tokens:,} tokens; {duration(self.seconds)} at the least, "
@@ -72,22 +76,26 @@ def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
     """
     recipe = recipes.load(path, overrides)
     if isinstance(recipe, QuantizeRecipe):
-        return Outlook(recipe, served(recipe), readiness.look_at_quantize(recipe, report), None, None, None)
+        shape, rows = readiness.look_at_quantize(recipe, report)
+        return Outlook(recipe, served(recipe), _said(recipe, rows), shape, None, None, None)
     if isinstance(recipe, RouterRecipe):
         of_trackers = problems.collected(partial(trackers.require, recipe.trackers))
         tuned, of_size = problems.tried(size.of, recipe)
         problems.refuse([*of_trackers, *of_size])
         assert tuned is not None
         seconds = tuned.operations / _speed()
-        return Outlook(recipe, served(recipe), tuned, tuned.tokens, tuned.steps, seconds)
+        return Outlook(recipe, served(recipe), (tuned.rows,), tuned, tuned.tokens, tuned.steps, seconds)
     prospects = readiness.look(recipe, report)
     recipe = prospects.recipe
     needed = estimate.of(prospects.model, recipe, prospects.longest)
-    found = Outlook(recipe, served(recipe), needed, None, recipe.train.steps, None)
+    told = () if prospects.prepared is None else _said(recipe, prospects.prepared)
+    found = Outlook(recipe, served(recipe), told, needed, None, recipe.train.steps, None)
     found = replace(found, warning=estimate.too_long(prospects.model, recipe))
-    if isinstance(recipe, OnlineRecipe) or prospects.rows is None:  # how long answers will be, nobody knows
+    if (
+        isinstance(recipe, OnlineRecipe) or prospects.prepared is None
+    ):  # how long answers will be, nobody knows
         return found
-    learned = prospects.rows
+    learned = prospects.prepared.train
     at_once = recipe.train.batch_rows * recipe.train.accumulate
     each = learned.tokens / len(learned)  # a row, or a block that is packed of several
     sequences = float(len(learned))
@@ -97,6 +105,10 @@ def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
     tokens = round(steps * at_once * each)
     passes = 4 * needed.parameters + 2 * needed.trainable  # forward, back to the inputs, to the weights
     return replace(found, tokens=tokens, steps=steps, seconds=tokens * passes / _speed())
+
+
+def _said(recipe: LearningRecipe | QuantizeRecipe, prepared: Prepared[Any]) -> tuple[str, ...]:
+    return tuple(said.lines(recipe, prepared))
 
 
 def served(recipe: Recipe) -> str:

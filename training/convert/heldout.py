@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from training.convert.fidelity import LIMIT
 from training.convert.route import Convertible
-from training.data.collection import Prepared, Report
+from training.data.collection import Report
 from training.data.token_pairs import LabelledRows, PairRows
 from training.data.token_rows import TokenRows
 from training.models import base
-from training.online import prompts
 from training.online.answers import LocalSampler, stop_tokens
 from training.online.prompts import Asked
 from training.recipe import OnlineRecipe
-from training.run import PARTS
-
-
-def prepared(recipe: Convertible, tokenizer: Path | str, report: Report) -> Prepared[Any]:
-    """The run's rows, or prompts, as it has read them; ``tokenizer`` is a folder or a hub id.
-
-    Raises:
-        SourceError, BadRows, NothingToLearn: as the run would.
-    """
-    if isinstance(recipe, OnlineRecipe):
-        return prompts.prepared(recipe, tokenizer, report)
-    return PARTS[recipe.stage][1].prepare(recipe, tokenizer, report)
 
 
 def sequences(recipe: Convertible, held_out: Any, own: Any, report: Report) -> TokenRows:

@@ -10,12 +10,12 @@ from pydantic import ValidationError
 
 from pointsman import artefact
 from pointsman.artefact import Manifest
-from training.convert import heldout
 from training.convert.route import Convertible, gives_base, method
 from training.data.collection import Prepared, Report
 from training.errors import ConversionError
 from training.methods import adapter_files, choice, lora
 from training.models import base
+from training.prepared import prepared
 from training.recipe import STAGES, CptRecipe, SftRecipe
 
 _REFUSED = {  # stage → why its results are not converted
@@ -71,15 +71,15 @@ class Result:
         Raises:
             ConversionError: they are others by now.
         """
-        prepared = heldout.prepared(self.recipe, self.tokenizer, report)
+        found = prepared(self.recipe, self.tokenizer, report)
         if changed := [
-            name for name, found in prepared.hashes.items() if self.manifest.data.get(name) != found
+            name for name, digest in found.hashes.items() if self.manifest.data.get(name) != digest
         ]:
             raise ConversionError(
                 f"{', '.join(changed)} holds other rows than {self.folder} was trained on; what is held out "
                 "of them may have been learned, so no error can be measured. Put the run's rows back"
             )
-        return prepared
+        return found
 
 
 def opened(folder: Path) -> Result:
