@@ -42,7 +42,7 @@ def test_all_that_does_not_fit_together_is_said_at_once(continued: Continued, tm
             **{"data.sources": [again, again]},
         )
     )
-    assert "lora: belongs to the method lora, not to full; remove it" in found
+    assert "lora: belongs to the methods lora, qlora, not to the method full; remove it" in found
     assert "unfreeze: belongs to the method freeze, not to full" in found
     assert "unfreeze: the steps must rise, found 4, 2" in found
     assert "alias: with the method full the result is a base, and no adapter" in found

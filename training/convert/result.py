@@ -16,7 +16,7 @@ from training.errors import ConversionError
 from training.methods import adapter_files, choice, lora
 from training.models import base
 from training.prepared import prepared
-from training.recipe import STAGES, CptRecipe, SftRecipe
+from training.recipe import STAGES, CptRecipe, OnlineRecipe
 
 _REFUSED = {  # stage → why its results are not converted
     "rm": "a reward model scores answers for ppo and grpo, and no server answers by it",
@@ -51,9 +51,9 @@ class Result:
         """The method's own model, as it was evaluated at the end of its run."""
         if gives_base(self.recipe):
             return base.load_model(str(self.folder)).eval()
-        if isinstance(self.recipe, SftRecipe):
-            return choice.load(self.recipe, self.folder)
-        return lora.load(base.load_model(str(self.recipe.base)), self.folder)
+        if isinstance(self.recipe, OnlineRecipe):
+            return lora.load(base.load_model(self.recipe.base), self.folder)
+        return lora.load(choice.plain_base(self.recipe), self.folder)
 
     def merged_model(self) -> Any:
         """A base with what was learned in its weights; an adapter is merged into the base as it was."""
