@@ -12,16 +12,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from training import problems, readiness
 from training import recipe as recipes
-from training.convert.convert import route
-from training.data.collection import Report
-from training.methods import choice, lora
+from training.convert.route import TARGETS, Convertible, Target, is_served, route
+from training.data import said
+from training.data.collection import Prepared, Report
+from training.errors import ConversionError
+from training.methods import lora
 from training.quantize.layers import Shape
 from training.recipe import (
     CptRecipe,
-    DpoRecipe,
+    LearningRecipe,
     OnlineRecipe,
     QuantizeRecipe,
     Recipe,
@@ -43,6 +46,7 @@ class Outlook:
 
     recipe: Recipe
     served: str  # how the result is served, in words
+    rows: tuple[str, ...]  # what was read of the data, in words; none where the tokenizer is yet to be made
     needs: Estimate | Shape | Size  # what the run needs, or what it makes of its base
     tokens: int | None  # that the run reads; None where its tokenizer is yet to be made
     steps: int | None
@@ -52,7 +56,7 @@ class Outlook:
     @property
     def lines(self) -> list[str]:
         """All of it in words."""
-        found = [f"served: {self.served}", str(self.needs)]
+        found = [f"served: {self.served}", *self.rows, str(self.needs)]
         if self.tokens is not None and self.seconds is not None:
             found.append(
                 f"{self.steps:,} steps over {self.tokens:,} tokens; {duration(self.seconds)} at the least, "
@@ -72,22 +76,26 @@ def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
     """
     recipe = recipes.load(path, overrides)
     if isinstance(recipe, QuantizeRecipe):
-        return Outlook(recipe, served(recipe), readiness.look_at_quantize(recipe, report), None, None, None)
+        shape, rows = readiness.look_at_quantize(recipe, report)
+        return Outlook(recipe, served(recipe), _said(recipe, rows), shape, None, None, None)
     if isinstance(recipe, RouterRecipe):
         of_trackers = problems.collected(partial(trackers.require, recipe.trackers))
         tuned, of_size = problems.tried(size.of, recipe)
         problems.refuse([*of_trackers, *of_size])
         assert tuned is not None
         seconds = tuned.operations / _speed()
-        return Outlook(recipe, served(recipe), tuned, tuned.tokens, tuned.steps, seconds)
+        return Outlook(recipe, served(recipe), (tuned.rows,), tuned, tuned.tokens, tuned.steps, seconds)
     prospects = readiness.look(recipe, report)
     recipe = prospects.recipe
     needed = estimate.of(prospects.model, recipe, prospects.longest)
-    found = Outlook(recipe, served(recipe), needed, None, recipe.train.steps, None)
+    told = () if prospects.prepared is None else _said(recipe, prospects.prepared)
+    found = Outlook(recipe, served(recipe), told, needed, None, recipe.train.steps, None)
     found = replace(found, warning=estimate.too_long(prospects.model, recipe))
-    if isinstance(recipe, OnlineRecipe) or prospects.rows is None:  # how long answers will be, nobody knows
+    if (
+        isinstance(recipe, OnlineRecipe) or prospects.prepared is None
+    ):  # how long answers will be, nobody knows
         return found
-    learned = prospects.rows
+    learned = prospects.prepared.train
     at_once = recipe.train.batch_rows * recipe.train.accumulate
     each = learned.tokens / len(learned)  # a row, or a block that is packed of several
     sequences = float(len(learned))
@@ -99,10 +107,12 @@ def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
     return replace(found, tokens=tokens, steps=steps, seconds=tokens * passes / _speed())
 
 
+def _said(recipe: LearningRecipe | QuantizeRecipe, prepared: Prepared[Any]) -> tuple[str, ...]:
+    return tuple(said.lines(recipe, prepared))
+
+
 def served(recipe: Recipe) -> str:
-    """How the result of ``recipe`` will be served."""
-    if isinstance(recipe, CptRecipe) and recipe.alias is None:
-        return "a base of its own, by the settings' engine.model"
+    """How the result of ``recipe`` will be served, and what `pointsman convert` makes of it."""
     if isinstance(recipe, QuantizeRecipe):
         where = "16-bit arithmetic" if recipe.bits == 4 else "16-bit arithmetic on a GPU, not on a CPU"
         return f"a base of its own, by the settings' engine.model, in {where}, with its base's adapters on it"
@@ -110,15 +120,25 @@ def served(recipe: Recipe) -> str:
         return "as the router's encoder, by the settings' router.encoder"
     if isinstance(recipe, RmRecipe):
         return "not at all: a reward model scores answers for ppo and grpo"
-    if not isinstance(recipe, SftRecipe) or recipe.method in ("lora", "qlora"):
-        return _adapter(recipe)
-    ways = f"`pointsman convert --to lora` gives {route(recipe, 'lora')}"
-    if recipe.method in choice.BASES or recipe.lora:
-        ways += f", --to base: {route(recipe, 'base')}"
-    return f"not as it is; {ways}"
+    ways = {to: way for to in TARGETS if (way := _way(recipe, to))}
+    if is_served(recipe):
+        return f"{_adapter(recipe)}; `pointsman convert --to base`: {ways['base']}"
+    if isinstance(recipe, CptRecipe):
+        way = f"; `pointsman convert --to lora` gives {ways['lora']}" if "lora" in ways else ""
+        return f"a base of its own, by the settings' engine.model{way}"
+    found = f"not as it is; `pointsman convert --to lora` gives {ways['lora']}"
+    return f"{found}, --to base: {ways['base']}" if "base" in ways else found
 
 
-def _adapter(recipe: CptRecipe | SftRecipe | DpoRecipe | OnlineRecipe) -> str:
+def _way(recipe: Convertible, to: Target) -> str:
+    """How the result becomes ``to``; "" where there is no way."""
+    try:
+        return route(recipe, to)
+    except ConversionError:
+        return ""
+
+
+def _adapter(recipe: Convertible) -> str:
     if recipe.lora is None:
         return "an adapter, as it is"
     return f"an adapter of rank {max(lora.ranks(recipe.lora).values())}, as it is"

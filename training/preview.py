@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training import recipe as recipes
+from training import settled
 from training.cpt import stage
-from training.data import learned, preferences, prepare_pairs, render, sources, turns
+from training.data import learned, preferences, prepare_pairs, render, said, sources, turns
+from training.data.collection import Report
 from training.data.pair import Unpaired
+from training.errors import NothingToLearn
 from training.models import base
 from training.online import prompts
+from training.prepared import prepared
 from training.quantize import rows as calibration
 from training.recipe import (
     CptRecipe,
@@ -75,7 +79,7 @@ def preview(
     Raises:
         DocumentError, SourceError, BadRows, BaseError: as ``training.run.train`` does.
     """
-    recipe = recipes.load(recipe_path, overrides)
+    recipe = settled.fitted(recipes.load(recipe_path, overrides))
     if isinstance(recipe, RouterRecipe):
         yield from _intents(recipe, rows)
         return
@@ -98,6 +102,32 @@ def preview(
             yield PreviewRow(
                 source.label, number, tuple(_spans(tokenizer, ids, mask)), len(ids) > recipe.data.max_tokens
             )
+
+
+def counted(
+    recipe_path: Path, report: Report, *, overrides: Sequence[str] = (), runs: Path = Path("runs")
+) -> list[str]:
+    """Why how many of all rows would be dropped, and how many are left, as a run says it.
+
+    Nothing is known, and nothing said, where the run makes its own tokenizer and has not yet.
+
+    Raises:
+        DocumentError, SourceError, BadRows, BaseError: as ``training.run.train`` does.
+    """
+    recipe = settled.fitted(recipes.load(recipe_path, overrides))
+    try:
+        if isinstance(recipe, RouterRecipe):
+            from training.routing import rows
+            from training.routing import stage as routing
+
+            return [routing.said(rows.read(recipe))]
+        folder = _folder(recipe, runs)
+        if folder is None:
+            return []
+        base.load_tokenizer(folder)  # which says what is wrong with it
+        return said.lines(recipe, prepared(recipe, folder, report))
+    except NothingToLearn as exc:
+        return [f"a run would be refused: {exc}"]
 
 
 def _intents(recipe: RouterRecipe, rows: int) -> Iterator[PreviewRow]:
@@ -139,14 +169,21 @@ def _preferences(
 
 
 def _tokenizer(recipe: Recipe, rows: int, runs: Path) -> PreTrainedTokenizerBase:
-    if not isinstance(recipe, CptRecipe) or not (recipe.tokenizer or recipe.vocabulary):
-        return base.load_tokenizer(str(recipe.base))
-    made = runfolder.RunFolder(runs / recipe.name).tokenizer
-    if made.is_dir():
-        return base.load_tokenizer(str(made))
-    with tempfile.TemporaryDirectory() as folder:
-        stage.make_tokenizer(recipe, Path(folder), lambda _: None, max(rows, FEW_ROWS))
+    folder = _folder(recipe, runs)
+    if folder is not None:
         return base.load_tokenizer(folder)
+    assert isinstance(recipe, CptRecipe)
+    with tempfile.TemporaryDirectory() as made:
+        stage.make_tokenizer(recipe, Path(made), lambda _: None, max(rows, FEW_ROWS))
+        return base.load_tokenizer(made)
+
+
+def _folder(recipe: Recipe, runs: Path) -> str | None:
+    """Where the run's tokenizer is; None: it is yet to be made."""
+    if not isinstance(recipe, CptRecipe) or not (recipe.tokenizer or recipe.vocabulary):
+        return str(recipe.base)
+    made = runfolder.RunFolder(runs / recipe.name).tokenizer
+    return str(made) if made.is_dir() else None
 
 
 def _spans(tokenizer: PreTrainedTokenizerBase, ids: list[int], mask: list[int]) -> Iterator[Span]:

@@ -15,14 +15,13 @@ from typing import Any
 from training import forms, outline, problems, settled
 from training.cpt import stage
 from training.data import sources
-from training.data.collection import Report
-from training.data.token_pairs import LabelledRows, PairRows
-from training.data.token_rows import TokenRows
+from training.data.collection import Prepared, Report
 from training.errors import TrainingError
 from training.methods import inheritance, parent, ranks
 from training.models import base, weights
-from training.online import prompts, rewards
-from training.quantize import layers, process, rows
+from training.online import rewards
+from training.prepared import prepared
+from training.quantize import layers, process
 from training.quantize.layers import Shape
 from training.recipe import (
     CptRecipe,
@@ -34,7 +33,6 @@ from training.recipe import (
     QuantizeRecipe,
     SftRecipe,
 )
-from training.run import PARTS
 from training.runs import estimate, trackers
 
 
@@ -44,7 +42,7 @@ class Prospects:
 
     recipe: LearningRecipe  # with what it takes from the adapter that it goes on from
     model: Any  # without weights, those marked that learn
-    rows: TokenRows | PairRows | LabelledRows | None  # None: prompts, or the tokenizer is yet to be made
+    prepared: Prepared[Any] | None  # the rows, or prompts; None: the tokenizer is yet to be made
     longest: int | None  # tokens of the longest sequence, or prompt
 
 
@@ -59,21 +57,21 @@ def look(recipe: LearningRecipe, report: Report) -> Prospects:
     of_base, (present, of_sources) = _of_base(recipe), _of_sources(recipe)
     if not of_adapter and not of_base:
         of_adapter = problems.collected(partial(_refuse_other_base, recipe))
-    model = prepared = None
+    model = found = None
     of_model: list[TrainingError] = []
     if not of_adapter and not of_base:
         model, of_model = problems.tried(outline.of, recipe)
     if recipe.base is None or of_base or of_sources:
         of_rows = forms.wrong(present)
     else:
-        prepared, of_rows = problems.tried(_read, recipe, report)
+        found, of_rows = problems.tried(_read, recipe, report)
     wrong = [*_of_settings(recipe), *of_sources, *of_base, *of_adapter, *of_model, *of_rows]
     problems.refuse(wrong)
-    return Prospects(recipe, model, *(prepared or (None, None)))
+    return Prospects(recipe, model, found, None if found is None else _longest(recipe, found))
 
 
-def look_at_quantize(recipe: QuantizeRecipe, report: Report) -> Shape:
-    """The same for what is quantised; what its base becomes.
+def look_at_quantize(recipe: QuantizeRecipe, report: Report) -> tuple[Shape, Prepared[Any]]:
+    """The same for what is quantised: what its base becomes, and the rows.
 
     Raises:
         TrainingError: one thing is wrong; NotReady: several are.
@@ -81,13 +79,15 @@ def look_at_quantize(recipe: QuantizeRecipe, report: Report) -> Shape:
     of_packages = problems.collected(process.refuse_without_packages)
     of_base, (present, of_sources) = _of_base(recipe), _of_sources(recipe)
     shape, of_shape = (None, []) if of_base else problems.tried(layers.shape, recipe)
+    found = None
     if of_base or of_sources:
         of_rows = forms.wrong(present)
     else:
-        of_rows = problems.collected(partial(rows.prepared, recipe, report))
+        found, of_rows = problems.tried(prepared, recipe, recipe.base, report)
     problems.refuse([*of_packages, *of_sources, *of_base, *of_shape, *of_rows])
     assert shape is not None
-    return shape
+    assert found is not None
+    return shape, found
 
 
 def _of_settings(recipe: LearningRecipe) -> list[TrainingError]:
@@ -133,15 +133,10 @@ def _of_sources(
     return present, wrong
 
 
-def _read(
-    recipe: LearningRecipe, report: Report
-) -> tuple[TokenRows | PairRows | LabelledRows | None, int | None]:
-    """The rows that are learned from, and the tokens of the longest sequence, or prompt."""
+def _read(recipe: LearningRecipe, report: Report) -> Prepared[Any]:
+    """All that is learned from; beside prompts the text, too, that ppo mixes in."""
     assert recipe.base is not None
-    if not isinstance(recipe, OnlineRecipe):
-        found = PARTS[recipe.stage][1].prepare(recipe, recipe.base, report).train
-        return found, estimate.longest(recipe, found)
-    asked, wrong = problems.tried(prompts.prepared, recipe, recipe.base, report)
+    found, wrong = problems.tried(prepared, recipe, recipe.base, report)
     if isinstance(recipe, PpoRecipe) and recipe.pretraining:
         from training.ppo import documents
 
@@ -149,8 +144,17 @@ def _read(
             partial(documents.prepared, recipe.pretraining, recipe.base, recipe.seed, report)
         )
     problems.refuse(wrong)
-    assert asked is not None
-    return None, asked.train.longest
+    assert found is not None
+    return found
+
+
+def _longest(recipe: LearningRecipe, found: Prepared[Any]) -> int:
+    """Tokens of the longest sequence, or prompt."""
+    return (
+        int(found.train.longest)
+        if isinstance(recipe, OnlineRecipe)
+        else estimate.longest(recipe, found.train)
+    )
 
 
 def _refuse_other_base(recipe: LearningRecipe) -> None:

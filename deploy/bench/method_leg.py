@@ -107,9 +107,9 @@ def run(method: str, plan: dict[str, int], folder: Path, out: Path) -> None:
     """Train ``method`` in this process, and write what it has come to as JSON to ``out``."""
     import torch
 
+    from training import outline
     from training import run as runs
     from training.convert import result
-    from training.methods import choice
     from training.models import base
     from training.runs import estimate
 
@@ -127,7 +127,7 @@ def run(method: str, plan: dict[str, int], folder: Path, out: Path) -> None:
     rows = _general(tokenizer)
     measured = Measured(
         seconds=opened.manifest.metrics["seconds"],
-        learning=estimate.of(choice.outline(opened.recipe), opened.recipe).trainable,
+        learning=estimate.of(outline.of(opened.recipe), opened.recipe).trainable,
         peak_mb=peak,
         loss=opened.manifest.metrics["eval_loss"],
         window=right["window"],

@@ -1,4 +1,4 @@
-"""``pointsman convert``: the result of any method of sft as something that vLLM serves."""
+"""``pointsman convert``: the result of a run as something that vLLM serves."""
 
 from __future__ import annotations
 
@@ -36,6 +36,9 @@ def convert(
     ] = None,
 ) -> None:
     """Make a LoRA or a base of a training's result, and measure what that costs on held-out rows.
+
+    Results of cpt, sft, dpo, ppo and grpo are taken; what ppo and grpo have kept out are prompts, and the
+    model's own answers to those are measured on.
 
     Examples:
 

@@ -10,7 +10,7 @@ import typer
 
 from pointsman.cli.options import DEMO_CONFIG, ConfigOption
 from pointsman.cli.terminal import INTERRUPTED, Progress, err, out, reported, say
-from pointsman.cli.train import RecipeArgument, RunsOption, SetOption
+from pointsman.cli.train import RecipeArgument, RunsOption, SetOption, line
 
 if TYPE_CHECKING:
     from training.preview import PreviewRow
@@ -32,12 +32,15 @@ def preview(
 ) -> None:
     """Print real rows of a recipe, rendered as for training, with the trained tokens coloured.
 
+    Then all rows are read, as a run does, to tell how many of them are dropped and why.
+
     Example: `pointsman data preview deploy/demo/recipes/support.yaml --rows 1`
     """
     err().print("loading the training libraries", style="dim")
     from pointsman.artefact import ArtefactError
     from pointsman.document import DocumentError
     from training.errors import TrainingError
+    from training.preview import counted
     from training.preview import preview as rows_of
 
     shown = trained = tokens = 0
@@ -45,7 +48,10 @@ def preview(
         for row in rows_of(recipe, rows, overrides=overrides or [], runs=runs):
             _show(row)
             shown, trained, tokens = shown + 1, trained + row.trained, tokens + row.tokens
-    say(f"{shown} rows, {tokens} tokens, {trained} of them trained (green; [[so]] without colours)")
+        say(f"{shown} rows, {tokens} tokens, {trained} of them trained (green; [[so]] without colours)")
+        err().print("reading all rows, to tell which are dropped", style="dim")
+        for text in counted(recipe, line, overrides=overrides or [], runs=runs):
+            say(text)
 
 
 @app.command()

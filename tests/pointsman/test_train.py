@@ -68,11 +68,19 @@ def test_preview_marks_what_is_trained(run: Run, monkeypatch: pytest.MonkeyPatch
         yield PreviewRow("rows.jsonl", 1, (Span("asked [here]", False, 3), Span("told", True, 1)), False)
         yield PreviewRow("rows.jsonl", 2, (Span("long", True, 1),), True)
 
+    def counted(path: Path, report: object, *, overrides: list[str], runs: Path) -> list[str]:
+        assert (path, callable(report), overrides, runs) == (RECIPE, True, ["seed=2"], Path("runs"))
+        return ["dropped 3 rows: longer than [max_tokens]", "9 rows to train on"]
+
     monkeypatch.setattr(training.preview, "preview", rows)
+    monkeypatch.setattr(training.preview, "counted", counted)
     shown = run("data", "preview", RECIPE, "--rows", "2", "--set", "seed=2").stdout
     assert "rows.jsonl, row 1: 4 tokens, 1 trained\nasked [here][[told]]" in shown
     assert "rows.jsonl, row 2: 1 tokens, 1 trained, too long\n[[long]]" in shown
-    assert shown.endswith("2 rows, 5 tokens, 2 of them trained (green; [[so]] without colours)\n")
+    assert shown.endswith(
+        "2 rows, 5 tokens, 2 of them trained (green; [[so]] without colours)\n"
+        "dropped 3 rows: longer than [max_tokens]\n9 rows to train on\n"
+    )
 
 
 def test_an_error_of_training_is_its_message(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,7 @@ def test_all_that_does_not_fit_together_is_said_at_once(continued: Continued, tm
             **{"data.sources": [again, again]},
         )
     )
-    assert "lora: belongs to the method lora, not to full; remove it" in found
+    assert "lora: belongs to the methods lora, qlora, not to the method full; remove it" in found
     assert "unfreeze: belongs to the method freeze, not to full" in found
     assert "unfreeze: the steps must rise, found 4, 2" in found
     assert "alias: with the method full the result is a base, and no adapter" in found
@@ -138,6 +138,6 @@ def test_it_is_said_before_a_run_what_it_needs_and_how_its_result_is_served(cont
     assert isinstance(some.needs, Estimate)
     assert isinstance(more.needs, Estimate)
     assert some.needs.trainable < more.needs.trainable == more.needs.parameters
-    assert some.served == "a base of its own, by the settings' engine.model"
+    assert some.served.startswith("a base of its own, by the settings' engine.model; `pointsman convert")
     adapter = outlook.check(continued(method="lora", alias="tiny", lora={"rank": 4}), (), quiet)
-    assert adapter.served == "an adapter of rank 4, as it is"
+    assert adapter.served.startswith("an adapter of rank 4, as it is")

@@ -102,6 +102,12 @@ def test_what_the_adapter_keeps_is_in_it(
     assert 0.99 < (expected.memory - expected.weights) / taken < 1.04
 
 
+@pytest.mark.parametrize(("kind", "precision"), [("sigmoid", "fp32"), ("simpo", "fp32"), ("sigmoid", "bf16")])
+def test_so_does_an_adapters_on_4_bits(watched: Watched, deep: Path, kind: str, precision: str) -> None:
+    expected, taken = watched(kind, deep, method="qlora", **{"train.precision": precision})
+    assert 0.97 < (expected.memory - expected.weights) / taken < 1.06
+
+
 @pytest.mark.parametrize("kind", ["sigmoid", "simpo"])
 def test_so_does_one_that_computes_its_layers_again(watched: Watched, deep: Path, kind: str) -> None:
     expected, taken = watched(kind, deep, **{"train.gradient_checkpointing": True})

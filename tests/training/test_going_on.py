@@ -55,7 +55,7 @@ def test_what_is_not_written_is_the_adapters(
     expected = outlook.check(path, [], quiet)
     made = run.train(path, runs=tmp_path, report=quiet)
     assert shape(made) == shape(first)
-    assert expected.served == "an adapter of rank 4, as it is"
+    assert expected.served.startswith("an adapter of rank 4, as it is")
     assert isinstance(expected.needs, Estimate)
     assert expected.needs.trainable == sum(w.numel() for w in load_file(made / artefact.WEIGHTS).values())
     kept = yaml.safe_load((tmp_path / "second" / "config.yaml").read_bytes())["lora"]
@@ -188,7 +188,7 @@ BROKEN: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {  # file, what b
     "loftq's": (artefact.CONFIG, changed(init_lora_weights="loftq", loftq_config={"loftq_bits": 4}), BEGUN),
     "not finite": (
         artefact.WEIGHTS,
-        rewritten(lambda held: next(iter(held.values())).view(-1)[5:6].fill_(math.nan)),
+        rewritten(lambda held: held[min(held)].view(-1)[5:6].fill_(math.nan)),
         r"base_model\.\S+\.lora_A\.weight holds a number that is NaN or infinite; train it anew",
     ),
     "manifest cut short": (artefact.MANIFEST, lambda whole: whole[:-9], "Invalid JSON: "),

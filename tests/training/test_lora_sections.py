@@ -44,7 +44,7 @@ def test_the_adapter_is_refined_as_sfts_and_served_as_it_is(
     )  # or all are worth as much
     path = written(kind, "served", lora=REFINED, **varied)
     expected = outlook.check(path, [], quiet)
-    assert expected.served == "an adapter of rank 6, as it is"
+    assert expected.served.startswith("an adapter of rank 6, as it is")
     made = run.train(path, runs=tmp_path, report=quiet)
     held = load_file(made / artefact.WEIGHTS)
     assert {name.split(".")[-3]: w.shape[0] for name, w in held.items() if ".lora_A." in name} == RANKS

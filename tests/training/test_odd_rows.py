@@ -68,6 +68,7 @@ FORMS: dict[str, tuple[Callable[[dict[str, Any]], Any], dict[str, Any]]] = {
     "ranked sharegpt": (preferences.sharegpt, {**SHAREGPT, **ANSWERS}),
     "labels": (preferences.labels, {"prompt": "red?", "completion": "blue", "label": True}),
     "labelled messages": (preferences.labels, {**said("red?", "blue"), "kto_tag": False}),
+    "prompts and completions": (formats.prompt_completion, {"prompt": "red?", "completion": "blue"}),
     "bfcl": (bfcl.question, QUESTION),
     "intents": (labelled, {"text": "red", "intent": "colour"}),
 }
@@ -76,6 +77,7 @@ FORMS: dict[str, tuple[Callable[[dict[str, Any]], Any], dict[str, Any]]] = {
 ROWS: dict[str, tuple[Mapping[str, Form[Any]], list[dict[str, Any]]]] = {  # of each stage and format
     "sft text": (formats.FORMS, [{"text": "red"}]),
     "sft messages": (formats.FORMS, [said("red?", "blue"), {"text": "red"}]),
+    "sft prompt_completion": (formats.FORMS, [{"prompt": "red?", "completion": "blue"}]),
     "sft alpaca": (
         formats.FORMS,
         [

@@ -56,8 +56,8 @@ def test_a_recipe_is_looked_at_with_its_data(recipe: Recipe) -> None:
     assert found.steps == 8  # two epochs of 40 rows in steps of 12
     assert found.tokens
     assert found.seconds
-    assert re.search(r"about [\d.]+ \wB of tensors at most \(.*\); a CPU's allocator takes", found.lines[1])
-    assert [line.partition(" ")[0] for line in found.lines] == ["served:", "4,352", "8"]
+    assert re.search(r"about [\d.]+ \wB of tensors at most \(.*\); a CPU's allocator takes", found.lines[2])
+    assert [line.partition(" ")[0] for line in found.lines] == ["served:", "40", "4,352", "8"]
     with pytest.raises(NothingToLearn, match=r"longer than max_tokens \(16\)"):
         outlook.check(recipe([said("red? " * 30, "green")] * 4, **{"data.max_tokens": 16}), [], quiet)
     with pytest.raises(BaseError, match="can't be loaded"):

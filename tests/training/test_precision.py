@@ -20,7 +20,7 @@ from training.methods import choice, lora, lora_product, under
 from training.models import base as bases
 from training.models import precision
 from training.recipe import Lora, SftRecipe
-from training.trainers import likelihood
+from training.trainers import four_bits
 
 IDS = torch.arange(10, 34)[None]
 
@@ -148,7 +148,7 @@ def test_an_optimiser_is_paged_where_a_gpu_would_feel_its_state(
     for times, paged in ((99, True), (101, False)):
         card = SimpleNamespace(total_memory=times * state)
         monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _, card=card: card)
-        assert likelihood.is_worth_paging(model) == paged
+        assert four_bits.is_worth_paging(model) == paged
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -33,7 +33,7 @@ from training import run
         ({"stage": "rm", "lora": {"dropout": 0.1}}, r"lora\.dropout: must be 0"),
         (
             {"stage": "sft", "form": "pairs"},
-            "this stage reads text, messages, alpaca, sharegpt, found 'pairs'",
+            "this stage reads text, messages, prompt_completion, alpaca, sharegpt, found 'pairs'",
         ),
     ],
 )

@@ -41,6 +41,8 @@ def test_a_killed_run_with_a_reference_goes_on_and_ends_the_same(recipe: Recipe,
         (trl.Kto, {"stage": "dpo", "loss": "kto"}),
         (trl.Reward, {"stage": "rm"}),
         (trl.Reward, {"stage": "rm", "method": "full", "lora": None}),
+        (trl.Dpo, {"stage": "dpo", "method": "qlora"}),
+        (trl.Reward, {"stage": "rm", "method": "qlora"}),
     ],
 )
 def test_a_stopped_run_goes_on_and_ends_the_same(

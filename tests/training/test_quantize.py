@@ -255,7 +255,9 @@ def test_what_it_saves_is_known_before(tmp_path: Path, base: Path, monkeypatch: 
     (tmp_path / "none" / "gptqmodel").mkdir(parents=True)
     found = outlook.check(path, [], quiet)
     assert found.lines[0].startswith("served: a base of its own, by the settings' engine.model, in 16-bit")
-    assert found.lines[1] == "20,480 of 30,592 weights are quantised: 61.2 kB become 34.1 kB"
+    assert found.lines[2] == "20,480 of 30,592 weights are quantised: 61.2 kB become 34.1 kB"
+    assert found.lines[1].startswith("24 rows to calibrate with (")
+    assert preview.counted(path, quiet) == [found.lines[1]]
     assert "not on a CPU" in outlook.served(loaded(write(tmp_path, base, bits=8)))
     first = next(preview.preview(path, 1))
     assert 0 < first.trained < first.tokens  # the answer is told from the question

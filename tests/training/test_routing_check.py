@@ -50,7 +50,8 @@ def test_a_run_is_foreseen_and_its_rows_are_shown(tmp_path: Path, encoder: Path)
     assert found.steps == 6  # twice 18 of 24 rows, by 6
     assert found.tokens == round(6 * 6 * (18 * 4 + 3) / 21)  # 18 texts of four words, three names of one
     assert found.lines[0] == "served: as the router's encoder, by the settings' router.encoder"
-    assert "weights learn; about" in found.lines[1]
+    assert found.lines[1].startswith("21 rows of 3 intents to train on")
+    assert "weights learn; about" in found.lines[2]
     shown = list(preview.preview(path, 30))
     assert (shown[0].answer, shown[0].trained, shown[0].tokens) == ("fruit", 4, 4)
     assert (shown[-1].answer, shown[-1].trained) == ("out of scope", 0)

@@ -82,4 +82,11 @@ def test_a_speaker_that_nobody_knows_is_told_with_what_to_call_him() -> None:
     with pytest.raises(FieldError) as caught:
         formats.sharegpt({"conversations": [{"from": "bing", "value": "red"}]})
     assert caught.value.field == "conversations.0.from"
-    assert "found 'bing'; rename it in the file: a person is human, and a model" in caught.value.problem
+    assert "found 'bing'; rename it in the file, or give the source `columns: {assistant_tag: bing}`" in (
+        caught.value.problem
+    )
+    with pytest.raises(FieldError) as caught:
+        formats.sharegpt({"conversations": [{"speaker": "human", "text": "red"}]})
+    assert caught.value.field == "conversations.0.from"
+    told = "the turn has speaker, text; where its keys are called otherwise, give the source `columns: {role_"
+    assert told in caught.value.problem

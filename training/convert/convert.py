@@ -1,7 +1,7 @@
 """``pointsman convert``: the way from each method's result to what vLLM serves.
 
 ========================  ==========================================  ==============================
-method                    to lora                                     to base
+method of any stage       to lora                                     to base
 ========================  ==========================================  ==============================
 lora, qlora               as it is                                    merged into the base
 pissa                     exact, of twice the rank                    merged into the base
@@ -10,7 +10,8 @@ full, freeze              truncated by singular values                as it is
 prefix, prompt, p tuning  distilled                                   none
 ========================  ==========================================  ==============================
 
-QLoRA's update is merged into the base as it was, never into its 4-bit form (PEFT #2321).
+QLoRA's update is merged into the base as it was, never into its 4-bit form (PEFT #2321). What cpt makes is
+a base, as by full, unless it has an alias; one with a vocabulary of its own becomes no LoRA.
 """
 
 from __future__ import annotations
@@ -19,23 +20,20 @@ import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pointsman import artefact
-from training.convert import low_rank
+from training.convert import heldout, low_rank
 from training.convert.distil import distil
 from training.convert.fidelity import Fidelity, measure
 from training.convert.result import Result, opened
+from training.convert.route import Target, advice, gives_base, method, refuse_rank, route
 from training.data.collection import Prepared, Report
-from training.data.token_rows import TokenRows
 from training.errors import ConversionError
 from training.methods import choice, lora
 from training.models import base
-from training.recipe import SftRecipe
 from training.runs import provenance
 
-Target = Literal["lora", "base"]
-TARGETS: tuple[Target, ...] = ("lora", "base")
 RANK = 16  # of a truncated or distilled LoRA, where none is given
 
 
@@ -61,23 +59,24 @@ def convert(result: Path, to: Target, out: Path, options: Options, report: Repor
         raise ConversionError(f"{out} exists; choose another folder, or remove it")
     report(f"{source.version}: {route(source.recipe, to)}")
     if to == "lora":
-        _refuse_rank(source.recipe, options)
+        refuse_rank(source.recipe, options.rank, RANK)
     rows = source.rows(report)
     growing = out.with_name(out.name + ".growing")
     shutil.rmtree(growing, ignore_errors=True)
     growing.mkdir(parents=True)
     try:
         own = source.model()
+        held_out = heldout.sequences(source.recipe, rows.validation, own, report)
         error = WAYS[to](source, own, rows, options=options, folder=growing, report=report)
         served = (
             base.load_model(str(growing)).eval() if to == "base" else lora.load(source.base_model(), growing)
         )
-        found = measure(own, served, rows.validation)
+        found = measure(own, served, held_out)
         report(f"measured: {found}")
         if options.max_kl is not None and found.kl > options.max_kl:
             raise ConversionError(
                 f"the converted model is {found.kl:.2e} nats per token away from {source.version}, over "
-                f"--max-kl {options.max_kl:g}; {_advice(source.recipe)}"
+                f"--max-kl {options.max_kl:g}; {advice(source.recipe, to)}"
             )
         _write_manifest(growing, source, to, found, error)
         growing.rename(out)
@@ -86,53 +85,17 @@ def convert(result: Path, to: Target, out: Path, options: Options, report: Repor
     return found
 
 
-def route(recipe: SftRecipe, to: Target = "lora") -> str:
-    """How the result of ``recipe`` becomes ``to``, in words.
-
-    Raises:
-        ConversionError: there is no way.
-    """
-    method = recipe.method
-    if method in choice.BASES:
-        return "its weights are a base as they are" if to == "base" else "a LoRA by singular values"
-    if recipe.lora is None:
-        if to == "base":
-            raise ConversionError(
-                f"{method} changes no weight of the base, so there is no base to make; use --to lora"
-            )
-        return "a LoRA by distillation"
-    if to == "base":
-        return "merged into the base"
-    return {"pissa": "a LoRA, exact", "dora": "a LoRA by singular values"}.get(method, "a LoRA as it is")
-
-
-def _refuse_rank(recipe: SftRecipe, options: Options) -> None:
-    """Of the LoRA that is to be made."""
-    rank, why = options.rank or RANK, "--rank"
-    if recipe.lora and recipe.method in artefact.SERVED:
-        rank, why = max(lora.ranks(recipe.lora).values()), "as it is, the LoRA's rank"
-    elif recipe.lora and recipe.method == "pissa" and options.rank is None:
-        rank, why = (
-            2 * recipe.lora.rank,
-            f"pissa's exact LoRA has twice its rank of {recipe.lora.rank}, which",
-        )
-    if rank > lora.LARGEST_RANK:
-        raise ConversionError(
-            f"{why} is {rank}, and vLLM serves ranks up to {lora.LARGEST_RANK}; {_instead(recipe)}"
-        )
-
-
 def _to_lora(
-    source: Result, own: Any, rows: Prepared[TokenRows], *, options: Options, folder: Path, report: Report
+    source: Result, own: Any, rows: Prepared[Any], *, options: Options, folder: Path, report: Report
 ) -> float | None:
     recipe, rank = source.recipe, options.rank or RANK
-    if recipe.method == "pissa":
+    if gives_base(recipe):
+        found = low_rank.of_models(source.base_model(), own, rank)
+    elif method(recipe) == "pissa":
         start = lora.read(source.folder / choice.PISSA_START)
         found = low_rank.between(start, lora.matrices(own), options.rank)
-    elif recipe.method == "dora":
+    elif method(recipe) == "dora":
         found = low_rank.of_models(source.base_model(), source.merged_model(), rank)
-    elif recipe.method in choice.BASES:
-        found = low_rank.of_models(source.base_model(), own, rank)
     elif recipe.lora:
         for name in (artefact.WEIGHTS, artefact.CONFIG):
             shutil.copyfile(source.folder / name, folder / name)
@@ -148,39 +111,25 @@ def _to_lora(
             seed=recipe.seed,
             report=report,
         )
-        lora.write(lora.matrices(student), folder, recipe.base)
+        lora.write(lora.matrices(student), folder, str(recipe.base))
         return None
     if not found.matrices:
         raise ConversionError(f"{source.folder} changed no linear layer of its base, so a LoRA can't hold it")
     if found.left_out:
         report(f"{found.left_out:,} weights outside the linear layers changed too; a LoRA can't hold those")
     report(f"rank {found.rank}: {found.error:.2e} of the linear layers' change is lost")
-    lora.write(found.matrices, folder, recipe.base)
+    lora.write(found.matrices, folder, str(recipe.base))
     return found.error
 
 
 def _to_base(
-    source: Result, own: Any, rows: Prepared[TokenRows], *, options: Options, folder: Path, report: Report
+    source: Result, own: Any, rows: Prepared[Any], *, options: Options, folder: Path, report: Report
 ) -> float | None:
-    base.save(source.merged_model(), base.load_tokenizer(source.recipe.base), folder)
+    base.save(source.merged_model(), base.load_tokenizer(source.tokenizer), folder)
     return None
 
 
 WAYS = {"lora": _to_lora, "base": _to_base}
-
-
-def _advice(recipe: SftRecipe) -> str:
-    if recipe.lora or recipe.method in choice.BASES:
-        return "raise --rank, or use --to base"
-    return "raise --rank or --steps"
-
-
-def _instead(recipe: SftRecipe) -> str:
-    """Of a rank that is too high."""
-    if recipe.lora and recipe.method in artefact.SERVED:
-        return "use --to base"
-    lower = f"give --rank {lora.LARGEST_RANK} or less"
-    return f"{lower}, or use --to base" if recipe.lora or recipe.method in choice.BASES else lower
 
 
 def _write_manifest(folder: Path, source: Result, to: Target, found: Fidelity, error: float | None) -> None:
@@ -198,7 +147,7 @@ def _write_manifest(folder: Path, source: Result, to: Target, found: Fidelity, e
         source.manifest.model_copy(
             update={
                 "method": "full" if to == "base" else "lora",
-                "converted_from": source.recipe.method,
+                "converted_from": method(source.recipe),
                 "parent": source.version,
                 "metrics": source.manifest.metrics | measured,
                 "code": provenance.code(),

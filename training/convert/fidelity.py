@@ -12,6 +12,8 @@ from torch.nn.functional import log_softmax
 
 from training.data.token_rows import TokenRows
 
+LIMIT = 200  # rows that are compared
+
 
 @dataclass(frozen=True, slots=True)
 class Fidelity:
@@ -30,7 +32,7 @@ class Fidelity:
         )
 
 
-def measure(own: Any, converted: Any, rows: TokenRows, limit: int = 200) -> Fidelity:
+def measure(own: Any, converted: Any, rows: TokenRows, limit: int = LIMIT) -> Fidelity:
     """Compare two models on the first ``limit`` of ``rows``; both take ids (1, T)."""
     kl = same = own_loss = loss = tokens = 0.0
     with torch.no_grad():

@@ -14,7 +14,7 @@ from training.cpt import mixture, vocabulary
 from training.data import prepare_rows
 from training.data.collection import Report
 from training.errors import SourceError
-from training.methods import freeze, lora, under
+from training.methods import choice, freeze, lora, under
 from training.models import base, precision
 from training.models import tokenizer as bpe
 from training.recipe import CptRecipe, TokenizerPlan
@@ -80,7 +80,7 @@ def model(recipe: CptRecipe, tokenizer: PreTrainedTokenizerBase) -> Any:
     """The model as training begins, every weight marked that will ever learn."""
     if recipe.model is not None:
         return base.new_model(recipe.model, tokenizer, recipe.seed)
-    plain = base.load_model(recipe.base or "")
+    plain = choice.plain_base(recipe)
     if recipe.vocabulary:
         vocabulary.grow(plain, vocabulary.pieces(base.load_tokenizer(recipe.base or ""), tokenizer))
     return learning(recipe, plain)

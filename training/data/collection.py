@@ -6,7 +6,7 @@ What comes out depends on the recipe alone. It knows neither what a row is nor h
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -106,12 +106,6 @@ class Collected(Generic[RowsT]):
         if not len(train):
             raise NothingToLearn("the weights of the sources leave no row to train on; raise one")
         return Prepared(rows.take(train), rows.take(order[:kept]), self.hashes, self.dropped)
-
-
-def say_dropped(dropped: Mapping[str, int], report: Report) -> None:
-    """Report why how many rows were dropped."""
-    for reason, count in dropped.items():
-        report(f"dropped {count} rows: {reason}")
 
 
 def collect(

@@ -1,4 +1,7 @@
-"""What a file calls the fields of its rows, where it is not what the format calls them."""
+"""What a file calls the fields of its rows, where it is not what the format calls them.
+
+Within the turns of sharegpt :mod:`training.data.tags` does the same.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,19 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
+from training.data import tags
 from training.data.fields import FieldError, names
 from training.data.form import Form
 from training.errors import SourceError
 from training.recipe import FileSource, PromptFile
 
 R = TypeVar("R")
-_FORMATS = {"conversations": "sharegpt", "messages": "messages", "instruction": "alpaca"}  # by their keys
+_FORMATS = {  # by their keys
+    ("conversations",): "sharegpt",
+    ("messages",): "messages",
+    ("instruction",): "alpaca",
+    ("prompt", "completion"): "prompt_completion",
+}
 
 
 def reader(source: FileSource | PromptFile, forms: Mapping[str, Form[R]]) -> Callable[[Any], R]:
@@ -21,10 +30,17 @@ def reader(source: FileSource | PromptFile, forms: Mapping[str, Form[R]]) -> Cal
     The reader raises FieldError, which says how the row would be read where its fields are called otherwise.
 
     Raises:
-        SourceError: the source's ``columns`` names fields that this reader does not look at.
+        SourceError: the source's ``columns`` names fields that this reader does not look at, or two speakers
+            by one name.
     """
-    form, columns = forms[source.format], source.columns
+    form = forms[source.format]
+    called = {ours: theirs for ours, theirs in source.columns.items() if ours in form.tags}
+    columns = {ours: theirs for ours, theirs in source.columns.items() if ours not in form.tags}
     _refuse_unknown(source, form)
+    if again := tags.twice(called):
+        raise SourceError(
+            f"{source.label}: columns: two tags name {again!r}, so nobody could tell them apart"
+        )
 
     def read(raw: Any) -> R:
         try:
@@ -32,7 +48,7 @@ def reader(source: FileSource | PromptFile, forms: Mapping[str, Form[R]]) -> Cal
                 return form(raw)  # which says so
             row = _renamed(raw, columns, form)
             _refuse_left_out(row, columns, form)
-            return form(row)
+            return form(tags.renamed(row, called, form.turns) if called else row)
         except FieldError as exc:
             told = hint(raw, exc.field, source.format, forms)
             raise FieldError(exc.field, exc.problem + told) from exc
@@ -43,12 +59,13 @@ def reader(source: FileSource | PromptFile, forms: Mapping[str, Form[R]]) -> Cal
 def _refuse_unknown(source: FileSource | PromptFile, form: Form[Any]) -> None:
     if form.any_other:
         return
-    unknown = {ours: _meant(ours, form) for ours in source.columns if ours not in form.fields}
+    known = (*form.fields, *form.tags)
+    unknown = {ours: _meant(ours, form) for ours in source.columns if ours not in known}
     if unknown:
         said = ", ".join(f"{ours} (you may mean {near})" if near else ours for ours, near in unknown.items())
         raise SourceError(
             f"{source.label}: columns: in this stage {source.format} has no field {said}. It has "
-            f"{', '.join(form.fields)}; before a colon stands what it is called here, behind it what the "
+            f"{', '.join(known)}; before a colon stands what it is called here, behind it what the "
             "file calls it"
         )
 
@@ -56,7 +73,7 @@ def _refuse_unknown(source: FileSource | PromptFile, form: Form[Any]) -> None:
 def _meant(name: str, form: Form[Any]) -> str | None:
     """The field of ``form`` that another program calls ``name``, or one that is nearly called so."""
     others = [ours for ours, likened in form.likened.items() if name in likened]
-    return next(iter([*others[-1:], *get_close_matches(name.lower(), form.fields, 1)]), None)
+    return next(iter([*others[-1:], *get_close_matches(name.lower(), (*form.fields, *form.tags), 1)]), None)
 
 
 def _renamed(raw: dict[str, Any], columns: Mapping[str, str], form: Form[Any]) -> dict[str, Any]:
@@ -105,9 +122,11 @@ def hint(raw: Any, field: str, name: str, forms: Mapping[str, Form[Any]]) -> str
     wanted = form.also.get(field, field)
     if not isinstance(raw, dict) or field in raw or wanted not in form.required:
         return ""
-    for key, other in _FORMATS.items():
-        if key in raw and other in forms and other != name and (name, key) != ("sharegpt", "messages"):
-            return f". Rows of {key} are `format: {other}`"
+    for keys, other in _FORMATS.items():
+        if not raw.keys() >= set(keys) or other not in forms or other == name:
+            continue
+        if (name, other) != ("sharegpt", "messages"):
+            return f". Rows of {' and '.join(keys)} are `format: {other}`"
     columns = _guessed(raw, form)
     if wanted not in columns:
         return ""

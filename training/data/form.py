@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from training.data.fields import FieldError, shown
+from training.data.tags import TAGS
 
 R = TypeVar("R")
 S = TypeVar("S")
@@ -25,11 +26,17 @@ class Form(Generic[R]):
     likened: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # field → what others call it
     also: Mapping[str, str] = field(default_factory=dict)  # other name that the reader knows → field
     any_other: bool = False  # whether it takes all fields that a row has
+    turns: tuple[str, ...] = ()  # fields that hold sharegpt's turns, whose keys and speakers have tags
 
     @property
     def fields(self) -> tuple[str, ...]:
         """All that the reader knows by name."""
         return (*self.required, *self.optional, *self.also)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Those of :mod:`training.data.tags`, if it has turns that they are for."""
+        return TAGS if self.turns else ()
 
     def __call__(self, raw: Any) -> R:
         """What is in the row ``raw``.
@@ -43,7 +50,11 @@ class Form(Generic[R]):
             raise FieldError(unread, "belongs to the row, and bases here read text alone; leave the row out")
         return self.read(raw)
 
-    def by(self, read: Callable[[dict[str, Any]], S], *optional: str) -> Form[S]:
-        """The same form as another reader has it, which looks at the fields ``optional`` too."""
+    def by(self, read: Callable[[dict[str, Any]], S], *optional: str, turns: tuple[str, ...] = ()) -> Form[S]:
+        """The same form as another reader has it, which looks at the fields ``optional`` too.
+
+        ``turns``: which of those hold turns as well.
+        """
         known = (*self.optional, *optional)
-        return Form(read, self.required, known, self.likened, self.also, self.any_other)
+        spoken = (*self.turns, *turns)
+        return Form(read, self.required, known, self.likened, self.also, self.any_other, spoken)

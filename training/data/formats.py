@@ -9,8 +9,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from training.data import thoughts, transcripts
-from training.data.fields import FieldError, list_at, shown, text_at
+from training.data import answered, thoughts, transcripts
+from training.data.fields import FieldError, list_at, names, shown, text_at
 from training.data.form import ANSWERED, ASKED, Form
 from training.data.message import OTHERS, WEIGHTS, called, message, tools_of
 
@@ -32,11 +32,13 @@ class Row:
     text: str | None = None
     messages: tuple[dict[str, Any], ...] = ()
     tools: tuple[dict[str, Any], ...] = ()
+    prompt: int = 0  # messages that are the prompt's: what the assistant says among them sft does not learn
     where: str = field(default="", compare=False)  # as in errors.BadRow
 
     def canonical(self) -> bytes:
         """The row's bytes, the same for the same content; what data hashes are made of."""
-        content = self.text if self.text is not None else [self.messages, self.tools]
+        conversation = [self.messages, self.tools, *([self.prompt] if self.prompt else [])]
+        content = self.text if self.text is not None else conversation
         return json.dumps(content, ensure_ascii=False, sort_keys=True).encode()
 
 
@@ -53,6 +55,24 @@ def messages(raw: dict[str, Any]) -> Row:
     if not turns:
         raise FieldError("messages", "is empty; give at least one message")
     return Row(messages=turns, tools=tools_of(raw))
+
+
+def prompt_completion(raw: dict[str, Any]) -> Row:
+    """TRL's ``{"prompt", "completion", "tools"?}``: each a text, a message or a list of messages.
+
+    The completion alone is learned, which may be several turns, as where a tool is called.
+    """
+    prompt = answered.before_answer(answered.prompt(raw), "prompt")
+    said = answered.said(raw, "completion")
+    if answered.is_transcript(raw):
+        said = answered.transcript(said)
+    if isinstance(said, str):
+        said = answered.assistant(said)
+    if not isinstance(said, list):
+        said = [said]
+    at = "completion.0" if isinstance(raw["completion"], list) else "completion"
+    answered.refuse_other_speaker(said[0], at)
+    return Row(messages=(*prompt, *said), tools=tools_of(raw), prompt=len(prompt))
 
 
 def alpaca(raw: dict[str, Any]) -> Row:
@@ -111,9 +131,7 @@ def sharegpt_turn(turn: Any, at: str) -> dict[str, Any]:
     speaker = turn.get(who) if isinstance(turn, dict) else None
     if not isinstance(speaker, str) or speaker not in SHAREGPT_ROLES:
         raise FieldError(
-            f"{at}.{who}",
-            f"must be one of {', '.join(SHAREGPT_ROLES)}, found {shown(speaker)}; rename it in the file: a "
-            "person is human, and a model, whatever its name, gpt",
+            f"{at}.{who}", f"must be one of {', '.join(SHAREGPT_ROLES)}, {_other_speaker(turn, speaker)}"
         )
     role = SHAREGPT_ROLES[speaker]
     if as_openai:
@@ -125,6 +143,23 @@ def sharegpt_turn(turn: Any, at: str) -> dict[str, Any]:
     return message({"role": role, **more, **said}, at)
 
 
+def _other_speaker(turn: Any, speaker: Any) -> str:
+    """What is said of a turn whose speaker nobody knows, or which names none."""
+    if not isinstance(turn, dict):
+        return f"and the turn is {shown(turn)}"
+    if speaker is None:
+        return (
+            f"and the turn has {names(turn)}; where its keys are called otherwise, give the source `columns: "
+            "{role_tag: ..., content_tag: ...}`"
+        )
+    if not isinstance(speaker, str):
+        return f"found {shown(speaker)}"
+    return (
+        f"found {shown(speaker)}; rename it in the file, or give the source `columns: {{assistant_tag: "
+        f"{speaker}}}` if it is the model, `{{user_tag: {speaker}}}` if it is a person"
+    )
+
+
 FORMS: dict[str, Form[Row]] = {
     "text": Form(text, ("text",), likened={"text": ("content", "document", "body", "article")}),
     "messages": Form(
@@ -132,6 +167,12 @@ FORMS: dict[str, Form[Row]] = {
         ("messages",),
         ("tools", "text"),
         {"messages": ("conversation", "dialogue", "dialog", "chat", "turns")},
+    ),
+    "prompt_completion": Form(
+        prompt_completion,
+        ("prompt", "completion"),
+        ("tools",),
+        {"prompt": ASKED, "completion": ANSWERED},
     ),
     "alpaca": Form(
         alpaca,
@@ -145,5 +186,6 @@ FORMS: dict[str, Form[Row]] = {
         ("conversations",),
         ("system", "tools"),
         {"conversations": ("conversation", "messages", "dialogue", "dialog", "chat", "turns")},
+        turns=("conversations",),
     ),
 }

@@ -28,7 +28,8 @@ def _learnable(raw: dict[str, Any], name: str, form: Form[Row], stage: Stage) ->
     if stage == "sft" and row.text is not None:
         raise FieldError("text", NO_TURNS)
     for i, turn in enumerate(row.messages):
-        if turn["role"] == "assistant" and turn.get("weight") != 0 and says_nothing(turn):
+        learned = i >= row.prompt or stage == "cpt"
+        if learned and turn["role"] == "assistant" and turn.get("weight") != 0 and says_nothing(turn):
             raise FieldError(_turn_at(name, raw, row, i), SILENT)
     return row
 
@@ -37,6 +38,9 @@ def _turn_at(form: str, raw: dict[str, Any], row: Row, i: int) -> str:
     """The field that turn ``i`` of ``row``, which is ``raw`` in its ``form``, was read from."""
     if form == "messages":
         return f"messages.{i}"
+    if form == "prompt_completion":
+        key, at = ("prompt", i) if i < row.prompt else ("completion", i - row.prompt)
+        return f"{key}.{at}" if isinstance(raw[key], list) else key
     if form == "sharegpt":
         return f"conversations.{i - len(row.messages) + len(raw['conversations'])}"
     if i < len(row.messages) - 1:

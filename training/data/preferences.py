@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from training.data import formats, sources, transcripts
+from training.data import answered, formats, sources, transcripts
+from training.data.answered import Message, Said
 from training.data.fields import FieldError, names, shown, text_at
 from training.data.form import ANSWERED, ASKED, Form
-from training.data.message import SILENT, message, says_nothing, tools_of
-from training.data.pair import Labelled, Message, Pair, Preference, Unpaired
+from training.data.message import says_nothing, tools_of
+from training.data.pair import Labelled, Pair, Preference, Unpaired
 
 _TWO = "this stage needs two answers: chosen and rejected"
 _NO_ANSWER = "chosen or rejected holds no answer"
@@ -30,11 +31,11 @@ def pairs(raw: dict[str, Any]) -> Pair | Unpaired:
     """
     whole = {key: raw.get(f"{key}_messages") for key in ("chosen", "rejected")}
     raw = raw | {key: messages for key, messages in whole.items() if messages is not None}
-    chosen, rejected = _said(raw, "chosen"), _said(raw, "rejected")
-    if _transcribed(raw) or not ("prompt" in raw or "messages" in raw):
+    chosen, rejected = answered.said(raw, "chosen"), answered.said(raw, "rejected")
+    if answered.is_transcript(raw) or not ("prompt" in raw or "messages" in raw):
         texts = isinstance(chosen, str) and isinstance(rejected, str)
-        chosen, rejected = _transcript(chosen), _transcript(rejected)
-        if texts and (why := _unpaired(chosen, rejected, alone=not _transcribed(raw))):
+        chosen, rejected = answered.transcript(chosen), answered.transcript(rejected)
+        if texts and (why := _unpaired(chosen, rejected, alone=not answered.is_transcript(raw))):
             return Unpaired(why)
     if isinstance(chosen, list) and isinstance(rejected, list) and len(chosen) > 1 < len(rejected):
         if chosen[:-1] != rejected[:-1]:
@@ -47,18 +48,20 @@ def pairs(raw: dict[str, Any]) -> Pair | Unpaired:
         for key in ("prompt", "messages"):
             _refuse_other(raw, key, [*prompt, chosen], "before the answers in chosen and rejected")
     elif "prompt" in raw:
-        prompt = _prompt(raw)
-        _refuse_other(raw, "messages", [*prompt, _answer(chosen, "chosen")], "in prompt, which is read")
+        prompt = answered.prompt(raw)
+        _refuse_other(
+            raw, "messages", [*prompt, answered.answer(chosen, "chosen")], "in prompt, which is read"
+        )
     elif "messages" in raw:
-        prompt = _prompt(raw, "messages")
+        prompt = answered.prompt(raw, "messages")
     else:
         raise FieldError(
             "prompt", "is required, unless chosen and rejected are conversations that begin with it"
         )
     return Pair(
-        _asked(prompt, "prompt"),
-        _answer(chosen, "chosen"),
-        _answer(rejected, "rejected"),
+        answered.before_answer(prompt, "prompt"),
+        answered.answer(chosen, "chosen"),
+        answered.answer(rejected, "rejected"),
         tools_of(raw),
         _margin(raw),
     )
@@ -77,7 +80,7 @@ def alpaca(raw: dict[str, Any]) -> Pair:
         )
     row = formats.alpaca({**raw, "output": ""})
     chosen, rejected = text_at(raw, "chosen"), text_at(raw, "rejected")
-    answers = (_answer(chosen, "chosen"), _answer(rejected, "rejected"))
+    answers = (answered.answer(chosen, "chosen"), answered.answer(rejected, "rejected"))
     return Pair(row.messages[:-1], *answers, row.tools, _margin(raw))
 
 
@@ -87,8 +90,12 @@ def sharegpt(raw: dict[str, Any]) -> Pair:
         raise FieldError(missing, f"{_TWO}; the row has {names(raw)}")
     row = formats.sharegpt(raw)
     answers = [formats.sharegpt_turn(raw.get(key), key) for key in ("chosen", "rejected")]
-    chosen, rejected = (_answer(turn, key) for turn, key in zip(answers, ("chosen", "rejected"), strict=True))
-    return Pair(_asked(list(row.messages), "conversations"), chosen, rejected, row.tools, _margin(raw))
+    chosen, rejected = (
+        answered.answer(turn, key) for turn, key in zip(answers, ("chosen", "rejected"), strict=True)
+    )
+    return Pair(
+        answered.before_answer(list(row.messages), "conversations"), chosen, rejected, row.tools, _margin(raw)
+    )
 
 
 def labels(raw: dict[str, Any]) -> Labelled:
@@ -103,10 +110,10 @@ def labels(raw: dict[str, Any]) -> Labelled:
     elif "instruction" in raw:
         row, key = formats.alpaca(raw), "instruction"
     else:
-        completion = _said(raw, "completion")
-        if _transcribed(raw):
-            completion = _transcript(completion)
-        turns = [*_prompt(raw), _answer(completion, "completion")]
+        completion = answered.said(raw, "completion")
+        if answered.is_transcript(raw):
+            completion = answered.transcript(completion)
+        turns = [*answered.prompt(raw), answered.answer(completion, "completion")]
         row, key = formats.Row(messages=tuple(turns), tools=tools_of(raw)), "prompt"
     if key != "prompt" and raw.get("completion") is not None:
         raise FieldError("completion", f"is not read beside {key}; remove one of the two")
@@ -114,7 +121,7 @@ def labels(raw: dict[str, Any]) -> Labelled:
     label = raw.get("label", raw.get("kto_tag"))
     if not isinstance(label, bool | int | float) or label not in (0, 1):
         raise FieldError("label", f"must be true (a good answer) or false, or 1 or 0; found {shown(label)}")
-    return Labelled(_asked(prompt, key), _answer(answer, key), bool(label), row.tools)
+    return Labelled(answered.before_answer(prompt, key), answered.answer(answer, key), bool(label), row.tools)
 
 
 _RANKED = ("chosen", "rejected")
@@ -131,12 +138,13 @@ FORMS: dict[str, Form[Preference]] = {
         },
     ),
     "alpaca": _ALPACA.by(alpaca, *_RANKED, "margin"),
-    "sharegpt": _SHAREGPT.by(sharegpt, *_RANKED, "margin"),
+    "sharegpt": _SHAREGPT.by(sharegpt, *_RANKED, "margin", turns=_RANKED),
     "labels": Form(
         labels,
         ("prompt", "completion", "label"),
         ("kto_tag", "messages", *_ALPACA.required, *_ALPACA.optional, "conversations"),
         {"prompt": ASKED, "completion": ANSWERED, "label": ("good", "desirable")},
+        turns=_SHAREGPT.turns,
     ),
 }
 
@@ -151,26 +159,6 @@ def any_form(raw: dict[str, Any]) -> Preference:
     return labels(raw) if raw.keys() & {"label", "kto_tag"} else pairs(raw)
 
 
-def _assistant(text: str) -> Message:
-    return {"role": "assistant", "content": text}
-
-
-def _said(raw: dict[str, Any], key: str) -> str | Message | list[Message]:
-    value = raw.get(key)
-    if isinstance(value, list) and value:
-        return [message(turn, f"{key}.{i}") for i, turn in enumerate(value)]
-    if isinstance(value, dict):
-        return message(value, key)
-    return text_at(raw, key)
-
-
-def _prompt(raw: dict[str, Any], key: str = "prompt") -> list[Message]:
-    said = _said(raw, key)
-    if isinstance(said, str):
-        return transcripts.asked(said, key) or [{"role": "user", "content": said}]
-    return said if isinstance(said, list) else [said]
-
-
 def _refuse_other(raw: dict[str, Any], key: str, said: list[Message], where: str) -> None:
     """Make sure that what stands under ``key`` is the end of the prompt of ``said``, the chosen conversation.
 
@@ -178,27 +166,12 @@ def _refuse_other(raw: dict[str, Any], key: str, said: list[Message], where: str
     """
     if raw.get(key) is None:
         return
-    given = _prompt(raw, key)
+    given = answered.prompt(raw, key)
     if given not in (said[:-1][-len(given) :], said):
         raise FieldError(key, f"is not what stands {where}; remove it, or make it the turns before")
 
 
-def _transcribed(raw: dict[str, Any]) -> bool:
-    """Whether the prompt is a transcript, as hh-rlhf's copies have it."""
-    return isinstance(raw.get("prompt"), str) and bool(transcripts.asked(raw["prompt"], "prompt"))
-
-
-def _transcript(said: str | Message | list[Message]) -> str | Message | list[Message]:
-    """The turns of a text that is a transcript; any other text without the white space at its ends."""
-    if not isinstance(said, str):
-        return said
-    turns = transcripts.spoken(said)
-    return turns if len(turns) > 1 else said.strip()
-
-
-def _unpaired(
-    chosen: str | Message | list[Message], rejected: str | Message | list[Message], *, alone: bool
-) -> str:
+def _unpaired(chosen: Said, rejected: Said, *, alone: bool) -> str:
     """Why what two transcripts hold is no pair, if it is none; ``alone``: no prompt stands beside them."""
     silent = [said for said in (chosen, rejected) if _unanswered(said)]
     if alone and silent and all(isinstance(said, list) or said in silent for said in (chosen, rejected)):
@@ -210,37 +183,17 @@ def _unpaired(
     elif alone or isinstance(chosen, list) or isinstance(rejected, list):
         return ""  # no transcripts
     else:
-        last = [_assistant(str(chosen)), _assistant(str(rejected))]
+        last = [answered.assistant(str(chosen)), answered.assistant(str(rejected))]
     if any(turn["role"] != "assistant" or says_nothing(turn) for turn in last):
         return _NO_ANSWER
     return ""
 
 
-def _unanswered(said: str | Message | list[Message]) -> bool:
+def _unanswered(said: Said) -> bool:
     """Whether ``said`` is a transcript of one turn, the human's, or of none."""
     if not isinstance(said, str):
         return False
     return not said or [turn["role"] for turn in transcripts.spoken(said)] == ["user"]
-
-
-def _asked(prompt: list[Message], at: str) -> tuple[Message, ...]:
-    if not prompt:
-        raise FieldError(at, "is empty; there must be something that is answered")
-    if prompt[-1]["role"] == "assistant":
-        raise FieldError(at, "must end before the assistant's turn: the answers are that turn")
-    return tuple(prompt)
-
-
-def _answer(said: str | Message | list[Message], at: str) -> Message:
-    if isinstance(said, list) and len(said) > 1:
-        raise FieldError(at, f"must be one message, the answer; found {len(said)} after the prompt")
-    turn = said[0] if isinstance(said, list) else said
-    answer = _assistant(turn) if isinstance(turn, str) else turn
-    if answer["role"] != "assistant":
-        raise FieldError(at, f"must be what an assistant says, found the role {answer['role']!r}")
-    if says_nothing(answer):
-        raise FieldError(at, SILENT)
-    return answer
 
 
 def _margin(raw: dict[str, Any]) -> float | None:

@@ -1,8 +1,9 @@
 """From a row to token ids and a loss mask (1 = trained on), by the very template that serving renders.
 
 In ``cpt`` all of a document is learned and ``<|endoftext|>`` closes it; in ``sft`` what an assistant writes,
-its end-of-turn included: what the template marks with ``{% generation %}``, or where it marks nothing, as
-most do, what stands behind the prompt that serving would have given.
+its end-of-turn included, and of a prompt with its completion what it writes in the latter: what the template
+marks with ``{% generation %}``, or where it marks nothing, as most do, what stands behind the prompt that
+serving would have given.
 """
 
 from __future__ import annotations
@@ -85,7 +86,13 @@ def _conversation(tokenizer: PreTrainedTokenizerBase, row: Row) -> tuple[list[in
     if not _MARK.search(tokenizer.get_chat_template(tools=list(row.tools) or None)):
         return _by_turns(tokenizer, row)
     ids, mask = tokenised(tokenizer, row, return_assistant_tokens_mask=True)
-    return ids, mask or [0] * len(ids)
+    if not mask:
+        return ids, [0] * len(ids)
+    if any(turn["role"] == "assistant" for turn in row.messages[: row.prompt]):
+        asked = replace(row, messages=row.messages[: row.prompt])
+        start = opened_at(tokenizer, ids, asked, "prompt")
+        mask[:start] = [0] * start
+    return ids, mask
 
 
 def _by_turns(tokenizer: PreTrainedTokenizerBase, row: Row) -> tuple[list[int], list[int]]:
@@ -94,7 +101,7 @@ def _by_turns(tokenizer: PreTrainedTokenizerBase, row: Row) -> tuple[list[int], 
     mask = [0] * len(ids)
     end = end_of_turn(tokenizer)
     for i, message in enumerate(row.messages):
-        if message["role"] != "assistant" or message.get("weight") == 0:
+        if i < row.prompt or message["role"] != "assistant" or message.get("weight") == 0:
             continue
         asked, said = (replace(row, messages=row.messages[:to]) for to in (i, i + 1))
         start = opened_at(tokenizer, ids, asked, f"messages.{i}")
@@ -114,7 +121,7 @@ def _by_turns(tokenizer: PreTrainedTokenizerBase, row: Row) -> tuple[list[int], 
 
 def _all_but_unlearned(tokenizer: PreTrainedTokenizerBase, row: Row) -> tuple[list[int], list[int]]:
     """All is learned but the turns of weight 0: an answer that must not be learned here either."""
-    ids, learned = _conversation(tokenizer, row)
+    ids, learned = _conversation(tokenizer, replace(row, prompt=0))
     weighed = tuple({k: v for k, v in message.items() if k != "weight"} for message in row.messages)
     _, every_answer = _conversation(tokenizer, Row(messages=weighed, tools=row.tools))
     return ids, [int(mask >= answer) for mask, answer in zip(learned, every_answer, strict=True)]

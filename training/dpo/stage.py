@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.data.collection import Report
-from training.methods import lora, parent, under
-from training.models import base, precision
+from training.methods import choice, lora, parent, under
+from training.models import precision
 from training.recipe import DpoRecipe
 from training.runs.folder import RunFolder
 
@@ -27,7 +27,7 @@ def tokenizer(recipe: DpoRecipe, run: RunFolder, report: Report) -> Path | str:
 
 def model(recipe: DpoRecipe, tokenizer: PreTrainedTokenizerBase) -> Any:
     """The base with its adapter as training begins."""
-    plain = base.load_model(recipe.base)
+    plain = choice.plain_base(recipe)
     if recipe.init_adapter is None:
         adapted = lora.add(plain, recipe.lora, recipe.seed)
     else:

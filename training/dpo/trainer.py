@@ -23,7 +23,7 @@ from training.dpo.learning import fallen
 from training.methods import lora
 from training.recipe import DpoRecipe
 from training.recipe.dpo import REFERENCE_FREE, Loss
-from training.trainers import trl
+from training.trainers import four_bits, trl
 from training.trainers.loop import settings
 from training.trainers.supervised import Given
 
@@ -94,6 +94,7 @@ def build(recipe: DpoRecipe, given: Given) -> Any:
         dataset(recipe.loss, rows) for rows in (given.prepared.train, given.prepared.validation)
     )
     common = settings(recipe.train, seed=recipe.seed, checkpoints=given.run.checkpoints)
+    common |= four_bits.optimiser(given.model, paged=recipe.paged)
     kind, arguments = _kind(recipe, common)
     pad = given.tokenizer.pad_token_id
     collator = (
@@ -110,6 +111,7 @@ def build(recipe: DpoRecipe, given: Given) -> Any:
         callbacks=[*given.callbacks, ChosenFall(recipe, given.report)],
         **collator,
     )
+    four_bits.learn_in_float32(given.model)
     if recipe.loss == "orpo":
         trainer.odds_weight = recipe.temperature
     if recipe.init_adapter is None and lora.REFERENCE in given.model.peft_config:

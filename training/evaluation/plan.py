@@ -17,13 +17,14 @@ from training.recipe.parts import COLUMNS, DOCUMENTS, Columns, Documents, refuse
 
 PARTS = ("loss", "general", "tools", "preferences", "answers", "judged")
 PartName = Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")]
+HeldOutFormat = Literal["text", "messages", "prompt_completion", "alpaca", "sharegpt", "pairs", "bfcl"]
 
 
 class HeldOut(Document):
     """Rows that training has not seen: the first ``rows`` of a file, or as many of a generator."""
 
     path: Path | None = Field(default=None, description="a .jsonl, .json or .txt file")
-    format: Literal["text", "messages", "alpaca", "sharegpt", "pairs", "bfcl"] | None = Field(
+    format: HeldOutFormat | None = Field(
         default=None,
         description="the form of the file's rows; pairs, alpaca and sharegpt may be preferences, bfcl is for "
         "tools",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from training.errors import BaseError
 from training.methods import freeze, lora, nf4, under, virtual_tokens
 from training.models import base, precision
-from training.recipe import SftRecipe
+from training.recipe import CptRecipe, DpoRecipe, SftRecipe
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -17,11 +17,12 @@ BASES = ("full", "freeze")  # methods whose result is a base
 PISSA_START = "pissa_start"  # folder in the artefact: where pissa began, which its end is seen from
 
 
-def plain_base(recipe: SftRecipe) -> Any:
+def plain_base(recipe: SftRecipe | DpoRecipe | CptRecipe) -> Any:
     """The base that the method learns on: in 4 bits for qlora."""
+    name = str(recipe.base)
     if recipe.qlora:
-        return nf4.load(recipe.base, recipe.qlora, bf16=recipe.train.precision != "fp32")
-    return base.load_model(recipe.base)
+        return nf4.load(name, recipe.qlora, bf16=recipe.train.precision != "fp32")
+    return base.load_model(name)
 
 
 def prepared(recipe: SftRecipe, plain: PreTrainedModel) -> Any:

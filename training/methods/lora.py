@@ -240,6 +240,23 @@ def merged(model: Any) -> Any:
     return model.merge_and_unload()
 
 
+def merged_into(plain: PreTrainedModel, adapted: Any) -> PreTrainedModel:
+    """``plain``, the base in full, with what the PEFT model ``adapted`` has learned on it in fewer bits.
+
+    Beside the adapter that is what learned as a whole, such as a scoring head.
+    """
+    import torch
+
+    with torch.no_grad():
+        for name, (a, b) in matrices(adapted).items():
+            weight = plain.get_parameter(f"{name}.weight")
+            weight += (b.float() @ a.float()).to(weight.device)
+    for name, module in adapted.get_base_model().named_modules():
+        if "default" in getattr(module, "modules_to_save", {}):
+            plain.get_submodule(name).load_state_dict(module.modules_to_save["default"].state_dict())
+    return plain
+
+
 def load(model: PreTrainedModel, folder: Path) -> PeftModel:
     """The adapter in ``folder``, of any of PEFT's kinds, on ``model``; not to be trained on."""
     from peft import PeftModel

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Message = dict[str, Any]
 BATCH_ROWS = 16
+HEAD = "score"  # of transformers' models that classify
 
 
 class RewardModel:
@@ -93,8 +94,15 @@ class RewardModel:
         return scores
 
 
-def new(name: str, pad: int, seed: int) -> PreTrainedModel:
-    """The base ``name`` in float32 with a scoring head drawn by ``seed``; ``pad``: the padding token."""
+def new(name: str, pad: int, seed: int, **more: Any) -> PreTrainedModel:
+    """The base ``name`` in float32 with a scoring head drawn by ``seed``.
+
+    Args:
+        name: folder or hub id.
+        pad: the padding token.
+        seed: of the head.
+        more: what else transformers' ``from_pretrained`` is told.
+    """
     import torch
     from transformers import AutoModelForSequenceClassification, set_seed
 
@@ -104,11 +112,16 @@ def new(name: str, pad: int, seed: int) -> PreTrainedModel:
     set_seed(seed)
     try:
         model, found = AutoModelForSequenceClassification.from_pretrained(
-            name, num_labels=1, dtype=torch.float32, attn_implementation="sdpa", output_loading_info=True
+            name,
+            num_labels=1,
+            dtype=torch.float32,
+            attn_implementation="sdpa",
+            output_loading_info=True,
+            **more,
         )
     except (OSError, ValueError, SafetensorError) as exc:
         raise BaseError(f"base {name!r} can't be made a reward model: {str(exc).splitlines()[0]}") from exc
-    if missing := sorted(name for name in found["missing_keys"] if not name.startswith("score.")):
+    if missing := sorted(name for name in found["missing_keys"] if not name.startswith(f"{HEAD}.")):
         raise BaseError(base.missing_weights(name, missing))
     model.config.get_text_config().pad_token_id = pad
     one_pass.use(model)

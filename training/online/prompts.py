@@ -147,7 +147,7 @@ FORMS: dict[str, Form[Prompt]] = {
     **{
         name: form.by(partial(_cut, form=form))
         for name, form in {**formats.FORMS, "bfcl": bfcl.FORM}.items()
-        if name != "text"
+        if name not in ("text", "prompt_completion")  # whose prompts `prompt` reads
     },
 }
 

@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from training.data.collection import Prepared, Report, say_dropped
+from training.data import said
+from training.data.collection import Prepared, Report
 from training.methods import lora, parent
 from training.models import base, recomputing
 from training.online import heldout, policy, prompts, rewards
@@ -73,8 +74,8 @@ def train(recipe: R, run: RunFolder, report: Report, stage: Callable[[R, Session
     report(f"{recipe.name}: preparing the prompts")
     tokenizer = base.load_tokenizer(recipe.base)
     asked = prompts.prepared(recipe, recipe.base, report)
-    say_dropped(asked.dropped, report)
-    report(f"{len(asked.train):,} prompts to learn from, {len(asked.validation):,} to evaluate on")
+    for line in said.lines(recipe, asked):
+        report(line)
 
     model = policy.load(recipe, tokenizer, recipe.train.precision)
     if recipe.train.gradient_checkpointing:

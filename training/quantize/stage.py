@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from training.data.collection import Prepared, Report, say_dropped
+from training.data import said
+from training.data.collection import Report
 from training.data.token_rows import TokenRows
 from training.errors import BaseError, QuantizeError
 from training.models import base
@@ -48,7 +49,8 @@ def train(recipe: QuantizeRecipe, run: RunFolder, report: Report) -> Path:
     pad = int(base.load_tokenizer(recipe.base).pad_token_id)
     prepared = rows.prepared(recipe, report)
     run.check_data(prepared.hashes, resuming=False)
-    _say_data(prepared, report)
+    for line in said.lines(recipe, prepared):
+        report(line)
 
     run.metrics.unlink(missing_ok=True)
     before = rows.perplexities(_model(recipe), prepared.validation, pad)
@@ -156,12 +158,3 @@ def _save(recipe: QuantizeRecipe, folder: Path, place: Path) -> None:
 
 def _listed(found: dict[str, float]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in found.items())
-
-
-def _say_data(prepared: Prepared[TokenRows], report: Report) -> None:
-    say_dropped(prepared.dropped, report)
-    shown, kept = prepared.train, prepared.validation
-    report(
-        f"{len(shown):,} rows to calibrate with ({shown.tokens:,} tokens), {len(kept):,} to measure on "
-        f"({kept.tokens:,} tokens)"
-    )

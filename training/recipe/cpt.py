@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from pointsman.document import Document
 from pointsman.problems import CrossFieldError
-from training.recipe.methods import Freeze, SftLora
-from training.recipe.parts import Name, Size, Source, StageRecipe
+from training.recipe.methods import Freeze, MethodRecipe, SftLora
+from training.recipe.parts import Name, Size, Source
 
 
 class Architecture(Document):
@@ -80,21 +80,26 @@ class Probe(Document):
     )
 
 
-class CptRecipe(StageRecipe):
+class CptRecipe(MethodRecipe):
     """Continued pre-training: every token of the text is learned; the method says by which weights.
 
-    The result is a base; only lora with an ``alias`` gives an adapter. A method's options are never None,
-    those of the others always are.
+    The result is a base; lora with an ``alias`` and qlora give an adapter.
     """
+
+    sections: ClassVar = {"lora": ("lora", "qlora"), "qlora": ("qlora",), "freeze": ("freeze",)}
 
     stage: Literal["cpt"]
     base: str | None = Field(default=None, description="folder or hub id to go on from")
     model: Architecture | None = Field(default=None, description="the base to make, where there is none")
     tokenizer: TokenizerPlan | None = Field(default=None, description="needed with model")
-    method: Literal["full", "lora", "freeze"] = Field(default="full", description="which weights learn")
+    method: Literal["full", "lora", "qlora", "freeze"] = Field(
+        default="full",
+        description="which weights learn; what qlora has gained and forgotten is beside the base in 4 bits",
+    )
     alias: Name | None = Field(
         default=None,
-        description="with lora: the adapter's name where it is served; none: it is merged into a base",
+        description="with lora: the adapter's name where it is served; none: it is merged into a base. "
+        "qlora needs one",
     )
     lora: SftLora | None = None
     freeze: Freeze | None = None
@@ -115,14 +120,10 @@ class CptRecipe(StageRecipe):
 
     @model_validator(mode="before")
     @classmethod
-    def _options_of_the_method(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        method = given.get("method", "full")
-        own = [section for section in ("lora", "freeze") if section == method]
-        if given.get("replay"):
-            own.append("probe")
-        return given | {section: {} for section in own if given.get(section) is None}
+    def _replay_is_probed(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("replay") and given.get("probe") is None:
+            return given | {"probe": {}}
+        return given
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -144,9 +145,7 @@ class CptRecipe(StageRecipe):
                 yield "probe.max_forgetting: a base from nothing knows nothing that it could forget"
 
     def _weights(self) -> Iterator[str]:
-        for section in ("lora", "freeze"):
-            if getattr(self, section) is not None and self.method != section:
-                yield f"{section}: belongs to the method {section}, not to {self.method}; remove it"
+        yield from self.foreign_options()
         if self.unfreeze and self.method != "freeze":
             yield f"unfreeze: belongs to the method freeze, not to {self.method}; remove it"
         steps = [release.step for release in self.unfreeze]
@@ -154,7 +153,14 @@ class CptRecipe(StageRecipe):
             yield f"unfreeze: the steps must rise, found {', '.join(map(str, steps))}"
         if self.train.steps is not None and steps and steps[-1] >= self.train.steps:
             yield f"unfreeze: step {steps[-1]} is not before the run's end, train.steps ({self.train.steps})"
-        if self.alias is not None and (self.method != "lora" or self.vocabulary):
+        if self.method == "qlora" and self.vocabulary:
+            yield "vocabulary: new pieces learn in the base itself, which qlora leaves in 4 bits; use lora"
+        elif self.method == "qlora" and self.alias is None:
+            yield (
+                "alias: the method qlora gives an adapter, as it can't be merged into a base of 4 bits; name "
+                "it, and `pointsman convert --to base` merges it into the base in full"
+            )
+        elif self.alias is not None and (self.method not in ("lora", "qlora") or self.vocabulary):
             why = "vocabulary" if self.method == "lora" else f"the method {self.method}"
             yield f"alias: with {why} the result is a base, and no adapter; remove it"
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from pointsman.problems import CrossFieldError
-from training.recipe.parts import Lora, Name, StageRecipe
+from training.recipe.methods import MethodRecipe
+from training.recipe.parts import Lora, Name
 
 Loss = Literal["sigmoid", "ipo", "hinge", "robust", "kto", "orpo", "simpo"]
 BETA: dict[Loss, float] = {  # as the papers use them
@@ -30,16 +32,20 @@ OPTIONS: dict[str, tuple[Loss, ...]] = {  # option → the losses that have it
 }
 
 
-class DpoRecipe(StageRecipe):
+class DpoRecipe(MethodRecipe):
     """Direct preference optimisation: better answers become likelier than worse; an adapter."""
 
     formats: ClassVar[tuple[str, ...]] = ("pairs", "alpaca", "sharegpt", "labels")
+    sections: ClassVar = {"qlora": ("qlora",)}
 
     stage: Literal["dpo"]
     alias: Name = Field(description="the adapter's name where it is served")
     base: str = Field(description="folder or hub id of the base")
     init_adapter: Path | None = Field(
         default=None, description="artefact folder of an adapter to go on from; it is the reference then"
+    )
+    method: Literal["lora", "qlora"] = Field(
+        default="lora", description="qlora: on a base in 4 bits, which is the reference too"
     )
     lora: Lora = Lora()
     loss: Loss = Field(
@@ -71,11 +77,7 @@ class DpoRecipe(StageRecipe):
 
     @model_validator(mode="after")
     def _belongs(self) -> Self:
-        problems = [
-            f"{option}: belongs to the losses {', '.join(losses)}, not to {self.loss}"
-            for option, losses in OPTIONS.items()
-            if getattr(self, option) is not None and self.loss not in losses
-        ]
+        problems = [*self.foreign_options(), *self._foreign_to_the_loss()]
         if self.loss == "robust" and self.label_smoothing is None:
             problems.append("label_smoothing: robust needs it; 0.1 if a tenth of the pairs may be wrong")
         if self.lora.dropout:
@@ -91,3 +93,8 @@ class DpoRecipe(StageRecipe):
         if problems:
             raise CrossFieldError(problems)
         return self
+
+    def _foreign_to_the_loss(self) -> Iterator[str]:
+        for option, losses in OPTIONS.items():
+            if getattr(self, option) is not None and self.loss not in losses:
+                yield f"{option}: belongs to the losses {', '.join(losses)}, not to {self.loss}"

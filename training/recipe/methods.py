@@ -1,16 +1,17 @@
-"""The methods of sft: which weights learn, and the options that each method has.
+"""The methods of sft, and of the stages that have some of them: which weights learn, and each one's options.
 
 The options stand under a key of their own, which is refused where the method has no use for it.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from pointsman.document import Document
-from training.recipe.parts import Lora, Rate, Size, compiles
+from training.recipe.parts import Lora, Rate, Size, StageRecipe, compiles
 
 Method = Literal[
     "lora", "dora", "pissa", "qlora", "full", "freeze", "prefix", "p_tuning", "p_tuning_v2", "prompt_tuning"
@@ -97,3 +98,39 @@ class PromptTuning(Virtual):
     text: str | None = Field(
         default=None, min_length=1, description="words to begin with; left out, tokens drawn by chance"
     )
+
+
+class MethodRecipe(StageRecipe):
+    """What the recipe of a stage has that learns by several methods, on a base in 4 bits by one of them.
+
+    A method's options are never None, those of the others always are.
+    """
+
+    sections: ClassVar[Mapping[str, tuple[str, ...]]]  # key of options → the methods that have them
+
+    qlora: Qlora | None = None
+
+    @property
+    def paged(self) -> bool:
+        """See :class:`StageRecipe`."""
+        return bool(self.qlora and self.qlora.paged)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _options_of_the_method(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        method = given.get("method", cls.model_fields["method"].default)
+        own = [section for section, methods in cls.sections.items() if method in methods]
+        return given | {section: {} for section in own if given.get(section) is None}
+
+    def foreign_options(self) -> Iterator[str]:
+        """What is wrong with the options of other methods that are given."""
+        method = getattr(self, "method", "")
+        for section, methods in self.sections.items():
+            if getattr(self, section) is not None and method not in methods:
+                several = "s" if len(methods) > 1 else ""
+                yield (
+                    f"{section}: belongs to the method{several} {', '.join(methods)}, not to the method "
+                    f"{method}; remove it"
+                )

@@ -27,7 +27,9 @@ Tracker = Literal["tensorboard", "wandb"]
 Columns = dict[str, str]
 COLUMNS = (
     "what the rows call the format's fields, where they call them otherwise; "
-    "{instruction: question, output: response} reads `question` and `response` as alpaca's"
+    "{instruction: question, output: response} reads `question` and `response` as alpaca's. Of sharegpt's "
+    "turns role_tag and content_tag name the keys, and user_tag, assistant_tag, observation_tag, "
+    "function_tag and system_tag the speakers: {role_tag: speaker, assistant_tag: bot}"
 )
 Documents = Literal["file", "paragraph", "line"]
 DOCUMENTS = "what a document is in a .txt file: all of it, what blank lines part, or each line"
@@ -54,6 +56,19 @@ def refuse_undivided(path: Path | None, documents: Documents) -> None:
         )
 
 
+Format = Literal[
+    "text",
+    "messages",
+    "prompt_completion",
+    "alpaca",
+    "sharegpt",
+    "pairs",
+    "labels",
+    "intents",
+    "routes",
+]
+
+
 class FileSource(Document):
     """Rows from a file."""
 
@@ -61,9 +76,10 @@ class FileSource(Document):
         description="a .jsonl file (one row a line), a .json file (a list, or so), or a .txt file; each may "
         "be gzipped (.jsonl.gz)"
     )
-    format: Literal["text", "messages", "alpaca", "sharegpt", "pairs", "labels", "intents", "routes"] = Field(
-        description="the form of its rows; pairs and labels are preferences, alpaca and sharegpt may be; "
-        "intents are texts and what they are routed to, routes is a routes file with such examples"
+    format: Format = Field(
+        description="the form of its rows; of prompt_completion sft learns the completion alone; pairs and "
+        "labels are preferences, alpaca and sharegpt may be; intents are texts and what they are routed to, "
+        "routes is a routes file with such examples"
     )
     weight: Weight = Field(
         default=1.0, description="times that each row is seen in an epoch; 0.5 takes every second row"
@@ -188,10 +204,13 @@ class Lora(Document):
     )
 
 
+CONVERSATIONS = ("text", "messages", "prompt_completion", "alpaca", "sharegpt")
+
+
 class DataRecipe(Document):
     """What the recipe of every stage that reads rows has."""
 
-    formats: ClassVar[tuple[str, ...]] = ("text", "messages", "alpaca", "sharegpt")  # it can learn from
+    formats: ClassVar[tuple[str, ...]] = CONVERSATIONS  # it can learn from
 
     name: Name = Field(description="the run's folder is runs/<name>")
     seed: Seed = Field(default=0, description="decides the data, their order and the first weights")

@@ -6,19 +6,24 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from training.recipe.parts import Lora, Name, StageRecipe
+from pointsman.problems import CrossFieldError
+from training.recipe.methods import MethodRecipe
+from training.recipe.parts import Lora, Name
 
 
-class RmRecipe(StageRecipe):
+class RmRecipe(MethodRecipe):
     """A reward model: scores an answer by what people prefer; the result is a scoring model of its own."""
 
     formats: ClassVar[tuple[str, ...]] = ("pairs", "alpaca", "sharegpt")
+    sections: ClassVar = {"qlora": ("qlora",)}
 
     stage: Literal["rm"]
     alias: Name = Field(description="the reward model's name in its manifest")
     base: str = Field(description="folder or hub id of the base")
-    method: Literal["lora", "full"] = Field(
-        default="lora", description="which weights learn: a low-rank update, merged at the end, or all"
+    method: Literal["lora", "qlora", "full"] = Field(
+        default="lora",
+        description="which weights learn: a low-rank update, merged at the end, or all; qlora: an update of "
+        "a base in 4 bits, merged into the base in full",
     )
     lora: Lora = Lora()
     margins: bool = Field(
@@ -32,6 +37,8 @@ class RmRecipe(StageRecipe):
 
     @model_validator(mode="after")
     def _belongs(self) -> Self:
+        if problems := list(self.foreign_options()):
+            raise CrossFieldError(problems)
         if self.method == "full" and self.lora != Lora():
             raise ValueError("lora: has no effect with method: full; leave one of them out")
         if self.lora.dropout:

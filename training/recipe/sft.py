@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -14,22 +14,21 @@ from training.recipe.methods import (
     VIRTUAL,
     Freeze,
     Method,
+    MethodRecipe,
     Prefix,
     PromptTuning,
     PTuning,
     PTuningV2,
-    Qlora,
     SftLora,
     Virtual,
 )
-from training.recipe.parts import Name, StageRecipe
+from training.recipe.parts import Name
 
 
-class SftRecipe(StageRecipe):
-    """Supervised fine-tuning: what the assistant says is learned; the method says by which weights.
+class SftRecipe(MethodRecipe):
+    """Supervised fine-tuning: what the assistant says is learned; the method says by which weights."""
 
-    A method's options are never None, those of the others always are.
-    """
+    sections: ClassVar = SECTIONS
 
     stage: Literal["sft"]
     alias: Name = Field(description="the adapter's name where it is served")
@@ -42,7 +41,6 @@ class SftRecipe(StageRecipe):
         "train.batch_rows then counts such sequences",
     )
     lora: SftLora | None = None
-    qlora: Qlora | None = None
     freeze: Freeze | None = None
     prefix: Prefix | None = None
     p_tuning: PTuning | None = None
@@ -55,31 +53,13 @@ class SftRecipe(StageRecipe):
         return self.lora.plus if self.lora else 1.0
 
     @property
-    def paged(self) -> bool:
-        """See :class:`StageRecipe`."""
-        return bool(self.qlora and self.qlora.paged)
-
-    @property
     def virtual(self) -> Virtual | None:
         """The tokens that nobody writes, where the method has them; their key is the method's name."""
         return self.prefix or self.p_tuning or self.p_tuning_v2 or self.prompt_tuning
 
-    @model_validator(mode="before")
-    @classmethod
-    def _options_of_the_method(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        method = given.get("method", "lora")
-        own = [section for section, methods in SECTIONS.items() if method in methods]
-        return given | {section: {} for section in own if given.get(section) is None}
-
     @model_validator(mode="after")
     def _belongs(self) -> Self:
-        problems = [
-            f"{section}: belongs to {_listed(methods)}, not to the method {self.method}; remove it"
-            for section, methods in SECTIONS.items()
-            if getattr(self, section) is not None and self.method not in methods
-        ]
+        problems = list(self.foreign_options())
         if self.init_adapter is not None and self.method not in ("lora", "qlora"):
             problems.append(f"init_adapter: the method {self.method} begins anew; only lora and qlora go on")
         if self.packing and self.method in VIRTUAL:
@@ -97,7 +77,3 @@ class SftRecipe(StageRecipe):
         if problems:
             raise CrossFieldError(problems)
         return self
-
-
-def _listed(methods: tuple[str, ...]) -> str:
-    return f"the method{'s' if len(methods) > 1 else ''} {', '.join(methods)}"

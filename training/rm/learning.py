@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from training.data.collection import Prepared, Report
 from training.data.prepare_pairs import pairs as prepare
 from training.data.token_pairs import PairRows
-from training.methods import lora
 from training.recipe import RmRecipe
+from training.rm import stage
 from training.runs.curves import Panel
 from training.trainers.supervised import Given
 
@@ -41,7 +41,7 @@ def evaluate(
     recipe: RmRecipe, training: Any, prepared: Prepared[PairRows], report: Report
 ) -> dict[str, float]:
     """Held-out loss, accuracy, calibration and length bias of the weights as they are saved."""
-    lora.settle(training.model)
+    training.model = stage.served(recipe, training.model, training.processing_class)
     loss = float(training.evaluate()["eval_loss"])
     chosen, rejected = np.concatenate(training.scores, axis=1)
     found = {"eval_loss": loss, **measure(chosen, rejected, prepared.validation)}

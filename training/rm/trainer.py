@@ -10,6 +10,7 @@ from transformers import PrinterCallback
 from training.data.batches import length_multiple, list_column, list_lengths, table
 from training.data.token_pairs import PairRows
 from training.recipe import RmRecipe
+from training.trainers import four_bits
 from training.trainers.loop import settings
 from training.trainers.supervised import Given
 from training.trainers.trl import Reward
@@ -34,7 +35,8 @@ def build(recipe: RmRecipe, given: Given) -> Any:
         dataset(rows, margins=recipe.margins) for rows in (given.prepared.train, given.prepared.validation)
     )
     arguments = Reward.Config(
-        **settings(recipe.train, seed=recipe.seed, checkpoints=given.run.checkpoints),
+        **settings(recipe.train, seed=recipe.seed, checkpoints=given.run.checkpoints)
+        | four_bits.optimiser(given.model, paged=recipe.paged),
         max_length=None,
         center_rewards_coefficient=recipe.centre or None,
         pad_to_multiple_of=length_multiple(),
@@ -47,6 +49,7 @@ def build(recipe: RmRecipe, given: Given) -> Any:
         processing_class=given.tokenizer,
         callbacks=list(given.callbacks),
     )
+    four_bits.learn_in_float32(given.model)
     lengths = [list_lengths(train, column) for column in ("chosen_ids", "rejected_ids")]
     trainer.row_lengths = np.maximum(*lengths)
     trainer.remove_callback(PrinterCallback)

@@ -18,6 +18,7 @@ class Size:
     """An encoder and its run; activations come on top, and are small for short texts."""
 
     said: str  # how many weights learn
+    rows: str  # how many there are, and how many of them were there twice
     weights: int  # that every text goes through: embeddings are looked up
     learning: int
     tokens: int  # of all steps
@@ -52,6 +53,7 @@ def of(recipe: RouterRecipe) -> Size:
     looked_up = {id(m.weight) for m in model.modules() if type(m).__name__ == "Embedding"}
     return Size(
         said=learner.said,
+        rows=stage.said(intents),
         weights=sum(p.numel() for p in model.parameters() if id(p) not in looked_up),
         learning=sum(p.numel() for p in learner.weights.values()),
         tokens=round(steps * plan.batch_rows * sum(lengths) / len(lengths)),

@@ -46,7 +46,7 @@ def train(recipe: RouterRecipe, run: RunFolder, report: Report) -> Path:
     intents = rows.read(recipe)
     checkpoint = run.last_checkpoint()
     run.check_data(intents.hashes, resuming=checkpoint is not None)
-    report(_said(intents))
+    report(said(intents))
     model = load(recipe)
     limit, model.max_seq_length = model.max_seq_length, recipe.data.max_tokens
     learner = Learner(recipe, model, len(intents.names))
@@ -156,7 +156,8 @@ def _save(model: SentenceTransformer, intents: Intents, folder: Path) -> None:
     learned.write(folder, [row.text for row in intents.train])
 
 
-def _said(intents: Intents) -> str:
+def said(intents: Intents) -> str:
+    """What was read of the rows, in words."""
     text = (
         f"{len(intents.train):,} rows of {len(intents.names)} intents to train on, their names among them, "
     )

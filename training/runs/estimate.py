@@ -51,6 +51,7 @@ class Estimate:
     cache: int = 0  # keys and values of the answers that are sampled at once
     back: int = 0  # gradients in one layer, and what is computed again of it, once the logits are gone
     scoring: int = 0  # activations of the reward model that has the largest
+    merging: int = 0  # the base in full, into which an adapter that rm learned in 4 bits is merged
     kept_gradients: bool = True  # whether they are there before the way back begins
 
     @property
@@ -59,7 +60,7 @@ class Estimate:
         before = self.gradients if self.kept_gradients else 0
         lasting = self.weights + self.rewards + self.optimiser + before
         learning = max(self.activations + max(self.logits, self.back), self.gradients - before)
-        return lasting + max(learning, self.cache, self.scoring)
+        return lasting + max(learning, self.cache, self.scoring, self.merging)
 
     def __str__(self) -> str:
         parts = ", ".join(
@@ -74,6 +75,7 @@ class Estimate:
                 ("or, behind them, a layer's way back", self.back if self.back > self.logits else 0),
                 ("or, sampling, keys and values", self.cache),
                 ("or, scoring, activations", self.scoring),
+                ("or, at the end, the base in full", self.merging),
             )
             if number or not name.startswith(("reward", "or"))
         )
@@ -119,6 +121,9 @@ def of(model: Any, recipe: LearningRecipe, longest: int | None = None) -> Estima
         cache=_cache(model, recipe, length),
         back=back,
         scoring=max((activations.scoring(folder, length) for folder in _reward_models(recipe)), default=0),
+        merging=_FLOAT * sum(_numbers(weight) for weight in parameters.values() if not weight.requires_grad)
+        if in_4_bits and isinstance(recipe, RmRecipe)
+        else 0,
         kept_gradients=isinstance(recipe, OnlineRecipe)
         or recipe.train.accumulate > 1
         or processes.count() > 1,

@@ -14,6 +14,7 @@ from transformers import PrinterCallback
 from training.data import batches
 from training.models import packed_attention
 from training.recipe import Optimisation
+from training.trainers import four_bits
 from training.trainers.loop import settings
 from training.trainers.supervised import Given
 from training.trainers.trl import Likelihood
@@ -42,8 +43,7 @@ def build(plan: Plan, given: Given, train: Any, validation: Any, kind: type[Like
         kind: the trainer's class.
     """
     common = settings(plan.train, seed=plan.seed, checkpoints=given.run.checkpoints)
-    if plan.paged and torch.cuda.is_available() and is_worth_paging(given.model):
-        common["optim"] = "paged_adamw_32bit"
+    common |= four_bits.optimiser(given.model, paged=plan.paged)
     bounds = common["bf16"] and torch.cuda.is_available() and "seq_lengths" in train.column_names
     if bounds:
         packed_attention.use(given.model)
@@ -56,19 +56,8 @@ def build(plan: Plan, given: Given, train: Any, validation: Any, kind: type[Like
         processing_class=given.tokenizer,
         callbacks=list(given.callbacks),
     )
-    for weight in given.model.parameters():  # TRL has made an adapter on a 4-bit base bfloat16
-        if weight.requires_grad:
-            weight.data = weight.data.float()
+    four_bits.learn_in_float32(given.model)
     trainer.lora_plus = plan.lora_plus
     trainer.row_lengths = batches.list_lengths(train, "input_ids")
     trainer.remove_callback(PrinterCallback)
     return trainer
-
-
-def is_worth_paging(model: Any) -> bool:
-    """Whether AdamW's two numbers for each weight that learns take more than a hundredth of the GPU's memory.
-
-    The paged optimiser waits for the GPU at every tensor, of which an adapter has hundreds.
-    """
-    state = 2 * 4 * sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-    return bool(state > torch.cuda.get_device_properties(0).total_memory / 100)

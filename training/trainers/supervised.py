@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pointsman import artefact
-from training.data.collection import Prepared, Report, say_dropped
+from training.data import said
+from training.data.collection import Prepared, Report
 from training.recipe import SupervisedRecipe
 from training.runs import curves, divergence, estimate, processes, provenance
 from training.runs.folder import RunFolder
@@ -66,7 +67,8 @@ def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFo
     prepared = learning.prepare(recipe, tokenizer_folder, report)
     checkpoint = run.last_checkpoint()
     run.check_data(prepared.hashes, resuming=checkpoint is not None)
-    _say_data(prepared, report)
+    for line in said.lines(recipe, prepared):
+        report(line)
 
     model = stage.model(recipe, tokenizer)
     if recipe.train.gradient_checkpointing:
@@ -129,12 +131,3 @@ def place(run: RunFolder, manifest: artefact.Manifest, save: Callable[[Path], No
     save(growing)
     artefact.write_manifest(growing, manifest)
     growing.rename(run.artefact)
-
-
-def _say_data(prepared: Prepared[Any], report: Report) -> None:
-    say_dropped(prepared.dropped, report)
-    rows = prepared.train
-    report(
-        f"{len(rows):,} rows to train on ({rows.tokens:,} tokens, {rows.trained:,} of them trained), "
-        f"{len(prepared.validation):,} to evaluate on"
-    )
