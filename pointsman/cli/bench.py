@@ -14,6 +14,7 @@ from pointsman.cli.terminal import REFUSED, Progress, fail, say
 if TYPE_CHECKING:
     from deploy.bench.serving.alternate import Target
 
+_REQUESTS = 256
 _NO_LIST = (404, 405, 501)  # of who has no /v1/models
 
 
@@ -44,7 +45,8 @@ def bench(
     rate: options.Rate = None,
     burst: options.Burst = None,
     timeout: options.Timeout = 300.0,
-    requests: options.Requests = 256,
+    requests: options.Requests = None,
+    duration: options.Duration = None,
     rounds: options.Rounds = 1,
     warm_up: options.WarmUp = 8,
     json_file: options.JsonFile = None,
@@ -58,8 +60,8 @@ def bench(
 
     **How to read it.** Times are p50 / p90 / p99 in milliseconds, of answered requests. *First token* is from
     when a request should have been sent to the first text that arrives; *per token* is the rest of a streamed
-    answer by its further tokens; *gap* is between pieces as they arrive. In an open loop a request counts
-    from its planned time even if it left late, so a server that stalls is seen to. Where a request failed,
+    answer by its further tokens; *gap* is between pieces with text as they arrive. In an open loop a request
+    counts from its planned time even if it left late, so a server that stalls is seen to. Where one failed,
     a table has the times by HTTP status, and below is what the server said first. Where several models were
     asked, or `auto`, one has them by adapter, and those with tools or a header apart; where there are several
     keys, one has them by key. Tokens are as the server counted them; where it did not, the pieces of a stream
@@ -73,7 +75,7 @@ def bench(
 
     Examples:
 
-    - `pointsman bench --model support --concurrency 64`
+    - `pointsman bench --model support --concurrency 64 --duration 60`
     - `pointsman bench --model support --model math --zipf 1.0 --rate 20 --requests 2000 --png wait.png`
     - `pointsman bench --model support --tools 0.3 --routed 0.5 --prompts asked.txt --rate 5 --burst 3`
     - `pointsman bench --model support --api-key A --api-key B --key-zipf 3 --rate 20` (is a quiet
@@ -124,16 +126,11 @@ def bench(
     checks.number("--burst", burst, 0, 20)
     checks.number("--timeout", timeout, 0.1)
     checks.number("--requests", requests, 1)
+    checks.number("--duration", duration, 0.1)
     checks.number("--rounds", rounds, 1)
     checks.number("--warm-up", warm_up, 0)
-    checks.refuse(
-        "--concurrency (a closed loop) and --rate (an open loop) exclude each other: give one",
-        when=concurrency is not None and rate is not None,
-    )
-    checks.refuse(
-        "--burst is about when the requests of an open loop come: give --rate too",
-        when=burst is not None and rate is None,
-    )
+    _check_pace(checks, concurrency, rate, burst)
+    _check_length(checks, requests, duration, rate)
     checks.writable("--json", json_file)
     checks.writable("--png", png, ".png")
     mix = Mix(
@@ -165,12 +162,35 @@ def bench(
     if routed and not any(target.auto for target in targets):
         fail("--routed: no endpoint lists the model auto, so none routes", REFUSED)
     pace = Pace(concurrency or 16) if rate is None else Pace(rate=rate, burst=1.0 if burst is None else burst)
-    plan = Plan(mix, pace, requests, rounds, warm_up, timeout)
+    much = (requests or _REQUESTS) if duration is None else None
+    plan = Plan(mix, pace, much, rounds, warm_up, timeout, duration)
     import uvloop
 
     with Progress() as report:
         runs = uvloop.run(alternate(targets, plan, report))
     show(list(zip(_names(targets), runs, strict=True)), plan, json_file, png)
+
+
+def _check_pace(checks: Checks, concurrency: int | None, rate: float | None, burst: float | None) -> None:
+    checks.refuse(
+        "--concurrency (a closed loop) and --rate (an open loop) exclude each other: give one",
+        when=concurrency is not None and rate is not None,
+    )
+    checks.refuse(
+        "--burst is about when the requests of an open loop come: give --rate too",
+        when=burst is not None and rate is None,
+    )
+
+
+def _check_length(checks: Checks, requests: int | None, duration: float | None, rate: float | None) -> None:
+    checks.refuse(
+        "--requests and --duration both say how long a round is: give one",
+        when=requests is not None and duration is not None,
+    )
+    checks.refuse(
+        f"--duration {duration or 0:g}: at --rate {rate or 0:g} no request comes in it: give a longer one",
+        when=duration is not None and rate is not None and duration * rate < 1,
+    )
 
 
 def _check_callers(checks: Checks, keys: Sequence[str], others: Sequence[str], zipf: float) -> None:

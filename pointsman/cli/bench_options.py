@@ -110,7 +110,13 @@ Burst = Annotated[
 ]
 Timeout = Annotated[float, _arrival(help="Seconds that an answer may take.")]
 
-Requests = Annotated[int, _result(help="Requests of one round.")]
+Requests = Annotated[int | None, _result(help="Requests of one round; 256 if there is no --duration.")]
+Duration = Annotated[
+    float | None,
+    _result(
+        metavar="SECONDS", help="Ask for so long in each round instead; the last answers are waited for."
+    ),
+]
 Rounds = Annotated[int, _result(help="Rounds on each endpoint, in turn; from 2 on with spread.")]
 WarmUp = Annotated[int, _result(help="Requests before, on each endpoint, not counted.")]
 JsonFile = Annotated[Path | None, _result("--json", metavar="FILE", help="Write all numbers.")]

@@ -93,7 +93,8 @@ def _title(plan: Plan) -> str:
     burst = [f"burst {pace.burst:g}"] if pace.rate is not None and pace.burst != 1 else []
     keys = [f"{mix.callers} keys, Zipf {mix.caller_zipf:g}"] if mix.callers > 1 else []
     shared = [f"{mix.prefixes} × {mix.prefix_words} words shared"] if mix.prefix_words else []
-    much = f"{plan.requests} requests × {plan.rounds}"
+    each = f"{plan.seconds:g} s" if plan.requests is None else f"{plan.requests} requests"
+    much = f"{each} × {plan.rounds}"
     return ", ".join([models, come, *burst, *keys, *shares, *shared, much])
 
 

@@ -121,7 +121,7 @@ def test_rows_that_would_not_be_measured_are_refused(
     said: str,
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["beside", "--out", str(tmp_path), *words])
-    monkeypatch.setattr(__main__.page, "write", lambda *_: pytest.fail("a table"))
+    monkeypatch.setattr(page, "write", lambda *_: pytest.fail("a table"))
     for begun in ("_draw", "_world"):
         monkeypatch.setattr(__main__, begun, lambda *_: pytest.fail("something was begun"))
     with pytest.raises(SystemExit) as ended:

@@ -109,6 +109,16 @@ def test_requests_come_as_often_and_as_unevenly_as_is_said(burst: float) -> None
     assert gaps.std() / gaps.mean() == pytest.approx(burst, rel=0.05)
 
 
+@pytest.mark.parametrize("burst", [0.0, 1.0, 3.0])
+def test_a_round_by_time_has_the_requests_that_come_in_it(burst: float) -> None:
+    pace = Pace(rate=50.0, burst=burst)
+    many = pace.times(5_000, [1])
+    within = pace.times_within(20.0, [1])
+    assert within == [time for time in many if time <= 20.0]
+    assert 100 < len(within) < 5_000
+    assert pace.times_within(1e-9, [1]) == many[:1]
+
+
 def test_an_even_beat() -> None:
     assert Pace(rate=4.0, burst=0.0).times(3, [0]) == [0.25, 0.5, 0.75]
 
@@ -160,6 +170,17 @@ async def test_every_request_is_answered_and_counted(pace: Pace) -> None:
     streamed = [result for result in found.results if result.first is not None]
     assert 0 < len(streamed) < 60
     assert all(0 < (result.first or 0) <= result.seconds for result in streamed)
+
+
+@pytest.mark.parametrize("pace", [Pace(concurrency=4), Pace(rate=400.0)])
+async def test_a_round_may_be_so_many_seconds_long(pace: Pace) -> None:
+    """A token each 50 ms: who is asked before the end is answered behind it."""
+    async with stub(every=0.05) as url:
+        found = await run(endpoint(url), MIX, ("a", "b"), pace, None, seconds=0.3)
+    assert len(found.results) >= 8
+    assert all(result.error is None for result in found.results)
+    assert all(result.at <= 0.3 for result in found.results)
+    assert found.seconds > 0.3
 
 
 def test_a_stream_is_timed_from_its_first_text_to_its_last() -> None:

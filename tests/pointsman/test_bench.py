@@ -72,6 +72,17 @@ def test_a_table_a_picture_and_all_numbers(run: Run, url: str, tmp_path: Path) -
     assert (tmp_path / "n.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("come", [("--concurrency", "2"), ("--rate", "200")])
+def test_a_round_by_time(run: Run, url: str, tmp_path: Path, come: tuple[str, ...]) -> None:
+    words = ("--duration", "0.2", "--rounds", "2", "--warm-up", "1", "--prompt-words", "2:4")
+    files = ("--json", str(tmp_path / "n.json"), "--png", str(tmp_path / "n.png"))
+    shown = run("bench", "--url", url, "--model", "support", *come, *words, *files)
+    assert shown.exit_code == 0, shown.output
+    numbers = json.loads((tmp_path / "n.json").read_text("utf-8"))
+    assert (numbers["traffic"]["requests"], numbers["traffic"]["seconds"]) == (None, 0.2)
+    assert numbers["endpoints"][0]["requests"] > 10
+
+
 def test_two_endpoints_and_their_ratio(run: Run, url: str) -> None:
     against = ("--against", url + "/v1", "--against-model", "math", "--rounds", "2")
     shown = run("bench", "--url", url, "--model", "support", *QUICK, *against)
@@ -167,6 +178,11 @@ def test_a_file_that_is_there_is_written_over_and_one_that_fails_at_the_end_is_t
             "2 --against-api-key for 0 --api-key: give one for all, or one for each",
         ),
         (("--model", "math", "--burst", "3"), "give --rate too"),
+        (("--model", "math", "--duration", "3", "--requests", "8"), "both say how long a round is: give one"),
+        (
+            ("--model", "math", "--duration", "3", "--rate", "0.3"),
+            "--duration 3: at --rate 0.3 no request comes in it: give a longer one",
+        ),
         (("--model", "math", "--prompts", "/no/such/file"), "can't be read (No such file or directory)"),
         (("--model", "math", "--prompts", "/dev/null"), "it has no line"),
         (("--model", "math", "--png", "/no/such/folder/a.png"), "does not exist"),
@@ -200,6 +216,7 @@ WRONG = {
     ("--zipf", "-1"): "--zipf -1: give a number from 0 on",
     ("--stream", "nan"): "--stream nan: give a number from 0 to 1",
     ("--concurrency", "0"): "--concurrency 0: give a number from 1 on",
+    ("--duration", "0"): "--duration 0: give a number from 0.1 on",
     ("--timeout", "0"): "--timeout 0: give a number from 0.1 on",
     ("--prompt-words", "9999999"): "--prompt-words '9999999': give a number from 1 to 1,000,000",
     ("--prompts", "/nope"): "--prompts /nope: it can't be read (No such file or directory): name a text file",

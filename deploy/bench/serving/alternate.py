@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -31,10 +32,11 @@ class Plan:
 
     mix: Mix
     pace: Pace
-    requests: int  # of one round
+    requests: int | None  # of one round; None: as many as come in ``seconds``
     rounds: int
     warm_up: int  # requests to each endpoint that are not counted
     timeout: float  # seconds that an answer may take
+    seconds: float | None = None  # in which a round asks; what is not answered then is waited for
 
 
 async def alternate(
@@ -67,10 +69,12 @@ async def alternate(
             index = (part + turn) % len(targets)
             target = targets[index]
             where = f"round {part + 1} of {plan.rounds} on {target.url}"
+            often = max(1, (plan.requests or 500) // 50)
+            wanted = "" if plan.requests is None else f" of {plan.requests}"
 
-            def progress(done: int, where: str = where) -> None:
-                if done % max(1, plan.requests // 50) == 0:
-                    report(f"{where}: {done} of {plan.requests}")
+            def progress(done: int, where: str = where, often: int = often, wanted: str = wanted) -> None:
+                if done % often == 0:
+                    report(f"{where}: {done}{wanted} answered")
 
             runs[index].append(
                 await run(
@@ -79,6 +83,7 @@ async def alternate(
                     target.models,
                     plan.pace,
                     plan.requests,
+                    seconds=math.inf if plan.seconds is None else plan.seconds,
                     part=part,
                     auto=target.auto,
                     place=index,

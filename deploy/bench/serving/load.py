@@ -7,9 +7,11 @@ late counts from when it should have been, or a server that stalls would look be
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -40,6 +42,14 @@ class Pace:
         random, shape = np.random.default_rng(seed), 1 / self.burst**2
         return [float(time) for time in random.gamma(shape, 1 / (self.rate * shape), requests).cumsum()]
 
+    def times_within(self, seconds: float, seed: Sequence[int]) -> list[float]:
+        """The same, of those that come within ``seconds``; at least the first."""
+        assert self.rate is not None
+        requests = 1 + int(seconds * self.rate)
+        while (times := self.times(requests, seed))[-1] <= seconds:
+            requests *= 2
+        return [time for time in times if time <= seconds] or times[:1]
+
 
 @dataclass(frozen=True)
 class Run:
@@ -56,20 +66,27 @@ async def run(
     mix: Mix,
     names: Sequence[str],
     pace: Pace,
-    requests: int,
+    requests: int | None,
     *,
+    seconds: float = math.inf,
     part: int = 0,
     auto: bool = False,
     place: int = 0,
     progress: Callable[[int], object] = lambda _: None,
 ) -> Run:
-    """``requests`` requests, all answered or failed. An error is a result, never an exception.
+    """``requests`` requests, or, if that is None, those of ``seconds``; all answered or failed. An error is a
+    result, never an exception.
 
     ``auto`` says that the endpoint routes, and gets those requests that are to be routed so; ``place`` is
     its own among those that are asked in turn.
     """
     source = asks(mix, names, part, auto=auto, place=place)
-    ready = [next(source) for _ in range(requests)]  # made before the clock starts
+    times: list[float] = []
+    if pace.rate is not None:
+        seed = [mix.seed, part, 1]
+        times = pace.times_within(seconds, seed) if requests is None else pace.times(requests, seed)
+        requests = len(times)
+    ready = [next(source) for _ in range(requests or 0)]  # made before the clock starts, where it is known
     results: list[Result] = []
 
     async def one(ask: Ask, due: float) -> None:
@@ -85,10 +102,10 @@ async def run(
 
     began = time.perf_counter()
     if pace.concurrency is not None:
-        await _closed(iter(ready), pace.concurrency, one)
+        endless = takewhile(lambda _: time.perf_counter() - began < seconds, source)
+        await _closed(endless if requests is None else iter(ready), pace.concurrency, one)
         lag = 0.0
     else:
-        times = pace.times(requests, [mix.seed, part, 1])
         lag = await _open(ready, [began + after for after in times], one)
     return Run(time.perf_counter() - began, tuple(results), lag, began)
 

@@ -133,7 +133,7 @@ def tell(core: Any, *messages: tuple[EngineCoreRequestType, Any]) -> list[tuple[
     for message in messages:
         core.input_queue.put_nowait(message)
     core._process_input_queue()
-    said = []
+    said = list[tuple[int, Any]]()
     while not core.output_queue.empty():
         client, outputs = core.output_queue.get_nowait()
         if (answer := outputs.utility_output) is None:
