@@ -26,7 +26,7 @@ class Affinity:
     def take(self, now: float, places: Places) -> Ticket | None:
         """Take out the first choice that may enter, which is one turn of the order, whoever it is."""
         latest = takewhile(lambda ticket: now - ticket.due >= self.slack, self._due)
-        draining = places.draining({ticket.adapter for ticket in latest})
+        draining = places.draining({ticket.adapter for ticket in latest}, now - self.slack / 2)
 
         def may_enter(ticket: Ticket) -> bool:
             return places.fits(ticket.adapter) and ticket.adapter not in draining

@@ -92,5 +92,5 @@ class Scheduler:
     def _admit(self, ticket: Ticket, now: float) -> Ticket:
         ticket.state, ticket.admitted = State.RUNNING, now
         self.running += 1
-        self._places.enter(ticket.adapter)
+        self._places.enter(ticket.adapter, now)
         return ticket

@@ -45,9 +45,9 @@ class Clock:
         self.push(self.now + self.wait, ticket, "gives up")
         self.seen(self.scheduler.arrive(ticket, self.now))
 
-    def resize(self, slots: int) -> None:
+    def resize(self, slots: int, places: int = 100) -> None:
         self.slots = slots
-        self.seen(self.scheduler.resize(slots, 100, self.now))
+        self.seen(self.scheduler.resize(slots, places, self.now))
 
     def until(self, when: float) -> None:
         while self.ends and self.ends[0][0] <= when:
@@ -210,6 +210,21 @@ def test_late_by_the_extra_wait_and_one_answer_at_most_where_a_place_is_to_be_fr
     clock.until(clock.now + 100.0)
     assert len(clock.answered) == len(arrivals)
     assert max(ticket.admitted - ticket.due for ticket in clock.answered) <= 0.5 + 1.0 + 1e-9
+
+
+@pytest.mark.parametrize(("before", "after"), [(4, 2), (4, 1), (8, 4)])
+def test_late_by_no_more_where_places_are_lost(before: int, after: int) -> None:
+    """All adapters come every second and take four; that of one place more than is left is to drain too."""
+    clock = Clock(Affinity(2.0), slots=10_000, places=before, wait=1e9)
+    rare = Ticket("rare")
+    for second in range(30):
+        for adapter in range(before):
+            clock.until(second + adapter / 10)
+            clock.arrive(Ticket(f"a{adapter}"), 4.0)
+        if second == 5:
+            clock.resize(10_000, after)
+            clock.arrive(rare, 4.0)
+    assert rare.admitted - rare.due <= 2.0 + 4.0
 
 
 def test_what_failed_says_nothing_of_how_long_an_answer_takes() -> None:
