@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain, takewhile
+from itertools import chain, islice, takewhile
 
 from service.admission.places import Places
 from service.admission.ticket import Priority, State, Ticket
@@ -52,6 +52,14 @@ class Affinity:
     def add(self, ticket: Ticket) -> None:
         self.turns.add(ticket)
         self._others.setdefault((ticket.adapter, ticket.priority), {})[ticket] = None
+
+    def allowance(self, ticket: Ticket, now: float) -> float:
+        """The extra wait, or as much as the latest is late, if nobody else waits for its adapter."""
+        late = max((now - one.due for one in islice(self._due, 1)), default=0.0)
+        alone = ticket.adapter is not None and not any(
+            one.adapter == ticket.adapter and one is not ticket for one in self.turns.waiting
+        )
+        return max(self.slack, late) if alone else self.slack
 
     def remove(self, ticket: Ticket, now: float) -> None:
         """Forget who waits, and a turn: his own, or the next if his own has gone by."""

@@ -5,6 +5,8 @@ A slot is free while somebody waits only if nobody who waits may enter: his adap
 
 from __future__ import annotations
 
+from copy import copy
+
 from service.admission.places import Places
 from service.admission.policy import Policy
 from service.admission.shedding import Shedding
@@ -76,9 +78,10 @@ class Scheduler:
         """Seconds to retry after, if a request that came now would be shed; None: it would not."""
         if self.running < self._slots:  # who waits lacks a place, and this one may have it
             return None
-        self._policy.add(ticket)  # as if it had come, and gone
-        refused = self._shedding.refused(ticket, now) is ticket
-        retry_after = self._shedding.retry_after(ticket, now) if refused else None
+        shedding = copy(self._shedding)  # to which it is as if it had come
+        self._policy.add(ticket)
+        refused = shedding.refused(ticket, now) is ticket
+        retry_after = shedding.retry_after(ticket, now) if refused else None
         self._policy.remove(ticket, now)
         return retry_after
 

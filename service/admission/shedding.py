@@ -24,10 +24,11 @@ class Shedding:
 
     def __init__(self, policy: Policy, slots: int, max_queue: int, max_wait: float) -> None:
         """``max_wait`` in seconds."""
+        self._policy = policy
         self._turns = policy.turns
         self._slots = slots
         self._max_queue = max_queue
-        self._latest = _SURE * max_wait - policy.slack
+        self._latest = _SURE * max_wait
         self._memory = _MEMORY * max_wait
         self._since = dict.fromkeys(self._turns.lines.values(), (0.0, 0.0, 0))  # time, rounds, all turns
         self._answers = 0
@@ -48,9 +49,9 @@ class Shedding:
     def refused(self, ticket: Ticket, now: float) -> Ticket | None:
         """Who has to go as ``ticket`` has come to wait: itself, or the last of a full queue."""
         line, _ = self._turns.of(ticket)
-        if line.turns == 1:  # nobody waited in it; what comes now may be something else
+        if line.turns == line.waiting.total() == 1:  # nobody waited; what comes now may be something else
             self._begin(line, now)
-        if self._wait(ticket, now) > self._latest:
+        if self._wait(ticket, now) + self._policy.allowance(ticket, now) > self._latest:
             return ticket
         return self._turns.last() if len(self._turns) > self._max_queue else None
 
@@ -59,7 +60,7 @@ class Shedding:
         return float(min(max(math.ceil(self._wait(ticket, now)), 1), 60))
 
     def _begin(self, line: Line, now: float) -> None:
-        self._since[line] = now, line.rounds, self._turns.passed
+        self._since = {**self._since, line: (now, line.rounds, self._turns.passed)}
 
     def _wait(self, ticket: Ticket, now: float) -> float:
         """Seconds until the last of the caller of ``ticket`` has his turn; 0 if nothing is known."""
@@ -67,7 +68,7 @@ class Shedding:
         at, rounds, passed = self._since[line]
         seconds, gone = now - at, line.rounds - rounds
         if seconds > self._memory:  # half of it is forgotten
-            self._since[line] = at + seconds / 2, rounds + gone / 2, passed
+            self._since = {**self._since, line: (at + seconds / 2, rounds + gone / 2, passed)}
         known = gone and self._turns.passed - passed >= _KNOWN
         a_round = seconds / gone if known else len(line.callers) * self._held / self._slots
         return len(line.callers.get(caller, ())) * a_round
