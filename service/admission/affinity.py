@@ -55,11 +55,11 @@ class Affinity:
 
     def allowance(self, ticket: Ticket, now: float) -> float:
         """The extra wait, or as much as the latest is late, if nobody else waits for its adapter."""
-        late = max((now - one.due for one in islice(self._due, 1)), default=0.0)
-        alone = ticket.adapter is not None and not any(
-            one.adapter == ticket.adapter and one is not ticket for one in self.turns.waiting
-        )
-        return max(self.slack, late) if alone else self.slack
+        late = max((now - latest.due for latest in islice(self._due, 1)), default=0.0)
+        if ticket.adapter is None or late <= self.slack:
+            return self.slack
+        others = (other.adapter for other in self.turns.waiting if other is not ticket)
+        return self.slack if ticket.adapter in others else late
 
     def remove(self, ticket: Ticket, now: float) -> None:
         """Forget who waits, and a turn: his own, or the next if his own has gone by."""
