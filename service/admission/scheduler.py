@@ -5,8 +5,6 @@ A slot is free while somebody waits only if nobody who waits may enter: his adap
 
 from __future__ import annotations
 
-from copy import copy
-
 from service.admission.places import Places
 from service.admission.policy import Policy
 from service.admission.shedding import Shedding
@@ -78,11 +76,12 @@ class Scheduler:
         """Seconds to retry after, if a request that came now would be shed; None: it would not."""
         if self.running < self._slots:  # who waits lacks a place, and this one may have it
             return None
-        shedding = copy(self._shedding)  # to which it is as if it had come
-        self._policy.add(ticket)
-        refused = shedding.refused(ticket, now) is ticket
-        retry_after = shedding.retry_after(ticket, now) if refused else None
+        since = self._shedding.since
+        self._policy.add(ticket)  # as if it had come, and gone
+        refused = self._shedding.refused(ticket, now) is ticket
+        retry_after = self._shedding.retry_after(ticket, now) if refused else None
         self._policy.remove(ticket, now)
+        self._shedding.since = since
         return retry_after
 
     def _fill(self, now: float) -> list[Ticket]:

@@ -30,7 +30,9 @@ class Shedding:
         self._max_queue = max_queue
         self._latest = _SURE * max_wait
         self._memory = _MEMORY * max_wait
-        self._since = dict.fromkeys(self._turns.lines.values(), (0.0, 0.0, 0))  # time, rounds, all turns
+        self.since = dict.fromkeys(
+            self._turns.lines.values(), (0.0, 0.0, 0)
+        )  # time, rounds, all turns; always new
         self._answers = 0
         self._held = 0.0  # seconds that an answer takes, on average
 
@@ -43,7 +45,7 @@ class Shedding:
         """So many slots from now on. If they are others, what rounds take has to be seen anew."""
         if slots != self._slots:
             self._slots = slots
-            for line in self._since:
+            for line in self.since:
                 self._begin(line, now)
 
     def refused(self, ticket: Ticket, now: float) -> Ticket | None:
@@ -60,15 +62,15 @@ class Shedding:
         return float(min(max(math.ceil(self._wait(ticket, now)), 1), 60))
 
     def _begin(self, line: Line, now: float) -> None:
-        self._since = {**self._since, line: (now, line.rounds, self._turns.passed)}
+        self.since = {**self.since, line: (now, line.rounds, self._turns.passed)}
 
     def _wait(self, ticket: Ticket, now: float) -> float:
         """Seconds until the last of the caller of ``ticket`` has his turn; 0 if nothing is known."""
         line, caller = self._turns.of(ticket)
-        at, rounds, passed = self._since[line]
+        at, rounds, passed = self.since[line]
         seconds, gone = now - at, line.rounds - rounds
         if seconds > self._memory:  # half of it is forgotten
-            self._since = {**self._since, line: (at + seconds / 2, rounds + gone / 2, passed)}
+            self.since = {**self.since, line: (at + seconds / 2, rounds + gone / 2, passed)}
         known = gone and self._turns.passed - passed >= _KNOWN
         a_round = seconds / gone if known else len(line.callers) * self._held / self._slots
         return len(line.callers.get(caller, ())) * a_round
