@@ -2,7 +2,8 @@
 
 A caller's last turn comes after as many rounds of his line as he has turns (``turns``). A round takes as long
 as lately, which counts who comes later and goes earlier; until that is known, what answers take. Lately is
-since somebody waits and slots are as many, of the last three longest waits.
+since somebody waits and slots are as many, of the last three longest waits. How much later than his turn
+somebody goes is the policy's to say.
 """
 
 from __future__ import annotations
@@ -30,9 +31,8 @@ class Shedding:
         self._max_queue = max_queue
         self._latest = _SURE * max_wait
         self._memory = _MEMORY * max_wait
-        self.since = dict.fromkeys(
-            self._turns.lines.values(), (0.0, 0.0, 0)
-        )  # time, rounds, all turns; always new
+        # time, rounds and all turns since which rounds are seen; a new dict at each change
+        self.since = dict.fromkeys(self._turns.lines.values(), (0.0, 0.0, 0))
         self._answers = 0
         self._held = 0.0  # seconds that an answer takes, on average
 
