@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain, takewhile
+from itertools import chain, islice, takewhile
 
 from service.admission.places import Places
 from service.admission.ticket import Priority, State, Ticket
@@ -26,7 +26,7 @@ class Affinity:
     def take(self, now: float, places: Places) -> Ticket | None:
         """Take out the first choice that may enter, which is one turn of the order, whoever it is."""
         latest = takewhile(lambda ticket: now - ticket.due >= self.slack, self._due)
-        draining = places.draining({ticket.adapter for ticket in latest})
+        draining = places.draining({ticket.adapter for ticket in latest}, now - self.slack / 2)
 
         def may_enter(ticket: Ticket) -> bool:
             return places.fits(ticket.adapter) and ticket.adapter not in draining
@@ -52,6 +52,14 @@ class Affinity:
     def add(self, ticket: Ticket) -> None:
         self.turns.add(ticket)
         self._others.setdefault((ticket.adapter, ticket.priority), {})[ticket] = None
+
+    def allowance(self, ticket: Ticket, now: float) -> float:
+        """The extra wait, or as much as the latest is late, if nobody else waits for its adapter."""
+        late = max((now - latest.due for latest in islice(self._due, 1)), default=0.0)
+        if ticket.adapter is None or late <= self.slack:
+            return self.slack
+        others = (other.adapter for other in self.turns.waiting if other is not ticket)
+        return self.slack if ticket.adapter in others else late
 
     def remove(self, ticket: Ticket, now: float) -> None:
         """Forget who waits, and a turn: his own, or the next if his own has gone by."""

@@ -17,8 +17,6 @@ class OneLine(Turns):
 class FirstCome:
     """First come, first served, whoever it is. Who finds no place for his adapter holds up all behind him."""
 
-    slack = 0.0
-
     def __init__(self) -> None:
         self.turns = OneLine()
 
@@ -28,6 +26,9 @@ class FirstCome:
     def remove(self, ticket: Ticket, now: float) -> None:
         self.turns.remove(ticket)
         self.turns.gone(ticket)
+
+    def allowance(self, ticket: Ticket, now: float) -> float:
+        return 0.0
 
     def take(self, now: float, places: Places) -> Ticket | None:
         head = next(iter(self.turns.waiting), None)

@@ -1,18 +1,18 @@
 """How many requests the engine is given at once, learned from its own numbers. Pure: looks in, a target out.
 
 The knee is where more requests at once bring hardly more tokens per second, or where the engine begins to
-queue by itself or to fill its cache: from there on waiting in front of it, where the order can still be
-chosen, costs nothing. The target climbs as long as that pays, by a half first, else it steps back:
+queue by itself: from there on waiting in front of it, where the order can still be chosen, costs nothing.
+The target climbs as long as that pays, by a half first, else it steps back:
 
 1. The engine has requests waiting of its own at ``SETTLE`` looks in a row, which is longer than it takes to
    read the prompts of many that came at once: an eighth less, but no less than ran.
-2. Its cache is nearly full: an eighth less.
-3. Somebody waits for a slot: once a level has been looked at ``SETTLE`` times, tokens/s are compared with
+2. Somebody waits for a slot: once a level has been looked at ``SETTLE`` times, tokens/s are compared with
    those of the level below. The share by which tokens grew is to be at least ``LEAST_GAIN`` of that by which
    requests did. If it is, the next step is twice as wide, a half at most. Else the target steps back, the
    next step is half as wide, an eighth at least, and ``REST`` looks pass before it, since the traffic may
    have changed by then. A step half as wide is looked at twice as often, or noise would be taken for a gain.
-4. Nobody waits: nothing can be learned.
+   No step is wider than its cache has room for.
+3. Nobody waits: nothing can be learned.
 """
 
 from __future__ import annotations
@@ -59,8 +59,6 @@ class Learned:
         self._queued = [*self._queued, look.running] if look.waiting else []
         if len(self._queued) >= SETTLE:
             self._back(max(LEAST, self.target - self._less(), min(self.target, max(self._queued))))
-        elif look.cache > _FULL:
-            self._back(max(LEAST, self.target - self._less()))
         elif look.queued:
             self._rates.append((look.tokens - last.tokens) / (look.at - last.at))
             if len(self._rates) > SETTLE * WIDEST / self._width:  # the first look is half of the level before

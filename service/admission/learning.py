@@ -81,14 +81,12 @@ def summed(pages: Iterable[str], now: float, queued: int) -> Look:
     """
     totals: dict[str, float] = {}
     for page in pages:
-        own: dict[str, float] = {}
-        for name, value in _LINE.findall(page):
-            own[name] = own.get(name, 0.0) + float(value)
-        if len(own) < 4:
-            raise ValueError(f"/metrics of a server has only {sorted(own)} of vLLM's numbers")
-        for name, number in own.items():
+        found = _LINE.findall(page)  # with data parallel a line of each engine of the server
+        if len(names := {name for name, _ in found}) < 4:
+            raise ValueError(f"/metrics of a server has only {sorted(names)} of vLLM's numbers")
+        for name, value in found:
             both = max if name == "kv_cache_usage_perc" else float.__add__
-            totals[name] = both(totals.get(name, 0.0), number)
+            totals[name] = both(totals.get(name, 0.0), float(value))
     return Look(
         now,
         running=int(totals["num_requests_running"]),

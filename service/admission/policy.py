@@ -16,11 +16,6 @@ class Policy(Protocol):
     """Who of those that wait goes next."""
 
     @property
-    def slack(self) -> float:
-        """Seconds that somebody may be let in later than his turn."""
-        ...
-
-    @property
     def turns(self) -> Turns:
         """Who waits, and as many turns in a fair order."""
         ...
@@ -29,6 +24,10 @@ class Policy(Protocol):
 
     def remove(self, ticket: Ticket, now: float) -> None:
         """Forget a ticket that waits."""
+        ...
+
+    def allowance(self, ticket: Ticket, now: float) -> float:
+        """Seconds after its turn at which a ticket that has just come to wait may be let in."""
         ...
 
     def take(self, now: float, places: Places) -> Ticket | None:

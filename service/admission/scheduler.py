@@ -76,10 +76,12 @@ class Scheduler:
         """Seconds to retry after, if a request that came now would be shed; None: it would not."""
         if self.running < self._slots:  # who waits lacks a place, and this one may have it
             return None
+        since = self._shedding.since
         self._policy.add(ticket)  # as if it had come, and gone
         refused = self._shedding.refused(ticket, now) is ticket
         retry_after = self._shedding.retry_after(ticket, now) if refused else None
         self._policy.remove(ticket, now)
+        self._shedding.since = since
         return retry_after
 
     def _fill(self, now: float) -> list[Ticket]:
@@ -92,5 +94,5 @@ class Scheduler:
     def _admit(self, ticket: Ticket, now: float) -> Ticket:
         ticket.state, ticket.admitted = State.RUNNING, now
         self.running += 1
-        self._places.enter(ticket.adapter)
+        self._places.enter(ticket.adapter, now)
         return ticket

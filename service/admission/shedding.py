@@ -2,7 +2,8 @@
 
 A caller's last turn comes after as many rounds of his line as he has turns (``turns``). A round takes as long
 as lately, which counts who comes later and goes earlier; until that is known, what answers take. Lately is
-since somebody waits and slots are as many, of the last three longest waits.
+since somebody waits and slots are as many, of the last three longest waits. How much later than his turn
+somebody goes is the policy's to say.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ class Shedding:
 
     def __init__(self, policy: Policy, slots: int, max_queue: int, max_wait: float) -> None:
         """``max_wait`` in seconds."""
+        self._policy = policy
         self._turns = policy.turns
         self._slots = slots
         self._max_queue = max_queue
-        self._latest = _SURE * max_wait - policy.slack
+        self._latest = _SURE * max_wait
         self._memory = _MEMORY * max_wait
-        self._since = dict.fromkeys(self._turns.lines.values(), (0.0, 0.0, 0))  # time, rounds, all turns
+        # time, rounds and all turns since which rounds are seen; a new dict at each change
+        self.since = dict.fromkeys(self._turns.lines.values(), (0.0, 0.0, 0))
         self._answers = 0
         self._held = 0.0  # seconds that an answer takes, on average
 
@@ -42,15 +45,15 @@ class Shedding:
         """So many slots from now on. If they are others, what rounds take has to be seen anew."""
         if slots != self._slots:
             self._slots = slots
-            for line in self._since:
+            for line in self.since:
                 self._begin(line, now)
 
     def refused(self, ticket: Ticket, now: float) -> Ticket | None:
         """Who has to go as ``ticket`` has come to wait: itself, or the last of a full queue."""
         line, _ = self._turns.of(ticket)
-        if line.turns == 1:  # nobody waited in it; what comes now may be something else
+        if line.turns == line.waiting.total() == 1:  # nobody waited; what comes now may be something else
             self._begin(line, now)
-        if self._wait(ticket, now) > self._latest:
+        if self._wait(ticket, now) + self._policy.allowance(ticket, now) > self._latest:
             return ticket
         return self._turns.last() if len(self._turns) > self._max_queue else None
 
@@ -59,15 +62,15 @@ class Shedding:
         return float(min(max(math.ceil(self._wait(ticket, now)), 1), 60))
 
     def _begin(self, line: Line, now: float) -> None:
-        self._since[line] = now, line.rounds, self._turns.passed
+        self.since = {**self.since, line: (now, line.rounds, self._turns.passed)}
 
     def _wait(self, ticket: Ticket, now: float) -> float:
         """Seconds until the last of the caller of ``ticket`` has his turn; 0 if nothing is known."""
         line, caller = self._turns.of(ticket)
-        at, rounds, passed = self._since[line]
+        at, rounds, passed = self.since[line]
         seconds, gone = now - at, line.rounds - rounds
         if seconds > self._memory:  # half of it is forgotten
-            self._since[line] = at + seconds / 2, rounds + gone / 2, passed
+            self.since = {**self.since, line: (at + seconds / 2, rounds + gone / 2, passed)}
         known = gone and self._turns.passed - passed >= _KNOWN
         a_round = seconds / gone if known else len(line.callers) * self._held / self._slots
         return len(line.callers.get(caller, ())) * a_round

@@ -31,7 +31,7 @@ class Clock:
         self, policy: Policy, *, slots: int = SLOTS, places: int = 100, wait: float = LONGEST
     ) -> None:
         self.scheduler = Scheduler(policy, slots=slots, places=places, max_queue=10_000, max_wait=wait)
-        self.slots, self.wait, self.now = slots, wait, 0.0
+        self.slots, self.places, self.wait, self.now = slots, places, wait, 0.0
         self.ends: list[tuple[float, int, Ticket, str]] = []
         self.pushed = 0
         self.holds: dict[Ticket, float] = {}
@@ -45,9 +45,9 @@ class Clock:
         self.push(self.now + self.wait, ticket, "gives up")
         self.seen(self.scheduler.arrive(ticket, self.now))
 
-    def resize(self, slots: int) -> None:
-        self.slots = slots
-        self.seen(self.scheduler.resize(slots, 100, self.now))
+    def resize(self, slots: int, places: int = 100) -> None:
+        self.slots, self.places = slots, places
+        self.seen(self.scheduler.resize(slots, places, self.now))
 
     def until(self, when: float) -> None:
         while self.ends and self.ends[0][0] <= when:
@@ -69,7 +69,10 @@ class Clock:
             if ticket.state is State.RUNNING:
                 self.push(self.now + self.holds[ticket], ticket, "ends")
             else:
-                assert self.scheduler.running >= self.slots  # nobody is refused by an engine that has room
+                no_room = (
+                    self.scheduler.running >= self.slots or self.scheduler.adapters_running >= self.places
+                )
+                assert no_room
                 assert ticket.retry_after >= 1
 
     def refused(self) -> list[Ticket]:
@@ -77,7 +80,14 @@ class Clock:
 
 
 def play(
-    policy: Policy, seed: int, load: float, people: float, *, seconds: float = 90.0, callers: int = 1
+    policy: Policy,
+    seed: int,
+    load: float,
+    people: float,
+    *,
+    seconds: float = 90.0,
+    callers: int = 1,
+    asking: bool = False,
 ) -> Clock:
     """``load`` times what the slots can serve comes at random, a share ``people`` of it interactive."""
     chance, clock = Random(seed), Clock(policy)
@@ -85,6 +95,9 @@ def play(
         clock.until(clock.now + chance.expovariate(load * SLOTS / ANSWER))
         priority: Priority = "interactive" if chance.random() < people else "batch"
         ticket = Ticket(f"a{chance.randrange(8)}", f"{priority} {chance.randrange(callers)}", priority)
+        if asking:
+            clock.scheduler.would_refuse(Ticket(None, ticket.caller, "batch"), clock.now)
+            clock.scheduler.would_refuse(Ticket(None, ticket.caller), clock.now)
         clock.arrive(ticket, ANSWER * chance.uniform(0.5, 1.5))
     return clock
 
@@ -127,6 +140,62 @@ def test_batch_goes_on_behind_more_people_than_can_be_served(seed: int, load: fl
     refused = [ticket for ticket in clock.refused() if ticket.priority == "batch"]
     late = [ticket for ticket in clock.timed_out if ticket.priority == "batch"]
     assert len(late) <= len(refused)
+
+
+@given(seed=st.integers(0, 10**6), load=st.floats(0.8, 3), people=st.floats(0, 1), callers=st.integers(1, 4))
+@SOME
+def test_who_asks_whether_he_would_be_refused_changes_nothing_for_who_comes(
+    seed: int, load: float, people: float, callers: int
+) -> None:
+    asked, plain = (
+        play(Affinity(EXTRA), seed, load, people, callers=callers, asking=asking) for asking in (True, False)
+    )
+    assert [one.state for one in asked.tickets] == [one.state for one in plain.tickets]
+    assert [one.admitted for one in asked.tickets] == [one.admitted for one in plain.tickets]
+
+
+@pytest.mark.parametrize(("slots", "places", "adapters", "answered"), [(8, 2, 16, 0.87), (16, 4, 32, 1.86)])
+def test_who_would_wait_for_a_place_for_too_long_hears_it_at_once(
+    slots: int, places: int, adapters: int, answered: float
+) -> None:
+    """Answers of 4 to 12 s, more than places let in. Reckoned by turns alone a third waited in vain."""
+    chance, clock = Random(1), Clock(Affinity(EXTRA), slots=slots, places=places, wait=60.0)
+    while clock.now < 3_000:
+        clock.until(clock.now + chance.expovariate(slots / 5))
+        clock.arrive(Ticket(f"a{chance.randrange(adapters)}"), chance.uniform(4, 12))
+    let_wait = len(clock.tickets) - len(clock.refused())
+    assert len(clock.timed_out) < 0.25 * let_wait
+    assert len(clock.answered) > answered * clock.now
+
+
+def test_who_is_the_first_to_wait_for_a_place_for_his_adapter_is_later_than_who_joins_another() -> None:
+    policy = Affinity(EXTRA)
+    scheduler = Scheduler(policy, slots=9, places=1, max_queue=9, max_wait=LONGEST)
+    for adapter in ("a", "b", "a"):  # the second a by the turn of b
+        scheduler.arrive(Ticket(adapter), 0.0)
+    assert [policy.allowance(Ticket(adapter), 1.0) for adapter in (None, "b", "c")] == [EXTRA, EXTRA, EXTRA]
+    assert [policy.allowance(Ticket(adapter), 5.0) for adapter in (None, "b", "c")] == [EXTRA, EXTRA, 5.0]
+
+
+def test_what_is_known_stays_known_while_somebody_waits_whose_turn_has_gone_by() -> None:
+    """One place and an adapter for each request, so that a turn comes every ten seconds, on four slots."""
+    scheduler = Scheduler(Affinity(EXTRA), slots=4, places=1, max_queue=99, max_wait=60.0)
+    now, running = 0.0, Ticket("0")
+    scheduler.arrive(running, now)
+    scheduler.arrive(waiting := Ticket("1"), now)
+    for number in range(2, 30):
+        scheduler.arrive(more := Ticket(f"{number}"), now)
+        now += 10.0
+        scheduler.finish(running, now)
+        running, waiting = waiting, more
+        assert (running.state, waiting.state) == (State.RUNNING, State.WAITING)
+    for _ in range(2):  # the second by the turn of who waits
+        scheduler.arrive(Ticket(running.adapter, "", "batch"), now)
+    assert waiting.due == now
+    last = [Ticket("x") for _ in range(6)]
+    for ticket in last:
+        scheduler.arrive(ticket, now)
+    assert [ticket.state for ticket in last] == 5 * [State.WAITING] + [State.SHED]  # the sixth turn: in 60 s
 
 
 def test_a_burst_after_a_long_calm_is_not_measured_by_the_queue_before_it() -> None:
@@ -210,6 +279,21 @@ def test_late_by_the_extra_wait_and_one_answer_at_most_where_a_place_is_to_be_fr
     clock.until(clock.now + 100.0)
     assert len(clock.answered) == len(arrivals)
     assert max(ticket.admitted - ticket.due for ticket in clock.answered) <= 0.5 + 1.0 + 1e-9
+
+
+@pytest.mark.parametrize(("before", "after"), [(4, 2), (4, 1), (8, 4)])
+def test_late_by_no_more_where_places_are_lost(before: int, after: int) -> None:
+    """All adapters come every second and take four; that of one place more than is left is to drain too."""
+    clock = Clock(Affinity(2.0), slots=10_000, places=before, wait=1e9)
+    rare = Ticket("rare")
+    for second in range(30):
+        for adapter in range(before):
+            clock.until(second + adapter / 10)
+            clock.arrive(Ticket(f"a{adapter}"), 4.0)
+        if second == 5:
+            clock.resize(10_000, after)
+            clock.arrive(rare, 4.0)
+    assert rare.admitted - rare.due <= 2.0 + 4.0
 
 
 def test_what_failed_says_nothing_of_how_long_an_answer_takes() -> None:

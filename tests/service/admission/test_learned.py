@@ -69,6 +69,28 @@ def test_it_leaves_room_in_the_cache() -> None:
     assert max(late) <= 106
 
 
+def test_a_cache_that_answers_fill_as_they_grow_does_not_make_it_fall() -> None:
+    """Of 150,000 tokens; answers have 1,500 to 3,000, 30 a second. Who came last is preempted."""
+    learned, chance, made = Learned(), random.Random(0), 0
+    answers: list[list[int]] = []  # tokens so far, and at its end
+    targets = []
+    for second in range(900):
+        while len(answers) < learned.target:
+            answers.append([300, 300 + chance.randint(1_500, 3_000)])
+        used, running = 0, 0
+        for answer in answers:
+            if used + answer[0] > 150_000:
+                break
+            used, running = used + answer[0], running + 1
+            answer[0] += 30
+            made += 30
+        look = Look(float(second), running, len(answers) - running, used / 150_000, float(made), 100)
+        answers = [answer for answer in answers if answer[0] < answer[1]]
+        targets.append(learned.look(look))
+    assert min(targets[20:]) > 50
+    assert made / 900 > 2_500  # with 96 at any time 2,825
+
+
 def test_it_learns_nothing_from_an_engine_with_little_to_do() -> None:
     assert climb(Learned(64), lambda batch: 0.01, asked=20) == [64] * 600
 
@@ -116,6 +138,13 @@ def test_the_servers_numbers_are_added_up() -> None:
     assert summed([PAGE, other], 5.0, 7) == expected
     with pytest.raises(ValueError, match=r"only \['num_requests_running'\]"):
         summed(["vllm:num_requests_running 1"], 5.0, 0)
+
+
+def test_of_the_engines_of_a_server_the_fullest_cache_counts() -> None:
+    """vLLM with data parallel has a line of each on one page."""
+    other = PAGE.replace('engine="0"', 'engine="1"').replace(" 0.25", " 0.375")
+    expected = Look(5.0, running=24, waiting=6, cache=0.375, tokens=2_000.0, queued=7)
+    assert summed([PAGE + other], 5.0, 7) == expected
 
 
 @dataclass

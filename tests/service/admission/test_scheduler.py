@@ -143,17 +143,30 @@ def test_in_the_fair_order_ten_interactive_turns_go_with_one_of_batch() -> None:
 
 def test_the_adapters_that_drain_are_those_that_nobody_entered_for_longest_half_of_them_at_most() -> None:
     places = Places(4)
-    for adapter in ("a", "b", "c", "d", "a"):
-        places.enter(adapter)
-    assert places.draining(set()) == set()
-    assert places.draining({"a", None}) == set()  # they have what they need
-    assert places.draining({"x"}) == {"b"}
-    assert places.draining({"x", "y", "z"}) == {"b", "c"}
+    for now, adapter in enumerate(("a", "b", "c", "d", "a")):
+        places.enter(adapter, float(now))
+    assert places.draining(set(), 9.0) == set()
+    assert places.draining({"a", None}, 9.0) == set()  # they have what they need
+    assert places.draining({"x"}, 9.0) == {"b"}
+    assert places.draining({"x"}, 1.0) == {"a"}  # b got its place later than that
+    assert places.draining({"x", "y", "z"}, 9.0) == {"b", "c"}
     places.leave("b")
-    assert places.draining({"x", "y"}) == {"c"}  # one place is free
+    assert places.draining({"x", "y"}, 9.0) == {"c"}  # one place is free
     places.total = 2  # a server is gone, and one adapter has no place any more
-    assert places.draining({"x"}) == {"c"}
-    assert places.draining(set()) == places.draining({"a"}) == set()  # nobody is late for one
+    assert places.draining({"x", "y"}, 9.0) == {"c", "d"}  # that one, and half of two
+    assert places.draining(set(), 9.0) == places.draining({"a"}, 9.0) == set()  # nobody is late for one
+
+
+def test_with_one_place_for_four_adapters_the_slots_are_used() -> None:
+    """160 requests of a second, 16 at once: ten seconds, and some that begin as one adapter drains."""
+    world = World(Affinity(2.0), slots=16, places=1, queue=200)
+    for number in range(160):
+        world.arrive(f"a{number % 4}")
+    while running := world.of(State.RUNNING):
+        world.now += 1.0
+        for ticket in running:
+            world.finish(ticket)
+    assert world.now <= 13.0
 
 
 def test_where_places_are_lost_nobody_waits_for_a_slot_because_of_it_until_somebody_is_late() -> None:

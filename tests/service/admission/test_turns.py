@@ -46,6 +46,17 @@ def test_batch_has_all_turns_while_nobody_interactive_waits() -> None:
     assert turns.next().priority == "interactive"
 
 
+def test_interactive_turns_count_before_batch_comes_and_give_it_one_turn_at_most() -> None:
+    turns = Turns()
+    for _ in range(50):
+        waiting(turns, "person")
+    for _ in range(3 * SHARE):
+        turns.next()
+    for _ in range(2):
+        waiting(turns, "job", "batch")
+    assert [turns.next().priority for _ in range(SHARE + 2)] == ["batch", *(SHARE * ["interactive"]), "batch"]
+
+
 def test_who_gives_up_leaves_his_turn_to_the_next_of_his_caller() -> None:
     turns = Turns()
     both = [(waiting(turns, "a"), waiting(turns, "b")) for _ in range(5)]
