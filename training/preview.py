@@ -23,12 +23,15 @@ from training.quantize import rows as calibration
 from training.recipe import (
     CptRecipe,
     DpoRecipe,
+    GeneratorSource,
     OnlineRecipe,
+    PromptSource,
     QuantizeRecipe,
     Recipe,
     RmRecipe,
     RouterRecipe,
     SftRecipe,
+    Source,
 )
 from training.runs import folder as runfolder
 
@@ -104,30 +107,42 @@ def preview(
             )
 
 
-def counted(
-    recipe_path: Path, report: Report, *, overrides: Sequence[str] = (), runs: Path = Path("runs")
-) -> list[str]:
-    """Why how many of all rows would be dropped, and how many are left, as a run says it.
+def counted(recipe_path: Path, report: Report, *, overrides: Sequence[str] = ()) -> list[str]:
+    """Why how many rows would be dropped, and how many are left, as a run says it.
 
-    Nothing is known, and nothing said, where the run makes its own tokenizer and has not yet.
+    All rows of files are read, and of generators, which may write any number, the first part. Of cpt nothing
+    is said: it cuts what is too long, and drops none.
 
     Raises:
         DocumentError, SourceError, BadRows, BaseError: as ``training.run.train`` does.
     """
     recipe = settled.fitted(recipes.load(recipe_path, overrides))
+    if isinstance(recipe, CptRecipe):
+        return []
+    shortened = [
+        f"{source.label}: the first {sources.PART_ROWS:,} of its {source.rows:,} rows are counted here"
+        for source in recipe.data.sources
+        if isinstance(source, GeneratorSource) and source.rows > sources.PART_ROWS
+    ]
+    first = [_first_part(source) for source in recipe.data.sources]
+    recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"sources": first})})
     try:
         if isinstance(recipe, RouterRecipe):
             from training.routing import rows
             from training.routing import stage as routing
 
-            return [routing.said(rows.read(recipe))]
-        folder = _folder(recipe, runs)
-        if folder is None:
-            return []
-        base.load_tokenizer(folder)  # which says what is wrong with it
-        return said.lines(recipe, prepared(recipe, folder, report))
+            return [*shortened, routing.said(rows.read(recipe))]
+        base.load_tokenizer(str(recipe.base))  # which says what is wrong with it
+        return [*shortened, *said.lines(recipe, prepared(recipe, str(recipe.base), report))]
     except NothingToLearn as exc:
-        return [f"a run would be refused: {exc}"]
+        return [*shortened, f"a run would be refused: {exc}"]
+
+
+def _first_part(source: Source | PromptSource) -> Source | PromptSource:
+    """``source``, of a generator the rows that are drawn first, which are the run's too."""
+    if not isinstance(source, GeneratorSource):
+        return source
+    return source.model_copy(update={"rows": min(source.rows, sources.PART_ROWS)})
 
 
 def _intents(recipe: RouterRecipe, rows: int) -> Iterator[PreviewRow]:
@@ -169,21 +184,14 @@ def _preferences(
 
 
 def _tokenizer(recipe: Recipe, rows: int, runs: Path) -> PreTrainedTokenizerBase:
-    folder = _folder(recipe, runs)
-    if folder is not None:
-        return base.load_tokenizer(folder)
-    assert isinstance(recipe, CptRecipe)
-    with tempfile.TemporaryDirectory() as made:
-        stage.make_tokenizer(recipe, Path(made), lambda _: None, max(rows, FEW_ROWS))
-        return base.load_tokenizer(made)
-
-
-def _folder(recipe: Recipe, runs: Path) -> str | None:
-    """Where the run's tokenizer is; None: it is yet to be made."""
     if not isinstance(recipe, CptRecipe) or not (recipe.tokenizer or recipe.vocabulary):
-        return str(recipe.base)
+        return base.load_tokenizer(str(recipe.base))
     made = runfolder.RunFolder(runs / recipe.name).tokenizer
-    return str(made) if made.is_dir() else None
+    if made.is_dir():
+        return base.load_tokenizer(str(made))
+    with tempfile.TemporaryDirectory() as folder:
+        stage.make_tokenizer(recipe, Path(folder), lambda _: None, max(rows, FEW_ROWS))
+        return base.load_tokenizer(folder)
 
 
 def _spans(tokenizer: PreTrainedTokenizerBase, ids: list[int], mask: list[int]) -> Iterator[Span]:

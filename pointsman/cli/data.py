@@ -32,7 +32,7 @@ def preview(
 ) -> None:
     """Print real rows of a recipe, rendered as for training, with the trained tokens coloured.
 
-    Then all rows are read, as a run does, to tell how many of them are dropped and why.
+    Then the rest is read as by a run, of a generator up to 5,000 rows, to tell how many are dropped and why.
 
     Example: `pointsman data preview deploy/demo/recipes/support.yaml --rows 1`
     """
@@ -49,8 +49,8 @@ def preview(
             _show(row)
             shown, trained, tokens = shown + 1, trained + row.trained, tokens + row.tokens
         say(f"{shown} rows, {tokens} tokens, {trained} of them trained (green; [[so]] without colours)")
-        err().print("reading all rows, to tell which are dropped", style="dim")
-        for text in counted(recipe, line, overrides=overrides or [], runs=runs):
+        err().print("reading on, to tell how many rows are dropped", style="dim")
+        for text in counted(recipe, line, overrides=overrides or []):
             say(text)
 
 

@@ -68,8 +68,8 @@ def test_preview_marks_what_is_trained(run: Run, monkeypatch: pytest.MonkeyPatch
         yield PreviewRow("rows.jsonl", 1, (Span("asked [here]", False, 3), Span("told", True, 1)), False)
         yield PreviewRow("rows.jsonl", 2, (Span("long", True, 1),), True)
 
-    def counted(path: Path, report: object, *, overrides: list[str], runs: Path) -> list[str]:
-        assert (path, callable(report), overrides, runs) == (RECIPE, True, ["seed=2"], Path("runs"))
+    def counted(path: Path, report: object, *, overrides: list[str]) -> list[str]:
+        assert (path, callable(report), overrides) == (RECIPE, True, ["seed=2"])
         return ["dropped 3 rows: longer than [max_tokens]", "9 rows to train on"]
 
     monkeypatch.setattr(training.preview, "preview", rows)

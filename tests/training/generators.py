@@ -32,3 +32,8 @@ def refuses(rows: int, seed: int, colour: str) -> list[dict[str, Any]]:
 def gives_words(rows: int, seed: int) -> list[str]:
     """Gives what is no row."""
     return ["red"]
+
+
+def grow_long(rows: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Its first ten rows are short."""
+    yield from (said("red", "blue " * (300 if number > 9 else 1)) for number in range(rows))

@@ -14,6 +14,7 @@ from tests.training.preferences import LABELS, PAIRS, pair
 from tests.training.rows import CONVERSATIONS, ROOT, said
 from tests.training.test_run import quiet
 from training import outlook, preview, run
+from training.data import sources
 from training.errors import NothingToLearn
 
 LONG = "blue " * 300
@@ -25,7 +26,7 @@ def told(path: Path, runs: Path) -> list[str]:
     run.train(path, overrides=["train.steps=1"], runs=runs, report=lines.append)
     of_run = [line for line in lines if line.startswith("dropped ") or " to evaluate on" in line]
     assert list(outlook.check(path, [], quiet).rows) == of_run
-    assert preview.counted(path, quiet, runs=runs) == of_run
+    assert preview.counted(path, quiet) == of_run
     assert [line for line in outlook.check(path, [], quiet).lines if line in of_run] == of_run
     return of_run
 
@@ -70,8 +71,13 @@ def test_prompts_that_leave_no_room_for_an_answer(online: Online, tmp_path: Path
 
 
 def test_texts_of_cpt_are_cut_and_none_is_dropped(continued: Continued, tmp_path: Path) -> None:
-    (left,) = told(continued(), tmp_path)
+    path = continued()
+    (left,) = outlook.check(path, [], quiet).rows
     assert left.startswith("52 rows to train on (")
+    lines: list[str] = []
+    run.train(path, runs=tmp_path, report=lines.append)
+    assert left in lines
+    assert preview.counted(path, quiet) == []
 
 
 def test_texts_that_were_there_twice(tmp_path: Path, encoder: Path) -> None:
@@ -79,20 +85,30 @@ def test_texts_that_were_there_twice(tmp_path: Path, encoder: Path) -> None:
     assert told(path, tmp_path / "runs")[0].endswith("; 1 were there twice")
 
 
-def test_where_the_run_has_yet_to_make_its_tokenizer_nothing_is_known(recipe: Recipe, tmp_path: Path) -> None:
+def test_where_the_run_has_yet_to_make_its_tokenizer_nothing_is_known(recipe: Recipe) -> None:
     template = str(ROOT / "deploy" / "demo" / "chat_template.jinja")
     made = {"tokenizer": {"vocab_size": 400, "chat_template": template}, "model": SHAPE.model_dump()}
     path = recipe(stage="cpt", base=None, alias=None, lora=None, **made)
     assert outlook.check(path, [], quiet).rows == ()
-    assert preview.counted(path, quiet, runs=tmp_path) == []
-    run.train(path, overrides=["train.steps=1"], runs=tmp_path, report=quiet)
-    (left,) = preview.counted(path, quiet, runs=tmp_path)
-    assert left.startswith("40 rows to train on (")
+
+
+def test_of_a_generator_the_preview_counts_the_first_part(
+    recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows that it counts are the run's: those of the same number and seed."""
+    monkeypatch.setattr(sources, "PART_ROWS", 20)
+    written = {"generator": "tests.training.generators:grow_long", "rows": 50}
+    first, dropped, left = preview.counted(recipe(**{"data.sources": [written]}), quiet)
+    assert first == "tests.training.generators:grow_long(): the first 20 of its 50 rows are counted here"
+    assert dropped == "dropped 10 rows: longer than max_tokens (256)"
+    assert left.startswith("5 rows to train on (")
+    of_all = outlook.check(recipe(**{"data.sources": [written]}), [], quiet).rows
+    assert of_all[0] == "dropped 20 rows: longer than max_tokens (256)"  # its parts are of 20, 20 and 10
 
 
 def test_that_all_rows_are_dropped_is_said_behind_what_is_shown(recipe: Recipe, tmp_path: Path) -> None:
     path = recipe([said("red?", LONG)] * 3)
-    (line,) = preview.counted(path, quiet, runs=tmp_path)
+    (line,) = preview.counted(path, quiet)
     told_by_run = "no token would be trained (3 rows: longer than max_tokens (256)); raise data.max_tokens"
     assert line.startswith(f"a run would be refused: {told_by_run}")
     with pytest.raises(NothingToLearn) as caught:
