@@ -21,10 +21,11 @@ from chains.gathered import Gathered
 from chains.joined import JoinedTokens, wants_joined
 from chains.logprobs import ContentTokens
 from chains.parameters import formats_of
-from chains.splitter import TAGS, Splitter, goes_on_thinking
+from chains.splitter import TAGS, Kind, Splitter, goes_on_thinking
 from chains.sse import DONE, EventReader, dumped, json_object, sent
 from chains.stop import StopAt, stops_of
 
+_APART: tuple[Kind, ...] = ("reasoning",)
 _WHOLE_ONLY = ("prompt_logprobs", "use_beam_search")  # what vLLM streams no answer with
 
 
@@ -176,7 +177,7 @@ class _Choice:
         self._apart = apart
         self._guided = bool(formats_of(request.parameters))
         self._splitter = Splitter("reasoning", guided=self._guided)
-        self._tokens = ContentTokens(*(["reasoning"] if apart else []), guided=self._guided)
+        self._tokens = ContentTokens(*_APART if apart else (), guided=self._guided)
         self._joined = JoinedTokens()
         if not wants_joined(request.parameters):
             self._joined.give_all()

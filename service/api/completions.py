@@ -22,6 +22,7 @@ from service.api.chunks import DONE, ChatForm
 from service.api.incoming import Recorded, Running, chain_of, client_only, json_object, traced
 from service.api.relay import Relay
 from service.api.respond import Generated
+from service.api.steps import with_steps
 from service.best_effort import BestEffort, may_loosen
 from service.body.conversation import conversation_key
 from service.body.fields import model_of, stream_of
@@ -135,7 +136,10 @@ def _as_chat(body: Mapping[str, Any]) -> dict[str, Any]:
 async def _as_text(plan: Plan, gateway: Gateway, name: str, form: ChatForm, record: Record) -> Events:
     """The plan's events in the form of a text completion."""
     form.model = name
-    async with aclosing(plan.chain.run(plan.request, gateway.engine_of(plan, name))) as events:
+    running: Events = plan.chain.run(plan.request, gateway.engine_of(plan, name))
+    if form.trace:
+        running = with_steps(running, stream=plan.request.stream)
+    async with aclosing(running) as events:
         if not plan.request.stream:
             found = [event async for event in events]
             raw = b"".join(event.data for event in found if isinstance(event, Raw))

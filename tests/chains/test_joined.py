@@ -78,10 +78,8 @@ def engine_of(tokens: Sequence[str], content: str, *, stream: bool) -> ScriptedE
     chunks = list[dict[str, Any]]()
     for at in range(max(len(tokens), len(content))):
         entries = [entry(token) for token in tokens[at : at + 1]]
-        logprobs = {"content": entries} if entries else None
-        chunks.append(
-            {"delta": {"content": content[at : at + 1]}, "logprobs": logprobs, "finish_reason": None}
-        )
+        beside = {"content": entries} if entries else None
+        chunks.append({"delta": {"content": content[at : at + 1]}, "logprobs": beside, "finish_reason": None})
     chunks.append({"delta": {}, "logprobs": None, "finish_reason": "stop"})
     sent = [f"data: {json.dumps({'choices': [{'index': 0, **chunk}]})}\n\n" for chunk in chunks]
     return ScriptedEngine(["".join([*sent, "data: [DONE]\n\n"]).encode()])
@@ -125,6 +123,7 @@ async def test_numbers_and_a_prompt_s_text_are_not_looked_for_in_the_content(opt
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_beside_reasoning_that_the_engine_took_out_all_tokens_stay(stream: bool) -> None:
-    engine = engine_of(SUM, "62", stream=stream)
-    engine.script = [bytes(engine.script[0]).replace(b'"content": "', b'"reasoning": "hm", "content": "', 1)]
+    (said,) = engine_of(SUM, "62", stream=stream).script
+    assert isinstance(said, bytes)
+    engine = ScriptedEngine([said.replace(b'"content": "', b'"reasoning": "hm", "content": "', 1)])
     assert await told(Direct(), engine, stream=stream) == ("62", SUM)

@@ -174,8 +174,8 @@ def test_names_and_arguments_are_described_as_they_are_taken() -> None:
     found = described(GatewaySettings())
     chats = schema_of(found, "/v1/chat/completions", "post", None)
     for name, fits in (("a_b-1", True), ("a b", False), ("x" * 65, False)):
-        form = {"type": "json_schema", "json_schema": {"name": name, "schema": {}}}
-        body = {"model": "auto", "messages": [USER], "response_format": form}
+        shape: dict[str, Any] = {"type": "json_schema", "json_schema": {"name": name, "schema": {}}}
+        body = {"model": "auto", "messages": [USER], "response_format": shape}
         assert chats.is_valid(body) == fits
     routes = schema_of(found, "/v1/route", "post", None)
     for arguments, fits in (("{}", True), ("", True), (' {"a": 1}\n', True), ("x", False), (" ", False)):
@@ -188,7 +188,7 @@ def test_names_and_arguments_are_described_as_they_are_taken() -> None:
         assert texts.is_valid({"messages": [{"role": "user", "content": [part]}]}) == fits
     responses = schema_of(found, "/v1/responses", "post", None)
     for strict, fits in ((True, True), (None, True), ({}, False)):
-        form = {"type": "json_schema", "name": "a", "schema": {}, "strict": strict}
+        form: dict[str, Any] = {"type": "json_schema", "name": "a", "schema": {}, "strict": strict}
         assert responses.is_valid({"model": "auto", "input": "hi", "text": {"format": form}}) == fits
 
 
