@@ -308,6 +308,18 @@ async def test_each_of_several_prompts_takes_its_own_route(running: Running) -> 
     assert same.headers["x-pointsman-adapter"].startswith("support@")
 
 
+async def test_a_prompt_whose_stream_breaks_ends_all_with_its_error(running: Running) -> None:
+    running.vllm.answer = lambda _: "On its way, soon."
+    running.vllm.break_after = 3
+    body = {"model": "auto", "prompt": [TRACK, TRACK], "stream": True}
+    response = await running.http.post("/v1/completions", json=body)
+    assert response.status_code == 200
+    *chunks, last = events(response.text)
+    assert chunks
+    assert "error" not in str(chunks)
+    assert last["error"]["code"] == "engine_unavailable"
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_one_prompt_that_fails_fails_all(running: Running, stream: bool) -> None:
     body = {"model": "auto", "prompt": [TRACK, " "], "stream": stream}
