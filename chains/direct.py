@@ -1,6 +1,7 @@
 """The direct chain: the engine's bytes, passed on as they come. Nothing is parsed.
 
-A ``stop`` beside the client's tools is looked for here: the engine would end inside a call too.
+A ``stop`` beside the client's tools is looked for here: the engine would end inside a call too. Beside
+log-probabilities the answer is read too, as they are those of the content.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from contextlib import aclosing
 
 from chains.closing import closing
 from chains.events import ChainRequest, Engine, Event, Raw
+from chains.joined import joined, wants_joined
 from chains.parameters import calls_tools
 from chains.resources import Resources
 from chains.sift import stopped
@@ -23,6 +25,11 @@ class Direct:
         """One :class:`Raw` for each piece of a stream, or one for the whole body."""
         if calls_tools(request.parameters) and stops_of(request.parameters):
             async with aclosing(stopped("direct", request, engine, apart=False)) as answers:
+                async for raw in answers:
+                    yield raw
+            return
+        if wants_joined(request.parameters):
+            async with aclosing(joined(request, engine)) as answers:
                 async for raw in answers:
                     yield raw
             return

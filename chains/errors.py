@@ -34,7 +34,7 @@ from collections.abc import Iterable, Sequence
 
 
 class ChainError(Exception):
-    """Base of the tree; ``str(error)`` is fit for a client to see."""
+    """Base of the tree; ``str(error)`` is fit for a client to see, but that of ChainBroken."""
 
 
 class ChainNotFound(ChainError):
@@ -46,10 +46,14 @@ class ChainNotFound(ChainError):
 
 
 class ChainBroken(ChainError):
-    """What an entry point of ``pointsman.chains`` names can't be used; its package has to be mended."""
+    """What an entry point of ``pointsman.chains`` names can't be used; its package has to be mended.
+
+    For who runs it: ``str(error)`` may hold whatever an error of that package says.
+    """
 
     def __init__(self, name: str, value: str, problem: str) -> None:
         super().__init__(f"the chain {name!r}, installed as {value!r}, can't be used: {problem}")
+        self.name = name
 
 
 class ChainUnfinished(ChainError):

@@ -31,7 +31,7 @@ class ContentTokens:
 
     def feed(self, entries: Sequence[Entry]) -> list[Entry]:
         """The entries that are now known to be of the content."""
-        self._held += [(entry, _bytes(entry)) for entry in entries]
+        self._held += [(entry, bytes_of(entry)) for entry in entries]
         given: list[Entry] = []
         while True:
             text = b"".join(data for _, data in self._held)
@@ -76,7 +76,7 @@ class ContentTokens:
             return []
         given: list[Entry] = []
         for entry in entries:
-            if not _bytes(entry).strip():
+            if not bytes_of(entry).strip():
                 if not self._after_tag:
                     self._blank.append(entry)
                 continue
@@ -85,7 +85,8 @@ class ContentTokens:
         return given
 
 
-def _bytes(entry: Entry) -> bytes:
+def bytes_of(entry: Entry) -> bytes:
+    """The text of a token, as bytes: it may be a part of a character."""
     data = entry.get("bytes")
     return bytes(data) if data else str(entry.get("token", "")).encode()
 

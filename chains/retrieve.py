@@ -1,6 +1,7 @@
 """Answers from documents: what is near to the question is found first, and the answer cites it.
 
-Where nothing is near enough, the chain says that it does not know and asks no model. The model reads the
+Where nothing is near enough, the chain says that it does not know and asks no model, but for one token where
+the request has options that only the engine can check. The model reads the
 passages under numbers and is told to name them; the passages that it named are given back beside the answer.
 It answers as in the chain ``cot``: what it reasons is kept apart.
 
@@ -41,7 +42,7 @@ from chains.events import (
 from chains.index import Found, PassageIndex
 from chains.messages import in_chinese, text_of, with_system
 from chains.options import Folder
-from chains.parameters import calls_tools, sampling
+from chains.parameters import calls_tools, sampling, token_bounds
 from chains.passages import may_hold
 from chains.resources import Resources
 from chains.stop import StopAt, stops_of
@@ -53,6 +54,9 @@ _ORDER = (
 )
 _UNKNOWN = "I do not know: nothing in my documents answers this."
 _UNKNOWN_ZH = "我不知道：我的文档里没有这个问题的答案。"
+_ENGINES = (  # options of which only the engine knows whether it can honour them
+    *("logit_bias", "allowed_token_ids", "stop_token_ids", "bad_words", "thinking_token_budget"),
+)
 _FOLDER = "documents"  # of the gateway's state
 
 
@@ -91,11 +95,14 @@ class Retrieve:
             for one in found
         ]
         yield Note("search", {"found": shown})
+        quotes = self._options.answer == "quote"
+        if not stepping and (quotes or not found):
+            await deadline.wait(_tried(request, engine))
         if not found and not stepping:
             for event in _own(request, _UNKNOWN_ZH if in_chinese(request.messages) else _UNKNOWN, ()):
                 yield event
             return
-        if self._options.answer == "quote" and not stepping:
+        if quotes and not stepping:
             for event in _own(request, f"{found[0].paragraph} [1]", (_citation(1, found),)):
                 yield event
             return
@@ -142,6 +149,15 @@ class Retrieve:
             return []
         vectors = resources.encoder.encode(queries)
         return index.search(vectors, self._options.passages, self._options.threshold)
+
+
+async def _tried(request: ChainRequest, engine: Engine) -> None:
+    """Have the engine refuse what only it can: where a model answers, it does so by itself."""
+    parameters = sampling("retrieve", request.parameters)
+    if any(parameters.get(name) is not None for name in _ENGINES):
+        bounds = dict.fromkeys(token_bounds(parameters))
+        kept = {name: value for name, value in parameters.items() if name not in bounds}
+        await engine.complete({**kept, "messages": list(request.messages), "max_tokens": 1, "stream": False})
 
 
 def _own(request: ChainRequest, text: str, cited: tuple[Citation, ...]) -> Iterator[Event]:

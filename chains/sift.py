@@ -8,7 +8,6 @@ answer is then gathered from a stream, which ends where the text does, and costs
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
@@ -19,14 +18,14 @@ from chains.counted import ALONG, Counted
 from chains.errors import ChainUnsupported, EngineAnswerError
 from chains.events import ChainRequest, Engine, Raw
 from chains.gathered import Gathered
+from chains.joined import JoinedTokens, wants_joined
 from chains.logprobs import ContentTokens
 from chains.parameters import formats_of
-from chains.splitter import TAGS, Splitter, goes_on_thinking
-from chains.sse import EventReader, json_object
+from chains.splitter import TAGS, Kind, Splitter, goes_on_thinking
+from chains.sse import DONE, EventReader, dumped, json_object, sent
 from chains.stop import StopAt, stops_of
 
-_DONE = b"data: [DONE]\n\n"
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_APART: tuple[Kind, ...] = ("reasoning",)
 _WHOLE_ONLY = ("prompt_logprobs", "use_beam_search")  # what vLLM streams no answer with
 
 
@@ -66,12 +65,12 @@ async def stopped(
     if request.stream:
         async with aclosing(_chunks(request, engine, apart)) as pieces:
             async for chunks in pieces:
-                yield Raw(b"".join(map(_event, chunks)))
-        yield Raw(_DONE)
+                yield Raw(b"".join(map(sent, chunks)))
+        yield Raw(DONE)
     elif stops_of(parameters) and not any(parameters.get(name) for name in _WHOLE_ONLY):
-        yield Raw(_dump(await _gathered(request, engine, apart)))
+        yield Raw(dumped(await _gathered(request, engine, apart)))
     else:
-        yield Raw(_dump(await _whole(request, engine, apart)))
+        yield Raw(dumped(await _whole(request, engine, apart)))
 
 
 async def _whole(request: ChainRequest, engine: Engine, apart: bool) -> dict[str, Any]:
@@ -178,7 +177,10 @@ class _Choice:
         self._apart = apart
         self._guided = bool(formats_of(request.parameters))
         self._splitter = Splitter("reasoning", guided=self._guided)
-        self._tokens = ContentTokens("reasoning", guided=self._guided)
+        self._tokens = ContentTokens(*_APART if apart else (), guided=self._guided)
+        self._joined = JoinedTokens()
+        if not wants_joined(request.parameters):
+            self._joined.give_all()
         self._reasons = request.parameters.get("include_reasoning") is not False
         if goes_on_thinking(request.parameters, request.messages):
             opening = TAGS["reasoning"][0]
@@ -198,7 +200,7 @@ class _Choice:
             said["content"] = content if content or not said.get("tool_calls") else None
         elif "content" in said and not said.get("tool_calls"):
             del said["content"]
-        kept = self._logprobs(choice) if self._apart else bool(choice.get("logprobs"))
+        kept = self._logprobs(choice, content)
         if self.stop.reached:
             self.ended, choice["finish_reason"] = True, "stop"
         elif (
@@ -224,20 +226,13 @@ class _Choice:
         content = "".join(map(self.stop.feed, texts))
         return content + self.stop.end() if is_all else content
 
-    def _logprobs(self, choice: dict[str, Any]) -> bool:
-        """Keep those of the content; whether there are any."""
-        found = choice.get("logprobs") or {}
+    def _logprobs(self, choice: dict[str, Any], content: str) -> bool:
+        """Keep those of the ``content``; whether there are any."""
+        found, ended = choice.get("logprobs") or {}, self.ended or self.stop.reached
         kept = self._tokens.feed(found["content"]) if found.get("content") else []
-        if self.ended:
+        if ended:
             kept += self._tokens.end()
+        kept = self._joined.take(kept, content, ended=ended)
         if found or kept:
             choice["logprobs"] = {**found, "content": kept} if kept or "message" in choice else None
         return bool(kept)
-
-
-def _event(chunk: Mapping[str, Any]) -> bytes:
-    return b"data: " + _dump(chunk) + b"\n\n"
-
-
-def _dump(value: Mapping[str, Any]) -> bytes:
-    return _ENCODER.encode(value).encode()

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from chains.errors import EngineAnswerError
 
+DONE = b"data: [DONE]\n\n"
+
 _DONE = b"[DONE]"
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
@@ -78,6 +82,16 @@ class EventReader:
             self._done = True
             return None
         return json_object(data, error=kind == b"error")
+
+
+def sent(chunk: Mapping[str, Any]) -> bytes:
+    """``chunk`` as a server-sent event."""
+    return b"data: " + dumped(chunk) + b"\n\n"
+
+
+def dumped(value: Mapping[str, Any]) -> bytes:
+    """``value`` as JSON, which may hold numbers of any size."""
+    return _ENCODER.encode(value).encode()
 
 
 def json_object(data: bytes, error: bool = False) -> dict[str, Any]:

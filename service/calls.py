@@ -76,6 +76,9 @@ class ReadableCalls:
         for choice in answer.get("choices") or []:
             if _is_broken(choice):
                 again.add(await self._mended(choice, body))
+            message = choice["message"]
+            if message.get("tool_calls") and not message.get("content"):
+                message["content"] = None  # as with OpenAI; vLLM says ""
         again.add_to(answer)
         if not body.get("return_token_ids"):
             forget_token_ids(answer)

@@ -13,10 +13,11 @@ from typing import Any, Protocol
 from chains.errors import ChainNotFound, ChainOptionsError
 from chains.events import Chain, ChainRequest, Limits
 from chains.parameters import calls_tools
+from chains.retrieve import Retrieve
 from router.decision import Decision
 from service.body.conversation import Message, asked, check_said, conversation_key, messages_of
 from service.body.fields import model_of, stream_of
-from service.body.kinds import SWITCH, check_kind, given
+from service.body.kinds import SWITCH, check_bounds, check_kind, given
 from service.body.options import check_options, check_routed, with_parameters
 from service.errors import InvalidRequest, ModelNotFound, NotReady
 from service.record import Record
@@ -143,6 +144,8 @@ class Dispatch:
         decision, route = await self.decide(messages, conversation, calls_tools(parameters))
         version = None if route.adapter is None else self._models.name_of(route.adapter, conversation)
         is_routes = chain is None or chain == route.chain_name
+        if is_routes and isinstance(route.chain, Retrieve):  # which may ask no engine
+            check_bounds(parameters)
         request = ChainRequest(
             messages=_rendered(route, messages, decision),
             parameters=_filled(parameters, route.sampling),

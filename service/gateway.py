@@ -12,6 +12,7 @@ import orjson
 
 from chains.direct import Direct
 from chains.events import Engine, Limits
+from chains.joined import wants_joined
 from chains.parameters import calls_tools
 from chains.react import React
 from chains.structured import Structured
@@ -154,7 +155,7 @@ class Gateway:
         calls = calls_tools(parameters)
         loosens = (calls or not isinstance(plan.chain, Structured | React)) and may_loosen(parameters)
         if type(plan.chain) is Direct and not calls and not loosens:
-            return self.engine.bind(name, outlet=outlet)
+            return self.engine.bind(name, outlet=None if wants_joined(parameters) else outlet)
         engine: Engine = self.engine.bind(name)
         if loosens:  # those two loosen for themselves, where the client brings no tools, and check
             engine = BestEffort(engine)

@@ -32,6 +32,7 @@ _NO_HTTP = (
     "or a head without its one host?"
 )
 _LATE_HEAD = f"the request's line and headers were not whole after {_HEAD_SECONDS:g} s"
+_CODED = "the transfer-encoding is not chunked alone: send the body as it is, in no other coding"
 _LONG_HEAD = f"the request's line and headers are over {_MOST_HEAD} bytes"
 _UPGRADE = b"\nupgrade:"
 _OFFER = re.compile(_UPGRADE, re.IGNORECASE)
@@ -96,6 +97,7 @@ class Protocol(HttpToolsProtocol):
     _part = ""  # of a request, that the last piece ended in: its head or its body
     _head = 0  # bytes of the head in such pieces
     _is_long = False
+    _problem = _NO_HTTP  # of what can't be parsed
     _waits: asyncio.TimerHandle | None = None  # for a head, and for the end of who was refused
     _held = b""  # the end of the last piece, that may begin an offer of another protocol
 
@@ -139,6 +141,10 @@ class Protocol(HttpToolsProtocol):
             raise ValueError(_LONG_HEAD)  # uvicorn then calls send_400_response
         if sum(name == b"host" for name, _ in self.headers) != 1 and self.parser.get_http_version() == "1.1":
             raise ValueError("no host, or several")  # RFC 9112, section 3.2
+        codings = [value for name, value in self.headers if name == b"transfer-encoding"]
+        if codings and [value.strip().lower() for value in codings] != [b"chunked"]:
+            self._problem = _CODED
+            raise ValueError(_CODED)  # httptools would take the coded bytes for the body
         self._part = "body"
         self._wait_no_more()
         super().on_headers_complete()
@@ -157,7 +163,7 @@ class Protocol(HttpToolsProtocol):
         if self._is_long:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _LONG_HEAD, "headers_too_large")
         else:
-            self._refuse(HTTPStatus.BAD_REQUEST, _NO_HTTP, "invalid_http")
+            self._refuse(HTTPStatus.BAD_REQUEST, self._problem, "invalid_http")
 
     def _wait(self) -> None:
         self._waits = self.loop.call_later(_HEAD_SECONDS, self._waited)

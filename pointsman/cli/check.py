@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -119,10 +119,15 @@ def _check_settings(config: Path, router: bool) -> None:
     out().print(shown)
     learned = _learned(config) if router else ()
     unnamed = _broken_chains(table)
-    for warning in (*_not_served(settings), *_waiting(settings, table), *unnamed, *unasked, *learned):
+    warnings = [*_not_served(settings), *_waiting(settings, table), *unnamed, *unasked, *learned]
+    for warning in warnings:
         err().print(f"warning: {warning}", markup=False, soft_wrap=True)
     engine = ", ".join(settings.engine.urls) or f"vLLM with {settings.engine.model}"
-    say(f"served by {engine} as {settings.engine.model_name}: no problems")
+    say(f"served by {engine} as {settings.engine.model_name}: no problems{_many(warnings)}")
+
+
+def _many(warnings: Sequence[str]) -> str:
+    return f", {len(warnings)} warning{'s' if len(warnings) > 1 else ''}" if warnings else ""
 
 
 @contextmanager

@@ -11,9 +11,12 @@ from service.api.incoming import chain_of, client_only, gateway_of, json_object,
 from service.api.middleware import record_of
 from service.api.relay import Relay
 from service.api.respond import Generated
+from service.api.steps import with_steps
 from service.body.known import CHAT
 from service.body.options import check_effort
-from service.exchange import Job
+from service.dispatch import Plan
+from service.exchange import Events, Job
+from service.gateway import Gateway
 
 router = APIRouter()
 
@@ -31,11 +34,12 @@ async def chat(request: Request) -> Response:
     plan = await gateway.dispatch.chat(body, chain_of(request))
     plan.note(record)
     then = gateway.shadows.follower(plan, plan.conversation)
+    trace = traced(request)
     relay = Relay(gateway.feedback.hear(record, plan.request.messages, body.get("tools"), then))
     job = Job(
         model=plan.model,
         conversation=plan.conversation,
-        run=lambda name: plan.chain.run(plan.request, gateway.engine_of(plan, name, relay)),
+        run=lambda name: _answered(plan, gateway, name, None if trace else relay, trace=trace),
         asked=plan.asked,
         version=plan.version,
     )
@@ -43,10 +47,15 @@ async def chat(request: Request) -> Response:
     form = ChatForm(
         model=gateway.settings.engine.model_name,
         include_usage=options.get("include_usage") is True,
-        trace=traced(request),
+        trace=trace,
         reasoning=body.get("include_reasoning") is not False,
     )
     return Generated(gateway.exchange, job, record, form, relay)
+
+
+def _answered(plan: Plan, gateway: Gateway, name: str, relay: Relay | None, *, trace: bool) -> Events:
+    events = plan.chain.run(plan.request, gateway.engine_of(plan, name, relay))
+    return with_steps(events, stream=plan.request.stream) if trace else events
 
 
 # a plain route: FastAPI's dependencies cost a tenth of the gateway's time for a request

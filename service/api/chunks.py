@@ -23,12 +23,13 @@ class ChatForm:
 
     model: str
     include_usage: bool = False  # a chunk of its own with the usage at the end of a stream
-    trace: bool = False  # steps are shown, under "pointsman"
+    trace: bool = False  # steps are shown, under "pointsman", if only to say that there were none
     reasoning: bool = True  # what is reasoned is shown
     id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
     created: int = field(default_factory=lambda: int(time.time()))
     _opened: set[int] = field(default_factory=set)  # the choices that have begun
     _finished: bool = False
+    _stepped: bool = False  # a tool's call was told
 
     def chunks(self, event: Event) -> Iterator[bytes]:
         """The server-sent events that ``event`` becomes; none for a step that is not shown."""
@@ -42,11 +43,14 @@ class ChatForm:
             yield from self._delta({"content": event.text}, choice=event.choice)
         elif isinstance(event, Step | Note):
             if self.trace:
-                yield from self._delta({}, extra={"pointsman": _traced([event])})
+                self._stepped = self._stepped or isinstance(event, Step)
+                yield from self._delta({}, extra={"pointsman": traced_of([event])})
         elif isinstance(event, Citations):
             yield from self._delta({}, extra={"pointsman": _cited(event)})
         elif isinstance(event, Finish):
             self._finished = True
+            if self.trace and not self._stepped:
+                yield from self._delta({}, extra={"pointsman": {"steps": []}})
             for index, reason in enumerate((event.reason, *event.others)):
                 yield from self._delta({}, reason, choice=index)
             if self.include_usage:
@@ -94,7 +98,7 @@ class ChatForm:
             if isinstance(event, Citations):
                 extra |= _cited(event)
         if self.trace:
-            extra |= {"steps": [], **_traced(events)}
+            extra |= {"steps": [], **traced_of(events)}
         if extra:
             body["pointsman"] = extra
         return orjson.dumps(body, default=str)
@@ -156,7 +160,7 @@ def _cited(citations: Citations) -> dict[str, Any]:
     return {"citations": [asdict(citation) for citation in citations.cited]}
 
 
-def _traced(events: Sequence[Event]) -> dict[str, Any]:
+def traced_of(events: Sequence[Event]) -> dict[str, Any]:
     """The tool calls among ``events``, and what else the chain notes; each under its key, if there is any."""
     steps = [asdict(event) for event in events if isinstance(event, Step)]
     notes = [{"note": event.about, **event.facts} for event in events if isinstance(event, Note)]

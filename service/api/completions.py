@@ -1,13 +1,15 @@
 """POST /v1/completions: the engine's own for an adapter or the base; for ``auto`` an answer to the prompt.
 
-A routed prompt is what a user says: adapters of routes have learnt conversations, and after the bare text of
-a question the likeliest next token of theirs is the end. So it takes its route whole, as a chat would.
+A routed prompt is what a user says, and each of several takes its own route: adapters of routes have learnt
+conversations, and after the bare text of a question the likeliest next token of theirs is the end. So it
+takes its route whole, as a chat would.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import aclosing
+from copy import copy
 from typing import Any
 
 import orjson
@@ -22,6 +24,8 @@ from service.api.chunks import DONE, ChatForm
 from service.api.incoming import Recorded, Running, chain_of, client_only, json_object, traced
 from service.api.relay import Relay
 from service.api.respond import Generated
+from service.api.steps import with_steps
+from service.api.together import Together
 from service.best_effort import BestEffort, may_loosen
 from service.body.conversation import conversation_key
 from service.body.fields import model_of, stream_of
@@ -92,6 +96,20 @@ async def _continued(engine: Engine, body: Mapping[str, Any], stream: bool) -> E
 async def _answered(
     body: Mapping[str, Any], chain: str | None, gateway: Gateway, record: Record, *, trace: bool
 ) -> Response:
+    prompts = body["prompt"]
+    many = isinstance(prompts, list) and len(prompts) > 1 and all(isinstance(one, str) for one in prompts)
+    if not many:
+        return await _answer(body, chain, gateway, record, trace=trace)
+    parts = []
+    for prompt in prompts:
+        own = copy(record)
+        parts.append((await _answer({**body, "prompt": prompt}, chain, gateway, own, trace=trace), own))
+    return Together(parts, record, choices=body.get("n") or 1)
+
+
+async def _answer(
+    body: Mapping[str, Any], chain: str | None, gateway: Gateway, record: Record, *, trace: bool
+) -> Generated:
     plan = await gateway.dispatch.chat(_as_chat(body), chain)
     plan.note(record)
     options = body.get("stream_options") or {}
@@ -113,13 +131,13 @@ def _as_chat(body: Mapping[str, Any]) -> dict[str, Any]:
     """The chat request that a routed prompt is.
 
     Raises:
-        InvalidRequest: the prompt is not one text, or an option is about the text and not about an answer.
+        InvalidRequest: the prompt is no text, or an option is about the text and not about an answer.
     """
     prompt = body["prompt"]
     if isinstance(prompt, list) and len(prompt) == 1:
         (prompt,) = prompt
     if not isinstance(prompt, str):
-        raise InvalidRequest("model 'auto' needs a prompt that is one text", "prompt")
+        raise InvalidRequest("model 'auto' needs a prompt that is one text, or a list of texts", "prompt")
     for name in _OF_TEXT:
         value = body.get(name)
         if value is not None and value is not False:
@@ -135,7 +153,10 @@ def _as_chat(body: Mapping[str, Any]) -> dict[str, Any]:
 async def _as_text(plan: Plan, gateway: Gateway, name: str, form: ChatForm, record: Record) -> Events:
     """The plan's events in the form of a text completion."""
     form.model = name
-    async with aclosing(plan.chain.run(plan.request, gateway.engine_of(plan, name))) as events:
+    running: Events = plan.chain.run(plan.request, gateway.engine_of(plan, name))
+    if form.trace:
+        running = with_steps(running, stream=plan.request.stream)
+    async with aclosing(running) as events:
         if not plan.request.stream:
             found = [event async for event in events]
             raw = b"".join(event.data for event in found if isinstance(event, Raw))

@@ -42,6 +42,7 @@ from service.api.shapes import (
     spoken,
     unbounded,
     with_beside,
+    written,
 )
 from service.api.shapes_responses import RESPONSE_PARTS, items
 from service.body.kinds import WHOLE
@@ -66,14 +67,14 @@ router = APIRouter()
 @router.api_route("/openapi.json", methods=["GET", "HEAD"])
 async def openapi(gateway: Running) -> dict[str, Any]:
     """The document, with the limits of this gateway."""
-    return described(gateway.settings.gateway)
+    return described(gateway.settings.gateway, reads_effort=gateway.reads_effort)
 
 
-def described(limits: GatewaySettings) -> dict[str, Any]:
-    """The OpenAPI document of a gateway with these ``limits``."""
+def described(limits: GatewaySettings, *, reads_effort: bool = True) -> dict[str, Any]:
+    """The OpenAPI document of a gateway with these ``limits``; whether its base ``reads_effort``."""
     paths: dict[str, Any] = {}
     client = "client" if limits.api_keys else None
-    for path, (summary, body, given) in _posts(limits).items():
+    for path, (summary, body, given) in _posts(limits, reads_effort=reads_effort).items():
         key = "admin" if path.startswith("/admin") or "lora" in path else client
         paths[path] = {"post": _operation(summary, given, key, body, _placed(path))}
     for path, (summary, given, whose) in _gets(client).items():
@@ -92,7 +93,7 @@ def described(limits: GatewaySettings) -> dict[str, Any]:
     }
 
 
-def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Schema]]:
+def _posts(limits: GatewaySettings, *, reads_effort: bool) -> Mapping[str, tuple[str, Schema | None, Schema]]:
     """What each path does, takes and gives."""
     messages = messages_of(limits.max_messages)
     count = {"type": ["integer", "null"], "minimum": 1, "maximum": limits.max_choices}
@@ -100,8 +101,11 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
     options |= {"response_format": RESPONSE_FORMAT}
     chat: Schema = {"model": MODEL, "messages": spoken(messages), **options}
     chat |= {"tools": TOOLS, "tool_choice": TOOL_CHOICE, "logprobs": SWITCH, "structured_outputs": STRUCTURED}
+    if not reads_effort:
+        chat |= {"reasoning_effort": {"enum": ["medium", None]}}
     text = {"model": MODEL, "prompt": PROMPT, **options, "echo": SWITCH, "structured_outputs": STRUCTURED}
     text |= {"logprobs": {"type": ["integer", "null"], "minimum": 0}}
+    text |= {"best_of": {"type": ["integer", "null"], "minimum": 1, "description": "the value of n"}}
     texts = {"type": "array", "minItems": 1, "maxItems": limits.max_inputs, "items": NAME}
     embedded = {
         "model": NAME,
@@ -160,7 +164,9 @@ def _posts(limits: GatewaySettings) -> Mapping[str, tuple[str, Schema | None, Sc
                 "oneOf": [
                     closed(TOKENIZED_TEXT, {"model": named, "prompt": TEXT}, "prompt"),
                     closed(
-                        TOKENIZED_CHAT, {"model": named, "messages": messages, "tools": TOOLS}, "messages"
+                        TOKENIZED_CHAT,
+                        {"model": named, "messages": written(messages), "tools": TOOLS},
+                        "messages",
                     ),
                 ],
             },

@@ -123,6 +123,10 @@ def tell(error: Exception, request_id: str) -> Told:
         log.error("request %s failed", request_id, exc_info=error)
         message = f"something went wrong in the gateway; its log says what, under the request {request_id}"
         return Told(500, "internal_error", error_body(message, SERVER, "internal_error"))
+    if isinstance(error, chains.ChainBroken):  # its text is that of somebody's package
+        log.error("request %s: %s", request_id, error)
+        message = f"the chain {error.name!r} can't be used; the log says why, under the request {request_id}"
+        return Told(row.status, row.code, error_body(message, row.type, row.code))
     if row.status >= 500:
         log.warning("request %s: %s: %s", request_id, type(error).__name__, error)
     parameter = getattr(error, "parameter", None)

@@ -26,15 +26,16 @@ from service.record import Record
 
 log = logging.getLogger("pointsman.errors")
 
-_JSON = [(b"content-type", b"application/json")]
-_SSE = [
+JSON = [(b"content-type", b"application/json")]
+SSE = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 ]
 
 
-def _broken(told: Told) -> bytes:
+def broken(told: Told) -> bytes:
+    """The last event of a stream that can't go on."""
     return b"data: " + told.body + b"\n\n"
 
 
@@ -49,7 +50,7 @@ class Generated(Response):
         form: ChatForm,
         relay: Relay | None = None,
         *,
-        broken: Callable[[Told], bytes] = _broken,
+        broken: Callable[[Told], bytes] = broken,
     ) -> None:
         """``broken`` makes the last event of a stream that can't go on."""
         super().__init__()
@@ -85,7 +86,7 @@ class Generated(Response):
             _note_usage(self._record, found, body)
         if self._heard is not None:
             self._heard.add(body)
-        headers = [*_JSON, (b"content-length", b"%d" % len(body))]
+        headers = [*JSON, (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
@@ -97,7 +98,7 @@ class Generated(Response):
                 async with aclosing(self._pieces(events)) as pieces:
                     async for piece in pieces:
                         if not begun:
-                            await send({"type": "http.response.start", "status": 200, "headers": _SSE})
+                            await send({"type": "http.response.start", "status": 200, "headers": SSE})
                             begun = True
                         if not piece:
                             continue

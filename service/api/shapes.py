@@ -24,7 +24,7 @@ from service.body.known import (
     TOOL,
     Fields,
 )
-from service.body.options import MOST_STOPS, TOOL_NAME
+from service.body.options import FORM_NAME, MOST_STOPS, TOOL_NAME
 from service.dispatch import CHAIN
 
 Schema = dict[str, Any]
@@ -90,9 +90,11 @@ NOTHING: Schema = {"type": "null"}
 OPTIONS_OF_STREAM: Schema = {
     "anyOf": [closed(STREAM_OPTIONS, dict.fromkeys(STREAM_OPTIONS.taken, SWITCH)), NOTHING]
 }
+FORMED: Schema = {"type": "string", "pattern": f"^{FORM_NAME.pattern}$"}
+_NAMED_FORM: Schema = {"name": FORMED, "strict": SWITCH, "description": {"type": ["string", "null"]}}
 RESPONSE_FORMAT: Schema = {
     "anyOf": [
-        closed(FORM, {"json_schema": {"anyOf": [closed(JSON_SCHEMA, {"strict": SWITCH}), NOTHING]}}),
+        closed(FORM, {"json_schema": {"anyOf": [closed(JSON_SCHEMA, _NAMED_FORM), NOTHING]}}),
         NOTHING,
     ]
 }
@@ -123,7 +125,12 @@ _PART = {  # which of the others the base can read is the engine's to say
     ]
 }
 _CONTENT: list[Schema] = [TEXT, {"type": "array", "items": _PART}]
-_MADE = {  # a call that the model made; its arguments are a JSON object, which a schema can't say of a text
+CALLED_WITH: Schema = {  # which a schema can't say of a text but by how it begins and ends
+    **TEXT,
+    "pattern": r"^([ \t\n\r]*\{[\s\S]*\}[ \t\n\r]*)?$",
+    "description": "a JSON object, as text; empty: no arguments",
+}
+_MADE = {  # a call that the model made
     "type": "object",
     "required": ["id", "type", "function"],
     "properties": {
@@ -132,7 +139,7 @@ _MADE = {  # a call that the model made; its arguments are a JSON object, which 
         "function": {
             "type": "object",
             "required": ["name", "arguments"],
-            "properties": {"name": TEXT, "arguments": TEXT},
+            "properties": {"name": TEXT, "arguments": CALLED_WITH},
         },
     },
 }
@@ -239,6 +246,12 @@ def messages_of(most: int) -> Schema:
     """A conversation of at most ``most`` messages; the first can't answer a call."""
     first = {"prefixItems": [other_than("role", "tool")]}
     return {"type": "array", "minItems": 1, "maxItems": most, "items": _MESSAGE, "allOf": [first]}
+
+
+def written(messages: Schema) -> Schema:
+    """``messages`` without pictures and sound."""
+    text = {"items": {"properties": {"type": {"not": {"enum": list(PARTS)}}}}}
+    return {**messages, "allOf": [*messages["allOf"], {"items": {"properties": {"content": text}}}]}
 
 
 def spoken(messages: Schema) -> Schema:

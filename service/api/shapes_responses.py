@@ -5,6 +5,8 @@ from __future__ import annotations
 from service.api.shapes import (
     ARGUMENTS,
     CALLED,
+    CALLED_WITH,
+    FORMED,
     NAME,
     NOTHING,
     OPTIONS_OF_STREAM,
@@ -50,7 +52,7 @@ _ITEM: Schema = {  # of the input of a response
                 "type": {"const": "function_call"},
                 "call_id": TEXT,
                 "name": TEXT,
-                "arguments": {**TEXT, "description": "a JSON object"},
+                "arguments": CALLED_WITH,
             },
         },
         {
@@ -67,7 +69,8 @@ _FORMAT: Schema = {
         closed(RESPONSE_FORM, {"type": {"enum": ["text", "json_object"]}}),
         closed(
             RESPONSE_FORM,
-            {"type": {"const": "json_schema"}, "name": NAME, "schema": {"type": "object"}},
+            {"type": {"const": "json_schema"}, "name": FORMED, "schema": {"type": "object"}}
+            | {"strict": SWITCH, "description": {"type": ["string", "null"]}},
             *("type", "name", "schema"),
         ),
     ]

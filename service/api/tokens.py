@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api.incoming import Running, client_only, json_object
-from service.body.conversation import messages_of
+from service.body.conversation import check_written, messages_of
 from service.body.fields import model_of
 from service.body.kinds import check_kinds, check_token_ids, given
 from service.body.known import DETOKENIZED, TOKENIZED_CHAT, TOKENIZED_TEXT
@@ -44,6 +44,7 @@ async def tokenize(request: Request, gateway: Running) -> Response:
                 "model",
             )
         body["messages"] = messages_of(body, gateway.settings.gateway.max_messages)
+        check_written(body["messages"])
         check_tools(body.get("tools"))
         if body.get("tools"):
             body["tools"] = with_parameters(body["tools"])

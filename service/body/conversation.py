@@ -72,6 +72,23 @@ def check_said(messages: Sequence[Message]) -> None:
         )
 
 
+def check_written(messages: Sequence[Message]) -> None:
+    """Refuse pictures and sound, whose tokens the engine does not count.
+
+    Raises:
+        InvalidRequest
+    """
+    for index, message in enumerate(messages):
+        content = message.get("content")
+        for at, part in enumerate(content if isinstance(content, list) else ()):
+            if part["type"] in PARTS:
+                place = f"messages[{index}].content[{at}]"
+                raise InvalidRequest(
+                    f"{place} is of the type {part['type']!r}, and only text is counted here: leave it out",
+                    place,
+                )
+
+
 def asked(messages: Sequence[Message]) -> list[Message]:
     """``messages`` for a route: where the user says nothing, the last word of the system is the request.
 

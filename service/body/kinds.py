@@ -6,6 +6,7 @@ document alone where the engine holds to them.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -149,6 +150,24 @@ def check_kind(name: str, value: object, kind: Kind) -> None:
     """
     if not kind.holds(value):
         raise InvalidRequest(f"{name} must be {kind.words}, found {kind_of(value)}", name)
+
+
+def check_bounds(body: Mapping[str, Any]) -> None:
+    """Refuse a number outside of its field's bounds, which is else the engine's to do.
+
+    Raises:
+        InvalidRequest: names the field, what was found and what is taken.
+    """
+    for name, value in body.items():
+        schema = KINDS[name].schema if name in KINDS else {}
+        if not isinstance(value, int | float):
+            continue
+        least, most = schema.get("minimum", -math.inf), schema.get("maximum", math.inf)
+        above = schema.get("exclusiveMinimum", -math.inf)
+        if not (least <= value <= most and value > above):
+            low = f"above {above:.15g}" if above > least else f"at least {least:.15g}"
+            high = f" and at most {most:.15g}" if most < math.inf else ""
+            raise InvalidRequest(f"{name} must be {low}{high}, found {value:.15g}", name)
 
 
 def check_metadata(metadata: object) -> None:

@@ -35,7 +35,8 @@ _OF_PROMPT = (  # they show the prompt as the engine gets it, or cut it
     *("truncate_prompt_tokens", "truncation_side"),
 )
 MOST_STOPS = 4  # OpenAI's, and vLLM's
-TOOL_NAME = re.compile(r"[\w.:/-]{1,128}")  # stands in a prompt and in a grammar
+TOOL_NAME = re.compile(r"[\w.:/-]{1,64}")  # stands in a prompt and in a grammar; as long as OpenAI's
+FORM_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # OpenAI's, of a schema
 
 
 def check_options(body: Mapping[str, Any], most: int) -> None:
@@ -148,6 +149,7 @@ def check_tools(tools: object) -> None:
         return
     if not isinstance(tools, list):
         raise InvalidRequest(f"tools must be a list of tools, found {kind_of(tools)}", "tools")
+    names = dict[str, int]()
     for index, tool in enumerate(tools):
         place = f"tools[{index}]"
         if not isinstance(tool, dict):
@@ -175,8 +177,14 @@ def check_tools(tools: object) -> None:
             )
         if not TOOL_NAME.fullmatch(function["name"]):
             raise InvalidRequest(
-                f"{place}.function.name must be 1 to 128 letters, digits and any of _ - . : /, found "
+                f"{place}.function.name must be 1 to 64 letters, digits and any of _ - . : /, found "
                 f"{function['name'][:80]!r}",
+                f"{place}.function.name",
+            )
+        if (first := names.setdefault(function["name"], index)) != index:
+            raise InvalidRequest(
+                f"{place}.function.name {function['name']!r} is that of tools[{first}] too, and a call says "
+                "no more than the name: give each its own",
                 f"{place}.function.name",
             )
 
@@ -281,6 +289,13 @@ def _check_form(form: Mapping[str, Any]) -> None:
     if isinstance(schema := form.get("json_schema"), dict):
         JSON_SCHEMA.check(schema, "response_format.json_schema")
         check_kind("response_format.json_schema.strict", schema.get("strict"), SWITCH)
+        name = schema.get("name")
+        if isinstance(name, str) and not FORM_NAME.fullmatch(name):  # what is no text, the engine refuses
+            raise InvalidRequest(
+                "response_format.json_schema.name must be 1 to 64 of a-z, A-Z, 0-9, _ and -, found "
+                f"{name[:80]!r}",
+                "response_format.json_schema.name",
+            )
 
 
 def _check_format(wanted: object) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chains.errors import ChainError, ChainOptionsError, ChainUnsupported
+from chains.errors import ChainError, ChainOptionsError, ChainUnsupported, Refused
 from chains.events import (
     ChainRequest,
     Citation,
@@ -84,6 +84,21 @@ async def test_what_the_chain_says_itself_ends_at_a_stop_of_the_client(
     request = asked(False, question, parameters={"stop": [stop]})
     events = await events_of(chain, request, ScriptedEngine([]))
     assert (content(events), events[-1]) == (words, Finish("stop", Usage()))
+
+
+async def test_options_that_only_the_engine_knows_are_refused_where_no_model_answers(chain: Retrieve) -> None:
+    refused = Refused("token_id 99999 in logit_bias is out of vocab")
+    engine = ScriptedEngine([refused])
+    request = asked(
+        True, "weather", parameters={"logit_bias": {"99999": 1}, "max_tokens": 9, "min_tokens": 3}
+    )
+    with pytest.raises(Refused, match="99999"):
+        await events_of(chain, request, engine)
+    (body,) = engine.bodies
+    assert body["logit_bias"] == {"99999": 1}
+    assert (body["max_tokens"], body["stream"], "min_tokens" in body) == (1, False, False)
+    taken = ScriptedEngine([Said(["x"])])
+    assert content(await events_of(chain, request, taken)).startswith("I do not know")
 
 
 async def test_a_follow_up_is_searched_with_what_it_follows(chain: Retrieve) -> None:

@@ -26,6 +26,7 @@ def test_a_chain_that_no_route_names_is_looked_at(
     shown = run("check", config)
     assert shown.exit_code == 0
     assert f"warning: the chain 'mine', installed as '{__name__}:NeverWarm', can't be used" in shown.stderr
+    assert shown.stdout.rstrip().endswith("no problems, 1 warning")
     assert "no method 'warm'" in shown.stderr
     assert "x-pointsman-chain" in shown.stderr
 

@@ -132,6 +132,14 @@ async def test_a_call_that_the_engine_streams_wrongly_is_read_from_the_text() ->
     assert len(engine.bodies) == 2
 
 
+async def test_an_answer_that_is_only_calls_has_null_as_its_content() -> None:
+    engine = HalfReading(TURNED)
+    readable = ReadableCalls(engine, engine.text_of)
+    answer = json.loads(await readable.complete({"messages": [], "tools": TOOLS}))
+    message = answer["choices"][0]["message"]
+    assert (message["content"], message["tool_calls"]) == (None, [CALL])
+
+
 @pytest.mark.parametrize("text", [BROKEN, TWO])
 async def test_what_cannot_be_read_is_asked_for_again(text: str) -> None:
     engine = HalfReading(text, [part(name="track", arguments="{")], second=CALL)

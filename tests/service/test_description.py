@@ -161,6 +161,37 @@ def test_prompts_and_inputs_are_described_as_they_are_taken() -> None:
     inputs.validate({"model": "auto", "input": "", "instructions": "Say hello."})
 
 
+def test_only_the_effort_that_is_taken_is_described() -> None:
+    for reads in (True, False):
+        found = described(GatewaySettings(), reads_effort=reads)
+        schema = schema_of(found, "/v1/chat/completions", "post", None)
+        for effort, fits in (("max", reads), ("none", reads), ("medium", True), (None, True)):
+            body = {"model": "auto", "messages": [USER], "reasoning_effort": effort}
+            assert schema.is_valid(body) == fits
+
+
+def test_names_and_arguments_are_described_as_they_are_taken() -> None:
+    found = described(GatewaySettings())
+    chats = schema_of(found, "/v1/chat/completions", "post", None)
+    for name, fits in (("a_b-1", True), ("a b", False), ("x" * 65, False)):
+        shape: dict[str, Any] = {"type": "json_schema", "json_schema": {"name": name, "schema": {}}}
+        body = {"model": "auto", "messages": [USER], "response_format": shape}
+        assert chats.is_valid(body) == fits
+    routes = schema_of(found, "/v1/route", "post", None)
+    for arguments, fits in (("{}", True), ("", True), (' {"a": 1}\n', True), ("x", False), (" ", False)):
+        function = {"name": "f", "arguments": arguments}
+        call = {"id": "a", "type": "function", "function": function}
+        assert routes.is_valid({"messages": [{"role": "assistant", "tool_calls": [call]}]}) == fits
+    texts = schema_of(found, "/tokenize", "post", None)
+    image = {"type": "image_url", "image_url": {"url": "data:,"}}
+    for part, fits in (({"type": "text", "text": "a"}, True), (image, False)):
+        assert texts.is_valid({"messages": [{"role": "user", "content": [part]}]}) == fits
+    responses = schema_of(found, "/v1/responses", "post", None)
+    for strict, fits in ((True, True), (None, True), ({}, False)):
+        form: dict[str, Any] = {"type": "json_schema", "name": "a", "schema": {}, "strict": strict}
+        assert responses.is_valid({"model": "auto", "input": "hi", "text": {"format": form}}) == fits
+
+
 async def test_what_is_only_explained_has_kinds_and_no_bounds(running: Running) -> None:
     """No engine is asked there, which alone holds to the bounds."""
     schema = schema_of(await document(running), "/v1/route", "post", None)

@@ -18,6 +18,7 @@ from service.sections import LimitSettings
 from service.watched_folders import WatchedFolders
 from tests.service.conftest import Running, Start
 from tests.service.parts import ROUTES, write_settings
+from tests.service.refused import check_error
 
 ASK = "where is my parcel"
 HANDBOOK = ROUTES.replace(
@@ -51,6 +52,24 @@ async def comes(running: Running, wanted: str, change: Callable[[], object] = la
     change()
     while await answer(running) != wanted:  # noqa: ASYNC110 - what is waited for has no event
         await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "taken"),
+    [
+        ("temperature", 9, "at least 0 and at most 2"),
+        ("top_p", 0, "above 0 and at most 1"),
+        ("thinking_token_budget", -2, "at least -1"),
+    ],
+)
+@pytest.mark.usefixtures("docs")
+async def test_bounds_are_held_to_where_no_engine_is_asked(
+    start: Start, name: str, value: float, taken: str
+) -> None:
+    async with start(routes=HANDBOOK) as running:
+        error = check_error(await running.ask(ASK, **{name: value}), 400)
+        assert (error["param"], error["message"]) == (name, f"{name} must be {taken}, found {value}")
+        assert (await running.ask(ASK, temperature=2, top_p=1)).status_code == 200
 
 
 async def test_an_edit_is_taken_up_without_being_asked(start: Start, docs: Path) -> None:

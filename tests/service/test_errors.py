@@ -57,6 +57,15 @@ def test_rows_are_of_errors_that_exist() -> None:
     assert set(TABLE) <= known
 
 
+def test_what_a_broken_chain_says_is_logged_and_not_told(caplog: pytest.LogCaptureFixture) -> None:
+    told = tell(chains.ChainBroken("mine", "mine:Mine", "RuntimeError: boom secret"), "request-1")
+    assert (told.status, told.code) == (500, "configuration_error")
+    error = orjson.loads(told.body)["error"]
+    assert error["message"] == "the chain 'mine' can't be used; the log says why, under the request request-1"
+    assert "request request-1: the chain 'mine'" in caplog.text
+    assert "RuntimeError: boom secret" in caplog.text
+
+
 def test_statuses_are_client_or_server_errors_and_types_agree() -> None:
     for kind, row in TABLE.items():
         assert 400 <= row.status < 600, kind

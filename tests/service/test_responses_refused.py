@@ -50,6 +50,13 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"safety_identifier": [1]}, "safety_identifier"),
     ({"text": "json"}, "text"),
     ({"text": {"format": {"type": "xml"}}}, "text.format.type"),
+    *(
+        (
+            {"text": {"format": {"type": "json_schema", "name": "a", "schema": {}, **wrong}}},
+            f"text.format.{at}",
+        )
+        for wrong, at in (({"strict": {}}, "strict"), ({"name": "a b"}, "name"))
+    ),
     ({"text": {"verbosity": "low"}}, "text.verbosity"),
     ({"reasoning": {"summary": "detailed"}}, "reasoning.summary"),
     ({"stream": "yes"}, "stream"),

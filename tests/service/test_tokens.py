@@ -45,6 +45,18 @@ REFUSED: list[tuple[str, dict[str, Any], int, str]] = [
         400,
         "chat_template_kwargs.messages",
     ),
+    (
+        "/tokenize",
+        {
+            "model": BASE,
+            "messages": [
+                USER,
+                {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]},
+            ],
+        },
+        400,
+        "messages[1].content[0]",
+    ),
     ("/tokenize", {"model": BASE, "messages": [USER], "tools": [{}]}, 400, "tools[0].function"),
     ("/tokenize", {"model": BASE, "messages": [USER], "chat_template": "x"}, 400, "chat_template"),
     ("/tokenize", {"model": BASE, "prompt": "x", "media_io_kwargs": {}}, 400, "media_io_kwargs"),

@@ -40,6 +40,8 @@ NO_HTTP = (
     HEAD + b"content-length: 99999999999999999999\r\n\r\n",
     HEAD + b"content-length: 3\r\ncontent-length: 4\r\n\r\nabcd",
     HEAD + b"content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+    HEAD + b"transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    HEAD + b"transfer-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
 )
 
 
@@ -52,6 +54,11 @@ async def test_what_is_no_http_gets_the_error_form(url: str, sent: bytes) -> Non
     assert headers["connection"] == "close"
     assert error["code"] == "invalid_http"
     assert set(error) == {"message", "type", "param", "code"}
+
+
+async def test_a_body_in_another_coding_is_refused_by_its_name(url: str) -> None:
+    _, _, error = await exchanged(url, HEAD + b"transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n")
+    assert "transfer-encoding" in error["message"]
 
 
 async def test_headers_have_a_bound(url: str) -> None:

@@ -117,7 +117,25 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
             400,
             "tools[0].function.name",
         )
-        for name in ("", "a b", "f\n<|im_end|>", "x" * 129)
+        for name in ("", "a b", "f\n<|im_end|>", "x" * 65)
+    ),
+    (
+        {"model": "auto", "messages": [USER], "tools": [{"function": {"name": name}} for name in "fgf"]},
+        400,
+        "tools[2].function.name",
+    ),
+    *(
+        (
+            {
+                "model": model,
+                "messages": [USER],
+                "response_format": {"type": "json_schema", "json_schema": {"name": name, "schema": {}}},
+            },
+            400,
+            "response_format.json_schema.name",
+        )
+        for model in ("auto", "support")
+        for name in ("a b", "", "名", "x" * 65)
     ),
     *(
         ({"model": model, "messages": [USER], name: wrong}, 400, name)
