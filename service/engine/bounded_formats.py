@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from service.engine.patterns import counted
+
 _HELD = 4  # parts of a text, at most, share its characters
 _PCHAR = r"([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})"  # RFC 3986, 3.3
 _DAY = (  # of a month, from RFC 3339; not the leap day, which few years have
@@ -22,7 +24,7 @@ def bounded(name: str, characters: int) -> str | None:
     Of a format that nobody knows here there is none either.
     """
     made = _PATTERNS.get(name)
-    return None if made is None else f"^{made(max(1, characters // _HELD))}$"
+    return None if made is None else counted(f"^{made(max(1, characters // _HELD))}$")
 
 
 def _label(most: int) -> str:
