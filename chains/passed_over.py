@@ -16,7 +16,7 @@ from typing import Any
 from chains.discriminated import requiring, telling
 from chains.disjoint import are_disjoint, fits_type, mapping_in, names_in, resolved
 from chains.escaped import names_escaped
-from chains.implied import implies
+from chains.implied import fits_length, implies, is_implied
 from chains.neutral import is_neutral
 from chains.references import at
 from chains.subschemas import HOLDING, NAMED
@@ -152,10 +152,13 @@ def _passed_of_text(part: Mapping[str, Any], rules: set[str]) -> set[str]:
     found = set[str]()
     if "format" in rules and str(part["format"]) not in FORMATS:
         found.add("format")
-    both = "format" in rules and not implies(part.get("pattern"), part["format"])
-    if "pattern" in rules and (both or _is_misread(str(part["pattern"]))):
-        found.add("pattern")
-    return found | (rules & {"minLength", "maxLength"} if rules & {"pattern", "format"} else set())
+    pattern, form = part.get("pattern"), part.get("format")
+    if "pattern" in rules and not is_implied(pattern, form):
+        both = "format" in rules and not implies(pattern, form)
+        found |= {"pattern"} if both or _is_misread(str(pattern)) else set()
+    if "pattern" in rules or "format" in rules:
+        found |= {key for key in rules & {"minLength", "maxLength"} if not fits_length(key, part)}
+    return found
 
 
 def _passed_of_object(part: Mapping[str, Any], rules: set[str]) -> set[str]:

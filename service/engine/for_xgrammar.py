@@ -13,7 +13,7 @@ from typing import Any
 from chains.disjoint import names_in
 from chains.escaped import names_escaped
 from chains.references import at
-from chains.subschemas import HOLDING, NAMED, placed
+from chains.subschemas import placed, rebuilt
 from chains.tuples import as_prefix
 from service.engine.patterns import counted
 
@@ -26,33 +26,33 @@ _EXCLUSIVE = {  # of whole numbers: the bound that says the same, and the next n
 
 
 def for_xgrammar(schema: Any) -> Any:
-    """``schema``, which stays as it is, for XGrammar."""
-    return _with_plain_references(_said(schema))
+    """``schema``, which stays as it is, for XGrammar; its patterns by :func:`with_counted` then."""
+    return _with_plain_references(rebuilt(schema, _say))
 
 
-def _said(schema: Any) -> Any:
-    if isinstance(schema, list):
-        return [_said(part) for part in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    found: dict[str, Any] = {}
-    for key, value in as_prefix(schema).items():
-        if key in NAMED and isinstance(value, Mapping):
-            found[key] = {name: _said(part) for name, part in value.items()}
-        else:
-            found[key] = _said(value) if key in HOLDING else value
-    kinds = names_in(schema, "type")
+def with_counted(schema: Any) -> Any:
+    """``schema`` with its patterns as XGrammar reads them right."""
+    return rebuilt(schema, _count)
+
+
+def _say(part: dict[str, Any]) -> None:
+    if (newer := as_prefix(part)) is not part:
+        part.clear()
+        part |= newer
+    kinds = names_in(part, "type")
     if "array" in kinds:
-        _say_items(found)
+        _say_items(part)
     if "integer" in kinds and "number" not in kinds:
-        _say_whole(found)
-    _say_names(found)
-    _leave_false(found)
-    if isinstance(pattern := found.get("pattern"), str):
-        found["pattern"] = counted(pattern)
-        if names_escaped(pattern):
-            del found["pattern"]
-    return found
+        _say_whole(part)
+    _leave_escaped(part)
+    _leave_false(part)
+
+
+def _count(part: dict[str, Any]) -> None:
+    if isinstance(pattern := part.get("pattern"), str):
+        part["pattern"] = counted(pattern)
+    if isinstance(patterns := part.get("patternProperties"), Mapping):
+        part["patternProperties"] = {counted(name): value for name, value in patterns.items()}
 
 
 def _say_items(part: dict[str, Any]) -> None:
@@ -82,14 +82,14 @@ def _is_between(bound: object) -> bool:
     return isinstance(bound, float) and math.isfinite(bound) and not bound.is_integer()
 
 
-def _say_names(part: dict[str, Any]) -> None:
-    """Patterns of names as they are read right."""
-    patterns = part.get("patternProperties")
-    if isinstance(patterns, Mapping):
-        part["patternProperties"] = {counted(name): value for name, value in patterns.items()}
-        if any(map(names_escaped, patterns)):
-            del part["patternProperties"]
-            part["additionalProperties"] = True
+def _leave_escaped(part: dict[str, Any]) -> None:
+    """Patterns go whose texts would be no JSON."""
+    pattern, patterns = part.get("pattern"), part.get("patternProperties")
+    if isinstance(pattern, str) and names_escaped(pattern):
+        del part["pattern"]
+    if isinstance(patterns, Mapping) and any(map(names_escaped, patterns)):
+        del part["patternProperties"]
+        part["additionalProperties"] = True
 
 
 def _leave_false(part: dict[str, Any]) -> None:
@@ -119,7 +119,12 @@ def _with_plain_references(schema: Any) -> Any:
         return schema
     named = {name: at(reference, schema) for reference, name in wanted.items()}
     whole = {**schema, "$defs": {**(schema.get("$defs") or {}), **named}}
-    return _renamed(whole, {reference: f"#/$defs/{name}" for reference, name in wanted.items()})
+
+    def rename(part: dict[str, Any]) -> None:
+        if isinstance(reference := part.get("$ref"), str) and reference in wanted:
+            part["$ref"] = f"#/$defs/{wanted[reference]}"
+
+    return rebuilt(whole, rename)
 
 
 def _is_plain(reference: str, schema: Mapping[str, Any]) -> bool:
@@ -130,19 +135,3 @@ def _is_plain(reference: str, schema: Mapping[str, Any]) -> bool:
     for name in reference.split("/")[1:]:
         part = part.get(name) if isinstance(part, Mapping) else None
     return part is not None
-
-
-def _renamed(schema: Any, names: Mapping[str, str]) -> Any:
-    if isinstance(schema, list):
-        return [_renamed(part, names) for part in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    found: dict[str, Any] = {}
-    for key, value in schema.items():
-        if key in NAMED and isinstance(value, Mapping):
-            found[key] = {name: _renamed(part, names) for name, part in value.items()}
-        elif key == "$ref" and isinstance(value, str):
-            found[key] = names.get(value, value)
-        else:
-            found[key] = _renamed(value, names) if key in HOLDING else value
-    return found

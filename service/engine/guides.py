@@ -21,11 +21,11 @@ from functools import partial
 from typing import Any, Self
 
 from chains.discriminated import with_tags
-from chains.implied import implies
+from chains.implied import fits_length, implies, is_implied
 from chains.neutral import without_neutral
 from service.engine import two_compilers
-from service.engine.bounded_formats import bounded
-from service.engine.for_xgrammar import for_xgrammar
+from service.engine.bounded_formats import bounded, exact, within
+from service.engine.for_xgrammar import for_xgrammar, with_counted
 from service.engine.open_objects import closed
 
 WHITE_SPACE = 1  # characters in a row
@@ -38,6 +38,7 @@ _SEPARATED = {  # llguidance's options; its own white space may be repeated, wha
 }
 _CLOSED = ("maxLength", "pattern", "format", "enum", "const")  # of a string: it has an end, or another rule
 _RULED = ("minLength", "maxLength", "pattern", "enum", "const")  # beside a format: it is left as it is
+_FRACTION = (r"(?:\.\d+)?", r"(?:\.\d{1,6})?")  # of a second, and one that has an end
 _COUNTS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
 _DIGITS = 15  # XGrammar reads bounds as 64 bits
 _ONE = ("items", "additionalProperties", "additionalItems", "contains")  # hold a schema
@@ -84,6 +85,8 @@ class Bounds:
         if not isinstance(schema, dict):
             return schema
         found = {**schema, **_counts(schema)}
+        if "format" in found:
+            _hold_format(found, self.characters)
         for key in _ONE:
             if key in found:
                 found[key] = self._over(found[key])
@@ -97,8 +100,6 @@ class Bounds:
         kinds = kinds if isinstance(kinds, list) else [kinds]
         if self.characters is not None and "string" in kinds:
             _end(found, self.characters)
-        if implies(schema.get("pattern"), found.get("format")):
-            del found["format"]  # XGrammar holds one of both
         if self.digits is not None and not {"integer", "number"}.isdisjoint(kinds):
             _close(found, 10**self.digits - 1)
         if self.items is not None and "array" in kinds and "maxItems" not in found:
@@ -209,7 +210,32 @@ def _over(schema: Any, bounds: Bounds) -> Any:
 def _for_xgrammar(schema: Any, bounds: Bounds) -> Any:
     if isinstance(schema, str):
         return json.dumps(_for_xgrammar(json.loads(schema), bounds))
-    return bounds.over(for_xgrammar(schema))
+    return with_counted(bounds.over(for_xgrammar(schema)))
+
+
+def _hold_format(schema: dict[str, Any], characters: int | None) -> None:
+    """Leave one of a text's format and what stands beside it, which XGrammar does not hold together."""
+    form, pattern = schema["format"], schema.get("pattern")
+    if implies(pattern, form):
+        del schema["format"]
+        schema["pattern"] = pattern if characters is None else str(pattern).replace(*_FRACTION)
+        return
+    if is_implied(pattern, form):
+        del schema["format"]
+        schema["pattern"] = bounded(form) if characters is None else bounded(form, characters)
+        return
+    most = schema.get("maxLength")
+    for key in ("minLength", "maxLength"):
+        if key in schema and fits_length(key, schema):
+            del schema[key]
+    if any(key in schema for key in _RULED):
+        schema |= {"maxLength": most} if most is not None else {}
+    elif most is not None:
+        del schema["format"]
+        schema["pattern"] = bounded(form, min(within(most), characters or most))
+    elif (pattern := exact(str(form))) is not None:
+        del schema["format"]
+        schema["pattern"] = pattern
 
 
 def _end(schema: dict[str, Any], characters: int) -> None:

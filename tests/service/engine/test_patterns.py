@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from service.engine.for_xgrammar import for_xgrammar
+from service.engine.for_xgrammar import with_counted
 from service.engine.patterns import counted
 from tests.service.engine.compilers import compiled
 
@@ -52,4 +52,4 @@ def test_a_name_of_a_property_is_counted_too() -> None:
     assert fits(json.dumps({"a" * 200: 1}))
     assert not fits(json.dumps({"a" * 201: 1}))
     names = {"type": "object", "propertyNames": {"pattern": "^[a-z]{1,200}$"}}
-    assert for_xgrammar(names)["propertyNames"] == {"pattern": "^[a-z]{1,128}[a-z]{0,72}$"}
+    assert with_counted(names)["propertyNames"] == {"pattern": "^[a-z]{1,128}[a-z]{0,72}$"}
