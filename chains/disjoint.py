@@ -66,12 +66,12 @@ def _apart(one: Any, other: Any, root: Mapping[str, Any], levels: int) -> bool:
     one, other = resolved(one, root), resolved(other, root)
     if not isinstance(one, Mapping) or not isinstance(other, Mapping):
         return False
-    if _kinds(one, root).isdisjoint(_kinds(other, root)):
+    if kinds_of(one, root).isdisjoint(kinds_of(other, root)):
         return True
     left, right = _values(one, root), _values(other, root)
     if left is not None and right is not None:
         return not any(value in right and kind_of(value) in map(kind_of, right) for value in left)
-    return _kinds(one, root) | _kinds(other, root) == {"object"} and _apart_as_objects(
+    return kinds_of(one, root) | kinds_of(other, root) == {"object"} and _apart_as_objects(
         one, other, root, levels
     )
 
@@ -94,7 +94,8 @@ def _forbids(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return closed and not names_in(other, "required") <= mapping_in(one, "properties").keys()
 
 
-def _kinds(schema: Mapping[str, Any], root: Mapping[str, Any]) -> frozenset[str]:
+def kinds_of(schema: Mapping[str, Any], root: Mapping[str, Any]) -> frozenset[str]:
+    """The types of values that may fit ``schema``, by its type or the values that it lists."""
     if (values := _values(schema, root)) is not None:
         return frozenset(map(kind_of, values))
     said = names_in(schema, "type") if "type" in schema else _ALL

@@ -17,6 +17,7 @@ from typing import Any
 from chains.neutral import is_neutral
 from chains.references import dangling
 from chains.subschemas import HOLDING, NAMED
+from chains.tuples import as_prefix
 
 _REFUSED = frozenset(  # by llguidance 1.7, or by XGrammar 0.2 in the parameters of a tool
     {"uniqueItems", "contains", "minContains", "maxContains", "unevaluatedItems"}
@@ -67,6 +68,8 @@ def _kept(schema: Any, lost: Collection[str], gone: set[str]) -> Any:
     if not isinstance(schema, Mapping):
         return schema
     found: dict[str, Any] = {}
+    schema, older = as_prefix(schema), schema
+    gone.update(older.keys() & {"items", "additionalItems"} if schema is not older else ())
     for key, value in schema.items():
         if is_neutral(key, value):
             continue
@@ -91,6 +94,6 @@ def _guides(keyword: str, value: Any, lost: Collection[str]) -> bool:
         return isinstance(value, str) and _PATTERN.fullmatch(value) is not None
     if keyword in _BOUNDS:  # of draft 4 some are true
         return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MOST
-    if keyword in ("items", "additionalItems"):  # the lists of drafts before 2020
+    if keyword in ("items", "additionalItems"):  # of drafts before 2020, beside prefixItems
         return keyword == "items" and not isinstance(value, list)
     return keyword != "$ref" or (isinstance(value, str) and value not in lost)

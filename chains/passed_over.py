@@ -15,7 +15,8 @@ from typing import Any
 
 from chains.discriminated import requiring, telling
 from chains.disjoint import are_disjoint, fits_type, mapping_in, names_in, resolved
-from chains.implied import implies
+from chains.escaped import names_escaped
+from chains.implied import fits_length, implies, is_implied
 from chains.neutral import is_neutral
 from chains.references import at
 from chains.subschemas import HOLDING, NAMED
@@ -151,10 +152,13 @@ def _passed_of_text(part: Mapping[str, Any], rules: set[str]) -> set[str]:
     found = set[str]()
     if "format" in rules and str(part["format"]) not in FORMATS:
         found.add("format")
-    both = "format" in rules and not implies(part.get("pattern"), part["format"])
-    if "pattern" in rules and (both or _looks_around(str(part["pattern"]))):
-        found.add("pattern")
-    return found | (rules & {"minLength", "maxLength"} if rules & {"pattern", "format"} else set())
+    pattern, form = part.get("pattern"), part.get("format")
+    if "pattern" in rules and not is_implied(pattern, form):
+        both = "format" in rules and not implies(pattern, form)
+        found |= {"pattern"} if both or _is_misread(str(pattern)) else set()
+    if "pattern" in rules or "format" in rules:
+        found |= {key for key in rules & {"minLength", "maxLength"} if not fits_length(key, part)}
+    return found
 
 
 def _passed_of_object(part: Mapping[str, Any], rules: set[str]) -> set[str]:
@@ -162,9 +166,11 @@ def _passed_of_object(part: Mapping[str, Any], rules: set[str]) -> set[str]:
     found = set[str]()
     if "required" in rules and not names_in(part, "required") <= named.keys():
         found.add("required")
+    if any(each is False for each in named.values()) and part.get("additionalProperties", False) is not False:
+        found.add("properties")  # a name that is forbidden among others that are not
     if "propertyNames" in rules and not _holds_names(part, rules):
         found.add("propertyNames")
-    if patterns and (named or len(patterns) > 1 or any(map(_looks_around, patterns))):
+    if patterns and (named or len(patterns) > 1 or any(map(_is_misread, patterns))):
         found.add("patternProperties")
     return found
 
@@ -176,6 +182,11 @@ def _holds_names(part: Mapping[str, Any], rules: set[str]) -> bool:
     inner = {key for key in names if key in _RULES}
     alone = inner <= _NAME_RULES and not _passed({**names, "type": "string"}, names)
     return alone and part.get("additionalProperties", True) is not False
+
+
+def _is_misread(pattern: str) -> bool:
+    """Whether XGrammar lets pass what does not fit ``pattern``, or is no JSON."""
+    return _looks_around(pattern) or names_escaped(pattern)
 
 
 def _looks_around(pattern: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from referencing import Registry
 from referencing.exceptions import Unresolvable
@@ -39,10 +40,14 @@ def dangling(schema: Mapping[str, Any]) -> set[str]:
 
 
 def at(reference: str, schema: Mapping[str, Any]) -> Any:
-    """What ``reference`` names in ``schema`` by its way from the root, in plain names; None: nothing."""
+    """What ``reference`` names in ``schema`` by its way from the root (RFC 6901); None: nothing."""
     part: Any = schema
-    for name in reference.split("/")[1:]:
-        part = part.get(name) if isinstance(part, Mapping) else None
+    for written in unquote(reference).split("/")[1:]:
+        name = written.replace("~1", "/").replace("~0", "~")
+        if isinstance(part, list):
+            part = part[int(name)] if name.isdecimal() and int(name) < len(part) else None
+        else:
+            part = part.get(name) if isinstance(part, Mapping) else None
     return part if reference.startswith("#") else None
 
 

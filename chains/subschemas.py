@@ -5,7 +5,7 @@ So a property that is called like a keyword is none, and neither is what an ``en
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 NAMED = ("properties", "patternProperties", "dependentSchemas", "$defs", "definitions")  # schemas by name
@@ -31,3 +31,19 @@ def placed(schema: Any) -> Iterator[tuple[str, Any]]:
                 waiting += [(f"{place}/{key}/{index}", each) for index, each in enumerate(value)]
             elif key in HOLDING:
                 waiting.append((f"{place}/{key}", value))
+
+
+def rebuilt(schema: Any, change: Callable[[dict[str, Any]], None]) -> Any:
+    """``schema``, or a list of them, with each object in it as ``change`` leaves a copy, the inmost first."""
+    if isinstance(schema, list):
+        return [rebuilt(part, change) for part in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    found: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in NAMED and isinstance(value, Mapping):
+            found[key] = {name: rebuilt(part, change) for name, part in value.items()}
+        else:
+            found[key] = rebuilt(value, change) if key in HOLDING else value
+    change(found)
+    return found

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from chains.disjoint import kinds_of, resolved
 from service.body.conversation import kind_of
 from service.body.kinds import (
     OBJECT,
@@ -207,6 +208,18 @@ def _check_parameters(schema: object, at: str) -> None:
         raise InvalidRequest(
             f"{at}.type must be 'object', as a call's arguments are; found {_shown(kind)}", f"{at}.type"
         )
+    if kind is None and isinstance(schema, dict) and not _may_be_object(schema):
+        raise InvalidRequest(f"{at} must let an object pass, as a call's arguments are: say type", at)
+
+
+def _may_be_object(schema: dict[str, Any]) -> bool:
+    """Whether a schema's values, types or ways leave objects, so far as its references are followed."""
+    found = resolved(schema, schema)
+    if not isinstance(found, dict):
+        return found is not False
+    ways = next((found[key] for key in ("anyOf", "oneOf") if isinstance(found.get(key), list)), None)
+    inner = [found] if not ways else [resolved(way, schema) for way in ways]
+    return any(not isinstance(each, dict) or "object" in kinds_of(each, schema) for each in inner)
 
 
 def check_template(body: Mapping[str, Any]) -> None:

@@ -14,12 +14,16 @@ from typing import Any
 from chains.parameters import calls_tools
 from chains.passed_over import passed_over
 from chains.references import parts, wrong_reference
+from chains.subschemas import placed
+from chains.unpassable import empty_choice, unpassable
+from chains.unreadable import unreadable
 from service.errors import InvalidRequest
 
 _MOST_ENTRIES = 5_000  # members and items; a thousand optional properties compile in seconds
 _MOST_ITEMS = 10_000  # of a list: of 100,000 llguidance makes no grammar, of a billion it ends the process
 _MOST_REPEATS = 1_000  # of what patterns count, together: XGrammar's time grows with the square
 _COUNTED = re.compile(r"(?<!\\)\{(\d+)(?:,(\d*))?\}")
+_SHOWN = 80  # characters of a pattern
 _FAR = 10**9  # longer numbers are not read
 
 
@@ -43,10 +47,21 @@ def check_schemas(body: Mapping[str, Any]) -> None:
                 f"most {_MOST_REPEATS:,} are taken: bound the length of a text by maxLength",
                 name,
             )
-        if (wrong := wrong_reference(schema)) is not None:
+        if (wrong := wrong_reference(schema) or _wrong(schema)) is not None:
             raise InvalidRequest(f"the schema in {name} can't be used: {wrong}", name)
     if calls_tools(body):
         _check_strict(body["tools"])
+
+
+def _wrong(schema: Mapping[str, Any]) -> str | None:
+    """Why no value can fit ``schema``, or a pattern of it can't be read; None: nothing is seen."""
+    if (empty := empty_choice(schema) or unpassable(schema)) is not None:
+        return f"{empty[0]} at {empty[1]} lets no value pass: correct it"
+    for place, part in placed(schema):
+        for pattern in _patterns_of(part):
+            if (wrong := unreadable(pattern)) is not None:
+                return f"the pattern {pattern[:_SHOWN]!r} at {place} can't be read: {wrong}"
+    return None
 
 
 def _check_strict(tools: Iterable[Mapping[str, Any]]) -> None:
@@ -96,10 +111,16 @@ def _check_items(name: str, schema: Mapping[str, Any]) -> None:
 
 def _patterns(schema: Mapping[str, Any]) -> Iterator[str]:
     for part in parts(schema):
-        if isinstance(pattern := part.get("pattern"), str):
-            yield pattern
-        if isinstance(named := part.get("patternProperties"), dict):
-            yield from named
+        yield from _patterns_of(part)
+
+
+def _patterns_of(part: object) -> Iterator[str]:
+    if not isinstance(part, Mapping):
+        return
+    if isinstance(pattern := part.get("pattern"), str):
+        yield pattern
+    if isinstance(named := part.get("patternProperties"), dict):
+        yield from named
 
 
 def _repeats(pattern: str) -> int:

@@ -9,14 +9,33 @@ from __future__ import annotations
 from collections.abc import Callable
 
 _HELD = 4  # parts of a text, at most, share its characters
+_WIDEST = 200  # characters of a hostname; more than 253 are none
+_PARTS, _REST = 19, 50  # of a URI: a part's length so often, at most, and what is no part
 _PCHAR = r"([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})"  # RFC 3986, 3.3
 _DAY = (  # of a month, from RFC 3339; not the leap day, which few years have
     r"((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
 )
+_YEAR = "([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"
+_LEAP = "([0-9]{2}(0[48]|[2468][048]|[13579][26])|(0[48]|[2468][048]|[13579][26])00)"
+_BYTE = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9][0-9]|[0-9])"
+_EXACT = {
+    "date": f"^({_YEAR}-{_DAY}|{_LEAP}-02-29)$",
+    "ipv4": rf"^({_BYTE}\.){{3}}{_BYTE}$",
+}
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,6})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 
 
-def bounded(name: str, characters: int) -> str | None:
+def exact(name: str) -> str | None:
+    """A pattern of the texts of the format ``name`` that XGrammar reads too widely; None: it does not."""
+    return _EXACT.get(name)
+
+
+def within(most: int) -> int:
+    """The characters to ask of :func:`bounded` for a URI that is no longer than ``most``."""
+    return max(1, (most - _REST) * _HELD // _PARTS)
+
+
+def bounded(name: str, characters: int = _WIDEST) -> str | None:
     """A pattern of texts of the format ``name``, not much over ``characters`` long; None: it has an end.
 
     Of a format that nobody knows here there is none either.
@@ -34,8 +53,10 @@ def _hostname(most: int) -> str:
 
 
 def _email(most: int) -> str:
-    atom = rf"[A-Za-z0-9_+'-]{{1,{min(most, 30)}}}"
-    return rf"{atom}(\.{atom}){{0,1}}@{_label(most)}(\.{_label(most)}){{1,2}}"
+    """The last label is of letters, as zod asks too and those of the root zone are but for ``xn--``."""
+    atom = rf"[A-Za-z0-9_+-]{{1,{min(most, 30)}}}"
+    last = rf"[A-Za-z]{{2,{max(2, min(most, 61))}}}"
+    return rf"{atom}(\.{atom}){{0,1}}@({_label(most)}\.){{1,2}}{last}"
 
 
 def _uri(most: int) -> str:

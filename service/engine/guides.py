@@ -17,15 +17,16 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 from chains.discriminated import with_tags
-from chains.implied import implies
+from chains.implied import fits_length, implies, is_implied
 from chains.neutral import without_neutral
 from service.engine import two_compilers
-from service.engine.bounded_formats import bounded
+from service.engine.bounded_formats import bounded, exact, within
+from service.engine.for_xgrammar import for_xgrammar, with_counted
 from service.engine.open_objects import closed
-from service.engine.patterns import counted
 
 WHITE_SPACE = 1  # characters in a row
 _WHITE_SPACE = "max_whitespace_cnt"  # XGrammar's name for that bound
@@ -37,6 +38,8 @@ _SEPARATED = {  # llguidance's options; its own white space may be repeated, wha
 }
 _CLOSED = ("maxLength", "pattern", "format", "enum", "const")  # of a string: it has an end, or another rule
 _RULED = ("minLength", "maxLength", "pattern", "enum", "const")  # beside a format: it is left as it is
+_FRACTION = (r"(?:\.\d+)?", r"(?:\.\d{1,6})?")  # of a second, and one that has an end
+_COUNTS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
 _DIGITS = 15  # XGrammar reads bounds as 64 bits
 _ONE = ("items", "additionalProperties", "additionalItems", "contains")  # hold a schema
 _SOME = ("anyOf", "oneOf", "allOf", "prefixItems")  # hold a list of schemas
@@ -81,7 +84,9 @@ class Bounds:
     def _over(self, schema: Any) -> Any:
         if not isinstance(schema, dict):
             return schema
-        found = dict(schema)
+        found = {**schema, **_counts(schema)}
+        if "format" in found:
+            _hold_format(found, self.characters)
         for key in _ONE:
             if key in found:
                 found[key] = self._over(found[key])
@@ -90,24 +95,21 @@ class Bounds:
                 found[key] = [self._over(part) for part in found[key]]
         for key in _NAMED:
             if isinstance(found.get(key), dict):
-                names = counted if key == "patternProperties" else str
-                found[key] = {names(name): self._over(part) for name, part in found[key].items()}
+                found[key] = {name: self._over(part) for name, part in found[key].items()}
         kinds = found.get("type")
         kinds = kinds if isinstance(kinds, list) else [kinds]
         if self.characters is not None and "string" in kinds:
             _end(found, self.characters)
-        if isinstance(found.get("pattern"), str):
-            found["pattern"] = counted(found["pattern"])
-            if implies(schema.get("pattern"), found.get("format")):
-                del found["format"]  # XGrammar holds one of both
         if self.digits is not None and not {"integer", "number"}.isdisjoint(kinds):
             _close(found, 10**self.digits - 1)
         if self.items is not None and "array" in kinds and "maxItems" not in found:
-            found["maxItems"] = _at_least(self.items, found.get("minItems"))
+            first = found.get("prefixItems")
+            least = max(self.items, len(first)) if isinstance(first, list) else self.items
+            found["maxItems"] = _at_least(least, found.get("minItems"))
         return found
 
     def over_tag(self, tag: Any) -> Any:
-        """A structural tag whose JSON schemas, at any depth, are bounded, with their white space."""
+        """XGrammar's structural tag whose JSON schemas, at any depth, are bounded, with their white space."""
         if isinstance(tag, list):
             return [self.over_tag(part) for part in tag]
         if not isinstance(tag, dict):
@@ -115,7 +117,7 @@ class Bounds:
         if tag.get("type") == "json_schema" and "json_schema" in tag:
             bound = tag.get(_WHITE_SPACE)
             kept = WHITE_SPACE if bound is None else bound
-            return {**tag, "json_schema": self.over(tag["json_schema"]), _WHITE_SPACE: kept}
+            return {**tag, "json_schema": _for_xgrammar(tag["json_schema"], self), _WHITE_SPACE: kept}
         return {key: self.over_tag(part) for key, part in tag.items()}
 
 
@@ -131,6 +133,9 @@ def register() -> None:
     bounds = Bounds.read(os.environ)
     schemas.compile_json_schema = bounded_schema(schemas.compile_json_schema, bounds)
     schemas.compile_structural_tag = bounded_tag(schemas.compile_structural_tag, bounds)
+    tried: Any = xgrammar.Grammar  # before a request goes to the engine
+    tried.from_json_schema = staticmethod(bounded_trial(tried.from_json_schema, bounds))
+    tried.from_structural_tag = staticmethod(bounded_tag_trial(tried.from_structural_tag, bounds))
     guide = bounded_guide(guides.grammar_from_json_schema, bounds, guides.validate_grammar)
     guides.grammar_from_json_schema = staticmethod(guide)
     two_compilers.register()
@@ -143,8 +148,17 @@ def bounded_schema(compile_schema: Compile, bounds: Bounds) -> Compile:
     def bounded(compiler: Any, schema: Any, *, any_whitespace: bool = True, **options: Any) -> Any:
         white_space = {_WHITE_SPACE: WHITE_SPACE} if any_whitespace else {}
         return compile_schema(
-            compiler, _over(schema, bounds), any_whitespace=any_whitespace, **white_space | options
+            compiler, _for_xgrammar(schema, bounds), any_whitespace=any_whitespace, **white_space | options
         )
+
+    return bounded
+
+
+def bounded_trial(compile_schema: Compile, bounds: Bounds) -> Compile:
+    """XGrammar's ``compile_schema`` that has no compiler: what vLLM tries is what it compiles later."""
+
+    def bounded(schema: Any, **options: Any) -> Any:
+        return compile_schema(_for_xgrammar(schema, bounds), **options)
 
     return bounded
 
@@ -152,11 +166,20 @@ def bounded_schema(compile_schema: Compile, bounds: Bounds) -> Compile:
 def bounded_tag(compile_tag: Compile, bounds: Bounds) -> Compile:
     """XGrammar's ``compile_tag`` under ``bounds`` for a tag in JSON, which is how vLLM gives tool calls."""
 
-    def bounded(compiler: Any, *arguments: Any, **options: Any) -> Any:
+    def compiled(compiler: Any, *arguments: Any, **options: Any) -> Any:
+        return bounded_tag_trial(partial(compile_tag, compiler), bounds)(*arguments, **options)
+
+    return compiled
+
+
+def bounded_tag_trial(compile_tag: Compile, bounds: Bounds) -> Compile:
+    """The same for a ``compile_tag`` that has no compiler."""
+
+    def bounded(*arguments: Any, **options: Any) -> Any:
         first, *others = arguments or (None,)
         if not others and isinstance(first, str):
             arguments = (json.dumps(bounds.over_tag(json.loads(first))),)
-        return compile_tag(compiler, *arguments, **options)
+        return compile_tag(*arguments, **options)
 
     return bounded
 
@@ -184,6 +207,37 @@ def _over(schema: Any, bounds: Bounds) -> Any:
     return bounds.over(schema)
 
 
+def _for_xgrammar(schema: Any, bounds: Bounds) -> Any:
+    if isinstance(schema, str):
+        return json.dumps(_for_xgrammar(json.loads(schema), bounds))
+    return with_counted(bounds.over(for_xgrammar(schema)))
+
+
+def _hold_format(schema: dict[str, Any], characters: int | None) -> None:
+    """Leave one of a text's format and what stands beside it, which XGrammar does not hold together."""
+    form, pattern = schema["format"], schema.get("pattern")
+    if implies(pattern, form):
+        del schema["format"]
+        schema["pattern"] = pattern if characters is None else str(pattern).replace(*_FRACTION)
+        return
+    if is_implied(pattern, form):
+        del schema["format"]
+        schema["pattern"] = bounded(form) if characters is None else bounded(form, characters)
+        return
+    most = schema.get("maxLength")
+    for key in ("minLength", "maxLength"):
+        if key in schema and fits_length(key, schema):
+            del schema[key]
+    if any(key in schema for key in _RULED):
+        schema |= {"maxLength": most} if most is not None else {}
+    elif most is not None:
+        del schema["format"]
+        schema["pattern"] = bounded(form, min(within(most), characters or most))
+    elif (pattern := exact(str(form))) is not None:
+        del schema["format"]
+        schema["pattern"] = pattern
+
+
 def _end(schema: dict[str, Any], characters: int) -> None:
     """Give a text's ``schema`` an end."""
     if not any(key in schema for key in _CLOSED):
@@ -205,6 +259,15 @@ def _close(schema: dict[str, Any], most: int) -> None:
         schema["minimum"] = -most
     if high is None and not (isinstance(low, int | float) and low > most):
         schema["maximum"] = most
+
+
+def _counts(schema: Mapping[str, Any]) -> dict[str, int]:
+    """What counts in ``schema`` and is written as 2.0, which both compilers refuse."""
+    return {
+        key: int(schema[key])
+        for key in _COUNTS
+        if isinstance(schema.get(key), float) and schema[key].is_integer()
+    }
 
 
 def _at_least(bound: int, least: object) -> int:

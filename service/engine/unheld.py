@@ -10,6 +10,8 @@ from typing import Any
 from chains.passed_over import passed_over
 from chains.subschemas import placed
 
+_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_MOST = 2**63  # of a bound
 _SAID = (  # llguidance's words, and the keywords that they are about; none: it names them
     (re.compile(r"Unimplemented keys: \[(.*?)\]"), ()),
     (re.compile(r"Unknown format"), ("format",)),
@@ -17,12 +19,14 @@ _SAID = (  # llguidance's words, and the keywords that they are about; none: it 
     (re.compile(r"circular references with sibling keys"), ("$ref",)),
     (re.compile(r"min/maxProperties only supported"), ("minProperties", "maxProperties")),
     (re.compile(r"patternProperty regexes"), ("patternProperties",)),
+    (re.compile(r"Failed to generate regex for|not JSON serializable|exceeds m\w+ limit"), _BOUNDS),
     (re.compile(r"[Rr]egex parse error|look-?around|backreference"), ("pattern", "patternProperties")),
 )
 _WHY = {
     "oneOf": "its schemas may overlap, so use anyOf, or a const by which they differ in a property that each "
     "requires",
     "$ref": "what stands beside it joins a schema that holds itself, so put it into that schema",
+    **dict.fromkeys(_BOUNDS, "numbers are bounded within 64 bits, so lower it or leave it out"),
     "minProperties": "it counts properties that need not be there, so require all that are named",
 }
 _CHAIN = ", or send x-pointsman-chain: structured, which checks the answer against all of its schema"
@@ -65,4 +69,8 @@ def _places(schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield from ((passed.keyword, passed.place) for passed in passed_over(schema))
     for place, part in placed(schema):
         if isinstance(part, Mapping):
-            yield from ((key, place) for key in part)
+            yield from ((key, place) for key in part if key not in _BOUNDS or _is_far(part[key]))
+
+
+def _is_far(bound: object) -> bool:
+    return isinstance(bound, int | float) and abs(bound) >= _MOST

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chains.guidable import guidable
 from chains.schema import AnswerSchema, SchemaUnusable
 from chains.subschemas import placed
-
-_PAIRS = (  # what is at least, and at most
-    ("minimum", "maximum"),
-    ("minLength", "maxLength"),
-    ("minItems", "maxItems"),
-    ("minProperties", "maxProperties"),
-)
+from chains.unpassable import lets_nothing_pass, unpassable
 
 
 def unusable_tool(tools: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:
@@ -39,21 +33,13 @@ def _no_schema(function: Mapping[str, Any]) -> str | None:
 
 
 def _nothing_passes(function: Mapping[str, Any]) -> str | None:
+    """What leaves nothing, also of a property that need not be there: the engine makes no grammar of it."""
     for place, part in placed(function.get("parameters")):
-        if part is False and not place.endswith(("additionalProperties", "items", "Items")):
-            return f"false at {place} lets no value pass: leave it out"
-        if isinstance(part, Mapping) and (keyword := next(_empty(part), None)) is not None:
+        if part is not False and (keyword := lets_nothing_pass(part)) is not None:
             return f"{keyword} at {place} lets no value pass: correct it"
+    if (found := unpassable(function.get("parameters"))) is not None:
+        return f"{found[0]} at {found[1]} lets no value pass: leave it out"
     return None
-
-
-def _empty(part: Mapping[str, Any]) -> Iterator[str]:
-    """The keywords of ``part`` that leave nothing."""
-    yield from (key for key in ("enum", "anyOf", "oneOf") if part.get(key) == [])
-    for low, high in _PAIRS:
-        least, most = part.get(low), part.get(high)
-        if isinstance(least, int | float) and isinstance(most, int | float) and least > most:
-            yield f"{low} above {high}"
 
 
 def _not_guided(function: Mapping[str, Any]) -> str | None:

@@ -97,6 +97,17 @@ def test_what_guides_stays_and_a_name_or_a_value_is_no_keyword(part: dict[str, A
     assert guidable(within(part)) == (within(part), [])
 
 
+@pytest.mark.parametrize("more", [{}, {"additionalItems": False}, {"minItems": 2, "maxItems": 2}])
+def test_a_list_of_items_says_what_comes_first(more: dict[str, Any]) -> None:
+    """As zod 3 writes a tuple, and draft 7 has it."""
+    either = {"type": "array", "items": [TEXT, {"type": "integer"}], **more}
+    kept, gone = guidable(within(either))
+    first = {"prefixItems": either["items"], "items": more.get("additionalItems", True)}
+    others = {key: value for key, value in more.items() if key != "additionalItems"}
+    assert kept == within({"type": "array", **others, **first})
+    assert gone == sorted({"items", *more} & {"items", "additionalItems"})
+
+
 def test_a_reference_to_what_went_goes_too() -> None:
     schema = {
         "type": "object",

@@ -14,6 +14,7 @@ from xgrammar.testing import _is_grammar_accept_string as accepts
 
 from chains.disjoint import are_disjoint
 from chains.passed_over import FORMATS, passed_over
+from service.engine.for_xgrammar import for_xgrammar
 
 TEXT, WHOLE = {"type": "string"}, {"type": "integer"}
 NAMED = {"s": TEXT, "n": WHOLE}
@@ -62,13 +63,15 @@ def named(schema: Any) -> list[str]:
         ({**TEXT, "pattern": "^(?!x).*$"}, "pattern", "xa"),
         ({**TEXT, "pattern": "a^b"}, "pattern", "ab"),
         ({**TEXT, "format": "regex"}, "format", "("),
+        ({**closed(a=False), "required": [], "additionalProperties": True}, "properties", {"a": 1}),
         ({"type": "object", "propertyNames": {"not": {"const": "a"}}}, "propertyNames", {"a": 1}),
     ],
 )
 def test_a_keyword_that_holds_nothing_is_named(schema: dict[str, Any], keyword: str, misfit: Any) -> None:
     kind = validator_for(schema, default=Draft202012Validator)
     assert not kind(schema).is_valid(misfit) or schema.get("format")
-    assert accepts(xgrammar.Grammar.from_json_schema(json.dumps(schema)), json.dumps(misfit))
+    grammar = xgrammar.Grammar.from_json_schema(json.dumps(for_xgrammar(schema)))
+    assert accepts(grammar, json.dumps(misfit))
     assert named(schema)[0] == keyword
 
 
@@ -118,6 +121,35 @@ def test_what_is_held_is_not_named(schema: dict[str, Any], fits: Any, misfit: An
 )
 def test_what_asks_for_nothing_is_not_passed_over(part: dict[str, Any]) -> None:
     assert named({**closed(a=WHOLE), **part}) == []
+
+
+QUOTED = '^"[a-z]{2}"$'
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [(QUOTED, '"ab"'), (r"^a\n$", "a\n"), (r"^C:\\[a-z]$", "C:\\a"), (r"^[\"]a$", '"a'), ("^[\n]$", "\n")],
+)
+def test_a_pattern_that_names_what_json_escapes_is_llguidances(pattern: str, text: str) -> None:
+    schema = closed(a={**TEXT, "pattern": pattern})
+    if pattern != "^[\n]$":  # which XGrammar can't read
+        raw = accepts(xgrammar.Grammar.from_json_schema(json.dumps(schema)), f'{{"a": "{text}"}}')
+        assert raw  # is no JSON
+    assert named(schema) == ["pattern"]
+    assert llguidance_takes(schema, {"a": text})
+    assert not llguidance_takes(schema, {"a": "ab"})
+    assert named({"type": "object", "patternProperties": {pattern: WHOLE}}) == ["patternProperties"]
+    assert named({"type": "object", "propertyNames": {"pattern": pattern}}) == ["propertyNames"]
+
+
+@pytest.mark.parametrize(
+    "reference", ["#/definitions/Foo%3Cstring%3E", "#/definitions/a~1b", "#/definitions/list/anyOf/1"]
+)
+def test_a_reference_is_followed_as_it_is_written(reference: str) -> None:
+    wrong = {"type": "number", "multipleOf": 2}
+    definitions = {"Foo<string>": wrong, "a/b": wrong, "list": {"anyOf": [TEXT, wrong]}}
+    schema = {**closed(a={"$ref": reference}), "definitions": definitions}
+    assert [(passed.keyword, passed.place) for passed in passed_over(schema)] == [("multipleOf", reference)]
 
 
 def test_a_discriminator_with_a_default_tells_its_schemas_apart() -> None:
@@ -234,12 +266,12 @@ def test_schemas_that_no_value_fits_at_once(ways: list[Any], disjoint: bool) -> 
 )
 def test_llguidance_holds_much_of_it(schema: dict[str, Any], fits: Any, misfit: Any) -> None:
     assert named(schema)
+    assert llguidance_takes(schema, fits)
+    assert not llguidance_takes(schema, misfit)
+
+
+def llguidance_takes(schema: Any, value: Any) -> bool:
     grammar = llguidance.LLMatcher.grammar_from_json_schema(json.dumps(schema))
     tokens = llguidance.LLTokenizer("byte")
-
-    def taken(value: Any) -> bool:
-        matcher = llguidance.LLMatcher(tokens, grammar, log_level=0)
-        return bool(matcher.consume_tokens(tokens.tokenize_str(json.dumps(value))) and matcher.is_accepting())
-
-    assert taken(fits)
-    assert not taken(misfit)
+    matcher = llguidance.LLMatcher(tokens, grammar, log_level=0)
+    return bool(matcher.consume_tokens(tokens.tokenize_str(json.dumps(value))) and matcher.is_accepting())

@@ -74,3 +74,49 @@ def test_numbers_patterns_and_references_count_at_any_depth(
     check_options(formats(deep(taken))[field], most=1)
     with pytest.raises(InvalidRequest, match=words):
         check_options(formats(deep(refused))[field], most=1)
+
+
+@pytest.mark.parametrize("field", range(4))
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ({"anyOf": []}, "anyOf at #/properties/a lets no value pass"),
+        ({"type": "string", "pattern": r"^[^\s\S]$"}, "pattern at #/properties/a lets no value pass"),
+        ({"type": "integer", "minimum": 5, "maximum": 3}, "minimum above maximum at #/properties/a lets"),
+        ({"type": "string", "enum": [1]}, "enum against type at #/properties/a lets no value pass"),
+        ({"type": "string", "pattern": "["}, r"the pattern '\[' at #/properties/a can't be read: untermin"),
+        ({"type": "object", "patternProperties": {"(": TEXT}}, r"the pattern '\(' at #/properties/a can't"),
+    ],
+)
+def test_what_lets_nothing_pass_or_can_not_be_read_is_told_by_its_place(
+    field: int, part: dict[str, Any], words: str
+) -> None:
+    schema = {"type": "object", "properties": {"a": part}, "required": ["a"]}
+    with pytest.raises(InvalidRequest, match=words) as caught:
+        check_options(formats(schema)[field], most=1)
+    assert str(caught.value.parameter).startswith(next(iter(formats(schema)[field])))
+
+
+@pytest.mark.parametrize(
+    ("schema", "is_taken"),
+    [
+        ({"enum": ["a", "b"]}, False),
+        ({"const": 5}, False),
+        ({"$ref": "#/$defs/s", "$defs": {"s": TEXT}}, False),
+        ({"anyOf": [TEXT, {"$ref": "#/$defs/s"}], "$defs": {"s": {"type": "null"}}}, False),
+        ({}, True),
+        ({"properties": {"a": TEXT}}, True),
+        ({"enum": [{"a": 1}]}, True),
+        ({"$ref": "#/$defs/s", "$defs": {"s": {"type": "object"}}}, True),
+        ({"anyOf": [{"type": "object"}, TEXT]}, True),
+        ({"oneOf": [{"properties": {"a": TEXT}}]}, True),
+    ],
+)
+def test_a_tools_schema_lets_objects_pass(schema: dict[str, Any], is_taken: bool) -> None:
+    body = formats(schema)[3]
+    if is_taken:
+        check_options(body, most=1)
+        return
+    with pytest.raises(InvalidRequest, match="must let an object pass") as caught:
+        check_options(body, most=1)
+    assert caught.value.parameter == "tools[0].function.parameters"

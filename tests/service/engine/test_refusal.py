@@ -200,7 +200,7 @@ def test_a_tool_without_any_value_is_told_in_our_words() -> None:
         ({"type": "integer", "minimum": 5, "maximum": 3}, "minimum above maximum"),
         (False, "false"),
     ):
-        parameters = {"type": "object", "properties": {"a": part}}
+        parameters = {"type": "object", "properties": {"a": part}, "required": ["a"]}
         tool = {"type": "function", "function": {"name": "f", "parameters": parameters}}
         said, field = told("Invalid grammar specification: 'triggers'", None, {"tools": [tool]})
         assert field == "tools[0].function.parameters"

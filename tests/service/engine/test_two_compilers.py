@@ -96,8 +96,9 @@ register()
 class Tokenizer: pass
 backend_guidance.GuidanceBackend.is_tokenizer_supported = staticmethod(lambda tokenizer: True)
 class Model: is_diffusion = False
-for schema in json.loads(sys.argv[1]):
-    params = SamplingParams(structured_outputs=StructuredOutputsParams(json=schema))
+for name, schema in json.loads(sys.argv[1]):
+    asked = StructuredOutputsParams(**{name: json.dumps(schema) if name == "structural_tag" else schema})
+    params = SamplingParams(structured_outputs=asked)
     try:
         params._validate_structured_outputs(Model(), StructuredOutputsConfig(), Tokenizer())
         print(params.structured_outputs._backend)
@@ -116,14 +117,19 @@ def test_vllm_chooses_so_once_the_plugin_is_registered() -> None:
         {**text, "not": {"const": "x"}},
         {"type": "array", "items": text, "uniqueItems": False},
     ]
+    pair = {"type": "array", "items": [text, text], "minItems": 1}
+    call = {"type": "structural_tag", "format": {"type": "json_schema", "json_schema": pair}}
+    asked = [*(("json", schema) for schema in [*schemas, pair]), ("structural_tag", call)]
     found = subprocess.run(
-        [sys.executable, "-c", CHOICES, json.dumps(schemas)], capture_output=True, text=True, check=False
+        [sys.executable, "-c", CHOICES, json.dumps(asked)], capture_output=True, text=True, check=False
     )
     assert found.stdout.splitlines() == [
         "xgrammar",
         "guidance",
         "guidance",
         'Grammar error: Unimplemented keys: ["not"]',
+        "xgrammar",
+        "xgrammar",
         "xgrammar",
         "service.engine.two_compilers",
     ], found.stderr[-2000:]

@@ -43,6 +43,8 @@ def said_of(schema: Any) -> str:
             "minProperties at #",
         ),
         ({"patternProperties": {"^b": WHOLE, "b$": TEXT}}, "patternProperties at #"),
+        ({"anyOf": [{**WHOLE, "minimum": 3}, {**WHOLE, "minimum": 1e20}]}, "minimum at #/anyOf/1"),
+        ({"type": "number", "maximum": -1e20, "minimum": -1e30}, "maximum at #"),
     ],
 )
 def test_the_keyword_and_its_place_are_told(schema: dict[str, Any], place: str) -> None:
