@@ -26,7 +26,7 @@ def form(schema: Any, **more: Any) -> dict[str, Any]:
 
 
 def tool(schema: Any, **more: Any) -> dict[str, Any]:
-    return {"type": "function", "function": {"name": "look", "parameters": schema, **more}}
+    return {"type": "function", "function": {"name": "look", "parameters": schema} | more}}
 
 
 def against(body: dict[str, Any]) -> tuple[int, str] | None:
@@ -86,7 +86,7 @@ async def test_tools_without_strict_are_held_as_far_as_they_can_be(running: Runn
 async def test_where_nothing_is_left_the_tool_the_keyword_and_the_place_are_told(running: Running) -> None:
     running.vllm.against = against
     empty = {"type": "object", "properties": {"a": {"enum": []}, "tags": SET}}
-    tools = [tool({"type": "object"}), tool(empty)]
+    tools = [tool({"type": "object"}), tool(empty, name="see")]
     error = check_error(await running.ask(FOOTBALL, model=BASE, tools=tools), 400)
     assert error["param"] == "tools[1].function.parameters"
     assert "enum at #/properties/a lets no value pass" in error["message"]
