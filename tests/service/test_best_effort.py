@@ -26,7 +26,7 @@ def form(schema: Any, **more: Any) -> dict[str, Any]:
 
 
 def tool(schema: Any, **more: Any) -> dict[str, Any]:
-    return {"type": "function", "function": {"name": "look", "parameters": schema} | more}}
+    return {"type": "function", "function": {"name": "look", "parameters": schema} | more}
 
 
 def against(body: dict[str, Any]) -> tuple[int, str] | None:
