@@ -17,6 +17,7 @@ from chains.discriminated import requiring, telling
 from chains.disjoint import are_disjoint, fits_type, mapping_in, names_in, resolved
 from chains.escaped import names_escaped
 from chains.implied import fits_length, implies, is_implied
+from chains.multiples import is_held, multiples
 from chains.neutral import is_neutral
 from chains.references import at
 from chains.subschemas import HOLDING, NAMED
@@ -139,7 +140,7 @@ def _passed_by_type(part: Mapping[str, Any], rules: set[str]) -> set[str]:
     found = set[str]()
     if "string" in kinds:
         found |= _passed_of_text(part, rules)
-    if kinds & {"integer", "number"}:
+    if kinds & {"integer", "number"} and not is_held(part) and multiples(part) is None:
         found |= rules & {"multipleOf"}
     if "array" in kinds:
         found |= rules & {"uniqueItems", "contains"}

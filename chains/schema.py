@@ -20,6 +20,7 @@ from pydantic import ValidationError as ValidationFailed
 from referencing import Registry
 
 from chains import by_pattern, copied
+from chains.formats import format_checker
 from chains.references import parts, wrong_reference
 from chains.subschemas import placed
 
@@ -69,7 +70,7 @@ class AnswerSchema:
         keywords = {**kind.VALIDATORS, **_BY_PATTERN, copied.KEYWORD: self._copied}
         checks = {word: self._counted(check) for word, check in keywords.items()}
         bounded = extend(kind, checks)
-        self._validator = bounded(schema, registry=Registry(), format_checker=_NO_FORMATS)
+        self._validator = bounded(schema, registry=Registry(), format_checker=format_checker())
 
     def problem(self, text: str, sources: Sequence[str] | None = None) -> str | None:
         """What keeps ``text`` from being JSON that fits, in a sentence for the model; None: it fits.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from chains.disjoint import fits_type, names_in
 from chains.references import at
@@ -126,7 +126,7 @@ def _empty_range(part: Mapping[str, Any], *, whole: bool) -> Iterator[str]:
             yield f"{low} above {high}"
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

@@ -18,4 +18,6 @@ def unreadable(pattern: str) -> str | None:
         regex.compile(_THEIRS.sub(lambda found: found[1] or ".", pattern))
     except regex.error as exc:
         return None if _ESCAPES.match(str(exc)) else str(exc)
+    except RecursionError:
+        return "it is nested too deep"
     return None

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from chains.disjoint import names_in
 from chains.escaped import names_escaped
+from chains.multiples import KEYWORDS, multiples
 from chains.references import at
 from chains.subschemas import placed, rebuilt
 from chains.tuples import as_prefix
@@ -42,6 +43,10 @@ def _say(part: dict[str, Any]) -> None:
     kinds = names_in(part, "type")
     if "array" in kinds:
         _say_items(part)
+    if (numbers := multiples(part)) is not None:
+        for key in KEYWORDS & part.keys():
+            del part[key]
+        part["enum"] = numbers
     if "integer" in kinds and "number" not in kinds:
         _say_whole(part)
     _leave_escaped(part)
@@ -78,7 +83,7 @@ def _say_whole(part: dict[str, Any]) -> None:
             part[other] = nearer(rounded(bound), part.get(other, rounded(bound)))
 
 
-def _is_between(bound: object) -> bool:
+def _is_between(bound: object) -> TypeGuard[float]:
     return isinstance(bound, float) and math.isfinite(bound) and not bound.is_integer()
 
 

@@ -22,6 +22,7 @@ from typing import Any, Self
 
 from chains.discriminated import with_tags
 from chains.implied import fits_length, implies, is_implied
+from chains.multiples import is_held
 from chains.neutral import without_neutral
 from service.engine import two_compilers
 from service.engine.bounded_formats import bounded, exact, within
@@ -100,7 +101,7 @@ class Bounds:
         kinds = kinds if isinstance(kinds, list) else [kinds]
         if self.characters is not None and "string" in kinds:
             _end(found, self.characters)
-        if self.digits is not None and not {"integer", "number"}.isdisjoint(kinds):
+        if self.digits is not None and not {"integer", "number"}.isdisjoint(kinds) and not is_held(found):
             _close(found, 10**self.digits - 1)
         if self.items is not None and "array" in kinds and "maxItems" not in found:
             first = found.get("prefixItems")

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from chains.formats import CHECKED
 from chains.passed_over import passed_over
 from chains.subschemas import placed
 
@@ -46,7 +47,14 @@ def unheld(message: str, request: Mapping[str, Any]) -> str | None:
     why = _WHY.get(keyword, "leave it out")
     if keyword in {"format", "pattern"} and said:
         why = f"leave it out ({_reason(message)})"
-    return f"{keyword} at {at} is held by no guide of the engine's: {why}{_CHAIN * ('messages' in request)}"
+    hint = _CHAIN if "messages" in request and _is_checked(keyword, message) else ""
+    return f"{keyword} at {at} is held by no guide of the engine's: {why}{hint}"
+
+
+def _is_checked(keyword: str, message: str) -> bool:
+    """Whether that chain checks what the refusal ``message`` is about: not every format."""
+    named = re.search(r"Unknown format: (\S+)", message)
+    return keyword != "format" or named is None or named[1] in CHECKED
 
 
 def _reason(message: str) -> str:

@@ -42,6 +42,8 @@ def named(schema: Any) -> list[str]:
         ({"oneOf": [{**WHOLE, "minimum": 0}, {**WHOLE, "maximum": 5}]}, "oneOf", 3),
         ({"type": "number", "multipleOf": 5}, "multipleOf", 7),
         ({**WHOLE, "multipleOf": 5, "minimum": 0}, "multipleOf", 7),
+        ({"type": "number", "multipleOf": 5, "minimum": 0, "maximum": 2500}, "multipleOf", 7),
+        ({"type": "number", "multipleOf": 0.5, "minimum": 0, "maximum": 1}, "multipleOf", 0.7),
         ({**TEXT, "not": {"const": "x"}}, "not", "x"),
         ({**EITHER, "if": {"required": ["a"]}, "then": {"required": ["b"]}}, "if", {"a": 1}),
         ({**EITHER, "dependentRequired": {"a": ["b"]}}, "dependentRequired", {"a": 1}),
@@ -275,3 +277,15 @@ def llguidance_takes(schema: Any, value: Any) -> bool:
     tokens = llguidance.LLTokenizer("byte")
     matcher = llguidance.LLMatcher(tokens, grammar, log_level=0)
     return bool(matcher.consume_tokens(tokens.tokenize_str(json.dumps(value))) and matcher.is_accepting())
+
+
+@pytest.mark.parametrize(
+    "bounds", [{"minimum": 0, "maximum": 2495}, {"exclusiveMinimum": -1, "exclusiveMaximum": 7.5}]
+)
+def test_a_step_between_bounds_is_held_as_a_list(bounds: dict[str, Any]) -> None:
+    for kind in ("integer", "number"):
+        assert named({"type": kind, "multipleOf": 5, **bounds}) == []
+        assert named({"type": [kind, "null"], "multipleOf": 5, **bounds}) == ["multipleOf"]
+    for step, held in ((1, True), (7, True), (1000, True), (1001, False), (0.5, False), (0, False)):
+        assert named({"type": "integer", "multipleOf": step}) == ([] if held else ["multipleOf"])
+    assert named({"type": "number", "multipleOf": 1}) == ["multipleOf"]

@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -33,6 +34,25 @@ ORDER = {
 def test_what_is_wrong_with_an_answer_is_said_with_its_place(text: str, problem: str | None) -> None:
     found = AnswerSchema(ORDER).problem(text)
     assert found is None if problem is None else problem in str(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "wrong"),
+    [
+        *(("date", "2830-09-30", "2830-09-31"), ("email", "a@b.co", "a"), ("idn-email", "a@b.co", "a")),
+        *(("ipv4", "1.2.3.4", "01.2.3.4"), ("ipv6", "::1", ":::"), ("regex", "^a$", "[")),
+        ("uuid", "00000000-0000-4000-8000-000000000000", "0"),
+    ],
+)
+def test_a_format_is_checked(name: str, text: str, wrong: str) -> None:
+    schema = AnswerSchema({"type": "string", "format": name})
+    assert schema.problem(json.dumps(text)) is None
+    assert f"is not a {name!r}" in str(schema.problem(json.dumps(wrong)))
+
+
+@pytest.mark.parametrize("name", ["base64", "binary", "iri", "time", "color", "made-up"])
+def test_another_format_says_nothing(name: str) -> None:
+    assert AnswerSchema({"type": "string", "format": name}).problem('"%"') is None
 
 
 def nested(levels: int) -> dict[str, Any]:

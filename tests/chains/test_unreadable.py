@@ -7,7 +7,9 @@ import pytest
 from chains.unreadable import unreadable
 
 
-@pytest.mark.parametrize("pattern", ["[", "(", ")", "a{3,1}", "*a", "[z-a]", "\\", "(?<n", r"[^\]"])
+@pytest.mark.parametrize(
+    "pattern", ["[", "(", ")", "a{3,1}", "*a", "[z-a]", "\\", "(?<n", r"[^\]", "(" * 5000]
+)
 def test_what_is_wrong_is_told(pattern: str) -> None:
     assert unreadable(pattern) is not None
 

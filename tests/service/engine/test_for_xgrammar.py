@@ -52,6 +52,22 @@ def closed(**properties: Any) -> dict[str, Any]:
         (closed(a={**WHOLE, "minimum": 3, "exclusiveMinimum": 0.5}), [{"a": 3}], [{"a": 1}]),
         (closed(a={**TEXT, "minLength": 2.0, "maxLength": 3.0}), [{"a": "xx"}], [{"a": "x"}, {"a": "xxxx"}]),
         (closed(a={"type": "array", "items": WHOLE, "minItems": 1.0}), [{"a": [1]}], [{"a": []}]),
+        (
+            closed(a={**WHOLE, "multipleOf": 5, "minimum": 1, "exclusiveMaximum": 20}),
+            [{"a": 5}, {"a": 15}],
+            [{"a": 0}, {"a": 7}, {"a": 20}],
+        ),
+        (
+            closed(a={"type": "number", "multipleOf": 10.0, "exclusiveMinimum": 0, "maximum": 20.5}),
+            [{"a": 10}, {"a": 20}],
+            [{"a": 0}, {"a": 5}, {"a": 30}],
+        ),
+        (
+            closed(a={**WHOLE, "multipleOf": 7}),
+            [{"a": 0}, {"a": 7}, {"a": 7 * 987654}],
+            [{"a": 1}, {"a": 7 * 987654 + 1}],
+        ),
+        (closed(a={**WHOLE, "multipleOf": 1000}), [{"a": 33000}], [{"a": 33001}, {"a": 3300}]),
         (closed(a=TEXT, b=False), [{"a": "x"}], [{"a": "x", "b": 1}, {"b": 1}]),
         (closed(a={"anyOf": [False, WHOLE]}), [{"a": 1}], [{"a": "x"}]),
         (

@@ -12,6 +12,9 @@ from chains.passed_over import passed_over
 from tests.service.engine.compilers import DEMO, called, compiled, guided
 
 TEXT = {"type": "string"}
+EARLIER_EMAIL = (
+    r"^(?!\.)(?!.*\.\.)([A-Za-z0-9_'+\-\.]*)[A-Za-z0-9_+-]@([A-Za-z0-9][A-Za-z0-9\-]*\.)+[A-Za-z]{2,}$"
+)
 ZOD = [  # 4.6.7: z.email(), z.iso.date() and so on, the last with offset: true
     (
         "email",
@@ -92,6 +95,7 @@ ZOD = [  # 4.6.7: z.email(), z.iso.date() and so on, the last with offset: true
         ["2024-02-28T12:30:00+01:00", "2024-02-29T12:30:00Z"],
         ["2024-02-28T12:30:00+25:00", "2023-02-29T12:30:00Z"],
     ),
+    ("email", EARLIER_EMAIL, ["ann@b.co"], ["a@b.7", ".ann@b.co", "a..b@c.de"]),
 ]
 
 

@@ -56,7 +56,16 @@ def test_the_keyword_and_its_place_are_told(schema: dict[str, Any], place: str) 
         assert f"can't be used: {place} is held by no guide" in message
         assert (field or "").startswith(next(iter(form)))
         assert "x-pointsman-chain" not in message  # /v1/completions has no chains
-    assert "x-pointsman-chain: structured" in told(said_of(schema), None, {**form, "messages": []})[0]
+    told_of = told(said_of(schema), None, {**form, "messages": []})[0]
+    assert ("x-pointsman-chain: structured" in told_of) is ("Unknown format: color" not in told_of)
+
+
+@pytest.mark.parametrize(("name", "is_checked"), [("idn-email", True), ("regex", True), ("base64", False)])
+def test_the_chain_that_checks_is_told_of_formats_that_it_checks(name: str, is_checked: bool) -> None:
+    form = {"type": "json_schema", "json_schema": {"name": "a", "schema": {**TEXT, "format": name}}}
+    said, _ = told(said_of({**TEXT, "format": name}), None, {"response_format": form, "messages": []})
+    assert "format at # is held by no guide" in said
+    assert ("x-pointsman-chain" in said) is is_checked
 
 
 @pytest.mark.parametrize("message", ["Grammar error: Unsatisfiable schema: no", "Grammar error: ", "else"])
