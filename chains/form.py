@@ -16,10 +16,10 @@ from typing import Any
 from chains.answer import Answer, ask
 from chains.errors import AnswerInvalid, ChainUnsupported, ParameterInvalid, Refused
 from chains.events import Content, Engine, Event, Note, Reasoning, Usage
-from chains.guidable import guidable
 from chains.messages import text_of, with_system
 from chains.parameters import formats_of
-from chains.schema import AnswerSchema, SchemaUnusable, json_in
+from chains.schemas.guidable import guidable
+from chains.schemas.schema import AnswerSchema, SchemaUnusable, json_in
 from chains.splitter import Splitter
 from chains.stop import StopAt, stops_of
 

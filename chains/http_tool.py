@@ -16,7 +16,7 @@ import httpx
 
 from chains.errors import ToolFailure
 from chains.openapi_parameters import Parameter
-from chains.schema import AnswerSchema
+from chains.schemas.schema import AnswerSchema
 from chains.tool_call import ToolResult, bounded, fitting
 
 BODY = "body"  # the argument that is sent as the body

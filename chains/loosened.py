@@ -10,8 +10,8 @@ from typing import Any
 
 from chains.errors import Refused
 from chains.events import Engine, Note
-from chains.guidable import guidable_tools
-from chains.passed_over import passed_over
+from chains.schemas.guidable import guidable_tools
+from chains.schemas.passed_over import passed_over
 from chains.second_asking import SecondAsking
 
 

@@ -21,7 +21,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
 from chains.errors import ToolFailure, ToolServerDown, ToolSourceError
-from chains.schema import AnswerSchema, SchemaUnusable
+from chains.schemas.schema import AnswerSchema, SchemaUnusable
 from chains.tool_call import ToolResult, bounded, fitting
 
 _MOST = 128  # tools of one server

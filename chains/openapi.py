@@ -12,7 +12,7 @@ from chains.http_tool import BODY, HttpTool
 from chains.openapi_30 import json_schema
 from chains.openapi_parameters import JSON, Parameter, parameter_of
 from chains.options import File, headers_in, mapping_in
-from chains.schema import AnswerSchema, SchemaUnusable
+from chains.schemas.schema import AnswerSchema, SchemaUnusable
 from pointsman.document import Document
 
 _METHODS = ("get", "post", "put", "patch", "delete")

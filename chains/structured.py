@@ -30,7 +30,7 @@ from chains.form import NO_SCHEMA, Cost, asked_schema, formed
 from chains.options import File
 from chains.parameters import calls_tools, formats_of, sampling
 from chains.resources import Resources
-from chains.schema import AnswerSchema, ModelSchema
+from chains.schemas.schema import AnswerSchema, ModelSchema
 from pointsman.document import Document
 
 

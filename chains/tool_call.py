@@ -17,7 +17,7 @@ from pydantic_core import to_jsonable_python
 
 from chains.daemon import in_daemon
 from chains.errors import ArgumentsWrong, ToolFailure
-from chains.schema import AnswerSchema
+from chains.schemas.schema import AnswerSchema
 
 log = logging.getLogger(__name__)
 

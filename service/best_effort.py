@@ -12,7 +12,7 @@ from typing import Any
 
 from chains.errors import Refused
 from chains.events import Engine
-from chains.guidable import guidable
+from chains.schemas.guidable import guidable
 from chains.second_asking import SecondAsking
 from service.errors import EngineRefused
 

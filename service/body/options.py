@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chains.disjoint import kinds_of, resolved
+from chains.schemas.disjoint import kinds_of, resolved
 from service.body.conversation import kind_of
 from service.body.kinds import (
     OBJECT,

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from chains.parameters import calls_tools
-from chains.passed_over import passed_over
-from chains.references import parts, wrong_reference
-from chains.subschemas import placed
-from chains.unpassable import empty_choice, unpassable
-from chains.unreadable import unreadable
+from chains.schemas.passed_over import passed_over
+from chains.schemas.references import parts, wrong_reference
+from chains.schemas.subschemas import placed
+from chains.schemas.unpassable import empty_choice, unpassable
+from chains.schemas.unreadable import unreadable
 from service.errors import InvalidRequest
 
 _MOST_ENTRIES = 5_000  # members and items; a thousand optional properties compile in seconds

@@ -1,7 +1,7 @@
 """A JSON schema in the words that XGrammar takes: what it refuses otherwise, or reads wrong, is said anew.
 
 What is written fits the schema as it came, but for a pattern that can't be said so: it goes, so that what is
-written is JSON. :mod:`chains.passed_over` names such patterns.
+written is JSON. :mod:`chains.schemas.passed_over` names such patterns.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import math
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
-from chains.disjoint import names_in
-from chains.escaped import names_escaped
-from chains.multiples import KEYWORDS, multiples
-from chains.references import at
-from chains.subschemas import placed, rebuilt
-from chains.tuples import as_prefix
+from chains.schemas.disjoint import names_in
+from chains.schemas.escaped import names_escaped
+from chains.schemas.multiples import KEYWORDS, multiples
+from chains.schemas.references import at
+from chains.schemas.subschemas import placed, rebuilt
+from chains.schemas.tuples import as_prefix
 from service.engine.patterns import counted
 
 _DEFINED = "pointsman-named-{}"

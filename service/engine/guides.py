@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
 
-from chains.discriminated import with_tags
-from chains.implied import fits_length, implies, is_implied
-from chains.multiples import is_held
-from chains.neutral import without_neutral
+from chains.schemas.discriminated import with_tags
+from chains.schemas.implied import fits_length, implies, is_implied
+from chains.schemas.multiples import is_held
+from chains.schemas.neutral import without_neutral
 from service.engine import two_compilers
 from service.engine.bounded_formats import bounded, exact, within
 from service.engine.for_xgrammar import for_xgrammar, with_counted

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from chains.subschemas import HOLDING, NAMED
+from chains.schemas.subschemas import HOLDING, NAMED
 
 _LEVELS = 3  # of lists and objects within, as in {"order": {"items": [{"count": 1}]}}
 _NAME = r'^[^"\\\x00-\x1f]{0,32}$'  # of a property; where 100 characters are allowed, compiling takes 0.1 s

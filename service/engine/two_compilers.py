@@ -5,8 +5,9 @@ schema with that one, and then compiles with the one that happened to be asked f
 start. So a schema that is meant for llguidance is compiled by XGrammar, which passes over what it can't hold.
 Here both are kept, and what is chosen is what compiles.
 
-Of the keywords that XGrammar passes over vLLM knows fewer than :mod:`chains.passed_over`, which takes the
-place of its list. It says that llguidance has no patterns of properties; those are llguidance's to refuse.
+Of the keywords that XGrammar passes over vLLM knows fewer than :mod:`chains.schemas.passed_over`, which
+takes the place of its list. It says that llguidance has no patterns of properties; those are llguidance's to
+refuse.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from threading import Lock
 from types import SimpleNamespace
 from typing import Any
 
-from chains.passed_over import passed_over
+from chains.schemas.passed_over import passed_over
 
 Create = Callable[[Any, Any], Any]
 Make = Callable[[Any], Any]

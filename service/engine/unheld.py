@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chains.formats import CHECKED
-from chains.passed_over import passed_over
-from chains.subschemas import placed
+from chains.schemas.formats import CHECKED
+from chains.schemas.passed_over import passed_over
+from chains.schemas.subschemas import placed
 
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _MOST = 2**63  # of a bound

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chains.guidable import guidable
-from chains.schema import AnswerSchema, SchemaUnusable
-from chains.subschemas import placed
-from chains.unpassable import lets_nothing_pass, unpassable
+from chains.schemas.guidable import guidable
+from chains.schemas.schema import AnswerSchema, SchemaUnusable
+from chains.schemas.subschemas import placed
+from chains.schemas.unpassable import lets_nothing_pass, unpassable
 
 
 def unusable_tool(tools: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:

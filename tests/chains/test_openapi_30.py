@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chains.openapi_30 import json_schema
-from chains.schema import AnswerSchema
+from chains.schemas.schema import AnswerSchema
 
 
 @pytest.mark.parametrize(

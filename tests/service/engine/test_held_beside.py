@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chains.passed_over import passed_over
+from chains.schemas.passed_over import passed_over
 from tests.service.engine.compilers import DEMO, called, compiled, guided
 
 TEXT = {"type": "string"}

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from chains.references import at
+from chains.schemas.references import at
 
 _MOST = 64  # schemas that are compared with each other; of constants any number
 _LEVELS = 3  # of properties within properties

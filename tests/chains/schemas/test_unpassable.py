@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chains.unpassable import empty_choice, unpassable
+from chains.schemas.unpassable import empty_choice, unpassable
 
 TEXT, WHOLE, NUMBER = {"type": "string"}, {"type": "integer"}, {"type": "number"}
 LIST = {"type": "array", "items": TEXT}

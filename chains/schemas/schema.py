@@ -19,10 +19,10 @@ from pydantic import BaseModel
 from pydantic import ValidationError as ValidationFailed
 from referencing import Registry
 
-from chains import by_pattern, copied
-from chains.formats import format_checker
-from chains.references import parts, wrong_reference
-from chains.subschemas import placed
+from chains.schemas import by_pattern, copied
+from chains.schemas.formats import format_checker
+from chains.schemas.references import parts, wrong_reference
+from chains.schemas.subschemas import placed
 
 _STEPS = 50_000  # keywords that one validation may look at
 _SHOWN = 200  # characters of a message

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chains.escaped import names_escaped
+from chains.schemas.escaped import names_escaped
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chains.references import at, parts
+from chains.schemas.references import at, parts
 
 
 def telling(schema: Mapping[str, Any]) -> str | None:

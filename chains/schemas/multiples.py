@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from chains.disjoint import names_in
+from chains.schemas.disjoint import names_in
 
 _MOST = 500  # numbers that are listed
 _WIDEST = 1_000  # a step that XGrammar holds

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from chains.subschemas import HOLDING, NAMED
+from chains.schemas.subschemas import HOLDING, NAMED
 
 _ANY: tuple[Any, ...] = (True, {})
 _ASKS_NOTHING: Mapping[str, tuple[Any, ...]] = {

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, field_validator
 
-from chains.schema import AnswerSchema, ModelSchema, SchemaUnusable, json_in
+from chains.schemas.schema import AnswerSchema, ModelSchema, SchemaUnusable, json_in
 
 ORDER = {
     "type": "object",

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
 
-from chains.disjoint import fits_type, names_in
-from chains.references import at
-from chains.subschemas import placed
+from chains.schemas.disjoint import fits_type, names_in
+from chains.schemas.references import at
+from chains.schemas.subschemas import placed
 
 _COUNTS = {  # what is at least and at most, and whose
     "string": ("minLength", "maxLength"),

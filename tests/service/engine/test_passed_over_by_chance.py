@@ -1,4 +1,4 @@
-"""Schemas made by chance: XGrammar takes nothing that does not fit one of which nothing is named."""
+"""Schemas made by chance: said in its words, XGrammar takes no misfit of one of which nothing is named."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import xgrammar
 from jsonschema import Draft202012Validator
 from xgrammar.testing import _is_grammar_accept_string as accepts
 
-from chains.passed_over import passed_over
+from chains.schemas.passed_over import passed_over
+from service.engine.for_xgrammar import for_xgrammar, with_counted
 
 DEFINED = {"text": {"type": "string", "maxLength": 2}, "whole": {"type": "integer", "minimum": 2}}
 TYPES = ["string", "integer", "number", "object", "array", "null", "boolean", ["string", "null"]]
@@ -82,7 +83,7 @@ def test_what_is_named_for_nothing_is_held(seed: int) -> None:
         if next(passed_over(made), None) is not None:
             continue
         try:
-            grammar = xgrammar.Grammar.from_json_schema(json.dumps(made))
+            grammar = xgrammar.Grammar.from_json_schema(json.dumps(with_counted(for_xgrammar(made))))
         except RuntimeError:  # refused, so it goes to llguidance
             continue
         held += 1

@@ -7,11 +7,11 @@ import pytest
 import xgrammar
 from pydantic import BaseModel, Field
 
-from chains import copied
 from chains.errors import ChainOptionsError, ParameterInvalid
 from chains.events import ChainRequest, Note
 from chains.registry import chain_with
-from chains.schema import AnswerSchema, ModelSchema, SchemaUnusable
+from chains.schemas import copied
+from chains.schemas.schema import AnswerSchema, ModelSchema, SchemaUnusable
 from chains.testing import Said, ScriptedEngine, asked, content, events_of
 
 COPIED = {"type": "string", "x-pointsman-copied": True}

@@ -14,10 +14,10 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from chains.neutral import is_neutral
-from chains.references import dangling
-from chains.subschemas import HOLDING, NAMED
-from chains.tuples import as_prefix
+from chains.schemas.neutral import is_neutral
+from chains.schemas.references import dangling
+from chains.schemas.subschemas import HOLDING, NAMED
+from chains.schemas.tuples import as_prefix
 
 _REFUSED = frozenset(  # by llguidance 1.7, or by XGrammar 0.2 in the parameters of a tool
     {"uniqueItems", "contains", "minContains", "maxContains", "unevaluatedItems"}

@@ -8,11 +8,11 @@ from typing import Any
 import llguidance
 import pytest
 
-from chains import copied
 from chains.errors import AnswerInvalid, Refused
 from chains.events import Note
-from chains.guidable import guidable, guidable_tools
-from chains.schema import AnswerSchema
+from chains.schemas import copied
+from chains.schemas.guidable import guidable, guidable_tools
+from chains.schemas.schema import AnswerSchema
 from chains.structured import Structured, StructuredOptions
 from chains.testing import Said, ScriptedEngine, asked, content, events_of
 

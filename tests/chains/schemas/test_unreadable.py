@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chains.unreadable import unreadable
+from chains.schemas.unreadable import unreadable
 
 
 @pytest.mark.parametrize(

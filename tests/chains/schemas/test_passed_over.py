@@ -12,8 +12,8 @@ from jsonschema import Draft202012Validator
 from jsonschema.validators import validator_for
 from xgrammar.testing import _is_grammar_accept_string as accepts
 
-from chains.disjoint import are_disjoint
-from chains.passed_over import FORMATS, passed_over
+from chains.schemas.disjoint import are_disjoint
+from chains.schemas.passed_over import FORMATS, passed_over
 from service.engine.for_xgrammar import for_xgrammar
 
 TEXT, WHOLE = {"type": "string"}, {"type": "integer"}

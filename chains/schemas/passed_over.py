@@ -13,14 +13,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chains.discriminated import requiring, telling
-from chains.disjoint import are_disjoint, fits_type, mapping_in, names_in, resolved
-from chains.escaped import names_escaped
-from chains.implied import fits_length, implies, is_implied
-from chains.multiples import is_held, multiples
-from chains.neutral import is_neutral
-from chains.references import at
-from chains.subschemas import HOLDING, NAMED
+from chains.schemas.discriminated import requiring, telling
+from chains.schemas.disjoint import are_disjoint, fits_type, mapping_in, names_in, resolved
+from chains.schemas.escaped import names_escaped
+from chains.schemas.implied import fits_length, implies, is_implied
+from chains.schemas.multiples import is_held, multiples
+from chains.schemas.neutral import is_neutral
+from chains.schemas.references import at
+from chains.schemas.subschemas import HOLDING, NAMED
 
 FORMATS = frozenset(  # of a text, that XGrammar holds
     {"email", "date", "time", "date-time", "duration", "ipv4", "ipv6", "hostname", "uuid", "uri"}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from jsonschema import FormatChecker
 
-from chains.unreadable import unreadable
+from chains.schemas.unreadable import unreadable
 
 CHECKED = frozenset({"date", "email", "idn-email", "ipv4", "ipv6", "regex", "uuid"})
 

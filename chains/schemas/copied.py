@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from chains.subschemas import HOLDING, NAMED
+from chains.schemas.subschemas import HOLDING, NAMED
 
 KEYWORD = "x-pointsman-copied"
 SIZE = 12_500  # characters of a pattern: some 1,400 of English or 800 of Chinese, 0.14 s of XGrammar's
