@@ -53,7 +53,7 @@ def test_every_problem_is_reported_with_its_line(tmp_path: Path) -> None:
 def test_a_stage_that_there_is_not_names_those_that_there_are(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
     path.write_text("stage: sftt\nname: x\n", encoding="utf-8")
-    assert problems(path) == [f"None stage: must be one of {', '.join(recipes.STAGES)}, found 'sftt'"]
+    assert problems(path) == [f"1 stage: must be one of {', '.join(recipes.STAGES)}, found 'sftt'"]
     path.write_text("name: x\n", encoding="utf-8")
     assert problems(path) == [f"None stage: must be one of {', '.join(recipes.STAGES)}"]
 
@@ -214,6 +214,27 @@ def test_a_switch_of_yaml_1_1_among_a_generators_arguments_is_refused(recipe: Re
     path.write_text(text.replace("odd: true", "odd: yes"), encoding="utf-8")
     with pytest.raises(DocumentError, match=r"yaml:\d+: data\.sources\.0\.arguments\.odd: yes is true"):
         recipes.load(path)
+
+
+def test_an_override_mends_the_value_that_it_replaces(recipe: Recipe) -> None:
+    path = recipe(**{"train.steps": 0, "train.batch_rows": "many", "stage": "sftt"})
+    text = path.read_text(encoding="utf-8").replace("learning_rate: 0.01", "learning_rate: 010")
+    path.write_text(text, encoding="utf-8")
+    mended = ["stage=sft", "train.steps=3", "train.batch_rows=2", "train.learning_rate=0.1"]
+    found = recipes.load(path, mended)
+    assert isinstance(found, SftRecipe)
+    assert (found.train.steps, found.train.batch_rows, found.train.learning_rate) == (3, 2, 0.1)
+
+    line = next(at for at, one in enumerate(text.splitlines(), 1) if "batch_rows" in one)
+    left, new = problems(path, *mended[:2], mended[3], "seed=x")[::-1]
+    assert left == f"{line} train.batch_rows: must be a whole number, found 'many'"
+    assert (
+        new
+        == f"None seed: must be a whole number, found 'x' (with {' '.join([*mended[:2], mended[3]])} seed=x)"
+    )
+    assert problems(path, "stage=rmm") == [
+        f"None stage: must be one of {', '.join(recipes.STAGES)}, found 'rmm'"
+    ]
 
 
 def test_overrides_that_fit_nothing_are_refused_together(recipe: Recipe) -> None:
