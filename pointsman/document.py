@@ -33,6 +33,11 @@ class Document(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
+    @classmethod
+    def reworded(cls, place: Location, kind: str, value: Any) -> str | None:
+        """What is said of ``value`` at ``place``, by pydantic's ``kind`` of error; None: what always is."""
+        return None
+
     @field_validator("*", mode="after")
     @classmethod
     def _held_by_float32(cls, value: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 from pointsman import document
 from pointsman.document import DocumentError
 from pointsman.problems import Location, Problem
+from training.recipe import words
 from training.recipe.cpt import CptRecipe
 from training.recipe.dpo import DpoRecipe
 from training.recipe.grpo import GrpoRecipe
@@ -51,6 +52,8 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     model = STAGES.get(str(raw.get("stage")))
     if model is None:
         found = f", found {raw['stage']!r}" if "stage" in raw else ""
+        if meant := words.STAGES.get(str(raw.get("stage"))):
+            found += f"; it is {meant} here"
         given = any(one.startswith("stage=") for one in overrides)
         line = None if given else document.lines_of(text).get(("stage",))
         raise DocumentError(path, [Problem(line, "stage", f"must be one of {', '.join(STAGES)}{found}")])
