@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from training.runs import bar
@@ -9,7 +11,7 @@ from training.runs import bar
 
 def test_the_first_step_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr(bar.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     said: list[str] = []
     shown = bar.Bar(said.append)
     shown.start(10)
