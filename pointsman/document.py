@@ -7,6 +7,7 @@ core schema of version 1.2; a value that version 1.1 reads otherwise, where any 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +32,11 @@ class Document(BaseModel):
     """Base of every configuration model: frozen, numbers are finite, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    @classmethod
+    def reworded(cls, place: Location, kind: str, value: Any) -> str | None:
+        """What is said of ``value`` at ``place``, by pydantic's ``kind`` of error; None: what always is."""
+        return None
 
     @field_validator("*", mode="after")
     @classmethod
@@ -99,22 +105,54 @@ def read(path: Path | str) -> str:
         raise DocumentError(path, [Problem(None, "", f"can't be read: {exc.strerror}")]) from exc
 
 
-def parse(model: type[D], text: str, path: Path | str = "<text>") -> D:
-    """The same as :func:`load` for text already read; ``path`` names it in errors."""
+def parse(
+    model: type[D], text: str, path: Path | str = "<text>", laid: tuple[Any, set[Location]] | None = None
+) -> D:
+    """The same as :func:`load` for text already read; ``path`` names it in errors.
+
+    ``laid``: what is read in place of the text's data, which is that data with other values laid over it, and
+    the places of those. What the text has there is not looked at, and a problem there has no line.
+    """
     lines: dict[Location, int] = {}
     problems: list[Problem] = []
     doubts: dict[Location, Problem] = {}
     data = _data(text, path, lines, problems, doubts)
+    if laid is not None:
+        data, places = laid
+        replaced = {dotted(place) for place in places}
+        problems = [one for one in problems if not _is_within(one.field, replaced)]
+        doubts = {at: one for at, one in doubts.items() if not _is_within(one.field, replaced)}
+        lines = {at: line for at, line in lines.items() if not _is_within(dotted(at), replaced)}
+        for place in places:
+            lines |= {place[:end]: 0 for end in range(1, len(place)) if place[:end] not in lines}
+            lines |= dict.fromkeys(_places_of(data, place), 0)
     try:
         value = model.model_validate({} if data is None else data)
     except ValidationError as exc:
         errors = exc.errors(include_url=False)
         problems += [problem for error in errors for problem in explained(model, dict(error), lines)]
+        problems = [one if one.line else Problem(None, one.field, one.message) for one in problems]
         raise DocumentError(path, problems) from exc
     problems += [problem for place, problem in doubts.items() if is_free(value, place)]
     if problems:
         raise DocumentError(path, problems)
     return value
+
+
+def _is_within(field: str, places: set[str]) -> bool:
+    """Whether the dotted ``field`` is one of ``places``, or stands in one."""
+    return any(field == place or field.startswith(f"{place}.") for place in places)
+
+
+def _places_of(data: Any, place: Location) -> Iterator[Location]:
+    """``place`` and all places within the value that ``data`` has there."""
+    value = data
+    for part in place:
+        value = value[part]
+    yield place
+    keys = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    for key in keys:
+        yield from _places_of(data, (*place, key))
 
 
 def plain(text: str, path: Path | str = "<text>") -> Any:

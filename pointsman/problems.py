@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -10,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 Location = tuple[str | int, ...]  # of a value: the keys and positions that lead to it
+_MISSPELT = 0.75  # how alike two values are of which one is the other misspelt; cpu and tpu are two
 
 _EXPECTED = {  # pydantic's kinds of errors whose words are Python's
     **dict.fromkeys(("model_type", "dict_type"), "a mapping, keys with values"),
@@ -64,12 +66,19 @@ def _problem(model: type[BaseModel], error: dict[str, Any], lines: dict[Location
     message = (
         f"must be {_EXPECTED[kind]}" if kind in _EXPECTED else said.replace("Input should be", "must be")
     )
-    if kind == "extra_forbidden":
+    reworded = getattr(model, "reworded", None)
+    if reworded and (told := reworded(location, kind, error.get("input"))):
+        message = told
+    elif kind == "extra_forbidden":
         message = "unknown key" + _suggestion(str(location[-1]), _field_names(model, location[:-1]))
     elif kind == "missing":
         message = "is required"
     elif not isinstance(error.get("input"), dict | list | BaseModel):
         message = f"{message}, found {error['input']!r}"
+        if kind == "literal_error":
+            values = re.findall(r"'([^']*)'", error["ctx"]["expected"])
+            close = get_close_matches(str(error["input"]), values, n=1, cutoff=_MISSPELT)
+            message += f"; did you mean {close[0]!r}?" if close else ""
     tagged = known != location[: len(known)]
     absent = location[len(known) :] if not tagged else location[-1:] if kind == "missing" else ()
     absent = tuple(part for part in absent if " " not in str(part))  # tags of unions, such as "a file"

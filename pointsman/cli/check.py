@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from service.routes import RouteTable
     from service.settings import Settings
 
+_MEASURED = {"loss", "general", "tools", "preferences", "answers", "judged", "lm_eval"}  # by evaluation plans
+
 
 def check(
     config: Annotated[
-        Path, typer.Argument(metavar="FILE", help="The gateway's settings, a recipe, or a release.")
+        Path, typer.Argument(metavar="FILE", help="The gateway's settings, a recipe, a release, or a plan.")
     ] = DEMO_CONFIG,
     overrides: SetOption = None,
     router: Annotated[
@@ -30,6 +32,8 @@ def check(
     ] = False,
 ) -> None:
     """Read settings with their routes and prompts, or a recipe with its data, and say all that is wrong.
+
+    A plan of `eval model` or of `data build` is read too, with its rows; no server is asked.
 
     MCP servers that routes name are asked for their tools, for ten seconds at most.
     Of a recipe it says too how the result is served, and what the training will need. Of a release it reads
@@ -41,6 +45,7 @@ def check(
     - `pointsman check deploy/examples/qwen3-8b.yaml`
     - `pointsman check --router` warns of routes that never fire, or can't be told apart
     - `pointsman check deploy/demo/recipes/support.yaml`
+    - `pointsman check deploy/demo/evaluations/support.yaml`
     """
     from pointsman.document import DocumentError
     from pointsman.problems import Problem
@@ -48,7 +53,7 @@ def check(
     with reported(DocumentError):
         kind = _kind(config)
         if kind != "settings" and router:
-            problem = f"--router is for settings, and this is a {kind}"
+            problem = f"--router is for settings, and this is {'an' if kind[0] == 'e' else 'a'} {kind}"
             raise DocumentError(config, [Problem(None, "", problem)])
         if kind == "recipe":
             _check_recipe(config, overrides or [])
@@ -58,19 +63,36 @@ def check(
         if kind == "release":
             _check_release(config)
             return
+        if kind == "evaluation plan":
+            _check_evaluation(config)
+            return
+        if kind == "build plan":
+            _check_build(config)
+            return
     _check_settings(config, router)
 
 
-def _kind(path: Path) -> Literal["settings", "recipe", "release"]:
-    """A recipe has a stage, or what only recipes have; a release has a gate; settings have none of them."""
+def _kind(path: Path) -> Literal["settings", "recipe", "release", "evaluation plan", "build plan"]:
+    """A recipe has a stage, or what only recipes have; a release has a gate; plans have what they ask.
+
+    Settings have none of them.
+    """
     from pointsman import document
+    from pointsman.document import DocumentError
+    from pointsman.problems import Problem
 
     text = document.read(path)
     content = document.plain(text, path)
-    keys = content if isinstance(content, dict) else {}
+    if content is not None and not isinstance(content, dict):
+        raise DocumentError(path, [Problem(1, "", "must be a mapping, keys with values")])
+    keys = content or {}
     if {"stage", "data"} & keys.keys() or isinstance(keys.get("train"), dict):  # a release names a file
         return "recipe"
-    return "release" if {"alias", "gate"} & keys.keys() else "settings"
+    if {"alias", "gate"} & keys.keys():
+        return "release"
+    if {"teacher", "questions"} & keys.keys():
+        return "build plan"
+    return "evaluation plan" if _MEASURED & keys.keys() else "settings"
 
 
 def _check_release(path: Path) -> None:
@@ -97,6 +119,37 @@ def _check_recipe(path: Path, overrides: list[str]) -> None:
     for text in found.lines:
         say(text)
     say(f"{path}: no problems")
+
+
+def _check_evaluation(path: Path) -> None:
+    from pointsman import document
+    from training.errors import TrainingError
+    from training.evaluation.load import look
+    from training.evaluation.plan import Plan
+
+    plan = document.load(Plan, path)
+    with reported(TrainingError, OSError):
+        look(plan)
+    parts = [f"{kind}.{name}" for kind in sorted(_MEASURED - {"lm_eval"}) for name in getattr(plan, kind)]
+    if plan.lm_eval:
+        parts.append("lm_eval")
+    say(f"{path}: measures {', '.join(parts)}: no problems; `eval model` cuts the rows by its tokenizer")
+
+
+def _check_build(path: Path) -> None:
+    from chains.errors import ChainError
+    from chains.tools import tool_by_name
+    from pointsman import document
+    from training.building import questions
+    from training.building.plan import BuildPlan
+    from training.errors import TrainingError
+
+    plan = document.load(BuildPlan, path)
+    with reported(TrainingError, ChainError):
+        for name in plan.tools:
+            tool_by_name(name)
+        asked = questions.load(plan)
+    say(f"{path}: asks {plan.teacher.model} {len(asked)} questions: no problems")
 
 
 def _check_settings(config: Path, router: bool) -> None:

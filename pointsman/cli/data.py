@@ -42,7 +42,9 @@ def preview(
     from training.errors import TrainingError
     from training.preview import counted
     from training.preview import preview as rows_of
+    from training.run import quieten
 
+    quieten()
     shown = trained = tokens = 0
     with reported(DocumentError, TrainingError, ArtefactError):
         for row in rows_of(recipe, rows, overrides=overrides or [], runs=runs):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from transformers.utils import logging
 
 import training.outlook
 import training.preview
@@ -74,7 +75,9 @@ def test_preview_marks_what_is_trained(run: Run, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(training.preview, "preview", rows)
     monkeypatch.setattr(training.preview, "counted", counted)
+    logging.set_verbosity_warning()  # by which it tells developers of long rows
     shown = run("data", "preview", RECIPE, "--rows", "2", "--set", "seed=2").stdout
+    assert logging.get_verbosity() == logging.ERROR
     assert "rows.jsonl, row 1: 4 tokens, 1 trained\nasked [here][[told]]" in shown
     assert "rows.jsonl, row 2: 1 tokens, 1 trained, too long\n[[long]]" in shown
     assert shown.endswith(

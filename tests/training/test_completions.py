@@ -79,8 +79,10 @@ def test_where_the_prompt_ends_is_part_of_the_datas_hash() -> None:
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        ({"prompt": "red?"}, r"completion: must be a text; the row has prompt"),
-        ({"completion": "blue"}, r"prompt: must be a text; the row has completion"),
+        ({"prompt": "red?"}, r"completion: must be a text or messages; the row has prompt"),
+        ({"prompt": "red?", "completion": []}, r"completion: must be a text or messages; found \[\]$"),
+        ({"promt": "red?", "completion": "blue"}, r"prompt: .* Did you misspell 'prompt' as 'promt'\?"),
+        ({"completion": "blue"}, r"prompt: must be a text or messages; the row has completion"),
         ({"prompt": [BLUE], "completion": "red"}, "prompt: must end before the assistant's turn"),
         (
             {"prompt": "red?", "completion": BEFORE},

@@ -49,6 +49,9 @@ def test_an_adapter_is_merged_into_a_base_that_says_the_same(
     assert manifest.metrics["convert_kl"] == found.kl
     assert manifest.parent == f"tiny@{artefact.version_of(made)}"
 
+    with pytest.raises(ConversionError, match="by a conversion; convert the original"):
+        convert(tmp_path / "whole", "lora", tmp_path / "again", Options(), quiet)
+
     named = artefact.read_manifest(made).base_model
     ids = torch.arange(20)[None]
     own = lora.load(bases.load_model(named), made)

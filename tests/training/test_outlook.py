@@ -10,6 +10,7 @@ import pytest
 from pointsman.document import DocumentError
 from tests.training.asking import Online
 from tests.training.conftest import Recipe
+from tests.training.continued import Continued
 from tests.training.rows import said
 from tests.training.test_methods import METHODS
 from tests.training.test_run import quiet
@@ -64,6 +65,14 @@ def test_a_recipe_is_looked_at_with_its_data(recipe: Recipe) -> None:
         outlook.check(recipe(base="no/such/folder"), [], quiet)
     with pytest.raises(DocumentError, match="belongs to the method prefix"):
         outlook.check(recipe(prefix={"tokens": 3}), [], quiet)
+
+
+def test_pieces_of_vocabulary_are_said_to_be_uncounted(continued: Continued) -> None:
+    grown = outlook.check(continued(vocabulary={"pieces": 1500, "min_count": 2}), [], quiet)
+    assert grown.lines[1].startswith(
+        "vocabulary: up to 1,500 pieces are added as the run begins, and are not "
+    )
+    assert grown.lines[2:4] == outlook.check(continued(), [], quiet).lines[1:3]  # as without them
 
 
 def test_what_a_run_would_begin_with_is_looked_for(recipe: Recipe, online: Online, tmp_path: Path) -> None:

@@ -15,7 +15,15 @@ from tests.training.conftest import Recipe
 from tests.training.rows import RECIPES, ROOT
 from training import recipe as recipes
 from training.data import learned, sources
-from training.recipe import CptRecipe, FileSource, GeneratorSource, QuantizeRecipe, RouterRecipe, SftRecipe
+from training.recipe import (
+    CptRecipe,
+    FileSource,
+    GeneratorSource,
+    QuantizeRecipe,
+    RouterRecipe,
+    SftRecipe,
+    words,
+)
 
 MAX_ADAPTER_BYTES = 1_500_000
 
@@ -53,7 +61,7 @@ def test_every_problem_is_reported_with_its_line(tmp_path: Path) -> None:
 def test_a_stage_that_there_is_not_names_those_that_there_are(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
     path.write_text("stage: sftt\nname: x\n", encoding="utf-8")
-    assert problems(path) == [f"None stage: must be one of {', '.join(recipes.STAGES)}, found 'sftt'"]
+    assert problems(path) == [f"1 stage: must be one of {', '.join(recipes.STAGES)}, found 'sftt'"]
     path.write_text("name: x\n", encoding="utf-8")
     assert problems(path) == [f"None stage: must be one of {', '.join(recipes.STAGES)}"]
 
@@ -214,6 +222,59 @@ def test_a_switch_of_yaml_1_1_among_a_generators_arguments_is_refused(recipe: Re
     path.write_text(text.replace("odd: true", "odd: yes"), encoding="utf-8")
     with pytest.raises(DocumentError, match=r"yaml:\d+: data\.sources\.0\.arguments\.odd: yes is true"):
         recipes.load(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("data.packing=true", "data.packing: unknown key; here it is packing"),
+        ("train.lr=1", "train.lr: unknown key; here it is train.learning_rate"),
+        ("num_train_epochs=1", "num_train_epochs: unknown key; here it is train.epochs"),
+        ("cutoff_len=1", "cutoff_len: unknown key; here it is data.max_tokens"),
+        ("lora.r=1", "lora.r: unknown key; here it is lora.rank"),
+        ("loss=dpo", "loss: must be a loss, found 'dpo'; it is 'sigmoid' here"),
+        ("stage=kto", "found 'kto'; it is dpo with `loss: kto` here"),
+        (
+            "data.sources.0.format=pair",
+            "format: must be one of pairs, alpaca, sharegpt, labels, found 'pair'; did you mean 'pairs'?",
+        ),
+        ("train.schedule=cosin", "found 'cosin'; did you mean 'cosine'?"),
+        ("epoch=1", "epoch: unknown key; known keys: "),
+    ],
+)
+def test_words_of_other_programs_are_told_in_ours(recipe: Recipe, change: str, told: str) -> None:
+    stage = "sft" if "packing" in change else "dpo"
+    (only,) = problems(recipe(form="messages" if stage == "sft" else "pairs", stage=stage), change)
+    assert told in only
+
+
+def test_every_word_of_ours_is_one() -> None:
+    for key in {key for keys in words.KEYS.values() for key in keys}:
+        assert any(words.has(model, key) for model in recipes.STAGES.values()), key
+    for stage in words.STAGES.values():
+        assert stage.partition(" ")[0] in recipes.STAGES
+    assert not words.has(CptRecipe, "loss")
+
+
+def test_an_override_mends_the_value_that_it_replaces(recipe: Recipe) -> None:
+    path = recipe(**{"train.steps": 0, "train.batch_rows": "many", "stage": "sftt"})
+    text = path.read_text(encoding="utf-8").replace("learning_rate: 0.01", "learning_rate: 010")
+    path.write_text(text, encoding="utf-8")
+    mended = ["stage=sft", "train.steps=3", "train.batch_rows=2", "train.learning_rate=0.1"]
+    found = recipes.load(path, mended)
+    assert isinstance(found, SftRecipe)
+    assert (found.train.steps, found.train.batch_rows, found.train.learning_rate) == (3, 2, 0.1)
+
+    line = next(at for at, one in enumerate(text.splitlines(), 1) if "batch_rows" in one)
+    left, new = problems(path, *mended[:2], mended[3], "seed=x")[::-1]
+    assert left == f"{line} train.batch_rows: must be a whole number, found 'many'"
+    assert (
+        new
+        == f"None seed: must be a whole number, found 'x' (with {' '.join([*mended[:2], mended[3]])} seed=x)"
+    )
+    assert problems(path, "stage=rmm") == [
+        f"None stage: must be one of {', '.join(recipes.STAGES)}, found 'rmm'"
+    ]
 
 
 def test_overrides_that_fit_nothing_are_refused_together(recipe: Recipe) -> None:

@@ -73,6 +73,20 @@ def test_a_run_leaves_everything_in_its_folder(recipe: Recipe, base: Path, tmp_p
     assert "is finished" in said_lines[-1]
 
 
+def test_held_out_numbers_are_means_over_tokens_however_rows_are_batched(
+    recipe: Recipe, tmp_path: Path
+) -> None:
+    rows = [said("red?", "blue " * (1 + 3 * at)) for at in range(12)]  # means over batches would differ
+    found = []
+    for size in (1, 3, 4, 6):
+        path = recipe(rows, name=f"by-{size}", **{"train.batch_rows": size})
+        changes = ["train.learning_rate=1e-9", "train.steps=1"]
+        made = run.train(path, overrides=changes, runs=tmp_path, report=quiet)
+        found.append(artefact.read_manifest(made).metrics)
+    for name in ("eval_loss", "eval_token_accuracy"):
+        assert [one[name] for one in found] == pytest.approx([found[0][name]] * 4, abs=2e-6), name
+
+
 def test_the_artefact_is_what_was_trained_and_evaluated(
     recipe: Recipe, base: Path, tokenizer: Any, tmp_path: Path
 ) -> None:

@@ -97,7 +97,8 @@ def opened(folder: Path) -> Result:
         raise ConversionError(f"{folder} is a result of stage {manifest.stage}, which has no way: {why}")
     if manifest.converted_from:
         raise ConversionError(
-            f"{folder} was converted from {manifest.converted_from} before; nothing is left to do"
+            f"{folder} was made of a result of the method {manifest.converted_from} by a conversion; "
+            "convert the original"
         )
     recipe = _recipe(folder, manifest)
     identity = None if recipe.base is None else base.identify(recipe.base)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from training.data import transcripts
-from training.data.fields import FieldError, text_at
+from training.data.fields import FieldError, found
 from training.data.message import SILENT, message, says_nothing
 
 Message = dict[str, Any]
@@ -28,7 +28,9 @@ def said(raw: dict[str, Any], key: str) -> Said:
         return [message(turn, f"{key}.{i}") for i, turn in enumerate(value)]
     if isinstance(value, dict):
         return message(value, key)
-    return text_at(raw, key)
+    if not isinstance(value, str):
+        raise FieldError(key, f"must be a text or messages; {found(raw, key)}")
+    return value
 
 
 def prompt(raw: dict[str, Any], key: str = "prompt") -> list[Message]:

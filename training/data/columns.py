@@ -16,6 +16,7 @@ from training.errors import SourceError
 from training.recipe import FileSource, PromptFile
 
 R = TypeVar("R")
+_MISSPELT = 0.75  # how alike two names are of which one is the other misspelt: promt, insruction
 _FORMATS = {  # by their keys
     ("conversations",): "sharegpt",
     ("messages",): "messages",
@@ -129,7 +130,9 @@ def hint(raw: Any, field: str, name: str, forms: Mapping[str, Form[Any]]) -> str
             return f". Rows of {' and '.join(keys)} are `format: {other}`"
     columns = _guessed(raw, form)
     if wanted not in columns:
-        return ""
+        left = [str(key) for key in raw if key not in form.fields]
+        close = get_close_matches(field, left, n=1, cutoff=_MISSPELT)
+        return f". Did you misspell {field!r} as {close[0]!r}?" if close else ""
     return f". If they are called otherwise, give the source `columns: {{{_said(columns)}}}`"
 
 

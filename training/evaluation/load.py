@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from training import problems
 from training.building import questions
 from training.data import learned, preferences, sources, turns
 from training.data.fields import FieldError
@@ -61,6 +62,25 @@ def load(plan: Plan, tokenizer: PreTrainedTokenizerBase) -> list[Part]:
 
         parts.append(harness.load(plan.lm_eval, tokenizer, plan.max_tokens))
     return parts
+
+
+def look(plan: Plan) -> None:
+    """Read all rows of ``plan`` by their form alone, without the tokenizer that :func:`load` cuts them by.
+
+    Raises:
+        SourceError: a file or generator that can't be used; NotReady: several.
+        BadRows: the rows of all parts that don't fit.
+    """
+    bad: list[BadRow] = []
+    looks: list[Callable[[], object]] = [
+        partial(_read, held, plan.seed, bad)
+        for kind in ("loss", "general")
+        for held in getattr(plan, kind).values()
+    ]
+    looks += [partial(_first, held, plan.seed, bad, preferences.read) for held in plan.preferences.values()]
+    looks += [partial(list, part(plan, bad)) for part in (_calls, _answers, _judged)]
+    found = problems.collected(*looks)
+    problems.refuse([*found, *([BadRows(bad)] if bad else [])])
 
 
 def _likelihoods(plan: Plan, tokenizer: PreTrainedTokenizerBase, bad: list[BadRow]) -> Iterator[Part]:

@@ -49,7 +49,9 @@ class DpoRecipe(MethodRecipe):
     )
     lora: Lora = Lora()
     loss: Loss = Field(
-        default="sigmoid", description="sigmoid is DPO's own; orpo and simpo need no reference"
+        default="sigmoid",
+        description="sigmoid is DPO's own; ipo is on means over tokens, as TRL's; orpo and simpo need no "
+        "reference",
     )
     beta: float | None = Field(
         default=None, gt=0, description="how strongly the reference holds; 0.1, and 2.0 for simpo"

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pointsman import document
-from pointsman.core_yaml import write_core
 from pointsman.document import DocumentError
-from pointsman.problems import Problem
+from pointsman.problems import Location, Problem
+from training.recipe import words
 from training.recipe.cpt import CptRecipe
 from training.recipe.dpo import DpoRecipe
 from training.recipe.grpo import GrpoRecipe
@@ -38,31 +38,60 @@ STAGES: dict[str, type[Recipe]] = {
 def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe in ``path``, with ``overrides`` such as ``train.steps=20`` or ``data.sources.0.rows=500``.
 
+    The overrides are laid over the file before it is looked at, so that one may mend what is wrong in it.
+
     Raises:
-        DocumentError: with every problem of the file, or, where the file is right, of the overrides.
+        DocumentError: with every problem of the two together; one that the file alone has not names the
+            overrides.
     """
     text = document.read(path)
-    model = STAGES.get(_stage(text))
-    if model is None:
-        # An unreadable document says so itself; one without a stage gets that as its one problem.
-        raw = _mapping(text, path)
-        found = f", found {raw['stage']!r}" if "stage" in raw else ""
-        raise DocumentError(path, [Problem(None, "stage", f"must be one of {', '.join(STAGES)}{found}")])
-    recipe: Recipe = document.parse(model, text, path)
-    if not overrides:
-        return recipe
     raw = _mapping(text, path)
     problems = [problem for given in overrides if (problem := _override(raw, given))]
     if problems:
         raise DocumentError(path, problems)
+    model = STAGES.get(str(raw.get("stage")))
+    if model is None:
+        found = f", found {raw['stage']!r}" if "stage" in raw else ""
+        if meant := words.STAGES.get(str(raw.get("stage"))):
+            found += f"; it is {meant} here"
+        given = any(one.startswith("stage=") for one in overrides)
+        line = None if given else document.lines_of(text).get(("stage",))
+        raise DocumentError(path, [Problem(line, "stage", f"must be one of {', '.join(STAGES)}{found}")])
+    if not overrides:
+        return document.parse(model, text, path)
     try:
-        recipe = document.parse(model, write_core(raw), path)
+        recipe: Recipe = document.parse(model, text, path, (raw, {_place(given, raw) for given in overrides}))
     except DocumentError as exc:
-        changed = [Problem(None, p.field, f"{p.message} (with {' '.join(overrides)})") for p in exc.problems]
+        own = _own_problems(model, text, path)
+        told = f" (with {' '.join(overrides)})"
+        changed = [
+            one if one in own else Problem(None, one.field, one.message + told) for one in exc.problems
+        ]
         raise DocumentError(path, changed) from exc
     if problems := [problem for given in overrides for problem in _within(recipe, given)]:
         raise DocumentError(path, problems)
     return recipe
+
+
+def _own_problems(model: type[Recipe], text: str, path: Path) -> list[Problem]:
+    """What is wrong in the file by itself."""
+    try:
+        document.parse(model, text, path)
+    except DocumentError as exc:
+        return exc.problems
+    return []
+
+
+def _place(given: str, raw: Any) -> Location:
+    """Where an override stands in ``raw``; of one that another has replaced, where that stands."""
+    place: Location = ()
+    node = raw
+    for part in given.partition("=")[0].split("."):
+        if part not in (node if isinstance(node, dict) else _indices(node)):
+            break
+        key = int(part) if isinstance(node, list) else part
+        place, node = (*place, key), node[key]
+    return place
 
 
 def _within(recipe: Recipe, given: str) -> list[Problem]:
@@ -70,14 +99,6 @@ def _within(recipe: Recipe, given: str) -> list[Problem]:
     key, _, value = given.partition("=")
     place = tuple(int(part) if part.isdigit() else part for part in key.split("."))
     return document.problems_within(recipe, place, value)
-
-
-def _stage(text: str) -> str:
-    try:
-        raw = document.plain(text)
-    except DocumentError:
-        return ""
-    return str(raw.get("stage")) if isinstance(raw, dict) else ""
 
 
 def _mapping(text: str, path: Path) -> dict[str, Any]:
@@ -115,8 +136,13 @@ def _override(raw: dict[str, Any], given: str) -> Problem | None:
 
 
 def _no_such(given: str, part: str, node: Any) -> Problem:
-    known = [str(i) for i in range(len(node))] if isinstance(node, list) else []
+    known = _indices(node)
     close = get_close_matches(part, known, n=1) or known
     return Problem(
         None, "", f"--set {given}: nothing at {part!r}" + (f"; there is {', '.join(close)}" if close else "")
     )
+
+
+def _indices(node: Any) -> list[str]:
+    """The positions in ``node`` as they are written, if it is a list."""
+    return [str(i) for i in range(len(node))] if isinstance(node, list) else []

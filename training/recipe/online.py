@@ -19,6 +19,7 @@ from training.recipe.parts import (
     Weight,
     kind_of_source,
 )
+from training.recipe.words import Worded
 
 Share = Annotated[float, Field(ge=-1e6, le=1e6)]
 
@@ -127,7 +128,7 @@ class Sampling(Document):
     batch_rows: int = Field(default=32, gt=0, description="answers that are sampled at once")
 
 
-class OnlineRecipe(Document):
+class OnlineRecipe(Worded):
     """A policy learns from rewards of its own answers; the result is an adapter."""
 
     name: Name = Field(description="the run's folder is runs/<name>")

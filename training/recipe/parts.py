@@ -22,6 +22,7 @@ from pydantic import (
 
 from pointsman import artefact
 from pointsman.document import Document
+from training.recipe.words import Worded
 
 Tracker = Literal["tensorboard", "wandb"]
 Columns = dict[str, str]
@@ -207,7 +208,7 @@ class Lora(Document):
 CONVERSATIONS = ("text", "messages", "prompt_completion", "alpaca", "sharegpt")
 
 
-class DataRecipe(Document):
+class DataRecipe(Worded):
     """What the recipe of every stage that reads rows has."""
 
     formats: ClassVar[tuple[str, ...]] = CONVERSATIONS  # it can learn from

@@ -21,12 +21,12 @@ class Bar:
         self._bar: Progress | None = None
         self._steps = 0
         self._printed = 0.0
-        self._began = (0.0, 0)  # time and step of the beginning
+        self._began: tuple[float, int] | None = None  # when the first step was done, and which it was
 
     def start(self, steps: int, done: int = 0) -> None:
         """Begin at step ``done`` of ``steps``."""
         self._steps = steps
-        self._began = (time.monotonic(), done)
+        self._began = None
         if sys.stderr.isatty():
             self._bar = Progress(
                 TextColumn("step"),
@@ -40,6 +40,8 @@ class Bar:
 
     def move(self, step: int) -> None:
         """``step`` is done."""
+        if self._began is None:
+            self._began = (time.monotonic(), step)
         if self._bar:
             self._bar.update(self._bar.task_ids[0], completed=step)
 
@@ -52,7 +54,9 @@ class Bar:
             self._report(f"step {step} of {self._steps}: {text}{self._left(step)}")
 
     def _left(self, step: int) -> str:
-        """How long it will go on, at the speed since it began."""
+        """How long it will go on, at the speed since the first step, which warms up and so tells nothing."""
+        if self._began is None:
+            return ""
         began, first = self._began
         if not first < step < self._steps:
             return ""

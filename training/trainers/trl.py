@@ -2,8 +2,8 @@
 
 Where they depart from TRL's: the rows come as tokens, so nothing is tokenised and what is previewed is what
 is trained; their order depends on seed and epoch alone, so a resumed run sees what the first would have
-seen; held-out metrics are means over rows, not over batches (but for kto's loss, whose KL is estimated on a
-batch), and each of several processes takes them of all.
+seen; held-out metrics are means over trained tokens in sft, else over rows, and not over batches (but for
+kto's loss, whose KL is estimated on a batch), and each of several processes takes them of all.
 """
 
 from __future__ import annotations
@@ -135,7 +135,37 @@ class _RowMeans:
         return found
 
 
-class Likelihood(_Ours, SFTTrainer):  # type: ignore[misc]
+class _TokenMeans:
+    """A trainer whose held-out metrics are means over the trained tokens, however they are cut into batches.
+
+    TRL's are means over batches, and so depend on how many rows a batch has.
+    """
+
+    _metrics: Any
+    _tokens: int  # trained ones, of the evaluation so far
+    _nats: float  # that they cost together
+    _right: float  # those of them that the model would choose
+
+    def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
+        self._tokens, self._nats, self._right = 0, 0.0, 0.0
+        found = super().evaluation_loop(*args, **kwargs)  # type: ignore[misc]
+        found.metrics["eval_loss"] = self._nats / self._tokens
+        self._metrics["eval"]["mean_token_accuracy"] = [self._right / self._tokens]
+        return found
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        found = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)  # type: ignore[misc]
+        if not model.training:
+            tokens = int((inputs["labels"] != batches.IGNORED).sum())
+            self._tokens += tokens
+            self._nats += float(found[0] if return_outputs else found) * tokens
+            self._right += self._metrics["eval"]["mean_token_accuracy"][-1] * tokens
+        return found
+
+
+class Likelihood(_Ours, _TokenMeans, SFTTrainer):  # type: ignore[misc]
     """SFTTrainer with LoRA+, and checkpoints of virtual tokens."""
 
     Config: ClassVar = SFTConfig
