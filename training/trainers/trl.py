@@ -142,9 +142,9 @@ class _TokenMeans:
     """
 
     _metrics: Any
-    _tokens: int  # trained ones, of the evaluation so far
-    _nats: float  # that they cost together
-    _right: float  # those of them that the model would choose
+    _tokens: int = 0  # trained ones, of the evaluation so far
+    _nats: float = 0.0  # that they cost together
+    _right: float = 0.0  # those of them that the model would choose
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
         self._tokens, self._nats, self._right = 0, 0.0, 0.0
