@@ -59,7 +59,9 @@ def call(
         NotRunning: nothing answers there.
         Refused: it answers with an error, or with something that is not JSON.
     """
-    response = _send(url, method, path, key=key, body=body, headers=headers)
+    sent: dict[str, Any] = {"content": body} if isinstance(body, bytes) else {"json": body}
+    ours = {"authorization": f"Bearer {key}"} if key else {}
+    response = _send(url, method, path, headers={**ours, **(headers or {})}, **sent)
     try:
         answer = response.json()
     except ValueError:
@@ -71,26 +73,10 @@ def call(
     return answer
 
 
-def _send(
-    url: str,
-    method: str,
-    path: str,
-    *,
-    key: str | None = None,
-    body: Mapping[str, Any] | bytes | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> httpx.Response:
-    sent: dict[str, Any] = {"content": body} if isinstance(body, bytes) else {"json": body}
-    ours = {"authorization": f"Bearer {key}"} if key else {}
+def _send(url: str, method: str, path: str, **sent: Any) -> httpx.Response:
+    """The answer to a request; ``sent`` is httpx's."""
     try:
-        return httpx.request(
-            method,
-            url.rstrip("/") + path,
-            headers={**ours, **(headers or {})},
-            timeout=SECONDS,
-            trust_env=False,
-            **sent,
-        )
+        return httpx.request(method, url.rstrip("/") + path, timeout=SECONDS, trust_env=False, **sent)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as exc:
         raise NotRunning(f"{url!r} is no address of a gateway: {exc}") from exc
     except httpx.TimeoutException as exc:
