@@ -195,3 +195,14 @@ def test_a_models_own_validators_count_too() -> None:
     assert schema.problem('{"weight": 2}') is None
     assert schema.problem('{"weight": "2"}') == "$.weight: '2' is not of type 'number'"
     assert schema.problem('{"weight": 0}') == "weight: Value error, a parcel weighs something"
+
+
+@pytest.mark.parametrize(
+    ("step", "fits", "misfit"),
+    [(0.01, "19.99", "19.999"), (0.1, "0.3", "0.35"), (5, "1e1", "7"), (1e-300, "1", "1e999")],
+)
+def test_a_step_is_checked_on_numbers_as_they_are_written(step: float, fits: str, misfit: str) -> None:
+    schema = AnswerSchema({"type": "number", "multipleOf": step})
+    assert schema.problem(fits) is None
+    assert (schema.problem(misfit) or "").endswith(f"is not a multiple of {step}")
+    assert AnswerSchema({"multipleOf": step}).problem("true") is None
