@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeGuard
 
 from chains.schemas.multiples import KEYWORDS, Decimals, decimals
 from chains.schemas.subschemas import rebuilt
@@ -143,7 +143,7 @@ def _either(ways: Sequence[str]) -> str:
     return f"({' | '.join(kept)})"
 
 
-def _is_fraction(value: object) -> bool:
+def _is_fraction(value: object) -> TypeGuard[float]:
     return isinstance(value, float) and not value.is_integer()
 
 
