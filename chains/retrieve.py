@@ -47,7 +47,6 @@ from chains.events import (
     Note,
     Reasoning,
     Refusal,
-    Usage,
 )
 from chains.form import Cost, asked_schema, formed
 from chains.index import Found, PassageIndex
@@ -217,8 +216,7 @@ class _Choice:
 
     def own(self, event: Event) -> Event:
         """``event`` as one of this choice."""
-        said = isinstance(event, Content | Reasoning)
-        return replace(event, choice=self.index) if said else event
+        return replace(event, choice=self.index) if isinstance(event, Content | Reasoning) else event
 
     def citations(self, numbers: Sequence[int]) -> Citations:
         """Those of the passages that ``numbers`` name."""
@@ -253,7 +251,7 @@ def _own(request: ChainRequest, found: Sequence[Found], choices: int, *, formed:
         elif said := stop.feed(f"{found[0].paragraph} [1]" if found else unknown) + stop.end():
             yield Content(said, index)
         yield choice.citations([1] if found and not stop.reached else [])
-    yield Finish("stop", Usage(), ("stop",) * (choices - 1))
+    yield finish_of([Cost() for _ in range(choices)])
 
 
 def _named_in(text: str, found: Sequence[Found]) -> list[int]:
