@@ -7,26 +7,26 @@ It has no ``multipleOf`` of fractions, and of the values of an ``enum`` or ``con
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from functools import lru_cache
 from typing import Any, TypeGuard
 
 from chains.schemas.multiples import KEYWORDS, Decimals, decimals
 from chains.schemas.subschemas import rebuilt
 
 _MARK = "pointsman-number-{}-"  # in a schema
+_MARKED = re.compile(r'"(?:\\")?pointsman-number-(\d{1,9})-(?:\\")?"')  # in a grammar, quoted in JSON or not
 _RULE = "pointsman_number_{}"  # in a grammar
 _DIGITS = "0123456789"
 
 
 def marked(schema: Any) -> tuple[Any, list[str]]:
     """``schema``, which stays as it is, with texts for such numbers, and the rule of each."""
-    rules: list[str] = []
+    rules: dict[str, int] = {}
 
     def mark(rule: str) -> str:
-        if rule not in rules:
-            rules.append(rule)
-        return _MARK.format(rules.index(rule))
+        return _MARK.format(rules.setdefault(rule, len(rules)))
 
     def change(part: dict[str, Any]) -> None:
         if (numbers := decimals(part)) is not None:
@@ -41,17 +41,17 @@ def marked(schema: Any) -> tuple[Any, list[str]]:
             part.pop("type", None)
             part["const"] = mark(_text(value))
 
-    return rebuilt(schema, change), rules
+    return rebuilt(schema, change), list(rules)
 
 
 def spelled(grammar: str, rules: Sequence[str]) -> str:
     """``grammar``, in XGrammar's EBNF and of a schema that was marked, with its ``rules``."""
-    for index in range(len(rules)):
-        mark, rule = _MARK.format(index), _RULE.format(index)
-        grammar = grammar.replace(f'"\\"{mark}\\""', rule).replace(f'"{mark}"', rule)
-    return "\n".join(
-        [grammar, *(f"{_RULE.format(index)} ::= {rule}" for index, rule in enumerate(rules)), ""]
-    )
+
+    def name(mark: re.Match[str]) -> str:
+        return _RULE.format(mark[1]) if int(mark[1]) < len(rules) else mark[0]
+
+    said = _MARKED.sub(name, grammar)
+    return "\n".join([said, *(f"{_RULE.format(index)} ::= {rule}" for index, rule in enumerate(rules)), ""])
 
 
 def rule_of(numbers: Decimals) -> str:
@@ -87,24 +87,31 @@ def _magnitudes(least: int, most: int | None, numbers: Decimals) -> list[str]:
 
 def _behind(begins: int, ends: int, numbers: Decimals) -> str:
     """The point and what is behind it, of ``begins`` to ``ends`` parts."""
-    scale = 10**numbers.digits // numbers.parts
-    texts = [str(parts * scale).rjust(numbers.digits, "0") for parts in range(begins, ends + 1)]
-    return _either(["" if begins > 0 else '""', f'"." {_some(texts)}'])
+    step = 10**numbers.digits // numbers.parts
+    said = _some(begins * step, ends * step, step, numbers.digits)
+    return _either(["" if begins > 0 else '""', f'"." {said}'])
 
 
-def _some(texts: Sequence[str]) -> str:
-    """The digits of one of ``texts``, which are sorted and as long as each other."""
-    by_rest: dict[tuple[str, ...], str] = {}
-    for digit, group in groupby(texts, lambda text: text[0]):
-        rest = tuple(text[1:] for text in group)
-        by_rest[rest] = by_rest.get(rest, "") + digit
-    return _either([f"[{digits}] {_more(rest)}".rstrip() for rest, digits in by_rest.items()])
-
-
-def _more(texts: Sequence[str]) -> str:
-    if not texts[0]:
-        return ""
-    return f'("" | {_some(texts)})' if set(texts[0]) == {"0"} else _some(texts)
+@lru_cache(maxsize=1024)
+def _some(low: int, high: int, step: int, digits: int) -> str:
+    """``low``, ``low`` + ``step`` and so on to ``high``, of so many ``digits``; zeros at the end may go."""
+    block = 10 ** (digits - 1)
+    by_rest: dict[tuple[int, int], str] = {}
+    for digit in range(low // block, high // block + 1):
+        begins = digit * block
+        least = max(low, low - (low - begins) // step * step)
+        most = low + (min(high, begins + block - 1) - low) // step * step
+        if least <= most:
+            rest = (least - begins, most - begins)
+            by_rest[rest] = by_rest.get(rest, "") + str(digit)
+    if digits == 1:
+        return _either([f"[{first}]" for first in by_rest.values()])
+    ways = []
+    for (least, most), firsts in by_rest.items():
+        more = _some(least, most, step, digits - 1)
+        ends = '"" | ' if least == 0 else ""
+        ways.append(f"[{firsts}] ({ends}{more})")
+    return _either(ways)
 
 
 def _wholes(least: int, most: int | None) -> Iterator[str]:

@@ -88,3 +88,9 @@ def test_what_needs_no_rule_has_none() -> None:
     assert marked(schema) == (schema, [])
     _, rules = marked([{"const": 0.5}, {"enum": [0.5, 1.5]}])
     assert rules == ['"0.5"', '"1.5"']
+
+
+@pytest.mark.parametrize("text", ["pointsman-number-7-", "pointsman-number-x-"])
+def test_a_text_of_the_clients_that_looks_like_a_mark_stays(text: str) -> None:
+    either = {"anyOf": [{"enum": [text]}, {"const": 0.5}]}
+    assert called(closed(either))(json.dumps({"a": text}))
