@@ -125,7 +125,10 @@ class Cot:
             "winner": tally.winner,
             "votes": tally.votes,
         }
-        usage = sum((thought.answer.usage for thought in thoughts), Usage())
+        prompt = Usage(best.answer.usage.prompt_tokens)  # that all read; one stopped early may not have told
+        usage = sum(
+            (one if (one := thought.answer.usage).prompt_tokens else prompt for thought in thoughts), Usage()
+        )
         return [Note("vote", facts), *best.events, Finish(best.finish.reason, usage)]
 
     def _bodies(self, request: ChainRequest) -> Iterator[dict[str, Any]]:

@@ -95,6 +95,14 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why there is no answer of the form that the client asked for, in words; there is no Content then."""
+
+    text: str
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One tool call and what came of it; shown only to a client that asks for a trace."""
 
@@ -127,6 +135,7 @@ class Citations:
     """The passages that the content names, all of them; given beside it to every client."""
 
     cited: tuple[Citation, ...]
+    choice: int | None = None  # whose content it is; None: there is only one
 
 
 Reason = Literal["stop", "length"]
@@ -141,7 +150,7 @@ class Finish:
     others: tuple[Reason, ...] = ()  # why the second choice ended, the third, ...
 
 
-Event = Raw | Reasoning | Content | Step | Note | Citations | Finish
+Event = Raw | Reasoning | Content | Refusal | Step | Note | Citations | Finish
 
 
 @runtime_checkable

@@ -8,6 +8,10 @@ It answers as in the chain ``cot``: what it reasons is kept apart.
 A model may be too small to read passages and to cite them. For such a one ``answer: quote`` gives the
 nearest paragraph word for word, cited, and asks no model: it can be the wrong one, but is never made up.
 
+Several choices are made from one look into the documents, each as if it were alone; their prompt counts
+once. An answer of a form (JSON) is made as in the chain ``structured``, and cites what its texts name. No
+form fits that the chain does not know, so where nothing is near it is told as a refusal.
+
 A client that brings tools of its own runs the loop itself: its step has the passages in its prompt, and
 nothing near is no reason to stop.
 """
@@ -15,18 +19,22 @@ nothing near is no reason to stop.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from dataclasses import replace
+import json
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from chains.choices import finish_of, merged, seeded
 from chains.citations import CitationReader
 from chains.closing import Deadline
 from chains.cot import Cot
-from chains.errors import ChainError
+from chains.errors import ChainError, ChainUnsupported
 from chains.events import (
     ChainRequest,
     Citation,
@@ -37,14 +45,17 @@ from chains.events import (
     Finish,
     Message,
     Note,
-    Usage,
+    Reasoning,
+    Refusal,
 )
+from chains.form import Cost, asked_schema, formed
 from chains.index import Found, PassageIndex
 from chains.messages import in_chinese, text_of, with_system
 from chains.options import Folder
-from chains.parameters import calls_tools, sampling, token_bounds
+from chains.parameters import calls_tools, formats_of, sampling, token_bounds
 from chains.passages import may_hold
 from chains.resources import Resources
+from chains.schemas.schema import AnswerSchema
 from chains.stop import StopAt, stops_of
 from pointsman.document import Document
 
@@ -83,11 +94,19 @@ class Retrieve:
         """Reasoning and Content as they come, then Citations and Finish; Raw for the client's tools.
 
         Raises:
-            ChainUnsupported: more than one text is asked for.
+            ChainUnsupported: log-probabilities or the like are asked for, or a form that is not JSON, or
+                one of a quote.
+            ParameterInvalid: the schema can't be used.
+            AnswerInvalid: the model's answer does not fit it.
         """
         stepping = calls_tools(request.parameters)
-        if not stepping:
-            sampling("retrieve", request.parameters)
+        form = {} if stepping else formats_of(request.parameters)
+        schema = asked_schema("retrieve", form)
+        plain = request if stepping else _one_text(request, form)
+        quotes = self._options.answer == "quote"
+        if form and quotes:
+            name = next(iter(form))
+            raise ChainUnsupported("retrieve", name, None, "this route quotes its documents: leave it out")
         deadline = Deadline(request.limits.seconds)
         found = await deadline.wait(asyncio.to_thread(self._search, _queries(request.messages)))
         shown = [
@@ -95,31 +114,57 @@ class Retrieve:
             for one in found
         ]
         yield Note("search", {"found": shown})
-        quotes = self._options.answer == "quote"
-        if not stepping and (quotes or not found):
-            await deadline.wait(_tried(request, engine))
-        if not found and not stepping:
-            for event in _own(request, _UNKNOWN_ZH if in_chinese(request.messages) else _UNKNOWN, ()):
+        if stepping:
+            async with deadline.each(self._answering.run(_reading(request, found), engine)) as events:
+                async for event in events:
+                    yield event
+            return
+        choices: int = request.parameters.get("n") or 1
+        if quotes or not found:
+            await deadline.wait(_tried(plain, engine))
+            for event in _own(plain, found, choices, formed=bool(form)):
                 yield event
             return
-        if quotes and not stepping:
-            for event in _own(request, f"{found[0].paragraph} [1]", (_citation(1, found),)):
+        asked = _reading(plain, found)
+        costs = [Cost() for _ in range(choices)]
+        answers = [
+            self._answer(_Choice(index, choices, found, cost), asked, engine, schema)
+            for index, cost in enumerate(costs)
+        ]
+        async with deadline.each(merged(answers)) as events:
+            async for event in events:
                 yield event
+        yield finish_of(costs)
+
+    async def _answer(
+        self, choice: _Choice, request: ChainRequest, engine: Engine, schema: AnswerSchema | None
+    ) -> AsyncGenerator[Event, None]:
+        """One choice, all but its Finish, of which ``choice`` has the cost."""
+        parameters = seeded(request.parameters, choice.index)
+        cost = choice.cost
+        if schema is not None:
+            body = {**parameters, "messages": list(request.messages)}
+            async with aclosing(formed(schema, body, engine, request.limits.steps, cost)) as events:
+                said = [event async for event in events]
+            for event in said:
+                yield choice.own(event)
+            json_text = "".join(event.text for event in said if isinstance(event, Content))
+            yield choice.citations(_named_in(json_text, choice.found))
             return
-        reader = CitationReader(len(found))
-        messages = with_system(request.messages, _told(found)) if found else request.messages
-        asked = replace(request, messages=messages)
-        async with deadline.each(self._answering.run(asked, engine)) as events:
+        reader = CitationReader(len(choice.found))
+        async with aclosing(self._answering.run(replace(request, parameters=parameters), engine)) as events:
             async for event in events:
                 if isinstance(event, Content):
                     if text := reader.feed(event.text):
-                        yield Content(text)
-                    continue
-                if isinstance(event, Finish):
+                        yield choice.own(Content(text))
+                elif isinstance(event, Finish):
                     if tail := reader.end():
-                        yield Content(tail)
-                    yield Citations(tuple(_citation(number, found) for number in reader.named))
-                yield event
+                        yield choice.own(Content(tail))
+                    yield choice.citations(reader.named)
+                    cost.usage, cost.prompt = event.usage, event.usage.prompt_tokens
+                    cost.cut = event.reason == "length"
+                else:
+                    yield choice.own(event)
 
     def warm(self, resources: Resources) -> None:
         """Bring the index up to date. Blocks; raises DocumentsUnreadable."""
@@ -160,16 +205,71 @@ async def _tried(request: ChainRequest, engine: Engine) -> None:
         await engine.complete({**kept, "messages": list(request.messages), "max_tokens": 1, "stream": False})
 
 
-def _own(request: ChainRequest, text: str, cited: tuple[Citation, ...]) -> Iterator[Event]:
-    """An answer that no model makes, up to the client's ``stop``; ``cited`` if it gets to its end.
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """One of ``many`` answers."""
 
-    The client's bound on tokens is not kept: nothing here knows what is one.
+    index: int
+    many: int
+    found: Sequence[Found]
+    cost: Cost
+
+    def own(self, event: Event) -> Event:
+        """``event`` as one of this choice."""
+        return replace(event, choice=self.index) if isinstance(event, Content | Reasoning) else event
+
+    def citations(self, numbers: Sequence[int]) -> Citations:
+        """Those of the passages that ``numbers`` name."""
+        cited = tuple(_citation(number, self.found) for number in numbers)
+        return Citations(cited, self.index if self.many > 1 else None)
+
+
+def _one_text(request: ChainRequest, form: Mapping[str, Any]) -> ChainRequest:
+    """``request`` for one choice, in words."""
+    rest = {name: value for name, value in request.parameters.items() if name not in (*form, "n")}
+    sampling("retrieve", rest)
+    return replace(request, parameters=rest)
+
+
+def _reading(request: ChainRequest, found: Sequence[Found]) -> ChainRequest:
+    """``request`` with what was found in its prompt."""
+    return replace(request, messages=with_system(request.messages, _told(found))) if found else request
+
+
+def _own(request: ChainRequest, found: Sequence[Found], choices: int, *, formed: bool) -> Iterator[Event]:
+    """Answers that no model makes, each up to the client's ``stop``: the nearest paragraph, or that none is.
+
+    What is quoted is cited if the answer gets to its end. The client's bound on tokens is not kept: nothing
+    here knows what is one.
     """
-    stop = StopAt(stops_of(request.parameters))
-    if said := stop.feed(text) + stop.end():
-        yield Content(said)
-    yield Citations(() if stop.reached else cited)
-    yield Finish("stop", Usage())
+    unknown = _UNKNOWN_ZH if in_chinese(request.messages) else _UNKNOWN
+    for index in range(choices):
+        choice = _Choice(index, choices, found, Cost())
+        stop = StopAt(stops_of(request.parameters))
+        if formed:
+            yield Refusal(unknown, index)
+        elif said := stop.feed(f"{found[0].paragraph} [1]" if found else unknown) + stop.end():
+            yield Content(said, index)
+        yield choice.citations([1] if found and not stop.reached else [])
+    yield finish_of([Cost() for _ in range(choices)])
+
+
+def _named_in(text: str, found: Sequence[Found]) -> list[int]:
+    """The passages that the texts in a JSON text name, in order; none where it is no JSON."""
+    reader = CitationReader(len(found))
+    with contextlib.suppress(ValueError, RecursionError):
+        for said in _texts(json.loads(text)):
+            reader.feed(f"{said}\n\n")
+        reader.end()
+    return reader.named
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts(each)
 
 
 def _queries(messages: Sequence[Message]) -> list[str]:

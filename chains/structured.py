@@ -14,18 +14,19 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from importlib.metadata import EntryPoint
-from typing import Any, Self
+from typing import Self
 
 from pydantic import BaseModel, Field, model_validator
 
+from chains.choices import finish_of, seeded
 from chains.closing import Deadline
 from chains.cot import Cot
 from chains.errors import ChainUnsupported
-from chains.events import ChainRequest, Content, Engine, Event, Finish, Reason, Reasoning, Usage
+from chains.events import ChainRequest, Content, Engine, Event, Reasoning
 from chains.form import NO_SCHEMA, Cost, asked_schema, formed
 from chains.options import File
 from chains.parameters import calls_tools, formats_of, sampling
@@ -82,27 +83,17 @@ class Structured:
         answers = [
             _choice(
                 index,
-                formed(schema, _seeded(body, index), engine, request.limits.steps, cost, asked=asked),
+                formed(schema, seeded(body, index), engine, request.limits.steps, cost, asked=asked),
             )
             for index, cost in enumerate(costs)
         ]
         for made in await Deadline(request.limits.seconds).wait(_all(answers)):
             for event in made:
                 yield event
-        reasons: list[Reason] = ["length" if cost.cut else "stop" for cost in costs]
-        usage = sum((cost.usage for cost in costs), Usage())
-        again = sum(cost.prompt for cost in costs[1:])  # all choices have one prompt
-        usage = replace(usage, prompt_tokens=usage.prompt_tokens - again)
-        yield Finish(reasons[0], usage, tuple(reasons[1:]))
+        yield finish_of(costs)
 
     def warm(self, resources: Resources) -> None:
         """Nothing to do."""
-
-
-def _seeded(body: Mapping[str, Any], choice: int) -> dict[str, Any]:
-    """``body`` for one of several choices: a client's seed is that of the first, as at the engine."""
-    seed = body.get("seed")
-    return {**body, "seed": seed + choice} if isinstance(seed, int) else dict(body)
 
 
 async def _choice(index: int, answer: AsyncGenerator[Event, None]) -> list[Event]:

@@ -17,7 +17,7 @@ from chains.schemas.discriminated import requiring, telling
 from chains.schemas.disjoint import are_disjoint, fits_type, mapping_in, names_in, resolved
 from chains.schemas.escaped import names_escaped
 from chains.schemas.implied import fits_length, implies, is_implied
-from chains.schemas.multiples import is_held, multiples
+from chains.schemas.multiples import holds_step
 from chains.schemas.neutral import is_neutral
 from chains.schemas.references import at
 from chains.schemas.subschemas import HOLDING, NAMED
@@ -140,7 +140,7 @@ def _passed_by_type(part: Mapping[str, Any], rules: set[str]) -> set[str]:
     found = set[str]()
     if "string" in kinds:
         found |= _passed_of_text(part, rules)
-    if kinds & {"integer", "number"} and not is_held(part) and multiples(part) is None:
+    if kinds & {"integer", "number"} and not holds_step(part):
         found |= rules & {"multipleOf"}
     if "array" in kinds:
         found |= rules & {"uniqueItems", "contains"}

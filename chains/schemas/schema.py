@@ -20,6 +20,7 @@ from pydantic import ValidationError as ValidationFailed
 from referencing import Registry
 
 from chains.schemas import by_pattern, copied
+from chains.schemas.by_step import multiple_of
 from chains.schemas.formats import format_checker
 from chains.schemas.references import parts, wrong_reference
 from chains.schemas.subschemas import placed
@@ -27,7 +28,8 @@ from chains.schemas.subschemas import placed
 _STEPS = 50_000  # keywords that one validation may look at
 _SHOWN = 200  # characters of a message
 _NO_FORMATS = FormatChecker(formats=())  # jsonschema's reads patterns as Python's, not as ECMA-262's
-_BY_PATTERN = {  # in every draft
+_OURS = {  # in every draft
+    "multipleOf": multiple_of,
     "pattern": by_pattern.pattern,
     "patternProperties": by_pattern.pattern_properties,
     "additionalProperties": by_pattern.additional_properties,
@@ -67,7 +69,7 @@ class AnswerSchema:
         if (wrong := copied.misuse(schema)) is not None:
             raise SchemaUnusable(wrong)
         self.copies = copied.copies(schema)  # whether a string of an answer must stand in the sources
-        keywords = {**kind.VALIDATORS, **_BY_PATTERN, copied.KEYWORD: self._copied}
+        keywords = {**kind.VALIDATORS, **_OURS, copied.KEYWORD: self._copied}
         checks = {word: self._counted(check) for word, check in keywords.items()}
         bounded = extend(kind, checks)
         self._validator = bounded(schema, registry=Registry(), format_checker=format_checker())

@@ -12,7 +12,7 @@ import orjson
 
 from chains.counted import DETAILS
 from chains.errors import ChainError, ChainUnfinished
-from chains.events import Citations, Content, Event, Finish, Note, Raw, Reasoning, Step, Usage
+from chains.events import Citations, Content, Event, Finish, Note, Raw, Reasoning, Refusal, Step, Usage
 
 DONE = b"data: [DONE]\n\n"
 
@@ -39,14 +39,15 @@ class ChatForm:
             if not self.reasoning:
                 return
             yield from self._delta({"reasoning_content": event.text}, choice=event.choice)
-        elif isinstance(event, Content):
-            yield from self._delta({"content": event.text}, choice=event.choice)
+        elif isinstance(event, Content | Refusal):
+            name = "content" if isinstance(event, Content) else "refusal"
+            yield from self._delta({name: event.text}, choice=event.choice)
         elif isinstance(event, Step | Note):
             if self.trace:
                 self._stepped = self._stepped or isinstance(event, Step)
                 yield from self._delta({}, extra={"pointsman": traced_of([event])})
         elif isinstance(event, Citations):
-            yield from self._delta({}, extra={"pointsman": _cited(event)})
+            yield from self._delta({}, extra={"pointsman": _cited([event])}, choice=event.choice or 0)
         elif isinstance(event, Finish):
             self._finished = True
             if self.trace and not self._stepped:
@@ -94,9 +95,8 @@ class ChatForm:
             "usage": usage_of(finish.usage),
         }
         extra: dict[str, Any] = {}
-        for event in events:
-            if isinstance(event, Citations):
-                extra |= _cited(event)
+        if cited := [event for event in events if isinstance(event, Citations)]:
+            extra |= _cited(cited)
         if self.trace:
             extra |= {"steps": [], **traced_of(events)}
         if extra:
@@ -106,7 +106,9 @@ class ChatForm:
     def _message(self, events: Sequence[Event], choice: int) -> dict[str, Any]:
         said = [e for e in events if isinstance(e, Content | Reasoning) and e.choice == choice]
         content = "".join(e.text for e in said if isinstance(e, Content))
-        message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": None}
+        refused = "".join(e.text for e in events if isinstance(e, Refusal) and e.choice == choice) or None
+        said_or_none = None if refused is not None else content
+        message: dict[str, Any] = {"role": "assistant", "content": said_or_none, "refusal": refused}
         reasoning = "".join(e.text for e in said if isinstance(e, Reasoning))
         if reasoning and self.reasoning:
             message["reasoning_content"] = reasoning
@@ -121,7 +123,8 @@ class ChatForm:
     ) -> Iterator[bytes]:
         if choice not in self._opened:
             self._opened.add(choice)
-            yield self._chunk(choice, {"role": "assistant", "content": ""}, None)
+            said = None if "refusal" in delta else ""
+            yield self._chunk(choice, {"role": "assistant", "content": said}, None)
         yield self._chunk(choice, delta, reason, extra)
 
     def _chunk(
@@ -156,8 +159,13 @@ def usage_of(usage: Usage) -> dict[str, Any]:
     }
 
 
-def _cited(citations: Citations) -> dict[str, Any]:
-    return {"citations": [asdict(citation) for citation in citations.cited]}
+def _cited(citations: Sequence[Citations]) -> dict[str, Any]:
+    """What the choices cite, each with its choice where there are several."""
+    found = []
+    for event in citations:
+        own = {} if event.choice is None else {"choice": event.choice}
+        found += [own | asdict(citation) for citation in event.cited]
+    return {"citations": found}
 
 
 def traced_of(events: Sequence[Event]) -> dict[str, Any]:

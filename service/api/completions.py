@@ -192,7 +192,7 @@ def _text(answer: Mapping[str, Any]) -> dict[str, Any]:
         choices.append(
             {
                 "index": choice["index"],
-                "text": said.get("content") or "",
+                "text": said.get("content") or said.get("refusal") or "",
                 "logprobs": None,
                 "finish_reason": choice.get("finish_reason"),
             }

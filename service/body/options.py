@@ -36,7 +36,7 @@ _OF_PROMPT = (  # they show the prompt as the engine gets it, or cut it
     *("truncate_prompt_tokens", "truncation_side"),
 )
 MOST_STOPS = 4  # OpenAI's, and vLLM's
-TOOL_NAME = re.compile(r"[\w.:/-]{1,64}")  # stands in a prompt and in a grammar; as long as OpenAI's
+TOOL_NAME = re.compile(r"[\w.:/-]{1,128}")  # stands in a prompt and in a grammar; as long as MCP's
 FORM_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # OpenAI's, of a schema
 
 
@@ -178,8 +178,8 @@ def check_tools(tools: object) -> None:
             )
         if not TOOL_NAME.fullmatch(function["name"]):
             raise InvalidRequest(
-                f"{place}.function.name must be 1 to 64 letters, digits and any of _ - . : /, found "
-                f"{function['name'][:80]!r}",
+                f"{place}.function.name must be 1 to 128 letters, digits and any of _ - . : /, found "
+                f"{function['name'][:150]!r}: write _ in place of others",
                 f"{place}.function.name",
             )
         if (first := names.setdefault(function["name"], index)) != index:

@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 
 from chains.schemas.disjoint import names_in
 from chains.schemas.escaped import names_escaped
-from chains.schemas.multiples import KEYWORDS, multiples
+from chains.schemas.multiples import KEYWORDS, decimals, holds_step, multiples, of_numbers
 from chains.schemas.references import at
 from chains.schemas.subschemas import placed, rebuilt
 from chains.schemas.tuples import as_prefix
@@ -43,7 +43,10 @@ def _say(part: dict[str, Any]) -> None:
     kinds = names_in(part, "type")
     if "array" in kinds:
         _say_items(part)
-    if (numbers := multiples(part)) is not None:
+    if len(kinds) > 1 and "multipleOf" in part and "anyOf" not in part and holds_step(part):
+        _say_numbers_apart(part)
+        return
+    if decimals(part) is None and (numbers := multiples(part)) is not None:
         for key in KEYWORDS & part.keys():
             del part[key]
         part["enum"] = numbers
@@ -51,6 +54,16 @@ def _say(part: dict[str, Any]) -> None:
         _say_whole(part)
     _leave_escaped(part)
     _leave_false(part)
+
+
+def _say_numbers_apart(part: dict[str, Any]) -> None:
+    """A step of numbers beside another type, null for instance: each type by itself."""
+    numbers = of_numbers(part) or {}
+    others = {key: value for key, value in part.items() if key not in KEYWORDS}
+    others["type"] = sorted(names_in(part, "type") - {numbers["type"]})
+    ways = [rebuilt(way, _say) for way in (numbers, others)]
+    part.clear()
+    part["anyOf"] = ways
 
 
 def _count(part: dict[str, Any]) -> None:

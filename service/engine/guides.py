@@ -27,6 +27,7 @@ from chains.schemas.neutral import without_neutral
 from service.engine import two_compilers
 from service.engine.bounded_formats import bounded, exact, within
 from service.engine.for_xgrammar import for_xgrammar, with_counted
+from service.engine.numerals import marked, spelled
 from service.engine.open_objects import closed
 
 WHITE_SPACE = 1  # characters in a row
@@ -118,7 +119,9 @@ class Bounds:
         if tag.get("type") == "json_schema" and "json_schema" in tag:
             bound = tag.get(_WHITE_SPACE)
             kept = WHITE_SPACE if bound is None else bound
-            return {**tag, "json_schema": _for_xgrammar(tag["json_schema"], self), _WHITE_SPACE: kept}
+            schema, rules = _for_xgrammar(tag["json_schema"], self)
+            said = {**tag, "json_schema": schema, _WHITE_SPACE: kept}
+            return _with_rules(said, rules) if rules else said
         return {key: self.over_tag(part) for key, part in tag.items()}
 
 
@@ -148,9 +151,14 @@ def bounded_schema(compile_schema: Compile, bounds: Bounds) -> Compile:
 
     def bounded(compiler: Any, schema: Any, *, any_whitespace: bool = True, **options: Any) -> Any:
         white_space = {_WHITE_SPACE: WHITE_SPACE} if any_whitespace else {}
-        return compile_schema(
-            compiler, _for_xgrammar(schema, bounds), any_whitespace=any_whitespace, **white_space | options
-        )
+        options = {"any_whitespace": any_whitespace, **white_space, **options}
+        said, rules = _for_xgrammar(_read(schema), bounds)
+        if not rules:
+            return compile_schema(compiler, json.dumps(said), **options)
+        import xgrammar
+
+        grammar = xgrammar.Grammar.from_json_schema(json.dumps(said), **options)
+        return compiler.compile_grammar(_ruled(grammar, rules))
 
     return bounded
 
@@ -159,7 +167,9 @@ def bounded_trial(compile_schema: Compile, bounds: Bounds) -> Compile:
     """XGrammar's ``compile_schema`` that has no compiler: what vLLM tries is what it compiles later."""
 
     def bounded(schema: Any, **options: Any) -> Any:
-        return compile_schema(_for_xgrammar(schema, bounds), **options)
+        said, rules = _for_xgrammar(_read(schema), bounds)
+        grammar = compile_schema(json.dumps(said), **options)
+        return _ruled(grammar, rules) if rules else grammar
 
     return bounded
 
@@ -208,10 +218,26 @@ def _over(schema: Any, bounds: Bounds) -> Any:
     return bounds.over(schema)
 
 
-def _for_xgrammar(schema: Any, bounds: Bounds) -> Any:
-    if isinstance(schema, str):
-        return json.dumps(_for_xgrammar(json.loads(schema), bounds))
-    return with_counted(bounds.over(for_xgrammar(schema)))
+def _read(schema: Any) -> Any:
+    return json.loads(schema) if isinstance(schema, str) else schema
+
+
+def _for_xgrammar(schema: Any, bounds: Bounds) -> tuple[Any, list[str]]:
+    """``schema`` in XGrammar's words under ``bounds``, and rules of its numbers for the grammar."""
+    return marked(with_counted(bounds.over(for_xgrammar(schema))))
+
+
+def _ruled(grammar: Any, rules: list[str]) -> Any:
+    """XGrammar's ``grammar`` of what was marked, with its ``rules``."""
+    return type(grammar).from_ebnf(spelled(str(grammar), rules))
+
+
+def _with_rules(tag: dict[str, Any], rules: list[str]) -> dict[str, Any]:
+    """A part of a structural tag that is a JSON schema, as a grammar."""
+    import xgrammar
+
+    grammar = xgrammar.Grammar.from_structural_tag(json.dumps({"type": "structural_tag", "format": tag}))
+    return {"type": "grammar", "grammar": spelled(str(grammar), rules)}
 
 
 def _hold_format(schema: dict[str, Any], characters: int | None) -> None:

@@ -14,10 +14,10 @@ from chains.citations import place_of
 from chains.counted import reasoned_in
 
 Event = dict[str, Any]
-Kind = Literal["reasoning", "message", "function_call"]
+Kind = Literal["reasoning", "message", "refusal", "function_call"]
 
-_PART: Mapping[str, str] = {"reasoning": "reasoning_text", "message": "output_text"}
-_PREFIX: Mapping[str, str] = {"reasoning": "rs", "message": "msg", "function_call": "fc"}
+_PART: Mapping[str, str] = {"reasoning": "reasoning_text", "message": "output_text", "refusal": "refusal"}
+_PREFIX: Mapping[str, str] = {"reasoning": "rs", "message": "msg", "refusal": "msg", "function_call": "fc"}
 
 
 class ResponseAnswer:
@@ -37,6 +37,7 @@ class ResponseAnswer:
         self._created = int(time.time())
         self._output: list[dict[str, Any]] = []
         self._open: dict[str, Any] | None = None  # the item that grows
+        self._kind: Kind = "message"  # of which it is
         self._call: int | None = None  # index of the call that it is
         self._reason: str | None = None
         self._usage: Mapping[str, Any] = {}
@@ -57,6 +58,8 @@ class ResponseAnswer:
                 yield from self._say("reasoning", text)
             if text := said.get("content"):
                 yield from self._say("message", text)
+            if text := said.get("refusal"):
+                yield from self._say("refusal", text)
             for position, call in enumerate(said.get("tool_calls") or ()):
                 yield from self._add_call(call.get("index", position), call)
             self._reason = choice.get("finish_reason") or self._reason
@@ -140,13 +143,13 @@ class ResponseAnswer:
     def _say(self, kind: Kind, text: str) -> Iterator[Event]:
         yield from self._turn_to(kind)
         assert self._open is not None
-        self._open["content"][0]["text"] += text
+        self._open["content"][0][_text_of(_PART[kind])] += text
         more: dict[str, Any] = {"logprobs": []} if kind == "message" else {}
         yield self._of_part(f"response.{_PART[kind]}.delta", delta=text, **more)
 
     def _annotate(self, cited: Sequence[Mapping[str, Any]]) -> Iterator[Event]:
         """Have the message that grows say which documents its text names, each where it does so first."""
-        if not cited or self._open is None or self._open["type"] != "message":
+        if not cited or self._open is None or self._kind != "message":
             return
         (part,) = self._open["content"]
         for citation in cited:
@@ -173,26 +176,26 @@ class ResponseAnswer:
 
     def _turn_to(self, kind: Kind, **more: str) -> Iterator[Event]:
         """Have an item of ``kind`` open: a call is always a new one."""
-        if self._open is not None and self._open["type"] == kind != "function_call":
+        if self._open is not None and self._kind == kind != "function_call":
             return
         yield from self._close("completed")
         item: dict[str, Any] = {
             "id": f"{_PREFIX[kind]}_{secrets.token_hex(16)}",
-            "type": kind,
+            "type": "message" if kind == "refusal" else kind,
             "status": "in_progress",
             **more,
         }
-        if kind == "message":
+        if item["type"] == "message":
             item |= {"role": "assistant", "content": []}
         elif kind == "reasoning":
             item |= {"summary": [], "content": []}
         self._output.append(item)
-        self._open = item
+        self._open, self._kind = item, kind
         yield self._event(
             "response.output_item.added", output_index=len(self._output) - 1, item=_copied(item)
         )
         if kind != "function_call":
-            part: dict[str, Any] = {"type": _PART[kind], "text": ""}
+            part: dict[str, Any] = {"type": _PART[kind], _text_of(_PART[kind]): ""}
             if kind == "message":
                 part |= {"annotations": [], "logprobs": []}
             item["content"].append(part)
@@ -208,8 +211,9 @@ class ResponseAnswer:
             )
         else:
             (part,) = item["content"]
-            more: dict[str, Any] = {"logprobs": []} if item["type"] == "message" else {}
-            yield self._of_part(f"response.{part['type']}.done", text=part["text"], **more)
+            more: dict[str, Any] = {"logprobs": []} if self._kind == "message" else {}
+            text = _text_of(part["type"])
+            yield self._of_part(f"response.{part['type']}.done", **{text: part[text]}, **more)
             yield self._of_part("response.content_part.done", part=dict(part))
         item["status"] = status
         yield self._event("response.output_item.done", output_index=len(self._output) - 1, item=_copied(item))
@@ -225,6 +229,11 @@ class ResponseAnswer:
     def _event(self, kind: str, **more: Any) -> Event:
         number, self._number = self._number, self._number + 1
         return {"type": kind, "sequence_number": number, **more}
+
+
+def _text_of(part: str) -> str:
+    """Under which name a part of that type has its text."""
+    return "refusal" if part == "refusal" else "text"
 
 
 def _copied(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -61,6 +61,13 @@ async def test_what_cannot_change_the_vote_is_stopped_and_what_it_cost_is_counte
     assert engine.bodies[0]["stream_options"]["continuous_usage_stats"] is True
 
 
+async def test_a_sample_that_is_stopped_before_its_first_word_has_read_the_prompt() -> None:
+    silent = b": it waits\n\n" * 1000
+    engine = ScriptedEngine([Said(["7"]), Said(["7"]), silent], cut=4000)
+    events = await events_of(voting(3), asked(True), engine)
+    assert events[-1] == Finish("stop", Usage(30, 10))
+
+
 async def test_a_sample_that_is_late_holds_up_no_vote_that_is_decided_without_it() -> None:
     late = endless(4)
     engine = ScriptedEngine([late, Said(["8"]), thought("b", "7"), Said(["7"]), Said(["7"])], cut=4000)

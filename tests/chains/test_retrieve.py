@@ -9,10 +9,12 @@ from chains.events import (
     ChainRequest,
     Citation,
     Citations,
+    Content,
     Event,
     Finish,
     Note,
     Raw,
+    Refusal,
     Usage,
 )
 from chains.registry import chain_with
@@ -150,8 +152,12 @@ async def test_the_number_of_passages_is_bounded(tmp_path: Path) -> None:
 
 
 async def test_what_it_cannot_do_is_said_by_name(tmp_path: Path, chain: Retrieve) -> None:
-    with pytest.raises(ChainUnsupported, match="'retrieve' does not support the parameter 'n'"):
-        await events_of(chain, asked(False, parameters={"n": 2}), ScriptedEngine([Said(["x"])]))
+    for unsupported, name in (
+        ({"n": 2, "logprobs": True}, "logprobs"),
+        ({"structured_outputs": {"regex": "a+"}}, "structured_outputs"),
+    ):
+        with pytest.raises(ChainUnsupported, match=f"'retrieve' does not support the parameter '{name}'"):
+            await events_of(chain, asked(False, parameters=unsupported), ScriptedEngine([Said(["x"])]))
     with pytest.raises(ChainError, match="not been read yet"):
         await events_of(made(tmp_path), asked(False), ScriptedEngine([Said(["x"])]))
     with pytest.raises(ChainOptionsError, match="documents: is required"):
@@ -191,3 +197,75 @@ async def test_a_quote_is_the_nearest_paragraph_and_asks_no_model(tmp_path: Path
     assert (content(events), cited(events)) == ("Hats come back within a week", ())
     nothing = await events_of(chain, asked(stream, "weather tomorrow"), engine)
     assert content(nothing).startswith("I do not know")
+
+
+ANSWER = {"type": "object", "properties": {"said": {"type": "string"}}, "required": ["said"]}
+FORM = {"type": "json_schema", "json_schema": {"name": "answer", "schema": ANSWER}}
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_several_choices_are_made_from_one_look_and_cite_each_their_own(
+    chain: Retrieve, stream: bool
+) -> None:
+    engine = ScriptedEngine([Said(["Stay [1]."]), Said(["<think>b</think>", "Money [2] [9]."])])
+    parameters = {"n": 2, "seed": 7}
+    events = await events_of(chain, asked(stream, "do socks stay with you", parameters=parameters), engine)
+    for choice, text in enumerate(["Stay [1].", "Money [2]."]):
+        assert text == "".join(e.text for e in events if isinstance(e, Content) and e.choice == choice)
+    found = sorted((e for e in events if isinstance(e, Citations)), key=lambda e: e.choice or 0)
+    assert found == [Citations((RETURNS,), 0), Citations((REFUNDS,), 1)]
+    assert events[-1] == Finish("stop", Usage(10, 10), ("stop",))
+    assert [event for event in events if isinstance(event, Note)] == events[:1]  # one search
+    assert sorted(body["seed"] for body in engine.bodies) == [7, 8]
+    assert all("n" not in body for body in engine.bodies)
+
+
+async def test_choices_that_no_model_makes_are_each_whole(tmp_path: Path, chain: Retrieve) -> None:
+    engine = ScriptedEngine([])
+    events = await events_of(chain, asked(False, "what is the weather", parameters={"n": 2}), engine)
+    assert [e.choice for e in events if isinstance(e, Content)] == [0, 1]
+    assert events[-1] == Finish("stop", Usage(), ("stop",))
+    assert [e for e in events if isinstance(e, Citations)] == [Citations((), 0), Citations((), 1)]
+
+
+async def test_a_choice_that_fails_stops_the_others(chain: Retrieve) -> None:
+    engine = ScriptedEngine([Said(["x"]), Refused("no")], stall=20)
+    with pytest.raises(Refused):
+        await events_of(chain, asked(True, "socks stay", parameters={"n": 2}), engine)
+    assert engine.running == 0
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("form", [FORM, {"type": "json_object"}])
+async def test_an_answer_of_a_form_cites_what_its_texts_name(
+    chain: Retrieve, stream: bool, form: dict[str, Any]
+) -> None:
+    said = '{"said": "Money [2].", "rows": [1]}'
+    engine = ScriptedEngine([Said(["Money [2]."]), Said([said])])
+    events = await events_of(chain, asked(stream, "socks stay", parameters={"response_format": form}), engine)
+    assert content(events) == said
+    assert cited(events) == (REFUNDS,)
+    assert events[-1] == Finish("stop", Usage(20, 10))  # it was asked once more
+    first = engine.bodies[0]
+    assert first["messages"][0]["content"].startswith("Answer from these passages only")
+    wanted = form.get("json_schema", {}).get("schema", {"type": "object"})
+    assert first["response_format"]["json_schema"]["schema"] == wanted
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_where_nothing_is_near_a_form_is_refused_in_words(chain: Retrieve, stream: bool) -> None:
+    parameters = {"response_format": FORM, "n": 2}
+    events = await events_of(chain, asked(stream, "天气怎么样", parameters=parameters), ScriptedEngine([]))
+    refused = [event for event in events if isinstance(event, Refusal)]
+    assert [(event.text[:4], event.choice) for event in refused] == [("我不知道", 0), ("我不知道", 1)]
+    assert content(events) == ""
+
+
+async def test_a_quote_has_no_form(tmp_path: Path) -> None:
+    chain = made(tmp_path, answer="quote")
+    chain.warm(resources(tmp_path / "state"))
+    with pytest.raises(ChainUnsupported, match="'response_format': this route quotes its documents"):
+        await events_of(
+            chain, asked(False, "socks stay", parameters={"response_format": FORM}), ScriptedEngine([])
+        )

@@ -41,6 +41,7 @@ class FakeVLLM:
     looks: int = 0  # at /health
     error_event: tuple[int, str] | None = None  # code and message as the first event of a stream
     break_after: int | None = None  # chunks, after which the connection breaks
+    reason: str = "stop"  # why every generation ends
     extra: dict[str, Any] = field(default_factory=dict)  # fields of every choice beyond OpenAI's
     cut: int = 0  # bytes of the chunk at the break that still get through
     gate: asyncio.Event | None = None  # generations wait for it after their first text
@@ -119,7 +120,8 @@ class FakeVLLM:
         async with _Counted(self):
             await self._wait(request)
         text = self.answer(body)
-        whole = _whole(body, text, chat, self.tokens_of(body, _pieces(text)) | self.extra)
+        extra = {"finish_reason": self.reason, **self.tokens_of(body, _pieces(text)), **self.extra}
+        whole = _whole(body, text, chat, extra)
         data = json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()
         self.sent.append(data)
         return Response(data, media_type="application/json")
@@ -223,10 +225,10 @@ def _chunks(body: dict[str, Any], pieces: list[str], chat: bool, fake: FakeVLLM)
         for piece in pieces:
             tokens = fake.tokens_of(body, [piece])
             found.append({"index": 0, "delta": {"content": piece}, "finish_reason": None, **tokens})
-        found.append({"index": 0, "delta": {}, "finish_reason": "stop"})
+        found.append({"index": 0, "delta": {}, "finish_reason": fake.reason})
     else:
         found += [{"index": 0, "text": piece, "finish_reason": None} for piece in pieces]
-        found.append({"index": 0, "text": "", "finish_reason": "stop"})
+        found.append({"index": 0, "text": "", "finish_reason": fake.reason})
     options = body.get("stream_options") or {}
     along = options.get("continuous_usage_stats")
     events = [

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from openai import AsyncOpenAI
+from pydantic import BaseModel
 
 from tests.service.conftest import Start
 from tests.service.parts import ROUTES
@@ -27,6 +28,10 @@ PASSAGE = {
     "heading": "Parcels",
     "text": "Where is my parcel: in the van.",
 }
+
+
+class Told(BaseModel):
+    said: str
 
 
 def beside(response: httpx.Response) -> dict[str, Any]:
@@ -104,4 +109,53 @@ async def test_a_trace_that_is_neither_on_nor_off_is_refused(start: Start, path:
         error = refused.json()["error"]
         assert (refused.status_code, error["param"]) == (400, TRACE)
         assert error["message"] == f"{TRACE} must be 1 or true, 0 or false, found {value!r}"
+        assert running.vllm.requests == []
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_each_choice_has_citations_of_its_own(start: Start, tmp_path: Path, stream: bool) -> None:
+    (tmp_path / "handbook").mkdir()
+    (tmp_path / "handbook" / "a.md").write_text("# Parcels\n\nWhere is my parcel: in the van.", "utf-8")
+    routes = with_chain("chain: retrieve\n    options: {documents: handbook, threshold: 0.5}")
+    async with start(routes=routes) as running:
+        running.vllm.answer = lambda _: "In the van [1]."
+        body = {"model": "auto", **PATHS["/v1/chat/completions"], "stream": stream, "n": 2}
+        found = beside(await running.http.post("/v1/chat/completions", json=body))["citations"]
+        assert sorted(found, key=lambda one: one["choice"]) == [
+            {"choice": 0, **PASSAGE},
+            {"choice": 1, **PASSAGE},
+        ]
+
+
+async def test_what_no_form_can_say_is_a_refusal_on_every_path(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "handbook").mkdir()
+    (tmp_path / "handbook" / "a.md").write_text("# Opening hours\n\nNine to five.", "utf-8")
+    routes = with_chain("chain: retrieve\n    options: {documents: handbook, threshold: 0.5}")
+    words = "I do not know: nothing in my documents answers this."
+    async with start(routes=routes) as running:
+        async with AsyncOpenAI(
+            base_url=f"{running.url}/v1", api_key="none", max_retries=0, _strict_response_validation=True
+        ) as client:
+            asked: Any = {"model": "auto", "messages": [{"role": "user", "content": PARCEL}]}
+            message = (await client.chat.completions.parse(**asked, response_format=Told)).choices[0].message
+            assert (message.refusal, message.content, message.parsed) == (words, None, None)
+            async with client.chat.completions.stream(**asked, response_format=Told) as events:
+                streamed = (await events.get_final_completion()).choices[0].message
+            assert (streamed.refusal, streamed.content, streamed.parsed) == (words, None, None)
+            again = [*asked["messages"], message.model_dump(exclude={"parsed"}), *asked["messages"]]
+            await client.chat.completions.create(model="auto", messages=again)
+
+            part = {"type": "refusal", "refusal": words}
+            response = await client.responses.parse(model="auto", input=PARCEL, text_format=Told)
+            async with client.responses.stream(model="auto", input=PARCEL, text_format=Told) as changes:
+                kinds = [change.type async for change in changes]
+                last = await changes.get_final_response()
+            for one in (response, last):
+                (item,) = one.output
+                assert [each.model_dump() for each in item.content] == [part]  # type: ignore[union-attr]
+                assert (one.status, one.output_parsed) == ("completed", None)
+            assert {"response.refusal.delta", "response.refusal.done"} <= set(kinds)
+        body = {"model": "auto", "prompt": PARCEL, "response_format": {"type": "json_object"}}
+        text = (await running.http.post("/v1/completions", json=body)).json()["choices"][0]["text"]
+        assert text == words
         assert running.vllm.requests == []

@@ -43,7 +43,8 @@ def named(schema: Any) -> list[str]:
         ({"type": "number", "multipleOf": 5}, "multipleOf", 7),
         ({**WHOLE, "multipleOf": 5, "minimum": 0}, "multipleOf", 7),
         ({"type": "number", "multipleOf": 5, "minimum": 0, "maximum": 2500}, "multipleOf", 7),
-        ({"type": "number", "multipleOf": 0.5, "minimum": 0, "maximum": 1}, "multipleOf", 0.7),
+        ({"type": "number", "multipleOf": 0.3, "minimum": 0}, "multipleOf", 0.7),
+        ({"type": "number", "multipleOf": 0.00003, "minimum": 0}, "multipleOf", 0.5),
         ({**TEXT, "not": {"const": "x"}}, "not", "x"),
         ({**EITHER, "if": {"required": ["a"]}, "then": {"required": ["b"]}}, "if", {"a": 1}),
         ({**EITHER, "dependentRequired": {"a": ["b"]}}, "dependentRequired", {"a": 1}),
@@ -285,7 +286,18 @@ def llguidance_takes(schema: Any, value: Any) -> bool:
 def test_a_step_between_bounds_is_held_as_a_list(bounds: dict[str, Any]) -> None:
     for kind in ("integer", "number"):
         assert named({"type": kind, "multipleOf": 5, **bounds}) == []
-        assert named({"type": [kind, "null"], "multipleOf": 5, **bounds}) == ["multipleOf"]
+        assert named({"type": [kind, "null"], "multipleOf": 5, **bounds}) == []
+        assert named({"type": ["integer", "number"], "multipleOf": 5, **bounds}) == ["multipleOf"]
     for step, held in ((1, True), (7, True), (1000, True), (1001, False), (0.5, False), (0, False)):
         assert named({"type": "integer", "multipleOf": step}) == ([] if held else ["multipleOf"])
     assert named({"type": "number", "multipleOf": 1}) == ["multipleOf"]
+
+
+@pytest.mark.parametrize("step", [0.01, 0.1, 0.5, 0.25, 0.05, 0.0001])
+def test_a_step_of_which_a_whole_number_makes_one_is_held(step: float) -> None:
+    for bounds in ({}, {"minimum": 0}, {"exclusiveMinimum": 0.5, "maximum": 1e9}):
+        for kind in ("number", ["number", "null"]):
+            assert named({"type": kind, "multipleOf": step, **bounds}) == []
+    assert named({"type": "number", "multipleOf": step, "maximum": 1e19}) == ["multipleOf"]
+    assert named({"type": "number", "multipleOf": step * 0.3}) == ["multipleOf"]
+    assert named({"type": "number", "multipleOf": step, "minimum": "0"}) == ["multipleOf"]

@@ -117,7 +117,7 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
             400,
             "tools[0].function.name",
         )
-        for name in ("", "a b", "f\n<|im_end|>", "x" * 65)
+        for name in ("", "a b", "f\n<|im_end|>", 'a"b', "x" * 129)
     ),
     (
         {"model": "auto", "messages": [USER], "tools": [{"function": {"name": name}} for name in "fgf"]},

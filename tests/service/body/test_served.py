@@ -64,3 +64,28 @@ async def test_a_system_message_alone_is_what_is_asked(
     assert rendered[1] == USER
     explained = await running.http.post("/v1/route", json={"messages": body["messages"]})
     assert explained.json()["route"]["intent"] == "track_parcel"
+
+
+@pytest.mark.parametrize("name", ["files.read", "mcp:files/read", "天气", "a" * 128, "get_weather-2"])
+async def test_the_names_of_tools_that_agents_send_come_to_the_engine_as_they_are(
+    running: Running, name: str
+) -> None:
+    tool = {"name": name, "parameters": {"type": "object", "properties": {}}}
+    named: dict[str, Any] = {"type": "function", "function": {"name": name}}
+    call = {"id": "call_0", "type": "function", "function": {"name": name, "arguments": "{}"}}
+    made = [USER, {"role": "assistant", "tool_calls": [call]}]
+    body = {
+        "messages": [*made, {"role": "tool", "tool_call_id": "call_0", "content": "{}"}],
+        "tools": [{"type": "function", "function": tool}],
+        "tool_choice": named,
+    }
+    for model in ("auto", "support", "pointsman-demo"):
+        response = await running.http.post("/v1/chat/completions", json={"model": model, **body})
+        assert response.status_code == 200, response.text
+        sent = running.vllm.requests[-1]
+        assert [one["function"]["name"] for one in sent["tools"]] == [name]
+        assert sent["tool_choice"] == named
+    asked = {"model": "auto", "input": "hi", "tools": [{"type": "function", **tool}]}
+    response = await running.http.post("/v1/responses", json=asked)
+    assert response.status_code == 200, response.text
+    assert response.json()["tools"][0]["name"] == name

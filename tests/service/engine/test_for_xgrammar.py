@@ -68,6 +68,11 @@ def closed(**properties: Any) -> dict[str, Any]:
             [{"a": 1}, {"a": 7 * 987654 + 1}],
         ),
         (closed(a={**WHOLE, "multipleOf": 1000}), [{"a": 33000}], [{"a": 33001}, {"a": 3300}]),
+        (
+            closed(a={"type": ["integer", "null"], "multipleOf": 5, "minimum": 0, "maximum": 9}),
+            [{"a": 5}, {"a": None}],
+            [{"a": 7}, {"a": "x"}],
+        ),
         (closed(a=TEXT, b=False), [{"a": "x"}], [{"a": "x", "b": 1}, {"b": 1}]),
         (closed(a={"anyOf": [False, WHOLE]}), [{"a": 1}], [{"a": "x"}]),
         (

@@ -117,9 +117,12 @@ def test_vllm_chooses_so_once_the_plugin_is_registered() -> None:
         {**text, "not": {"const": "x"}},
         {"type": "array", "items": text, "uniqueItems": False},
     ]
+    price = {"type": "array", "items": {"type": "number", "multipleOf": 0.01}}
     pair = {"type": "array", "items": [text, text], "minItems": 1}
     call = {"type": "structural_tag", "format": {"type": "json_schema", "json_schema": pair}}
-    asked = [*(("json", schema) for schema in [*schemas, pair]), ("structural_tag", call)]
+    paid = {"type": "structural_tag", "format": {"type": "json_schema", "json_schema": price}}
+    asked = [*(("json", schema) for schema in [*schemas, pair, price])]
+    asked += [("structural_tag", tag) for tag in (call, paid)]
     found = subprocess.run(
         [sys.executable, "-c", CHOICES, json.dumps(asked)], capture_output=True, text=True, check=False
     )
@@ -128,8 +131,6 @@ def test_vllm_chooses_so_once_the_plugin_is_registered() -> None:
         "guidance",
         "guidance",
         'Grammar error: Unimplemented keys: ["not"]',
-        "xgrammar",
-        "xgrammar",
-        "xgrammar",
+        *["xgrammar"] * 5,
         "service.engine.two_compilers",
     ], found.stderr[-2000:]

@@ -60,7 +60,9 @@ def test_the_keyword_and_its_place_are_told(schema: dict[str, Any], place: str) 
     assert ("x-pointsman-chain: structured" in told_of) is ("Unknown format: color" not in told_of)
 
 
-@pytest.mark.parametrize(("name", "is_checked"), [("idn-email", True), ("regex", True), ("base64", False)])
+@pytest.mark.parametrize(
+    ("name", "is_checked"), [("idn-email", True), ("regex", True), ("base64", True), ("binary", False)]
+)
 def test_the_chain_that_checks_is_told_of_formats_that_it_checks(name: str, is_checked: bool) -> None:
     form = {"type": "json_schema", "json_schema": {"name": "a", "schema": {**TEXT, "format": name}}}
     said, _ = told(said_of({**TEXT, "format": name}), None, {"response_format": form, "messages": []})
