@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from service.admission import Admission
 from service.admission.affinity import Affinity
 from service.admission.first_come import FirstCome
-from service.admission.policy import Policy
+from service.admission.queue import Policy
 from service.admission.scheduler import Scheduler
 from service.admission.ticket import Priority, State, Ticket
 from service.errors import TooManyRequests

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from service.admission.affinity import Affinity
 from service.admission.first_come import FirstCome
+from service.admission.queue import Queue
 from service.admission.scheduler import Scheduler
-from service.admission.ticket import State, Ticket
+from service.admission.ticket import Priority, State, Ticket
 from tests.service.admission.world import EVENTS, EXTRA, POLICIES, QUICK, Event, World
 
 
@@ -89,6 +90,27 @@ def test_an_adapter_that_drained_for_one_who_is_pushed_out_is_entered_at_once() 
     assert (job.due, waiting.state) == (0.0, State.WAITING)  # a drains for the job
     last = world.arrive("b")
     assert [one.state for one in (job, waiting, last)] == [State.SHED, State.RUNNING, State.WAITING]
+
+
+def test_the_last_is_that_of_whoever_has_most_in_the_class_that_has_more_than_its_share() -> None:
+    def last_of(loud: int, *others: tuple[str, Priority]) -> Ticket | None:
+        """Who has to go as the last comes, where one more waits than the queue may hold."""
+        queue = Queue(Affinity(EXTRA), slots=1, max_queue=loud + len(others) - 1, max_wait=1e9)
+        callers: list[tuple[str, Priority]] = [*(loud * [("loud", "interactive")]), *others]
+        for number, (caller, priority) in enumerate(callers):
+            ticket = Ticket(f"{number}", caller, priority)
+            queue.add(ticket)
+        return queue.refused(ticket, 0.0)
+
+    def adapter(refused: Ticket | None) -> str | None:
+        return refused.adapter if refused else None
+
+    quiet, job, more = ("quiet", "interactive"), ("job", "batch"), ("other job", "batch")
+    assert adapter(last_of(12, quiet)) == "11"
+    assert adapter(last_of(12, quiet, job)) == "11"  # one of batch is less than a tenth of 13
+    assert adapter(last_of(12, quiet, job, more)) == "14"
+    assert adapter(last_of(9, quiet, job)) == "10"  # a tenth
+    assert adapter(last_of(1, quiet)) == "1"  # who came last, of two with one each
 
 
 @pytest.mark.parametrize("policy", POLICIES)
