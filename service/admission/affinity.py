@@ -62,7 +62,7 @@ class Affinity:
         self._forget(ticket)
 
     def allowance(self, ticket: Ticket, now: float) -> float:
-        """Seconds after its turn in which one that has just come would go in: the extra wait.
+        """Seconds after its turn in which one that has just come should go in: the extra wait.
 
         Or as much as the latest is late, if it is the first to wait for its adapter.
         """

@@ -12,7 +12,7 @@ from service.admission.turns import Line, Turns
 class OneLine(Turns):
     """The order in which all are one caller."""
 
-    def place_of(self, ticket: Ticket) -> tuple[Line, str]:
+    def line_and_caller(self, ticket: Ticket) -> tuple[Line, str]:
         return self.lines["interactive"], ""
 
 

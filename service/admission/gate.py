@@ -69,12 +69,12 @@ class Admission:
     @property
     def waiting(self) -> int:
         """Requests in the queue."""
-        return self._scheduler.waiting
+        return len(self._scheduler.queue)
 
     @property
     def adapters(self) -> int:
         """Different adapters that hold slots."""
-        return self._scheduler.adapters_running
+        return len(self._scheduler.places.running)
 
     def aim(self, slots: int) -> None:
         """Have so many slots from now on."""

@@ -1,7 +1,7 @@
-"""The queue: who waits, for how long by estimate, and who is refused for it.
+"""The queue: who waits, who is refused, and the estimate of a wait that decides on it.
 
-One waits for so many rounds of his line, each of which takes as long as rounds lately took. That counts what
-comes later and goes in earlier. ``docs/scheduling-figures.md`` has more of the estimate.
+The n-th request of a caller waits for n rounds of its line, each of which takes as long as rounds lately
+took. That counts what comes later and goes in earlier.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from service.admission.places import Places
 from service.admission.ticket import Ticket
 from service.admission.turns import SHARE, Line
 
-Policy = Affinity | FirstCome  # who goes next; a further one answers to the same methods
+Policy = Affinity | FirstCome  # who goes next
 
 _SURE = 0.9  # of the longest wait: estimates err
-_MEMORY = 3  # longest waits, after which half of what is known of rounds is forgotten
-_KNOWN = 20  # turns, after which the rounds since are enough to go by
+_MEMORY = 3  # longest waits, after which half of what was seen of rounds is forgotten
+_ENOUGH = 20  # turns to be seen before rounds are gone by
 _ANSWERS = 100  # over which their seconds are averaged
 
 
 class Queue:
-    """Who waits by a policy, and the bounds of that. Times are in seconds."""
+    """Who waits, in the order of a policy. Times are in seconds."""
 
     def __init__(self, policy: Policy, slots: int, max_queue: int, max_wait: float) -> None:
         self._policy, self._turns = policy, policy.turns
@@ -32,7 +32,7 @@ class Queue:
         self._latest, self._memory = _SURE * max_wait, _MEMORY * max_wait
         lines = self._turns.lines.values()
         self._waiting: dict[Line, dict[Ticket, str]] = {line: {} for line in lines}  # with their callers
-        # since when rounds are counted, and the rounds and turns that had gone by; a new dict at each change
+        # since when rounds are counted; rounds and turns that had gone by then. A new dict at each change
         self._since = dict.fromkeys(lines, (0.0, 0.0, 0))
         self._answers, self._answer = 0, 0.0  # answers, and seconds that one takes on average
 
@@ -41,7 +41,7 @@ class Queue:
 
     def add(self, ticket: Ticket) -> None:
         """A request begins to wait."""
-        line, caller = self._turns.place_of(ticket)
+        line, caller = self._turns.line_and_caller(ticket)
         self._waiting[line][ticket] = caller
         self._policy.add(ticket)
 
@@ -59,7 +59,7 @@ class Queue:
 
     def refused(self, ticket: Ticket, now: float) -> Ticket | None:
         """Who has to go as ``ticket`` has come to wait: itself, or the last of a full queue."""
-        line, _ = self._turns.place_of(ticket)
+        line, _ = self._turns.line_and_caller(ticket)
         if len(self._waiting[line]) == 1 == sum(map(len, line.callers.values())):  # nobody waited before
             self._count_anew(line, now)
         if self._wait(ticket, now) + self._policy.allowance(ticket, now) > self._latest:
@@ -67,7 +67,7 @@ class Queue:
         return self._last() if len(self) > self._max_queue else None
 
     def would_refuse(self, ticket: Ticket, now: float) -> bool:
-        """Whether a request would be refused that came now."""
+        """Whether a request would be refused that came now. As if it came and went, without a trace."""
         since = self._since
         self.add(ticket)
         refused = self.refused(ticket, now) is ticket
@@ -97,16 +97,16 @@ class Queue:
 
     def _wait(self, ticket: Ticket, now: float) -> float:
         """Seconds until the last turn of the caller of ``ticket``: a round for each that he has."""
-        line, caller = self._turns.place_of(ticket)
+        line, caller = self._turns.line_and_caller(ticket)
         return len(line.callers.get(caller, ())) * self._round(line, now)
 
     def _round(self, line: Line, now: float) -> float:
-        """Seconds that a round takes: as lately, or by what answers take while few turns are known."""
+        """Seconds that a round takes: as seen lately, or by what answers take until enough is seen."""
         began, rounds, turns = self._since[line]
         seconds, gone = now - began, line.rounds - rounds
         if seconds > self._memory:
             self._since = {**self._since, line: (began + seconds / 2, rounds + gone / 2, turns)}
-        if gone and self._turns.passed - turns >= _KNOWN:
+        if gone and self._turns.passed - turns >= _ENOUGH:
             return seconds / gone
         return len(line.callers) * self._answer / self._slots
 
@@ -114,5 +114,5 @@ class Queue:
         self._since = {**self._since, line: (now, line.rounds, self._turns.passed)}
 
     def _forget(self, ticket: Ticket) -> None:
-        line, _ = self._turns.place_of(ticket)
+        line, _ = self._turns.line_and_caller(ticket)
         del self._waiting[line][ticket]

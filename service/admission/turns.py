@@ -30,23 +30,24 @@ class Turns:
         self.passed = 0  # turns that have gone by ever
         self._since_batch = 0  # interactive turns
 
-    def place_of(self, ticket: Ticket) -> tuple[Line, str]:
-        """The line in which ``ticket`` has its turn, and its caller there."""
+    def line_and_caller(self, ticket: Ticket) -> tuple[Line, str]:
+        """The line of ``ticket``, and who it is of there."""
         return self.lines[ticket.priority], ticket.caller
 
     def add(self, ticket: Ticket) -> None:
-        line, caller = self.place_of(ticket)
+        """The last turn of its caller from now on."""
+        line, caller = self.line_and_caller(ticket)
         line.callers.setdefault(caller, {})[ticket] = None
 
     def remove(self, ticket: Ticket) -> None:
         """Take a turn out that has not come; later ones of its caller move up."""
-        line, caller = self.place_of(ticket)
+        line, caller = self.line_and_caller(ticket)
         del line.callers[caller][ticket]
         if not line.callers[caller]:
             del line.callers[caller]
 
     def next(self) -> Ticket:
-        """Take out the next turn, which goes by: whose it is."""
+        """The next turn goes by: whose it is. It may have been let in before, and left its turn."""
         interactive, batch = self.lines.values()
         of_batch = batch.callers and (self._since_batch >= SHARE or not interactive.callers)
         self._since_batch = 0 if of_batch else self._since_batch + 1

@@ -13,7 +13,7 @@ from service.admission.affinity import Affinity
 from service.admission.first_come import FirstCome
 from service.admission.queue import Queue
 from service.admission.scheduler import Scheduler
-from service.admission.ticket import Priority, State, Ticket
+from service.admission.ticket import State, Ticket
 from tests.service.admission.world import EVENTS, EXTRA, POLICIES, QUICK, Event, World
 
 
@@ -93,24 +93,20 @@ def test_an_adapter_that_drained_for_one_who_is_pushed_out_is_entered_at_once() 
 
 
 def test_the_last_is_that_of_whoever_has_most_in_the_class_that_has_more_than_its_share() -> None:
-    def last_of(loud: int, *others: tuple[str, Priority]) -> Ticket | None:
-        """Who has to go as the last comes, where one more waits than the queue may hold."""
-        queue = Queue(Affinity(EXTRA), slots=1, max_queue=loud + len(others) - 1, max_wait=1e9)
-        callers: list[tuple[str, Priority]] = [*(loud * [("loud", "interactive")]), *others]
-        for number, (caller, priority) in enumerate(callers):
-            ticket = Ticket(f"{number}", caller, priority)
+    def pushed_out(*callers: str) -> str | None:
+        """Whose request has to go as the last of these comes, where one more waits than may; j: batch."""
+        queue = Queue(Affinity(EXTRA), slots=1, max_queue=len(callers) - 1, max_wait=1e9)
+        for number, caller in enumerate(callers):
+            ticket = Ticket(f"{number}", caller, "batch" if caller.startswith("j") else "interactive")
             queue.add(ticket)
-        return queue.refused(ticket, 0.0)
-
-    def adapter(refused: Ticket | None) -> str | None:
+        refused = queue.refused(ticket, 0.0)
         return refused.adapter if refused else None
 
-    quiet, job, more = ("quiet", "interactive"), ("job", "batch"), ("other job", "batch")
-    assert adapter(last_of(12, quiet)) == "11"
-    assert adapter(last_of(12, quiet, job)) == "11"  # one of batch is less than a tenth of 13
-    assert adapter(last_of(12, quiet, job, more)) == "14"
-    assert adapter(last_of(9, quiet, job)) == "10"  # a tenth
-    assert adapter(last_of(1, quiet)) == "1"  # who came last, of two with one each
+    assert pushed_out(*(12 * ["loud"]), "quiet") == "11"
+    assert pushed_out(*(12 * ["loud"]), "quiet", "job") == "11"  # one of batch is less than a tenth of 13
+    assert pushed_out(*(12 * ["loud"]), "quiet", "job", "j2") == "14"
+    assert pushed_out(*(9 * ["loud"]), "quiet", "job") == "10"  # a tenth
+    assert pushed_out("loud", "quiet") == "1"  # who came last, of two with one each
 
 
 @pytest.mark.parametrize("policy", POLICIES)
