@@ -16,7 +16,7 @@ from deploy.bench.engine_model import fitted
 from deploy.bench.simulation import Outcome, PassOver, Traffic, simulate
 from service.admission.affinity import Affinity
 from service.admission.first_come import FirstCome
-from service.admission.policy import Policy
+from service.admission.queue import Policy
 
 BEGIN, END = "<!-- figures: written by deploy/bench/scheduling.py -->", "<!-- end of figures -->"
 ANSWERS = (32, 224)  # tokens; 128 on average, as measured, but not all ending in the same step

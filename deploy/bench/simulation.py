@@ -16,7 +16,7 @@ import numpy as np
 from deploy.bench.engine_model import ANSWER, AT_ONCE, H200, PROMPT, EngineModel
 from service.admission.first_come import FirstCome
 from service.admission.places import Places
-from service.admission.policy import Policy
+from service.admission.queue import Policy
 from service.admission.scheduler import Scheduler
 from service.admission.ticket import Priority, State, Ticket
 
@@ -82,7 +82,7 @@ class PassOver(FirstCome):
     """As vLLM does by itself: in order, passing over those whose adapter finds no place. May starve them."""
 
     def take(self, now: float, places: Places) -> Ticket | None:
-        ticket = next((one for one in self.turns.waiting if places.fits(one.adapter)), None)
+        ticket = next((one for one in self.waiting if places.fits(one.adapter)), None)
         if ticket is not None:
             self.remove(ticket, now)
         return ticket

@@ -16,7 +16,7 @@ from typing import Protocol
 from service.admission.affinity import Affinity
 from service.admission.first_come import FirstCome
 from service.admission.learned import FIRST
-from service.admission.policy import Policy
+from service.admission.queue import Policy
 from service.admission.scheduler import Scheduler
 from service.admission.ticket import Priority, State, Ticket
 from service.errors import TooManyRequests
@@ -47,9 +47,9 @@ class Admission:
         servers: int = 1,
     ) -> None:
         self._max_wait = settings.max_wait_seconds
-        self._most = settings.max_concurrent
+        self._max_concurrent = settings.max_concurrent
         self._servers, self._adapters = servers, adapters
-        self._slots = FIRST if self._most == "learned" else self._most
+        self._slots = FIRST if self._max_concurrent == "learned" else self._max_concurrent
         self._places = servers * adapters
         self._scheduler = Scheduler(
             policy if policy is not None else policy_of(settings),
@@ -69,12 +69,12 @@ class Admission:
     @property
     def waiting(self) -> int:
         """Requests in the queue."""
-        return self._scheduler.waiting
+        return len(self._scheduler.queue)
 
     @property
     def adapters(self) -> int:
         """Different adapters that hold slots."""
-        return self._scheduler.adapters_running
+        return len(self._scheduler.places.running)
 
     def aim(self, slots: int) -> None:
         """Have so many slots from now on."""
@@ -88,8 +88,8 @@ class Admission:
         """
         count = min(max(count, 1), self._servers)
         self._places = count * self._adapters
-        if self._most != "learned":
-            self._slots = math.ceil(self._most * count / self._servers)
+        if self._max_concurrent != "learned":
+            self._slots = math.ceil(self._max_concurrent * count / self._servers)
         self._resize()
 
     def check(self, caller: str, priority: Priority = "interactive") -> None:
@@ -113,9 +113,9 @@ class Admission:
                 pushed it out of a full queue.
         """
         ticket = Ticket(adapter, caller, priority)
-        self._tell(self._scheduler.arrive(ticket, time.monotonic()))
+        self._wake(self._scheduler.arrive(ticket, time.monotonic()))
         if ticket.state is State.WAITING:
-            await self._turn_of(ticket)
+            await self._wait(ticket)
         if ticket.state is State.SHED:
             raise self._refusal(ticket.retry_after)
         try:
@@ -123,30 +123,30 @@ class Admission:
                 self._observer.admitted(priority, ticket.admitted - ticket.arrived)
             yield
         except BaseException:
-            self._tell(self._scheduler.leave(ticket, time.monotonic()))
+            self._wake(self._scheduler.leave(ticket, time.monotonic()))
             raise
-        self._tell(self._scheduler.finish(ticket, time.monotonic()))
+        self._wake(self._scheduler.finish(ticket, time.monotonic()))
 
-    async def _turn_of(self, ticket: Ticket) -> None:
+    async def _wait(self, ticket: Ticket) -> None:
         self._waiting[ticket] = turn = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(self._max_wait):
                 await turn
         except TimeoutError:
             if ticket.state is State.WAITING:  # its turn did not come at the same time
-                self._tell(self._scheduler.leave(ticket, time.monotonic()))
+                self._wake(self._scheduler.leave(ticket, time.monotonic()))
                 reason = f"waited {self._max_wait:g} s for the engine"
                 raise self._refusal(ticket.retry_after, reason) from None
         except BaseException:
-            self._tell(self._scheduler.leave(ticket, time.monotonic()))
+            self._wake(self._scheduler.leave(ticket, time.monotonic()))
             raise
         finally:
             del self._waiting[ticket]
 
     def _resize(self) -> None:
-        self._tell(self._scheduler.resize(self._slots, self._places, time.monotonic()))
+        self._wake(self._scheduler.resize(self._slots, self._places, time.monotonic()))
 
-    def _tell(self, moved: Iterable[Ticket]) -> None:
+    def _wake(self, moved: Iterable[Ticket]) -> None:
         """Wake those whose wait is over; who is cancelled already gives its turn back when it runs."""
         for ticket in moved:
             turn = self._waiting.get(ticket)

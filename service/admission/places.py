@@ -1,4 +1,4 @@
-"""The engine's places, one for each *different* adapter that runs, and who may enter."""
+"""The engine's places: one for each *different* adapter that runs. The base, None, needs none."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from itertools import islice
 
 
 class Places:
-    """So many different adapters fit into the engine; the base, None, needs no place."""
+    """Which adapters are in the engine, which has the run, and which drain."""
 
     def __init__(self, total: int) -> None:
         self.total = total
-        self.running: dict[str, int] = {}  # requests; the adapter first that nobody entered for longest
+        self.running: dict[str, int] = {}  # requests of each; who was entered last is last
         self._since: dict[str, float] = {}  # when each got its place
-        self.entered: str | None = None  # the last that somebody entered: the run
+        self.run: str | None = None  # the adapter that was entered last
 
     def has(self, adapter: str | None) -> bool:
-        """Whether ``adapter`` has its place already, or needs none."""
+        """Whether ``adapter`` has a place already, or needs none."""
         return adapter is None or adapter in self.running
 
     def fits(self, adapter: str | None) -> bool:
-        """Whether there is a place for ``adapter``, its own or a free one."""
+        """Whether ``adapter`` has a place, or gets a free one."""
         return self.has(adapter) or len(self.running) < self.total
 
     def enter(self, adapter: str | None, now: float) -> None:
         """A request of ``adapter`` goes in."""
-        self.entered = adapter
+        self.run = adapter
         if adapter is not None:
             self.running[adapter] = self.running.pop(adapter, 0) + 1  # now the last
             self._since.setdefault(adapter, now)
@@ -37,14 +37,11 @@ class Places:
                 del self.running[adapter], self._since[adapter]
 
     def draining(self, late: set[str | None], before: float) -> set[str]:
-        """Adapters that nobody may enter, so that those that somebody is ``late`` for get their places.
-
-        They are of those that got theirs ``before``: with one place for all, each is to take in a run.
-        """
+        """Adapters that nobody may enter, so that those of ``late`` get places; all had theirs ``before``."""
         lack = sum(not self.has(adapter) for adapter in late)
         if not lack:
             return set()
-        lost = max(0, len(self.running) - self.total)
-        count = min(lack + len(self.running) - self.total, lost + max(1, self.total // 2))
-        stayed = (adapter for adapter in self.running if self._since[adapter] < before)
-        return set(islice(stayed, max(0, count)))
+        free = max(0, self.total - len(self.running))
+        lost = max(0, len(self.running) - self.total)  # there were more places when these went in
+        count = max(0, lost + min(lack - free, max(1, self.total // 2)))
+        return set(islice((adapter for adapter in self.running if self._since[adapter] < before), count))

@@ -21,13 +21,13 @@ class State(Enum):
 
 @dataclass(eq=False, slots=True)
 class Ticket:
-    """One request. Two tickets are equal only if they are the same one."""
+    """One request. Two tickets are equal only if they are the same one. Times are in seconds."""
 
-    adapter: str | None  # None: the base, which takes no adapter's place
-    caller: str = ""  # whose share it comes out of
+    adapter: str | None  # None: the base
+    caller: str = ""  # who takes turns with other callers
     priority: Priority = "interactive"
     state: State = State.WAITING
-    arrived: float = 0.0  # seconds, on the clock of whoever sends the events
+    arrived: float = 0.0
     admitted: float = 0.0
-    due: float = math.inf  # when its turn of the order went by; not yet
-    retry_after: float = 0.0  # seconds, of one that is shed or gave up
+    due: float = math.inf  # when its turn went by; inf: it has not yet
+    retry_after: float = 0.0  # of one that is shed or gave up

@@ -1,13 +1,12 @@
-"""The fair order of those who wait: after ten interactive turns one of batch, and in both callers in turn.
+"""The fair order: ten interactive turns, then one of batch; in each of the two, callers take turns.
 
-Fair queueing by round robin (Nagle, RFC 970), within each of two classes that share by weight. The clock of a
-class is its rounds (Demers, Keshav and Shenker, SIGCOMM 1989): a turn is as much of a round as there are
-callers. Where it departs from both: a request counts as one, since its length is not known before it ends.
+Round robin (Nagle, RFC 970) in two lines that share by weight. A line's clock is its rounds (Demers, Keshav
+and Shenker, SIGCOMM 1989): in a round each of its callers has one turn. Where this departs from both: every
+request counts the same, since its length is not known before it ends.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 
 from service.admission.ticket import Priority, Ticket
@@ -17,73 +16,46 @@ SHARE = 10  # interactive turns for one of batch
 
 @dataclass(eq=False)
 class Line:
-    """The callers of one priority."""
+    """The turns of one priority."""
 
     callers: dict[str, dict[Ticket, None]] = field(default_factory=dict)  # the first has the next turn
-    turns: int = 0  # that have not come yet
     rounds: float = 0.0  # that have gone by ever
-    waiting: Counter[str] = field(default_factory=Counter)  # how many of each caller
 
 
 class Turns:
-    """Who waits, and turns that have not come yet: a turn stays if its request is let in first."""
+    """The turns that have not come yet, in the fair order."""
 
     def __init__(self) -> None:
-        self._interactive, self._batch = Line(), Line()
-        self.lines: dict[Priority, Line] = {"interactive": self._interactive, "batch": self._batch}
-        self.waiting: dict[Ticket, None] = {}  # who came first is first
+        self.lines: dict[Priority, Line] = {"interactive": Line(), "batch": Line()}
         self.passed = 0  # turns that have gone by ever
         self._since_batch = 0  # interactive turns
 
-    def __len__(self) -> int:
-        return self._interactive.turns + self._batch.turns
-
-    def of(self, ticket: Ticket) -> tuple[Line, str]:
-        """The line of ``ticket``, and its caller there."""
+    def line_and_caller(self, ticket: Ticket) -> tuple[Line, str]:
+        """The line of ``ticket``, and who it is of there."""
         return self.lines[ticket.priority], ticket.caller
 
     def add(self, ticket: Ticket) -> None:
-        line, caller = self.of(ticket)
-        line.callers.setdefault(caller, {})[ticket] = self.waiting[ticket] = None
-        line.turns += 1
-        line.waiting[caller] += 1
-
-    def gone(self, ticket: Ticket) -> None:
-        """A ticket waits no more. Its turn may be left."""
-        line, caller = self.of(ticket)
-        del self.waiting[ticket]
-        line.waiting[caller] -= 1
-        if not line.waiting[caller]:
-            del line.waiting[caller]
+        """The last turn of its caller from now on."""
+        line, caller = self.line_and_caller(ticket)
+        line.callers.setdefault(caller, {})[ticket] = None
 
     def remove(self, ticket: Ticket) -> None:
-        """Forget a ticket that is still in the order; those of its caller move up."""
-        line, caller = self.of(ticket)
+        """Take a turn out that has not come; later ones of its caller move up."""
+        line, caller = self.line_and_caller(ticket)
         del line.callers[caller][ticket]
         if not line.callers[caller]:
             del line.callers[caller]
-        line.turns -= 1
 
     def next(self) -> Ticket:
-        """Take out whose turn it is."""
-        of_batch = self._batch.turns and (self._since_batch >= SHARE or not self._interactive.turns)
+        """The next turn goes by: whose it is. It may have been let in before, and left its turn."""
+        interactive, batch = self.lines.values()
+        of_batch = batch.callers and (self._since_batch >= SHARE or not interactive.callers)
         self._since_batch = 0 if of_batch else self._since_batch + 1
-        line = self._batch if of_batch else self._interactive
+        line = batch if of_batch else interactive
         line.rounds += 1 / len(line.callers)
         self.passed += 1
         caller = next(iter(line.callers))
-        tickets = line.callers[caller] = line.callers.pop(caller)  # now the last
-        ticket = next(iter(tickets))
+        line.callers[caller] = line.callers.pop(caller)  # now the last
+        ticket = next(iter(line.callers[caller]))
         self.remove(ticket)
         return ticket
-
-    def last(self) -> Ticket:
-        """The last of the caller who has most that wait, in the line that has more than its share of them.
-
-        Turns tell less: they may be of requests that were let in, and who is due has none.
-        """
-        of_batch = SHARE * self._batch.waiting.total() >= self._interactive.waiting.total()
-        line = self._batch if of_batch else self._interactive
-        most = max(line.waiting.values())
-        callers = ((ticket, *self.of(ticket)) for ticket in reversed(self.waiting))
-        return next(ticket for ticket, own, caller in callers if own is line and own.waiting[caller] == most)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from service.admission.affinity import Affinity
 from service.admission.first_come import FirstCome
+from service.admission.queue import Queue
 from service.admission.scheduler import Scheduler
 from service.admission.ticket import State, Ticket
 from tests.service.admission.world import EVENTS, EXTRA, POLICIES, QUICK, Event, World
@@ -89,6 +90,23 @@ def test_an_adapter_that_drained_for_one_who_is_pushed_out_is_entered_at_once() 
     assert (job.due, waiting.state) == (0.0, State.WAITING)  # a drains for the job
     last = world.arrive("b")
     assert [one.state for one in (job, waiting, last)] == [State.SHED, State.RUNNING, State.WAITING]
+
+
+def test_the_last_is_that_of_whoever_has_most_in_the_class_that_has_more_than_its_share() -> None:
+    def pushed_out(*callers: str) -> str | None:
+        """Whose request has to go as the last of these comes, where one more waits than may; j: batch."""
+        queue = Queue(Affinity(EXTRA), slots=1, max_queue=len(callers) - 1, max_wait=1e9)
+        for number, caller in enumerate(callers):
+            ticket = Ticket(f"{number}", caller, "batch" if caller.startswith("j") else "interactive")
+            queue.add(ticket)
+        refused = queue.refused(ticket, 0.0)
+        return refused.adapter if refused else None
+
+    assert pushed_out(*(12 * ["loud"]), "quiet") == "11"
+    assert pushed_out(*(12 * ["loud"]), "quiet", "job") == "11"  # one of batch is less than a tenth of 13
+    assert pushed_out(*(12 * ["loud"]), "quiet", "job", "j2") == "14"
+    assert pushed_out(*(9 * ["loud"]), "quiet", "job") == "10"  # a tenth
+    assert pushed_out("loud", "quiet") == "1"  # who came last, of two with one each
 
 
 @pytest.mark.parametrize("policy", POLICIES)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from service.admission.affinity import Affinity
 from service.admission.first_come import FirstCome
-from service.admission.policy import Policy
+from service.admission.queue import Policy
 from service.admission.scheduler import Scheduler
 from service.admission.ticket import State, Ticket
 

@@ -266,17 +266,16 @@ def test_batch_goes_behind_all_interactive_requests_until_it_is_late() -> None:
 
 def test_who_gives_up_when_due_takes_out_the_turn_of_one_who_went_before_him() -> None:
     """a1 and a2 go in a run, so b1 is due, and a2's turn stands for him; he leaves, and c waits alone."""
-    policy = Affinity(10.0)
-    world = World(policy, slots=1)
+    world = World(Affinity(10.0), slots=1)
     holder = world.arrive(None)
     a1, b1, a2 = (world.arrive(adapter) for adapter in ("a", "b", "a"))
     world.finish(holder)
     world.finish(a1)
     assert (a2.state, b1.due) == (State.RUNNING, 0.0)
     world.arrive("c")
-    assert len(policy.turns) == 2
+    assert world.turns() == 2
     world.seen(world.scheduler.leave(b1, world.now))
-    assert len(policy.turns) == 1
+    assert world.turns() == 1
 
 
 def test_a_rare_adapter_gets_a_place_from_one_that_never_stops() -> None:

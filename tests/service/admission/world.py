@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from service.admission.affinity import Affinity
 from service.admission.first_come import FirstCome
-from service.admission.policy import Policy
+from service.admission.queue import Policy
 from service.admission.scheduler import Scheduler
 from service.admission.ticket import Priority, State, Ticket
 
@@ -67,8 +67,14 @@ class World:
         running, waiting = self.of(State.RUNNING), self.of(State.WAITING)
         assert all(ticket.state in (State.RUNNING, State.SHED) for ticket in moved)
         assert len(set(moved)) == len(moved)
-        assert (self.scheduler.running, self.scheduler.waiting) == (len(running), len(waiting))
+        assert (self.scheduler.running, len(self.scheduler.queue)) == (len(running), len(waiting))
         assert len(running) <= self.slots
         assert len(waiting) <= self.queue
         distinct = {ticket.adapter for ticket in running} - {None}
-        assert len(distinct) == self.scheduler.adapters_running <= self.places
+        assert len(distinct) == len(self.scheduler.places.running) <= self.places
+        assert self.turns() == len(waiting)  # as many turns are left as requests wait
+
+    def turns(self) -> int:
+        """Turns that have not come yet."""
+        lines = self.policy.turns.lines.values()
+        return sum(len(tickets) for line in lines for tickets in line.callers.values())
