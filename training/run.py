@@ -12,27 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from training import recipe as recipes
-from training.cpt import learning as cpt_learning
-from training.cpt import stage as cpt_stage
-from training.data.collection import Report
-from training.dpo import learning as dpo_learning
-from training.dpo import stage as dpo_stage
-from training.rm import learning as rm_learning
-from training.rm import stage as rm_stage
+from training import stages
+from training.data.preparing.collection import Report
+from training.methods.inheritance import settled
 from training.runs import faults, processes, trackers
 from training.runs import folder as runfolder
-from training.settled import settled
-from training.sft import learning as sft_learning
-from training.sft import stage as sft_stage
-from training.trainers import supervised
 
 RUNS = Path("runs")
-PARTS: dict[str, tuple[supervised.Stage, supervised.Learning]] = {
-    "cpt": (cpt_stage, cpt_learning),
-    "sft": (sft_stage, sft_learning),
-    "rm": (rm_stage, rm_learning),
-    "dpo": (dpo_stage, dpo_learning),
-}
 
 
 def train(
@@ -62,33 +48,13 @@ def train(
         pass_over_cudnn()
         _hold_to_precision(recipe, report)
         if not run.keeper or isinstance(recipe, recipes.QuantizeRecipe):
-            return _trained(recipe, run, report)
+            return stages.train(recipe, run, report)
         with trackers.following(recipe, run) as followed:
-            return _trained(recipe, followed, report)
+            return stages.train(recipe, followed, report)
 
 
 def _say_nothing(_: str) -> None:
     """The report of a process that does not keep the run."""
-
-
-def _trained(recipe: recipes.Recipe, run: runfolder.RunFolder, report: Report) -> Path:
-    if recipe.stage == "ppo":
-        from training.ppo import stage as ppo
-
-        return ppo.train(recipe, run, report)
-    if recipe.stage == "grpo":
-        from training.grpo import stage as grpo
-
-        return grpo.train(recipe, run, report)
-    if recipe.stage == "quantize":
-        from training.quantize import stage as quantize
-
-        return quantize.train(recipe, run, report)
-    if recipe.stage == "router":
-        from training.routing import stage as routing
-
-        return routing.train(recipe, run, report)
-    return supervised.train(*PARTS[recipe.stage], recipe, run, report)
 
 
 def _hold_to_precision(recipe: recipes.Recipe, report: Report) -> None:

@@ -20,9 +20,9 @@ import yaml
 from deploy.demo.scoring import Answer, faults
 from deploy.demo.text import corpus, policy
 from deploy.demo.text.sample import Language, Sample
-from training.data import render
-from training.data.formats import FORMS
-from training.data.token_rows import TokenRows
+from training.data.formats.conversations import FORMS
+from training.data.rendering import render
+from training.data.tokens.token_rows import TokenRows
 
 BASE = "deploy/demo/base"
 DAYS = 60
@@ -107,10 +107,10 @@ def run(method: str, plan: dict[str, int], folder: Path, out: Path) -> None:
     """Train ``method`` in this process, and write what it has come to as JSON to ``out``."""
     import torch
 
-    from training import outline
     from training import run as runs
     from training.convert import result
     from training.models import base
+    from training.preflight import outline
     from training.runs import estimate
 
     runs.quieten()

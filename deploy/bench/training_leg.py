@@ -23,18 +23,26 @@ import numpy as np
 from transformers import TrainerCallback
 
 from training import recipe as recipes
-from training.data import batches
-from training.data.token_pairs import PairRows
-from training.data.token_rows import TokenRows
+from training.data.tokens import batches
+from training.data.tokens.token_pairs import PairRows
+from training.data.tokens.token_rows import TokenRows
+from training.dpo import learning as dpo_learning
+from training.dpo import stage as dpo_stage
 from training.models.base import load_model, load_tokenizer
 from training.recipe import DpoRecipe, SftRecipe
-from training.run import PARTS, quieten
+from training.run import quieten
 from training.runs import folder as runfolder
 from training.runs import progress
+from training.sft import learning as sft_learning
+from training.sft import stage as sft_stage
 from training.trainers import loop
-from training.trainers.supervised import Given
+from training.trainers.supervised import Given, Learning, Stage
 
 WARM_UP = 2  # steps that are not timed
+PARTS: dict[str, tuple[Stage, Learning]] = {
+    "sft": (sft_stage, sft_learning),
+    "dpo": (dpo_stage, dpo_learning),
+}
 CONTENDERS = ("ours", "plain", "alike")
 
 

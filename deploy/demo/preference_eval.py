@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from deploy.demo.scoring import Answer, faults
 from deploy.demo.text import corpus
 from deploy.demo.text.sample import Intent, Language, Sample
-from training.data import render
-from training.data.formats import FORMS
-from training.data.token_rows import TokenRows
+from training.data.formats.conversations import FORMS
+from training.data.rendering import render
+from training.data.tokens.token_rows import TokenRows
 from training.methods import lora
 from training.models import base
 from training.models.reward_model import RewardModel

@@ -23,8 +23,9 @@ import torch
 import yaml
 
 from deploy.gpu.sft_speed import SHAPE, TOKENIZER
-from training import outlook, run
+from training import run
 from training.models import base
+from training.preflight import check
 from training.runs.estimate import Estimate, size
 
 LLAMA: dict[str, Any] = {
@@ -164,7 +165,7 @@ def write_recipe(out: Path, shape: str, name: str) -> Path:
 
 def measured(recipe: Path, runs: Path) -> dict[str, Any]:
     """Bytes that were estimated, and that PyTorch's allocator gave out at most."""
-    needed = outlook.check(recipe, [], print).needs
+    needed = check.check(recipe, [], print).needs
     assert isinstance(needed, Estimate)
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()

@@ -30,12 +30,13 @@ from torch.profiler import ProfilerActivity, profile
 from transformers import TrainerCallback
 
 from training import recipe as recipes
-from training.data.collection import Prepared
-from training.data.token_rows import TokenRows
+from training.data.preparing.collection import Prepared
+from training.data.tokens.token_rows import TokenRows
 from training.models import base
 from training.recipe import SftRecipe
-from training.run import PARTS, pass_over_cudnn, quieten
+from training.run import pass_over_cudnn, quieten
 from training.runs.folder import RunFolder
+from training.sft import learning, stage
 from training.trainers import loop
 from training.trainers.supervised import Given
 
@@ -74,7 +75,7 @@ def main() -> None:
     quieten()
     pass_over_cudnn()
     any_leg = recipe_of(args.out, "full", "apart")
-    prepared = PARTS["sft"][1].prepare(any_leg, any_leg.base, print)
+    prepared = learning.prepare(any_leg, any_leg.base, print)
     lines = ["| | tokens/s | peak of memory | share of the peak |", "| --- | --- | --- | --- |"]
     for method, laid in product(args.methods, args.laid):
         recipe = recipe_of(args.out, method, laid, args.changes)
@@ -222,7 +223,6 @@ def leg(
     if shown:
         longer = recipe.train.model_copy(update={"steps": WARM_UP + STEPS + PROFILED})
         recipe = recipe.model_copy(update={"train": longer})
-    stage, learning = PARTS["sft"]
     tokenizer = base.load_tokenizer(recipe.base)
     weights = sum(weight.numel() for weight in base.load_outline(recipe.base).parameters())
     clock = Clock((6 if recipe.method == "full" else 4) * weights, int(tokenizer.pad_token_id), shown)

@@ -110,12 +110,12 @@ def _check_recipe(path: Path, overrides: list[str]) -> None:
     err().print("loading the training libraries", style="dim")
     from pointsman.artefact import ArtefactError
     from training.errors import TrainingError
-    from training.outlook import check as outlook
+    from training.preflight.check import check as preflight
     from training.run import quieten
 
     quieten()
     with reported(TrainingError, ArtefactError):
-        found = outlook(path, overrides, line)
+        found = preflight(path, overrides, line)
     for text in found.lines:
         say(text)
     say(f"{path}: no problems")

@@ -13,7 +13,7 @@ from pointsman.cli.terminal import INTERRUPTED, Progress, err, out, reported, sa
 from pointsman.cli.train import RecipeArgument, RunsOption, SetOption, line
 
 if TYPE_CHECKING:
-    from training.preview import PreviewRow
+    from training.preflight.preview import PreviewRow
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
@@ -40,8 +40,8 @@ def preview(
     from pointsman.artefact import ArtefactError
     from pointsman.document import DocumentError
     from training.errors import TrainingError
-    from training.preview import counted
-    from training.preview import preview as rows_of
+    from training.preflight.preview import counted
+    from training.preflight.preview import preview as rows_of
     from training.run import quieten
 
     quieten()

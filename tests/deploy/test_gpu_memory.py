@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.gpu import memory
-from training import outlook
+from training.preflight import check
 from training.runs.estimate import Estimate
 
 
@@ -26,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", list(memory.RUNS))
 def test_each_run_is_a_recipe_of_which_the_memory_is_known(folder: Path, name: str) -> None:
     recipe = memory.write_recipe(folder, "llama", name)
-    assert isinstance(outlook.check(recipe, [], lambda _: None).needs, Estimate)
+    assert isinstance(check.check(recipe, [], lambda _: None).needs, Estimate)
 
 
 def test_a_run_that_failed_says_so_in_its_row() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.demo import HOME, Demo
-from training.data.token_rows import TokenRows
+from training.data.tokens.token_rows import TokenRows
 from training.evaluation.evaluate import evaluate
 from training.evaluation.likelihood import Likelihood
 from training.evaluation.load import load

@@ -11,7 +11,8 @@ import pytest
 
 from deploy.demo.text.corpus import held_out_rows
 from tests.e2e.demo import HOME, Demo
-from training.data import formats, render
+from training.data.formats import conversations
+from training.data.rendering import render
 from training.models import base
 
 pytestmark = pytest.mark.e2e
@@ -52,7 +53,7 @@ def test_training_reads_the_tokens_that_vllm_reads(demo: Demo) -> None:
 
         for adapter in ("support", "math", "extract", "chat"):
             for raw in held_out_rows(rows=ROWS, seed=1, adapter=adapter):
-                ids, mask = render.tokens(tokenizer, formats.messages(raw), "sft")
+                ids, mask = render.tokens(tokenizer, conversations.messages(raw), "sft")
                 sent, tools = [over_http(message) for message in raw["messages"]], raw.get("tools")
                 assert tokens(sent, tools, asks=False) == ids
                 asked = tokens(sent[:-1], tools, asks=True)

@@ -12,8 +12,8 @@ from tests.pointsman.conftest import Run
 from tests.service.parts import write_settings
 from training.building import rated
 from training.building.rated import rows_of
-from training.data import formats, preferences
-from training.data.pair import Pair
+from training.data.formats import conversations, preferences
+from training.data.formats.pair import Pair
 
 QUESTION = [{"role": "user", "content": "How long may I return it?"}]
 
@@ -43,7 +43,7 @@ def test_good_and_bad_answers_to_one_question_are_a_pair() -> None:
     [pair] = [preferences.pairs(one) for one in found.pairs]
     assert isinstance(pair, Pair)
     assert pair.chosen["content"] == "60 days"
-    assert formats.messages(found.conversations[0]).messages[-1]["content"] == "60 days"
+    assert conversations.messages(found.conversations[0]).messages[-1]["content"] == "60 days"
 
 
 def test_a_correction_is_a_pair_by_itself() -> None:

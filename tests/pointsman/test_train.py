@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from transformers.utils import logging
 
-import training.outlook
-import training.preview
+import training.preflight.check
+import training.preflight.preview
 import training.run
 from tests.pointsman.conftest import ROOT, Run
 from training.errors import BadRow, BadRows
-from training.preview import PreviewRow, Span
+from training.preflight.preview import PreviewRow, Span
 
 RECIPE = ROOT / "deploy" / "demo" / "recipes" / "support.yaml"
 
@@ -40,7 +40,7 @@ def test_check_tells_a_recipe_from_settings(
         assert (path, overrides, callable(report)) == (RECIPE, ["seed=2"], True)
         return Found()
 
-    monkeypatch.setattr(training.outlook, "check", check)
+    monkeypatch.setattr(training.preflight.check, "check", check)
     ended = run("check", RECIPE, "--set", "seed=2")
     assert ended.stdout == "\n".join([*Found.lines, f"{RECIPE}: no problems", ""])
     ended = run("check", config, "--set", "seed=2")
@@ -73,8 +73,8 @@ def test_preview_marks_what_is_trained(run: Run, monkeypatch: pytest.MonkeyPatch
         assert (path, callable(report), overrides) == (RECIPE, True, ["seed=2"])
         return ["dropped 3 rows: longer than [max_tokens]", "9 rows to train on"]
 
-    monkeypatch.setattr(training.preview, "preview", rows)
-    monkeypatch.setattr(training.preview, "counted", counted)
+    monkeypatch.setattr(training.preflight.preview, "preview", rows)
+    monkeypatch.setattr(training.preflight.preview, "counted", counted)
     logging.set_verbosity_warning()  # by which it tells developers of long rows
     shown = run("data", "preview", RECIPE, "--rows", "2", "--set", "seed=2").stdout
     assert logging.get_verbosity() == logging.ERROR

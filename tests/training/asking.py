@@ -11,7 +11,7 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 from tests.training.rows import WORDS, write_rows
-from training.data.collection import Prepared
+from training.data.preparing.collection import Prepared
 from training.online import prompts
 from training.recipe import Prompts
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from training.data import learned, sources
-from training.data.formats import Row
+from training.data.formats import learned
+from training.data.formats.conversations import Row
+from training.data.reading import sources
 from training.recipe import FileSource
 
 ROOT = Path(__file__).parents[2]

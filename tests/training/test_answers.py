@@ -12,7 +12,7 @@ import pytest
 from tests.training.evaluating import plan, value
 from tests.training.rows import write_rows
 from training.building import expectation
-from training.data.fields import FieldError
+from training.data.row.fields import FieldError
 from training.errors import BadRows, EndpointError
 from training.evaluation.evaluate import evaluate
 from training.evaluation.load import load

@@ -13,7 +13,7 @@ from tests.training.conftest import Recipe
 from tests.training.preferences import PAIRS, loaded
 from tests.training.test_run import metrics, quiet
 from training import run
-from training.data import prepare_pairs
+from training.data.preparing import prepare_pairs
 from training.methods import lora
 from training.models import base as bases
 from training.recipe import DpoRecipe

@@ -17,23 +17,24 @@ from tests.training.continued import Continued, replay
 from tests.training.preferences import PAIRS
 from tests.training.rows import CONVERSATIONS, write_rows
 from tests.training.test_run import quiet
-from training import outlook, run
+from training import run
 from training.errors import BadRows, BaseError, NotReady
 from training.models import base as bases
+from training.preflight import check
 from training.quantize import process
 
 
 def problems(path: Path) -> list[str]:
     """What the check of the recipe in ``path`` says, the heading left out."""
     with pytest.raises(NotReady) as caught:
-        outlook.check(path, [], quiet)
+        check.check(path, [], quiet)
     return [line.strip() for line in str(caught.value).splitlines()[1:]]
 
 
 def refused(path: Path, runs: Path) -> str:
     """What the check and the run say, which is the same."""
     said = []
-    for begin in (lambda: outlook.check(path, [], quiet), lambda: run.train(path, runs=runs, report=quiet)):
+    for begin in (lambda: check.check(path, [], quiet), lambda: run.train(path, runs=runs, report=quiet)):
         with pytest.raises(BaseError) as caught:
             begin()
         said.append(str(caught.value))
@@ -65,7 +66,7 @@ def test_a_base_without_a_chat_template(recipe: Recipe, continued: Continued, br
         with pytest.raises(
             BaseError, match=r"no chat template.*; put a chat_template\.jinja into its folder"
         ):
-            outlook.check(path, [], quiet)
+            check.check(path, [], quiet)
 
 
 @pytest.mark.parametrize("kind", ["sft", "rm", "ppo", "cpt"])
@@ -125,7 +126,7 @@ def test_a_base_whose_weights_have_names_of_another_release(recipe: Recipe, brok
     renamed = {name.removeprefix("model."): weight for name, weight in held.items()}
     save_file(renamed, broken / "model.safetensors", metadata={"format": "pt"})
     path = recipe(base=str(broken), **{"train.steps": 1})
-    assert outlook.check(path, [], quiet).steps == 1
+    assert check.check(path, [], quiet).steps == 1
     assert run.train(path, runs=broken.parent, report=quiet).is_dir()
 
 
@@ -134,17 +135,17 @@ def test_other_files_of_the_base(recipe: Recipe, broken: Path) -> None:
     whole = (broken / "tokenizer.json").read_bytes()
     (broken / "tokenizer.json").write_text("{}", encoding="utf-8")
     with pytest.raises(BaseError, match=r"can't be loaded: its tokenizer: KeyError: 'added_tokens'"):
-        outlook.check(path, [], quiet)
+        check.check(path, [], quiet)
     (broken / "tokenizer.json").write_bytes(whole)
     bases.rewrite_json(broken / "config.json", {"intermediate_size": 60})
     shapes = r"its weights have other shapes than its config\.json says"
     with pytest.raises(BaseError, match=shapes):
         run.train(path, runs=broken, report=quiet)
     with pytest.raises(BaseError, match=rf"{shapes}, as .*proj\.weight, .*64.* where .*60.* is said"):
-        outlook.check(path, [], quiet)
+        check.check(path, [], quiet)
     bases.rewrite_json(broken / "config.json", {"hidden_size": "wide"})
     with pytest.raises(BaseError, match=r"can't be loaded: .*hidden_size"):
-        outlook.check(path, [], quiet)
+        check.check(path, [], quiet)
 
 
 def test_rows_of_one_source_are_read_beside_another_that_is_missing(
@@ -201,10 +202,10 @@ def test_texts_beside_a_policy_are_read(online: Online, tmp_path: Path) -> None:
     rows = write_rows(tmp_path / "texts.jsonl", [{"text": "red"}, {"text": 5}])
     plan = {"data": {"sources": [{"path": str(rows), "format": "text"}]}}
     with pytest.raises(BadRows, match=r"texts\.jsonl:2: text: must be a text"):
-        outlook.check(online("ppo", pretraining=plan), [], quiet)
+        check.check(online("ppo", pretraining=plan), [], quiet)
     write_rows(rows, [{"text": "red"}])
     # None is kept to evaluate on, so one is enough.
-    assert outlook.check(online("ppo", pretraining=plan), [], quiet).steps == 3
+    assert check.check(online("ppo", pretraining=plan), [], quiet).steps == 3
 
 
 def test_replay_is_read_beside_data_that_is_missing(continued: Continued, tmp_path: Path) -> None:

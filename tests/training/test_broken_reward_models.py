@@ -14,10 +14,11 @@ from tests.training.conftest import SHAPE, Recipe, make_base
 from tests.training.preferences import PAIRS
 from tests.training.test_broken_files import cut, not_finite
 from tests.training.test_run import quiet
-from training import outlook, run
+from training import run
 from training.errors import NotReady, RewardError
 from training.models import base as bases
 from training.models import tokenizer as bpe
+from training.preflight import check
 
 Change = Callable[[Path], object]
 WEIGHTS = "model.safetensors"
@@ -107,7 +108,7 @@ def test_a_broken_reward_model_is_named_with_its_key(
     said = []
     for kind in ("ppo", "grpo"):
         path = online(kind, rewards=rewards)
-        for begin in (lambda p: outlook.check(p, [], quiet), lambda p: run.train(p, runs=tmp_path)):
+        for begin in (lambda p: check.check(p, [], quiet), lambda p: run.train(p, runs=tmp_path)):
             with pytest.raises(RewardError, match=rf"^rewards\.1\.model: reward model .*{told}") as caught:
                 begin(path)
             said.append(str(caught.value))
@@ -119,7 +120,7 @@ def test_a_broken_reward_model_is_named_with_its_key(
 def test_a_folder_of_another_stage_is_refused_by_both(online: Online, recipe: Recipe, tmp_path: Path) -> None:
     adapter = run.train(recipe(name="adapter", **{"train.steps": 1}), runs=tmp_path, report=quiet)
     path = online("ppo", rewards=[{"model": str(adapter)}])
-    for begin in (lambda: outlook.check(path, [], quiet), lambda: run.train(path, runs=tmp_path)):
+    for begin in (lambda: check.check(path, [], quiet), lambda: run.train(path, runs=tmp_path)):
         with pytest.raises(
             RewardError, match=r"^rewards\.0\.model: .* is of stage sft; a recipe of stage rm"
         ):
@@ -130,7 +131,7 @@ def test_all_that_is_wrong_with_the_rewards_is_said_at_once(online: Online, judg
     (judge / WEIGHTS).unlink()
     rewards = [{"rule": "tests.training.asking:none"}, {"model": str(judge)}]
     with pytest.raises(NotReady, match=r"(?s)^2 problems.*rewards\.0\.rule: .*rewards\.1\.model: "):
-        outlook.check(online("ppo", rewards=rewards), [], quiet)
+        check.check(online("ppo", rewards=rewards), [], quiet)
 
 
 def test_a_reward_model_of_another_shape_and_with_rows_to_spare_is_none_of_these(
@@ -143,4 +144,4 @@ def test_a_reward_model_of_another_shape_and_with_rows_to_spare_is_none_of_these
     bases.save(model, bases.load_tokenizer(str(wide)), wide)
     path = recipe(PAIRS, form="pairs", stage="rm", name="judge", base=str(wide), **{"train.steps": 1})
     judge = run.train(path, runs=tmp_path, report=quiet)
-    assert outlook.check(online("ppo", rewards=[{"model": str(judge)}]), [], quiet).steps == 3
+    assert check.check(online("ppo", rewards=[{"model": str(judge)}]), [], quiet).steps == 3

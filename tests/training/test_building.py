@@ -22,8 +22,10 @@ from training.building.build import Yield, build
 from training.building.expectation import Expectation, stated_number
 from training.building.plan import BuildPlan
 from training.building.questions import load
-from training.data import learned, render, sources
-from training.data.formats import FORMS
+from training.data.formats import learned
+from training.data.formats.conversations import FORMS
+from training.data.reading import sources
+from training.data.rendering import render
 from training.errors import BadRows, EndpointError, RunConflict
 from training.recipe import FileSource
 from training.served import transport

@@ -12,21 +12,22 @@ import torch
 from safetensors.torch import load_file
 
 from pointsman import artefact
+from service.adapters import checks
 from service.adapters.base import read_base
-from service.adapters.checks import Checked, check
 from service.errors import AdapterRejected
 from service.sections import EngineSettings
 from tests.training.conftest import SHAPE, Recipe, make_base
 from tests.training.rows import CONVERSATIONS
 from tests.training.test_methods import METHODS
 from tests.training.test_run import quiet
-from training import outlook, run
+from training import run
 from training.convert import Options, convert
 from training.convert.fidelity import measure
 from training.convert.low_rank import between, of_changes, of_models
-from training.data.token_rows import TokenRows
+from training.data.tokens.token_rows import TokenRows
 from training.errors import ConversionError
 from training.methods import lora
+from training.preflight import check
 from training.runs.estimate import Estimate
 
 Ways = dict[str, tuple[Options, float]]
@@ -39,10 +40,10 @@ WAYS: Ways = {  # method → how it becomes a LoRA, and the error that is allowe
 }
 
 
-def registered(adapters: Path, base: Path, tmp_path: Path) -> Checked:
+def registered(adapters: Path, base: Path, tmp_path: Path) -> checks.Checked:
     """What the gateway's own checks say about the folder ``served``."""
     settings = EngineSettings(model=str(base), model_name="demo")
-    return check(adapters, "served", read_base(settings, tmp_path / "state"), 64)
+    return checks.check(adapters, "served", read_base(settings, tmp_path / "state"), 64)
 
 
 @pytest.mark.parametrize("method", WAYS)
@@ -95,7 +96,7 @@ def test_pissa_of_a_rank_above_a_layers_width_becomes_an_exact_lora(
     """Queries are 32 wide, keys and values 16: they have no more directions."""
     base = make_base(tmp_path / "grouped", shape=SHAPE.model_copy(update={"kv_heads": 1}))
     path = recipe(method="pissa", base=str(base), lora={"rank": rank}, **{"train.batch_rows": 2})
-    expected = outlook.check(path, [], quiet)
+    expected = check.check(path, [], quiet)
     assert "--to lora` gives a LoRA, exact" in expected.served
     made = run.train(path, runs=tmp_path, report=quiet)
     held = load_file(made / artefact.WEIGHTS)

@@ -17,12 +17,13 @@ from tests.training.rows import ROOT
 from tests.training.stages import Written
 from tests.training.test_convert import registered
 from tests.training.test_run import quiet
-from training import outlook, run
+from training import run
 from training.convert import Options, convert
 from training.convert.fidelity import log_probs
 from training.errors import ConversionError
 from training.methods import lora
 from training.models import base as bases
+from training.preflight import check
 
 ADAPTERS = ("cpt", "dpo", "dpo from an adapter", "kto", "ppo", "grpo from an adapter", "rloo")
 
@@ -35,7 +36,7 @@ def test_an_adapter_is_merged_into_a_base_that_says_the_same(
     if kind.startswith(("ppo", "grpo", "rloo")):
         changes |= {"sampling.temperature": 4.0}  # else all answers are alike, and nothing is learned
     path = written(kind, "converted", **changes)
-    told = outlook.check(path, [], quiet).served
+    told = check.check(path, [], quiet).served
     assert told.startswith("an adapter of rank ")
     assert told.endswith(", as it is; `pointsman convert --to base`: merged into the base")
     made = run.train(path, runs=tmp_path, report=quiet)
@@ -90,7 +91,7 @@ def test_a_base_of_cpt_becomes_a_lora_of_the_base_before(
 ) -> None:
     more = {"freeze": {"learn_last": 1}} if plan.get("method") == "freeze" else {}
     path = continued(**plan, **more)
-    told = outlook.check(path, [], quiet).served
+    told = check.check(path, [], quiet).served
     assert told == (
         "a base of its own, by the settings' engine.model; `pointsman convert --to lora` gives a LoRA by "
         "singular values"
@@ -123,7 +124,7 @@ def test_a_base_with_pieces_of_its_own_or_from_nothing_becomes_no_lora(
     template = str(ROOT / "deploy" / "demo" / "chat_template.jinja")
     first = {"tokenizer": {"vocab_size": 400, "chat_template": template}, "model": SHAPE.model_dump()}
     path = recipe(stage="cpt", base=None, alias=None, lora=None, name="first", **first)
-    assert outlook.check(path, [], quiet).served == "a base of its own, by the settings' engine.model"
+    assert check.check(path, [], quiet).served == "a base of its own, by the settings' engine.model"
     made = run.train(path, runs=tmp_path, report=quiet)
     with pytest.raises(ConversionError, match=r"first was made from nothing, .*use --to base"):
         convert(made, "lora", tmp_path / "out", Options(), quiet)

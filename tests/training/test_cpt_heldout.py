@@ -16,7 +16,7 @@ from tests.training.test_cpt_recipe import loaded
 from training.convert import fidelity
 from training.cpt import gain, heldout, mixture, vocabulary
 from training.cpt.heldout import Text, align, likelihood
-from training.data.token_rows import TokenRows
+from training.data.tokens.token_rows import TokenRows
 from training.models import base as bases
 from training.recipe import Vocabulary
 

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.training.continued import NEW_WORDS, Continued, replay, texts
+from tests.training.data.test_prepare import texts as said
 from tests.training.rows import write_rows
 from tests.training.test_cpt_recipe import loaded
-from tests.training.test_prepare import texts as said
 from training.cpt import documents, mixture
-from training.data.render import end_of_text
+from training.data.rendering.render import end_of_text
 from training.errors import NothingToLearn
 
 

@@ -8,11 +8,11 @@ import pytest
 
 from pointsman.document import DocumentError
 from tests.training.continued import Continued, replay
-from training import outlook
 from training import recipe as recipes
-from training.data import learned
-from training.data.sources import parts
+from training.data.formats import learned
+from training.data.reading.sources import parts
 from training.errors import BadRows, SourceError
+from training.preflight import check
 from training.recipe import CptRecipe, FileSource
 from training.runs.estimate import Estimate
 
@@ -133,11 +133,11 @@ def test_it_is_said_before_a_run_what_it_needs_and_how_its_result_is_served(cont
         pass
 
     frozen = {"method": "freeze", "freeze": {"learn_last": 1}}
-    some = outlook.check(continued(**frozen), (), quiet)
-    more = outlook.check(continued(**frozen, unfreeze=[{"step": 2, "learn": "."}]), (), quiet)
+    some = check.check(continued(**frozen), (), quiet)
+    more = check.check(continued(**frozen, unfreeze=[{"step": 2, "learn": "."}]), (), quiet)
     assert isinstance(some.needs, Estimate)
     assert isinstance(more.needs, Estimate)
     assert some.needs.trainable < more.needs.trainable == more.needs.parameters
     assert some.served.startswith("a base of its own, by the settings' engine.model; `pointsman convert")
-    adapter = outlook.check(continued(method="lora", alias="tiny", lora={"rank": 4}), (), quiet)
+    adapter = check.check(continued(method="lora", alias="tiny", lora={"rank": 4}), (), quiet)
     assert adapter.served.startswith("an adapter of rank 4, as it is")

@@ -10,7 +10,7 @@ import torch
 from accelerate import skip_first_batches
 from torch.utils.data import DataLoader
 
-from training.data.batches import LengthSampler
+from training.data.tokens.batches import LengthSampler
 from training.trainers import dealing
 
 LENGTHS = np.array([3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5])

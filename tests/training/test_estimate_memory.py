@@ -13,7 +13,8 @@ from tests.training.memory import peak
 from tests.training.preferences import pair
 from tests.training.rows import said
 from tests.training.test_run import quiet
-from training import outlook, run
+from training import run
+from training.preflight import check
 from training.runs.estimate import Estimate
 from training.trainers import loop
 
@@ -53,7 +54,7 @@ def watched(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(loop, "train", lambda *given: peaks.append(peak(lambda: learn(*given))))
         told: list[str] = []
         run.train(path, runs=tmp_path, report=told.append)
-        expected = outlook.check(path, [], quiet).needs
+        expected = check.check(path, [], quiet).needs
         assert isinstance(expected, Estimate)
         assert f"tiny: {expected}" in told
         return expected, peaks[0]

@@ -13,18 +13,19 @@ from tests.training.conftest import Recipe
 from tests.training.memory import peak
 from tests.training.preferences import PAIRS
 from tests.training.test_run import quiet
-from training import outlook, run
 from training import recipe as recipes
+from training import run
 from training.models import base as bases
 from training.models.reward_model import RewardModel
 from training.online import policy, prompts
+from training.preflight import check
 from training.recipe import PpoRecipe
 from training.runs import activations
 from training.runs.estimate import Estimate
 
 
 def needs(path: Path) -> Estimate:
-    found = outlook.check(path, [], quiet).needs
+    found = check.check(path, [], quiet).needs
     assert isinstance(found, Estimate)
     return found
 

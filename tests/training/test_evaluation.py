@@ -14,7 +14,7 @@ from tests.pointsman.canned import Canned, canned
 from tests.training.evaluating import harness, held, measured, plan, value
 from tests.training.rows import CONVERSATIONS, TOOL, TOOL_USE, write_rows
 from tests.training.serving import echoing, message, server
-from training.data.token_rows import TokenRows
+from training.data.tokens.token_rows import TokenRows
 from training.errors import SourceError
 from training.evaluation import report
 from training.evaluation.calls import Call, alike, read
@@ -52,7 +52,9 @@ def test_the_loss_is_what_training_measures(
     asked = plan(loss={"a": held(rows)}, general={"b": held(rows, rows=2)})
     [found] = measured(asked, tokenizer, tiny_server.url, "tiny")
 
-    from training.data import learned, render, sources
+    from training.data.formats import learned
+    from training.data.reading import sources
+    from training.data.rendering import render
 
     ids: list[int] = []
     mask: list[int] = []

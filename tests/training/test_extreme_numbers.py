@@ -12,9 +12,9 @@ from tests.training.asking import Online
 from tests.training.conftest import Recipe
 from tests.training.preferences import PAIRS
 from tests.training.test_run import quiet
-from training import outlook
 from training import recipe as recipes
 from training.errors import BadRows
+from training.preflight import check
 
 
 @pytest.mark.parametrize(
@@ -58,4 +58,4 @@ def test_rewards_that_all_weigh_nothing(online: Online) -> None:
 def test_a_margin(recipe: Recipe, margin: Any) -> None:
     path: Path = recipe([{**PAIRS[0], "margin": margin}, *PAIRS], form="pairs", stage="rm")
     with pytest.raises(BadRows, match=r"tiny\.jsonl:1: margin: must be a finite number, found .*; 1e\+30"):
-        outlook.check(path, [], quiet)
+        check.check(path, [], quiet)

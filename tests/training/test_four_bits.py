@@ -18,17 +18,18 @@ from tests.training.preferences import PAIRS, dpo, loaded, rm
 from tests.training.stages import Written
 from tests.training.test_convert import registered
 from tests.training.test_run import metrics, quiet
-from training import outline, outlook, run
 from training import recipe as recipes
+from training import run
 from training.convert import Options, convert
 from training.cpt import stage as cpt
-from training.data import prepare_pairs
+from training.data.preparing import prepare_pairs
 from training.dpo import stage as preferring
 from training.methods import choice
 from training.methods import lora as adapters
 from training.models import base as bases
 from training.models import logprobs
 from training.models.reward_model import RewardModel
+from training.preflight import check, outline
 from training.recipe import CptRecipe, DpoRecipe, RmRecipe
 from training.rm import stage as rewarding
 from training.runs import estimate
@@ -53,7 +54,7 @@ def test_an_adapter_learned_on_4_bits_is_served_on_the_base_in_full(
     written: Written, base: Path, tmp_path: Path, kind: str
 ) -> None:
     path = written(kind, "served", **FOUR)
-    expected = outlook.check(path, [], quiet)
+    expected = check.check(path, [], quiet)
     assert expected.served.startswith("an adapter of rank ")
     made = run.train(path, runs=tmp_path, report=quiet)
     manifest = artefact.read_manifest(made)
@@ -150,7 +151,7 @@ def test_what_is_counted_without_weights_is_what_is_held(written: Written, token
 
 def test_that_rm_needs_the_base_in_full_at_the_end_is_counted(recipe: Recipe, base: Path) -> None:
     four, full = (
-        outlook.check(rm(recipe, **{"method": method}), [], quiet).needs for method in ("qlora", "lora")
+        check.check(rm(recipe, **{"method": method}), [], quiet).needs for method in ("qlora", "lora")
     )
     assert isinstance(four, Estimate)
     assert isinstance(full, Estimate)

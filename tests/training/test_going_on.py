@@ -20,8 +20,9 @@ from tests.training.asking import Online
 from tests.training.conftest import Recipe
 from tests.training.preferences import PAIRS
 from tests.training.test_run import quiet
-from training import outlook, run
+from training import run
 from training.errors import AdapterError
+from training.preflight import check
 from training.runs.estimate import Estimate
 
 SHAPE: dict[str, Any] = {
@@ -52,7 +53,7 @@ def test_what_is_not_written_is_the_adapters(
     recipe: Recipe, first: Path, tmp_path: Path, lora: dict[str, Any] | None
 ) -> None:
     path = recipe(name="second", init_adapter=str(first), lora=lora, **{"train.steps": 1})
-    expected = outlook.check(path, [], quiet)
+    expected = check.check(path, [], quiet)
     made = run.train(path, runs=tmp_path, report=quiet)
     assert shape(made) == shape(first)
     assert expected.served.startswith("an adapter of rank 4, as it is")
@@ -68,7 +69,7 @@ def test_what_is_not_written_is_the_adapters(
 def test_a_preference_keeps_the_adapters_shape(recipe: Recipe, first: Path, tmp_path: Path) -> None:
     changes = {"train.steps": 1, "lora": None}
     path = recipe(PAIRS, form="pairs", stage="dpo", name="second", init_adapter=str(first), **changes)
-    expected = outlook.check(path, [], quiet).needs
+    expected = check.check(path, [], quiet).needs
     made = run.train(path, runs=tmp_path, report=quiet)
     assert shape(made) == shape(first)
     assert isinstance(expected, Estimate)
@@ -98,7 +99,7 @@ def test_what_is_written_and_differs_is_refused(
     recipe: Recipe, first: Path, tmp_path: Path, lora: dict[str, Any], told: str
 ) -> None:
     path = recipe(name="second", init_adapter=str(first), lora=lora)
-    for begin in (lambda: outlook.check(path, [], quiet), lambda: run.train(path, runs=tmp_path)):
+    for begin in (lambda: check.check(path, [], quiet), lambda: run.train(path, runs=tmp_path)):
         with pytest.raises(AdapterError) as caught:
             begin()
         assert told in str(caught.value)
@@ -108,7 +109,7 @@ def test_the_rank_of_a_policy_is_compared_too(online: Online, tmp_path: Path) ->
     first = run.train(online("ppo", name="first", **{"train.steps": 1}), runs=tmp_path, report=quiet)
     path = online("grpo", name="second", init_adapter=str(first), **{"lora.rank": 5, "lora.alpha": 3})
     with pytest.raises(AdapterError, match=r"alpha is 3 in the recipe, 8 in the adapter; rank is 5 .*, 4 in"):
-        outlook.check(path, [], quiet)
+        check.check(path, [], quiet)
 
 
 @pytest.mark.parametrize("method", ["dora", "pissa", "prefix"])
@@ -116,7 +117,7 @@ def test_only_a_lora_goes_on(recipe: Recipe, tmp_path: Path, method: str) -> Non
     changes = {"lora": None, "train.steps": 1}
     first = run.train(recipe(name="first", method=method, **changes), runs=tmp_path, report=quiet)
     with pytest.raises(AdapterError, match=rf"is of the method {method}, and only lora and qlora go on"):
-        outlook.check(recipe(name="second", init_adapter=str(first)), [], quiet)
+        check.check(recipe(name="second", init_adapter=str(first)), [], quiet)
 
 
 def test_the_dropout_is_the_recipes(recipe: Recipe, first: Path, tmp_path: Path) -> None:
@@ -205,7 +206,7 @@ def test_how_the_matrices_began_is_no_matter_where_the_base_is_as_it_was(
         config = folder / artefact.CONFIG
         config.write_bytes(changed(init_lora_weights=init)(config.read_bytes()))
         path = recipe(name=name, init_adapter=str(folder), lora=None, **{"train.steps": 1})
-        assert outlook.check(path, [], quiet).steps == 1
+        assert check.check(path, [], quiet).steps == 1
         made.append((run.train(path, runs=tmp_path, report=quiet) / artefact.WEIGHTS).read_bytes())
     assert made[0] == made[1]
 
@@ -220,7 +221,7 @@ def test_a_broken_adapter_is_named_with_its_file(
     (broken / name).write_bytes(change((broken / name).read_bytes()))
     path = recipe(name="second", init_adapter=str(broken), lora=None)
     said = []
-    for begin in (lambda: outlook.check(path, [], quiet), lambda: run.train(path, runs=tmp_path)):
+    for begin in (lambda: check.check(path, [], quiet), lambda: run.train(path, runs=tmp_path)):
         with pytest.raises(AdapterError, match=rf"^init_adapter {broken}.*/{name}.*{told}") as caught:
             begin()
         said.append(str(caught.value))

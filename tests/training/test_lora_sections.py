@@ -16,10 +16,11 @@ from tests.training.preferences import PAIRS
 from tests.training.stages import Written
 from tests.training.test_convert import registered
 from tests.training.test_run import quiet
-from training import outlook, run
+from training import run
 from training.errors import AdapterError, BaseError
 from training.methods import lora as adapters
 from training.models import base as bases
+from training.preflight import check
 from training.recipe import RmRecipe
 from training.rm import stage as rm
 from training.runs.estimate import Estimate
@@ -43,7 +44,7 @@ def test_the_adapter_is_refined_as_sfts_and_served_as_it_is(
         {"sampling.temperature": 4.0} if kind in ("ppo", "grpo", "rloo") else {}
     )  # or all are worth as much
     path = written(kind, "served", lora=REFINED, **varied)
-    expected = outlook.check(path, [], quiet)
+    expected = check.check(path, [], quiet)
     assert expected.served.startswith("an adapter of rank 6, as it is")
     made = run.train(path, runs=tmp_path, report=quiet)
     held = load_file(made / artefact.WEIGHTS)
@@ -89,7 +90,7 @@ def test_what_is_not_of_the_base_is_refused_before_and_by_a_run(
         ({"rank_pattern": {"query": 4}}, r"lora\.rank_pattern: 'query' is the name of no layer"),
     ):
         path = written(kind, "refused", lora=lora)
-        for begin in (lambda p: outlook.check(p, [], quiet), lambda p: run.train(p, runs=tmp_path)):
+        for begin in (lambda p: check.check(p, [], quiet), lambda p: run.train(p, runs=tmp_path)):
             with pytest.raises(BaseError, match=problem):
                 begin(path)
 
@@ -97,4 +98,4 @@ def test_what_is_not_of_the_base_is_refused_before_and_by_a_run(
 def test_a_rank_of_a_pattern_that_nobody_serves_is_refused(recipe: Recipe) -> None:
     path = recipe(PAIRS, form="pairs", stage="dpo", lora={"rank_pattern": {"q_proj": 600}})
     with pytest.raises(AdapterError, match=r"^lora\.rank_pattern\.q_proj is 600: vLLM"):
-        outlook.check(path, [], quiet)
+        check.check(path, [], quiet)

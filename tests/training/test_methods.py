@@ -14,7 +14,7 @@ from pointsman import artefact
 from tests.training.conftest import Recipe, make_base
 from tests.training.test_run import quiet
 from training import run
-from training.data import prepare_rows
+from training.data.preparing import prepare_rows
 from training.errors import BaseError
 from training.methods import choice, freeze, lora
 from training.models import base as bases

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.training.data.test_packing import rows, separately
 from tests.training.test_methods import SHAPES, of_shape
-from tests.training.test_packing import rows, separately
-from training.data import batches
+from training.data.tokens import batches
 from training.models import base as bases
 from training.models import packed_attention
 from training.trainers import trl

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from tests.training.conftest import Recipe
 from tests.training.preferences import PAIRS
 from training import recipe as recipes
-from training.data.token_pairs import PairRows
-from training.data.token_rows import TokenRows
+from training.data.tokens.token_pairs import PairRows
+from training.data.tokens.token_rows import TokenRows
 from training.dpo import learning as preference
 from training.dpo import losses
 from training.dpo import stage as dpo

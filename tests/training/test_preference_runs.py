@@ -19,7 +19,7 @@ from tests.training.disturbed import untimed
 from tests.training.preferences import LABELS, Options, dpo, loaded, pair, rm
 from tests.training.test_run import metrics, quiet
 from training import run
-from training.data import prepare_pairs
+from training.data.preparing import prepare_pairs
 from training.errors import LossNotFinite
 from training.models import base as bases
 from training.models import logprobs

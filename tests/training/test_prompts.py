@@ -11,10 +11,10 @@ import pytest
 
 from tests.training.asking import QUESTIONS, Online, prepared, question
 from tests.training.rows import CONVERSATIONS, TOOL, TOOL_USE, write_rows
-from training import preview
-from training.data import sources
+from training.data.reading import sources
 from training.errors import BadRows, NothingToLearn, SourceError
 from training.online import prompts
+from training.preflight import preview
 from training.recipe import GeneratorSource, PromptFile, Prompts
 
 

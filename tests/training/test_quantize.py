@@ -20,11 +20,12 @@ from service.adapters.base import read_base
 from service.sections import EngineSettings
 from tests.training.rows import CONVERSATIONS, write_rows
 from tests.training.test_run import metrics, quiet
-from training import outlook, preview, run
 from training import recipe as recipes
-from training.data.token_rows import TokenRows
+from training import run
+from training.data.tokens.token_rows import TokenRows
 from training.errors import BaseError, DiskFull, NothingToLearn, OutOfMemory, QuantizeError
 from training.models import base as bases
+from training.preflight import check, preview
 from training.quantize import layers, packed, process, rows
 from training.recipe import QuantizeRecipe
 from training.runs.bar import Bar
@@ -251,14 +252,14 @@ def test_what_it_saves_is_known_before(tmp_path: Path, base: Path, monkeypatch: 
     path = write(tmp_path, base)
     monkeypatch.setattr(process, "PACKAGES", tmp_path / "none")
     with pytest.raises(QuantizeError, match="`make env-quantize` installs it"):
-        outlook.check(path, [], quiet)
+        check.check(path, [], quiet)
     (tmp_path / "none" / "gptqmodel").mkdir(parents=True)
-    found = outlook.check(path, [], quiet)
+    found = check.check(path, [], quiet)
     assert found.lines[0].startswith("served: a base of its own, by the settings' engine.model, in 16-bit")
     assert found.lines[2] == "20,480 of 30,592 weights are quantised: 61.2 kB become 34.1 kB"
     assert found.lines[1].startswith("24 rows to calibrate with (")
     assert preview.counted(path, quiet) == [found.lines[1]]
-    assert "not on a CPU" in outlook.served(loaded(write(tmp_path, base, bits=8)))
+    assert "not on a CPU" in check.served(loaded(write(tmp_path, base, bits=8)))
     first = next(preview.preview(path, 1))
     assert 0 < first.trained < first.tokens  # the answer is told from the question
 

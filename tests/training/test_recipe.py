@@ -14,7 +14,8 @@ from tests.training.asking import Online
 from tests.training.conftest import Recipe
 from tests.training.rows import RECIPES, ROOT
 from training import recipe as recipes
-from training.data import learned, sources
+from training.data.formats import learned
+from training.data.reading import sources
 from training.recipe import (
     CptRecipe,
     FileSource,

@@ -15,7 +15,7 @@ from tests.training.conftest import Recipe
 from tests.training.preferences import PAIRS, loaded, rm
 from tests.training.test_run import metrics, quiet
 from training import run
-from training.data import prepare_pairs
+from training.data.preparing import prepare_pairs
 from training.errors import RewardError
 from training.models.reward_model import RewardModel
 

@@ -9,8 +9,8 @@ import pytest
 from pointsman.document import DocumentError
 from tests.training.intents import texts, write
 from tests.training.test_run import quiet
-from training import outlook, preview, run
 from training import recipe as recipes
+from training import run
 from training.errors import (
     BadRows,
     BaseError,
@@ -18,6 +18,7 @@ from training.errors import (
     NotReady,
     PackageMissing,
 )
+from training.preflight import check, preview
 from training.runs import trackers
 
 
@@ -40,13 +41,13 @@ def test_all_that_is_wrong_is_said_at_once(
     path = write(tmp_path, encoder, [*texts(), {"text": "pear"}])
     overrides = [f"base={tmp_path}", "trackers=[wandb]"]
     with pytest.raises(NotReady) as caught:
-        outlook.check(path, overrides, quiet)
+        check.check(path, overrides, quiet)
     assert [type(error) for error in caught.value.errors] == [PackageMissing, BadRows, BaseError]
 
 
 def test_a_run_is_foreseen_and_its_rows_are_shown(tmp_path: Path, encoder: Path) -> None:
     path = write(tmp_path, encoder, steps=None, epochs=2)
-    found = outlook.check(path, [], quiet)
+    found = check.check(path, [], quiet)
     assert found.steps == 6  # twice 18 of 24 rows, by 6
     assert found.tokens == round(6 * 6 * (18 * 4 + 3) / 21)  # 18 texts of four words, three names of one
     assert found.lines[0] == "served: as the router's encoder, by the settings' router.encoder"

@@ -17,9 +17,10 @@ from tensorboardX.proto.event_pb2 import Event
 from tests.training.asking import Online
 from tests.training.conftest import Recipe
 from tests.training.test_run import metrics, quiet
-from training import outlook, run
 from training import recipe as recipes
+from training import run
 from training.errors import PackageMissing, RunConflict, TrackerError
+from training.preflight import check
 from training.runs import folder as runfolder
 
 Lines = dict[int, dict[str, float]]  # step → name → value
@@ -171,4 +172,4 @@ def test_a_tracker_that_is_not_installed_is_said_before_training(
         run.train(path, runs=tmp_path, report=quiet)
     assert not (tmp_path / "tiny" / "metrics.jsonl").exists()
     with pytest.raises(PackageMissing):
-        outlook.check(path, [], quiet)
+        check.check(path, [], quiet)

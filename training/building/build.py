@@ -21,7 +21,7 @@ from training.building.journal import Journal
 from training.building.plan import BuildPlan
 from training.building.questions import Question
 from training.building.tries import Asking, Tool, Try
-from training.data import sources
+from training.data.reading import sources
 from training.served.endpoint import Endpoint, each
 
 Report = Callable[[str], None]

@@ -15,7 +15,7 @@ import jsonschema
 from pydantic import Field, ValidationError, model_validator
 
 from pointsman.document import Document
-from training.data.fields import FieldError
+from training.data.row.fields import FieldError
 
 WRONG_TOOL = "wrong tool"
 WRONG_ARGUMENTS = "wrong arguments"

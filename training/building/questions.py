@@ -12,10 +12,10 @@ from training import problems
 from training.building import expectation
 from training.building.expectation import Expectation
 from training.building.plan import BuildPlan, QuestionFile
-from training.data import generators, reading, sources
-from training.data.fields import FieldError, text_at
-from training.data.form import Form
-from training.data.message import message, tools_of
+from training.data.formats.message import message, tools_of
+from training.data.reading import contents, generators, sources
+from training.data.row.fields import FieldError, text_at
+from training.data.row.form import Form
 from training.recipe import GeneratorSource
 
 Message = dict[str, Any]
@@ -58,7 +58,7 @@ def read(given: Sequence[QuestionFile | GeneratorSource], seed: int) -> list[Que
 
 def _raw(source: Any, seed: int) -> Iterator[tuple[str, Any]]:
     if isinstance(source, QuestionFile):
-        return islice(reading.from_file(source.path), source.rows)
+        return islice(contents.from_file(source.path), source.rows)
     return generators.rows(source, source.rows, seed)
 
 

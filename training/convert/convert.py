@@ -28,7 +28,7 @@ from training.convert.distil import distil
 from training.convert.fidelity import Fidelity, measure
 from training.convert.result import Result, opened
 from training.convert.route import Target, advice, gives_base, method, refuse_rank, route
-from training.data.collection import Prepared, Report
+from training.data.preparing.collection import Prepared, Report
 from training.errors import ConversionError
 from training.methods import choice, lora
 from training.models import base

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from training.convert.fidelity import divergence, log_probs, sequences
-from training.data.collection import Report
-from training.data.token_rows import TokenRows
+from training.data.preparing.collection import Report
+from training.data.tokens.token_rows import TokenRows
 from training.methods import lora
 from training.recipe import Lora
 

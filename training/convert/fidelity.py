@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
-from training.data.token_rows import TokenRows
+from training.data.tokens.token_rows import TokenRows
 
 LIMIT = 200  # rows that are compared
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from training.convert.fidelity import LIMIT
 from training.convert.route import Convertible
-from training.data.collection import Report
-from training.data.token_pairs import LabelledRows, PairRows
-from training.data.token_rows import TokenRows
+from training.data.preparing.collection import Report
+from training.data.tokens.token_pairs import LabelledRows, PairRows
+from training.data.tokens.token_rows import TokenRows
 from training.models import base
 from training.online.answers import LocalSampler, stop_tokens
 from training.online.prompts import Asked

@@ -11,12 +11,12 @@ from pydantic import ValidationError
 from pointsman import artefact
 from pointsman.artefact import Manifest
 from training.convert.route import Convertible, gives_base, method
-from training.data.collection import Prepared, Report
+from training.data.preparing.collection import Prepared, Report
 from training.errors import ConversionError
 from training.methods import adapter_files, choice, lora
 from training.models import base
-from training.prepared import prepared
 from training.recipe import STAGES, CptRecipe, OnlineRecipe
+from training.stages import prepared
 
 _REFUSED = {  # stage → why its results are not converted
     "rm": "a reward model scores answers for ppo and grpo, and no server answers by it",

@@ -12,11 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data import encoding, learned, render, sources, workers
-from training.data.collection import Encoded
-from training.data.encoding import Tokens
-from training.data.formats import Row
-from training.data.token_rows import TokenRows
+from training.data.formats import learned
+from training.data.formats.conversations import Row
+from training.data.preparing import encoding
+from training.data.preparing.collection import Encoded
+from training.data.preparing.encoding import Tokens
+from training.data.reading import sources, workers
+from training.data.rendering import render
+from training.data.tokens.token_rows import TokenRows
 
 CHARACTERS = 4  # of a text that is cut, for each token of a block: a block's worth in most languages
 _ENDS = ("\n\n", "\n", " ")  # where a text is cut, the best first

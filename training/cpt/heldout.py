@@ -20,8 +20,9 @@ from torch.nn.functional import cross_entropy
 
 from training.cpt.mixture import Mixture
 from training.cpt.vocabulary import Pieces
-from training.data import batches, render
-from training.data.token_rows import TokenRows
+from training.data.rendering import render
+from training.data.tokens import batches
+from training.data.tokens.token_rows import TokenRows
 from training.runs import progress
 from training.trainers import trl
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from training.cpt import mixture
 from training.cpt.mixture import Mixture
-from training.data.collection import Report
+from training.data.preparing.collection import Report
 from training.recipe import CptRecipe
 from training.sft import learning
 from training.trainers.supervised import Given

@@ -13,8 +13,8 @@ from training.cpt import gain, heldout, stage, vocabulary
 from training.cpt.forgetting import Bound, pooled
 from training.cpt.heldout import NATS, Likelihood, Text
 from training.cpt.mixture import Mixture
-from training.data.collection import Report
-from training.data.token_rows import TokenRows
+from training.data.preparing.collection import Report
+from training.data.tokens.token_rows import TokenRows
 from training.errors import NothingToLearn, RunConflict
 from training.methods import lora
 from training.models import base

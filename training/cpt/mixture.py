@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.cpt import documents
-from training.data import collection, sources
-from training.data.collection import Prepared, Report
-from training.data.token_rows import TokenRows
+from training.data.preparing import collection
+from training.data.preparing.collection import Prepared, Report
+from training.data.reading import sources
+from training.data.tokens.token_rows import TokenRows
 from training.errors import NothingToLearn
 from training.recipe import CptRecipe, Data, Source
 
@@ -42,7 +43,7 @@ def prepared(recipe: CptRecipe, tokenizer_folder: Path | str, report: Report) ->
     """The recipe's texts as tokens.
 
     Raises:
-        SourceError, BadRows: as ``training.data.prepare_rows.prepare``.
+        SourceError, BadRows: as ``training.data.preparing.prepare_rows.prepare``.
         NothingToLearn: nothing is left to train on, or to evaluate on.
     """
     encode = partial(documents.encoded, folder=str(tokenizer_folder), limit=_limit(recipe))
@@ -77,7 +78,7 @@ def training_texts(recipe: CptRecipe, rows: int, report: Report) -> list[str]:
     """``rows`` texts of the new sources, drawn from those that are trained on; conversations are left out.
 
     Raises:
-        SourceError, BadRows: as ``training.data.prepare_rows.prepare``.
+        SourceError, BadRows: as ``training.data.preparing.prepare_rows.prepare``.
         NothingToLearn: there are no plain texts.
     """
     read = partial(documents.texts, limit=_limit(recipe))

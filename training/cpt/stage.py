@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from pointsman.artefact import BaseIdentity
 from training.cpt import mixture, vocabulary
-from training.data import prepare_rows
-from training.data.collection import Report
+from training.data.preparing import prepare_rows
+from training.data.preparing.collection import Report
 from training.errors import SourceError
 from training.methods import choice, freeze, lora, under
 from training.models import base, precision

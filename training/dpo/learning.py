@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from training.data import prepare_pairs
-from training.data.collection import Prepared, Report
-from training.data.token_pairs import LabelledRows, PairRows
-from training.data.token_rows import TokenRows
+from training.data.preparing import prepare_pairs
+from training.data.preparing.collection import Prepared, Report
+from training.data.tokens.token_pairs import LabelledRows, PairRows
+from training.data.tokens.token_rows import TokenRows
 from training.methods import lora
 from training.recipe import DpoRecipe
 from training.runs.curves import Panel

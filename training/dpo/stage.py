@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.data.collection import Report
+from training.data.preparing.collection import Report
 from training.methods import choice, lora, parent, under
 from training.models import precision
 from training.recipe import DpoRecipe

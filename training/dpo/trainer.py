@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import PrinterCallback, TrainerCallback
 
-from training.data.batches import IGNORED, length_multiple, list_column, list_lengths, table
-from training.data.collection import Report
-from training.data.token_pairs import LabelledRows, PairRows
-from training.data.token_rows import TokenRows
+from training.data.preparing.collection import Report
+from training.data.tokens.batches import IGNORED, length_multiple, list_column, list_lengths, table
+from training.data.tokens.token_pairs import LabelledRows, PairRows
+from training.data.tokens.token_rows import TokenRows
 from training.dpo.learning import fallen
 from training.methods import lora
 from training.recipe import DpoRecipe

@@ -14,8 +14,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from jsonschema import Draft202012Validator, SchemaError, ValidationError
 
-from training.data.fields import FieldError
-from training.data.formats import Row
+from training.data.formats.conversations import Row
+from training.data.row.fields import FieldError
 from training.errors import RequestRefused
 from training.evaluation.measures import Measure, ratio
 from training.evaluation.part import Done, Result

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from training.data import bfcl, reading, sources
-from training.data.fields import FieldError, list_at, shown, text_at
-from training.data.form import Form
-from training.data.formats import Row
+from training.data.formats import bfcl
+from training.data.formats.conversations import Row
+from training.data.reading import contents, sources
+from training.data.row.fields import FieldError, list_at, shown, text_at
+from training.data.row.form import Form
 from training.errors import BadRow, BadRows
 from training.evaluation.calls import Call, Turn, refuse_broken_schemas
 from training.recipe import PromptFile
@@ -86,14 +87,14 @@ def turns(source: PromptFile, answers: Path | None, rows: int) -> list[Turn]:
     """The first ``rows`` questions of ``source``, with what is right; no call is where there are no answers.
 
     Raises:
-        SourceError, BadRows: as :func:`training.data.sources.read`, of both files.
+        SourceError, BadRows: as :func:`training.data.reading.sources.read`, of both files.
     """
     form = Form(_question, ("id", *bfcl.FORM.required))
     asked = sources.read(sources.Part(source, 0, 0, None), {"bfcl": form}, form)[:rows]
     right: dict[str, tuple[Call, ...]] | None = None
     if answers is not None:
         found = sources.gathered(
-            reading.from_file(answers), Form(_answer, ("id", "ground_truth")), str(answers)
+            contents.from_file(answers), Form(_answer, ("id", "ground_truth")), str(answers)
         )
         right = {one.id: one.calls for one in found}
     return list(_joined(asked, right, answers))

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from training import problems
 from training.building import questions
-from training.data import learned, preferences, sources, turns
-from training.data.fields import FieldError
-from training.data.formats import Row
-from training.data.pair import Labelled, Pair, Unpaired
+from training.data.formats import learned, preferences
+from training.data.formats.conversations import Row
+from training.data.formats.pair import Labelled, Pair, Unpaired
+from training.data.reading import sources
+from training.data.rendering import turns
+from training.data.row.fields import FieldError
 from training.errors import BadRow, BadRows, NothingToLearn, SourceError
 from training.evaluation import leaderboard, tokens
 from training.evaluation.answers import Answers

@@ -52,7 +52,7 @@ class HeldOut(Document):
 
     @property
     def source(self) -> Source:
-        """The same for :mod:`training.data.sources`."""
+        """The same for :mod:`training.data.reading.sources`."""
         if self.path is not None and self.format is not None:
             assert self.format != "bfcl"
             return FileSource(

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from training.data import prepare_pairs, render
-from training.data.formats import Row
-from training.data.pair import Pair
+from training.data.formats.conversations import Row
+from training.data.formats.pair import Pair
+from training.data.preparing import prepare_pairs
+from training.data.rendering import render
 from training.errors import RequestRefused
 from training.served.endpoint import Endpoint
 

@@ -18,7 +18,7 @@ import torch
 from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback
 
-from training.data.collection import Report
+from training.data.preparing.collection import Report
 from training.errors import LossNotFinite, NothingToLearn
 from training.grpo import trl
 from training.online import session

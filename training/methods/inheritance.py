@@ -1,4 +1,4 @@
-"""The shape of an adapter that a recipe goes on from: what the recipe does not say of it itself."""
+"""A recipe with what it leaves to the adapter that it goes on from, and to its base."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any, TypeVar, cast
 from pydantic import ValidationError
 
 from pointsman import artefact
-from training.errors import AdapterError
+from training.errors import AdapterError, BaseError
 from training.methods import lora, parent
-from training.models import weights
-from training.recipe import Lora, Recipe
+from training.models import base, weights
+from training.recipe import Lora, OnlineRecipe, Recipe
 
 R = TypeVar("R", bound=Recipe)
 _SHAPE = {  # key of a recipe's lora → PEFT's word for it
@@ -22,6 +22,15 @@ _SHAPE = {  # key of a recipe's lora → PEFT's word for it
     "alpha_pattern": "alpha_pattern",
     "rslora": "use_rslora",
 }
+
+
+def settled(recipe: R) -> R:
+    """Filled in, as it is trained and kept.
+
+    Raises:
+        AdapterError: the adapter to go on from can't be, or is of another shape than it says.
+    """
+    return fitted(inherited(recipe))
 
 
 def inherited(recipe: R) -> R:
@@ -57,6 +66,30 @@ def inherited(recipe: R) -> R:
             "keys out, and the adapter's are taken, or leave init_adapter out"
         )
     return cast("R", recipe.model_copy(update={"lora": plan.model_copy(update=taken)}))
+
+
+def fitted(recipe: R) -> R:
+    """``recipe`` with prompts that fit the base's positions beside an answer, where it says no length itself.
+
+    What can't be said of the base is left to those who load it.
+    """
+    if not isinstance(recipe, OnlineRecipe) or (left := _left(recipe)) is None:
+        return recipe
+    return cast("R", recipe.model_copy(update={"data": recipe.data.model_copy(update={"max_tokens": left})}))
+
+
+def _left(recipe: OnlineRecipe) -> int | None:
+    """Tokens that a prompt may have; None where it is what the recipe says."""
+    if "max_tokens" in recipe.data.model_fields_set:
+        return None
+    try:
+        positions = base.positions(base.load_config(recipe.base))
+    except BaseError:
+        return None
+    if positions is None:
+        return None
+    left = positions - recipe.sampling.max_new_tokens
+    return left if 0 < left < recipe.data.max_tokens else None
 
 
 def _shape(folder: Path, plan: type[Lora]) -> dict[str, Any]:

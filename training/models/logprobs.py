@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from training.data.token_rows import TokenRows
+from training.data.tokens.token_rows import TokenRows
 
 LOGITS = 1 << 26  # most numbers that a batch's logits may be; 256 MB
 

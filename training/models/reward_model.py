@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from training.data import turns
-from training.data.formats import Row
+from training.data.formats.conversations import Row
+from training.data.rendering import turns
 from training.errors import BaseError, RewardError
 from training.models import base, one_pass, reward_files, weights
 

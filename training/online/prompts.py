@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training import problems
-from training.data import bfcl, formats, sources, transcripts, turns, workers
-from training.data.collection import Encoded, Prepared, Report, collect
-from training.data.fields import FieldError, found
-from training.data.form import ASKED, Form
-from training.data.formats import Row
+from training.data.formats import bfcl, conversations, transcripts
+from training.data.formats.conversations import Row
+from training.data.preparing.collection import Encoded, Prepared, Report, collect
+from training.data.reading import sources, workers
+from training.data.rendering import turns
+from training.data.row.fields import FieldError, found
+from training.data.row.form import ASKED, Form
 from training.errors import NothingToLearn
 from training.recipe import Prompts
 
@@ -101,7 +103,7 @@ def _encode(part: sources.Part, folder: str, max_tokens: int) -> Encoded[Asked]:
 
 
 def read(part: sources.Part) -> list[Prompt]:
-    """The rows of ``part``, not rendered yet; raises as :func:`training.data.sources.read` does."""
+    """The rows of ``part``, not rendered yet; raises as :func:`training.data.reading.sources.read` does."""
     return sources.read(part, FORMS, FORMS["prompt"])
 
 
@@ -112,7 +114,7 @@ def _prompt(raw: dict[str, Any]) -> Prompt:
     if not isinstance(given, list) or not given:
         raise FieldError("prompt", f"must be a text or a list of messages; {found(raw, 'prompt')}")
     try:
-        row = formats.messages({"messages": given, "tools": raw.get("tools")})
+        row = conversations.messages({"messages": given, "tools": raw.get("tools")})
     except FieldError as exc:
         raise FieldError(exc.field.replace("messages", "prompt", 1), exc.problem) from None
     if row.messages[-1]["role"] == "assistant":
@@ -146,7 +148,7 @@ FORMS: dict[str, Form[Prompt]] = {
     "prompt": Form(_prompt, ("prompt",), ("tools",), {"prompt": ASKED}, any_other=True),
     **{
         name: form.by(partial(_cut, form=form))
-        for name, form in {**formats.FORMS, "bfcl": bfcl.FORM}.items()
+        for name, form in {**conversations.FORMS, "bfcl": bfcl.FORM}.items()
         if name not in ("text", "prompt_completion")  # whose prompts `prompt` reads
     },
 }

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pointsman import artefact
 from pointsman.artefact import ArtefactError
 from training import problems
-from training.data import generators
+from training.data.reading import generators
 from training.errors import RewardError, SourceError
 from training.recipe import ModelReward, RuleReward
 

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from training.data import said
-from training.data.collection import Prepared, Report
+from training.data.preparing import summary
+from training.data.preparing.collection import Prepared, Report
 from training.methods import lora, parent
 from training.models import base, recomputing
 from training.online import heldout, policy, prompts, rewards
@@ -74,7 +74,7 @@ def train(recipe: R, run: RunFolder, report: Report, stage: Callable[[R, Session
     report(f"{recipe.name}: preparing the prompts")
     tokenizer = base.load_tokenizer(recipe.base)
     asked = prompts.prepared(recipe, recipe.base, report)
-    for line in said.lines(recipe, asked):
+    for line in summary.lines(recipe, asked):
         report(line)
 
     model = policy.load(recipe, tokenizer, recipe.train.precision)

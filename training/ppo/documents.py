@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.data import prepare_rows
-from training.data.collection import Prepared, Report
-from training.data.token_rows import TokenRows
+from training.data.preparing import prepare_rows
+from training.data.preparing.collection import Prepared, Report
+from training.data.tokens.token_rows import TokenRows
 from training.recipe import Pretraining, Source
 
 
@@ -62,7 +62,7 @@ def load(
     """The documents that a recipe names, and the hash of each source.
 
     Raises:
-        SourceError, BadRows, NothingToLearn: as ``training.data.prepare_rows.prepare`` does.
+        SourceError, BadRows, NothingToLearn: as ``training.data.preparing.prepare_rows.prepare`` does.
     """
     found = prepared(plan, base, seed, report)
     batches = TextBatches(found.train, plan.batch_rows, plan.data.max_tokens, pad, device)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training.data.collection import Report
+from training.data.preparing.collection import Report
 from training.online import prompts, session
 from training.online.scoring import scored
 from training.online.session import Session

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.data import learned, render, sources, workers
-from training.data.collection import Encoded, Prepared, Report, collect
-from training.data.encoding import Tokens, encoded
-from training.data.formats import Row
-from training.data.token_rows import TokenRows
+from training.data.formats import learned
+from training.data.formats.conversations import Row
+from training.data.preparing.collection import Encoded, Prepared, Report, collect
+from training.data.preparing.encoding import Tokens, encoded
+from training.data.reading import sources, workers
+from training.data.rendering import render
+from training.data.tokens.token_rows import TokenRows
 from training.models import logprobs
 from training.recipe import QuantizeRecipe
 

@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from training.data import said
-from training.data.collection import Report
-from training.data.token_rows import TokenRows
+from training.data.preparing import summary
+from training.data.preparing.collection import Report
+from training.data.tokens.token_rows import TokenRows
 from training.errors import BaseError, QuantizeError
 from training.models import base
 from training.quantize import layers, process, rows
@@ -49,7 +49,7 @@ def train(recipe: QuantizeRecipe, run: RunFolder, report: Report) -> Path:
     pad = int(base.load_tokenizer(recipe.base).pad_token_id)
     prepared = rows.prepared(recipe, report)
     run.check_data(prepared.hashes, resuming=False)
-    for line in said.lines(recipe, prepared):
+    for line in summary.lines(recipe, prepared):
         report(line)
 
     run.metrics.unlink(missing_ok=True)

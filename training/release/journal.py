@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from pointsman.artefact import write_atomically
 from pointsman.document import DocumentError
 from training import recipe as recipes
-from training.data import files
+from training.data.reading import files
 from training.errors import ReleaseConflict
 from training.release.recipe import ReleaseRecipe
 

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 from pointsman.document import Document, read
 from pointsman.moves import Example, Moves
 from training import problems
-from training.data import generators, reading
+from training.data.reading import contents, generators
 from training.errors import BadRow, BadRows, SourceError
 from training.evaluation.evaluate import Findings
 from training.evaluation.measures import Measure, ratio
@@ -54,7 +54,7 @@ class Rows(Document):
 
     def _raw(self, seed: int) -> Iterator[tuple[str, Any]]:
         if self.path is not None:
-            return islice(reading.from_file(self.path), self.rows)
+            return islice(contents.from_file(self.path), self.rows)
         rows = self.rows or 0
         source = GeneratorSource(generator=str(self.generator), rows=rows, arguments=self.arguments)
         return generators.rows(source, rows, seed)

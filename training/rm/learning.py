@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.collection import Prepared, Report
-from training.data.prepare_pairs import pairs as prepare
-from training.data.token_pairs import PairRows
+from training.data.preparing.collection import Prepared, Report
+from training.data.preparing.prepare_pairs import pairs as prepare
+from training.data.tokens.token_pairs import PairRows
 from training.recipe import RmRecipe
 from training.rm import stage
 from training.runs.curves import Panel

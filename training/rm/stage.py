@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pointsman.artefact import BaseIdentity
-from training.data.collection import Report
+from training.data.preparing.collection import Report
 from training.methods import lora, nf4, under
 from training.models import base, precision, reward_model
 from training.recipe import RmRecipe

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from transformers import PrinterCallback
 
-from training.data.batches import length_multiple, list_column, list_lengths, table
-from training.data.token_pairs import PairRows
+from training.data.tokens.batches import length_multiple, list_column, list_lengths, table
+from training.data.tokens.token_pairs import PairRows
 from training.recipe import RmRecipe
 from training.trainers import four_bits
 from training.trainers.loop import settings

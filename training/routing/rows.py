@@ -17,9 +17,9 @@ import numpy as np
 from pointsman import document
 from pointsman.document import DocumentError
 from pointsman.spoken import spoken
-from training.data import sources
-from training.data.fields import FieldError, shown, text_at
-from training.data.form import Form
+from training.data.reading import sources
+from training.data.row.fields import FieldError, shown, text_at
+from training.data.row.form import Form
 from training.errors import NothingToLearn, SourceError
 from training.recipe import FileSource, RouterRecipe, Source
 
@@ -60,7 +60,7 @@ def read(recipe: RouterRecipe) -> Intents:
     """All rows of ``recipe``, parted.
 
     Raises:
-        SourceError, BadRows: as :func:`training.data.sources.read` does.
+        SourceError, BadRows: as :func:`training.data.reading.sources.read` does.
         NothingToLearn: fewer than two intents, or none with rows enough to keep some out.
     """
     found = {source.label: of_source(source, recipe.seed) for source in recipe.data.sources}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pointsman import learned
 from pointsman.carried import CARRIED, PACKAGE, encoder_folder
-from training.data.collection import Report
+from training.data.preparing.collection import Report
 from training.errors import BaseError
 from training.recipe import RouterRecipe
 from training.routing import checkpoint as checkpoints

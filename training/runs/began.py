@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from pointsman import artefact
-from training.data import files
+from training.data.reading import files
 from training.errors import RunConflict
 
 FILES = "files.json"

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from training.data.token_pairs import LabelledRows, PairRows
-from training.data.token_rows import TokenRows
+from training.data.tokens.token_pairs import LabelledRows, PairRows
+from training.data.tokens.token_rows import TokenRows
 from training.models import base, weights
 from training.recipe import (
     CptRecipe,

@@ -30,7 +30,7 @@ from pathlib import Path
 
 from pointsman import artefact
 from pointsman.core_yaml import write_core
-from training.data import files
+from training.data.reading import files
 from training.errors import RunConflict
 from training.recipe import Recipe
 from training.runs import began, processes

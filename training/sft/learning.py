@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from training.data.collection import Prepared, Report
-from training.data.prepare_rows import prepare
-from training.data.token_rows import TokenRows
+from training.data.preparing.collection import Prepared, Report
+from training.data.preparing.prepare_rows import prepare
+from training.data.tokens.token_rows import TokenRows
 from training.recipe import SftRecipe
 from training.runs.curves import Panel
 from training.trainers.supervised import Given
@@ -21,7 +21,7 @@ __all__ = ["PANELS", "evaluate", "prepare", "trainer"]
 
 def trainer(recipe: SftRecipe, given: Given) -> Any:
     """TRL's trainer of the rows: one conversation to a sequence, or several that don't see each other."""
-    from training.data import batches
+    from training.data.tokens import batches
     from training.trainers import likelihood, trl
 
     rows = given.prepared

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.data.collection import Report
+from training.data.preparing.collection import Report
 from training.methods import choice, parent
 from training.recipe import SftRecipe
 from training.runs.folder import RunFolder

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Sampler
 
-from training.data.batches import IGNORED, LengthSampler
+from training.data.tokens.batches import IGNORED, LengthSampler
 
 IDLE = "idle"  # of a batch: whether it only stands in for one
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import torch
 from transformers import PrinterCallback
 
-from training.data import batches
+from training.data.tokens import batches
 from training.models import packed_attention
 from training.recipe import Optimisation
 from training.trainers import four_bits

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pointsman import artefact
-from training.data import said
-from training.data.collection import Prepared, Report
+from training.data.preparing import summary
+from training.data.preparing.collection import Prepared, Report
 from training.recipe import SupervisedRecipe
 from training.runs import curves, divergence, estimate, processes, provenance
 from training.runs.folder import RunFolder
@@ -67,7 +67,7 @@ def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFo
     prepared = learning.prepare(recipe, tokenizer_folder, report)
     checkpoint = run.last_checkpoint()
     run.check_data(prepared.hashes, resuming=checkpoint is not None)
-    for line in said.lines(recipe, prepared):
+    for line in summary.lines(recipe, prepared):
         report(line)
 
     model = stage.model(recipe, tokenizer)

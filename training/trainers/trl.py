@@ -29,9 +29,9 @@ from trl.data_utils import pack_dataset
 from trl.experimental.cpo import CPOConfig, CPOTrainer
 from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference
 
-from training.data import batches
-from training.data.batches import LengthSampler
-from training.data.token_rows import TokenRows
+from training.data.tokens import batches
+from training.data.tokens.batches import LengthSampler
+from training.data.tokens.token_rows import TokenRows
 from training.dpo import losses
 from training.methods import virtual_tokens
 from training.runs import processes

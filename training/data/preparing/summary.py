@@ -1,0 +1,27 @@
+"""What was read of a recipe's data, in words: said as a run begins, by ``check`` and by ``data preview``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from training.data.preparing.collection import Prepared
+from training.recipe import LearningRecipe, OnlineRecipe, QuantizeRecipe
+
+
+def lines(recipe: LearningRecipe | QuantizeRecipe, prepared: Prepared[Any]) -> list[str]:
+    """Why how many rows were dropped, a line each, and how many are left."""
+    dropped = [f"dropped {count} rows: {why}" for why, count in prepared.dropped.items()]
+    rows, kept = prepared.train, prepared.validation
+    if isinstance(recipe, OnlineRecipe):
+        left = f"{len(rows):,} prompts to learn from, {len(kept):,} to evaluate on"
+    elif isinstance(recipe, QuantizeRecipe):
+        left = (
+            f"{len(rows):,} rows to calibrate with ({rows.tokens:,} tokens), {len(kept):,} to measure on "
+            f"({kept.tokens:,} tokens)"
+        )
+    else:
+        left = (
+            f"{len(rows):,} rows to train on ({rows.tokens:,} tokens, {rows.trained:,} of them trained), "
+            f"{len(kept):,} to evaluate on"
+        )
+    return [*dropped, left]

@@ -1,0 +1,140 @@
+"""What is in a file of rows: JSON, a row a line or a list, or text; gzipped or not, UTF-8 or UTF-16."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from training.data.row import json_text
+from training.data.row.fields import names, shown
+from training.errors import BadRow, SourceError
+from training.models.tokenizer import END_OF_TEXT
+
+_GZIP, _UTF16 = b"\x1f\x8b", (b"\xff\xfe", b"\xfe\xff")
+_PACKED = {  # what a file begins with → its kind, and what unpacks it
+    b"PK\x03\x04": ("a zip archive", "unzip"),
+    b"\x28\xb5\x2f\xfd": ("packed with Zstandard", "unzstd"),
+    b"BZh9": ("packed with bzip2", "bunzip2 -k"),
+    b"\xfd7zXZ\x00": ("packed with xz", "unxz -k"),
+    b"7z\xbc\xaf\x27\x1c": ("a 7z archive", "7z x"),
+}
+_TABLES = {  # how datasets reads them
+    ".parquet": ("from_parquet", ""),
+    ".arrow": ("from_file", ""),
+    ".csv": ("from_csv", ""),
+    ".tsv": ("from_csv", ", sep='\\t'"),
+}
+
+
+def from_file(
+    path: Path, documents: Literal["file", "paragraph", "line"] = "file"
+) -> Iterator[tuple[str, Any]]:
+    """Where each row of a file stands, and what it holds: any JSON, or a BadRow where it is none.
+
+    ``documents`` says what a row of a .txt file is; white space alone is none, and <|endoftext|> ends one.
+
+    Raises:
+        SourceError: there is no such file, or it can't be read.
+    """
+    content = _content(path)
+    suffix = suffix_of(path)
+    if suffix == ".txt":
+        for first, text in _documents(content, documents):
+            whole = documents == "file" and END_OF_TEXT not in content
+            yield str(path) if whole else f"{path}:{first}", {"text": text}
+    elif _is_one_value(content, suffix):
+        for number, row in enumerate(_listed(path, content), 1):
+            yield f"{path} row {number}", row
+    else:
+        for number, line in enumerate(content.split("\n"), 1):  # splitlines cuts inside JSON texts, at U+2028
+            if line.strip():
+                where = f"{path}:{number}"
+                yield where, _parsed(where, line)
+
+
+def suffix_of(path: Path) -> str:
+    """How the file's name ends, without .gz."""
+    return _ungzipped(path).suffix.lower()
+
+
+def _ungzipped(path: Path) -> Path:
+    return path.with_suffix("") if path.suffix == ".gz" else path
+
+
+def _content(path: Path) -> str:
+    if (suffix := suffix_of(path)) in _TABLES:
+        read, more = _TABLES[suffix]
+        rows = f"Dataset.{read}('{path}'{more})"
+        write = f"{rows}.to_json('{_ungzipped(path).with_suffix('.jsonl')}', force_ascii=False)"
+        raise SourceError(
+            f"{path}: a {suffix} file is a table, and rows are read from JSON. This writes them: "
+            f'python -c "from datasets import Dataset; {write}"'
+        )
+    try:
+        content = path.read_bytes()
+        if content.startswith(_GZIP):
+            content = gzip.decompress(content)
+        for begins, (kind, unpack) in _PACKED.items():
+            if content.startswith(begins):
+                raise SourceError(
+                    f"{path}: is {kind}, of which gzip alone is read; unpack it: {unpack} '{path}'"
+                )
+        return content.decode("utf-16" if content.startswith(_UTF16) else "utf-8-sig")
+    except FileNotFoundError:
+        raise SourceError(f"{path}: no such file; paths are seen from {Path.cwd()}") from None
+    except (EOFError, zlib.error) as exc:
+        raise SourceError(f"{path}: is gzip, and broken or cut off: {exc}") from exc
+    except (OSError, ValueError) as exc:
+        raise SourceError(f"{path}: can't be read as UTF-8 text: {exc}") from exc
+
+
+def _is_one_value(content: str, suffix: str) -> bool:
+    """Whether a file is one JSON value, mostly a list of rows, and not a row a line, whatever it is called.
+
+    BELLE's .json files have a row a line; a list on lines of its own may be called .jsonl.
+    """
+    first, _, rest = content.strip().partition("\n")
+    try:
+        one_line = json_text.loads(first) if first else None
+    except ValueError:
+        return suffix == ".json" or first.startswith("[")
+    if isinstance(one_line, dict):
+        return suffix == ".json" and not rest
+    return suffix == ".json" or (isinstance(one_line, list) and not rest)
+
+
+def _listed(path: Path, content: str) -> list[Any]:
+    try:
+        rows = json_text.loads(content)
+    except ValueError as exc:
+        raise SourceError(f"{path}: not JSON: {exc}; one row a line is a .jsonl file") from exc
+    if isinstance(rows, dict):
+        raise SourceError(
+            f"{path}: holds one object, with the fields {names(rows)}; a .json file must hold a list of "
+            "rows. If it is a row, put [ ] around it; if a field holds them, make a file of that list alone"
+        )
+    if not isinstance(rows, list):
+        raise SourceError(f"{path}: a .json file must hold a list of rows, found {shown(rows)}")
+    return rows
+
+
+def _documents(content: str, documents: str) -> Iterator[tuple[int, str]]:
+    """Each document of a text, and the number of its first line."""
+    end = rf"\n?{re.escape(END_OF_TEXT)}\n?"
+    parting = {"file": end, "paragraph": rf"{end}|\n(?:[^\S\n]*\n)+", "line": rf"{end}|\n"}[documents]
+    line = 1
+    for text in re.split(f"({parting})", content):
+        if text.strip() and END_OF_TEXT not in text:
+            yield line, text
+        line += text.count("\n")
+
+
+def _parsed(where: str, line: str) -> Any:
+    try:
+        return json_text.loads(line)
+    except ValueError as exc:
+        return BadRow(where, "", f"is not JSON: {exc}; a .jsonl file has one whole object a line")

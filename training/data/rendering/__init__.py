@@ -1,0 +1,1 @@
+"""From a row to token ids and a loss mask, by the base's own chat template."""
