@@ -143,7 +143,7 @@ class Retrieve:
         parameters = seeded(request.parameters, choice.index)
         cost = choice.cost
         if schema is not None:
-            body = {**parameters, "messages": list(request.messages)}
+            body = {**sampling("retrieve", parameters), "messages": list(request.messages)}
             async with aclosing(formed(schema, body, engine, request.limits.steps, cost)) as events:
                 said = [event async for event in events]
             for event in said:

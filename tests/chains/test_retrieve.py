@@ -201,6 +201,7 @@ async def test_a_quote_is_the_nearest_paragraph_and_asks_no_model(tmp_path: Path
 
 ANSWER = {"type": "object", "properties": {"said": {"type": "string"}}, "required": ["said"]}
 FORM = {"type": "json_schema", "json_schema": {"name": "answer", "schema": ANSWER}}
+WITH_USAGE = {"stream_options": {"include_usage": True}}
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -243,7 +244,8 @@ async def test_an_answer_of_a_form_cites_what_its_texts_name(
 ) -> None:
     said = '{"said": "Money [2].", "rows": [1]}'
     engine = ScriptedEngine([Said(["Money [2]."]), Said([said])])
-    events = await events_of(chain, asked(stream, "socks stay", parameters={"response_format": form}), engine)
+    parameters = {"response_format": form, "temperature": 0.5, **WITH_USAGE}
+    events = await events_of(chain, asked(stream, "socks stay", parameters=parameters), engine)
     assert content(events) == said
     assert cited(events) == (REFUNDS,)
     assert events[-1] == Finish("stop", Usage(20, 10))  # it was asked once more
@@ -251,6 +253,8 @@ async def test_an_answer_of_a_form_cites_what_its_texts_name(
     assert first["messages"][0]["content"].startswith("Answer from these passages only")
     wanted = form.get("json_schema", {}).get("schema", {"type": "object"})
     assert first["response_format"]["json_schema"]["schema"] == wanted
+    assert first["temperature"] == 0.5
+    assert not any("stream_options" in body for body in engine.bodies)  # no call of these streams
 
 
 @pytest.mark.parametrize("stream", [True, False])

@@ -114,6 +114,8 @@ class FakeVLLM:
             return _error(*refused)
         if body["model"] not in self.models:
             return _error(404, f"The model `{body['model']}` does not exist.")
+        if body.get("stream_options") and not body.get("stream"):
+            return _error(400, "Stream options can only be defined when `stream=True`.")
         chat = request.url.path.endswith("/chat/completions")
         if body.get("stream"):
             return _Stream(self._stream(body, chat), self)

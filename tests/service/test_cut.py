@@ -67,6 +67,8 @@ async def test_it_says_so(start: Start, tmp_path: Path, chain: str, formed: bool
                 continue  # which wants one
             for stream in (False, True):
                 asked = {"model": "auto", **body, **(FORMS[path] if formed else {}), "stream": stream}
+                if stream and path != "/v1/responses":  # which counts unasked
+                    asked["stream_options"] = {"include_usage": True}
                 text, reasons = ends(await running.http.post(path, json=asked))
                 assert text == JSON, (path, stream)
                 wanted = ["incomplete", "incomplete"] if path == "/v1/responses" else ["length"]
