@@ -24,7 +24,7 @@ from service.api.chunks import DONE, ChatForm
 from service.api.incoming import Recorded, Running, chain_of, client_only, json_object, traced
 from service.api.relay import Relay
 from service.api.respond import Generated
-from service.api.steps import with_steps
+from service.api.steps import notes_held, with_steps
 from service.api.together import Together
 from service.best_effort import BestEffort, may_loosen
 from service.body.conversation import conversation_key
@@ -156,6 +156,8 @@ async def _as_text(plan: Plan, gateway: Gateway, name: str, form: ChatForm, reco
     running: Events = plan.chain.run(plan.request, gateway.engine_of(plan, name))
     if form.trace:
         running = with_steps(running, stream=plan.request.stream)
+    if plan.request.stream:
+        running = notes_held(running)
     async with aclosing(running) as events:
         if not plan.request.stream:
             found = [event async for event in events]

@@ -13,10 +13,11 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from chains.events import Event, Finish, Note, Raw
+from chains.events import Event, Finish, Raw
 from service.api.chunks import ChatForm
 from service.api.errors import Told, tell
 from service.api.relay import Relay
+from service.api.steps import notes_held
 from service.body.places import in_clients_places
 from service.engine.extras import openai_form
 from service.errors import EngineRefused, EngineUnavailable
@@ -118,21 +119,16 @@ class Generated(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _pieces(self, events: Events) -> AsyncGenerator[bytes, None]:
-        passed, noted = False, list[bytes]()
-        async for event in events:
-            if isinstance(event, Note):  # told with what follows, which may be that the engine refuses
-                noted += self._form.chunks(event)
-                continue
-            for chunk in noted:
-                yield chunk
-            noted.clear()
-            if isinstance(event, Raw):
-                passed = True
-                yield self._relay.whole(event.data)
-                continue
-            _note_usage(self._record, [event], b"")
-            for chunk in self._form.chunks(event):
-                yield chunk
+        passed = False
+        async with aclosing(notes_held(events)) as found:
+            async for event in found:
+                if isinstance(event, Raw):
+                    passed = True
+                    yield self._relay.whole(event.data)
+                    continue
+                _note_usage(self._record, [event], b"")
+                for chunk in self._form.chunks(event):
+                    yield chunk
         if not passed:  # what ends the engine's bytes is the engine's to tell
             self._form.end()
         yield self._relay.rest()

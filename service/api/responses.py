@@ -18,6 +18,7 @@ from service.api.chunks import ChatForm
 from service.api.errors import Told
 from service.api.incoming import Recorded, Running, chain_of, client_only, json_object, traced
 from service.api.respond import Generated
+from service.api.steps import notes_held
 from service.dispatch import Plan
 from service.errors import ServiceError
 from service.exchange import Events, Job
@@ -91,7 +92,9 @@ async def _answered(
 ) -> Events:
     """The plan's events in the form of a response."""
     form.model = answer.model = name
-    running = plan.chain.run(plan.request, gateway.engine_of(plan, name))
+    running: Events = plan.chain.run(plan.request, gateway.engine_of(plan, name))
+    if plan.request.stream:
+        running = notes_held(running)
     with _told_in_its_names():
         async with aclosing(running) as events:
             told = _events(events, plan.request.stream, form=form, answer=answer, record=record)

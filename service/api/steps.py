@@ -1,4 +1,4 @@
-"""The trace of an answer that a chain passes on as the engine gave it: what steps there were, or none."""
+"""The trace of a stream, or of an answer that a chain passes on as the engine gave it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,27 @@ from contextlib import aclosing
 
 import orjson
 
-from chains.events import Event, Raw, Step
+from chains.events import Event, Note, Raw, Step
 from chains.sse import DONE, EventReader, json_object, sent
 from service.api.chunks import traced_of
 from service.exchange import Events
+
+
+async def notes_held(events: Events) -> Events:
+    """``events`` whose notes come with what follows them: it may be that the engine refuses.
+
+    The error then has its status, as no stream has begun.
+    """
+    held: list[Note] = []
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, Note):
+                held.append(event)
+                continue
+            for note in held:
+                yield note
+            held.clear()
+            yield event
 
 
 async def with_steps(events: Events, *, stream: bool) -> Events:

@@ -322,10 +322,19 @@ async def test_what_the_engine_refuses_behind_a_note_is_a_400(
     ours = [*entry_points(group=GROUP), EntryPoint("Noting", f"{__name__}:Noting", GROUP)]
     monkeypatch.setattr("chains.registry.entry_points", lambda group: ours)
     headers = {"x-pointsman-chain": "Noting", "x-pointsman-trace": trace}
-    body = {"model": "support", "stream": True, "messages": [{"role": "user", "content": "hi"}]}
+    said = "where is my parcel"
     async with start() as running:
-        answer = await running.http.post("/v1/chat/completions", json=body, headers=headers)
-        assert ('"note":"search"' in answer.text) is (trace == "1")
-        running.vllm.error_event = (400, "no")
-        answer = await running.http.post("/v1/chat/completions", json=body, headers=headers)
-        assert (answer.status_code, answer.json()["error"]["message"]) == (400, "no")
+        for path, asked in (
+            ("/v1/chat/completions", {"messages": [{"role": "user", "content": said}]}),
+            ("/v1/completions", {"prompt": said}),
+            ("/v1/completions", {"prompt": [said, said]}),
+            ("/v1/responses", {"input": said}),
+        ):
+            body: dict[str, Any] = {"model": "auto", "stream": True, **asked}
+            running.vllm.error_event = None
+            answer = await running.http.post(path, json=body, headers=headers)
+            assert answer.status_code == 200, answer.text
+            assert ('"note":"search"' in answer.text) is (trace == "1"), path
+            running.vllm.error_event = (400, "no")
+            answer = await running.http.post(path, json=body, headers=headers)
+            assert (answer.status_code, answer.json()["error"]["message"]) == (400, "no"), path
