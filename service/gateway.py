@@ -26,6 +26,7 @@ from service.embeddings import Embeddings, encoder_name
 from service.engine.defaults import sampling_defaults
 from service.engine.stream_workers import StreamWorkers
 from service.engine.template import reads_effort
+from service.engine.vocabulary import last_token
 from service.engine.wire import Outlet
 from service.exchange import Exchange
 from service.kept.decisions import DecisionLog
@@ -100,6 +101,7 @@ class Gateway:
         redaction = Redaction(settings.feedback.redact) if settings.feedback.keep == "texts" else None
         self.sampling = sampling_defaults(settings.engine)  # of a request that says nothing
         self.reads_effort = reads_effort(settings.engine)
+        self.last_token = last_token(settings.engine)  # None: not known
         self._tags = Tags(self._text_of, self._tokens_of)
         self.shadows = Shadows(self.exchange, self.engine_of, self.metrics.shadowed, redaction)
         self.metrics.watch(self.admission, lambda: self.engine.restarts)

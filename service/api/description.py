@@ -17,7 +17,6 @@ from service.api.incoming import Running
 from service.api.shapes import (
     ERROR,
     HTML,
-    IDS,
     MODEL,
     NAME,
     OPTIONS_OF_STREAM,
@@ -37,6 +36,7 @@ from service.api.shapes import (
     answer,
     closed,
     headers_of,
+    ids_to,
     messages_of,
     of,
     spoken,
@@ -67,14 +67,21 @@ router = APIRouter()
 @router.api_route("/openapi.json", methods=["GET", "HEAD"])
 async def openapi(gateway: Running) -> dict[str, Any]:
     """The document, with the limits of this gateway."""
-    return described(gateway.settings.gateway, reads_effort=gateway.reads_effort)
+    return described(
+        gateway.settings.gateway, reads_effort=gateway.reads_effort, last_token=gateway.last_token
+    )
 
 
-def described(limits: GatewaySettings, *, reads_effort: bool = True) -> dict[str, Any]:
-    """The OpenAPI document of a gateway with these ``limits``; whether its base ``reads_effort``."""
+def described(
+    limits: GatewaySettings, *, reads_effort: bool = True, last_token: int | None = None
+) -> dict[str, Any]:
+    """The OpenAPI document of a gateway with these ``limits``.
+
+    Of its base: whether it ``reads_effort``, and its ``last_token``, if that is known.
+    """
     paths: dict[str, Any] = {}
     client = "client" if limits.api_keys else None
-    for path, (summary, body, given) in _posts(limits, reads_effort=reads_effort).items():
+    for path, (summary, body, given) in _posts(limits, last_token, reads_effort=reads_effort).items():
         key = "admin" if path.startswith("/admin") or "lora" in path else client
         paths[path] = {"post": _operation(summary, given, key, body, _placed(path))}
     for path, (summary, given, whose) in _gets(client).items():
@@ -93,7 +100,9 @@ def described(limits: GatewaySettings, *, reads_effort: bool = True) -> dict[str
     }
 
 
-def _posts(limits: GatewaySettings, *, reads_effort: bool) -> Mapping[str, tuple[str, Schema | None, Schema]]:
+def _posts(
+    limits: GatewaySettings, last_token: int | None, *, reads_effort: bool
+) -> Mapping[str, tuple[str, Schema | None, Schema]]:
     """What each path does, takes and gives."""
     messages = messages_of(limits.max_messages)
     count = {"type": ["integer", "null"], "minimum": 1, "maximum": limits.max_choices}
@@ -174,7 +183,7 @@ def _posts(limits: GatewaySettings, *, reads_effort: bool) -> Mapping[str, tuple
         ),
         "/detokenize": (
             "The text of tokens",
-            closed(DETOKENIZED, {"model": named, "tokens": IDS}, "tokens"),
+            closed(DETOKENIZED, {"model": named, "tokens": ids_to(last_token)}, "tokens"),
             answer("prompt"),
         ),
         "/v1/route": (

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from chains.registry import chains_without_options
 from service.api.incoming import TRACE
 from service.body.conversation import PARTS, ROLES
-from service.body.kinds import KINDS
+from service.body.kinds import KINDS, LAST_ID
 from service.body.known import (
     CHOICE,
     CHOSEN,
@@ -60,7 +60,7 @@ SWITCH: Schema = {"type": ["boolean", "null"]}
 _OF_OBJECTS: Schema = {
     "anyOf": [{"enum": ["object", None]}, {"type": "array", "contains": {"const": "object"}}]
 }
-IDS: Schema = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}}
+IDS: Schema = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": LAST_ID}}
 _SOME_IDS: Schema = {**IDS, "minItems": 1}
 PROMPT: Schema = {  # n times the prompts has a bound, which a schema can't say
     "anyOf": [
@@ -240,6 +240,11 @@ ERROR: Schema = {
         }
     },
 }
+
+
+def ids_to(last: int | None) -> Schema:
+    """A list of token ids, none of them beyond ``last``, if that is known."""
+    return IDS if last is None else {**IDS, "items": {**IDS["items"], "maximum": last}}
 
 
 def messages_of(most: int) -> Schema:

@@ -56,8 +56,8 @@ OBJECT = Kind("an object", (dict,), {"type": "object"})
 
 _PENALTY = NUMBER.bounded(minimum=-2, maximum=2)
 _MANY = WHOLE.bounded(minimum=1, maximum=2**31 - 1)
-_LAST_ID = 2**31 - 1  # of tokens; which of them the base has, the engine knows
-_IDS = LIST.bounded(items={"type": "integer", "minimum": 0, "maximum": _LAST_ID})
+LAST_ID = 2**31 - 1  # of tokens; which of them the base has, the engine knows
+_IDS = LIST.bounded(items={"type": "integer", "minimum": 0, "maximum": LAST_ID})
 _MOST_BIAS = 100
 _SCORE = {"type": "number", "minimum": -_MOST_BIAS, "maximum": _MOST_BIAS}
 _ID = re.compile(r"\d{1,9}")
@@ -197,17 +197,18 @@ def check_bias(bias: object) -> None:
             )
 
 
-def check_token_ids(name: str, tokens: Sequence[object]) -> None:
-    """Refuse ``tokens`` in the field ``name`` of which one is no token id.
+def check_token_ids(name: str, tokens: Sequence[object], last: int | None = None) -> None:
+    """Refuse ``tokens`` in the field ``name`` of which one is no token id; ``last`` is the base's, if known.
 
     Raises:
         InvalidRequest
     """
+    last = LAST_ID if last is None else last
     for index, token in enumerate(tokens):
-        if type(token) is not int or not 0 <= token <= _LAST_ID:
+        if type(token) is not int or not 0 <= token <= last:
             number = isinstance(token, int | float) and not isinstance(token, bool)
             found = f"{token:.15g}" if number else kind_of(token)
             place = f"{name}[{index}]"
             raise InvalidRequest(
-                f"{place} must be a token id, a whole number from 0 to {_LAST_ID}, found {found}", place
+                f"{place} must be a token id, a whole number from 0 to {last}, found {found}", place
             )

@@ -78,6 +78,22 @@ async def test_json_has_one_kind_of_number(running: Running) -> None:
     assert error["param"] == "return_token_strs"
 
 
+async def test_a_token_beyond_the_vocabulary_is_named(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {"model": "auto", "tokens": [104, 105, 3072]}
+    assert (await running.http.post("/detokenize", json=body)).status_code == 200  # nobody knows the base's
+    monkeypatch.setattr(running.gateway, "last_token", 3071)
+    error = check_error(await running.http.post("/detokenize", json=body), 400)
+    assert error["param"] == "tokens[2]"
+    assert error["message"] == "tokens[2] must be a token id, a whole number from 0 to 3071, found 3072"
+    body["tokens"] = [104, 3071]
+    assert (await running.http.post("/detokenize", json=body)).status_code == 200
+    document = (await running.http.get("/openapi.json")).json()
+    content = document["paths"]["/detokenize"]["post"]["requestBody"]["content"]["application/json"]
+    assert content["schema"]["properties"]["tokens"]["items"]["maximum"] == 3071
+
+
 async def test_what_has_no_tokens_is_refused_by_name(running: Running) -> None:
     for path, body, status, parameter in REFUSED:
         error = check_error(await running.http.post(path, json=body), status)
