@@ -18,7 +18,11 @@ FIXED = ("intent", "adapter")  # of a route: its name, and the alias that it mov
 class Example(Document):
     """A text and where it belongs."""
 
-    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+    text: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1),
+        Field(json_schema_extra={"pattern": r"\S"}),
+    ]
     intent: str | None = Field(description="null is out of scope")
 
 

@@ -58,6 +58,7 @@ from service.body.known import (
     TOKENIZED_TEXT,
     UNLOADED,
 )
+from service.errors import NotReady
 from service.kept.feedback import Rating
 from service.sections import GatewaySettings
 
@@ -67,21 +68,35 @@ router = APIRouter()
 @router.api_route("/openapi.json", methods=["GET", "HEAD"])
 async def openapi(gateway: Running) -> dict[str, Any]:
     """The document, with the limits of this gateway."""
+    try:
+        dimensions = gateway.routes.embedder.dimension
+    except NotReady:  # which is what the path answers, too
+        dimensions = None
     return described(
-        gateway.settings.gateway, reads_effort=gateway.reads_effort, last_token=gateway.last_token
+        gateway.settings.gateway,
+        reads_effort=gateway.reads_effort,
+        last_token=gateway.last_token,
+        dimensions=dimensions,
     )
 
 
 def described(
-    limits: GatewaySettings, *, reads_effort: bool = True, last_token: int | None = None
+    limits: GatewaySettings,
+    *,
+    reads_effort: bool = True,
+    last_token: int | None = None,
+    dimensions: int | None = None,
 ) -> dict[str, Any]:
     """The OpenAPI document of a gateway with these ``limits``.
 
-    Of its base: whether it ``reads_effort``, and its ``last_token``, if that is known.
+    Of its base: whether it ``reads_effort``, and its ``last_token``; of its encoder the ``dimensions``. None:
+    not known.
     """
     paths: dict[str, Any] = {}
     client = "client" if limits.api_keys else None
-    for path, (summary, body, given) in _posts(limits, last_token, reads_effort=reads_effort).items():
+    for path, (summary, body, given) in _posts(
+        limits, last_token, dimensions, reads_effort=reads_effort
+    ).items():
         key = "admin" if path.startswith("/admin") or "lora" in path else client
         paths[path] = {"post": _operation(summary, given, key, body, _placed(path))}
     for path, (summary, given, whose) in _gets(client).items():
@@ -101,7 +116,7 @@ def described(
 
 
 def _posts(
-    limits: GatewaySettings, last_token: int | None, *, reads_effort: bool
+    limits: GatewaySettings, last_token: int | None, dimensions: int | None, *, reads_effort: bool
 ) -> Mapping[str, tuple[str, Schema | None, Schema]]:
     """What each path does, takes and gives."""
     messages = messages_of(limits.max_messages)
@@ -120,7 +135,7 @@ def _posts(
         "model": NAME,
         "input": {"anyOf": [NAME, texts]},
         "encoding_format": {"enum": ["float", "base64", None]},
-        "dimensions": {"type": ["integer", "null"], "minimum": 1},
+        "dimensions": {"type": ["integer", "null"], "minimum": 1, **_most(dimensions)},
         "truncate_prompt_tokens": {"enum": [-1, None]},
     }
     named = {"type": ["string", "null"], "minLength": 1}
@@ -219,6 +234,10 @@ def _posts(
         ),
         **description_admin.posts(),
     }
+
+
+def _most(known: int | None) -> Schema:
+    return {} if known is None else {"maximum": known}
 
 
 def _gets(client: str | None) -> Mapping[str, tuple[str, Schema, str | None]]:

@@ -71,7 +71,14 @@ PROMPT: Schema = {  # n times the prompts has a bound, which a schema can't say
 }
 SPOKEN: Schema = {"type": "string", "pattern": r"\S"}
 STOP: Schema = {"anyOf": [NAME, {"type": "array", "items": NAME, "maxItems": MOST_STOPS}, {"type": "null"}]}
-ARGUMENTS: Schema = {"type": ["object", "null"], "properties": {"type": _OF_OBJECTS}}
+ARGUMENTS: Schema = {
+    "type": ["object", "null"],
+    "properties": {"type": _OF_OBJECTS},
+    "anyOf": [  # a type that is null says nothing: something else must
+        {"properties": {"type": {"not": {"type": "null"}}}},
+        *({"required": [name]} for name in ("anyOf", "oneOf", "$ref")),
+    ],
+}
 CALLED: Schema = {"type": "string", "pattern": f"^{TOOL_NAME.pattern}$"}
 _FUNCTION = closed(FUNCTION, {"name": CALLED, "strict": SWITCH, "parameters": ARGUMENTS}, "name")
 _TOOL = closed(TOOL, {"type": {"const": "function"}, "function": _FUNCTION}, "function")

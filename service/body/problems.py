@@ -20,6 +20,7 @@ _EXPECTED = {  # what a kind of errors says, by the beginning of its name
     "int_parsing_size": "a whole number of 64 bits",
     "int": "a whole number",
     "bool": "true or false",
+    "string_too_short": "text that is not blank",  # no body of ours asks for more than one character
     "string": "text",
     "bytes": "base64 text",
     "list": "a list",

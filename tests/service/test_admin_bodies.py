@@ -36,6 +36,13 @@ WRONG: list[tuple[str, dict[str, Any], str, str | None]] = [
         "moves.switch_cost",
     ),
     (
+        "/admin/adapters/support/moves",
+        {"version": "0", "moves": {"examples": [{"text": "\r", "intent": None}]}},
+        "moves.examples[0].text must be text that is not blank, found '\\r'",
+        "moves.examples[0].text",
+    ),
+    (REGISTER, {"alias": "a", "folder": ""}, "folder must be text that is not blank, found ''", "folder"),
+    (
         "/admin/adapters/support/verdict",
         {"version": "0", "passed": 1, "report": {}},
         "passed must be true or false, found 1",

@@ -192,6 +192,39 @@ def test_names_and_arguments_are_described_as_they_are_taken() -> None:
         assert responses.is_valid({"model": "auto", "input": "hi", "text": {"format": form}}) == fits
 
 
+async def test_what_an_encoder_can_give_is_described(running: Running) -> None:
+    schema = schema_of(await document(running), "/v1/embeddings", "post", None)
+    for dimensions, fits in ((26, True), (27, False), (699246418855196098560, False), (None, True)):
+        body = {"model": "auto", "input": "hi", "dimensions": dimensions}
+        answer = await running.http.post("/v1/embeddings", json=body)
+        assert (answer.status_code == 200) == schema.is_valid(body) == fits, dimensions
+
+
+async def test_the_type_of_a_tools_arguments_is_described_as_it_is_taken(running: Running) -> None:
+    found = await document(running)
+    named: list[tuple[dict[str, Any], bool]] = [
+        ({"type": None}, False),
+        ({"type": None, "properties": {}}, False),
+        ({"type": None, "anyOf": [{"type": "object"}]}, True),
+        ({"type": "object"}, True),
+        ({"type": "string"}, False),
+        ({}, True),
+    ]
+    for parameters, fits in named:
+        function = {"name": "f", "parameters": parameters}
+        for path, asked in (
+            (
+                "/v1/chat/completions",
+                {"messages": [USER], "tools": [{"type": "function", "function": function}]},
+            ),
+            ("/v1/responses", {"input": "hi", "tools": [{"type": "function", **function}]}),
+        ):
+            body = {"model": "support", **asked}
+            answer = await running.http.post(path, json=body)
+            valid = schema_of(found, path, "post", None).is_valid(body)
+            assert (answer.status_code == 200) == valid == fits, (path, parameters)
+
+
 async def test_what_is_only_explained_has_kinds_and_no_bounds(running: Running) -> None:
     """No engine is asked there, which alone holds to the bounds."""
     schema = schema_of(await document(running), "/v1/route", "post", None)
@@ -243,6 +276,11 @@ def test_the_numbers_of_an_admin_have_their_bounds() -> None:
             "/admin/adapters/{alias}/moves",
             {"version": "0", "moves": {"switch_cost": 1}},
             {"moves": {"switch_cost": 2}},
+        ),
+        (
+            "/admin/adapters/{alias}/moves",
+            {"version": "0", "moves": {"examples": [{"text": " hi", "intent": None}]}},
+            {"moves": {"examples": [{"text": "\r", "intent": None}]}},
         ),
         ("/admin/uploads", {"files": files}, {"files": {**files, "manifest.json": {**size, "size": 2**40}}}),
         ("/v1/feedback", {"id": "x", "score": 0.5}, {"score": 1.5}),
