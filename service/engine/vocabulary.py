@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,9 @@ def last_token(settings: EngineSettings) -> int | None:
     vocabulary = _object(tokenizer.get("model")).get("vocab")
     if not isinstance(size, int) or not vocabulary:
         return None
-    added = [one["id"] for one in tokenizer.get("added_tokens") or ()]
-    own = (
-        vocabulary.values() if isinstance(vocabulary, dict) else [len(vocabulary) - 1]
-    )  # a list of Unigram's
+    added: list[int] = [one["id"] for one in tokenizer.get("added_tokens") or ()]
+    listed = isinstance(vocabulary, list)  # as Unigram's is, by the ids
+    own: Iterable[int] = [len(vocabulary) - 1] if listed else vocabulary.values()
     return max(size - 1, *own, *added)
 
 
