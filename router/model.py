@@ -1,9 +1,13 @@
 """What a fit leaves and a decision needs: from texts to the confidence in each intent, in five steps.
 
 ``fold`` → encoder → :class:`Meaning` beside :class:`Spelling` → :class:`Linear`, raised by the nearest
-examples → :class:`Calibration`. Whoever wants another classifier puts it in the place of
-:class:`Linear` here and in :mod:`router.fitting`, and its arrays into :mod:`router.storage`; nothing else
-knows it.
+examples → :class:`Calibration`.
+
+Another classifier takes the place of :class:`Linear`: fitted in :mod:`router.problem`, held here, its arrays
+written and read in :mod:`router.storage`. What it has to give is ``logits`` ``(N, K + 2)``: the ``K``
+intents, "outside" behind them and "decoy" last, ``NEVER`` for a class that it saw no rows of. Nearest
+examples, signals and calibration read that layout (:mod:`router.nearest`, :mod:`router.classifier`,
+:mod:`router.calibration`) and know nothing else of how it was made.
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ from router.orders import kinds
 
 USUAL = 0.95  # of the examples: what is as long as they are is read as a whole, as they were
 READ = 2  # sentences of a long text that are classified beside the whole
-COMPARED = 4_000  # examples at most that its sentences are compared with, to find those
+COMPARED = 2_000  # examples at most that its sentences are compared with, to find those
 
 
 def among(confidences: Floats, sentences: int) -> Floats:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 LONG = 40  # words, two Chinese characters for one, from which a text is read by its sentences as well
-SEARCHED = 64  # sentences at most, half of them the last ones
+SEARCHED = 40  # sentences at most, half of them the last ones
 FEWEST = 3  # words or Chinese characters of a sentence that may decide
 
 _END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
