@@ -107,12 +107,12 @@ def user_turns(messages: Sequence[Mapping[str, Any]], own: frozenset[int] = froz
         if messages[place].get("role") != "user":
             continue
         raw = _printable(content_text(messages[place].get("content")))
-        if not any(map(str.isalnum, raw)):  # a smile or "..." decides nothing
+        if says_nothing(raw):
             continue
         whole = " ".join(raw.split())
         rest, orders = part(cut(raw, _RAW // 2, _RAW // 2), own)
         text = " ".join(rest.split())
-        if ordered := not any(map(str.isalnum, text)):
+        if ordered := says_nothing(text):
             text = whole
         if not (ordered and turns):
             text = cut(text, HEAD, TAIL)
@@ -138,6 +138,11 @@ def content_text(content: object) -> str:
 
 def _size(content: object) -> int:
     return len(content if isinstance(content, str) else content_text(content))
+
+
+def says_nothing(text: str) -> bool:
+    """Whether ``text`` has no letter and no digit: a smile or "..." decides nothing."""
+    return not any(map(str.isalnum, text))
 
 
 def clean(text: str) -> str:
