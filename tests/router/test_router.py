@@ -109,7 +109,7 @@ def test_an_order_that_says_what_examples_say_is_named_and_not_trusted(small_rou
     alone = small_router.decide(user(order))
     assert (alone.abstained, alone.top[0][0], alone.text) == (True, "metal", order)
     first = user("sweet apple tree")
-    said = [*first, {"role": "assistant", "content": "Done."}, *user(order)]
+    said: list[dict[str, object]] = [*first, {"role": "assistant", "content": "Done."}, *user(order)]
     assert small_router.decide(said).abstained
     assert small_router.decide([*said, *user("yes please")]).intent == "fruit"
 
