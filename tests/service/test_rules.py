@@ -122,7 +122,11 @@ def test_rules_have_a_strict_form(tmp_path: Path) -> None:
     ("old", "new", "says"),
     [
         ("{shop: 'from (\\w+)'}", "{shopp: x}", "parameters.shopp: prompt support@1 does not declare"),
-        ("{shop: 'from (\\w+)'}", "{shop: '(x+x+)+y'}", "parameters.shop: the pattern could take more than 2e+15 steps"),
+        (
+            "{shop: 'from (\\w+)'}",
+            "{shop: '(x+x+)+y'}",
+            "parameters.shop: the pattern could take more than 2e+15 steps",
+        ),
         ("    prompt: support\n", "", "parameters: there is no prompt that could use them"),
     ],
 )
