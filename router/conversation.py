@@ -15,14 +15,15 @@ from itertools import accumulate
 from typing import Any
 
 from router.names import named_in
-from router.orders import without_orders
+from router.orders import part
+from router.sentences import LONG, to_search
 
 WINDOW = 6  # last user turns that are looked at
-HEAD = TAIL = 1_000  # characters of a longer text that are looked at, from its start and from its end
-_RAW = 4 * (HEAD + TAIL)  # characters that are cleaned before that cut
+HEAD = TAIL = 1_000  # characters of a longer text that are classified, from its start and from its end
+_RAW = 4 * (HEAD + TAIL)  # characters that are searched for orders before that cut
+WHOLE = 100_000  # characters of a message that rules and parameters look at, half of them from its end
 _EARLIER = 6  # messages before a turn that it may echo
 
-_SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _ID = re.compile(r"#?[a-z]{0,4}-?\d[a-z0-9]*(?:-[a-z0-9]+)*", re.IGNORECASE)
@@ -79,27 +80,47 @@ _REQUESTS = re.compile(
 class Turn:
     """One message of the user."""
 
-    text: str  # cleaned, at most HEAD + TAIL characters
+    text: str  # what is classified: cleaned, at most HEAD + TAIL characters
     answers: bool  # the assistant's message before it asked for something
     echoes: bool = False  # it names again what was named in the last messages before it
     before: int = 0  # characters that all messages before it have
+    more: str = ""  # the message, cleaned, where it is more than the text; at most WHOLE characters
+    orders: tuple[str, ...] = ()  # its sentences that order the router about
+    ordered: bool = False  # it says nothing else: they are the text
+    sentences: tuple[str, ...] = ()  # of a long text, without the orders, each of which may decide
+
+    @property
+    def whole(self) -> str:
+        """What rules and parameters look at: all that was said, orders as well."""
+        return self.more or self.text
 
 
-def user_turns(messages: Sequence[Mapping[str, Any]]) -> tuple[Turn, ...]:
+def user_turns(messages: Sequence[Mapping[str, Any]], own: frozenset[int] = frozenset()) -> tuple[Turn, ...]:
     """The last ``WINDOW`` user turns that say something, oldest first.
 
-    System, developer and tool messages, images and calls of tools are passed over.
+    System, developer and tool messages, images and calls of tools are passed over, and so are orders to the
+    router before the last turn. ``own`` are kinds of orders that are none (:mod:`router.orders`).
     """
     turns: list[Turn] = []
     said = [0, *accumulate(_size(message.get("content")) for message in messages)]
     for place in range(len(messages) - 1, -1, -1):
         if messages[place].get("role") != "user":
             continue
-        text = clean(content_text(messages[place].get("content")))
-        if any(character.isalnum() for character in text):  # a smile or "..." decides nothing
-            turns.append(
-                Turn(text, _asked_before(messages, place), _echoes(text, messages, place), said[place])
-            )
+        raw = _printable(content_text(messages[place].get("content")))
+        if says_nothing(raw):
+            continue
+        whole = " ".join(raw.split())
+        rest, orders = part(cut(raw, _RAW // 2, _RAW // 2), own)
+        text = " ".join(rest.split())
+        if ordered := says_nothing(text):
+            text = whole
+        if not (ordered and turns):
+            text = cut(text, HEAD, TAIL)
+            answers, echoes = _asked_before(messages, place), _echoes(text, messages, place)
+            more = whole if whole != text else ""
+            long = not ordered and len(text) > LONG and words_in(text) > LONG
+            sentences = to_search(rest) if long else ()
+            turns.append(Turn(text, answers, echoes, said[place], more, orders, ordered, sentences))
         if len(turns) == WINDOW:
             break
     return tuple(reversed(turns))
@@ -119,12 +140,19 @@ def _size(content: object) -> int:
     return len(content if isinstance(content, str) else content_text(content))
 
 
+def says_nothing(text: str) -> bool:
+    """Whether ``text`` has no letter and no digit: a smile or "..." decides nothing."""
+    return not any(map(str.isalnum, text))
+
+
 def clean(text: str) -> str:
-    """``text`` without control characters and orders to the router, cut to its first and last characters."""
-    raw = _cut(text.strip(), _RAW // 2, _RAW // 2)
-    if not raw.isprintable():  # a look at each character costs more than all the rest
-        raw = "".join(character if _is_text(character) else " " for character in raw)
-    return _cut(_SPACE.sub(" ", without_orders(raw)).strip(), HEAD, TAIL)
+    """``text`` without control characters, white space as single spaces, at most ``WHOLE`` characters."""
+    return " ".join(_printable(text).split())
+
+
+def cut(text: str, head: int, tail: int) -> str:
+    """The first and the last characters of a longer ``text``."""
+    return text if len(text) <= head + tail else f"{text[:head]} {text[-tail:]}"
 
 
 def is_acknowledgement(text: str) -> bool:
@@ -177,16 +205,21 @@ def _asked_before(messages: Sequence[Mapping[str, Any]], place: int) -> bool:
 def _echoes(text: str, messages: Sequence[Mapping[str, Any]], place: int) -> bool:
     earlier = messages[max(0, place - _EARLIER) : place]
     named = named_in(text) if earlier else set()
-    return bool(named) and any(named & named_in(clean(content_text(m.get("content")))) for m in earlier)
+    said = (cut(content_text(message.get("content")), HEAD, TAIL) for message in earlier)
+    return bool(named) and any(named & named_in(clean(each)) for each in said)
 
 
 def _words(text: str) -> str:
     return " ".join(_WORD.findall(text.replace("’", "'").casefold()))
 
 
+def _printable(text: str) -> str:
+    """``text`` with a space for each character that is none but the ends of lines, cut to ``WHOLE``."""
+    raw = cut(text.strip(), WHOLE // 2, WHOLE // 2)
+    if raw.isprintable():  # a look at each character costs more than all the rest
+        return raw
+    return raw.translate({ord(each): " " for each in set(raw) if each != "\n" and not _is_text(each)})
+
+
 def _is_text(character: str) -> bool:
     return unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
-
-
-def _cut(text: str, head: int, tail: int) -> str:
-    return text if len(text) <= head + tail else f"{text[:head]} {text[-tail:]}"

@@ -26,6 +26,10 @@ class Decision:
     rule: Fired | None = None  # what decided in place of the model; then the confidence is 1
     parameters: Mapping[str, str] = field(default_factory=dict)  # of the intent, found in the conversation
     resembles: str | None = None  # where abstained: what it is like, see router.decoys
+    orders: tuple[str, ...] = ()  # sentences to the router: not read, or all that there is and so not trusted
+    sentence: str | None = (
+        None  # of a long text, where it is surer than the whole; top and nearest are its own
+    )
 
 
 def decided_by(rule: Fired, text: str, threshold: float) -> Decision:

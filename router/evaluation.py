@@ -77,14 +77,14 @@ class Report:
 
 
 def read_rows(path: Path | str) -> tuple[Row, ...]:
-    """The rows of a JSONL file; blank lines are passed over.
+    """The rows of a JSONL file; blank lines and a mark of byte order are passed over.
 
     Raises:
         RowsError: the file can't be read, has no rows, or has a bad one; the message names file and line.
     """
     rows: list[Row] = []
     try:
-        lines = Path(path).read_text(encoding="utf-8").split("\n")
+        lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as exc:
         raise RowsError(f"{path}: can't be read: {exc}") from exc
     for number, line in enumerate(lines, 1):

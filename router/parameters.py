@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from router.conversation import Turn
-from router.rules import plain
+from router.rules import plain, search
 
 MOST = 200  # characters of a value
 
@@ -19,11 +19,11 @@ def extract(parameters: Parameters, turns: Sequence[Turn]) -> dict[str, str]:
     The value is the pattern's first group that takes part, or all that it matches where it has no group.
     Later turns come first because a user who names another order means that one.
     """
-    texts = [plain(turn.text) for turn in reversed(turns)] if parameters else []
+    texts = [plain(turn.whole) for turn in reversed(turns)] if parameters else []
     found = {}
     for name, pattern in parameters.items():
         for text in texts:
-            value = _value(pattern.search(text))
+            value = _value(search(pattern, text))
             if value:
                 found[name] = value
                 break

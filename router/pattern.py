@@ -15,18 +15,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import or_
 from re import _constants as op  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any
 
 from router.characters import ANYTHING, NOTHING, Characters, between, of_kind, one
-from router.conversation import HEAD, TAIL
+from router.conversation import HEAD, TAIL, WHOLE
 from router.errors import PatternError
 
-CHARACTERS = HEAD + TAIL + 1  # of the longest text that a pattern sees
+CHARACTERS = HEAD + TAIL + 1  # of a text that any pattern sees as a whole
 STEPS = 50_000_000  # of one pattern on one text: a tenth of a second, more for odd ones (docs/log.md)
+LONG_STEPS = STEPS // 5  # of one pattern on a longer text, of which it sees as much as that allows
 LENGTH = 1_000  # characters of a pattern
 
 _REPEATS = (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT)
@@ -60,8 +61,8 @@ def checked(pattern: str) -> re.Pattern[str]:
         raise PatternError("sets the flag (?a), which is not taken; write [0-9] or [A-Za-z]")
     if not found <= STEPS:  # infinite times nothing is no number
         raise PatternError(
-            f"could take {found:.0e} steps on {CHARACTERS:,} characters, {STEPS:.0e} are allowed; bound its "
-            "repeats ({0,40} in place of *), or let what a repeat repeats and what follows it begin with "
+            f"could take {_said(found)} steps on {CHARACTERS:,} characters, {STEPS:.0e} are allowed; bound "
+            "its repeats ({0,40} in place of *), or let what a repeat repeats and what follows it begin with "
             "different characters"
         )
     if compiled.search("") is not None:
@@ -69,16 +70,30 @@ def checked(pattern: str) -> re.Pattern[str]:
     return compiled
 
 
-def steps(pattern: str) -> float:
-    """A bound on the steps of a search in ``CHARACTERS`` characters; may be infinite.
+def _said(steps: float) -> str:
+    return f"{steps:.0e}" if steps < STEPS**2 else f"more than {STEPS**2:.0e}"
+
+
+def steps(pattern: str, characters: int | None = None) -> float:
+    """A bound, maybe infinite, on the steps of a search in ``characters``; ``CHARACTERS`` if none are given.
 
     Raises:
         PatternError: it refers back to a group, for which there is no such bound.
     """
     items = list(_parser.parse(pattern, re.IGNORECASE))
     anchored = bool(items) and items[0][0] is op.AT and items[0][1] in _STARTS
-    cost = _sequence(items, _Begin(NOTHING, 1))
-    return CHARACTERS + (1 if anchored else CHARACTERS) * (cost.own + cost.ways)
+    longest = CHARACTERS if characters is None else characters
+    cost = _sequence(items, _Begin(NOTHING, 1), longest)
+    return longest + (1 if anchored else longest) * (cost.own + cost.ways)
+
+
+@lru_cache(maxsize=4_096)
+def reach(pattern: str) -> int:
+    """Characters of a longer text that ``pattern`` may search: as many as keep it within ``LONG_STEPS``."""
+    longest = WHOLE + 1
+    while longest > CHARACTERS and not steps(pattern, longest) <= LONG_STEPS:
+        longest //= 2
+    return max(longest, CHARACTERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,38 +119,38 @@ class _Cost:
     ways: float
 
 
-def _sequence(items: Iterable[Any], after: _Begin) -> _Cost:
+def _sequence(items: Iterable[Any], after: _Begin, longest: int) -> _Cost:
     own, ways = 0.0, 1.0
     for item in reversed(list(items)):
-        cost = _part(item, after)
+        cost = _part(item, after, longest)
         own, ways = cost.own + cost.ways * own, cost.ways * ways
         after = _begin(item).then(after)
     return _Cost(own, ways)
 
 
-def _part(item: Any, after: _Begin) -> _Cost:
+def _part(item: Any, after: _Begin, longest: int) -> _Cost:
     kind, value = item
     if kind in _REPEATS:
-        return _repeat(kind, value, after)
+        return _repeat(kind, value, after, longest)
     if kind is op.BRANCH:
-        return _branch(value[1], after)
+        return _branch(value[1], after, longest)
     if kind is op.SUBPATTERN:
-        return _sequence(value[3], after)
+        return _sequence(value[3], after, longest)
     if kind is op.ATOMIC_GROUP or kind in _LOOKS:  # left as soon as it has matched, never entered again
-        inside = _sequence(value if kind is op.ATOMIC_GROUP else value[1], _Begin(NOTHING, 1))
+        inside = _sequence(value if kind is op.ATOMIC_GROUP else value[1], _Begin(NOTHING, 1), longest)
         return _Cost(inside.own + inside.ways, 1)
     if kind in (op.GROUPREF, op.GROUPREF_EXISTS):
         raise PatternError("refers back to a group, and how long that takes can't be bounded")
     return _Cost(1, 1)
 
 
-def _repeat(kind: Any, value: Any, after: _Begin) -> _Cost:
+def _repeat(kind: Any, value: Any, after: _Begin, longest: int) -> _Cost:
     least, most, items = value
     begin = _begins(items)
-    room = 1 if begin.characters.only_spaces else CHARACTERS  # a text has no two spaces in a row
+    room = 1 if begin.characters.only_spaces else longest  # a text has no two spaces in a row
     loops = max(1, min(int(most), room // max(1, items.getwidth()[0])))
     again = after if loops == 1 else _Begin(begin.characters | after.characters, begin.probes + after.probes)
-    inside = _sequence(items, again)
+    inside = _sequence(items, again, longest)
     paths = _powers(inside.ways, loops)
     tried = sum(paths)
     own = inside.own * tried + tried * after.probes
@@ -154,10 +169,10 @@ def _powers(ways: float, loops: int) -> list[float]:
     return found
 
 
-def _branch(branches: Iterable[Any], after: _Begin) -> _Cost:
+def _branch(branches: Iterable[Any], after: _Begin, longest: int) -> _Cost:
     costs, seen, apart = [], NOTHING, True
     for branch in branches:
-        costs.append(_sequence(branch, after))
+        costs.append(_sequence(branch, after, longest))
         begin = _begins(branch)
         apart = apart and not begin.empty and begin.characters.apart(seen)
         seen |= begin.characters

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router.classifier import Floats, Labels
+from router.conversation import says_nothing
 from router.examples import OUT_OF_SCOPE, RoutingExamples
 
 FEW = 5  # examples; an intent with fewer is warned about
@@ -28,7 +29,9 @@ _PUNCTUATION = re.compile(r"[\s.,;:!?'\"…、。]+")
 class FitWarning:
     """One thing about the examples that will hurt in service."""
 
-    kind: Literal["few", "never_fires", "contradiction", "not_told_apart", "no_out_of_scope", "rule"]
+    kind: Literal[
+        "few", "never_fires", "contradiction", "not_told_apart", "no_out_of_scope", "rule", "unread"
+    ]
     intents: tuple[str, ...]
     message: str
 
@@ -94,6 +97,7 @@ def make_report(
     by_intent = {name: float(right[labels == k].mean()) for k, name in enumerate(examples.names) if k in held}
     warnings = [
         *_few(examples),
+        *_unread(examples),
         *_contradictions(examples),
         *_never_fires(examples, by_intent),
         *_not_told_apart(examples, labels, chosen),
@@ -123,6 +127,21 @@ def _few(examples: RoutingExamples) -> list[FitWarning]:
             "what users ask in vain, the router guesses where to abstain"
         )
         found.append(FitWarning("no_out_of_scope", (), message))
+    return found
+
+
+def _unread(examples: RoutingExamples) -> list[FitWarning]:
+    """Of examples that no request can be like, since such a request is not decided on."""
+    found = []
+    for name, texts in examples.intents.items():
+        unread = [text for text in texts if says_nothing(text)]
+        if unread:
+            never = f"intent {name!r} never fires: " if len(unread) == len(texts) else ""
+            message = (
+                f"{never}{len(unread)} of {_examples(len(texts))} of {name!r} have no letter and no digit, "
+                f"such as {quoted(unread[0])}; such requests are not decided on, so give words"
+            )
+            found.append(FitWarning("unread", (name,), message))
     return found
 
 
@@ -171,11 +190,12 @@ def _never_fires(examples: RoutingExamples, by_intent: dict[str, float]) -> list
 def _not_told_apart(examples: RoutingExamples, labels: Labels, chosen: Labels) -> list[FitWarning]:
     found: dict[tuple[str, ...], FitWarning] = {}
     for k, name in enumerate(examples.names):
-        picks = np.bincount(chosen[labels == k], minlength=len(examples.names)) / max(1, (labels == k).sum())
+        held = int((labels == k).sum())
+        picks = np.bincount(chosen[labels == k], minlength=len(examples.names))
         picks[k] = 0
         other = int(picks.argmax())
-        if picks[other] >= CONFUSED and len(examples.intents[name]) > 1:
+        if picks[other] >= CONFUSED * max(1, held) and len(examples.intents[name]) > 1:
             pair = tuple(sorted((name, examples.names[other])))
-            message = f"{picks[other]:.0%} of the examples of {name!r} look like {examples.names[other]!r}"
+            message = f"{picks[other]} of {held} examples of {name!r} look like {examples.names[other]!r}"
             found.setdefault(pair, FitWarning("not_told_apart", pair, message))
     return list(found.values())

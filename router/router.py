@@ -17,17 +17,19 @@ import numpy as np
 from router import track
 from router.conversation import Turn, user_turns
 from router.decision import Decision, decided_by, nothing_to_decide
+from router.decoys import ORDER
 from router.encoder import TextEncoder
 from router.errors import ArtefactError, ArtefactMismatch
 from router.examples import RoutingExamples
 from router.fitting import Tell, fit
 from router.memory import RememberingEncoder
-from router.model import FittedModel
+from router.model import FittedModel, among
 from router.policy import NO_POLICY, Policy
 from router.report import FitReport
 from router.storage import read_fitted, write_fitted
 
 TOP = 5  # intents that a decision lists
+MOST_ORDERED = 0.5  # of the threshold: all intents together, where a text is nothing but orders to the router
 
 
 class Router:
@@ -118,16 +120,16 @@ class Router:
 
     def decide_many(self, conversations: Iterable[Sequence[Mapping[str, Any]]]) -> list[Decision]:
         """One decision each, encoded together; turns before the last are read only on need."""
-        windows = [user_turns(messages) for messages in conversations]
-        decisions = self._classify([turns[-1].text for turns in windows if turns])
+        windows = [user_turns(messages, self.model.own_orders) for messages in conversations]
+        decisions = self._classify([turns[-1] for turns in windows if turns])
         followed = [turns for turns in windows if self._follows(turns, decisions)]
-        earlier = [turn.text for turns in followed for turn in turns if turn.text not in decisions]
+        earlier = [turn for turns in followed for turn in turns if turn.whole not in decisions]
         joined = [text for turns in followed for text in track.joined(turns)]
         decisions |= self._classify(earlier, joined)
         return [
             self._with_parameters(track.follow(turns, decisions, self.policy), turns)
             if self._follows(turns, decisions)
-            else self._with_parameters(decisions[turns[-1].text], turns)
+            else self._with_parameters(decisions[turns[-1].whole], turns)
             if turns
             else nothing_to_decide(self.model.calibration.threshold)
             for turns in windows
@@ -141,27 +143,44 @@ class Router:
         """Whether earlier turns have a say: cheap to tell for the many conversations in which they don't."""
         if len(turns) < 2:
             return False
-        last, alone = turns[-1], decisions[turns[-1].text]
-        return not (track.stands_alone(last, alone, self.policy) and self.policy.pays(last, alone))
+        last, alone = turns[-1], decisions[turns[-1].whole]
+        return not last.ordered and not (
+            track.stands_alone(last, alone, self.policy) and self.policy.pays(last, alone)
+        )
 
-    def _classify(self, texts: Sequence[str], joined: Sequence[str] = ()) -> dict[str, Decision]:
-        """Decisions on the ``texts`` of turns, and on texts that were ``joined``, which no rule looks at."""
+    def _classify(self, turns: Sequence[Turn], joined: Sequence[str] = ()) -> dict[str, Decision]:
+        """Decisions on ``turns``, by all that each says; and on texts that were ``joined``, without rules."""
         threshold = self.model.calibration.threshold
+        unique = {turn.whole: turn for turn in turns}
         decisions = {
-            text: decided_by(rule, text, threshold)
-            for text in dict.fromkeys(texts)
-            if (rule := self.policy.by_rule(text)) is not None
+            whole: decided_by(rule, turn.text, threshold)
+            for whole, turn in unique.items()
+            if (rule := self.policy.by_rule(whole)) is not None
         }
-        unique = [text for text in dict.fromkeys((*texts, *joined)) if text not in decisions]
+        unique = {whole: turn for whole, turn in unique.items() if whole not in decisions}
+        unique |= {text: Turn(text, answers=False) for text in joined if text not in unique}
         if not unique:
             return decisions
-        confidences, near = self.model.confidences(self.model.transform(unique, self.encoder))
-        for i, text in enumerate(unique):
-            decisions[text] = self._decision(text, confidences[i], near.best(i))
+        read = [(turn.text, *self.model.likeliest(turn.text, turn.sentences)) for turn in unique.values()]
+        texts = [text for each in read for text in each]
+        confidences, near = self.model.confidences(self.model.transform(texts, self.encoder))
+        start = 0
+        for (whole, turn), each in zip(unique.items(), read, strict=True):
+            parts = confidences[start + 1 : start + len(each)]
+            chances = [confidences[start], *(among(part, len(turn.sentences)) for part in parts)]
+            best = int(np.argmax([chance.max() for chance in chances]))
+            sentence = each[best] if best else None
+            decisions[whole] = self._decision(turn, sentence, chances[best], near.best(start + best))
+            start += len(each)
         return decisions
 
-    def _decision(self, text: str, confidences: Any, nearest: list[tuple[int, float]]) -> Decision:
+    def _decision(
+        self, turn: Turn, sentence: str | None, confidences: Any, nearest: list[tuple[int, float]]
+    ) -> Decision:
         model = self.model
+        if turn.ordered:
+            most = MOST_ORDERED * model.calibration.threshold
+            confidences = confidences * min(1.0, most / max(confidences.sum(), most))
         best = np.argsort(-confidences, kind="stable")[:TOP]
         top = tuple(zip((model.intents[k] for k in best), confidences[best].tolist(), strict=True))
         intent: str | None = top[0][0]
@@ -172,6 +191,7 @@ class Router:
             )
             common = self.policy.common_parent(chances, model.calibration.threshold)
             intent, confidence = common or (None, confidence)
+        resembles = ORDER if turn.ordered else model.resembles(nearest)
         return Decision(
             intent=intent,
             confidence=confidence,
@@ -179,8 +199,10 @@ class Router:
             top=top,
             threshold=model.calibration.threshold,
             nearest=tuple((model.texts[n], self._intent_of(n), similar) for n, similar in nearest),
-            text=text,
-            resembles=model.resembles(nearest) if intent is None else None,
+            text=turn.text,
+            sentence=sentence,
+            resembles=resembles if intent is None else None,
+            orders=turn.orders,
         )
 
     def _intent_of(self, example: int) -> str | None:
@@ -194,6 +216,6 @@ def fingerprint(
     """SHA-256 over the encoder, the examples and this room's code: equal ones decide alike."""
     given = [each.digest for each in (examples, validation) if each is not None]
     digest = hashlib.sha256(" ".join((encoder.identity, *given)).encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    for source in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(source.read_bytes())
     return digest.hexdigest()

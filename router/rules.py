@@ -1,7 +1,7 @@
 """Rules that decide before the model: keywords or a regular expression, and the intent that they mean.
 
-A rule looks at one turn of the user as the model gets it, every character in its plain form, white space as
-single spaces, case ignored. Where several match, the first in the file decides.
+A rule looks at the whole of one turn of the user, every character in its plain form, white space as single
+spaces, case ignored. Where several match, the first in the file decides.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from router.pattern import CHARACTERS
+from router.conversation import WHOLE, cut
+from router.pattern import CHARACTERS, reach
 
 # Scripts that put no space between words, or endings right behind them: a keyword in them may stand anywhere.
 _JOINED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
@@ -40,15 +41,23 @@ def first(rules: Iterable[Rule], text: str) -> Fired | None:
     """The first of ``rules`` that matches ``text``."""
     text = plain(text)
     for rule in rules:
-        found = rule.expression.search(text)
+        found = search(rule.expression, text)
         if found is not None:
             return Fired(rule.name, rule.intent, found[0])
     return None
 
 
 def plain(text: str) -> str:
-    """``text`` as patterns see it, at most ``CHARACTERS`` long."""
-    return " ".join(unicodedata.normalize("NFKC", text).split())[:CHARACTERS]
+    """``text`` as patterns see it, at most ``WHOLE`` characters long."""
+    return " ".join(unicodedata.normalize("NFKC", text).split())[: WHOLE + 1]
+
+
+def search(expression: re.Pattern[str], text: str) -> re.Match[str] | None:
+    """What ``expression`` finds in a plain ``text``; of one that takes it too long in its two ends."""
+    if len(text) > CHARACTERS:
+        most = reach(expression.pattern)
+        text = cut(text, most // 2, most // 2)
+    return expression.search(text)
 
 
 def keywords(words: Sequence[str]) -> re.Pattern[str]:

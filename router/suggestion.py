@@ -47,7 +47,11 @@ def suggest(texts: Mapping[str, int], router: Router, count: int) -> list[Sugges
     for start in range(0, len(new), _BATCH):
         asked = [[{"role": "user", "content": text}] for text in new[start : start + _BATCH]]
         decisions += router.decide_many(asked)
-    unsure = [decision for decision in decisions if decision.rule is None and doubt(decision) > 0]
+    unsure = [
+        decision
+        for decision in decisions
+        if decision.rule is None and not decision.orders and doubt(decision) > 0
+    ]
     return _one_of_each_kind(unsure, texts, router, count)
 
 

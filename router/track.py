@@ -53,9 +53,9 @@ def joined(turns: Sequence[Turn]) -> tuple[str, ...]:
 
 def follow(turns: Sequence[Turn], decisions: Mapping[str, Decision], policy: Policy = NO_POLICY) -> Decision:
     """The decision on a conversation of one turn or more, from the decisions on its texts."""
-    track = found = decisions[turns[0].text]
+    track = found = decisions[turns[0].whole]
     for before, turn in _beside(turns):
-        alone = decisions[turn.text]
+        alone = decisions[turn.whole]
         found = _step(track, turn, alone, decisions[join(before, turn)], policy)
         if _is_thanks(turn, alone, policy):
             found = alone

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from router.encoder import TextEncoder
+from router.errors import ExamplesError
 from router.evaluation import Report, Row, as_examples, evaluate
+from router.examples import RoutingExamples
 from router.report import FitReport
 from router.router import Router
 
@@ -53,7 +55,7 @@ def run_trials(
         EncoderError: the encoder fails.
     """
     trials = []
-    judged = None if validation is None else as_examples(validation)
+    judged = None if validation is None else _to_judge_by(validation)
     for seed in range(seeds):
         rows = train if shots is None else draw(train, shots, seed)
         say(f"fitting on {len(rows)} rows")
@@ -65,6 +67,21 @@ def run_trials(
             say(f"deciding on the {len(held)} rows of {split}")
             trials.append(Trial(split, seed, len(rows), taken, evaluate(router, held)))
     return trials
+
+
+def strangers(train: Sequence[Row], test: Sequence[Row]) -> list[str]:
+    """Intents of ``test`` that no row of ``train`` has, so that each of their rows counts as wrong."""
+    known = {row.intent for row in train}
+    return sorted({row.intent for row in test if row.intent is not None and row.intent not in known})
+
+
+def _to_judge_by(validation: Sequence[Row]) -> RoutingExamples:
+    try:
+        return as_examples(validation)
+    except ExamplesError as exc:
+        raise ExamplesError(
+            [f"of the validation rows (--val): {problem}" for problem in exc.problems]
+        ) from exc
 
 
 def draw(rows: Sequence[Row], shots: int, seed: int) -> list[Row]:

@@ -227,6 +227,8 @@ def explain(decision: Decision, taken: Route) -> dict[str, object]:
         ),
         "parameters": dict(decision.parameters),
         "text": decision.text,
+        "sentence": decision.sentence,
+        "orders": decision.orders,
         "route": {
             "intent": taken.intent,
             "parent": taken.parent,

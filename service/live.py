@@ -67,8 +67,13 @@ class LiveRoutes:
 
     @property
     def progress(self) -> str:
-        """How far the first set is, for who waits for it."""
+        """How far the set is that is being built, for who waits for it."""
         return f"the router is being fitted ({time.monotonic() - self._began:.0f} s): {self._step}"
+
+    @property
+    def building(self) -> bool:
+        """Whether a set is being built; the live one answers until then."""
+        return self._reloading.locked()
 
     async def start(self) -> None:
         """Check the routes, then fit the router and watch the files in tasks of our own.
@@ -78,8 +83,7 @@ class LiveRoutes:
         """
         self._table = await asyncio.to_thread(self._builder.table)
         self._folders.watch([self._table])
-        self._tell("reading its examples")
-        self._began = time.monotonic()
+        self._begin()
         files = changes(self._settings.router.routes, self._settings.prompts)
         self._tasks = [
             asyncio.create_task(self._reload_quietly(), name="first routes"),
@@ -102,6 +106,7 @@ class LiveRoutes:
             RoutesRejected: it can't be built; the live one stays.
         """
         async with self._reloading:
+            self._begin()
             try:
                 moving = self._moving()
                 # Minutes at worst, and Ctrl-C does not wait for it.
@@ -123,6 +128,7 @@ class LiveRoutes:
             RoutesRejected: it can't be built; nothing changed.
         """
         async with self._reloading:
+            self._begin()
             moving = wanted()
             live, beside = await in_daemon(partial(self._builder.sets, moving), "fit")
             yield lambda: self._adopt(live, moving.beside, beside)
@@ -134,6 +140,7 @@ class LiveRoutes:
             RoutesRejected: they can't be.
         """
         async with self._reloading:
+            self._begin()
             found = await in_daemon(partial(self._builder.one, movers), "fit")
         talks = [[{"role": "user", "content": text}] for text in texts]
         return await asyncio.to_thread(found.router.decide_many, talks)
@@ -229,6 +236,10 @@ class LiveRoutes:
 
     def _resources(self, router: Router) -> Resources:
         return Resources(router.encoder, self._settings.state)
+
+    def _begin(self) -> None:
+        self._tell("reading its examples")
+        self._began = time.monotonic()
 
     def _tell(self, step: str) -> None:
         self._step = step

@@ -142,7 +142,7 @@ def _train_and_test(
     from router.encoder import Encoder
     from router.errors import RouterError
     from router.evaluation import read_rows
-    from router.trial import run_trials, write_trials
+    from router.trial import run_trials, strangers, write_trials
 
     def run(found: Encoder | Tune, report: Callable[[str], object]) -> list[Trial]:
         return run_trials(
@@ -169,6 +169,11 @@ def _train_and_test(
                 trials = run(Encoder.load(encoder), report)
         if json_file is not None:
             write_trials(json_file, trials)
+    if unknown := strangers(fitted_on, rows):
+        say(
+            f"{files.train} has no row of {', '.join(map(repr, unknown))}, "
+            f"so their rows of {files.test} count as wrong"
+        )
     for trial in trials:
         say(f"{trial.split}, seed {trial.seed}, fitted on {trial.examples} rows in {trial.fit_s:.1f} s")
         say(str(trial.report))

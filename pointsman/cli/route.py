@@ -77,6 +77,11 @@ def _show(answer: dict[str, Any]) -> None:
         say(f"{name} = {value}")
     if answer["rule"] is not None:
         return
+    if answer["sentence"] is not None:
+        say(f"decided by a sentence of it: {answer['sentence']!r}")
+    for sentence in answer["orders"]:
+        read = "all there is, so it is not trusted" if sentence in answer["text"] else "not read"
+        say(f"an order to the router, {read}: {sentence!r}")
     table = Table("intent", "confidence", "", box=None, padding=(0, 2, 0, 0))
     for entry in answer["top"]:
         table.add_row(entry["intent"], f"{entry['confidence']:.3f}", "█" * round(30 * entry["confidence"]))

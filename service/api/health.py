@@ -34,6 +34,7 @@ async def ready(gateway: Running) -> Response:
             "live": list(live.table.routes) if live is not None else [],
             "problems": gateway.routes.problems,
             "warnings": gateway.warnings,
+            "building": gateway.routes.progress if gateway.routes.building else None,
         },
     }
     headers = {} if readiness.ready else {"retry-after": "2"}

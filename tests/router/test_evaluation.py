@@ -27,6 +27,10 @@ def test_rows_are_read_with_null_for_out_of_scope(tmp_path: Path) -> None:
     assert read_rows(path) == (Row("a\u2028b", "x"), Row("c", None))
 
 
+def test_a_mark_of_byte_order_is_passed_over(tmp_path: Path) -> None:
+    assert read_rows(write(tmp_path, '\ufeff{"text": "a", "intent": "x"}')) == (Row("a", "x"),)
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from router.examples import RoutingExamples
@@ -89,7 +91,15 @@ def test_two_intents_that_say_the_same_are_not_told_apart() -> None:
     halves = FRUIT[::2] + [f"{text} now" for text in FRUIT[1::2]]
     others = FRUIT[1::2] + [f"{text} now" for text in FRUIT[::2]]
     found = warnings({"here": halves, "there": others, "water": WATER}, NONE)
-    assert ("here", "there") in [w.intents for w in found["not_told_apart"]]
+    (warning,) = [w for w in found["not_told_apart"] if w.intents == ("here", "there")]
+    assert re.fullmatch(r"[2-6] of 6 examples of '\w+' look like '\w+'", warning.message)
+
+
+def test_examples_that_no_request_can_be_like_are_warned_about() -> None:
+    found = warnings({"fruit": [*FRUIT, "..."], "metal": METAL, "smile": ["😀", "😀😀", "🙏"]}, NONE)
+    assert [w.intents for w in found["unread"]] == [("fruit",), ("smile",)]
+    assert found["unread"][0].message.startswith("1 of 7 examples of 'fruit' have no letter and no digit")
+    assert found["unread"][1].message.startswith("intent 'smile' never fires: 3 of 3 examples of 'smile'")
 
 
 def test_no_example_out_of_scope_is_warned_about_and_still_abstains() -> None:

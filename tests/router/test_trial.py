@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from router import metrics
+from router.errors import ExamplesError
 from router.evaluation import Row
-from router.trial import draw, run_trials, write_trials
+from router.trial import draw, run_trials, strangers, write_trials
 from tests.router.conftest import FRUIT, METAL, NONE, WATER, WordEncoder
 
 TRAIN = [Row(t, n) for n, ts in (("fruit", FRUIT), ("metal", METAL), ("water", WATER)) for t in ts]
@@ -51,6 +52,15 @@ def test_an_encoder_is_tuned_for_each_seed_to_the_rows_that_are_fitted_on() -> N
 
     run_trials(TRAIN, {"test": TEST}, tune, shots=5, seeds=2, validation=TRAIN)
     assert tuned == [(15 + len(NONE), 0), (15 + len(NONE), 1)]
+
+
+def test_what_is_wrong_with_the_validation_rows_is_said_of_them() -> None:
+    with pytest.raises(ExamplesError, match=r"validation rows \(--val\): .*two intents or more, found 0"):
+        run_trials(TRAIN, {"test": TEST}, WordEncoder(), shots=None, seeds=1, validation=[Row("a", None)])
+
+
+def test_intents_that_were_never_shown_are_named() -> None:
+    assert strangers(TRAIN, [*TEST, Row("a", "wood"), Row("b", "wood"), Row("c", "air")]) == ["air", "wood"]
 
 
 def test_rates_of_what_is_out_of_scope_by_hand() -> None:

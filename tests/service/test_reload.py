@@ -36,6 +36,15 @@ async def test_reload_on_request(running: Running) -> None:
     assert (await running.ask(TRACK)).headers["x-pointsman-adapter"].startswith("chat@")
 
 
+async def test_ready_says_how_far_a_new_set_is(running: Running) -> None:
+    reloading = asyncio.create_task(running.http.post("/admin/routes/reload", headers=running.admin))
+    seen = set()
+    while not reloading.done():
+        seen.add((await running.http.get("/ready")).json()["routes"]["building"])
+    assert any(each is not None and each.startswith("the router is being fitted (") for each in seen)
+    assert (await running.http.get("/ready")).json()["routes"]["building"] is None
+
+
 async def test_broken_set_keeps_the_old_one_and_says_what_is_wrong(running: Running) -> None:
     (running.folder / "routes.yaml").write_text(BROKEN, "utf-8")
     (running.folder / "prompts" / "refusal.yaml").write_text("name: refusal\n", "utf-8")
