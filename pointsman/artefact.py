@@ -69,6 +69,9 @@ class Manifest(BaseModel):
     converted_from: str | None = Field(
         default=None, description="the method that it was trained by, where it was converted since"
     )
+    warning: str | None = Field(
+        default=None, description="what its training ended with: signs that it has gone astray"
+    )
 
 
 def version_of(folder: Path) -> str:

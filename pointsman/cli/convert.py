@@ -29,8 +29,12 @@ def convert(
     rank: Annotated[
         int | None, typer.Option(min=1, help="Rank of the LoRA; else 16, and all that it takes for pissa.")
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Steps, where a LoRA is distilled.")] = 300,
-    learning_rate: Annotated[float, typer.Option(min=0.0, help="The highest, where it is distilled.")] = 3e-3,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Steps, where a LoRA is distilled; else 300.")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=0.0, help="The highest, where it is distilled; else 0.003.")
+    ] = None,
     max_kl: Annotated[
         float | None, typer.Option(min=0.0, help="Refuse a larger error than this, in nats per token.")
     ] = None,

@@ -50,7 +50,8 @@ def preview(
         for row in rows_of(recipe, rows, overrides=overrides or [], runs=runs):
             _show(row)
             shown, trained, tokens = shown + 1, trained + row.trained, tokens + row.tokens
-        say(f"{shown} rows, {tokens} tokens, {trained} of them trained (green; [[so]] without colours)")
+        rows_shown = "1 row" if shown == 1 else f"{shown} rows"
+        say(f"{rows_shown}, {tokens} tokens, {trained} of them trained (green; [[so]] without colours)")
         err().print("reading on, to tell how many rows are dropped", style="dim")
         for text in counted(recipe, line, overrides=overrides or []):
             say(text)

@@ -84,7 +84,7 @@ def test_a_result_becomes_a_lora_that_the_gateway_takes(
         with pytest.raises(ConversionError, match="holds other rows than"):
             convert(made, "lora", tmp_path / "refused", options, quiet)
     else:
-        whole = convert(made, "base", tmp_path / "whole", options, quiet)
+        whole = convert(made, "base", tmp_path / "whole", Options(), quiet)
         assert whole.kl < max(allowed, 1e-4)  # rounded to bfloat16
         assert artefact.read_manifest(tmp_path / "whole").method == "full"
 

@@ -16,6 +16,7 @@ from tests.training.preferences import rm
 from tests.training.rows import ROOT
 from tests.training.stages import Written
 from tests.training.test_convert import registered
+from tests.training.test_methods import METHODS
 from tests.training.test_run import quiet
 from training import run
 from training.convert import Options, convert
@@ -157,6 +158,18 @@ def test_what_has_no_way_is_refused_by_name_with_the_reason(recipe: Recipe, tmp_
         with pytest.raises(ConversionError, match=told):
             convert(made, "lora", tmp_path / "out", Options(), quiet)
     assert not (tmp_path / "out").exists()
+
+
+def test_options_that_would_change_nothing_are_refused_by_name(recipe: Recipe, tmp_path: Path) -> None:
+    made = run.train(recipe(**{"train.steps": 1}), runs=tmp_path, report=quiet)
+    with pytest.raises(ConversionError, match=r"^--rank: would change nothing here, a LoRA as it is; leave"):
+        convert(made, "lora", tmp_path / "out", Options(rank=600), quiet)
+    with pytest.raises(ConversionError, match=r"^--rank, --steps: would change nothing here, merged into"):
+        convert(made, "base", tmp_path / "out", Options(rank=32, steps=7), quiet)
+    path = recipe(method="freeze", name="f", lora=None, **METHODS["freeze"] | {"train.steps": 1})
+    made = run.train(path, runs=tmp_path, report=quiet)
+    with pytest.raises(ConversionError, match=r"^--learning-rate: would .* values; it has --rank; leave"):
+        convert(made, "lora", tmp_path / "out", Options(rank=4, learning_rate=0.1), quiet)
 
 
 def test_more_than_is_allowed_is_refused_and_the_rounding_named(written: Written, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pointsman import artefact
 from tests.training.asking import Messages, Online
 from tests.training.conftest import Recipe
 from training import run
@@ -40,6 +41,14 @@ def test_gradients_of_nothing_to_the_end_are_warned_of(lengths: list[float], ste
     assert told([2.0] * 5, 2.0, [0, 0, 0, 0, 1]) is None
 
 
+def test_a_held_out_loss_that_ends_above_where_it_began_is_warned_of() -> None:
+    lines = [{"step": 1.0, "loss": 2.0, "grad_norm": 1.0}, {"step": 2.0, "eval_loss": 1.5}]
+    warning = divergence.warning(lines, 1.6, 0.5)
+    assert warning is not None
+    assert "the held-out loss ended above where it began: 1.5 at step 2, 1.6 in the end" in warning
+    assert divergence.warning(lines, 1.51, 0.5) is None
+
+
 def alike(prompts: Sequence[Messages], completions: Sequence[Messages], **_: object) -> list[float]:
     """A rule by which no answer is better than another."""
     return [1.0] * len(prompts)
@@ -49,8 +58,9 @@ def alike(prompts: Sequence[Messages], completions: Sequence[Messages], **_: obj
 def test_a_policy_that_learns_nothing_is_warned_of(online: Online, tmp_path: Path, kind: str) -> None:
     told: list[str] = []
     same = {"rewards": [{"rule": f"{__name__}:alike"}], "kl_coefficient": 0.0}
-    run.train(online(kind, **same), runs=tmp_path, report=told.append)
-    assert any("to the end, so nothing was learned there: either no answer" in line for line in told)
+    made = run.train(online(kind, **same), runs=tmp_path, report=told.append)
+    assert "to the end, so nothing was learned there: either no answer" in told[-1]
+    assert told[-1] == f"warning: {artefact.read_manifest(made).warning}"
 
 
 def test_a_rate_of_a_thousand_is_warned_of_beside_its_result(recipe: Recipe, tmp_path: Path) -> None:
@@ -58,5 +68,7 @@ def test_a_rate_of_a_thousand_is_warned_of_beside_its_result(recipe: Recipe, tmp
     for name, rate, warned in (("fast", 1000, 1), ("slow", 0.01, 0)):
         said: list[str] = []
         path = recipe(name=name, **plan, **{"train.learning_rate": rate})
-        assert run.train(path, runs=tmp_path, report=said.append).is_dir()
+        made = run.train(path, runs=tmp_path, report=said.append)
         assert sum(line.startswith("warning: ") for line in said) == warned
+        kept = artefact.read_manifest(made).warning
+        assert (kept is not None) == said[-1].startswith("warning: ") == bool(warned)

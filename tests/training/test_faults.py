@@ -21,6 +21,7 @@ from training.errors import DiskFull, LossNotFinite, OutOfMemory
 from training.runs import faults
 from training.trainers import trl
 
+LIMITED = OSError(errno.EFBIG, os.strerror(errno.EFBIG))
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
@@ -40,6 +41,8 @@ FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"),
             DiskFull,
         ),
+        (LIMITED, DiskFull),
+        (SafetensorError("Error while serializing: I/O error: File too large (os error 27)"), DiskFull),
         (RuntimeError("probability tensor contains either `inf`, `nan` or element < 0"), LossNotFinite),
         (RuntimeError("shapes differ"), RuntimeError),
         (FileNotFoundError(errno.ENOENT, "no such file"), FileNotFoundError),
@@ -49,6 +52,12 @@ def test_what_runs_out_is_named(raised: Exception, named: type[Exception], tmp_p
     with pytest.raises(named) as caught, faults.named(tmp_path):
         raise raised
     assert type(caught.value) is named
+
+
+def test_a_limit_of_files_sizes_is_told_from_a_full_disk(tmp_path: Path) -> None:
+    told = r"larger than is allowed here \(.*raise the limit \(ulimit -f"
+    with pytest.raises(DiskFull, match=told), faults.named(tmp_path):
+        raise LIMITED
 
 
 @pytest.mark.parametrize("method", ["full", "prefix", "pissa"])

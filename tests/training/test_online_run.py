@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from peft import PeftModel
 from safetensors.torch import load_file
 
 from pointsman import artefact
-from tests.training.asking import STAGES, Online, write_recipe
+from tests.training.asking import STAGES, Messages, Online, write_recipe
 from tests.training.conftest import Recipe
 from tests.training.disturbed import untimed
 from tests.training.preferences import PAIRS
@@ -100,3 +101,38 @@ def test_a_policy_learns_on_each_architecture(base: Path, tmp_path: Path, shape:
     made = run.train(write_recipe(tmp_path, folder, "ppo", **one), runs=tmp_path, report=quiet)
     weights = load_file(made / artefact.WEIGHTS)
     assert any(bool(weight.any()) for name, weight in weights.items() if "lora_B" in name)
+
+
+def by_letters(prompts: Sequence[Messages], completions: Sequence[Messages], **_: object) -> list[float]:
+    """A rule by which hardly two answers are worth the same."""
+    return [float(sum(map(ord, answer[0]["content"])) % 17) for answer in completions]
+
+
+def test_the_loss_of_groups_and_what_scales_it_can_be_chosen(online: Online, tmp_path: Path) -> None:
+    """By the length of the gradients of the same answers; left out, they are dapo's, scaled by group."""
+
+    def length(name: str, **options: Any) -> float:
+        plan: dict[str, Any] = {
+            "name": name,
+            "train.steps": 2,
+            "iterations": 2,
+            "train.save_every": 2,
+            "kl_coefficient": 0.0,
+        }
+        plan |= {
+            "rewards": [{"rule": f"{__name__}:by_letters"}],
+            "sampling.max_new_tokens": 64,
+            "sampling.temperature": 5.0,
+        }
+        run.train(online("grpo", **plan, **options), runs=tmp_path, report=quiet)
+        return [line["grad_norm"] for line in metrics(tmp_path / name) if "grad_norm" in line][-1]
+
+    usual = length("usual")
+    assert length("same", loss="dapo", scale_rewards="group") == usual
+    others = [
+        length("constant", loss="dr_grpo"),
+        length("unscaled", scale_rewards="none"),
+        length("tight", clip=1e-6),
+        length("high", clip=1e-6, clip_high=0.5),
+    ]
+    assert len({usual, *others}) == 5, (usual, others)

@@ -220,3 +220,6 @@ def test_a_folder_holds_one_recipe(recipe: Recipe, tmp_path: Path) -> None:
     run.train(path, runs=tmp_path, report=quiet)
     with pytest.raises(RunConflict, match=r"another recipe \(train\.learning_rate: 0\.01 then, 0\.5 now\)"):
         run.train(path, overrides=["train.learning_rate=0.5"], runs=tmp_path, report=quiet)
+    (tmp_path / "tiny" / "config.yaml").unlink()
+    with pytest.raises(RunConflict, match=r"holds a run without its config\.yaml.*Put the file back"):
+        run.train(path, runs=tmp_path, report=quiet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pointsman import artefact
@@ -86,7 +87,7 @@ def refuse_rank(recipe: Convertible, asked: int | None, usual: int) -> None:
         ConversionError: vLLM serves none so high.
     """
     rank, why = asked or usual, "--rank"
-    if recipe.lora and is_served(recipe):
+    if recipe.lora and is_served(recipe):  # where none is asked for: refuse_idle
         rank, why = max(lora.ranks(recipe.lora).values()), "as it is, the LoRA's rank"
     elif recipe.lora and method(recipe) == "pissa" and asked is None:
         rank, why = (
@@ -97,6 +98,28 @@ def refuse_rank(recipe: Convertible, asked: int | None, usual: int) -> None:
         raise ConversionError(
             f"{why} is {rank}, and vLLM serves ranks up to {lora.LARGEST_RANK}; {_instead(recipe)}"
         )
+
+
+def refuse_idle(recipe: Convertible, to: Target, given: Sequence[str]) -> None:
+    """Refuse options that the way does not have.
+
+    Args:
+        recipe: whose result is converted.
+        to: what it becomes.
+        given: the options that are given, as the command line has them.
+
+    Raises:
+        ConversionError: with those that would change nothing.
+    """
+    used: tuple[str, ...] = ()
+    if to == "lora" and not gives_base(recipe) and recipe.lora is None:
+        used = ("--rank", "--steps", "--learning-rate")
+    elif to == "lora" and not is_served(recipe):
+        used = ("--rank",)
+    if idle := [option for option in given if option not in used]:
+        has = f"; it has {', '.join(used)}" if used else ""
+        way = route(recipe, to)
+        raise ConversionError(f"{', '.join(idle)}: would change nothing here, {way}{has}; leave it out")
 
 
 def advice(recipe: Convertible, to: Target) -> str:

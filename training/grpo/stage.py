@@ -157,12 +157,16 @@ def _build(recipe: GrpoRecipe, given: Session) -> Any:
         "num_generations": recipe.generations,
         "num_iterations": recipe.iterations,
         "epsilon": recipe.clip,
+        "epsilon_high": recipe.clip_high,
         "beta": recipe.kl_coefficient,
         "temperature": recipe.sampling.temperature,
         "max_completion_length": recipe.sampling.max_new_tokens,
         "reward_weights": weights,
     }
-    kind: Any = trl.Grpo if recipe.algorithm == "grpo" else trl.Rloo
+    kind: Any = trl.Rloo
+    if recipe.algorithm == "grpo":
+        kind = trl.Grpo
+        common |= {"loss_type": recipe.loss or "dapo", "scale_rewards": recipe.scale_rewards or "group"}
     made = kind(
         model=given.policy.model,
         reward_funcs=functions,

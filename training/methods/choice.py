@@ -1,4 +1,4 @@
-"""The methods of sft: what learns on a base, and what of it is saved."""
+"""The methods of sft: what learns on a base (on which cpt and dpo learn as well), and what of it is saved."""
 
 from __future__ import annotations
 

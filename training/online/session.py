@@ -96,10 +96,9 @@ def train(recipe: R, run: RunFolder, report: Report, stage: Callable[[R, Session
         bar.close()
         if isinstance(sampler, ServerSampler):
             sampler.close()
-    if warning := divergence.stalled(
+    warning = divergence.stalled(
         run.read_metrics(), recipe.train.learning_rate, "no answer to a prompt is worth more than another"
-    ):
-        report(warning)
+    )
     metrics = _summary(run.read_metrics()) | {
         "steps": float(recipe.train.steps),
         "train_prompts": float(len(asked.train)),
@@ -107,13 +106,17 @@ def train(recipe: R, run: RunFolder, report: Report, stage: Callable[[R, Session
         "seconds": run.note_seconds(),
     }
     curves.draw(run.read_metrics(), recipe.name, run.curves, learning.panels)
-    manifest = provenance.manifest(recipe, base=identity, data=hashes, metrics=metrics, parent=before)
+    manifest = provenance.manifest(
+        recipe, base=identity, data=hashes, metrics=metrics, parent=before, warning=warning
+    )
     supervised.place(run, manifest, lambda folder: lora.save(model.model, folder, recipe.base))
     report(
         f"{recipe.name}: reward on held-out prompts {metrics['eval_reward_before']:.4f} before, "
         f"{metrics['eval_reward']:.4f} after, KL {metrics['eval_kl']:.3f} nats an answer; the artefact is "
         f"{run.artefact}"
     )
+    if warning:
+        report(f"warning: {warning}")
     return run.artefact
 
 

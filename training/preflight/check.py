@@ -16,7 +16,7 @@ from typing import Any
 
 from training import problems
 from training import recipe as recipes
-from training.convert.route import TARGETS, Convertible, Target, is_served, route
+from training.convert.route import TARGETS, Convertible, Target, gives_base, is_served, route
 from training.data.preparing import summary
 from training.data.preparing.collection import Prepared, Report
 from training.errors import ConversionError
@@ -135,7 +135,7 @@ def served(recipe: Recipe) -> str:
     ways = {to: way for to in TARGETS if (way := _way(recipe, to))}
     if is_served(recipe):
         return f"{_adapter(recipe)}; `pointsman convert --to base`: {ways['base']}"
-    if isinstance(recipe, CptRecipe):
+    if gives_base(recipe):
         way = f"; `pointsman convert --to lora` gives {ways['lora']}" if "lora" in ways else ""
         return f"a base of its own, by the settings' engine.model{way}"
     found = f"not as it is; `pointsman convert --to lora` gives {ways['lora']}"

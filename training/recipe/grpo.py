@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from pointsman.document import Document
+from pointsman.problems import CrossFieldError
 from training.recipe.online import OnlineRecipe
 from training.recipe.parts import CHECKPOINTING, Rate
 
@@ -45,8 +46,31 @@ class GrpoRecipe(OnlineRecipe):
     generations: int = Field(default=8, ge=2, description="answers to each prompt")
     iterations: int = Field(default=1, gt=0, description="μ: steps on the same answers")
     clip: float = Field(default=0.2, gt=0, lt=1, description="ε: the ratio's use ends at 1 ± ε")
+    clip_high: float | None = Field(
+        default=None, gt=0, description="it ends at 1 + this, if given; DAPO's is 0.28 (arXiv:2503.14476)"
+    )
+    loss: Literal["dapo", "dr_grpo", "bnpo", "grpo"] | None = Field(
+        default=None,
+        description="how grpo averages over tokens: dapo, if left out, over all of a step; dr_grpo over "
+        "sampling.max_new_tokens an answer (arXiv:2503.20783); bnpo over those of a batch; grpo over each "
+        "answer's own, which is biased by length (arXiv:2402.03300)",
+    )
+    scale_rewards: Literal["group", "batch", "none"] | None = Field(
+        default=None,
+        description="whose standard deviation grpo's rewards are divided by: their prompt's group's, if left "
+        "out; none as in Dr. GRPO",
+    )
     kl_coefficient: float = Field(default=0.05, ge=0, description="β, reward units per nat")
     train: GroupOptimisation
+
+    @model_validator(mode="after")
+    def _belongs(self) -> Self:
+        foreign = [name for name in ("loss", "scale_rewards") if getattr(self, name) is not None]
+        if self.algorithm == "rloo" and foreign:
+            raise CrossFieldError([f"{name}: belongs to the algorithm grpo, not to rloo" for name in foreign])
+        if self.clip_high is not None and self.clip_high < self.clip:
+            raise ValueError(f"clip_high: must be at least clip ({self.clip:g}), found {self.clip_high:g}")
+        return self
 
     @model_validator(mode="after")
     def _groups_are_whole(self) -> Self:

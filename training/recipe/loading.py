@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -63,11 +63,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         recipe: Recipe = document.parse(model, text, path, (raw, {_place(given, raw) for given in overrides}))
     except DocumentError as exc:
         own = _own_problems(model, text, path)
-        told = f" (with {' '.join(overrides)})"
-        changed = [
-            one if one in own else Problem(None, one.field, one.message + told) for one in exc.problems
-        ]
-        raise DocumentError(path, changed) from exc
+        raise DocumentError(path, list(_told(exc.problems, own, overrides))) from exc
     if problems := [problem for given in overrides for problem in _within(recipe, given)]:
         raise DocumentError(path, problems)
     return recipe
@@ -80,6 +76,28 @@ def _own_problems(model: type[Recipe], text: str, path: Path) -> list[Problem]:
     except DocumentError as exc:
         return exc.problems
     return []
+
+
+def _told(problems: Sequence[Problem], own: Sequence[Problem], overrides: Sequence[str]) -> Iterator[Problem]:
+    """``problems``, those that are not the file's ``own`` with the overrides at their place, or with all.
+
+    All of them are said once.
+    """
+    everything = f" (with {' '.join(overrides)})"
+    for one in problems:
+        if one in own:
+            yield one
+            continue
+        here = [given for given in overrides if _touch(given.partition("=")[0], one.field)]
+        told = f" (with {' '.join(here)})" if here else everything
+        if not here:
+            everything = " (with the same)"
+        yield Problem(None, one.field, one.message + told)
+
+
+def _touch(key: str, field: str) -> bool:
+    """Whether one of the two dotted paths leads through the other."""
+    return f"{key}.".startswith(f"{field}.") or f"{field}.".startswith(f"{key}.")
 
 
 def _place(given: str, raw: Any) -> Location:

@@ -39,6 +39,19 @@ KEYS = {  # theirs → where it is here; the first of them that the stage's reci
     **dict.fromkeys(("pref_loss", "loss_type"), ("loss",)),
     "pref_beta": ("beta",),
     "pref_ftx": ("sft_weight",),
+    "beta": ("beta", "kl_coefficient"),
+    "num_generations": ("generations",),
+    "num_iterations": ("iterations",),
+    "epsilon": ("clip",),
+    "epsilon_high": ("clip_high",),
+    "max_grad_norm": ("train.max_grad_norm",),
+    **dict.fromkeys(("max_completion_length", "max_new_tokens"), ("sampling.max_new_tokens",)),
+}
+OTHERWISE = {  # theirs → what is said of it where KEYS has nothing; ours is not the same, or there is none
+    "warmup_steps": "here it is train.warmup, a share of the steps (below 1) in place of their number",
+    "optim": "there is none like it here: all stages learn by AdamW, qlora's is paged by qlora.paged",
+    "neftune_noise_alpha": "there is none like it here: no noise is put on embeddings",
+    "loss_type": "there is none like it here: this stage has one loss",
 }
 LOSSES = {"dpo": "sigmoid", "kto_pair": "kto"}
 STAGES = {
@@ -63,7 +76,10 @@ class Worded(Document):
         """See :class:`Document`."""
         if kind == "extra_forbidden":
             ours = next((key for key in KEYS.get(str(place[-1]), ()) if has(cls, key)), None)
-            return None if ours in (None, dotted(place)) else f"unknown key; here it is {ours}"
+            if ours not in (None, dotted(place)):
+                return f"unknown key; here it is {ours}"
+            otherwise = OTHERWISE.get(str(place[-1]))
+            return f"unknown key; {otherwise}" if otherwise else None
         if kind == "literal_error" and place == ("loss",) and str(value) in LOSSES:
             return f"must be a loss, found {value!r}; it is {LOSSES[str(value)]!r} here"
         if kind == "literal_error" and place[:2] == ("data", "sources") and place[-1] == "format":

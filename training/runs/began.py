@@ -20,8 +20,14 @@ def refuse_other_recipe(run: Path, recipe: Path, config: Mapping[str, Any]) -> N
     """Compare ``config`` with the ``recipe`` that the run in folder ``run`` was begun with.
 
     Raises:
-        RunConflict: with every key that differs.
+        RunConflict: with every key that differs; or ``recipe`` is gone.
     """
+    if not recipe.is_file():
+        raise RunConflict(
+            f"{run} holds a run without its {recipe.name}, so nobody can tell whether it is of this recipe. "
+            "Put the file back, remove the folder to begin again, or give this recipe another name (--set "
+            "name=...)"
+        )
     before = _flat(_deciding(yaml.safe_load(recipe.read_text(encoding="utf-8"))))
     now = _flat(_deciding(config))
     changed = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+_RISE = 0.01  # of a held-out loss, which is measured on the same rows each time
 _TIMES = 10  # a loss that rises by as much does not come from one batch of unlike rows
 
 
@@ -11,7 +12,8 @@ def warning(metrics: Sequence[dict[str, float]], eval_loss: float, learning_rate
     """What is to be said of the run; None: nothing.
 
     Args:
-        metrics: its lines, in their order; those of training have ``loss`` and ``grad_norm``.
+        metrics: its lines, in their order; those of training have ``loss`` and ``grad_norm``, those of
+            evaluations, of which the closing one is the last, ``eval_loss``.
         eval_loss: of the weights as they are saved, on held-out rows.
         learning_rate: the recipe's.
     """
@@ -19,11 +21,20 @@ def warning(metrics: Sequence[dict[str, float]], eval_loss: float, learning_rate
     first, worst = lines[0], max(lines, key=lambda line: line["loss"])
     if worst["loss"] > _TIMES * max(first["loss"], 1.0) and eval_loss > first["loss"]:
         return (
-            f"warning: the run has diverged: the loss was {first['loss']:.4g} at step {first['step']:g} and "
+            f"the run has diverged: the loss was {first['loss']:.4g} at step {first['step']:g} and "
             f"{worst['loss']:.4g} at step {worst['step']:g}, and on held-out rows it is {eval_loss:.4g} in "
             f"the end; {_advice(learning_rate)}"
         )
-    return stalled(lines, learning_rate, "no row has anything left to teach")
+    if still := stalled(lines, learning_rate, "no row has anything left to teach"):
+        return still
+    before = next(line for line in metrics if "eval_loss" in line)
+    if eval_loss - before["eval_loss"] > _RISE * abs(before["eval_loss"]):
+        return (
+            f"the held-out loss ended above where it began: {before['eval_loss']:.4g} at step "
+            f"{before['step']:g}, {eval_loss:.4g} in the end: either the run has learned its rows by heart, "
+            f"and fewer steps or more rows help, or it has diverged; then {_advice(learning_rate)}"
+        )
+    return None
 
 
 def stalled(metrics: Sequence[dict[str, float]], learning_rate: float, otherwise: str) -> str | None:
@@ -39,7 +50,7 @@ def stalled(metrics: Sequence[dict[str, float]], learning_rate: float, otherwise
     still = lines[max(learned, default=0) :]
     if still:
         return (
-            f"warning: the gradients are 0 from step {still[0]['step']:g} to the end, so nothing was learned "
+            f"the gradients are 0 from step {still[0]['step']:g} to the end, so nothing was learned "
             f"there: either {otherwise}, or the run has diverged; then {_advice(learning_rate)}"
         )
     return None

@@ -12,7 +12,8 @@ from safetensors import SafetensorError
 from training.errors import DiskFull, LossNotFinite, OutOfMemory
 
 _MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
-_DISK = ("No space left on device", "os error 28", "Disk quota exceeded")
+_DISK = ("No space left on device", "os error 28", "Disk quota exceeded", "os error 122")
+_LIMIT = ("File too large", "os error 27")
 _WRITER = ("PytorchStreamWriter failed", "unexpected pos")  # all that torch.save says, whatever it was
 _CHANCES = "probability tensor contains either"  # of a policy's next tokens, as they are drawn
 
@@ -37,6 +38,12 @@ def named(run: Path) -> Iterator[None]:
                 "train.accumulate by as much, lower data.max_tokens, or choose a method with fewer weights; "
                 "that is another recipe, which begins anew (--set name=...). With more memory this command "
                 "goes on from the last checkpoint, if there is one; it is whole"
+            ) from exc
+        if getattr(exc, "errno", None) == errno.EFBIG or any(sign in text for sign in _LIMIT):
+            raise DiskFull(
+                f"{run} can't be written, a file in it would be larger than is allowed here "
+                f"({_first_line(text)}); raise the limit (ulimit -f, or the file system's) and start the "
+                "same command again: it goes on from the last checkpoint, which is whole"
             ) from exc
         full = isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT)
         if full or any(sign in text for sign in (*_DISK, *_WRITER)):

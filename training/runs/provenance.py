@@ -24,6 +24,7 @@ def manifest(
     data: dict[str, str],
     metrics: dict[str, float],
     parent: str | None = None,
+    warning: str | None = None,
 ) -> Manifest:
     """The manifest of what ``recipe`` made just now."""
     return Manifest(
@@ -40,6 +41,7 @@ def manifest(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         parent=parent,
         method=getattr(recipe, "method", "lora"),
+        warning=warning,
     )
 
 

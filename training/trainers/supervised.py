@@ -101,15 +101,16 @@ def train(stage: Stage, learning: Learning, recipe: SupervisedRecipe, run: RunFo
         "dropped_rows": float(sum(prepared.dropped.values())),
         "seconds": run.note_seconds(),
     }
-    if warning := divergence.warning(run.read_metrics(), evaluation["eval_loss"], recipe.train.learning_rate):
-        report(warning)
+    warning = divergence.warning(run.read_metrics(), evaluation["eval_loss"], recipe.train.learning_rate)
     curves.draw(run.read_metrics(), recipe.name, run.curves, learning.PANELS)
     manifest = provenance.manifest(
-        recipe, base=identity, data=prepared.hashes, metrics=metrics, parent=parent
+        recipe, base=identity, data=prepared.hashes, metrics=metrics, parent=parent, warning=warning
     )
     place(run, manifest, lambda folder: stage.save(recipe, model, tokenizer, folder))
     processes.wait()
     report(f"{recipe.name}: evaluation loss {metrics['eval_loss']:.4f}; the artefact is {run.artefact}")
+    if warning:
+        report(f"warning: {warning}")
     return run.artefact
 
 

@@ -159,6 +159,16 @@ def test_images_of_prompts_are_told(tmp_path: Path) -> None:
         ("sharegpt", {"instruction": "a", "output": "b"}, "Rows of instruction are `format: alpaca`"),
         ("sharegpt", {"messages": []}, "`columns: {conversations: messages}`"),
         (
+            "sharegpt",
+            {"messages": [{"role": "user", "content": "a"}]},
+            "Rows of messages are `format: messages`",
+        ),
+        (
+            "sharegpt",
+            {"messages": [{"from": "human", "value": "a"}]},
+            "`columns: {conversations: messages}`",
+        ),
+        (
             "pairs",
             {"question": "a", "chosen": "b", "Rejected": "c"},
             "`columns: {prompt: question, rejected: Rej",
@@ -175,6 +185,15 @@ def test_fields_that_are_called_otherwise_get_their_columns(
         sources.read(sources.parts(source, 0)[0], forms, FORM)
     assert said in str(caught.value)
     assert f"the row has {', '.join(row)}" in str(caught.value) or form == "intents"
+
+
+def test_a_field_that_does_not_fit_is_called_as_the_file_calls_it(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "rows.jsonl", [{"chat": [{"from": "human", "value": "a"}]}])
+    with pytest.raises(BadRows, match=r"chat\.0: the turn has no speaker, .*it has from, value\. If that is"):
+        read(path, "sharegpt", conversations="chat", role_tag="speaker")
+    path = write_rows(tmp_path / "rows.jsonl", [{"question": None, "output": "a"}])
+    with pytest.raises(BadRows, match=r"jsonl:1: question: must be a text; found null"):
+        read(path, "alpaca", instruction="question")
 
 
 def test_formats_that_the_stage_does_not_read_are_not_proposed(tmp_path: Path) -> None:

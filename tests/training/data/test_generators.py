@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -11,7 +13,7 @@ from tests.training.asking import Online
 from tests.training.conftest import Recipe
 from tests.training.test_run import quiet
 from training.data.formats import learned
-from training.data.reading import sources
+from training.data.reading import sources, workers
 from training.errors import BadRows, SourceError
 from training.preflight import check
 from training.recipe import GeneratorSource
@@ -70,6 +72,25 @@ def test_a_module_that_fails_as_it_is_imported(
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(SourceError, match=told):
         read(f"{name}:rows")
+
+
+def test_a_module_in_the_working_folder_is_found_also_by_worker_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "written_here.py").write_text(
+        "from tests.training.rows import said\n\n\n"
+        "def rows(rows, seed):\n    return [said('red', 'blue') for _ in range(rows)]\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.chdir(tmp_path)
+    assert len(cast("list[Any]", read("written_here:rows"))) == 3
+    monkeypatch.setattr(sources, "PART_ROWS", 2)
+    parts = sources.parts(GeneratorSource(generator="written_here:rows", rows=4), 0)
+    found = workers.results(partial(learned.read, stage="sft"), parts)
+    assert [len(rows) for _, rows in found] == [2, 2]
+    with pytest.raises(SourceError, match=rf"'not_here'; it must be installed, or stand in {tmp_path}"):
+        read("not_here:rows")
 
 
 def test_the_check_says_it_of_every_stage(recipe: Recipe, online: Online) -> None:

@@ -105,7 +105,7 @@ def test_preferences_labels_and_prompts_have_the_same_tags(tmp_path: Path) -> No
         (
             {"conversations": [{"from": "human", "value": "red?"}]},
             {"role_tag": "speaker"},
-            r"rows\.jsonl:1: conversations\.0\.speaker: is to be from, by columns' role_tag; the turn",
+            r"rows\.jsonl:1: conversations\.0: the turn has no speaker, where its speaker",
         ),
         (
             {"conversations": [turn("customer", "red?"), turn("bing", "blue")]},

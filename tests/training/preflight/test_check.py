@@ -22,13 +22,17 @@ from training.recipe import SftRecipe
 from training.runs import estimate
 from training.runs.estimate import duration
 
+OWN = (
+    "a base of its own, by the settings' engine.model; `pointsman convert --to lora` gives a LoRA by "
+    "singular values"
+)
 SERVED = {
     "lora": "an adapter of rank 4, as it is",
     "qlora": "an adapter of rank 4, as it is",
     "dora": "not as it is; `pointsman convert --to lora` gives a LoRA by singular values, --to base: merged",
     "pissa": "not as it is; `pointsman convert --to lora` gives a LoRA, exact, --to base: merged",
-    "full": "not as it is; `pointsman convert --to lora` gives a LoRA by singular values, --to base: its",
-    "freeze": "not as it is; `pointsman convert --to lora` gives a LoRA by singular values, --to base: its",
+    "full": OWN,
+    "freeze": OWN,
     "prefix": "not as it is; `pointsman convert --to lora` gives a LoRA by distillation",
     "p_tuning": "not as it is; `pointsman convert --to lora` gives a LoRA by distillation",
     "p_tuning_v2": "not as it is; `pointsman convert --to lora` gives a LoRA by distillation",

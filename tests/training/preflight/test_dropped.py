@@ -43,6 +43,23 @@ def test_conversations_that_are_too_long_or_teach_nothing(recipe: Recipe, tmp_pa
     assert left.endswith(" of them trained), 6 to evaluate on")
 
 
+def test_fewer_held_out_than_asked_are_said(recipe: Recipe, online: Online, tmp_path: Path) -> None:
+    (left,) = told(recipe(**{"data.validation_rows": 46}), tmp_path)
+    assert left.startswith("23 rows to train on (")
+    assert left.endswith(", 23 to evaluate on (half of the rows at most, and data.validation_rows is 46)")
+    (left,) = told(online("grpo", name="g", **{"data.validation_rows": 1_000}), tmp_path)
+    assert left.endswith(" to evaluate on (half of the rows at most, and data.validation_rows is 1,000)")
+
+
+def test_of_cpt_half_of_each_source_is_held_out_at_most(continued: Continued) -> None:
+    (left,) = (
+        line
+        for line in check.check(continued(**{"data.validation_rows": 10**6}), [], quiet).lines
+        if " to evaluate on" in line
+    )
+    assert left.endswith("(half of each source at most, and data.validation_rows is 1,000,000)")
+
+
 @pytest.mark.parametrize("stage", ["rm", "dpo"])
 def test_pairs_that_are_no_pairs(recipe: Recipe, tmp_path: Path, stage: str) -> None:
     unpaired = {"chosen": "\n\nHuman: red?\n\nAssistant: blue", "rejected": "\n\nHuman: red?\n\nAssistant:"}

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from training.data.preparing.collection import Prepared
-from training.recipe import LearningRecipe, OnlineRecipe, QuantizeRecipe
+from training.recipe import CptRecipe, LearningRecipe, OnlineRecipe, QuantizeRecipe
 
 
 def lines(recipe: LearningRecipe | QuantizeRecipe, prepared: Prepared[Any]) -> list[str]:
-    """Why how many rows were dropped, a line each, and how many are left."""
+    """Why how many rows were dropped, a line each, and how many are left; and whether fewer than asked are
+    held out.
+    """
     dropped = [f"dropped {count} rows: {why}" for why, count in prepared.dropped.items()]
     rows, kept = prepared.train, prepared.validation
     if isinstance(recipe, OnlineRecipe):
@@ -24,4 +26,15 @@ def lines(recipe: LearningRecipe | QuantizeRecipe, prepared: Prepared[Any]) -> l
             f"{len(rows):,} rows to train on ({rows.tokens:,} tokens, {rows.trained:,} of them trained), "
             f"{len(kept):,} to evaluate on"
         )
-    return [*dropped, left]
+    return [*dropped, left + _fewer(recipe, len(kept))]
+
+
+def _fewer(recipe: LearningRecipe | QuantizeRecipe, kept: int) -> str:
+    """Why less is held out than the recipe asks for; "" where it is not."""
+    wanted, of = recipe.data.validation_rows, "the rows"
+    if isinstance(recipe, CptRecipe):
+        sources = len(recipe.data.sources)
+        wanted, of = wanted // sources * sources, "each source"  # which all have the same share of them
+    if kept >= wanted:
+        return ""
+    return f" (half of {of} at most, and data.validation_rows is {recipe.data.validation_rows:,})"

@@ -1,10 +1,15 @@
-"""Rows that a function writes, which a recipe names by its import string."""
+"""Rows that a function writes, which a recipe names by its import string.
+
+A module is looked for in the folder that the command runs in too, behind all that is installed.
+"""
 
 from __future__ import annotations
 
 import importlib
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from training.errors import SourceError
@@ -47,11 +52,17 @@ def resolve(name: str) -> Callable[..., Any]:
     module_name, _, function_name = name.partition(":")
     if not all(part.isidentifier() for part in module_name.split(".")):
         raise SourceError(f"{name}: {module_name!r} is no module's name; it must be package.module:function")
+    folder = str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.append(folder)  # which worker processes are given too
+    importlib.invalidate_caches()  # a module may be written after this process began
     try:
         module = importlib.import_module(module_name)
     except (Exception, SystemExit) as exc:  # a module runs as it is imported, and may raise anything
         kind = "" if isinstance(exc, ImportError) else f"{type(exc).__name__}: "
-        raise SourceError(f"{name}: can't be imported: {kind}{exc}") from exc
+        unfound = isinstance(exc, ModuleNotFoundError) and f"{module_name}.".startswith(f"{exc.name}.")
+        where = f"; it must be installed, or stand in {folder}, where the command runs" if unfound else ""
+        raise SourceError(f"{name}: can't be imported: {kind}{exc}{where}") from exc
     try:
         function = getattr(module, function_name)
     except AttributeError:

@@ -52,7 +52,8 @@ def reader(source: FileSource | PromptFile, forms: Mapping[str, Form[R]]) -> Cal
             return form(tags.renamed(row, called, form.turns) if called else row)
         except FieldError as exc:
             told = hint(raw, exc.field, source.format, forms)
-            raise FieldError(exc.field, exc.problem + told) from exc
+            ours, dot, rest = exc.field.partition(".")
+            raise FieldError(columns.get(ours, ours) + dot + rest, exc.problem + told) from exc
 
     return read
 
@@ -126,7 +127,7 @@ def hint(raw: Any, field: str, name: str, forms: Mapping[str, Form[Any]]) -> str
     for keys, other in _FORMATS.items():
         if not raw.keys() >= set(keys) or other not in forms or other == name:
             continue
-        if (name, other) != ("sharegpt", "messages"):
+        if (name, other) != ("sharegpt", "messages") or _in_openais_form(raw["messages"]):
             return f". Rows of {' and '.join(keys)} are `format: {other}`"
     columns = _guessed(raw, form)
     if wanted not in columns:
@@ -134,6 +135,12 @@ def hint(raw: Any, field: str, name: str, forms: Mapping[str, Form[Any]]) -> str
         close = get_close_matches(field, left, n=1, cutoff=_MISSPELT)
         return f". Did you misspell {field!r} as {close[0]!r}?" if close else ""
     return f". If they are called otherwise, give the source `columns: {{{_said(columns)}}}`"
+
+
+def _in_openais_form(turns: Any) -> bool:
+    """Whether the first of ``turns`` has OpenAI's keys, and none of sharegpt's."""
+    first = turns[0] if isinstance(turns, list) and turns else None
+    return isinstance(first, dict) and "role" in first and not first.keys() & {"from", "value"}
 
 
 def _guessed(raw: dict[str, Any], form: Form[Any]) -> dict[str, str]:

@@ -52,8 +52,8 @@ def names(raw: dict[str, Any]) -> str:
 
 
 def shown(value: Any) -> str:
-    """``value`` as Python writes it, or its beginning and how long it is."""
-    return _cut(repr(value))
+    """``value`` as Python writes it, null as JSON does; or its beginning and how long it is."""
+    return "null" if value is None else _cut(repr(value))
 
 
 def _cut(text: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from training.data.row.fields import FieldError, names
 
 KEYS = {"role_tag": "from", "content_tag": "value"}  # tag → key of a turn in sharegpt
+KINDS = {"role_tag": "speaker", "content_tag": "text"}  # tag → what stands there
 SPEAKERS = {  # tag → speaker in sharegpt
     "user_tag": "human",
     "assistant_tag": "gpt",
@@ -56,7 +57,9 @@ def _turn(turn: Any, tags: Mapping[str, str], at: str) -> Any:
     for tag, ours in KEYS.items():
         if tag in tags and tags[tag] not in turn:
             raise FieldError(
-                f"{at}.{tags[tag]}", f"is to be {ours}, by columns' {tag}; the turn has {names(turn)}"
+                at,
+                f"the turn has no {tags[tag]}, where its {KINDS[tag]} stands by columns' {tag}; it has "
+                f"{names(turn)}. If that is {ours} here, leave {tag} out",
             )
     usual = _OPENAI if "from" not in turn and "role" in turn else tuple(KEYS.values())
     who, what = (tags.get(tag, key) for tag, key in zip(KEYS, usual, strict=True))

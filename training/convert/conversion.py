@@ -24,10 +24,11 @@ from typing import Any
 
 from pointsman import artefact
 from training.convert import heldout, low_rank
+from training.convert.appearing import appearing
 from training.convert.distil import distil
 from training.convert.fidelity import Fidelity, measure
 from training.convert.result import Result, opened
-from training.convert.route import Target, advice, gives_base, method, refuse_rank, route
+from training.convert.route import Target, advice, gives_base, method, refuse_idle, refuse_rank, route
 from training.data.preparing.collection import Prepared, Report
 from training.errors import ConversionError
 from training.methods import choice, lora
@@ -35,36 +36,40 @@ from training.models import base
 from training.runs import provenance
 
 RANK = 16  # of a truncated or distilled LoRA, where none is given
+STEPS, LEARNING_RATE = 300, 3e-3  # of distillation, likewise
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a conversion goes, where it can go in several ways."""
+    """How a conversion goes, where it can go in several ways; None: as is usual."""
 
     rank: int | None = None  # of the LoRA
-    steps: int = 300  # of distillation
-    learning_rate: float = 3e-3  # of distillation, the highest
+    steps: int | None = None  # of distillation
+    learning_rate: float | None = None  # of distillation, the highest
     max_kl: float | None = None  # nats per token
+
+    @property
+    def given(self) -> list[str]:
+        """Those that belong to some ways alone, as the command line calls them."""
+        named = {"--rank": self.rank, "--steps": self.steps, "--learning-rate": self.learning_rate}
+        return [name for name, value in named.items() if value is not None]
 
 
 def convert(result: Path, to: Target, out: Path, options: Options, report: Report) -> Fidelity:
     """Convert the artefact in ``result`` and write the new one to ``out``; both are compared before.
 
     Raises:
-        ArtefactError, ConversionError: it can't be converted so, or ``out`` exists.
+        ArtefactError, ConversionError: it can't be converted so, an option has no part in it, or ``out``
+            exists, or another process is making it.
         ConversionError: the error is over ``options.max_kl``; nothing is written then.
     """
     source = opened(result)
-    if out.exists():
-        raise ConversionError(f"{out} exists; choose another folder, or remove it")
     report(f"{source.version}: {route(source.recipe, to)}")
+    refuse_idle(source.recipe, to, options.given)
     if to == "lora":
         refuse_rank(source.recipe, options.rank, RANK)
-    rows = source.rows(report)
-    growing = out.with_name(out.name + ".growing")
-    shutil.rmtree(growing, ignore_errors=True)
-    growing.mkdir(parents=True)
-    try:
+    with appearing(out) as growing:
+        rows = source.rows(report)
         own = source.model()
         held_out = heldout.sequences(source.recipe, rows.validation, own, report)
         error = WAYS[to](source, own, rows, options=options, folder=growing, report=report)
@@ -79,9 +84,6 @@ def convert(result: Path, to: Target, out: Path, options: Options, report: Repor
                 f"--max-kl {options.max_kl:g}; {advice(source.recipe, to)}"
             )
         _write_manifest(growing, source, to, found, error)
-        growing.rename(out)
-    finally:
-        shutil.rmtree(growing, ignore_errors=True)
     return found
 
 
@@ -106,8 +108,8 @@ def _to_lora(
             source.base_model(),
             rows.train,
             rank=rank,
-            steps=options.steps,
-            learning_rate=options.learning_rate,
+            steps=options.steps or STEPS,
+            learning_rate=LEARNING_RATE if options.learning_rate is None else options.learning_rate,
             seed=recipe.seed,
             report=report,
         )
