@@ -183,7 +183,7 @@ def test_who_is_to_come_again_hears_how_late_the_latest_is_too() -> None:
         scheduler.arrive(Ticket("a"), now)
     scheduler.arrive(first := Ticket("c", "third"), 55.2)  # to wait for its adapter
     assert (latest.due, first.state, first.retry_after) == (0.2, State.SHED, 55.0)
-    scheduler.leave(latest, 58.2)  # it holds no turn any more, and the two of a wait for it in vain
+    scheduler.leave(latest, 58.2)  # in vain, and so long after its turn
     assert latest.retry_after == 58.0
 
 
