@@ -10,8 +10,9 @@ from service.admission.ticket import State, Ticket
 class Scheduler:
     """The engine's slots and places, and the queue in front of them.
 
-    Each event returns the tickets that it moved: let in (``RUNNING``) or refused (``SHED``). A slot is free
-    while somebody waits only if nobody who waits may enter.
+    Each event returns the tickets that it moved: let in (``RUNNING``) or refused (``SHED``). At an event a
+    slot stays free while somebody waits only if nobody who waits may enter; what time alone changes is seen
+    at the next one.
     """
 
     def __init__(self, policy: Policy, *, slots: int, places: int, max_queue: int, max_wait: float) -> None:

@@ -86,7 +86,8 @@ class EngineClient:
 
         Raises:
             EngineUnavailable: as in :meth:`complete`, and for a stream that breaks before its end.
-            EngineRefused: as in :meth:`complete`, before the first byte or as an error event.
+            EngineRefused: as in :meth:`complete`, before the first byte or as an error event, before which
+                what came with it is given.
         """
         self._count(body, 1)
         self.waiting += 1
@@ -104,15 +105,18 @@ class EngineClient:
                     self.heard += 1
                     seen = tail + chunk
                     if (at := error_in(seen)) is not None:
+                        chunk = seen[len(tail) : at]
+                    if not begun:
+                        opening += chunk
+                        chunk, begun = opening, not says_nothing(opening)
+                    if begun and chunk:
+                        yield chunk
+                    if at is not None:
                         event = seen[at:] + await _rest(reply)
                         raise refusal_in(event, body, strict=await self.healthy())
                     tail = seen[-_TAIL:]
                     if not begun:
-                        opening += chunk
-                        if says_nothing(opening):
-                            continue
-                        chunk, begun = opening, True
-                    yield chunk
+                        continue
                     if passing is not None and not tail.endswith(DONE):
                         passing.tail = tail
                         await reply.pour(passing)

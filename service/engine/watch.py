@@ -109,6 +109,8 @@ async def watch(client: EngineClient, listener: Listener, silence: float) -> Non
     try:
         while True:
             if not await client.healthy():
+                if went:  # the second look in vain: what it had begun holds slots for nothing
+                    client.cut()
                 listener.progress(f"{client.url} does not answer")
             elif went and not await answers(client):
                 listener.progress(f"{client.url} gives no token")

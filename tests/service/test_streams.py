@@ -9,6 +9,7 @@ import httpx
 import pytest
 from openai import APIError, AsyncOpenAI, BadRequestError, InternalServerError, NotFoundError, OpenAI
 
+from service.engine import watch
 from tests.service.conftest import Running, Start, until
 
 TRACK = "where is my parcel"
@@ -97,6 +98,30 @@ async def test_an_engine_that_is_gone_is_a_503_with_retry_after(running: Running
     assert "pointsman_engine_restarts_total 1.0" in (await running.http.get("/metrics")).text
     running.pool.up(client)
     assert (await running.ask(TRACK)).status_code == 200
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+async def test_what_is_under_way_on_a_server_that_does_not_answer_ends_soon(
+    start: Start, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    monkeypatch.setattr(watch, "_ASK_SECONDS", 0.02)
+    async with start(f"gateway: {{stream_workers: {workers}}}\n") as running:
+        await until(lambda: running.gateway.workers.alive == workers)
+        running.vllm.gate = asyncio.Event()  # never set
+        whole = asyncio.create_task(running.ask(TRACK))
+        streamed = {"model": "support", "messages": [USER], "stream": True}
+        async with running.http.stream("POST", "/v1/chat/completions", json=streamed) as response:
+            pieces = response.aiter_raw()
+            await anext(pieces)
+            await until(lambda: running.vllm.active == 2)
+            running.vllm.healthy = False
+            async with asyncio.timeout(10):
+                rest = b"".join([piece async for piece in pieces])
+                refused = await whole
+        assert b'"code":"engine_unavailable"' in rest
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "engine_unavailable")
+        assert "retry-after" in refused.headers
+        await until(lambda: free(running))
 
 
 async def test_a_request_that_takes_too_long_ends(start: Start) -> None:

@@ -175,6 +175,31 @@ def test_who_is_the_first_to_wait_for_a_place_for_his_adapter_is_later_than_who_
     assert [policy.allowance(Ticket(adapter), 5.0) for adapter in (None, "b", "c")] == [EXTRA, EXTRA, 5.0]
 
 
+def test_who_is_to_come_again_hears_how_late_the_latest_is_too() -> None:
+    scheduler = Scheduler(Affinity(EXTRA), slots=4, places=1, max_queue=9, max_wait=60.0)
+    scheduler.arrive(Ticket("a"), 0.0)
+    scheduler.arrive(latest := Ticket("b", "other"), 0.1)
+    for now in (0.2, 0.3, 0.4):  # the first by the turn of b
+        scheduler.arrive(Ticket("a"), now)
+    scheduler.arrive(first := Ticket("c", "third"), 55.2)  # to wait for its adapter
+    assert (latest.due, first.state, first.retry_after) == (0.2, State.SHED, 55.0)
+    scheduler.leave(latest, 58.2)  # in vain, and so long after its turn
+    assert latest.retry_after == 58.0
+
+
+def test_who_gives_up_after_his_turn_needs_another() -> None:
+    scheduler = Scheduler(Affinity(EXTRA), slots=1, places=9, max_queue=9, max_wait=60.0)
+    scheduler.arrive(first := Ticket("a"), 0.0)
+    scheduler.finish(first, 4.0)
+    scheduler.arrive(second := Ticket("a"), 4.0)
+    scheduler.arrive(due := Ticket("b", "other"), 4.0)
+    for _ in range(2):
+        scheduler.arrive(Ticket("a"), 4.0)
+    scheduler.finish(second, 8.0)  # a goes in, by the turn of b
+    scheduler.leave(due, 8.5)
+    assert (due.due, due.retry_after) == (8.0, 5.0)  # an answer of 4 s, and half a second
+
+
 def test_what_is_known_stays_known_while_somebody_waits_whose_turn_has_gone_by() -> None:
     """One place and an adapter for each request, so that a turn comes every ten seconds, on four slots."""
     scheduler = Scheduler(Affinity(EXTRA), slots=4, places=1, max_queue=99, max_wait=60.0)

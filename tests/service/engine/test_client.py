@@ -188,6 +188,26 @@ async def test_a_refusal_behind_the_chunks_that_open_an_answer_is_the_first_that
     assert given == [b"".join([*opening, said]), b"data: [DONE]\n\n"]
 
 
+SAID = OPENS % 0 + b'data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n'
+FAILED = b'data: {"error": {"message": "no", "code": 400}}\n\ndata: [DONE]\n\n'
+
+
+@pytest.mark.parametrize("cut", range(0, len(SAID + FAILED) + 1, 5))
+async def test_what_was_said_before_an_error_event_is_given_wherever_it_is_cut(cut: int) -> None:
+    whole, got = SAID + FAILED, list[bytes]()
+    client = answering(*filter(None, (whole[:cut], whole[cut:])))
+
+    async def read() -> None:
+        async for chunk in client.stream(CHAT, BODY):
+            got.append(chunk)
+
+    with pytest.raises(EngineRefused, match="no"):
+        await read()
+    assert b"".join(got)[: len(SAID)] == SAID
+    assert b"no" not in b"".join(got)
+    assert all(got)
+
+
 @pytest.mark.parametrize("cut", range(15, 40))
 async def test_an_error_event_is_found_in_what_is_poured_too(cut: int) -> None:
     before, poured = b'data: {"a":1}\n\n', list[bytes]()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from service.admission import Admission
-from service.engine import EngineClient, EnginePool
+from service.engine import EngineClient, EnginePool, watch
 from service.errors import EngineUnavailable
 from service.gateway import Gateway
 from service.sections import EngineSettings
@@ -180,6 +180,31 @@ async def test_a_server_that_comes_back_is_prepared_again(
             pass
         await pool.stop()
         assert pool.state == "stopped"
+
+
+async def test_one_look_in_vain_ends_nothing_that_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "_ASK_SECONDS", 0.05)
+    gate = asyncio.Event()
+    vllm, working, vain = FakeVLLM(gate=gate), EngineClient.healthy, [False]
+
+    async def healthy(client: EngineClient) -> bool:
+        return vain.pop() if vain else await working(client)
+
+    async with serving(vllm.app) as url:
+        pool = EnginePool(outside=[EngineClient(url)])
+        await pool.start()
+        await until(lambda: pool.state == "ready")
+        stream = pool.bind(BASE).stream(BODY)
+        pieces = [await anext(stream)]
+        vllm.gate = None  # others get their token
+        monkeypatch.setattr(EngineClient, "healthy", healthy)
+        await until(lambda: pool.state == "restarting")
+        await until(lambda: pool.state == "ready")
+        assert pool.restarts == 1
+        gate.set()
+        pieces += [piece async for piece in stream]
+        await pool.stop()
+    assert b"".join(pieces).endswith(b"data: [DONE]\n\n")
 
 
 async def _never(_: EngineClient) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
 from service.engine import carried as carried_module
@@ -79,6 +80,33 @@ async def test_an_answer_that_ends_otherwise_ends(
         await at_rest(running)
         ended = got.endswith(b"data: [DONE]\n") if b"DONE" in tail else b'"error":' in got.split(b"\n\n")[-2]
         assert ended
+
+
+@pytest.mark.parametrize("first", [0, 1, 4])
+@pytest.mark.parametrize("workers", [0, 1])
+async def test_text_that_comes_in_one_read_with_an_error_event_is_told_before_it(
+    start: Start, monkeypatch: pytest.MonkeyPatch, workers: int, first: int
+) -> None:
+    """Of the six chunks before the error ``first`` come one by one, and the rest with it."""
+    async with start(f"gateway: {{stream_workers: {workers}}}\n") as running:
+        await until(lambda: running.gateway.workers.alive == workers)
+        given = running.vllm._stream
+
+        async def joined(asked: dict[str, object], chat: bool) -> AsyncGenerator[bytes, None]:
+            pieces = [piece async for piece in given(asked, chat)]
+            for piece in pieces[:first]:
+                yield piece
+                await asyncio.sleep(0.05)
+            yield b"".join(pieces[first:6]) + b'data: {"error":{"message":"boom","code":500}}\n\n'
+
+        running.vllm.answer = lambda _: WORDS
+        monkeypatch.setattr(running.vllm, "_stream", joined)
+        answer = await running.http.post(CHAT, json=body())
+        *said, error, _ = answer.text.split("\n\n")
+        text = "".join(orjson.loads(event[6:])["choices"][0]["delta"].get("content", "") for event in said)
+        assert (answer.status_code, text) == (200, "0 1 2 3 4")
+        assert '"error":' in error
+        await at_rest(running)
 
 
 @pytest.mark.parametrize("how", ["killed", "late"])
