@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from router.calibration import Calibration
-from router.classifier import Floats, Labels, Linear, signals
+from router.classifier import Floats, Labels, Linear, judged
 from router.decoys import decoys
 from router.encoder import TextEncoder
 from router.features import Dense, Shares, Spelling, chinese_parts, fold, join
-from router.meaning import Meaning
+from router.meaning import Meaning, sentences
 from router.nearest import Near, Neighbours
 
 
@@ -28,7 +28,7 @@ class FittedModel:
     intents: tuple[str, ...]
     texts: tuple[str, ...]  # (N,) the last ones decoys
     labels: Labels  # (N,)
-    neighbours: Neighbours  # the examples' rows
+    neighbours: Neighbours  # the examples
     meaning: Meaning
     spelling: Spelling
     shares: Shares
@@ -40,18 +40,18 @@ class FittedModel:
         """What the last of the ``texts`` are, see :mod:`router.decoys`."""
         return tuple(decoys(self.intents).values())
 
-    def transform(self, texts: Sequence[str], encoder: TextEncoder) -> Dense:
-        """``(M, D)`` rows of ``M`` texts."""
+    def transform(self, texts: Sequence[str], encoder: TextEncoder) -> tuple[Dense, Dense]:
+        """``(M, D)`` rows of ``M`` texts, and their ``(M, H)`` sentence vectors."""
         texts = [fold(text) for text in texts]
-        meant = self.meaning.transform(encoder.encode(texts))
-        return join(meant, self.spelling.transform(texts), self.shares.of(chinese_parts(texts)))
+        embeddings = encoder.encode(texts)
+        shares = self.shares.of(chinese_parts(texts))
+        rows = join(self.meaning.transform(embeddings), self.spelling.transform(texts), shares)
+        return rows, sentences(embeddings, encoder.inner)
 
-    def confidences(self, rows: Dense) -> tuple[Floats, Near]:
+    def confidences(self, rows: Dense, sentences: Dense) -> tuple[Floats, Near]:
         """``(M, K)`` calibrated probabilities, and the nearest examples."""
-        logits = self.linear.logits(rows)
-        near = self.neighbours.near(rows, logits[:, :-2])
-        logits = near.weigh(logits)
-        return self.calibration.confidences(logits, signals(logits, near)), near
+        logits, signals, near = judged(self.linear, self.neighbours, rows, sentences)
+        return self.calibration.confidences(logits, signals), near
 
     def resembles(self, nearest: Sequence[tuple[int, float]]) -> str | None:
         """What most of the ``nearest`` examples are, if they are decoys."""

@@ -155,7 +155,7 @@ class Router:
         unique = [text for text in dict.fromkeys((*texts, *joined)) if text not in decisions]
         if not unique:
             return decisions
-        confidences, near = self.model.confidences(self.model.transform(unique, self.encoder))
+        confidences, near = self.model.confidences(*self.model.transform(unique, self.encoder))
         for i, text in enumerate(unique):
             decisions[text] = self._decision(text, confidences[i], near.best(i))
         return decisions
