@@ -2,25 +2,28 @@
 
 Probabilities are calibrated for requests of which :func:`outside_share` belong to no intent. Examples out of
 scope are mostly far from every intent; rows in scope whose intent was held out ("strangers") stand in for
-those that are near. The temperature is that of the least Brier score: by likelihood a few examples with wrong
-labels, which every set has, make all of it too unsure (docs/log.md).
+those that are near. Where the share is another in service, confidences are off by up to the difference.
+
+The gate knows when to doubt that a text belongs anywhere, the softmax when two intents are alike. Their
+product orders texts best, but counts a doubt that both have twice; so the logit of the product is scaled and
+shifted until it means what it says (Platt's scaling), which changes no order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from router.classifier import (
     NEVER,
-    TEMPERATURE_ROWS,
     Floats,
     Gate,
     Labels,
-    by_temperature,
+    chance,
+    fit_temperature,
     not_decoy,
     probabilities,
 )
@@ -30,10 +33,10 @@ Mask = NDArray[np.bool_]
 
 OUTSIDE_SHARE = 0.2  # of the requests in service that belong to no intent, reckoned with at least
 MOST_OUTSIDE = 0.5  # of them, however many of the examples are out of scope
-UNTOLD_SHARE = 0.1  # of them, where nobody has given such examples; the threshold is as wary as with some
-_FEWEST_TOLD = 5  # examples out of scope, that say that there are such requests
 STRANGERS = 0.1  # of these, that strangers stand in for; all, where there are fewer examples than
 FEWEST_OUTSIDE = 10
+_LEAST_CHANCE = 1e-6  # and one less, so that its logit is no more than 14
+_LEAST_REST = 1e-12  # of all shares, so that nothing is divided by zero
 _ALIKE = 1.02  # costs within this factor of the least are no reason to prefer a threshold
 THRESHOLDS = np.linspace(0.2, 0.8, 61)  # that are tried
 
@@ -76,30 +79,46 @@ class Calibration:
 
     temperature: float
     gate: Gate
+    slope: float  # of the logit of the gate's chance times the softmax,
+    offset: float  # and what is added to it
     threshold: float
 
     def confidences(self, logits: Floats, signals: Floats) -> Floats:
-        """``(M, K)``: the probability of each intent; what they leave to 1 is that of none."""
-        inside = self.gate.probability(signals) * not_decoy(logits, signals)
-        return np.asarray(inside[:, None] * probabilities(logits, self.temperature))
+        """``(M, K)``: the probability of each intent; what they leave to 1 is that of none.
+
+        The others have to the likeliest the ratio of the softmax, or less where all would be more than 1.
+        """
+        shares = probabilities(logits, self.temperature)
+        best, rows = logits[:, :-2].argmax(axis=1), np.arange(len(logits))
+        share = shares[rows, best]
+        sure = self.slope * _logit(self.gate.probability(signals) * share) + self.offset
+        right = chance(sure) * not_decoy(logits, signals)
+        scale = np.minimum(right / share, (1 - right) / np.maximum(1 - share, _LEAST_REST))
+        confidences = shares * scale[:, None]
+        confidences[rows, best] = right
+        return np.asarray(confidences)
 
 
 def outside_share(outside: int, size: int) -> float:
     """Of the requests in service, how many to reckon out of scope if ``outside`` of ``size`` examples are."""
-    if outside < _FEWEST_TOLD:
-        return UNTOLD_SHARE
     return min(MOST_OUTSIDE, max(OUTSIDE_SHARE, outside / size))
 
 
 def calibrate(scores: Scores, wrong_cost: float, share: float) -> Calibration:
-    """Gate, temperature and threshold from ``scores``, in that order; ``share`` is :func:`outside_share`."""
+    """All from ``scores``, the threshold last; ``share`` is :func:`outside_share`."""
     weight = _weights(scores, share)
     inside = scores.labels != OUT_OF_SCOPE
-    gate = Gate.fit(scores.signals, inside, weight)
-    temperature = _temperature(scores, gate.probability(scores.signals), weight)
-    confidences = Calibration(temperature, gate, 0.0).confidences(scores.logits, scores.signals)
-    wary = _weights(scores, max(share, OUTSIDE_SHARE))
-    return Calibration(temperature, gate, choose_threshold(confidences, scores.labels, wary, wrong_cost))
+    unlearned = inside & (_own(scores) <= NEVER)  # its only example was held out, so it can't be wrong
+    right = (scores.logits[:, :-2].argmax(axis=1) == scores.labels) | unlearned
+    gate = Gate.fit(scores.signals, right, weight)
+    temperature = fit_temperature(scores.logits[inside, :-2], scores.labels[inside])[0]
+    product = gate.probability(scores.signals) * probabilities(scores.logits, temperature).max(axis=1)
+    last = Gate.fit(_logit(product[:, None]), right, weight)
+    slope = float(last.weights[0] / last.scale[0])
+    calibration = Calibration(temperature, gate, slope, last.bias - slope * float(last.mean[0]), 0.0)
+    confidences = calibration.confidences(scores.logits, scores.signals)
+    threshold = choose_threshold(confidences, scores.labels, weight, wrong_cost)
+    return replace(calibration, threshold=threshold)
 
 
 def cross_calibrate(scores: Scores, wrong_cost: float, share: float) -> tuple[Floats, Mask]:
@@ -114,28 +133,6 @@ def cross_calibrate(scores: Scores, wrong_cost: float, share: float) -> tuple[Fl
     return confidences, routed
 
 
-def _temperature(scores: Scores, inside: Floats, weight: Floats) -> float:
-    """That of the least Brier score of the probabilities of intents and none, by ``weight`` ``(M,)``.
-
-    ``inside`` ``(M,)`` is the gate's. Rows whose intent was not there to be learned say nothing.
-    """
-    own = scores.logits[np.arange(len(scores.labels)), np.maximum(scores.labels, 0)]
-    rows = np.flatnonzero((scores.labels == OUT_OF_SCOPE) | (own > NEVER))
-    rows = rows[:: -(-len(rows) // TEMPERATURE_ROWS)]
-    logits, weight, inside, labels = scores.logits[rows], weight[rows], inside[rows], scores.labels[rows]
-    known = np.flatnonzero(labels != OUT_OF_SCOPE)
-    own = known, labels[known]
-    below = (logits[:, :-2] - logits[:, :-2].max(axis=1, keepdims=True)).astype(np.float32)
-
-    def loss(logarithm: float) -> float:
-        powers = np.exp(below * np.float32(np.exp(-logarithm)))
-        shares = inside / powers.sum(axis=1)  # times which they are probabilities
-        squares = np.einsum("mk,mk->m", powers, powers) * shares**2
-        return float(weight @ squares - 2 * weight[known] @ (powers[own] * shares[known]))
-
-    return by_temperature(loss)[0]
-
-
 def choose_threshold(confidences: Floats, labels: Labels, weight: Floats, wrong_cost: float) -> float:
     """The threshold of least cost; the middle of those that cost about as little, which few rows decide less.
 
@@ -148,6 +145,16 @@ def choose_threshold(confidences: Floats, labels: Labels, weight: Floats, wrong_
     cost = weight @ ((routed & ~right[:, None]) * wrong_cost + missed)
     least = THRESHOLDS[cost <= cost.min() * _ALIKE + 1e-9]
     return float(least[len(least) // 2])
+
+
+def _own(scores: Scores) -> Floats:
+    """``(M,)`` logits of each row's own intent; of any, where it has none."""
+    return np.asarray(scores.logits[np.arange(len(scores.labels)), np.maximum(scores.labels, 0)])
+
+
+def _logit(probability: Floats) -> Floats:
+    kept = np.clip(probability, _LEAST_CHANCE, 1 - _LEAST_CHANCE)
+    return np.asarray(np.log(kept / (1 - kept)))
 
 
 def _weights(scores: Scores, share: float) -> Floats:

@@ -5,10 +5,12 @@ Three parts, each fitted (by :mod:`router.fitting`) on what the one before says 
 1. a multinomial logistic regression over the intents, and "outside" as one more class where examples of it
    are given;
 2. a temperature that makes its softmax over the intents mean what it says;
-3. a gate: the probability that a text belongs to any intent at all, from the energy of the regression (low
-   for near misses) and the similarity to the nearest examples (low for far ones).
+3. a gate: the chance that the likeliest intent is right, which it can only be of a text in scope, from the
+   energy of the regression (low for near misses) and the similarity to the nearest examples (low for far
+   ones), as rows and as plain sentences.
 
-``p(intent) = gate · softmax(logits / temperature)``. Knows nothing of texts, encoders or thresholds.
+How they become one probability stands in :mod:`router.calibration`. Knows nothing of texts, encoders or
+thresholds.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from numpy.typing import NDArray
 
 from router.examples import DECOY, OUT_OF_SCOPE
 from router.features import Dense
-from router.nearest import Near
+from router.nearest import Near, Neighbours
 from router.regression import Metric, fit_against, fit_logistic
 
 Floats = NDArray[np.float64]
@@ -72,7 +74,7 @@ class Linear:
 
 @dataclass(frozen=True)
 class Gate:
-    """Signals → probability that a text is in scope: a logistic regression over standardised signals."""
+    """Signals → chance that the likeliest intent is right: a logistic regression, signals standardised."""
 
     mean: Floats  # (S,)
     scale: Floats  # (S,)
@@ -80,7 +82,7 @@ class Gate:
     bias: float
 
     @classmethod
-    def fit(cls, signals: Floats, inside: NDArray[np.bool_], weight: Floats) -> Gate:
+    def fit(cls, signals: Floats, right: NDArray[np.bool_], weight: Floats) -> Gate:
         """``signals`` ``(N, S)``; ``weight`` ``(N,)`` makes the rows look like the requests of service.
 
         Newton's method on the weighted log-loss plus half the squared weights, the bias left free.
@@ -90,8 +92,8 @@ class Gate:
         penalty = np.diag([1.0] * signals.shape[1] + [_FREE])
         found = np.zeros(columns.shape[1])
         for _ in range(_NEWTON_STEPS):
-            probability = _chance(columns @ found)
-            slope = columns.T @ (weight * (probability - inside)) + penalty @ found
+            probability = chance(columns @ found)
+            slope = columns.T @ (weight * (probability - right)) + penalty @ found
             spread = weight * np.maximum(probability * (1 - probability), _LEAST_SPREAD)
             step = np.linalg.solve((columns.T * spread) @ columns + penalty, slope)
             found -= step * min(1.0, _LONGEST_STEP / float(np.abs(step).max() + 1e-12))
@@ -99,14 +101,27 @@ class Gate:
 
     def probability(self, signals: Floats) -> Floats:
         """``(N,)``."""
-        return np.asarray(_chance((signals - self.mean) / self.scale @ self.weights + self.bias))
+        return np.asarray(chance((signals - self.mean) / self.scale @ self.weights + self.bias))
 
 
-def signals(logits: Floats, near: Near) -> Floats:
-    """``(N, 4)``: what tells texts in scope from others."""
+def judged(
+    linear: Linear, neighbours: Neighbours, rows: Dense, sentences: Dense
+) -> tuple[Floats, Floats, Near]:
+    """Logits ``(M, K + 2)``, raised by the nearest examples, signals ``(M, 5)`` for the gate, and those
+    examples, of texts with ``rows`` ``(M, D)`` and ``sentences`` ``(M, H)``.
+    """
+    logits = linear.logits(rows)
+    near = neighbours.near(rows, logits[:, :-2])
+    logits = near.weigh(logits)
     energy = _energy(logits[:, :-2])
-    margin = np.minimum(energy - logits[:, -2], -NEVER / 2)
-    return np.array([energy, margin, near.inside(), near.outside()], dtype=np.float64).T
+    signals = (
+        energy,
+        np.minimum(energy - logits[:, -2], -NEVER / 2),
+        near.inside(),
+        near.outside(),
+        neighbours.means_alike(sentences, logits[:, :-2].argmax(axis=1)),
+    )
+    return logits, np.array(signals, dtype=np.float64).T, near
 
 
 def probabilities(logits: Floats, temperature: float) -> Floats:
@@ -118,10 +133,10 @@ def probabilities(logits: Floats, temperature: float) -> Floats:
 
 def not_decoy(logits: Floats, signals: Floats) -> Floats:
     """``(N,)`` probability that a text is none that no user would write."""
-    return _chance(np.logaddexp(signals[:, 0], logits[:, -2]) - logits[:, -1])
+    return chance(np.logaddexp(signals[:, 0], logits[:, -2]) - logits[:, -1])
 
 
-def _chance(logit: Floats) -> Floats:
+def chance(logit: Floats) -> Floats:
     """The logistic function; scipy's costs a decision's process 20 MB."""
     return np.asarray(0.5 + 0.5 * np.tanh(logit / 2))
 

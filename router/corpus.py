@@ -18,6 +18,7 @@ class Corpus:
     chinese: Dense  # (N, 1) how much of each text is Chinese
     given: int  # how many are no decoys
     labels: Labels  # (N,)
+    sentences: Dense  # (N, H)
     meant: Dense  # (N, R)
     spelled: Dense  # (N, R)
     new: Mask  # (N,) may be scored
@@ -36,6 +37,6 @@ class Corpus:
         fewer = min(most // 2, *map(len, parts)) if len(parts) > 1 and not self.apart.any() else 0
         ordered = [part[np.argsort(self.labels[part], kind="stable")] for part in parts]
         kept = np.sort(np.concatenate([part[:: -(-len(part) // (most - fewer))] for part in ordered]))
-        halves = self.meant[kept], self.spelled[kept]
+        halves = self.sentences[kept], self.meant[kept], self.spelled[kept]
         masks = self.new[kept], self.apart[kept]
         return Corpus(self.chinese[kept], len(kept), self.labels[kept], *halves, *masks), kept

@@ -27,7 +27,7 @@ from router.encoder import TextEncoder
 from router.examples import DECOY, OUT_OF_SCOPE, RoutingExamples
 from router.features import Dense, Shares, Spelling, chinese_parts, fold
 from router.folds import folds_of
-from router.meaning import Meaning
+from router.meaning import Meaning, sentences
 from router.model import FittedModel
 from router.problem import FEW, HELD_OF_MANY, MANY, Problem
 from router.report import FitReport, make_report
@@ -72,8 +72,9 @@ def fit(
         weights = _column_weights(embeddings.shape[1], inner)
         meanings = [Meaning.fit(embeddings[~apart], of) for of in weights]
         size, chinese = taught.size + len(judged), chinese_parts(texts)
+        own = sentences(embeddings, encoder.inner)
         corpora = [
-            Corpus(chinese, size, labels, m.transform(embeddings), spelled, new, apart) for m in meanings
+            Corpus(chinese, size, labels, own, m.transform(embeddings), spelled, new, apart) for m in meanings
         ]
         return _fit(examples, originals, corpora, meanings, spelling, tell=tell)
 

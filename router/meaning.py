@@ -1,4 +1,4 @@
-"""Embeddings of texts → rows: turned into their main directions.
+"""Embeddings of texts → rows: turned into their main directions; and the sentence vectors in them.
 
 The rotation keeps nearly all of the similarities in a third of the columns, so that a fit over hundreds of
 intents takes seconds (docs/log.md).
@@ -16,6 +16,13 @@ from router.features import Dense
 DIRECTIONS = 256  # at most, kept of the embedding
 LANDMARKS = 4_000  # examples, at most, that the directions are found on
 _RANK = 1e-6  # of the largest eigenvalue: smaller ones are noise
+_SHORTEST = 1e-6  # length of a vector, so that nothing is divided by zero
+
+
+def sentences(embeddings: Vectors, inner: int) -> Dense:
+    """``(N, H)``: an encoder's own vectors, of length 1, without the ``inner`` last columns."""
+    own = embeddings[:, : embeddings.shape[1] - inner]
+    return np.asarray(own / np.maximum(np.linalg.norm(own, axis=1, keepdims=True), _SHORTEST))
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,12 @@ from itertools import compress
 import numpy as np
 
 from router.calibration import Calibration
-from router.classifier import Floats, Labels, Linear, signals
+from router.classifier import Floats, Labels, Linear, judged
 from router.conversation import words_in
 from router.decoys import decoys
 from router.encoder import TextEncoder
 from router.features import Dense, Shares, Spelling, chinese_parts, fold, join
-from router.meaning import Meaning
+from router.meaning import Meaning, sentences
 from router.nearest import Near, Neighbours
 from router.orders import kinds
 
@@ -50,7 +50,7 @@ class FittedModel:
     intents: tuple[str, ...]
     texts: tuple[str, ...]  # (N,) the last ones decoys
     labels: Labels  # (N,)
-    neighbours: Neighbours  # the examples' rows
+    neighbours: Neighbours  # the examples
     meaning: Meaning
     spelling: Spelling
     shares: Shares
@@ -67,11 +67,13 @@ class FittedModel:
         """Kinds of orders to a router that examples of its intents use, so that here they are none."""
         return kinds(compress(self.texts, self.labels >= 0))
 
-    def transform(self, texts: Sequence[str], encoder: TextEncoder) -> Dense:
-        """``(M, D)`` rows of ``M`` texts."""
+    def transform(self, texts: Sequence[str], encoder: TextEncoder) -> tuple[Dense, Dense]:
+        """``(M, D)`` rows of ``M`` texts, and their ``(M, H)`` sentence vectors."""
         texts = [fold(text) for text in texts]
-        meant = self.meaning.transform(encoder.encode(texts))
-        return join(meant, self.spelling.transform(texts), self.shares.of(chinese_parts(texts)))
+        embeddings = encoder.encode(texts)
+        shares = self.shares.of(chinese_parts(texts))
+        rows = join(self.meaning.transform(embeddings), self.spelling.transform(texts), shares)
+        return rows, sentences(embeddings, encoder.inner)
 
     def likeliest(self, text: str, sentences: Sequence[str]) -> tuple[str, ...]:
         """Of ``sentences`` of a ``text`` that is longer than examples are, those that are classified as well.
@@ -98,12 +100,10 @@ class FittedModel:
         kept = inside[:: -(-len(inside) // COMPARED)]
         return np.ascontiguousarray(self.neighbours.rows[kept, self.meaning.directions.shape[1] :])
 
-    def confidences(self, rows: Dense) -> tuple[Floats, Near]:
+    def confidences(self, rows: Dense, sentences: Dense) -> tuple[Floats, Near]:
         """``(M, K)`` calibrated probabilities, and the nearest examples."""
-        logits = self.linear.logits(rows)
-        near = self.neighbours.near(rows, logits[:, :-2])
-        logits = near.weigh(logits)
-        return self.calibration.confidences(logits, signals(logits, near)), near
+        logits, signals, near = judged(self.linear, self.neighbours, rows, sentences)
+        return self.calibration.confidences(logits, signals), near
 
     def resembles(self, nearest: Sequence[tuple[int, float]]) -> str | None:
         """What most of the ``nearest`` examples are, if they are decoys."""

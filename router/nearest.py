@@ -3,6 +3,9 @@
 How near they are is added to the logits: a linear classifier knows the middle of an intent well, and its
 nearest examples its edges. Looking only at the likeliest intents keeps a decision's time the same for any
 number of intents.
+
+Whether a text belongs to its likeliest intent at all is told by its plain sentence vector as well: n-grams
+make texts that share words similar, whatever they mean (docs/log.md).
 """
 
 from __future__ import annotations
@@ -64,16 +67,17 @@ class Near:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Rows of examples ``(N, D)``, intent after intent, then those out of scope, then decoys."""
+    """``N`` examples, intent after intent, then those out of scope, then decoys."""
 
-    rows: Dense
+    rows: Dense  # (N, D)
+    sentences: Dense  # (N, H), see :func:`router.meaning.sentences`
     starts: Indices  # (K + 3,) of each intent, of those out of scope, of decoys, and the end
 
     @classmethod
-    def of(cls, rows: Dense, labels: Indices, intents: int) -> Neighbours:
+    def of(cls, rows: Dense, sentences: Dense, labels: Indices, intents: int) -> Neighbours:
         """``labels`` ``(N,)`` ascend, but for those of out of scope and of decoys, which come last."""
         classes = np.select([labels == OUT_OF_SCOPE, labels == DECOY], [intents, intents + 1], labels)
-        return cls(rows, np.searchsorted(classes, np.arange(intents + 3)))
+        return cls(rows, sentences, np.searchsorted(classes, np.arange(intents + 3)))
 
     def near(self, rows: Dense, logits: Floats) -> Near:
         """``logits`` ``(M, K)`` say which intents are the likeliest of each of ``rows`` ``(M, D)``."""
@@ -96,6 +100,17 @@ class Neighbours:
             examples[places, :kept] = top + start
         shape = (*candidates.shape, NEAREST)
         return Near(similarities.reshape(shape), examples.reshape(shape), candidates)
+
+    def means_alike(self, sentences: Dense, intents: Indices) -> Dense:
+        """``(M,)`` cosine of each of ``sentences`` ``(M, H)`` with the nearest example of its one of
+        ``intents`` ``(M,)``; 0 where that has none.
+        """
+        nearest = np.zeros(len(sentences), dtype=np.float32)
+        for intent, places in _places(intents).items():
+            start, end = self._bounds[intent]
+            if start < end:
+                nearest[places] = (sentences[places] @ self.sentences[start:end].T).max(axis=1)
+        return nearest
 
     @cached_property
     def _bounds(self) -> list[tuple[int, int]]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from router.calibration import Mask, Scores
-from router.classifier import Labels, Linear, fit_temperature, signals
+from router.classifier import Labels, Linear, fit_temperature, judged
 from router.corpus import Corpus
 from router.examples import OUT_OF_SCOPE
 from router.features import Shares
@@ -29,6 +29,7 @@ class Problem:
 
     def __init__(self, corpus: Corpus, shares: Shares, folds: Labels, intents: int) -> None:
         self.rows = corpus.rows(shares)  # (N, D)
+        self.sentences = corpus.sentences  # (N, H)
         self.new = corpus.new  # (N,) may be scored
         self.apart = corpus.apart  # (N,) of the validation split
         self.labels = corpus.labels  # (N,)
@@ -45,7 +46,7 @@ class Problem:
     def neighbours(self, held: Mask) -> Neighbours:
         """All examples but the ``held`` ``(N,)`` ones."""
         kept = ~held & ~self.apart
-        return Neighbours.of(self.rows[kept], self.labels[kept], self.intents)
+        return Neighbours.of(self.rows[kept], self.sentences[kept], self.labels[kept], self.intents)
 
     def score(self, held: Mask) -> Scores:
         """Of the ``held`` ``(N,)`` rows the new ones, scored by a model of all others; last an empty row.
@@ -58,11 +59,10 @@ class Problem:
             np.append(self.labels[scored], OUT_OF_SCOPE),
             np.append(self.folds[scored], self.folds[held][:1]),
         )
-        logits = self.linear(held).logits(rows)
-        near = self.neighbours(held).near(rows, logits[:, :-2])
-        logits = near.weigh(logits)
+        sentences = np.vstack([self.sentences[scored], np.zeros_like(self.sentences[:1])])
+        logits, found, _ = judged(self.linear(held), self.neighbours(held), rows, sentences)
         known = np.zeros(len(labels), dtype=np.bool_)
-        return Scores(logits, signals(logits, near), labels, folds, known)
+        return Scores(logits, found, labels, folds, known)
 
     def loss(self) -> float:
         """Mean negative log-likelihood of rows held out, at the best temperature."""

@@ -163,7 +163,7 @@ class Router:
             return decisions
         read = [(turn.text, *self.model.likeliest(turn.text, turn.sentences)) for turn in unique.values()]
         texts = [text for each in read for text in each]
-        confidences, near = self.model.confidences(self.model.transform(texts, self.encoder))
+        confidences, near = self.model.confidences(*self.model.transform(texts, self.encoder))
         start = 0
         for (whole, turn), each in zip(unique.items(), read, strict=True):
             parts = confidences[start + 1 : start + len(each)]

@@ -24,7 +24,7 @@ from router.model import FittedModel
 from router.nearest import Neighbours
 from router.report import FitReport, FitWarning
 
-FORMAT = 7
+FORMAT = 8
 ARRAYS = "router.safetensors"
 MANIFEST = "router.json"
 
@@ -37,6 +37,7 @@ def write_fitted(folder: Path, model: FittedModel, report: FitReport, encoder: s
         {
             "labels": model.labels,
             "rows": np.ascontiguousarray(model.neighbours.rows),
+            "sentences": np.ascontiguousarray(model.neighbours.sentences),
             "meaning.directions": model.meaning.directions,
             "spelling.columns": model.spelling.columns,
             "spelling.idf": model.spelling.idf,
@@ -61,6 +62,8 @@ def write_fitted(folder: Path, model: FittedModel, report: FitReport, encoder: s
         "idf_unseen": model.spelling.idf_unseen,
         "temperature": model.calibration.temperature,
         "gate_bias": model.calibration.gate.bias,
+        "slope": model.calibration.slope,
+        "offset": model.calibration.offset,
         "threshold": model.calibration.threshold,
         "report": asdict(report),
     }
@@ -111,12 +114,16 @@ def _fitted(manifest: dict[str, Any], arrays: dict[str, Any]) -> tuple[FittedMod
         intents=tuple(manifest["intents"]),
         texts=tuple(manifest["texts"]),
         labels=arrays["labels"],
-        neighbours=Neighbours.of(arrays["rows"], arrays["labels"], len(manifest["intents"])),
+        neighbours=Neighbours.of(
+            arrays["rows"], arrays["sentences"], arrays["labels"], len(manifest["intents"])
+        ),
         meaning=Meaning(arrays["meaning.directions"]),
         spelling=spelling,
         shares=Shares(**manifest["shares"]),
         linear=Linear(arrays["linear.weights"], arrays["linear.bias"]),
-        calibration=Calibration(manifest["temperature"], gate, manifest["threshold"]),
+        calibration=Calibration(
+            manifest["temperature"], gate, manifest["slope"], manifest["offset"], manifest["threshold"]
+        ),
     )
     report = dict(manifest["report"])
     warnings = [FitWarning(w["kind"], tuple(w["intents"]), w["message"]) for w in report.pop("warnings")]

@@ -68,7 +68,7 @@ def _one_of_each_kind(
 ) -> list[Suggestion]:
     if not unsure:
         return []
-    rows = router.model.transform([decision.text for decision in unsure], router.encoder)
+    rows, _ = router.model.transform([decision.text for decision in unsure], router.encoder)
     rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
     asked = np.array([texts.get(decision.text, 1) for decision in unsure])
     left = np.ones(len(unsure), dtype=np.bool_)

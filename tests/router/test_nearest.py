@@ -18,6 +18,7 @@ def at(*degrees: float) -> Dense:
 # a decoy: 240°
 NEIGHBOURS = Neighbours.of(
     at(0, 10, 20, 30, 90, 180, 190, 350, 60, 240),
+    at(0, 0, 40, 0, 90, 170, 200, 0, 0, 0),  # their sentence vectors
     np.array([0, 0, 0, 0, 1, 2, 2, 3, OUT_OF_SCOPE, DECOY]),
     4,
 )
@@ -59,7 +60,7 @@ def test_rows_together_find_what_each_finds_alone() -> None:
 
 
 def test_none_out_of_scope_is_no_similarity() -> None:
-    inside_only = Neighbours.of(at(0, 90), np.array([0, 1]), 2)
+    inside_only = Neighbours.of(at(0, 90), at(0, 90), np.array([0, 1]), 2)
     near = inside_only.near(at(0), np.array([[1.0, 0.0]]))
     assert near.outside().tolist() == [0]
     np.testing.assert_allclose(near.inside(), 0.5, atol=1e-6)
@@ -78,3 +79,11 @@ def test_a_candidate_is_raised_by_its_mean_similarity_and_others_are_not() -> No
     outside, decoy = -1 + 10 * np.cos(np.radians(60)), -2 + 10 * np.cos(np.radians(240))
     np.testing.assert_allclose(weighed[0], [*expected, outside, decoy], atol=1e-5)
     assert logits[0, 0] == 3  # what is given stays as it is
+
+
+def test_a_sentence_is_compared_with_the_examples_of_one_intent() -> None:
+    """By the sentence vectors of the examples, not by their rows; an intent without any is like nothing."""
+    found = NEIGHBOURS.means_alike(at(50, 50, 175), np.array([0, 1, 2]))
+    np.testing.assert_allclose(found, np.cos(np.radians([10, 40, 5])), atol=1e-6)
+    without = Neighbours.of(at(0), at(0), np.array([0]), 2)
+    assert without.means_alike(at(0, 0), np.array([0, 1])).tolist() == [1, 0]
