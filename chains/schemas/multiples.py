@@ -18,9 +18,9 @@ _MOST = 500  # numbers that are listed
 _WIDEST = 1_000  # a step that XGrammar holds
 _DIGITS = 4  # behind the point
 _FARTHEST = 10**18  # of a bound of decimals
-_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _KINDS = frozenset({"integer", "number"})
-KEYWORDS = frozenset({"multipleOf", *_BOUNDS})  # that the list stands for
+KEYWORDS = frozenset({"multipleOf", *BOUNDS})  # that the list stands for
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,6 @@ def multiples(part: Mapping[str, Any]) -> list[int | float] | None:
     if least is None or most is None or not 0 <= most - least < _MOST:
         return None
     numbers = [step * times for times in range(least, most + 1)]
-    if kinds == {"integer"}:
-        numbers = [number for number in numbers if number.denominator == 1]
     return [int(number) if number.denominator == 1 else float(number) for number in numbers] or None
 
 
@@ -77,6 +75,16 @@ def decimals(part: Mapping[str, Any]) -> Decimals | None:
     if far or (least is not None and most is not None and least > most):
         return None
     return Decimals(step.denominator, digits, least, most)
+
+
+def leaves_no_multiple(part: Mapping[str, Any]) -> bool:
+    """Whether no multiple of the step of ``part``, of one kind of numbers, lies between its bounds."""
+    step = _step(part)
+    between = None if step is None else _between(part, step)
+    if between is None:
+        return False
+    least, most = between
+    return least is not None and most is not None and least > most
 
 
 def is_held(part: Mapping[str, Any]) -> bool:
@@ -96,14 +104,19 @@ def exact(number: object) -> Fraction | None:
 
 
 def _step(part: Mapping[str, Any]) -> Fraction | None:
-    """The step of ``part``; None: it has none, or names its values."""
+    """The step of ``part``; None: it has none, or names its values.
+
+    A whole number is a multiple of p/q in lowest terms where it is one of p.
+    """
     step = exact(part.get("multipleOf"))
-    return None if step is None or step <= 0 or {"enum", "const"} & part.keys() else step
+    if step is None or step <= 0 or {"enum", "const"} & part.keys():
+        return None
+    return Fraction(step.numerator) if names_in(part, "type") == {"integer"} else step
 
 
 def _between(part: Mapping[str, Any], step: Fraction) -> tuple[int | None, int | None] | None:
     """The least and the greatest number of steps within the bounds of ``part``; None: one is no number."""
-    named = {key: exact(part[key]) for key in _BOUNDS if key in part}
+    named = {key: exact(part[key]) for key in BOUNDS if key in part}
     found = {key: bound / step for key, bound in named.items() if bound is not None}
     if len(found) < len(named):
         return None
