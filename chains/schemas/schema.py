@@ -54,7 +54,7 @@ class AnswerSchema:
             raise SchemaUnusable(str(no_schema(schema)))
         self.schema: dict[str, Any] = schema
         self.name = name
-        self._strict = {} if strict is None else {"strict": strict}
+        self.strict = strict  # whether the client asks the engine to hold all of it; None: it does not say
         self._spent = 0
         self._sources: Sequence[str] | None = None
         kind = draft_of(schema)
@@ -97,7 +97,8 @@ class AnswerSchema:
     def format(self, guide: dict[str, Any] | None = None) -> dict[str, Any]:
         """OpenAI's ``response_format`` of ``guide``, or of the schema where copied strings are any."""
         schema = copied.plain(self.schema) if guide is None and self.copies else guide or self.schema
-        form = {"name": self.name, "schema": schema, **self._strict}
+        strict = {} if self.strict is None else {"strict": self.strict}
+        form = {"name": self.name, "schema": schema, **strict}
         return {"type": "json_schema", "json_schema": form}
 
     def in_words(self) -> str:
