@@ -192,8 +192,8 @@ def test_what_the_values_fit_that_are_listed_asks_for_nothing(
     beside: dict[str, Any], value: Any, misfit: Any, bounds: Any
 ) -> None:
     for listed in ({"const": value}, {"enum": [value]}):
-        schema = {"type": "object", "properties": {"a": {**beside, **listed}}, "required": ["a"]}
-        schema["additionalProperties"] = False
+        schema: dict[str, Any] = {"type": "object", "properties": {"a": {**beside, **listed}}}
+        schema |= {"required": ["a"], "additionalProperties": False}
         assert not list(passed_over(schema))
         for compiler in (compiled, called, guided):
             fits = compiler(schema, bounds)
