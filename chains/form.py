@@ -96,7 +96,8 @@ async def formed(
 
     Raises:
         AnswerInvalid: it does not fit ``schema``, and nothing of it was given.
-        Refused: likewise, and the engine had refused to be guided by any of the client's schema.
+        Refused: likewise, and the engine had refused to be guided by any of the client's schema, or by all of
+            one that is strict.
     """
     refused: Refused | None = None
     messages, stop = list(body["messages"]), StopAt(stops_of(body))
@@ -130,8 +131,8 @@ async def formed(
             return
         yield Note("repair", {"problem": problem, "answer": said.content})
         if cost.calls >= min(calls, 2):
-            unguided = refused if form is None and asked else None
-            raise unguided or AnswerInvalid(problem, cost.calls)
+            unheld = refused if asked and (form is None or schema.strict) else None
+            raise unheld or AnswerInvalid(problem, cost.calls)
         messages += [
             {"role": "assistant", "content": said.content},
             {"role": "user", "content": _REPAIR.format(problem=problem)},

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from chains.schemas.listed import agreeing
 from chains.schemas.subschemas import HOLDING, NAMED
 
 _ANY: tuple[Any, ...] = (True, {})
@@ -34,14 +35,18 @@ def is_neutral(keyword: str, value: Any) -> bool:
 
 
 def without_neutral(schema: Any) -> Any:
-    """``schema``, or a list of them, without such keywords, at any depth."""
+    """``schema``, or a list of them, without such keywords, at any depth.
+
+    Nor do those ask for anything that all values fit which an ``enum`` or a ``const`` beside them lists.
+    """
     if isinstance(schema, list):
         return [without_neutral(part) for part in schema]
     if not isinstance(schema, Mapping):
         return schema
     found: dict[str, Any] = {}
+    beside = agreeing(schema) - {"type"}
     for key, value in schema.items():
-        if is_neutral(key, value):
+        if is_neutral(key, value) or key in beside:
             continue
         if key in NAMED and isinstance(value, Mapping):
             found[key] = {name: without_neutral(part) for name, part in value.items()}

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from chains.schemas.discriminated import requiring, telling
-from chains.schemas.disjoint import are_disjoint, fits_type, mapping_in, names_in, resolved
+from chains.schemas.disjoint import are_disjoint, mapping_in, names_in, resolved
 from chains.schemas.escaped import names_escaped
 from chains.schemas.implied import fits_length, implies, is_implied
+from chains.schemas.listed import agreeing
 from chains.schemas.multiples import holds_step
 from chains.schemas.neutral import is_neutral
 from chains.schemas.references import at
@@ -91,11 +92,11 @@ def _passed(part: Mapping[str, Any], root: Mapping[str, Any]) -> set[str]:
     join = next((key for key in _JOINS if key in rules), None)
     if join is None:
         return never | _passed_by_type(part, rules)
-    beside = rules - {join}
+    beside = rules - {join} - agreeing(part)
     if join == "allOf":
         alone = isinstance(part["allOf"], list) and len(part["allOf"]) == 1 and not beside
         return never | (set() if alone else {"allOf"})
-    if _agrees(part, join, root):
+    if join not in {"const", "enum"} and _agrees(part, join, root):
         beside.discard("type")
     inexact = (join == "$ref" and re.match(r"#(?:/|$)", str(part[join])) is None) or (
         join == "oneOf" and isinstance(part[join], list) and not are_disjoint(_tagged(part, root), root)
@@ -120,9 +121,6 @@ def _says(key: str, part: Mapping[str, Any]) -> bool:
 
 def _agrees(part: Mapping[str, Any], join: str, root: Mapping[str, Any]) -> bool:
     """Whether whatever ``join`` takes is of the ``type`` that ``part`` says."""
-    if join in {"const", "enum"}:
-        values = [part["const"]] if join == "const" else part["enum"]
-        return isinstance(values, list) and all(fits_type(value, part.get("type")) for value in values)
     ways = [at(str(part[join]), root)] if join == "$ref" else part[join]
     named = names_in(part, "type")
     return isinstance(ways, list) and all(

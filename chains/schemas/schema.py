@@ -7,14 +7,13 @@ time, and a validation is bounded in steps: neither a schema nor an answer can h
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import regex
-from jsonschema import Draft202012Validator, FormatChecker, SchemaError, ValidationError
+from jsonschema import ValidationError
 from jsonschema.exceptions import best_match
-from jsonschema.validators import extend, validator_for
+from jsonschema.validators import extend
 from pydantic import BaseModel
 from pydantic import ValidationError as ValidationFailed
 from referencing import Registry
@@ -22,12 +21,12 @@ from referencing import Registry
 from chains.schemas import by_pattern, copied
 from chains.schemas.by_step import multiple_of
 from chains.schemas.formats import format_checker
+from chains.schemas.metaschema import draft_of, no_schema
 from chains.schemas.references import parts, wrong_reference
 from chains.schemas.subschemas import placed
 
 _STEPS = 50_000  # keywords that one validation may look at
 _SHOWN = 200  # characters of a message
-_NO_FORMATS = FormatChecker(formats=())  # jsonschema's reads patterns as Python's, not as ECMA-262's
 _OURS = {  # in every draft
     "multipleOf": multiple_of,
     "pattern": by_pattern.pattern,
@@ -52,18 +51,17 @@ class AnswerSchema:
                 keywords that could run without a bound, or says of what is no plain string that it is copied.
         """
         if not isinstance(schema, dict):
-            raise SchemaUnusable("a JSON schema must be an object")
+            raise SchemaUnusable(str(no_schema(schema)))
         self.schema: dict[str, Any] = schema
         self.name = name
-        self._strict = {} if strict is None else {"strict": strict}
+        self.strict = strict  # whether the client asks the engine to hold all of it; None: it does not say
         self._spent = 0
         self._sources: Sequence[str] | None = None
-        kind = _draft(schema)
+        kind = draft_of(schema)
         try:
-            kind.check_schema(schema, format_checker=_NO_FORMATS)
+            if (wrong := no_schema(schema)) is not None:
+                raise SchemaUnusable(wrong)
             _check_parts(schema)
-        except SchemaError as exc:
-            raise SchemaUnusable(f"no JSON schema: {_place(exc)}{_short(exc.message)}") from exc
         except RecursionError:
             raise SchemaUnusable("nested too deep") from None
         if (wrong := copied.misuse(schema)) is not None:
@@ -99,7 +97,8 @@ class AnswerSchema:
     def format(self, guide: dict[str, Any] | None = None) -> dict[str, Any]:
         """OpenAI's ``response_format`` of ``guide``, or of the schema where copied strings are any."""
         schema = copied.plain(self.schema) if guide is None and self.copies else guide or self.schema
-        form = {"name": self.name, "schema": schema, **self._strict}
+        strict = {} if self.strict is None else {"strict": self.strict}
+        form = {"name": self.name, "schema": schema, **strict}
         return {"type": "json_schema", "json_schema": form}
 
     def in_words(self) -> str:
@@ -170,14 +169,6 @@ def _whole(text: str) -> bool:
     return True
 
 
-def _draft(schema: Mapping[str, Any]) -> Any:
-    """jsonschema's class for the draft that ``schema`` names; its name is often written with https."""
-    named = schema.get("$schema")
-    if isinstance(named, str):
-        named = re.sub(r"^https(?=://json-schema\.org/draft-0)", "http", named)
-    return validator_for({"$schema": named}, default=Draft202012Validator)
-
-
 def _check_parts(schema: dict[str, Any]) -> None:
     """Raises SchemaUnusable for the first reference or pattern that can't be used."""
     if (wrong := wrong_reference(schema)) is not None:
@@ -213,7 +204,7 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON value")
 
 
-def _place(error: ValidationError | SchemaError) -> str:
+def _place(error: ValidationError) -> str:
     return f"{error.json_path}: " if error.absolute_path else ""
 
 

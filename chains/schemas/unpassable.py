@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
 
-from chains.schemas.disjoint import fits_type, names_in
+from chains.schemas.disjoint import names_in
+from chains.schemas.listed import against
+from chains.schemas.multiples import BOUNDS, leaves_no_multiple
 from chains.schemas.references import at
 from chains.schemas.subschemas import placed
 
@@ -88,11 +90,8 @@ def _needed(place: str, part: Mapping[str, Any], root: Any) -> Iterator[tuple[st
 
 def _empty(part: Mapping[str, Any]) -> Iterator[str]:
     yield from (key for key in ("enum", "anyOf", "oneOf") if part.get(key) == [])
-    if "type" not in part:
-        return
-    values = part.get("enum", [part["const"]] if "const" in part else None)
-    if isinstance(values, list) and values and not any(fits_type(value, part["type"]) for value in values):
-        yield f"{'enum' if 'enum' in part else 'const'} against type"
+    if (keywords := against(part)) is not None:
+        yield keywords
     kinds = names_in(part, "type")
     if len(kinds) != 1:
         return
@@ -104,6 +103,8 @@ def _empty(part: Mapping[str, Any]) -> Iterator[str]:
             yield f"{low} above {high}"
     elif kind in ("integer", "number"):
         yield from _empty_range(part, whole=kind == "integer")
+        if leaves_no_multiple(part):
+            yield f"multipleOf against {' and '.join(key for key in BOUNDS if key in part)}"
     if kind == "string" and _lacks_characters(part.get("pattern")):
         yield "pattern"
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from chains.parameters import calls_tools
+from chains.schemas.metaschema import no_schema
 from chains.schemas.passed_over import passed_over
 from chains.schemas.references import parts, wrong_reference
 from chains.schemas.subschemas import placed
@@ -28,7 +29,7 @@ _FAR = 10**9  # longer numbers are not read
 
 
 def check_schemas(body: Mapping[str, Any]) -> None:
-    """Refuse a schema of an answer, or of a tool's arguments, that is too much or refers to nothing.
+    """Refuse a schema of an answer, or of a tool's arguments, that is none, too much or refers to nothing.
 
     Raises:
         InvalidRequest: names the field, what was found and what is taken.
@@ -47,7 +48,7 @@ def check_schemas(body: Mapping[str, Any]) -> None:
                 f"most {_MOST_REPEATS:,} are taken: bound the length of a text by maxLength",
                 name,
             )
-        if (wrong := wrong_reference(schema) or _wrong(schema)) is not None:
+        if (wrong := wrong_reference(schema) or _wrong(schema) or no_schema(schema)) is not None:
             raise InvalidRequest(f"the schema in {name} can't be used: {wrong}", name)
     if calls_tools(body):
         _check_strict(body["tools"])
@@ -80,7 +81,11 @@ def _check_strict(tools: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _schemas(body: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each schema with its field; what is no object is the engine's to refuse."""
+    """Each schema with its field; one that is not there is the engine's to ask for.
+
+    Raises:
+        InvalidRequest: one is no object.
+    """
     form, wanted = body.get("response_format") or {}, body.get("structured_outputs") or {}
     inner = form.get("json_schema")
     found = [
@@ -90,11 +95,20 @@ def _schemas(body: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for index, tool in enumerate(body.get("tools") or ()):
         found.append((f"tools[{index}].function.parameters", tool["function"].get("parameters")))
     for name, schema in found:
-        if isinstance(schema, str):
-            with contextlib.suppress(ValueError, RecursionError):
-                schema = json.loads(schema)  # noqa: PLW2901
-        if isinstance(schema, dict):
-            yield name, schema
+        if schema is None:
+            continue
+        read = _read(schema) if name == "structured_outputs" else schema
+        if not isinstance(read, dict):
+            raise InvalidRequest(f"the schema in {name} can't be used: {no_schema(read)}", name)
+        yield name, read
+
+
+def _read(schema: object) -> object:
+    """``schema``, which may be written as a text."""
+    if isinstance(schema, str):
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.loads(schema)
+    return schema
 
 
 def _check_items(name: str, schema: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 
 from chains.schemas.disjoint import names_in
 from chains.schemas.escaped import names_escaped
-from chains.schemas.multiples import KEYWORDS, decimals, holds_step, multiples, of_numbers
+from chains.schemas.multiples import KEYWORDS, decimals, holds_step, is_whole, multiples, of_numbers
 from chains.schemas.references import at
 from chains.schemas.subschemas import placed, rebuilt
 from chains.schemas.tuples import as_prefix
@@ -50,6 +50,9 @@ def _say(part: dict[str, Any]) -> None:
         for key in KEYWORDS & part.keys():
             del part[key]
         part["enum"] = numbers
+    elif decimals(part) is None and is_whole(part):
+        part["type"] = "integer"
+        part["multipleOf"] = int(part["multipleOf"])
     if "integer" in kinds and "number" not in kinds:
         _say_whole(part)
     _leave_escaped(part)

@@ -22,7 +22,7 @@ from typing import Any, Self
 
 from chains.schemas.discriminated import with_tags
 from chains.schemas.implied import fits_length, implies, is_implied
-from chains.schemas.multiples import is_held
+from chains.schemas.multiples import decimals, holds_step
 from chains.schemas.neutral import without_neutral
 from service.engine import two_compilers
 from service.engine.bounded_formats import bounded, exact, within
@@ -102,7 +102,7 @@ class Bounds:
         kinds = kinds if isinstance(kinds, list) else [kinds]
         if self.characters is not None and "string" in kinds:
             _end(found, self.characters)
-        if self.digits is not None and not {"integer", "number"}.isdisjoint(kinds) and not is_held(found):
+        if self.digits is not None and not {"integer", "number"}.isdisjoint(kinds):
             _close(found, 10**self.digits - 1)
         if self.items is not None and "array" in kinds and "maxItems" not in found:
             first = found.get("prefixItems")
@@ -277,15 +277,18 @@ def _end(schema: dict[str, Any], characters: int) -> None:
 
 
 def _close(schema: dict[str, Any], most: int) -> None:
-    """Give a number's ``schema`` the bounds that it lacks: ``most`` either way."""
+    """Give a number's ``schema`` the bounds that it lacks: ``most`` either way, if its step is held then."""
     if "enum" in schema or "const" in schema:
         return
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
     high = schema.get("maximum", schema.get("exclusiveMaximum"))
+    bounds: dict[str, int] = {}
     if low is None and not (isinstance(high, int | float) and high < -most):
-        schema["minimum"] = -most
+        bounds["minimum"] = -most
     if high is None and not (isinstance(low, int | float) and low > most):
-        schema["maximum"] = most
+        bounds["maximum"] = most
+    if not holds_step(schema) or decimals({**schema, **bounds}) is not None:
+        schema |= bounds
 
 
 def _counts(schema: Mapping[str, Any]) -> dict[str, int]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from chains.schemas.disjoint import mapping_in, names_in
 from chains.schemas.formats import CHECKED
 from chains.schemas.passed_over import passed_over
 from chains.schemas.subschemas import placed
@@ -23,6 +24,11 @@ _SAID = (  # llguidance's words, and the keywords that they are about; none: it 
     (re.compile(r"Failed to generate regex for|not JSON serializable|exceeds m\w+ limit"), _BOUNDS),
     (re.compile(r"[Rr]egex parse error|look-?around|backreference"), ("pattern", "patternProperties")),
 )
+_UNSATISFIABLE = re.compile(
+    r"Unsatisfiable schema: (?:required property '(?P<name>.*)' is unsatisfiable|(?P<reason>[^\n]*))"
+    r"(?:\s+while processing json-schema:///(?P<place>#\S*))?",
+    re.DOTALL,
+)
 _WHY = {
     "oneOf": "its schemas may overlap, so use anyOf, or a const by which they differ in a property that each "
     "requires",
@@ -35,8 +41,12 @@ _CHAIN = ", or send x-pointsman-chain: structured, which checks the answer again
 
 def unheld(message: str, request: Mapping[str, Any]) -> str | None:
     """What of the schema in ``request`` a refusal is about, in a sentence; None: ``message`` says more."""
+    if (schema := _schema_of(request)) is None:
+        return None
+    if (unsatisfiable := _UNSATISFIABLE.search(message)) is not None:
+        return _nothing_fits(unsatisfiable, schema)
     found = next(((said, words) for words, said in _SAID if words.search(message)), None)
-    if found is None or (schema := _schema_of(request)) is None:
+    if found is None:
         return None
     said, words = found
     keywords = said or tuple(re.findall(r'"([^"]+)"', words.findall(message)[0]))
@@ -49,6 +59,20 @@ def unheld(message: str, request: Mapping[str, Any]) -> str | None:
         why = f"leave it out ({_reason(message)})"
     hint = _CHAIN if "messages" in request and _is_checked(keyword, message) else ""
     return f"{keyword} at {at} is held by no guide of the engine's: {why}{hint}"
+
+
+def _nothing_fits(said: re.Match[str], schema: Mapping[str, Any]) -> str | None:
+    """What lets nothing pass, and where: the first part of ``schema`` that requires the property named."""
+    name, place = said["name"], said["place"] or "#"
+    if name is None:
+        return f"the rules at {place} let no value pass together ({said['reason']}): correct them"
+    for at, part in placed(schema):
+        needed = mapping_in(part, "properties").get(name) if isinstance(part, Mapping) else None
+        if needed is not None and name in names_in(part, "required"):
+            rules = ", ".join(needed) if isinstance(needed, Mapping) else "false"
+            where = f"{at}/properties/{name}"
+            return f"{rules} at {where} let no value pass together, and it is required: correct them"
+    return None
 
 
 def _is_checked(keyword: str, message: str) -> bool:

@@ -74,7 +74,7 @@ async def test_tools_that_guide_as_they_are_are_not_asked_with_again(
     assert len(engine.bodies) == 1
 
 
-def pay(cents: Annotated[float, Field(multiple_of=5)]) -> str:
+def pay(cents: Annotated[float, Field(multiple_of=2001)]) -> str:
     """Pay an amount."""
     return f"{cents} paid"
 

@@ -62,6 +62,34 @@ async def test_a_form_without_strict_is_held_as_far_as_it_can_be(
         assert "is held by no guide" in message
 
 
+NO_SCHEMA = {"type": "object", "properties": {"x": {"type": "number", "multipleOf": -1}}}
+
+
+@pytest.mark.parametrize("chain", ["direct", "cot", "structured", "react"])
+async def test_what_is_no_schema_is_refused_on_every_path_before_the_engine_sees_it(
+    running: Running, chain: str
+) -> None:
+    chat, response = {"messages": [{"role": "user", "content": FOOTBALL}]}, {"input": FOOTBALL}
+    flat = tool(NO_SCHEMA)["function"]
+    for strict in ({}, {"strict": True}):
+        text = {"format": {"type": "json_schema", "name": "a", "schema": NO_SCHEMA, **strict}}
+        for path, body, place in (
+            ("chat/completions", {**chat, "response_format": form(NO_SCHEMA, **strict)}, "response_format"),
+            ("chat/completions", {**chat, "structured_outputs": {"json": NO_SCHEMA}}, "structured_outputs"),
+            ("chat/completions", {**chat, "tools": [tool(NO_SCHEMA, **strict)]}, "tools[0].function.param"),
+            ("responses", {**response, "text": text}, "text.format"),
+            ("responses", {**response, "tools": [{"type": "function", **flat, **strict}]}, "tools[0].param"),
+            ("completions", {"prompt": FOOTBALL, "response_format": form(NO_SCHEMA)}, "response_format"),
+        ):
+            for stream in (True, False):
+                asked = {"model": BASE, "stream": stream, **body}
+                headers = {} if path == "completions" else {"x-pointsman-chain": chain}
+                error = check_error(await running.http.post(f"/v1/{path}", json=asked, headers=headers), 400)
+                assert error["param"].startswith(place)
+                assert "no JSON schema: $.properties.x.multipleOf: -1 is less than or" in error["message"]
+    assert running.vllm.requests == []
+
+
 async def test_a_response_and_a_completion_hold_it_likewise(running: Running) -> None:
     running.vllm.against = against
     for strict, status in ((False, 200), (True, 400)):

@@ -86,15 +86,25 @@ def test_numbers_patterns_and_references_count_at_any_depth(
         ({"type": "string", "enum": [1]}, "enum against type at #/properties/a lets no value pass"),
         ({"type": "string", "pattern": "["}, r"the pattern '\[' at #/properties/a can't be read: untermin"),
         ({"type": "object", "patternProperties": {"(": TEXT}}, r"the pattern '\(' at #/properties/a can't"),
+        ({"type": "number", "multipleOf": -1}, r"no JSON schema: \$\.properties\.a\.multipleOf: -1 is less"),
+        ({"type": "number", "multipleOf": 0}, r"no JSON schema: \$\.properties\.a\.multipleOf: 0 is less"),
+        ({"type": "any"}, r"no JSON schema: \$\.properties\.a\.type: 'any' is not valid"),
     ],
 )
-def test_what_lets_nothing_pass_or_can_not_be_read_is_told_by_its_place(
+def test_what_is_none_lets_nothing_pass_or_can_not_be_read_is_told_by_its_place(
     field: int, part: dict[str, Any], words: str
 ) -> None:
     schema = {"type": "object", "properties": {"a": part}, "required": ["a"]}
     with pytest.raises(InvalidRequest, match=words) as caught:
         check_options(formats(schema)[field], most=1)
     assert str(caught.value.parameter).startswith(next(iter(formats(schema)[field])))
+
+
+@pytest.mark.parametrize("schema", [5, [], True, "{", "no schema"])
+def test_what_is_no_object_is_no_schema(schema: Any) -> None:
+    for body in formats(schema)[:2]:
+        with pytest.raises(InvalidRequest, match="a JSON schema must be an object"):
+            check_options(body, most=1)
 
 
 @pytest.mark.parametrize(

@@ -181,12 +181,18 @@ async def test_an_engine_that_refuses_a_keyword_is_guided_by_the_rest(stream: bo
     assert '"uniqueItems": true' in engine.bodies[1]["messages"][0]["content"]  # told in words
 
 
-async def test_an_answer_that_the_rest_guides_and_that_never_fits_is_the_models_fault() -> None:
-    engine = ScriptedEngine([Refused("no"), Said(['{"tags": ["a", "a"]}'])])
-    with pytest.raises(AnswerInvalid, match=r"asked 2 times .* non-unique"):
+@pytest.mark.parametrize("strict", [True, False, None])
+async def test_an_answer_that_the_rest_guides_and_that_never_fits_is_the_models_fault_unless_it_is_strict(
+    strict: bool | None,
+) -> None:
+    engine = ScriptedEngine([Refused("uniqueItems at #/properties/tags"), Said(['{"tags": ["a", "a"]}'])])
+    form = {"type": "json_schema", "json_schema": {"name": "tags", "schema": TAGS, "strict": strict}}
+    error, words = (Refused, "uniqueItems at") if strict else (AnswerInvalid, r"asked 2 times .* non-unique")
+    with pytest.raises(error, match=words):
         await events_of(
-            Structured(StructuredOptions()), asked(False, parameters={"response_format": FORMAT}), engine
+            Structured(StructuredOptions()), asked(False, parameters={"response_format": form}), engine
         )
+    assert len(engine.bodies) == 3
 
 
 async def test_an_engine_that_refuses_the_rest_too_is_asked_in_words() -> None:

@@ -40,10 +40,8 @@ def named(schema: Any) -> list[str]:
         ({**closed(a=WHOLE), "required": [], "anyOf": [{"required": ["a"]}]}, "type", {"c": 1}),
         ({**WHOLE, "anyOf": [TEXT, {"minimum": 3}]}, "type", "a"),
         ({"oneOf": [{**WHOLE, "minimum": 0}, {**WHOLE, "maximum": 5}]}, "oneOf", 3),
-        ({"type": "number", "multipleOf": 5}, "multipleOf", 7),
-        ({**WHOLE, "multipleOf": 5, "minimum": 0}, "multipleOf", 7),
-        ({"type": "number", "multipleOf": 5, "minimum": 0, "maximum": 2500}, "multipleOf", 7),
-        ({"type": "number", "multipleOf": 0.3, "minimum": 0}, "multipleOf", 0.7),
+        ({"type": "number", "multipleOf": 2001}, "multipleOf", 7),
+        ({**WHOLE, "multipleOf": 2001, "minimum": 0}, "multipleOf", 7),
         ({"type": "number", "multipleOf": 0.00003, "minimum": 0}, "multipleOf", 0.5),
         ({**TEXT, "not": {"const": "x"}}, "not", "x"),
         ({**EITHER, "if": {"required": ["a"]}, "then": {"required": ["b"]}}, "if", {"a": 1}),
@@ -149,7 +147,7 @@ def test_a_pattern_that_names_what_json_escapes_is_llguidances(pattern: str, tex
     "reference", ["#/definitions/Foo%3Cstring%3E", "#/definitions/a~1b", "#/definitions/list/anyOf/1"]
 )
 def test_a_reference_is_followed_as_it_is_written(reference: str) -> None:
-    wrong = {"type": "number", "multipleOf": 2}
+    wrong = {"type": "number", "multipleOf": 2001}
     definitions = {"Foo<string>": wrong, "a/b": wrong, "list": {"anyOf": [TEXT, wrong]}}
     schema = {**closed(a={"$ref": reference}), "definitions": definitions}
     assert [(passed.keyword, passed.place) for passed in passed_over(schema)] == [("multipleOf", reference)]
@@ -203,7 +201,7 @@ def test_each_keyword_has_its_place() -> None:
     schema = {
         "type": "object",
         "properties": {"a": {"type": "array", "items": {"$ref": "#/$defs/part"}}, "b": {"not": {}}},
-        "$defs": {"part": {"anyOf": [TEXT, {"type": "number", "multipleOf": 2}]}},
+        "$defs": {"part": {"anyOf": [TEXT, {"type": "number", "multipleOf": 2001}]}},
     }
     assert [(passed.keyword, passed.place) for passed in passed_over(schema)] == [
         ("multipleOf", "#/$defs/part/anyOf/1"),
@@ -254,7 +252,7 @@ def test_schemas_that_no_value_fits_at_once(ways: list[Any], disjoint: bool) -> 
     [
         ({"allOf": [TEXT, {"enum": ["a", "b"]}]}, "a", 3),
         ({**closed(a=WHOLE, b=WHOLE), "required": [], "anyOf": [{"required": ["a"]}]}, {"a": 1}, {"b": 1}),
-        ({"type": "number", "multipleOf": 5}, 10, 7),
+        ({"type": "number", "multipleOf": 2001}, 4002, 7),
         ({"$ref": "#/$defs/s", "maxLength": 2, "$defs": NAMED}, "ab", "abc"),
         ({**TEXT, "enum": ["a", None]}, "a", None),
         ({"maxLength": 2}, 5, "abc"),
@@ -280,24 +278,22 @@ def llguidance_takes(schema: Any, value: Any) -> bool:
     return bool(matcher.consume_tokens(tokens.tokenize_str(json.dumps(value))) and matcher.is_accepting())
 
 
-@pytest.mark.parametrize(
-    "bounds", [{"minimum": 0, "maximum": 2495}, {"exclusiveMinimum": -1, "exclusiveMaximum": 7.5}]
-)
-def test_a_step_between_bounds_is_held_as_a_list(bounds: dict[str, Any]) -> None:
+@pytest.mark.parametrize("step", [1, 7, 1000, 2.5, 1.5, 0.3, 0.15, 0.01, 0.5, 0.05, 0.0001])
+@pytest.mark.parametrize("bounds", [{}, {"minimum": 0}, {"exclusiveMinimum": 0.5, "maximum": 1e9}])
+def test_a_step_of_few_digits_is_held(step: float, bounds: dict[str, Any]) -> None:
     for kind in ("integer", "number"):
-        assert named({"type": kind, "multipleOf": 5, **bounds}) == []
-        assert named({"type": [kind, "null"], "multipleOf": 5, **bounds}) == []
-        assert named({"type": ["integer", "number"], "multipleOf": 5, **bounds}) == ["multipleOf"]
-    for step, held in ((1, True), (7, True), (1000, True), (1001, False), (0.5, False), (0, False)):
-        assert named({"type": "integer", "multipleOf": step}) == ([] if held else ["multipleOf"])
-    assert named({"type": "number", "multipleOf": 1}) == ["multipleOf"]
+        held = [] if step != 1000 or not bounds else ["multipleOf"]
+        assert named({"type": kind, "multipleOf": step, **bounds}) == held
+        assert named({"type": [kind, "null"], "multipleOf": step, **bounds}) == held
+    assert named({"type": ["integer", "number"], "multipleOf": step, **bounds}) == ["multipleOf"]
 
 
-@pytest.mark.parametrize("step", [0.01, 0.1, 0.5, 0.25, 0.05, 0.0001])
-def test_a_step_of_which_a_whole_number_makes_one_is_held(step: float) -> None:
-    for bounds in ({}, {"minimum": 0}, {"exclusiveMinimum": 0.5, "maximum": 1e9}):
+def test_other_steps_are_held_as_a_list_between_bounds() -> None:
+    for step, most in ((2001, 2001 * 499), (0.00003, 0.01497)):
         for kind in ("number", ["number", "null"]):
-            assert named({"type": kind, "multipleOf": step, **bounds}) == []
-    assert named({"type": "number", "multipleOf": step, "maximum": 1e19}) == ["multipleOf"]
-    assert named({"type": "number", "multipleOf": step * 0.3}) == ["multipleOf"]
-    assert named({"type": "number", "multipleOf": step, "minimum": "0"}) == ["multipleOf"]
+            part = {"type": kind, "multipleOf": step, "minimum": 0}
+            assert named({**part, "maximum": most}) == []
+            assert named({**part, "maximum": most + step}) == ["multipleOf"]
+            assert named(part) == ["multipleOf"]
+    for wrong in ({"multipleOf": 0}, {"multipleOf": 5, "maximum": 1e19}, {"multipleOf": 5, "minimum": "0"}):
+        assert named({"type": "number", **wrong}) == ["multipleOf"]

@@ -156,7 +156,7 @@ def test_a_schema_is_of_the_draft_that_it_names(scheme: str, end: str) -> None:
     assert schema.problem('["a", 1]') is None
     assert schema.problem('["a", "b"]') == "$[1]: 'b' is not of type 'integer'"
     with pytest.raises(SchemaUnusable, match="is not of type 'object', 'boolean'"):
-        AnswerSchema(pair)
+        AnswerSchema({"$schema": "https://json-schema.org/draft/2020-12/schema", **pair})
 
 
 def doubling(levels: int) -> dict[str, Any]:

@@ -267,7 +267,7 @@ _STRICT = {"type": "object", "properties": {"a": {"type": "array", "items": {"$r
     ("part", "keyword"),
     [
         ({"type": "string", "not": {"const": "x"}}, "not"),
-        ({"type": "number", "multipleOf": 2}, "multipleOf"),
+        ({"type": "number", "multipleOf": 2001}, "multipleOf"),
         ({"allOf": [{"type": "string"}, {"maxLength": 2}]}, "allOf"),
     ],
 )

@@ -176,3 +176,36 @@ def test_an_email_on_the_demo_ends_with_letters() -> None:
     fits = compiled({**TEXT, "format": "email"}, DEMO)
     assert fits('"a.b@c.de"')
     assert not fits('"a@b.7"')
+
+
+@pytest.mark.parametrize("bounds", [None, DEMO])
+@pytest.mark.parametrize(
+    ("beside", "value", "misfit"),
+    [
+        ({**TEXT, "format": "uri-template"}, "/a/{b}", "/a/{c}"),
+        ({**TEXT, "format": "json-pointer", "minLength": 1, "maxLength": 9}, "/a/b", "/a"),
+        ({**TEXT, "format": "iri"}, "https://example.org/ä", "https://example.org"),
+        ({"type": "number", "multipleOf": 0.00001, "minimum": 0, "exclusiveMaximum": 1}, 0.5, 0.25),
+    ],
+)
+def test_what_the_values_fit_that_are_listed_asks_for_nothing(
+    beside: dict[str, Any], value: Any, misfit: Any, bounds: Any
+) -> None:
+    for listed in ({"const": value}, {"enum": [value]}):
+        schema: dict[str, Any] = {"type": "object", "properties": {"a": {**beside, **listed}}}
+        schema |= {"required": ["a"], "additionalProperties": False}
+        assert not list(passed_over(schema))
+        for compiler in (compiled, called, guided):
+            fits = compiler(schema, bounds)
+            assert fits(json.dumps({"a": value}, ensure_ascii=False))
+            assert not fits(json.dumps({"a": misfit}, ensure_ascii=False))
+
+
+def test_what_one_of_the_values_does_not_fit_is_llguidances() -> None:
+    schema = {**TEXT, "enum": ["2024-02-29", "tomorrow"], "format": "date"}
+    assert [passed.keyword for passed in passed_over(schema)] == ["format"]
+    fits = guided(schema)
+    assert fits('"2024-02-29"')
+    assert not fits('"tomorrow"')
+    unknown = {**TEXT, "const": "a", "format": "a-name-of-ours"}
+    assert [passed.keyword for passed in passed_over(unknown)] == ["format"]

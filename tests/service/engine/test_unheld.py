@@ -70,7 +70,47 @@ def test_the_chain_that_checks_is_told_of_formats_that_it_checks(name: str, is_c
     assert ("x-pointsman-chain" in said) is is_checked
 
 
-@pytest.mark.parametrize("message", ["Grammar error: Unsatisfiable schema: no", "Grammar error: ", "else"])
+@pytest.mark.parametrize(
+    ("schema", "told_of"),
+    [
+        (
+            {"allOf": [TEXT, WHOLE]},
+            "the rules at # let no value pass together (incompatible types): correct them",
+        ),
+        (
+            {"$ref": "#/$defs/a", "$defs": {"a": {"allOf": [TEXT, WHOLE]}}},
+            "the rules at #/$defs/a let no value pass together (incompatible types): correct them",
+        ),
+        (
+            {
+                "anyOf": [
+                    {"type": "object", "properties": {"a b": {"allOf": [TEXT, WHOLE]}}, "required": ["a b"]}
+                ]
+            },
+            "allOf at #/anyOf/0/properties/a b let no value pass together, and it is required: correct them",
+        ),
+        (
+            {"type": "object", "properties": {"x": {**TEXT, "pattern": "^a{5}$", "maxLength": 3}}}
+            | {"required": ["x"]},
+            "type, pattern, maxLength at #/properties/x let no value pass together, and it is required:"
+            " correct them",
+        ),
+    ],
+)
+def test_where_nothing_fits_the_rules_and_their_place_are_told(schema: dict[str, Any], told_of: str) -> None:
+    said, field = told(said_of(schema), None, {"structured_outputs": {"json": schema}})
+    assert said == f"structured_outputs.json can't be used: {told_of}"
+    assert field == "structured_outputs.json"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Grammar error: Unsatisfiable schema: required property 'x' is unsatisfiable",
+        "Grammar error: ",
+        "else",
+    ],
+)
 def test_other_words_stay(message: str) -> None:
     assert unheld(message, {"structured_outputs": {"json": {"not": {}}}}) is None
 
