@@ -57,9 +57,7 @@ HTML: Schema = {"type": "string", "description": "a page"}
 NAME: Schema = {"type": "string", "minLength": 1}
 MODEL: Schema = {**NAME, "description": "'auto', an alias, alias@version or the base; see /v1/models"}
 SWITCH: Schema = {"type": ["boolean", "null"]}
-_OF_OBJECTS: Schema = {
-    "anyOf": [{"enum": ["object", None]}, {"type": "array", "contains": {"const": "object"}}]
-}
+_OF_OBJECTS: Schema = {"anyOf": [{"const": "object"}, {"type": "array", "contains": {"const": "object"}}]}
 IDS: Schema = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": LAST_ID}}
 _SOME_IDS: Schema = {**IDS, "minItems": 1}
 PROMPT: Schema = {  # n times the prompts has a bound, which a schema can't say
@@ -74,10 +72,6 @@ STOP: Schema = {"anyOf": [NAME, {"type": "array", "items": NAME, "maxItems": MOS
 ARGUMENTS: Schema = {
     "type": ["object", "null"],
     "properties": {"type": _OF_OBJECTS},
-    "anyOf": [  # a type that is null says nothing: something else must
-        {"properties": {"type": {"not": {"type": "null"}}}},
-        *({"required": [name]} for name in ("anyOf", "oneOf", "$ref")),
-    ],
 }
 CALLED: Schema = {"type": "string", "pattern": f"^{TOOL_NAME.pattern}$"}
 _FUNCTION = closed(FUNCTION, {"name": CALLED, "strict": SWITCH, "parameters": ARGUMENTS}, "name")

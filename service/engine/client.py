@@ -164,12 +164,20 @@ class EngineClient:
 
     async def healthy(self) -> bool:
         """Whether the server answers and says that its engine lives."""
+        return await self._health() in range(HTTPStatus.OK, HTTPStatus.MULTIPLE_CHOICES)
+
+    async def answers(self) -> bool:
+        """Whether the server answers, if only that its engine is dead."""
+        return await self._health() is not None
+
+    async def _health(self) -> int | None:
+        """The status of ``/health``; None: there was no answer in time."""
         try:
             async with asyncio.timeout(_PROBE_SECONDS), self._wire.ask("GET", "/health", None) as reply:
                 await _rest(reply)
-                return reply.status < HTTPStatus.MULTIPLE_CHOICES
+                return reply.status
         except (WireError, TimeoutError):
-            return False
+            return None
 
     def _count(self, body: Mapping[str, Any], more: int) -> None:
         self.calls += more

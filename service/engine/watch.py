@@ -109,7 +109,7 @@ async def watch(client: EngineClient, listener: Listener, silence: float) -> Non
     try:
         while True:
             if not await client.healthy():
-                if went:  # the second look in vain: what it had begun holds slots for nothing
+                if went and not await client.answers():  # else it ends by itself what it had begun
                     client.cut()
                 listener.progress(f"{client.url} does not answer")
             elif went and not await answers(client):

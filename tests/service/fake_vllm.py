@@ -37,7 +37,7 @@ class FakeVLLM:
     sent: list[bytes] = field(default_factory=list)  # every body that was answered
     refuse: tuple[int, str] | None = None  # status and message for every generation
     against: Callable[[dict[str, Any]], tuple[int, str] | None] = lambda _: None  # the same for one
-    healthy: bool = True  # what /health says
+    healthy: bool | None = True  # what /health says; None: nothing for a second
     looks: int = 0  # at /health
     error_event: tuple[int, str] | None = None  # code and message as the first event of a stream
     break_after: int | None = None  # chunks, after which the connection breaks
@@ -65,8 +65,10 @@ class FakeVLLM:
             ]
         )
 
-    def _health(self, _: Request) -> Response:
+    async def _health(self, _: Request) -> Response:
         self.looks += 1
+        if self.healthy is None:
+            await asyncio.sleep(1)
         return Response(status_code=200 if self.healthy else 503)
 
     def _models(self, _: Request) -> Response:

@@ -205,7 +205,8 @@ async def test_the_type_of_a_tools_arguments_is_described_as_it_is_taken(running
     named: list[tuple[dict[str, Any], bool]] = [
         ({"type": None}, False),
         ({"type": None, "properties": {}}, False),
-        ({"type": None, "anyOf": [{"type": "object"}]}, True),
+        ({"type": None, "anyOf": [{"type": "object"}]}, False),
+        ({"anyOf": [{"type": "object"}]}, True),
         ({"type": "object"}, True),
         ({"type": "string"}, False),
         ({}, True),

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from openai import APIError, AsyncOpenAI, BadRequestError, InternalServerError, NotFoundError, OpenAI
 
-from service.engine import watch
+from service.engine import client, watch
 from tests.service.conftest import Running, Start, until
 
 TRACK = "where is my parcel"
@@ -105,6 +105,7 @@ async def test_what_is_under_way_on_a_server_that_does_not_answer_ends_soon(
     start: Start, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     monkeypatch.setattr(watch, "_ASK_SECONDS", 0.02)
+    monkeypatch.setattr(client, "_PROBE_SECONDS", 0.2)
     async with start(f"gateway: {{stream_workers: {workers}}}\n") as running:
         await until(lambda: running.gateway.workers.alive == workers)
         running.vllm.gate = asyncio.Event()  # never set
@@ -114,7 +115,7 @@ async def test_what_is_under_way_on_a_server_that_does_not_answer_ends_soon(
             pieces = response.aiter_raw()
             await anext(pieces)
             await until(lambda: running.vllm.active == 2)
-            running.vllm.healthy = False
+            running.vllm.healthy = None
             async with asyncio.timeout(10):
                 rest = b"".join([piece async for piece in pieces])
                 refused = await whole
