@@ -12,14 +12,14 @@ from deploy.bench.beside.asking import Ends, Row, milliseconds
 from deploy.bench.serving.load import Pace
 
 _SHARE = 0.25  # of what is served at most
+_LENGTH = 2  # open loops' lengths of one round: the 99th percentile is of few requests
 
 
 def added(ends: Ends, behind: str, model: str, plain: str, capacity: float) -> list[Row]:
     """To requests for ``model``, which the engine at ``behind`` calls ``plain``."""
     rate = _SHARE * capacity
-    pair = replace(ends, engine=behind).pair(
-        [model], Pace(rate=rate), requests=max(20, int(rate * ends.sizes.seconds)), plain=[plain]
-    )
+    requests = max(20, int(rate * _LENGTH * ends.sizes.seconds))
+    pair = replace(ends, engine=behind).pair([model], Pace(rate=rate), requests=requests, plain=[plain])
     ours, direct = pair.ours.times, pair.plain.times
     if not (ours.first_token and direct.first_token and ours.per_token and direct.per_token):
         raise RuntimeError("one of the two answered nothing")
