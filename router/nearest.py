@@ -87,19 +87,34 @@ class Neighbours:
         candidates = np.empty((len(rows), width), dtype=np.int64)
         candidates[:, :count] = np.argpartition(logits, intents - count, axis=1)[:, intents - count :]
         candidates[:, count:] = intents, intents + 1
+        if len(rows) == 1:
+            return self._near_one(rows[0], candidates)
         similarities = np.full((candidates.size, NEAREST), _NONE, dtype=np.float32)
         examples = np.full(similarities.shape, -1, dtype=np.int64)
         for intent, places in _places(candidates).items():
             start, end = self._bounds[intent]
-            kept = min(NEAREST, end - start)
-            if kept == 0:
-                continue
             similar = rows[[place // width for place in places]] @ self.rows[start:end].T
-            top = np.argpartition(similar, -kept, axis=1)[:, -kept:]
-            similarities[places, :kept] = similar[np.arange(len(places))[:, None], top]
-            examples[places, :kept] = top + start
+            row = np.arange(len(places))
+            for nth in range(min(NEAREST, end - start)):  # for many rows a tenth of the time of a partition
+                top = similar.argmax(axis=1)
+                similarities[places, nth] = similar[row, top]
+                examples[places, nth] = top + start
+                similar[row, top] = _NONE
         shape = (*candidates.shape, NEAREST)
         return Near(similarities.reshape(shape), examples.reshape(shape), candidates)
+
+    def _near_one(self, row: Dense, candidates: Indices) -> Near:
+        """Of one row ``(D,)`` with ``candidates`` ``(1, C + 2)``: all of them in a few calls of numpy."""
+        bounds = [self._bounds[candidate] for candidate in candidates[0].tolist()]
+        longest = max(NEAREST, *(end - start for start, end in bounds))
+        similar = np.full((len(bounds), longest), _NONE, dtype=np.float32)
+        for own, (start, end) in zip(similar, bounds, strict=True):
+            np.dot(self.rows[start:end], row, out=own[: end - start])
+        top = similar.argpartition(longest - NEAREST, axis=1)[:, longest - NEAREST :]
+        top.sort(axis=1)  # of two that are equally near the first example comes first, as in many rows
+        similarities = np.take_along_axis(similar, top, axis=1)
+        examples = np.where(similarities > _NONE, top + self.starts[candidates[0], None], -1)
+        return Near(similarities[None], examples[None], candidates)
 
     def means_alike(self, sentences: Dense, intents: Indices) -> Dense:
         """``(M,)`` cosine of each of ``sentences`` ``(M, H)`` with the nearest example of its one of
@@ -128,5 +143,7 @@ def _places(candidates: Indices) -> dict[int, list[int]]:
 def _mean(similarities: Dense) -> Dense:
     """Over the last axis, of those that there are; 0 where there is none."""
     found = similarities > _NONE
+    if found.all():
+        return np.asarray(similarities.sum(axis=-1) / np.float32(similarities.shape[-1]))
     mean = (similarities * found).sum(axis=-1) / np.maximum(1, found.sum(axis=-1))
     return np.asarray(mean, dtype=np.float32)

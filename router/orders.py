@@ -91,7 +91,7 @@ _CHINESE = (
 _KINDS = (*(rf"\b(?:{kind})" for kind in (*_ABOUT_ROUTING, *_PLAYING)), *_MARKS, *_CHINESE)
 _EACH = tuple(re.compile(kind, re.IGNORECASE) for kind in _KINDS)
 _ANY = re.compile(  # what each kind begins with comes first, so that few are tried at a character
-    rf"\b(?:{'|'.join((*_ABOUT_ROUTING, *_PLAYING))})|{'|'.join(_MARKS)}"
+    rf"\b(?=[a-z])(?:{'|'.join((*_ABOUT_ROUTING, *_PLAYING))})|{'|'.join(_MARKS)}"
     rf"|(?=[\u4e00-\u9fff])(?:{'|'.join(_CHINESE)})",
     re.IGNORECASE,
 )

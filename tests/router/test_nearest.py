@@ -59,6 +59,19 @@ def test_rows_together_find_what_each_finds_alone() -> None:
         np.testing.assert_allclose(together.inside()[place], alone.inside()[0], atol=1e-6)
 
 
+def test_rows_of_one_intent_find_the_same_three_together_and_alone() -> None:
+    """A fit asks for many rows at once, a decision for one: two ways to the same examples."""
+    rows, logits = at(5, 28, 12), np.repeat(LOGITS, 3, axis=0)
+    together = NEIGHBOURS.near(rows, logits)
+    assert [{n for n, _ in together.best(place)} for place in range(3)] == [{0, 1, 2}, {3, 2, 1}, {1, 2, 0}]
+    for place in range(3):
+        alone = NEIGHBOURS.near(rows[place : place + 1], logits[place : place + 1])
+        np.testing.assert_array_equal(np.sort(together.examples[place]), np.sort(alone.examples[0]))
+        np.testing.assert_allclose(
+            np.sort(together.similarities[place]), np.sort(alone.similarities[0]), atol=1e-6
+        )
+
+
 def test_none_out_of_scope_is_no_similarity() -> None:
     inside_only = Neighbours.of(at(0, 90), at(0, 90), np.array([0, 1]), 2)
     near = inside_only.near(at(0), np.array([[1.0, 0.0]]))
