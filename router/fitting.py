@@ -91,11 +91,14 @@ def _spelled(texts: Sequence[str], apart: Mask) -> tuple[Spelling, Dense]:
 
 def _encoded(texts: Sequence[str], encoder: TextEncoder, tell: Tell) -> Dense:
     """``(N, H)``, and how far that is: thousands of texts take half a minute."""
-    parts = []
+    vectors = np.zeros((0, 0), dtype=np.float32)
     for start in range(0, len(texts), _TOLD_AFTER):
         tell(f"encoding the examples, {100 * start // len(texts)} %")
-        parts.append(encoder.encode(texts[start : start + _TOLD_AFTER]))
-    return np.concatenate(parts)
+        part = encoder.encode(texts[start : start + _TOLD_AFTER])
+        if not start:
+            vectors = np.empty((len(texts), part.shape[1]), dtype=np.float32)
+        vectors[start : start + len(part)] = part
+    return vectors
 
 
 def _column_weights(columns: int, inner: int) -> list[Dense]:

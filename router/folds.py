@@ -41,7 +41,7 @@ def _groups(rows: Dense) -> Labels:
 
     unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     near = unit @ unit.T >= TWINS
-    twins = np.flatnonzero(near.sum(axis=1) > 1)
+    twins = np.flatnonzero(np.count_nonzero(near, axis=1) > 1)
     first = np.arange(len(rows))  # of each row's group
     if len(twins):
         of_twins = connected_components(near[np.ix_(twins, twins)], directed=False)[1]

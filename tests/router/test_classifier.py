@@ -7,7 +7,8 @@ import pytest
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
-from router.classifier import NEVER, Floats, Labels, fit_temperature
+from router import classifier
+from router.classifier import NEVER, Floats, Gate, Labels, fit_temperature
 
 
 def drawn(temperature: float) -> tuple[Floats, Labels]:
@@ -39,3 +40,13 @@ def test_rows_of_a_class_that_was_not_there_say_nothing() -> None:
     unseen[:, 3] = NEVER
     found = fit_temperature(np.vstack([logits, unseen]), np.append(classes, np.full(50, 3)))
     assert found == fit_temperature(logits, classes)
+
+
+def test_a_gate_stops_only_where_more_steps_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    signals = random.normal(size=(500, 3))
+    right = signals[:, 0] + random.normal(size=500) > 0
+    gate = Gate.fit(signals, right, np.ones(500))
+    monkeypatch.setattr(classifier, "_SHORTEST_STEP", 0.0)
+    longer = Gate.fit(signals, right, np.ones(500))
+    np.testing.assert_allclose([*gate.weights, gate.bias], [*longer.weights, longer.bias], atol=1e-12)

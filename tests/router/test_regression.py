@@ -86,3 +86,34 @@ def test_more_rows_than_a_chunk_give_the_same_loss(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(regression, "_CHUNK", 7)
     for found, expected in zip(fitted(rows, classes), whole, strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_the_last_step_is_checked_on_some_rows_that_have_the_loss_of_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows, classes = sample()
+    twice, of_each = np.repeat(rows, 2, axis=0), np.repeat(classes, 2)
+    whole = fitted(twice, of_each)
+    weights = np.vstack(whole)
+    monkeypatch.setattr(regression, "_GLANCED", len(rows))
+    loss = regression._Loss(Metric.of(twice).columns(twice), of_each, 0.5)
+    assert len(loss.glance().rows) == len(rows)
+    assert loss.glance().at(weights)[0] == pytest.approx(loss.at(weights)[0], rel=1e-5)
+    for found, expected in zip(fitted(twice, of_each), whole, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_last_step_that_goes_up_is_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, classes = sample()
+    monkeypatch.setattr(regression, "_GLANCED", 60)
+    monkeypatch.setattr(regression, "STEPS", 0)
+    start = fitted(rows, classes)
+    monkeypatch.setattr(regression, "STEPS", 1)
+    monkeypatch.setattr(regression, "_FIRST_STEP", 1e4)
+    weights, bias = fitted(rows, classes)
+
+    def loss(weights: regression.Matrix, bias: regression.Matrix) -> float:
+        chances = softmax(rows @ weights + bias, axis=1)[np.arange(len(rows)), classes]
+        return float(-np.log(chances).sum() + 0.25 * (weights**2).sum())
+
+    assert loss(weights, bias) <= loss(*start)
