@@ -22,8 +22,7 @@ _SHORTEST = 1e-6  # length of a vector, so that nothing is divided by zero
 def sentences(embeddings: Vectors, inner: int) -> Dense:
     """``(N, H)``: an encoder's own vectors, of length 1, without the ``inner`` last columns."""
     own = embeddings[:, : embeddings.shape[1] - inner]
-    lengths = np.sqrt(np.einsum("ij,ij->i", own, own))[:, None]  # half the time of numpy's norm for one row
-    return np.asarray(own / np.maximum(lengths, _SHORTEST))
+    return np.asarray(own / np.maximum(np.linalg.norm(own, axis=1, keepdims=True), _SHORTEST))
 
 
 @dataclass(frozen=True)
