@@ -76,6 +76,7 @@ class Gateway:
             settings.engine.max_loras,
             self.metrics,
             servers=max(1, len(settings.engine.urls)),
+            left=self.engine.left,
         )
         self.engine.counted(self.admission.servers_up)
         self._learning: asyncio.Task[None] | None = None

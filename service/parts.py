@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence, Set
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -67,6 +67,10 @@ class Pool(Protocol):
     def clients(self) -> Sequence[Client]: ...
     def counted(self, tell: Callable[[int], None]) -> None:
         """Have ``tell`` called with how many servers are up, each time that it changes."""
+        ...
+
+    def left(self) -> tuple[int, Set[str]]:
+        """How many requests are left on servers that are gone, and the models that no other works on."""
         ...
 
 

@@ -95,7 +95,9 @@ def fits_length(keyword: str, schema: Mapping[str, Any]) -> bool:
     A text that has a format is not empty; pydantic says so, and bounds a URL at 2,083 characters.
     """
     bound, form = schema[keyword], schema.get("format")
-    if isinstance(bound, bool) or not isinstance(bound, int | float) or "pattern" in schema:
+    if isinstance(bound, bool) or not isinstance(bound, int | float) or not isinstance(form, str):
+        return False
+    if "pattern" in schema:
         return False
     if keyword == "minLength":
         return bound <= 1 and form in _NEVER_EMPTY

@@ -42,7 +42,7 @@ def agreeing(part: Mapping[str, Any]) -> set[str]:
         rule
         for rule, fits in _RULES.items()
         if rule in part
-        and (rule != "format" or part[rule] in CHECKED)
+        and (rule != "format" or (isinstance(part[rule], str) and part[rule] in CHECKED))
         and all(fits(part[rule], value) for value in found[1])
     }
 

@@ -46,8 +46,8 @@ def draft_of(schema: Mapping[str, Any]) -> Any:
 
     One that names none is of 2020-12, or of 2019-09 if it has lists of ``items``, which are older.
     """
-    named = schema.get("$schema")
-    if isinstance(named, str):
+    named = schema.get("$schema") if isinstance(schema.get("$schema"), str) else None
+    if named is not None:
         named = re.sub(r"^https(?=://json-schema\.org/draft-0)", "http", named)
     older = named is None and _lists_items(schema)
     return validator_for({"$schema": named}, default=Draft201909Validator if older else Draft202012Validator)

@@ -110,9 +110,15 @@ async def _log_probabilities(client: EngineClient, model: str) -> Answers:
         "logprobs": _TOKENS,
         "return_tokens_as_token_ids": True,  # texts need not be unique
     }
-    answer: Mapping[str, Any] = orjson.loads(await client.complete("/v1/completions", body))
-    choices = sorted(answer["choices"], key=lambda choice: int(choice["index"]))
-    return [dict(choice["logprobs"]["top_logprobs"][0]) for choice in choices]
+    content = await client.complete("/v1/completions", body)
+    try:
+        choices = sorted(orjson.loads(content)["choices"], key=lambda choice: int(choice["index"]))
+        found = [dict(choice["logprobs"]["top_logprobs"][0]) for choice in choices]
+    except (ValueError, LookupError, TypeError) as exc:
+        raise client.strange("POST /v1/completions", "log-probabilities", content) from exc
+    if len(found) != len(PROMPTS):
+        raise client.strange("POST /v1/completions", f"{len(PROMPTS)} choices", content)
+    return found
 
 
 def _are_numbers(answer: Mapping[str, object]) -> bool:

@@ -19,7 +19,7 @@ from service.adapters.store import Store
 from service.adapters.version import Entry
 from service.adapters.versions import Versions
 from service.engine import EngineClient
-from service.errors import AdapterError, EngineUnavailable
+from service.errors import AdapterError, EngineError, EngineUnavailable
 from service.sections import EngineSettings
 
 log = logging.getLogger("pointsman.adapters")
@@ -127,12 +127,18 @@ class Slots:
         """Correct what is believed to be loaded by what the servers say, and unload what is not."""
         async with self._changing:
             for client in tuple(self._clients):
-                names = await client.models()
-                for entry in self._versions:
-                    if client in entry.loaded_on and entry.name not in names:
-                        log.error("%s has lost %s", client.url, entry.name)
-                        entry.loaded_on.discard(client)
-                await self._loader.drop(client, names - {entry.name for entry in self._on(client)})
+                try:
+                    await self._compare(client)
+                except EngineError as exc:  # the others can be
+                    log.warning("%s can't be compared: %s", client.url, exc)
+
+    async def _compare(self, client: EngineClient) -> None:
+        names = await client.models()
+        for entry in self._versions:
+            if client in entry.loaded_on and entry.name not in names:
+                log.error("%s has lost %s", client.url, entry.name)
+                entry.loaded_on.discard(client)
+        await self._loader.drop(client, names - {entry.name for entry in self._on(client)})
 
     async def _settle(self, entry: Entry, homes: list[EngineClient]) -> None:
         """Load ``entry`` on those of its homes that have room, then take it out of other servers."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Set
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -44,11 +44,15 @@ class Admission:
         adapters: int,
         observer: Observer | None = None,
         policy: Policy | None = None,
+        *,
         servers: int = 1,
+        left: Callable[[], tuple[int, Set[str]]] = lambda: (0, frozenset()),
     ) -> None:
+        """``left``: how many requests are on servers that are gone, and what adapters are on those alone."""
         self._max_wait = settings.max_wait_seconds
         self._max_concurrent = settings.max_concurrent
-        self._servers, self._adapters = servers, adapters
+        self._servers, self._adapters, self._up = servers, adapters, servers
+        self._left, self._beside = left, (0, 0)
         self._slots = FIRST if self._max_concurrent == "learned" else self._max_concurrent
         self._places = servers * adapters
         self._scheduler = Scheduler(
@@ -77,19 +81,21 @@ class Admission:
         return len(self._scheduler.places.running)
 
     def aim(self, slots: int) -> None:
-        """Have so many slots from now on."""
+        """Have so many slots from now on, of the servers that are up."""
         self._slots = slots
         self._resize()
 
     def servers_up(self, count: int) -> None:
         """Have the slots and the places of so many servers; of one where none is up, to refuse who comes.
 
-        Slots that are learned are left to who learns them.
+        Beside them there are those that requests hold on a server that is gone, until they are out of it.
         """
-        count = min(max(count, 1), self._servers)
-        self._places = count * self._adapters
-        if self._max_concurrent != "learned":
-            self._slots = math.ceil(self._max_concurrent * count / self._servers)
+        before, self._up = self._up, min(max(count, 1), self._servers)
+        self._places = self._up * self._adapters
+        if self._max_concurrent == "learned":  # until who learns them looks again
+            self._slots = math.ceil(self._slots * self._up / before)
+        else:
+            self._slots = math.ceil(self._max_concurrent * self._up / self._servers)
         self._resize()
 
     def check(self, caller: str, priority: Priority = "interactive") -> None:
@@ -113,6 +119,7 @@ class Admission:
                 pushed it out of a full queue.
         """
         ticket = Ticket(adapter, caller, priority)
+        self._follow()
         self._wake(self._scheduler.arrive(ticket, time.monotonic()))
         if ticket.state is State.WAITING:
             await self._wait(ticket)
@@ -123,8 +130,10 @@ class Admission:
                 self._observer.admitted(priority, ticket.admitted - ticket.arrived)
             yield
         except BaseException:
+            self._follow()
             self._wake(self._scheduler.leave(ticket, time.monotonic()))
             raise
+        self._follow()
         self._wake(self._scheduler.finish(ticket, time.monotonic()))
 
     async def _wait(self, ticket: Ticket) -> None:
@@ -143,8 +152,19 @@ class Admission:
         finally:
             del self._waiting[ticket]
 
+    def _follow(self) -> None:
+        """Take in what has ended on servers that are gone, before the slots that it held are given on."""
+        if self._beside != self._lost():
+            self._resize()
+
+    def _lost(self) -> tuple[int, int]:
+        """Slots and places that are held on servers that are gone."""
+        requests, adapters = self._left()
+        return requests, len(adapters & self._scheduler.places.running.keys())
+
     def _resize(self) -> None:
-        self._wake(self._scheduler.resize(self._slots, self._places, time.monotonic()))
+        self._beside = slots, places = self._lost()
+        self._wake(self._scheduler.resize(self._slots + slots, self._places + places, time.monotonic()))
 
     def _wake(self, moved: Iterable[Ticket]) -> None:
         """Wake those whose wait is over; who is cancelled already gives its turn back when it runs."""

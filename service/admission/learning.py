@@ -66,6 +66,8 @@ class Learning:
             self._admission.aim(self._learned.target)
         self._count = len(servers)
         pages = await asyncio.gather(*(server.text("/metrics") for server in servers))
+        if len(self._servers()) != self._count:  # what they say is of no share that holds now
+            return
         before = self._learned.target
         target = self._learned.look(summed(pages, time.monotonic(), self._admission.waiting))
         self._admission.aim(target)

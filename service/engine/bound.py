@@ -33,7 +33,7 @@ _GREEDY = 1e-5  # vLLM takes a lower temperature for 0
 
 
 class BoundEngine:
-    """``path`` of one model; of its streams ``outlet`` is given what it takes."""
+    """``path`` of one model, for one request; of its streams ``outlet`` is given what it takes."""
 
     def __init__(self, servers: Servers, model: str, path: str, outlet: Outlet | None = None) -> None:
         self._servers = servers
@@ -48,7 +48,7 @@ class BoundEngine:
         while True:
             client = self._servers.client(self._model, begins, gone)
             try:
-                return await client.complete(self._path, asked)
+                return await client.complete(self._path, asked, self)
             except EngineUnavailable as exc:
                 if not self._may_go_on(exc, client, gone):
                     raise
@@ -57,7 +57,7 @@ class BoundEngine:
         """The answer as server-sent events."""
         asked = {**_drawn(body), "model": self._model, "stream": True}
         if len(self._servers.clients()) == 1:  # no layer more between its bytes and who reads them
-            return self._servers.client(self._model).stream(self._path, asked, self._outlet)
+            return self._servers.client(self._model).stream(self._path, asked, self._outlet, self)
         return self._stream(asked, self._begins(body))
 
     async def _stream(self, asked: Mapping[str, Any], begins: Beginning) -> AsyncGenerator[bytes, None]:
@@ -65,7 +65,7 @@ class BoundEngine:
         while True:
             client = self._servers.client(self._model, begins, gone)
             try:
-                async with aclosing(client.stream(self._path, asked, self._outlet)) as pieces:
+                async with aclosing(client.stream(self._path, asked, self._outlet, self)) as pieces:
                     async for piece in pieces:
                         yield piece
             except EngineUnavailable as exc:

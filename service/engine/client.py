@@ -1,12 +1,14 @@
 """One vLLM server over its HTTP API. The wire's and vLLM's errors become ours here and nowhere else.
 
-No retries: who calls knows if a request may be sent twice. No timeout between bytes either: a long prompt
-on a full engine is silent for long, and the gateway bounds every request as a whole.
+No retries: who calls knows if a request may be sent twice. What is read (a GET) has a limit of time. What is
+generated has none between bytes: a long prompt on a full engine is silent for long, and the gateway bounds
+every request as a whole.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from http import HTTPStatus
@@ -20,7 +22,8 @@ from service.engine.refusal import refusal, refusal_in
 from service.engine.wire import Lent, Outlet, Reply, Unreachable, Wire, WireError
 from service.errors import EngineRefused, EngineUnavailable
 
-_PROBE_SECONDS = 5.0
+_PROBE_SECONDS = 5.0  # that anything that is read may take
+_SHOWN = 100  # bytes of an answer, in an error
 _DONE = b"data: [DONE]"
 _BY_API = ("/tokenize", "/detokenize")  # answered by the API server alone
 _TAIL = 32  # bytes of what was seen that are looked at again: more than either of them
@@ -37,10 +40,11 @@ class EngineClient:
 
     def __init__(self, url: str, key: str | None = None, *, wire: Wire | None = None) -> None:
         self.url = url.rstrip("/").removesuffix("/v1")
+        self._shown = re.sub(r"//[^/@]*@", "//", self.url)  # in errors, which may go to clients: no password
         self.calls = 0  # generations under way
         self.waiting = 0  # requests that the engine behind the API server works on: those, loads of adapters
         self.heard = 0  # pieces of such answers that came
-        self._by_model: Counter[object] = Counter()  # generations under way
+        self._asked: Counter[tuple[object, object]] = Counter()  # generations under way: model, and for whom
         self._wire = wire or HttpWire(self.url, key)
         self._key = key
         self._carrying: Wire | None = None  # another way to the server, for streams whose outlet lends
@@ -62,21 +66,21 @@ class EngineClient:
         if self._carrying is not None:
             self._carrying.cut()
 
-    async def complete(self, path: str, body: Mapping[str, Any]) -> bytes:
-        """The answer's JSON bytes.
+    async def complete(self, path: str, body: Mapping[str, Any], whose: object = None) -> bytes:
+        """The answer's JSON bytes; ``whose`` request it is for, by identity.
 
         Raises:
             EngineUnavailable: no connection, a broken one, or the engine failed.
             EngineRefused: the engine's 4xx, or a 500 of an engine that lives on: it stumbled over ``body``.
         """
-        self._count(body, 1)
+        self._count(body, 1, whose)
         try:
             return await self._send("POST", path, body)
         finally:
-            self._count(body, -1)
+            self._count(body, -1, whose)
 
     async def stream(
-        self, path: str, body: Mapping[str, Any], outlet: Outlet | None = None
+        self, path: str, body: Mapping[str, Any], outlet: Outlet | None = None, whose: object = None
     ) -> AsyncGenerator[bytes, None]:
         """The answer's server-sent events as they arrive, cut anywhere, ``data: [DONE]`` included.
 
@@ -89,7 +93,7 @@ class EngineClient:
             EngineRefused: as in :meth:`complete`, before the first byte or as an error event, before which
                 what came with it is given.
         """
-        self._count(body, 1)
+        self._count(body, 1, whose)
         self.waiting += 1
         passing = None if outlet is None else _Passing(self, outlet)
         lends = outlet is not None and outlet.lends
@@ -125,21 +129,39 @@ class EngineClient:
             raise _broken(exc) from exc
         finally:
             self.waiting -= 1
-            self._count(body, -1)
+            self._count(body, -1, whose)
         if not tail.rstrip().endswith(_DONE):
             raise EngineUnavailable("the engine ended the answer in the middle")
 
     def is_using(self, model: str) -> bool:
         """Whether a generation on ``model`` is under way."""
-        return self._by_model[model] > 0
+        return any(model == asked for asked, _ in self._asked)
+
+    @property
+    def requests(self) -> dict[object, str]:
+        """The requests that generations are under way for, each with its model."""
+        return {whose: str(model) for model, whose in self._asked if whose is not None}
 
     async def get(self, path: str) -> Any:
-        """The parsed JSON at ``path``."""
-        return orjson.loads(await self._send("GET", path, None))
+        """The parsed JSON at ``path``.
+
+        Raises:
+            EngineUnavailable: as in :meth:`complete`, or nothing came in time, or no JSON did.
+            EngineRefused: the engine's 4xx.
+        """
+        content = await self._read(path)
+        try:
+            return orjson.loads(content)
+        except ValueError as exc:
+            raise self.strange(f"GET {path}", "JSON", content) from exc
 
     async def text(self, path: str) -> str:
-        """The text at ``path``."""
-        return (await self._send("GET", path, None)).decode()
+        """The text at ``path``; what it raises is as in :meth:`get`."""
+        content = await self._read(path)
+        try:
+            return content.decode()
+        except ValueError as exc:
+            raise self.strange(f"GET {path}", "text", content) from exc
 
     async def load_adapter(self, name: str, path: str) -> None:
         """Make the artefact in folder ``path`` (as the server sees it) answer to ``name``.
@@ -159,8 +181,17 @@ class EngineClient:
                 raise
 
     async def models(self) -> set[str]:
-        """The names that the server answers to, the base's and its adapters'."""
-        return {str(card["id"]) for card in (await self.get("/v1/models"))["data"]}
+        """The names that the server answers to, the base's and its adapters'; raises as :meth:`get`."""
+        found = await self.get("/v1/models")
+        try:
+            return {str(card["id"]) for card in found["data"]}
+        except (LookupError, TypeError) as exc:
+            raise self.strange("GET /v1/models", "list of models", orjson.dumps(found)) from exc
+
+    def strange(self, asked: str, expected: str, content: bytes) -> EngineUnavailable:
+        """The error for an answer to ``asked`` (method and path) that is not what was ``expected``."""
+        shown = content[:_SHOWN].decode(errors="replace")
+        return EngineUnavailable(f"{self._shown} answered {asked} with no {expected}: {shown!r}")
 
     async def healthy(self) -> bool:
         """Whether the server answers and says that its engine lives."""
@@ -179,12 +210,21 @@ class EngineClient:
         except (WireError, TimeoutError):
             return None
 
-    def _count(self, body: Mapping[str, Any], more: int) -> None:
+    def _count(self, body: Mapping[str, Any], more: int, whose: object = None) -> None:
         self.calls += more
-        model = body.get("model")
-        self._by_model[model] += more
-        if not self._by_model[model]:
-            del self._by_model[model]
+        asked = body.get("model"), whose
+        self._asked[asked] += more
+        if not self._asked[asked]:
+            del self._asked[asked]
+
+    async def _read(self, path: str) -> bytes:
+        """What stands at ``path``."""
+        try:
+            async with asyncio.timeout(_PROBE_SECONDS):
+                return await self._send("GET", path, None)
+        except TimeoutError as exc:
+            reason = f"{self._shown} has not answered GET {path} within {_PROBE_SECONDS:g} s"
+            raise EngineUnavailable(reason) from exc
 
     async def _send(
         self, method: str, path: str, body: Mapping[str, Any] | None, *, strict: bool = False

@@ -21,6 +21,7 @@ from functools import partial
 from typing import Any, Self
 
 from chains.schemas.discriminated import with_tags
+from chains.schemas.disjoint import names_in
 from chains.schemas.implied import fits_length, implies, is_implied
 from chains.schemas.multiples import decimals, holds_step
 from chains.schemas.neutral import without_neutral
@@ -98,8 +99,7 @@ class Bounds:
         for key in _NAMED:
             if isinstance(found.get(key), dict):
                 found[key] = {name: self._over(part) for name, part in found[key].items()}
-        kinds = found.get("type")
-        kinds = kinds if isinstance(kinds, list) else [kinds]
+        kinds = names_in(found, "type")
         if self.characters is not None and "string" in kinds:
             _end(found, self.characters)
         if self.digits is not None and not {"integer", "number"}.isdisjoint(kinds):

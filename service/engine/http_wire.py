@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
+from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from urllib.parse import unquote, urlsplit
@@ -39,7 +40,7 @@ class HttpWire:
             named = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
             lines.append(f"authorization: Basic {base64.b64encode(named).decode()}")
         self._lines = "\r\n".join(lines)
-        self._idle: list[tuple[Connection, float]] = []  # and since when
+        self._idle: deque[tuple[Connection, float]] = deque()  # and since when: the longest is the first
         self._busy: set[Connection] = set()
         self._closed = False
 
@@ -81,14 +82,12 @@ class HttpWire:
             connection.abort()
 
     def _kept(self) -> Connection | None:
-        now = time.monotonic()
+        before = time.monotonic() - _IDLE_SECONDS
+        while self._idle and self._idle[0][1] < before:  # also where a fresher one is taken
+            self._idle.popleft()[0].abort()
         while self._idle:
-            connection, since = self._idle.pop()
-            if now - since > _IDLE_SECONDS:  # and so are all before it
-                for old in [connection, *(each for each, _ in self._idle)]:
-                    old.abort()
-                self._idle.clear()
-            elif connection.reusable:
+            connection, _ = self._idle.pop()
+            if connection.reusable:
                 return connection
         return None
 

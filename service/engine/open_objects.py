@@ -27,7 +27,7 @@ def closed(schema: Any, properties: int) -> Any:
 
     Where parts of it hold together for one value it stays as it is: llguidance joins no bounded names.
     """
-    if _is_joined(schema):
+    if _is_joined(schema) or (isinstance(schema, dict) and not isinstance(schema.get("$defs", {}), dict)):
         return schema
     found = _closed(schema)
     if found == schema:
@@ -69,7 +69,8 @@ def _is_joined(schema: Any) -> bool:
     if not isinstance(schema, dict):
         return False
     joins, rules = schema.keys() & _JOINS, schema.keys() - _ABOUT
-    alone = not joins or (len(rules) == 1 and len(schema.get("allOf", ())) <= 1)
+    ways = schema.get("allOf", ())
+    alone = not joins or (len(rules) == 1 and isinstance(ways, list | tuple) and len(ways) <= 1)
     return not alone or any(map(_is_joined, schema.values()))
 
 

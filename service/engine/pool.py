@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence, Set
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +25,7 @@ State = Literal["starting", "ready", "restarting", "failed", "stopped"]
 _RETRY_STARTING = 10  # seconds
 _RETRY_LOADING = 1  # seconds
 _ALIKE = Beginning()
+_NOTHING: tuple[int, Set[str]] = 0, frozenset()
 
 
 class EnginePool:
@@ -101,6 +102,18 @@ class EnginePool:
     def clients(self) -> tuple[EngineClient, ...]:
         """Every server that is up."""
         return tuple(self._up)
+
+    def left(self) -> tuple[int, Set[str]]:
+        """How many requests are left on servers that are gone, and the models that no other works on."""
+        if len(self._up) >= len(self._outside):
+            return _NOTHING
+        gone: dict[object, str] = {}
+        for client in self._outside:
+            if client not in self._up:
+                gone |= client.requests
+        if not gone:
+            return _NOTHING
+        return len(gone), set(gone.values()).difference(*(client.requests.values() for client in self._up))
 
     def placed(self, where: Callable[[str], Collection[EngineClient] | None]) -> None:
         """Ask ``where`` which servers have a model; None: every one."""
@@ -189,4 +202,5 @@ class EnginePool:
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("the watch over the engine broke", exc_info=error)
-            self.state, self.detail = "failed", f"the watch over the engine broke: {error}"
+            if not self._up:  # else the other servers answer
+                self.state, self.detail = "failed", f"the watch over the engine broke: {error}"

@@ -31,6 +31,8 @@ class FakeVLLM:
 
     answer: Callable[[dict[str, Any]], str] = say
     models: set[str] = field(default_factory=lambda: {BASE})
+    odd: bytes | None = None  # what stands in the list of models' place
+    models_wait: asyncio.Event | None = None  # the list of models waits for it
     requests: list[dict[str, Any]] = field(default_factory=list)  # bodies of generations
     tokens: list[dict[str, Any]] = field(default_factory=list)  # bodies about tokens
     loads: list[dict[str, Any]] = field(default_factory=list)  # bodies of loads
@@ -71,7 +73,11 @@ class FakeVLLM:
             await asyncio.sleep(1)
         return Response(status_code=200 if self.healthy else 503)
 
-    def _models(self, _: Request) -> Response:
+    async def _models(self, _: Request) -> Response:
+        if self.models_wait is not None:
+            await self.models_wait.wait()
+        if self.odd is not None:
+            return Response(self.odd, media_type="text/html")
         data = [{"id": name, "object": "model", "created": 0, "owned_by": "vllm"} for name in self.models]
         return JSONResponse({"object": "list", "data": data})
 

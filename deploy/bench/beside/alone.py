@@ -40,7 +40,8 @@ def measure(
     """Rows on requests/s, tokens/s, added time and memory.
 
     The gateway gets a core of its own, if there are two. CPU seconds of it tell more than the clock where
-    others use the machine too.
+    others use the machine too, and of streams they alone tell what it can carry: 128 streams are asked for
+    25,600 tokens/s at most, and with more of them engine and generator, on the other core, made 70,000.
     """
     cores = sorted(os.sched_getaffinity(0))
     ours, other = (cores[0], cores[-1]) if len(cores) > 1 else (None, None)

@@ -79,6 +79,11 @@ def test_a_large_schema_that_is_sound_is_not_jsonschemas_to_read(monkeypatch: py
         assert no_schema({**whole, "$defs": {"c": {"anyOf": [TEXT, True]}}, **named}) is None
 
 
+@pytest.mark.parametrize("draft", [1, {}, ["draft-07"]])
+def test_a_draft_that_is_no_text_is_told(draft: object) -> None:
+    assert "$['$schema']" in str(no_schema({"$schema": draft}))
+
+
 def test_lists_of_items_are_older_than_a_schema_that_names_no_draft() -> None:
     tuple_ = {"type": "array", "items": [TEXT, {"type": "integer"}]}
     assert no_schema(tuple_) is None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from service.adapters.probe import Probe
-from service.errors import AdapterRejected
+from service.errors import AdapterRejected, EngineUnavailable
 from tests.service.adapters.engine import BASE, FakeEngine
 
 
@@ -36,6 +36,18 @@ class Proving:
 @pytest.fixture
 def proving() -> Proving:
     return Proving()
+
+
+@pytest.mark.parametrize("answer", [b"<html>", b"{}", b'{"choices": []}', b'{"choices": [{"index": 0}]}'])
+async def test_an_answer_that_is_none_is_the_servers_fault(
+    proving: Proving, answer: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def complete(path: str, body: object) -> bytes:
+        return answer
+
+    monkeypatch.setattr(proving.client, "complete", complete)
+    with pytest.raises(EngineUnavailable, match="http://engine answered POST /v1/completions with no "):
+        await proving.prove("a", 0.7)
 
 
 async def test_the_base_is_asked_twice_and_then_remembered(proving: Proving) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from service.engine import EngineClient
 from service.engine.placement import Beginning
+from service.errors import EngineUnavailable
 from service.sections import EngineSettings
 from tests.service.adapters.artefacts import write_base
 from tests.service.adapters.conftest import World, build
@@ -93,6 +94,21 @@ async def test_what_a_server_had_is_loaded_on_another_when_it_is_gone(two: Two) 
     for alias in ALIASES:
         assert len(await two.ask(alias)) == 1
     assert all(engine.loaded for engine in two.engines)
+    await two.world.adapters.stop()
+
+
+async def test_a_server_that_does_not_say_what_it_has_keeps_no_other_from_being_compared(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def models() -> set[str]:
+        raise EngineUnavailable("http://one has not answered GET /v1/models within 5 s")
+
+    name = next(name for name in two.engines[1].loaded)
+    with monkeypatch.context() as patch:
+        patch.setattr(two.clients[0], "models", models)
+        two.engines[1].restart()
+        await two.correct()
+    assert two.engines[1].history.count(f"load {name}") == 2
     await two.world.adapters.stop()
 
 

@@ -189,6 +189,28 @@ async def test_the_queue_opens_as_the_target_climbs() -> None:
         await asyncio.gather(late, return_exceptions=True)
 
 
+async def test_a_look_at_servers_of_which_one_went_meanwhile_sets_nothing() -> None:
+    admission = Admission(AdmissionSettings(max_concurrent="learned"), adapters=4, servers=2)
+    servers: list[Page] = []
+
+    class Going(Page):
+        async def text(self, path: str) -> str:
+            servers.remove(self)
+            admission.servers_up(1)
+            return await super().text(path)
+
+    servers += [Page(), Going()]
+    await Learning(admission, lambda: tuple(servers)).look()
+    async with AsyncExitStack() as held:
+        for _ in range(16):  # half of the first target, which was of both
+            await held.enter_async_context(admission.slot("a"))
+        waiting = asyncio.create_task(held.enter_async_context(admission.slot("a")))
+        await asyncio.sleep(0)
+        assert (admission.running, admission.waiting) == (16, 1)
+        admission.servers_up(2)
+        await waiting
+
+
 async def test_what_was_learned_of_two_servers_is_halved_for_one() -> None:
     admission = Admission(AdmissionSettings(max_concurrent="learned"), adapters=4, servers=2)
     servers = [Page(), Page()]

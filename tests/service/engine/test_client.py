@@ -10,6 +10,7 @@ from itertools import chain
 import orjson
 import pytest
 
+import service.engine.client
 from service.engine import EngineClient
 from service.engine.wire import Taker
 from service.errors import EngineRefused, EngineUnavailable
@@ -260,6 +261,35 @@ async def test_closing_a_stream_aborts_the_request(client: EngineClient, vllm: F
         assert client.calls == 1
     assert client.calls == 0
     await until(lambda: vllm.aborted == 1)
+
+
+async def test_what_is_read_and_does_not_come_is_the_servers_fault(
+    client: EngineClient, vllm: FakeVLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service.engine.client, "_PROBE_SECONDS", 0.05)
+    vllm.models_wait = asyncio.Event()
+    with pytest.raises(
+        EngineUnavailable, match=r"127\.0\.0\.1:\d+ has not answered GET /v1/models within 0\.05 s"
+    ):
+        await client.models()
+    vllm.models_wait.set()
+    assert await client.models() == {BASE}
+
+
+@pytest.mark.parametrize(
+    "answer", [b"<html>Bad gateway</html>", b"", b"[]", b'{"error": 1}', b'{"data": 3}', b'{"data": [{}]}']
+)
+async def test_an_answer_that_is_no_list_of_models_is_told_with_its_server(answer: bytes) -> None:
+    client = EngineClient("http://me:secret@engine/v1", wire=Canned(200, (answer,)))
+    with pytest.raises(EngineUnavailable) as told:
+        await client.models()
+    assert str(told.value).startswith("http://engine answered GET /v1/models with no ")
+    assert str(told.value).endswith(repr(answer.decode().replace(": ", ":")))
+
+
+async def test_numbers_that_are_no_text_are_told() -> None:
+    with pytest.raises(EngineUnavailable, match="http://engine answered GET /metrics with no text"):
+        await answering(b"\xff\xfe").text("/metrics")
 
 
 async def test_adapters_are_loaded_and_unloaded_by_name(client: EngineClient, vllm: FakeVLLM) -> None:

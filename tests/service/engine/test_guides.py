@@ -10,11 +10,38 @@ import llguidance
 import pytest
 import xgrammar
 
-from service.engine.guides import Bounds, bounded_guide, bounded_schema, bounded_tag
+from chains.schemas.passed_over import passed_over
+from service.engine.guides import Bounds, bounded_guide, bounded_schema, bounded_tag, bounded_trial
 
 BOUNDS = Bounds(characters=9, digits=2, items=2)
 TEXT = {"type": "string"}
 SHORT = {"type": "string", "maxLength": 9}
+
+
+ILL_TYPED: list[dict[str, Any]] = [
+    {"type": {}},
+    {"type": [{}]},
+    {"allOf": 1},
+    {"$ref": "#/x", "x": {"type": "string", "format": ["a"], "const": ""}},
+    {"type": "string", "format": {}, "minLength": 1},
+    {"type": "object", "$defs": "array", "properties": {"a": {"type": "object"}}},
+]
+
+
+@pytest.mark.parametrize("schema", ILL_TYPED)
+def test_what_is_ill_typed_is_for_the_compiler_to_refuse(schema: dict[str, Any]) -> None:
+    list(passed_over(schema))
+    compile_schema = xgrammar.Grammar.from_json_schema
+    errors = [_error_of(one, schema) for one in (compile_schema, bounded_trial(compile_schema, BOUNDS))]
+    assert errors[0] is errors[1]
+
+
+def _error_of(compile_schema: Any, schema: dict[str, Any]) -> type[Exception] | None:
+    try:
+        compile_schema(json.dumps(schema))
+    except Exception as exc:
+        return type(exc)
+    return None
 
 
 @pytest.mark.parametrize(

@@ -113,9 +113,104 @@ async def test_slots_and_places_are_those_of_the_servers_that_are_up(tmp_path: P
         await pool.stop()
 
 
+async def test_what_a_lost_server_still_holds_takes_nothing_from_the_others(tmp_path: Path) -> None:
+    """Of four slots two are stuck on a server that is gone: the other works on at its two, no more."""
+    servers = FakeVLLM(gate=asyncio.Event()), FakeVLLM(gate=asyncio.Event())
+    async with serving(servers[0].app) as one_url, serving(servers[1].app) as other_url:
+        written = write_settings(tmp_path, one_url, "admission: {max_concurrent: 4}\n")
+        engine = written.engine.model_copy(update={"urls": (one_url, other_url), "max_loras": 1})
+        pool = EnginePool(outside=[EngineClient(url) for url in engine.urls])
+        admission = Gateway(written.model_copy(update={"engine": engine}), pool, Desk()).admission
+        await pool.start()
+        await until(lambda: len(pool.clients()) == 2)
+        for server in servers:
+            server.models |= {"a", "b"}
+
+        async def ask(adapter: str | None, say: str) -> None:
+            async with admission.slot(adapter):
+                body = {"messages": [{"role": "user", "content": say}]}
+                await pool.bind(adapter or BASE).complete(body)
+
+        at = {"a": servers[0], "b": servers[1]}
+        pool.placed(lambda model: {pool._outside[servers.index(at[model])]} if model in at else None)
+        first = [asyncio.create_task(ask(adapter, "now")) for adapter in ("a", "a", "b", "b")]
+        await until(lambda: [server.active for server in servers] == [2, 2])
+        later = [asyncio.create_task(ask(adapter, "later")) for adapter in (None, None, None, None)]
+        await until(lambda: admission.waiting == 4)
+        servers[0].healthy = False
+        await until(lambda: len(pool.clients()) == 1)
+        assert (admission.running, admission.waiting) == (4, 4)
+
+        working, servers[1].gate = servers[1].gate, asyncio.Event()
+        assert working is not None
+        working.set()
+        await asyncio.gather(*first[2:])
+        await until(lambda: servers[1].active == 2)
+        assert (admission.running, admission.waiting) == (4, 2)  # its two, and two that are stuck
+        fresh = asyncio.create_task(ask("b", "a place beside the one that is held"))
+        await until(lambda: admission.waiting == 3)
+        working, servers[1].gate = servers[1].gate, None
+        assert working is not None
+        working.set()
+        await asyncio.gather(*later, fresh)
+        assert (admission.running, admission.adapters) == (2, 1)
+
+        stuck = servers[0].gate
+        assert stuck is not None
+        stuck.set()
+        await asyncio.gather(*first[:2])
+        async with AsyncExitStack() as held:
+            for _ in range(2):
+                await held.enter_async_context(admission.slot(None))
+            late = asyncio.create_task(ask(None, "there are two"))
+            await asyncio.sleep(0)
+            assert (admission.running, admission.waiting) == (2, 1)
+        await late
+        await pool.stop()
+
+
 async def hold(admission: Admission, adapter: str, leave: asyncio.Event) -> None:
     async with admission.slot(adapter):
         await leave.wait()
+
+
+@pytest.mark.parametrize("odd", [b"<html>Bad gateway</html>", b'{"error": "starting"}'])
+async def test_a_server_that_answers_nonsense_once_is_prepared_again(
+    odd: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, other = FakeVLLM(), FakeVLLM(odd=odd)
+    async with serving(one.app) as one_url, serving(other.app) as other_url:
+        pool = EnginePool(outside=[EngineClient(one_url), EngineClient(other_url)])
+        pool.on_up(ask_models)
+        await pool.start()
+        await until(lambda: "could not be prepared" in caplog.text)
+        assert f"{other_url} answered GET /v1/models with no" in caplog.text
+        other.odd = None
+        await until(lambda: len(pool.clients()) == 2)
+        await pool.stop()
+
+
+async def ask_models(client: EngineClient) -> None:
+    await client.models()
+
+
+async def test_a_watch_that_breaks_is_not_the_end_of_the_other_servers(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    one, other = FakeVLLM(), FakeVLLM()
+    async with serving(one.app) as one_url, serving(other.app) as other_url:
+        pool = EnginePool(outside=[EngineClient(one_url), EngineClient(other_url)])
+
+        async def prepare(client: EngineClient) -> None:
+            if client.url == other_url:
+                await until(lambda: len(pool.clients()) == 1)
+                raise RuntimeError("a bug")
+
+        pool.on_up(prepare)
+        await pool.start()
+        await until(lambda: "the watch over the engine broke" in caplog.text)
+        assert pool.state == "ready"
+        await pool.stop()
 
 
 async def test_a_model_is_asked_for_where_it_is() -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from types import SimpleNamespace
 
 import pytest
 
+from service.engine import http_wire
 from service.engine.http_wire import HttpWire
 from service.engine.wire import Broken, Unreachable
 from tests.service.conftest import until
@@ -232,6 +234,37 @@ async def test_a_connection_that_the_server_closed_is_not_used_again() -> None:
         wire = HttpWire(url)
         assert [await whole(wire) for _ in range(3)] == [b"ok"] * 3
     assert connections == 3
+
+
+async def test_what_is_kept_too_long_is_let_go_whichever_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as were needed at once, then a look each second, which takes the freshest."""
+    opened = ended = 0
+    now, gate = 0.0, asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal opened, ended
+        opened += 1
+        try:
+            while True:
+                await head(reader)
+                await gate.wait()
+                writer.write(OK)
+        finally:
+            ended += 1
+
+    monkeypatch.setattr(http_wire, "time", SimpleNamespace(monotonic=lambda: now))
+    async with server(talk) as url:
+        wire = HttpWire(url)
+        crowd = [asyncio.create_task(whole(wire)) for _ in range(5)]
+        await until(lambda: opened == 5)
+        gate.set()
+        await asyncio.gather(*crowd)
+        for _ in range(4):
+            now += 1
+            assert await whole(wire) == b"ok"
+        await until(lambda: ended == 4)
+        assert opened == 5
+        wire.close()
 
 
 async def test_nobody_there() -> None:
