@@ -28,6 +28,7 @@ from training.online.rewards import Reward
 from training.online.scoring import columns
 from training.online.session import Session
 from training.recipe import GrpoRecipe
+from training.runs import processes
 from training.runs.curves import Panel
 from training.runs.folder import COMPLETE, RunFolder
 from training.trainers import loop
@@ -125,7 +126,9 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Mark the checkpoint as whole: the trainer calls this after its last file."""
-        (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+        processes.wait()  # each writes its own random state
+        if self._session.run.keeper:
+            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
 
 
 def _build(recipe: GrpoRecipe, given: Session) -> Any:
@@ -135,7 +138,7 @@ def _build(recipe: GrpoRecipe, given: Session) -> Any:
         "output_dir": str(given.run.checkpoints),
         "max_steps": plan.steps,
         "per_device_train_batch_size": plan.batch_rows,
-        "gradient_accumulation_steps": plan.accumulate,
+        "gradient_accumulation_steps": processes.share(plan.accumulate),
         "learning_rate": plan.learning_rate,
         "lr_scheduler_type": plan.schedule,
         "warmup_steps": plan.warmup,
@@ -144,6 +147,7 @@ def _build(recipe: GrpoRecipe, given: Session) -> Any:
         "optim": "adamw_torch_fused" if gpu else "adamw_torch",
         "bf16": given.policy.precision == torch.bfloat16,
         "use_cpu": not gpu,
+        "ddp_find_unused_parameters": False,
         "gradient_checkpointing": False,  # the model does it itself: models.recomputing
         "logging_steps": plan.log_every,
         "logging_nan_inf_filter": False,  # a NaN must be seen, not averaged away

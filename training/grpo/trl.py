@@ -13,6 +13,8 @@ import numpy as np
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 from trl.trainer.utils import RepeatSampler
 
+from training.runs import processes
+
 
 class _OwnPrompts:
     """A trainer whose rows say in ``row`` which of our prompts they are; stands in front of TRL's class."""
@@ -36,6 +38,13 @@ class _OwnPrompts:
         made: Any = super()._get_train_sampler(dataset)  # type: ignore[misc]
         made.__class__ = _EpochSampler
         return made
+
+    def get_train_dataloader(self) -> Any:
+        loader: Any = super().get_train_dataloader()  # type: ignore[misc]
+        if processes.count() > 1:
+            # Where a resumed run passes over batches, accelerate looks for who is to be told the epoch here.
+            loader.batch_sampler.sampler = loader.batch_sampler.batch_sampler.sampler
+        return loader
 
     def create_model_card(self, **_: Any) -> None:
         """None is written: the manifest says it all."""

@@ -96,8 +96,8 @@ class LocalSampler:
         device = self.model.device
         ids: list[list[int]] = []
         with torch.random.fork_rng(), torch.no_grad():
-            torch.manual_seed(seed)
             for start in range(0, len(prompts), self.plan.batch_rows):
+                torch.manual_seed(seed + start)  # so that a batch is sampled alike by whoever does it
                 rows = prompts[start : start + self.plan.batch_rows]
                 asked, mask = padded(rows, self.pad, in_front=True)  # all answers begin in one column
                 out = self.model.generate(

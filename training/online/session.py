@@ -12,14 +12,14 @@ from training.data.preparing import summary
 from training.data.preparing.collection import Prepared, Report
 from training.methods import lora, parent
 from training.models import base, recomputing
-from training.online import heldout, policy, prompts, rewards
+from training.online import heldout, parted, policy, prompts, rewards
 from training.online.answers import LocalSampler, Sampler
 from training.online.policy import Policy
 from training.online.prompts import Asked
 from training.online.rewards import Rewards
 from training.online.server import ServerSampler
 from training.recipe import GrpoRecipe, PpoRecipe
-from training.runs import curves, divergence, estimate, provenance
+from training.runs import curves, divergence, estimate, processes, provenance
 from training.runs.bar import Bar
 from training.runs.curves import Panel
 from training.runs.folder import RunFolder
@@ -71,6 +71,8 @@ def train(recipe: R, run: RunFolder, report: Report, stage: Callable[[R, Session
     """
     identity, before = parent.origin(recipe)
     scorers = rewards.load(recipe.rewards)
+    if isinstance(recipe, PpoRecipe):  # TRL's own deals grpo's out
+        scorers = parted.rewards(scorers)
     report(f"{recipe.name}: preparing the prompts")
     tokenizer = base.load_tokenizer(recipe.base)
     asked = prompts.prepared(recipe, recipe.base, report)
@@ -83,7 +85,8 @@ def train(recipe: R, run: RunFolder, report: Report, stage: Callable[[R, Session
     report(f"{recipe.name}: {estimate.of(model.model, recipe, asked.train.longest)}")
     if warning := estimate.too_long(model.model, recipe):
         report(warning)
-    sampler = _sampler(recipe, run, model)
+    own = _sampler(recipe, run, model)
+    sampler = parted.PartedSampler(own, recipe.sampling.batch_rows)
     bar = Bar(report)
     session = Session(run, tokenizer, asked, scorers, model, sampler, bar, report, partial(_evaluate, recipe))
     learning = stage(recipe, session)
@@ -94,8 +97,11 @@ def train(recipe: R, run: RunFolder, report: Report, stage: Callable[[R, Session
         _learn(recipe, session, learning, checkpoint)
     finally:
         bar.close()
-        if isinstance(sampler, ServerSampler):
-            sampler.close()
+        if isinstance(own, ServerSampler):
+            own.close()
+    if not run.keeper:
+        processes.wait()
+        return run.artefact
     warning = divergence.stalled(
         run.read_metrics(), recipe.train.learning_rate, "no answer to a prompt is worth more than another"
     )
@@ -110,6 +116,7 @@ def train(recipe: R, run: RunFolder, report: Report, stage: Callable[[R, Session
         recipe, base=identity, data=hashes, metrics=metrics, parent=before, warning=warning
     )
     supervised.place(run, manifest, lambda folder: lora.save(model.model, folder, recipe.base))
+    processes.wait()
     report(
         f"{recipe.name}: reward on held-out prompts {metrics['eval_reward_before']:.4f} before, "
         f"{metrics['eval_reward']:.4f} after, KL {metrics['eval_kl']:.3f} nats an answer; the artefact is "
@@ -127,7 +134,8 @@ def _learn(
     run, steps = session.run, recipe.train.steps
     session.report(f"{recipe.name}: {steps} steps")
     done = run.begin(checkpoint, steps, session.report)
-    session.bar.start(steps, done)
+    if run.keeper:
+        session.bar.start(steps, done)
     if not checkpoint:
         session.evaluate(0)
     learning.learn(checkpoint)

@@ -7,7 +7,7 @@ gives for each step, so nothing random is left over from one step to the next.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ from training.ppo.advantages import gae
 from training.ppo.scores import RunningScale
 from training.ppo.value import ValueHead
 from training.recipe import PpoRecipe
+from training.runs import processes
 
 BETAS = (0.9, 0.95)
 
@@ -127,8 +128,9 @@ class Learner:
         shape = (len(answers), longest)
         mask = torch.zeros(shape, dtype=torch.bool, device=self.policy.device)
         then, reference, values = (torch.zeros(shape, device=self.policy.device) for _ in range(3))
-        for start in range(0, len(answers), plan.batch_rows):
-            rows = slice(start, start + plan.batch_rows)
+        mine = processes.part(len(answers))
+        for start in range(mine.start, mine.stop, plan.batch_rows):
+            rows = slice(start, min(start + plan.batch_rows, mine.stop))
             layout = self.policy.layout(prompts[rows], answers.ids[rows])
             columns = slice(layout.answer_mask.shape[1])
             with torch.no_grad():
@@ -138,6 +140,8 @@ class Learner:
             reference[rows, columns] = self.policy.reference_log_probs(layout)
             mask[rows, columns] = layout.answer_mask
         then, reference, values = then * mask, reference * mask, values * mask
+        processes.add_up((then, reference, values, counted := mask.int()))  # a row is 0 where it is another's
+        mask = counted.bool()
 
         worth = scores.to(self.policy.device, torch.float32)
         if plan.normalise_rewards:
@@ -167,16 +171,18 @@ class Learner:
         sums: dict[str, float] = defaultdict(float)
         self.policy_optimiser.zero_grad()
         self.value_optimiser.zero_grad()
-        for rows in torch.split(chosen, self.recipe.train.batch_rows):
+        mine = chosen[processes.part(len(chosen))]
+        for rows in torch.split(mine, self.recipe.train.batch_rows) if len(mine) else ():
             for name, total in self._backward(rollout.rows(rows), tokens, learns).items():
                 sums[name] += total / float(tokens)
         if learns and self.recipe.pretraining and self.documents:
             sums["pretraining_loss"] = self._backward_documents(seed)
-        metrics = dict(sums)
+        metrics = self._shared(sums)
         changing = [(self.value_optimiser, list(self.head.parameters()), "value_grad_norm")]
         if learns:
             changing.append((self.policy_optimiser, list(self.trained.values()), "grad_norm"))
         for _, parameters, name in changing:
+            _add_up_gradients(parameters)
             length = torch.nn.utils.clip_grad_norm_(parameters, self.recipe.train.max_grad_norm)
             metrics[name] = float(length)
         self._refuse_broken(metrics, number)
@@ -209,19 +215,33 @@ class Learner:
             }
             return {name: float((term * mask).sum()) for name, term in terms.items()}
 
+    @staticmethod
+    def _shared(sums: Mapping[str, float]) -> dict[str, float]:
+        """What all processes have measured together."""
+        of_all = processes.gathered(dict(sums))
+        names = dict.fromkeys(name for one in of_all for name in one)
+        return {name: sum(one.get(name, 0.0) for one in of_all) for name in names}
+
     def _backward_documents(self, seed: int) -> float:
-        """Add the pretraining gradient; the documents' loss in nats per token."""
+        """Add the pretraining gradient of this process's documents; their part of the loss (nats a token)."""
         assert self.recipe.pretraining
         assert self.documents
         ids, mask = self.documents.batch(seed)
+        learned = mask[:, 1:].sum()
+        mine = processes.part(len(ids))
+        ids, mask = ids[mine], mask[mine]
+        share = mask[:, 1:].sum() / learned
+        if not share:
+            return 0.0
         behind_the_first = torch.arange(1, ids.shape[1], device=ids.device).expand(len(ids), -1)
         whole = Layout(ids, behind_the_first, mask[:, 1:])
         untempered = replace(self.policy, temperature=1.0)  # text is modelled as it is, not as it is sampled
         said = log_probs(untempered.logits(whole)[0], whole.answers)
         nothing = torch.zeros((), device=ids.device)
         coefficient = self.recipe.pretraining.coefficient
-        torch.autograd.backward(losses.with_pretraining(nothing, said, mask[:, 1:], coefficient=coefficient))
-        return float(-masked.mean(said.detach(), mask[:, 1:]))
+        loss = losses.with_pretraining(nothing, said, mask[:, 1:], coefficient=coefficient)
+        torch.autograd.backward(loss * share)
+        return float(-masked.mean(said.detach(), mask[:, 1:]) * share)
 
     def _refuse_broken(self, metrics: dict[str, float], number: int) -> None:
         for name, value in metrics.items():
@@ -237,3 +257,13 @@ class Learner:
         """Every trained tensor by name: the adapter's and the head's."""
         yield from ((f"policy.{name}", p) for name, p in self.trained.items())
         yield from ((f"value.{name}", p) for name, p in self.head.named_parameters())
+
+
+def _add_up_gradients(parameters: Iterable[Tensor]) -> None:
+    """Of what each process has learned from its part; a loss is a sum over all parts' tokens already."""
+    if processes.count() == 1:
+        return
+    for parameter in parameters:
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+        processes.add_up([parameter.grad])

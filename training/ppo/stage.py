@@ -19,6 +19,7 @@ from training.ppo import checkpoint as checkpoints
 from training.ppo import documents
 from training.ppo.learner import Learner
 from training.recipe import PpoRecipe
+from training.runs import processes
 from training.runs.curves import Panel
 from training.runs.folder import RunFolder
 
@@ -74,7 +75,9 @@ class Ppo:
             if plan.evaluate_every and step % plan.evaluate_every == 0 and step < plan.steps:
                 given.evaluate(step)
             if step % plan.save_every == 0 or step == plan.steps:
-                checkpoints.save(self.learner, given.run.checkpoints, step)
+                if given.run.keeper:
+                    checkpoints.save(self.learner, given.run.checkpoints, step)
+                processes.wait()  # a process that went on could be killed ahead of what is kept
 
     def _step(self, step: int) -> dict[str, float]:
         plan, given = self.recipe.train, self.session

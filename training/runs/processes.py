@@ -1,22 +1,31 @@
 """The processes that train one run: this one alone, or several that ``accelerate launch`` has started.
 
 The same recipe takes the same steps on any number of them: a step's batches are dealt out, and each measures
-the held-out rows whole (an epoch's last batches: training.trainers.dealing). What can't come out alike is
-refused. The first process keeps the run, which is to say that it alone writes into the run's folder and
-speaks.
+the held-out rows whole (an epoch's last batches: training.trainers.dealing; ppo deals out rows, and what is
+sampled of held-out prompts as well: training.online.parted). What can't come out alike is refused. The first
+process keeps the run, which is to say that it alone writes into the run's folder and speaks.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from training.errors import Undistributable
-from training.recipe import CptRecipe, DpoRecipe, OnlineRecipe, QuantizeRecipe, Recipe, RouterRecipe
+from training.recipe import (
+    CptRecipe,
+    GrpoRecipe,
+    LearningRecipe,
+    PpoRecipe,
+    QuantizeRecipe,
+    Recipe,
+    RouterRecipe,
+)
 
-METHODS = ("lora", "dora", "pissa", "full", "freeze")
+CUT = ("lora", "dora", "pissa", "full", "freeze")  # methods of which each process can hold a part
+WHOLE = "let every process hold all of them (deploy/accelerate/data-parallel.yaml)"
 
 
 def count() -> int:
@@ -24,9 +33,14 @@ def count() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def rank() -> int:
+    """Which of them this one is, from 0."""
+    return int(os.environ.get("RANK", "0"))
+
+
 def keeps() -> bool:
     """Whether this one keeps the run."""
-    return int(os.environ.get("RANK", "0")) == 0
+    return rank() == 0
 
 
 def begin(recipe: Recipe) -> None:
@@ -67,8 +81,24 @@ def share(accumulate: int) -> int:
     return accumulate // count()
 
 
+def part(rows: int) -> slice:
+    """Of so many ``rows``, those that are this process's; no process has two more than another."""
+    return slice(rows * rank() // count(), rows * (rank() + 1) // count())
+
+
+def add_up(tensors: Iterable[Any]) -> None:
+    """Make each of ``tensors`` the sum of those that the processes have in its place."""
+    if count() > 1:
+        import torch.distributed
+
+        for tensor in tensors:
+            torch.distributed.all_reduce(tensor)
+
+
 def gathered(thing: Any) -> list[Any]:
     """Each process's ``thing``, in their order."""
+    if count() == 1:
+        return [thing]
     from accelerate.utils import gather_object
 
     found: list[Any] = gather_object([thing])
@@ -139,36 +169,49 @@ def _switched_on(name: str) -> bool:
 
 
 def _refuse(recipe: Recipe) -> None:
-    if isinstance(recipe, OnlineRecipe | QuantizeRecipe | RouterRecipe):
+    if isinstance(recipe, QuantizeRecipe | RouterRecipe):
         raise Undistributable(
             f"stage {recipe.stage} runs in one process, and accelerate has started {count()}; run "
-            f"`pointsman train` itself. Several processes train cpt, sft, rm and dpo"
+            f"`pointsman train` itself. Several processes train cpt, sft, rm, dpo, ppo and grpo"
         )
-    if isinstance(recipe, DpoRecipe) and recipe.loss == "kto":
-        raise Undistributable(
-            f"loss kto trains in one process, and accelerate has started {count()}: its KL is estimated on a "
-            "batch's answers, and would be on those of all processes; dpo's other losses look at one pair"
-        )
-    if isinstance(recipe, CptRecipe) and recipe.bound is not None and cut_weights():
-        raise Undistributable(
-            "probe.max_forgetting keeps whole weights to go back to, and with FSDP or DeepSpeed each process "
-            "holds a part of them; leave it out, or let every process hold all (data parallelism)"
-        )
-    method = getattr(recipe, "method", "lora")
-    if method not in METHODS:
-        raise Undistributable(
-            f"method {method} trains in one process, and accelerate has started {count()}; several train "
-            f"{', '.join(METHODS)}"
-        )
+    if cut_weights():
+        _refuse_cut(recipe)
+    if isinstance(recipe, PpoRecipe):
+        return  # its batches are dealt out by rows
     plan = recipe.train
-    if plan.gradient_checkpointing and _switched_on("ACCELERATE_USE_DEEPSPEED"):
-        raise Undistributable(
-            "train.gradient_checkpointing: DeepSpeed gives weights back after use, and a layer that is "
-            "computed again would not find them; leave it out, or use FSDP (deploy/accelerate/fsdp.yaml)"
-        )
     if plan.accumulate % count():
         raise Undistributable(
             f"train.accumulate ({plan.accumulate}) must be a multiple of the processes ({count()}), so that "
             f"they share a step's batches evenly; for the same steps of {plan.batch_rows * plan.accumulate} "
             "sequences lower train.batch_rows and raise train.accumulate by as much"
+        )
+
+
+def _refuse_cut(recipe: LearningRecipe) -> None:
+    """Of FSDP and DeepSpeed, with which each process holds a part of the weights."""
+    if isinstance(recipe, PpoRecipe | GrpoRecipe):
+        raise Undistributable(
+            f"stage {recipe.stage} samples answers from whole weights, and with FSDP or DeepSpeed each "
+            f"process holds a part of them; {WHOLE}"
+        )
+    if isinstance(recipe, CptRecipe) and recipe.bound is not None:
+        raise Undistributable(
+            "probe.max_forgetting keeps whole weights to go back to, and with FSDP or DeepSpeed each process "
+            f"holds a part of them; leave it out, or {WHOLE}"
+        )
+    method = getattr(recipe, "method", "lora")
+    if method == "qlora":
+        raise Undistributable(
+            "method qlora keeps its base in 4 bits in every process, and FSDP or DeepSpeed would cut it "
+            f"(which needs bnb_4bit_quant_storage, and is not supported); {WHOLE}"
+        )
+    if method not in CUT:
+        raise Undistributable(
+            f"method {method} learns virtual tokens, which FSDP or DeepSpeed would cut, and which are too "
+            f"few to be worth it; {WHOLE}"
+        )
+    if recipe.train.gradient_checkpointing and _switched_on("ACCELERATE_USE_DEEPSPEED"):
+        raise Undistributable(
+            "train.gradient_checkpointing: DeepSpeed gives weights back after use, and a layer that is "
+            "computed again would not find them; leave it out, or use FSDP (deploy/accelerate/fsdp.yaml)"
         )
