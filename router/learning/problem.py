@@ -11,6 +11,7 @@ import numpy as np
 
 from router.examples import OUT_OF_SCOPE
 from router.learning.corpus import Corpus
+from router.model import layout
 from router.model.calibration import Mask, Scores
 from router.model.classifier import Labels, Linear, fit_temperature, judged
 from router.model.features import Shares
@@ -66,7 +67,7 @@ class Problem:
 
     def loss(self) -> float:
         """Mean negative log-likelihood of rows held out, at the best temperature."""
-        classes = np.where(self.labels == OUT_OF_SCOPE, self.intents, self.labels)
+        classes = layout.classes_of(self.labels, self.intents)
         tried = self._held(None if self.new.sum() <= FEW else _CHOICE_FOLDS)
         logits = [self.linear(held).logits(self.rows[held & self.new]) for held in tried]
         known = np.concatenate([classes[held & self.new] for held in tried])

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router.examples import OUT_OF_SCOPE
+from router.model import layout
 from router.model.classifier import (
-    NEVER,
     Floats,
     Gate,
     Labels,
@@ -89,7 +89,7 @@ class Calibration:
         The others have to the likeliest the ratio of the softmax, or less where all would be more than 1.
         """
         shares = probabilities(logits, self.temperature)
-        best, rows = logits[:, :-2].argmax(axis=1), np.arange(len(logits))
+        best, rows = logits[:, layout.INTENTS].argmax(axis=1), np.arange(len(logits))
         share = shares[rows, best]
         sure = self.slope * _logit(self.gate.probability(signals) * share) + self.offset
         right = chance(sure) * not_decoy(logits, signals)
@@ -108,10 +108,10 @@ def calibrate(scores: Scores, wrong_cost: float, share: float) -> Calibration:
     """All from ``scores``, the threshold last; ``share`` is :func:`outside_share`."""
     weight = _weights(scores, share)
     inside = scores.labels != OUT_OF_SCOPE
-    unlearned = inside & (_own(scores) <= NEVER)  # its only example was held out, so it can't be wrong
-    right = (scores.logits[:, :-2].argmax(axis=1) == scores.labels) | unlearned
+    unlearned = inside & (_own(scores) <= layout.NEVER)  # its only example was held out, so it can't be wrong
+    right = (scores.logits[:, layout.INTENTS].argmax(axis=1) == scores.labels) | unlearned
     gate = Gate.fit(scores.signals, right, weight)
-    temperature = fit_temperature(scores.logits[inside, :-2], scores.labels[inside])[0]
+    temperature = fit_temperature(scores.logits[inside, layout.INTENTS], scores.labels[inside])[0]
     product = gate.probability(scores.signals) * probabilities(scores.logits, temperature).max(axis=1)
     last = Gate.fit(_logit(product[:, None]), right, weight)
     slope = float(last.weights[0] / last.scale[0])
@@ -123,7 +123,7 @@ def calibrate(scores: Scores, wrong_cost: float, share: float) -> Calibration:
 
 def cross_calibrate(scores: Scores, wrong_cost: float, share: float) -> tuple[Floats, Mask]:
     """Confidences ``(M, K)``, and which rows ``(M,)`` are routed, each by a calibration without its fold."""
-    confidences = np.zeros((len(scores.labels), scores.logits.shape[1] - 2))
+    confidences = np.zeros_like(scores.logits[:, layout.INTENTS])
     routed = np.zeros(len(scores.labels), dtype=np.bool_)
     for fold in np.unique(scores.folds):
         held = scores.folds == fold

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router.examples import DECOY, OUT_OF_SCOPE
+from router.model import layout
 from router.model.features import Dense
 from router.model.nearest import Near, Neighbours
 from router.model.regression import Metric, fit_against, fit_logistic
@@ -31,7 +32,6 @@ Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]  # (N,) index of the intent, or OUT_OF_SCOPE
 
 PENALTY = 1 / 30  # of half the squared weights of the regression, where every row's loss counts 1
-NEVER = -30.0  # logit of a class that has no rows
 _NEWTON_STEPS = 25
 _LONGEST_STEP = 2.0  # of any weight of the gate at a time, so that Newton's method does not overshoot
 _SHORTEST_STEP = 1e-9  # after which the next would change nothing that is seen
@@ -57,16 +57,16 @@ class Linear:
         """On the metric's ``columns``. A class without rows (a fold may miss one) never wins."""
         outside, decoy = labels == OUT_OF_SCOPE, labels == DECOY
         kept = np.flatnonzero(~decoy & (~outside | (outside.sum() >= _FEWEST_OUTSIDE)))
-        present, classes = np.unique(np.where(outside, intents, labels)[kept], return_inverse=True)
-        found = np.zeros((columns.shape[1], intents + 2), dtype=np.float32)
-        found[-1] = NEVER
+        present, classes = np.unique(layout.classes_of(labels, intents)[kept], return_inverse=True)
+        found = np.zeros((columns.shape[1], intents + layout.MORE), dtype=np.float32)
+        found[-1] = layout.NEVER
         first = columns[: len(kept)] if kept[-1] < len(kept) else columns[kept]  # decoys last: no copy
         found[:, present] = fit_logistic(first, classes.astype(np.int64), len(present), PENALTY, metric)
         if decoy.any():
             every = max(1, len(decoy) // _BESIDE_DECOYS)
             some = columns[beside := np.flatnonzero(decoy | (np.arange(len(decoy)) % every == 0))]
-            others = _energy(some @ found[:, :-1])
-            found[:, -1] = fit_against(some, decoy[beside], others, PENALTY / every, metric)
+            others = _energy(some @ found[:, layout.OF_USERS])
+            found[:, layout.DECOY] = fit_against(some, decoy[beside], others, PENALTY / every, metric)
         return cls(found[:-1], found[-1] - metric.mean @ found[:-1])
 
     def logits(self, rows: Dense) -> Floats:
@@ -116,22 +116,22 @@ def judged(
     examples, of texts with ``rows`` ``(M, D)`` and ``sentences`` ``(M, H)``.
     """
     logits = linear.logits(rows)
-    near = neighbours.near(rows, logits[:, :-2])
+    near = neighbours.near(rows, logits[:, layout.INTENTS])
     logits = near.weigh(logits)
-    energy = _energy(logits[:, :-2])
+    energy = _energy(logits[:, layout.INTENTS])
     signals = (
         energy,
-        np.minimum(energy - logits[:, -2], -NEVER / 2),
+        np.minimum(energy - logits[:, layout.OUTSIDE], -layout.NEVER / 2),
         near.inside(),
         near.outside(),
-        neighbours.means_alike(sentences, logits[:, :-2].argmax(axis=1)),
+        neighbours.means_alike(sentences, logits[:, layout.INTENTS].argmax(axis=1)),
     )
     return logits, np.array(signals, dtype=np.float64).T, near
 
 
 def probabilities(logits: Floats, temperature: float) -> Floats:
     """``(N, K)`` over the intents alone."""
-    inside = logits[:, :-2]
+    inside = logits[:, layout.INTENTS]
     chances = np.empty(inside.shape, dtype=np.float32)  # a fifth of the time of 64 bits
     np.subtract(inside, inside.max(axis=1, keepdims=True), out=chances, casting="same_kind")
     chances /= np.float32(temperature)
@@ -142,7 +142,7 @@ def probabilities(logits: Floats, temperature: float) -> Floats:
 
 def not_decoy(logits: Floats, signals: Floats) -> Floats:
     """``(N,)`` probability that a text is none that no user would write."""
-    return chance(np.logaddexp(signals[:, 0], logits[:, -2]) - logits[:, -1])
+    return chance(np.logaddexp(signals[:, 0], logits[:, layout.OUTSIDE]) - logits[:, layout.DECOY])
 
 
 def chance(logit: Floats) -> Floats:
@@ -162,7 +162,7 @@ def fit_temperature(logits: Floats, classes: Labels) -> tuple[float, float]:
     ``logits`` ``(N, C)`` are of rows that were not fitted on. Rows whose class was not there to be learned
     say nothing of the temperature and are left out.
     """
-    rows = np.flatnonzero(logits[np.arange(len(classes)), classes] > NEVER)
+    rows = np.flatnonzero(logits[np.arange(len(classes)), classes] > layout.NEVER)
     if len(rows) == 0:
         return 1.0, float(np.log(logits.shape[1]))
     rows = rows[:: -(-len(rows) // TEMPERATURE_ROWS)]

@@ -5,9 +5,8 @@ examples → :class:`Calibration`.
 
 Another classifier takes the place of :class:`Linear`: fitted in :mod:`router.learning.problem`, held here,
 its arrays written and read in :mod:`router.learning.storage`. What it has to give is ``logits``
-``(N, K + 2)``: the ``K`` intents, "outside" behind them and "decoy" last, ``NEVER`` for a class that it saw
-no rows of. Nearest examples, signals and calibration read that layout (:mod:`router.model.nearest`,
-:mod:`router.model.classifier`, :mod:`router.model.calibration`) and know nothing else of how it was made.
+``(N, K + 2)`` as :mod:`router.model.layout` has them, ``NEVER`` for a class that it saw no rows of. Nearest
+examples, signals and calibration read no more of it.
 """
 
 from __future__ import annotations

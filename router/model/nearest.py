@@ -17,7 +17,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from router.examples import DECOY, OUT_OF_SCOPE
+from router.model import layout
 from router.model.features import Dense, Floats, Indices
 
 NEAREST = 3  # examples, of each intent looked at and out of scope
@@ -50,12 +50,12 @@ class Near:
 
     def inside(self) -> Dense:
         """``(M,)`` mean similarity to the ``NEAREST`` of all candidates."""
-        inside = self.similarities[:, :-2].reshape(len(self.similarities), -1)
+        inside = self.similarities[:, layout.INTENTS].reshape(len(self.similarities), -1)
         return _mean(np.partition(inside, -NEAREST, axis=1)[:, -NEAREST:])
 
     def outside(self) -> Dense:
         """``(M,)`` mean similarity to the ``NEAREST`` out of scope; 0 where there are none."""
-        outside: Dense = self.means[:, -2]
+        outside: Dense = self.means[:, layout.OUTSIDE]
         return outside
 
     def best(self, row: int) -> list[tuple[int, float]]:
@@ -76,17 +76,17 @@ class Neighbours:
     @classmethod
     def of(cls, rows: Dense, sentences: Dense, labels: Indices, intents: int) -> Neighbours:
         """``labels`` ``(N,)`` ascend, but for those of out of scope and of decoys, which come last."""
-        classes = np.select([labels == OUT_OF_SCOPE, labels == DECOY], [intents, intents + 1], labels)
-        return cls(rows, sentences, np.searchsorted(classes, np.arange(intents + 3)))
+        classes = layout.classes_of(labels, intents)
+        return cls(rows, sentences, np.searchsorted(classes, np.arange(intents + layout.MORE + 1)))
 
     def near(self, rows: Dense, logits: Floats) -> Near:
         """``logits`` ``(M, K)`` say which intents are the likeliest of each of ``rows`` ``(M, D)``."""
-        intents = len(self.starts) - 3
+        intents = len(self.starts) - layout.MORE - 1
         count = min(CANDIDATES, intents)
-        width = count + 2
+        width = count + layout.MORE
         candidates = np.empty((len(rows), width), dtype=np.int64)
         candidates[:, :count] = np.argpartition(logits, intents - count, axis=1)[:, intents - count :]
-        candidates[:, count:] = intents, intents + 1
+        candidates[:, count:] = np.arange(intents, intents + layout.MORE)
         if len(rows) == 1:
             return self._near_one(rows[0], candidates)
         similarities = np.full((candidates.size, NEAREST), _NONE, dtype=np.float32)

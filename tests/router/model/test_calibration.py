@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from router.examples import OUT_OF_SCOPE, RoutingExamples
+from router.model import layout
 from router.model.calibration import Scores, calibrate, choose_threshold, outside_share
 from router.router import Router
 from tests.router.conftest import WordEncoder
@@ -47,7 +48,7 @@ def test_a_confidence_is_how_often_the_intent_is_right() -> None:
     """In each fifth of the confidences, where a fifth of the requests is out of scope."""
     scores = drawn()
     best = calibrate(scores, 2.0, share=0.2).confidences(scores.logits, scores.signals).max(axis=1)
-    right = scores.logits[:, :-2].argmax(axis=1) == scores.labels
+    right = scores.logits[:, layout.INTENTS].argmax(axis=1) == scores.labels
     weight = np.where(scores.labels == OUT_OF_SCOPE, 0.2 / 200, 0.8 / 2_000)
     for part in range(5):
         rows = (best * 5).astype(int) == part
@@ -58,7 +59,7 @@ def test_the_likeliest_intent_stays_so_and_all_together_are_no_more_than_one() -
     scores = drawn()
     calibration = calibrate(scores, 2.0, share=0.2)
     confidences = calibration.confidences(scores.logits, scores.signals)
-    assert (confidences.argmax(axis=1) == scores.logits[:, :-2].argmax(axis=1)).all()
+    assert (confidences.argmax(axis=1) == scores.logits[:, layout.INTENTS].argmax(axis=1)).all()
     assert confidences.sum(axis=1).max() <= 1 + 1e-6
     assert confidences.min() >= 0
 

@@ -7,8 +7,8 @@ import pytest
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
-from router.model import classifier
-from router.model.classifier import NEVER, Floats, Gate, Labels, fit_temperature
+from router.model import classifier, layout
+from router.model.classifier import Floats, Gate, Labels, fit_temperature
 
 
 def drawn(temperature: float) -> tuple[Floats, Labels]:
@@ -37,7 +37,7 @@ def test_the_temperature_is_found(temperature: float) -> None:
 def test_rows_of_a_class_that_was_not_there_say_nothing() -> None:
     logits, classes = drawn(2.0)
     unseen = np.full((50, 6), 0.0)
-    unseen[:, 3] = NEVER
+    unseen[:, 3] = layout.NEVER
     found = fit_temperature(np.vstack([logits, unseen]), np.append(classes, np.full(50, 3)))
     assert found == fit_temperature(logits, classes)
 
