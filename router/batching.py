@@ -16,9 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from router.conversation import content_text
-from router.decision import Decision
+from router.deciding.decision import Decision
 from router.errors import RouterClosed
+from router.text.conversation import content_text
 
 if TYPE_CHECKING:
     from router.router import Router

@@ -14,7 +14,7 @@ from pointsman.spoken import spoken
 from router.errors import ExamplesError
 
 OUT_OF_SCOPE = -1  # label of a row that belongs to no intent
-DECOY = -2  # label of a row that no user would write, see router.decoys
+DECOY = -2  # label of a row that no user would write, see router.model.decoys
 WRONG_COST = 2.0
 NAMED = 20  # examples of an intent, under which its name says more than nothing
 

@@ -14,19 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from router import track
-from router.conversation import Turn, user_turns
-from router.decision import Decision, decided_by, nothing_to_decide
-from router.decoys import ORDER
-from router.encoder import TextEncoder
+from router.deciding import track
+from router.deciding.decision import Decision, decided_by, nothing_to_decide
+from router.deciding.policy import NO_POLICY, Policy
+from router.encoding.encoder import TextEncoder
+from router.encoding.memory import RememberingEncoder
 from router.errors import ArtefactError, ArtefactMismatch
 from router.examples import RoutingExamples
-from router.fitting import Tell, fit
-from router.memory import RememberingEncoder
-from router.model import FittedModel, among
-from router.policy import NO_POLICY, Policy
-from router.report import FitReport
-from router.storage import read_fitted, write_fitted
+from router.learning.fitting import Tell, fit
+from router.learning.report import FitReport
+from router.learning.storage import read_fitted, write_fitted
+from router.model.decoys import ORDER
+from router.model.fitted import FittedModel, among
+from router.text.conversation import Turn, user_turns
 
 TOP = 5  # intents that a decision lists
 MOST_ORDERED = 0.5  # of the threshold: all intents together, where a text is nothing but orders to the router

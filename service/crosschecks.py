@@ -16,7 +16,7 @@ from pointsman.problems import Location, Problem
 from prompts.errors import MissingVariables, PromptError, UnknownVariables
 from prompts.library import PromptLibrary
 from router.errors import RowsError
-from router.evaluation import Row, read_rows
+from router.judging.evaluation import Row, read_rows
 
 
 def example_rows(data: Mapping[str, Any], folder: Path) -> tuple[list[Row], list[Problem]]:

@@ -14,7 +14,7 @@ from chains.errors import ChainNotFound, ChainOptionsError
 from chains.events import Chain, ChainRequest, Limits
 from chains.parameters import calls_tools
 from chains.retrieve import Retrieve
-from router.decision import Decision
+from router.deciding.decision import Decision
 from service.body.conversation import Message, asked, check_said, conversation_key, messages_of
 from service.body.fields import model_of, stream_of
 from service.body.kinds import SWITCH, check_bounds, check_kind, given

@@ -20,7 +20,7 @@ import orjson
 from numpy.typing import NDArray
 
 from chains.errors import ChainTimeout
-from router.embedding import Embedder
+from router.encoding.embedding import Embedder
 from service.errors import InvalidRequest, TooManyRequests
 from service.sections import CARRIED
 

@@ -16,7 +16,7 @@ from chains.joined import wants_joined
 from chains.parameters import calls_tools
 from chains.react import React
 from chains.structured import Structured
-from router.decision import Decision
+from router.deciding.decision import Decision
 from service.admission import Admission
 from service.admission.learning import Learning
 from service.best_effort import BestEffort, may_loosen

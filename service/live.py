@@ -19,9 +19,9 @@ from chains.events import Chain, Waiting
 from chains.registry import chain_by_name, warm
 from chains.resources import Resources
 from router.batching import BatchingRouter, lanes
-from router.decision import Decision
-from router.embedding import Embedder
-from router.encoder import Encoder
+from router.deciding.decision import Decision
+from router.encoding.embedding import Embedder
+from router.encoding.encoder import Encoder
 from router.router import Router
 from service.errors import NotReady, RoutesRejected
 from service.moving import Beside, Movers, Moving

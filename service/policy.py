@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from pointsman.problems import Location
-from router.pattern import CHARACTERS, STEPS, checked, steps
-from router.policy import Policy
+from router.deciding.policy import Policy
+from router.text.pattern import CHARACTERS, STEPS, checked, steps
 from service.routes_document import RoutesDocument
 
 RULES_STEPS = 4 * STEPS  # of all patterns of rules together on one text: about half a second

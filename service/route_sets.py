@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from chains.errors import ChainError
 from chains.registry import warm
 from chains.resources import Resources
-from router.encoder import Encoder
+from router.encoding.encoder import Encoder
+from router.encoding.memory import RememberingEncoder
 from router.errors import RouterError
-from router.memory import RememberingEncoder
-from router.report import messages
+from router.learning.report import messages
 from router.router import Router
 from service.errors import RoutesRejected
 from service.moving import Movers, Moving

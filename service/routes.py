@@ -18,9 +18,9 @@ from pointsman.document import DocumentError, lines_of, parse, plain, problem_li
 from pointsman.problems import Problem
 from prompts.library import PromptLibrary
 from prompts.template import PromptTemplate
-from router.evaluation import Row
+from router.deciding.policy import Policy
 from router.examples import RoutingExamples
-from router.policy import Policy
+from router.judging.evaluation import Row
 from service.crosschecks import cross_problems, example_rows, placed
 from service.errors import RoutesRejected
 from service.moving import Mover, laid_over

@@ -8,10 +8,10 @@ from pydantic import AfterValidator, Field, StringConstraints, field_validator, 
 
 from pointsman.artefact import ALIAS
 from pointsman.document import Document
+from router.deciding.rules import Rule, keywords
 from router.errors import PatternError
 from router.examples import WRONG_COST
-from router.pattern import checked
-from router.rules import Rule, keywords
+from router.text.pattern import checked
 from service.sections import Positive, Seconds
 
 FALLBACK = "fallback"  # what the log and the headers call the intent of an abstention

@@ -28,7 +28,7 @@ from chains.direct import Direct
 from chains.events import Chain, ChainRequest, Citation, Citations, Content, Raw
 from chains.resources import Resources
 from chains.retrieve import Retrieve, RetrieveOptions
-from router.encoder import Encoder
+from router.encoding.encoder import Encoder
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 _ABSTAINS = re.compile(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.bench.timing import Latency
-from router.metrics import auroc, calibration_error
+from router.judging.metrics import auroc, calibration_error
 
 
 @dataclass(frozen=True)

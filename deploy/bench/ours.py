@@ -13,10 +13,10 @@ from deploy.bench.measured import Measured, Rates
 from deploy.bench.sets import Sets
 from deploy.bench.timing import latency
 from router.batching import BatchingRouter
-from router.encoder import Encoder
-from router.evaluation import as_examples, evaluate
+from router.encoding.encoder import Encoder
+from router.judging.evaluation import as_examples, evaluate
+from router.judging.trial import run_trials
 from router.router import Router
-from router.trial import run_trials
 
 TOGETHER = 32  # requests that wait at any time
 DECISIONS = 3_000  # that the rate is taken over

@@ -12,9 +12,9 @@ from deploy.bench.measured import Measured, Rates
 from deploy.bench.ours import DRAWS, SHOTS
 from deploy.bench.sets import Sets
 from deploy.bench.timing import latency
-from router.encoder import Encoder
-from router.evaluation import Row
-from router.trial import draw
+from router.encoding.encoder import Encoder
+from router.judging.evaluation import Row
+from router.judging.trial import draw
 
 STRENGTHS = (3.0, 10.0, 30.0)  # sklearn's C; the best on CLINC150's validation split is taken
 STEPS = 100  # at most, of sklearn's L-BFGS

@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="Markdown file to write")
     given = parser.parse_args()
     say = progress()
-    from router.encoder import Encoder, carried_folder
+    from router.encoding.encoder import Encoder, carried_folder
     from router.errors import RouterError
 
     load = os.getloadavg()[0]

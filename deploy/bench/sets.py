@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
-from router.evaluation import Row, read_rows
+from router.judging.evaluation import Row, read_rows
 
 SHORT = range(10, 16)  # words of a text that is timed
 TIMED = 300  # short texts

@@ -226,7 +226,7 @@ def _not_served(settings: Settings) -> list[str]:
 def _learned(config: Path) -> tuple[str, ...]:
     """What the router warns of once it is fitted, as the gateway does at its start."""
     from pointsman.cli.local import LOCAL_ERRORS, local_router
-    from router.report import messages
+    from router.learning.report import messages
 
     with reported(*LOCAL_ERRORS, OSError), Progress() as report:
         table, fitted = local_router(config, report)

@@ -15,8 +15,8 @@ from pointsman.cli.options import DEMO_CONFIG, ConfigOption
 from pointsman.cli.terminal import Progress, fail, reported, say
 
 if TYPE_CHECKING:
-    from router.encoder import Encoder
-    from router.trial import Trial, Tune
+    from router.encoding.encoder import Encoder
+    from router.judging.trial import Trial, Tune
 
 
 class Mode(StrEnum):
@@ -112,9 +112,9 @@ class _Files:
 
 def _of_settings(config: Path, held_out: Path | None, json_file: Path | None) -> None:
     from pointsman.cli.local import LOCAL_ERRORS, local_router
-    from router.evaluation import Report, evaluate, read_rows
-    from router.report import FitReport
-    from router.trial import Trial, write_fit, write_trials
+    from router.judging.evaluation import Report, evaluate, read_rows
+    from router.judging.trial import Trial, write_fit, write_trials
+    from router.learning.report import FitReport
 
     with reported(*LOCAL_ERRORS, OSError), Progress() as report:
         _, fitted = local_router(config, report)
@@ -139,10 +139,10 @@ def _train_and_test(
     seeds: int,
     json_file: Path | None,
 ) -> None:
-    from router.encoder import Encoder
+    from router.encoding.encoder import Encoder
     from router.errors import RouterError
-    from router.evaluation import read_rows
-    from router.trial import run_trials, strangers, write_trials
+    from router.judging.evaluation import read_rows
+    from router.judging.trial import run_trials, strangers, write_trials
 
     def run(found: Encoder | Tune, report: Callable[[str], object]) -> list[Trial]:
         return run_trials(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from router.encoder import Encoder
+from router.encoding.encoder import Encoder
 from router.errors import RouterError
 from router.router import Router
 from service.configuration import load_configuration

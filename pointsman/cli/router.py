@@ -13,7 +13,7 @@ from pointsman.cli.options import DEMO_CONFIG, ConfigOption
 from pointsman.cli.terminal import Progress, fail, out, reported, say
 
 if TYPE_CHECKING:
-    from router.suggestion import Suggestion
+    from router.judging.suggestion import Suggestion
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
@@ -47,7 +47,7 @@ def suggest(
     - `pointsman router suggest --config my.yaml --out more.jsonl`
     """
     from pointsman.cli.local import LOCAL_ERRORS, local_router
-    from router.suggestion import suggest as suggestions
+    from router.judging.suggestion import suggest as suggestions
     from service.kept.decisions import FILE, logged_texts
     from service.settings import Settings
 

@@ -13,9 +13,9 @@ from pointsman.cli.terminal import reported
 from pointsman.cli.train import line
 
 if TYPE_CHECKING:
-    from router.encoder import Encoder
-    from router.evaluation import Row
-    from router.trial import Tune
+    from router.encoding.encoder import Encoder
+    from router.judging.evaluation import Row
+    from router.judging.trial import Tune
 
 _KEPT = 10  # rows of which one is kept out, where the router has no validation split to be calibrated on
 
@@ -28,7 +28,7 @@ def tuning(encoder: str, *, keep_some: bool) -> Iterator[Tune]:
     """
     from pointsman.artefact import ArtefactError
     from pointsman.document import DocumentError
-    from router.encoder import Encoder
+    from router.encoding.encoder import Encoder
     from training.errors import TrainingError
     from training.run import train
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from router.decision import Decision
+from router.deciding.decision import Decision
 from service.kept.own_file import OwnFile, lines_of
 
 FILE = "decisions.jsonl"

@@ -8,7 +8,7 @@ import pytest
 from deploy.bench.measured import Measured, Rates, table
 from deploy.bench.sets import LONG, TIMED_LONG, Sets
 from deploy.bench.timing import WARM_UP, Latency, latency
-from router.evaluation import Row
+from router.judging.evaluation import Row
 
 
 def test_rates_count_a_row_out_of_scope_as_never_right() -> None:

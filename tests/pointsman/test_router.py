@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pointsman.cli import local
-from router.decision import Decision
+from router.deciding.decision import Decision
 from router.examples import RoutingExamples
 from router.router import Router
 from service.kept.decisions import DecisionLog

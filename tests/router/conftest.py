@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from router.encoder import Encoder, Vectors
+from router.encoding.encoder import Encoder, Vectors
 from router.examples import RoutingExamples
 from router.router import Router
 

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from router.batching import BATCH, CHARACTERS, BatchingRouter, Conversation, lanes
-from router.decision import Decision
+from router.deciding.decision import Decision
 from router.errors import EncoderError, RouterClosed
 from router.router import Router
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from router.encoder import Encoder
-from router.evaluation import Report, Row, evaluate, read_rows
+from router.deciding.policy import Policy
+from router.encoding.encoder import Encoder
 from router.examples import RoutingExamples
-from router.features import chinese_part
-from router.policy import Policy
+from router.judging.evaluation import Report, Row, evaluate, read_rows
+from router.model.features import chinese_part
 from router.router import Router
 
 HELD_OUT = read_rows(Path(__file__).with_name("held_out.jsonl"))

@@ -7,7 +7,7 @@ import pytest
 
 from chains.index import Found, PassageIndex
 from chains.retrieve import RetrieveOptions
-from router.encoder import Encoder
+from router.encoding.encoder import Encoder
 
 EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
 QUESTIONS = [

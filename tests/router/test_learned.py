@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pointsman import learned
-from router.encoder import Encoder, Vectors, carried_folder
+from router.encoding.encoder import Encoder, Vectors, carried_folder
 from router.errors import EncoderError, ExamplesError
 from router.examples import RoutingExamples
 from router.router import Router

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from router.encoder import Encoder
-from router.evaluation import Row, as_examples, evaluate, read_rows
+from router.encoding.encoder import Encoder
+from router.judging.evaluation import Row, as_examples, evaluate, read_rows
 from router.router import Router
 
 DATA = Path(os.environ.get("POINTSMAN_DATA") or Path(__file__).parents[2].parent / "shared" / "data")

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from router.decoys import ORDER
+from router.deciding.policy import Policy
+from router.deciding.rules import Rule
 from router.errors import ArtefactMismatch, ArtefactUnreadable, ExamplesError
 from router.examples import NAMED, RoutingExamples
-from router.model import READ
-from router.pattern import checked
-from router.policy import Policy
-from router.report import SHOWN
+from router.learning.report import SHOWN
+from router.model.decoys import ORDER
+from router.model.fitted import READ
 from router.router import Router, fingerprint
-from router.rules import Rule
+from router.text.pattern import checked
 from tests.router.conftest import FRUIT, METAL, NONE, WATER, WordEncoder
 
 
@@ -243,7 +243,10 @@ def test_all_that_is_wrong_with_examples_is_said_at_once() -> None:
 
 
 def test_importing_what_the_service_needs_at_start_is_light() -> None:
-    modules = "router, router.decision, router.errors, router.examples, router.batching, router.conversation"
+    modules = (
+        "router, router.deciding.decision, router.errors, router.examples, router.batching, "
+        "router.text.conversation"
+    )
     heavy = "{'numpy', 'sklearn', 'scipy', 'torch', 'sentence_transformers', 'transformers'}"
     code = f"import sys, {modules}; assert not {heavy} & set(sys.modules), {heavy} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointsman.moves import Moves
-from router.encoder import Vectors
+from router.encoding.encoder import Vectors
 from service.adapters.checks import check_alias
 from service.errors import AdapterConflict, AdapterNotFound
 from service.moving import Mover, Movers, Moving

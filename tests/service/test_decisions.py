@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from pointsman.document import DocumentError
-from router.decision import Decision
-from router.rules import Fired
+from router.deciding.decision import Decision
+from router.deciding.rules import Fired
 from service.kept.decisions import FILE, DecisionLog, logged_texts
 from service.settings import Settings
 from tests.service.conftest import Running

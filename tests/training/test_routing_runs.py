@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from router.encoder import Encoder
+from router.encoding.encoder import Encoder
 from tests.training.intents import loaded, texts, write
 from tests.training.test_run import metrics, quiet
 from training import run

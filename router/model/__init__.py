@@ -1,0 +1,1 @@
+"""What a decision needs of a fit: a text's columns → logits and signals → calibrated confidences."""
