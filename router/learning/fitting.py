@@ -52,6 +52,7 @@ def fit(
     Raises:
         ExamplesError: ``validation`` has an intent that ``examples`` have not.
     """
+    import scipy.linalg  # noqa: F401  its BLAS has to be there to be limited below
     from threadpoolctl import threadpool_limits
 
     taught = examples.with_names()
