@@ -166,7 +166,7 @@ def _build(recipe: GrpoRecipe, given: Session) -> Any:
     kind: Any = trl.Rloo
     if recipe.algorithm == "grpo":
         kind = trl.Grpo
-        common |= {"loss_type": recipe.loss or "dapo", "scale_rewards": recipe.scale_rewards or "group"}
+        common |= {"loss_type": recipe.loss or "dapo", "scale_rewards": recipe.scale_rewards}
     made = kind(
         model=given.policy.model,
         reward_funcs=functions,
