@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -320,6 +321,20 @@ def test_a_key_at_another_level_is_found(online: Online, stage: str, change: str
 def test_a_word_that_is_not_ours_never_misleads(recipe: Recipe, change: str, told: str) -> None:
     (only,) = problems(recipe(), change)
     assert told in only
+
+
+def test_every_key_of_trl_has_an_answer() -> None:
+    import trl
+
+    configs = (trl.SFTConfig, trl.DPOConfig, trl.KTOConfig, trl.RewardConfig, trl.GRPOConfig, trl.RLOOConfig)
+    theirs = {field.name for config in (*configs, trl.ModelConfig) for field in dataclasses.fields(config)}
+    told = {*words.KEYS, *words.OTHERWISE}
+    assert [
+        key
+        for key in sorted(theirs - told)
+        if not key.startswith(tuple(words.FAMILIES))
+        and not any(list(words.named(model, key)) for model in recipes.STAGES.values())
+    ] == []
 
 
 def test_a_null_that_scales_rewards_is_no_none(online: Online) -> None:

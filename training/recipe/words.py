@@ -171,6 +171,23 @@ OTHERWISE = {  # theirs → what is said of it where KEYS has nothing; ours is n
     ),
     "push_to_hub": "there is none like it here: the artefact stays in the run's folder",
     "quantization_device_map": _SHARED,
+    **dict.fromkeys(("debug", "disable_tqdm", "project", "full_determinism", "skip_memory_metrics"), _SHARED),
+    **dict.fromkeys(("average_tokens_across_devices", "parallelism_config"), _PROCESSES),
+    **dict.fromkeys(("activation_offloading", "auto_find_batch_size", "torch_empty_cache_steps"), _SHARED),
+    **dict.fromkeys(
+        ("liger_kernel_config", "use_cache", "cache_implementation", "pad_to_multiple_of"), _SHARED
+    ),
+    **dict.fromkeys(
+        ("cast_lm_head_to_fp32", "bf16_full_eval", "fp16_full_eval"), "here it is train.precision"
+    ),
+    **dict.fromkeys(("enable_jit_checkpoint", "restore_callback_states_from_checkpoint"), _RESUMED),
+    **dict.fromkeys(("batch_eval_metrics", "include_for_metrics", "prediction_loss_only"), _EVALUATED),
+    **dict.fromkeys(("label_names", "remove_unused_columns", "length_column_name"), _READ),
+    **dict.fromkeys(("include_num_input_tokens_seen", "ignore_bias_buffers"), _SHARED),
+    "train_sampling_strategy": "here rows are shuffled by seed in each epoch",
+    "packing_strategy": "here packing lays rows by best fit, decreasing (TRL's bfd)",
+    "model_init_kwargs": "here a base is loaded by its own config.json",
+    "router_aux_loss_coef": "there is none like it here: no loss of a mixture's router is added",
     # preferences
     "loss_type": "there is none like it here: this stage has one loss",
     "loss_weights": "here the one sum of losses is sft_weight's, of the chosen answers' own loss",
@@ -195,9 +212,23 @@ OTHERWISE = {  # theirs → what is said of it where KEYS has nothing; ours is n
     **dict.fromkeys(("whiten_rewards", "ppo_whiten_rewards"), "here advantages are: train.whiten_advantages"),
     **dict.fromkeys(("horizon", "adap_kl_ctrl"), "here kl.target makes β follow, by at most kl.rate a step"),
     **dict.fromkeys(("stop_token", "stop_token_id"), _TOKENIZER),
+    "num_generations_eval": "here a held-out prompt is answered as in training, see data.validation_rows",
+    **dict.fromkeys(
+        ("importance_sampling_level", "off_policy_mask_threshold", "use_bias_correction_kl"), _ONE_LOSS
+    ),
+    **dict.fromkeys(
+        ("top_entropy_quantile", "use_adaptive_entropy", "multi_objective_aggregation"), _ONE_LOSS
+    ),
+    "reward_clip_range": "there is none like it here: a rule gives the reward that counts",
+    "max_tool_calling_iterations": "there is none like it here: an answer is one message",
+    "num_completions_to_print": "here metrics.jsonl has the numbers, and no answers",
     "normalize_advantages": "there is none like it here: rloo's advantages are not scaled",
 }
 FAMILIES = {  # how several of theirs begin → what is said of each
+    "log_": _SHARED,
+    "logging_": OTHERWISE["logging_strategy"],
+    "entropy_": "there is none like it here: ppo alone has a weight of the entropy",
+    **dict.fromkeys(("transformers_", "use_transformers_"), _SHARED),
     "dataloader_": _READ,
     "preprocessing_": _READ,
     "ddp_": _PROCESSES,
