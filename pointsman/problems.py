@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Tag
 
 Location = tuple[str | int, ...]  # of a value: the keys and positions that lead to it
 _MISSPELT = 0.75  # how alike two values are of which one is the other misspelt; cpu and tpu are two
+_SLIP = 2  # letters that a misspelt key has more or less than the one meant; do_train is not train
 
 _EXPECTED = {  # pydantic's kinds of errors whose words are Python's
     **dict.fromkeys(("model_type", "dict_type"), "a mapping, keys with values"),
@@ -99,16 +100,26 @@ def _field_names(model: type[BaseModel], parents: Location) -> list[str]:
     for part in parents:
         if isinstance(part, int):
             continue
-        field = getattr(current, "model_fields", {}).get(part)
-        current = field.annotation if field else None
-        for argument in getattr(current, "__args__", ()):
-            if isinstance(argument, type) and issubclass(argument, BaseModel):
-                current = argument
+        fields = getattr(current, "model_fields", {})
+        if part in fields:
+            current = fields[part].annotation
+        models = dict(_models(current))
+        current = models.get(part) or models.get(None) or current
     return list(getattr(current, "model_fields", {}))
 
 
+def _models(annotation: Any, tag: str | None = None) -> Iterator[tuple[str | None, type[BaseModel]]]:
+    """The models that a value of ``annotation`` may be of, each with its tag in a union that has tags."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield tag, annotation
+    tags = [one.tag for one in getattr(annotation, "__metadata__", ()) if isinstance(one, Tag)]
+    for argument in get_args(annotation):
+        yield from _models(argument, tags[0] if tags else tag)
+
+
 def _suggestion(name: str, known: list[str]) -> str:
-    close = get_close_matches(name, known, n=1)
+    alike = [key for key in known if abs(len(key) - len(name)) <= _SLIP]
+    close = get_close_matches(name, alike, n=1, cutoff=_MISSPELT)
     if close:
         return f"; did you mean {close[0]!r}?"
     return f"; known keys: {', '.join(known)}" if known else ""

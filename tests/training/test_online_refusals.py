@@ -13,6 +13,7 @@ from training import recipe as recipes
 from training import run
 from training.errors import BaseError, NothingToLearn, RewardError
 from training.models import base as bases
+from training.preflight import readiness
 
 
 def problem(path: Path) -> str:
@@ -55,6 +56,8 @@ def test_a_rule_that_fails_leaves_no_artefact(online: Online, tmp_path: Path) ->
 def test_a_step_needs_enough_prompts(online: Online, tmp_path: Path) -> None:
     with pytest.raises(NothingToLearn, match=r"a step asks 2 prompts .* and there are 1"):
         run.train(online("grpo", QUESTIONS[:2]), runs=tmp_path, report=lambda _: None)
+    with pytest.raises(NothingToLearn, match=r"a step asks 2 prompts .* and there are 1"):
+        readiness.look(recipes.load(online("grpo", QUESTIONS[:2])), lambda _: None)  # type: ignore[arg-type]
 
 
 def test_an_adapter_of_another_base_is_refused(online: Online, recipe: Recipe, tmp_path: Path) -> None:

@@ -40,6 +40,11 @@ def dpo_loss(delta: Floats, beta: float) -> float:
     return float(-np.log(sigmoid(beta * delta)).mean())
 
 
+def conservative_loss(delta: Floats, beta: float, flipped: float) -> float:
+    """Mitchell (2023, A note on DPO with noisy preferences) eq. 3, as in Rafailov's own implementation."""
+    return (1 - flipped) * dpo_loss(delta, beta) + flipped * dpo_loss(-delta, beta)
+
+
 def ipo_loss(delta: Floats, beta: float) -> float:
     """Azar et al. (2023) eq. 17, τ being beta; ``delta`` of log-ratios per token."""
     return float(((delta - 1 / (2 * beta)) ** 2).mean())
@@ -82,6 +87,7 @@ def test_the_references_give_what_is_worked_out_by_hand() -> None:
 
     DPO: -ln(3/4) = 0.287682. Hinge: 1 - ln 3 = -0.0986, so 0; at delta 0 it is 1.
     IPO with beta 0.5: (delta - 1)² = 0.25 at delta 1.5.
+    cDPO with 0.1 flipped: -0.9 ln(3/4) - 0.1 ln(1/4) = 0.258914 + 0.138629 = 0.397543.
     Robust with 0.1 flipped: (-0.9 ln(3/4) + 0.1 ln(1/4)) / 0.8 = (0.258914 - 0.138629) / 0.8 = 0.150355.
     SimPO with beta 2, gamma 1 and delta (1 + ln 3) / 2: as DPO's. ORPO: odds 1 (p = 1/2) and 1/3 (p = 1/4),
     their ratio 3, so -ln(3/4) again. KTO: z0 = 0 as the mean is under 0; good: 1 - 3/4; bad: 1 - 1/4.
@@ -92,11 +98,19 @@ def test_the_references_give_what_is_worked_out_by_hand() -> None:
     assert hinge_loss(three * 0, 1.0) == 1.0
     assert ipo_loss(np.array([1.5]), 0.5) == pytest.approx(0.25)
     assert robust_loss(three, 1.0, 0.1) == pytest.approx(0.150355, abs=1e-6)
+    assert conservative_loss(three, 1.0, 0.1) == pytest.approx(0.397543, abs=1e-6)
     assert simpo_loss((1 + three) / 2, 2.0, 1.0) == pytest.approx(0.287682, abs=1e-6)
     assert odds_loss(np.log([0.5]), np.log([0.25]), 1.0) == pytest.approx(0.287682, abs=1e-6)
     both = np.concatenate([three, three])
     found = kto_loss(both, np.array([True, False]), np.array([-9.0]), 1.0, np.array([1.0, 2.0]))
     assert found == pytest.approx((0.25 + 2 * 0.75) / 2)
+
+
+def test_the_losses_that_make_up_cdpo_give_what_is_worked_out_by_hand() -> None:
+    """With 0.1 flipped: 1.8 of sigmoid's 0.287682 less 0.8 of robust's 0.150355 is 0.397543, as above."""
+    weights = preference_trainer.conservative(0.1)
+    assert weights == pytest.approx({"sigmoid": 1.8, "robust": -0.8})
+    assert weights["sigmoid"] * 0.287682 + weights["robust"] * 0.150355 == pytest.approx(0.397543, abs=2e-6)
 
 
 def test_the_odds_ratio_is_exact_at_both_ends() -> None:
@@ -158,6 +172,7 @@ ROWS = 5
     [
         ("sigmoid", {"beta": 0.3}),
         ("sigmoid", {"sft_weight": 0.7}),
+        ("sigmoid", {"label_smoothing": 0.1, "beta": 0.3, "sft_weight": 0.7}),
         ("ipo", {"beta": 0.2}),
         ("hinge", {"beta": 0.4}),
         ("robust", {"label_smoothing": 0.2}),
@@ -181,7 +196,7 @@ def test_a_loss_on_pairs_is_its_papers(
     delta = ratios[0] - ratios[1]
     assert np.abs(delta).min() > 0.01  # the adapter does change something
     expected = {
-        "sigmoid": lambda: dpo_loss(delta, beta),
+        "sigmoid": lambda: conservative_loss(delta, beta, smoothing),
         "ipo": lambda: ipo_loss(ratios[0] / tokens[0] - ratios[1] / tokens[1], beta),
         "hinge": lambda: hinge_loss(delta, beta),
         "robust": lambda: robust_loss(delta, beta, smoothing),

@@ -19,7 +19,7 @@ from training import run
     [
         (
             {"loss": "ipo", "label_smoothing": 0.1},
-            "label_smoothing: belongs to the losses robust, simpo, not",
+            "label_smoothing: belongs to the losses sigmoid, robust, simpo, not",
         ),
         ({"loss": "kto", "sft_weight": 1.0}, "sft_weight: belongs to the losses sigmoid, ipo, hinge"),
         ({"loss": "robust"}, "label_smoothing: robust needs it"),

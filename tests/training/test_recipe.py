@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from training.recipe import (
     CptRecipe,
     FileSource,
     GeneratorSource,
+    GrpoRecipe,
     QuantizeRecipe,
     RouterRecipe,
     SftRecipe,
@@ -77,7 +79,7 @@ def test_what_is_wrong_with_a_source_is_said_of_its_kind_alone(tmp_path: Path) -
     )
     assert [line.partition(": must")[0] for line in problems(path)] == [
         "8 data.sources.0.rows: is required",
-        "8 data.sources.0.rowz: unknown key",
+        "8 data.sources.0.rowz: unknown key; did you mean 'rows'?",
         "9 data.sources.1.format",
         "10 data.sources.2.format: is required",
         "11 data.sources.3",
@@ -270,6 +272,77 @@ def test_words_of_other_programs_are_told_in_ours(recipe: Recipe, change: str, t
 def test_words_of_other_programs_are_told_of_policies_too(online: Online, change: str, told: str) -> None:
     (only,) = problems(online("grpo"), change)
     assert told in only
+
+
+@pytest.mark.parametrize(
+    ("stage", "change", "told"),
+    [
+        ("ppo", "lam=0.9", "here it is train.lam "),
+        ("ppo", "gamma=0.9", "here it is train.gamma "),
+        ("ppo", "temperature=1", "here it is sampling.temperature "),
+        ("ppo", "clip=0.1", "here it is train.clip or value.clip "),
+        ("ppo", "train.seed=1", "here it is seed "),
+        ("ppo", "sampling.max_length=9", "here it is sampling.max_new_tokens "),
+        ("ppo", "kl_coef=0.1", "here it is kl.coefficient "),
+        (
+            "ppo",
+            "weight_decay=0.1",
+            "other stages have it as train.weight_decay, this one has nothing like it",
+        ),
+        ("grpo", "use_vllm=true", "grpo samples with transformers; ppo can with a vLLM server"),
+        ("grpo", "delta=0.1", "there is none like it here: the ratio's use ends at clip"),
+    ],
+)
+def test_a_key_at_another_level_is_found(online: Online, stage: str, change: str, told: str) -> None:
+    (only,) = problems(online(stage), change)
+    assert told in only
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("weight_decay=0.1", "here it is train.weight_decay "),
+        ("use_dora=true", "here it is `method: dora`"),
+        ("quantization_bit=4", "here it is `method: qlora`"),
+        ("loraplus_lr_ratio=16", "here it is lora.plus "),
+        ("train_on_prompt=true", "here the stage cpt learns every token"),
+        ("deepspeed=a.json", "several processes are accelerate's"),
+        ("do_train=true", "here the command says it"),
+        ("vllm_maxlen=9", "a vLLM server has the options"),
+        ("num_generations=4", "other stages have it as generations, this one has nothing like it"),
+        ("data.sources.0.file_name=a", "data.sources.0.file_name: unknown key; here it is path "),
+        ("data.sources.0.dataset=a", "data.sources.0.dataset: unknown key; here it is path "),
+        ("data.sources.0.colour=a", "data.sources.0.colour: unknown key; known keys: path, format, "),
+        ("trains=1", "trains: unknown key; did you mean 'train'?"),
+        ("train_it=1", "train_it: unknown key; known keys: name, "),
+        ("lora.targets=[all]", "lora.targets: leave targets out to put it on all linear layers"),
+    ],
+)
+def test_a_word_that_is_not_ours_never_misleads(recipe: Recipe, change: str, told: str) -> None:
+    (only,) = problems(recipe(), change)
+    assert told in only
+
+
+def test_every_key_of_trl_has_an_answer() -> None:
+    import trl
+
+    configs = (trl.SFTConfig, trl.DPOConfig, trl.KTOConfig, trl.RewardConfig, trl.GRPOConfig, trl.RLOOConfig)
+    theirs = {field.name for config in (*configs, trl.ModelConfig) for field in dataclasses.fields(config)}
+    told = {*words.KEYS, *words.OTHERWISE}
+    assert [
+        key
+        for key in sorted(theirs - told)
+        if not key.startswith(tuple(words.FAMILIES))
+        and not any(list(words.named(model, key)) for model in recipes.STAGES.values())
+    ] == []
+
+
+def test_a_null_that_scales_rewards_is_no_none(online: Online) -> None:
+    (only,) = problems(online("grpo"), "scale_rewards=null")
+    assert "scale_rewards: is empty; write none to divide by nothing" in only
+    found = recipes.load(online("grpo"))
+    assert isinstance(found, GrpoRecipe)
+    assert found.scale_rewards == "group"
 
 
 def test_what_rloo_has_not_is_refused_together(online: Online) -> None:

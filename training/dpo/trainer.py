@@ -142,15 +142,29 @@ def _kind(recipe: DpoRecipe, common: dict[str, Any]) -> tuple[type[Any], dict[st
             "cpo_alpha": (recipe.sft_weight or 0.0) if simpo else 1.0,  # orpo's own first term
             "max_length": recipe.data.max_tokens,
         }
-    sft = [recipe.sft_weight] if recipe.sft_weight else []
+    weights: dict[str, float] = {recipe.loss: 1.0}
+    if recipe.loss == "sigmoid" and smoothing:
+        weights = conservative(smoothing)
+    if recipe.sft_weight:
+        weights["sft"] = recipe.sft_weight
     return trl.Dpo, common | {
-        "loss_type": [recipe.loss, *(["sft"] if sft else [])],
-        "loss_weights": [1.0, *sft],
+        "loss_type": list(weights),
+        "loss_weights": list(weights.values()),
         "beta": beta,
         "label_smoothing": smoothing,
         "max_length": None,
         "pad_to_multiple_of": length_multiple(),
     }
+
+
+def conservative(flipped: float) -> dict[str, float]:
+    """The weights of TRL's losses whose sum is cDPO's, a share ``flipped`` being the wrong way round.
+
+    cDPO (Mitchell, 2023, "A note on DPO with noisy preferences", eq. 3) is (1 - ε) a + ε b, where a is
+    sigmoid's loss and b that of the pair turned round. TRL's sigmoid leaves ε out, and its robust is
+    ((1 - ε) a - ε b) / (1 - 2ε).
+    """
+    return {"sigmoid": 2 - 2 * flipped, "robust": 2 * flipped - 1}
 
 
 def _lengths(rows: Any) -> NDArray[np.int64]:

@@ -19,8 +19,9 @@ from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback
 
 from training.data.preparing.collection import Report
-from training.errors import LossNotFinite, NothingToLearn
+from training.errors import LossNotFinite
 from training.grpo import trl
+from training.grpo.asking import refuse_too_few
 from training.online import session
 from training.online.answers import Answers
 from training.online.prompts import Prompt
@@ -69,12 +70,7 @@ class Grpo:
 
     def __init__(self, recipe: GrpoRecipe, given: Session) -> None:
         self.hashes: dict[str, str] = {}
-        asked = recipe.train.batch_rows * recipe.train.accumulate // recipe.generations
-        if len(given.prompts.train) < asked:
-            raise NothingToLearn(
-                f"a step asks {asked} prompts (train.batch_rows × train.accumulate / generations), and there "
-                f"are {len(given.prompts.train)}; give more, or lower train.batch_rows"
-            )
+        refuse_too_few(recipe, len(given.prompts.train))
         self._trainer = _build(recipe, given)
 
     def learn(self, checkpoint: Path | None) -> None:
@@ -170,7 +166,7 @@ def _build(recipe: GrpoRecipe, given: Session) -> Any:
     kind: Any = trl.Rloo
     if recipe.algorithm == "grpo":
         kind = trl.Grpo
-        common |= {"loss_type": recipe.loss or "dapo", "scale_rewards": recipe.scale_rewards or "group"}
+        common |= {"loss_type": recipe.loss or "dapo", "scale_rewards": recipe.scale_rewards}
     made = kind(
         model=given.policy.model,
         reward_funcs=functions,

@@ -17,6 +17,7 @@ from training.cpt import stage
 from training.data.preparing.collection import Prepared, Report
 from training.data.reading import sources
 from training.errors import TrainingError
+from training.grpo import asking
 from training.methods import inheritance, parent, ranks
 from training.models import base, weights
 from training.online import rewards
@@ -27,6 +28,7 @@ from training.recipe import (
     CptRecipe,
     DpoRecipe,
     GeneratorSource,
+    GrpoRecipe,
     LearningRecipe,
     OnlineRecipe,
     PpoRecipe,
@@ -66,6 +68,8 @@ def look(recipe: LearningRecipe, report: Report) -> Prospects:
         of_rows = rows.wrong(present)
     else:
         found, of_rows = problems.tried(_read, recipe, report)
+    if isinstance(recipe, GrpoRecipe) and found is not None:
+        of_rows = [*of_rows, *problems.collected(partial(asking.refuse_too_few, recipe, len(found.train)))]
     wrong = [*_of_settings(recipe), *of_sources, *of_base, *of_adapter, *of_model, *of_rows]
     problems.refuse(wrong)
     return Prospects(recipe, model, found, None if found is None else _longest(recipe, found))

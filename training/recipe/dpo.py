@@ -24,7 +24,7 @@ BETA: dict[Loss, float] = {  # as the papers use them
 }
 REFERENCE_FREE: tuple[Loss, ...] = ("orpo", "simpo")
 OPTIONS: dict[str, tuple[Loss, ...]] = {  # option → the losses that have it
-    "label_smoothing": ("robust", "simpo"),
+    "label_smoothing": ("sigmoid", "robust", "simpo"),
     "gamma": ("simpo",),
     "sft_weight": ("sigmoid", "ipo", "hinge", "robust", "simpo"),
     "desirable_weight": ("kto",),
@@ -57,7 +57,10 @@ class DpoRecipe(MethodRecipe):
         default=None, gt=0, description="how strongly the reference holds; 0.1, and 2.0 for simpo"
     )
     label_smoothing: float | None = Field(
-        default=None, ge=0, lt=0.5, description="share of pairs that are taken to be the wrong way round"
+        default=None,
+        ge=0,
+        lt=0.5,
+        description="share of pairs that are taken to be the wrong way round; sigmoid is then cDPO",
     )
     gamma: float | None = Field(default=None, ge=0, description="simpo's margin between the rewards; 1.0")
     sft_weight: float | None = Field(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -62,6 +62,17 @@ class GrpoRecipe(OnlineRecipe):
     )
     kl_coefficient: float = Field(default=0.05, ge=0, description="β, reward units per nat")
     train: GroupOptimisation
+
+    @model_validator(mode="before")
+    @classmethod
+    def _scales_by_the_group(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or given.get("algorithm", "grpo") != "grpo":
+            return given
+        if given.get("scale_rewards", "") is None:  # YAML's null is one word away from none
+            raise CrossFieldError(
+                ["scale_rewards: is empty; write none to divide by nothing, or leave it out, which is group"]
+            )
+        return {"scale_rewards": "group"} | given
 
     @model_validator(mode="after")
     def _belongs(self) -> Self:

@@ -17,6 +17,7 @@ from pydantic import (
     PositiveInt,
     StringConstraints,
     Tag,
+    field_validator,
     model_validator,
 )
 
@@ -203,6 +204,13 @@ class Lora(Document):
     alpha_pattern: dict[ModulePattern, PositiveInt] = Field(
         default_factory=dict, description="other alphas, likewise"
     )
+
+    @field_validator("targets", mode="before")
+    @classmethod
+    def _all_is_no_name(cls, given: Any) -> Any:
+        if given in ("all", "all-linear", ["all"], ["all-linear"]):
+            raise ValueError("leave targets out to put it on all linear layers")
+        return given
 
 
 CONVERSATIONS = ("text", "messages", "prompt_completion", "alpaca", "sharegpt")
