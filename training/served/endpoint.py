@@ -154,8 +154,8 @@ class Endpoint:
         likeliest = found.get("top_logprobs")
         if not isinstance(likeliest, list) or len(likeliest) != len(numbers):
             raise EndpointError(
-                f"{self.url} gives no `top_logprobs` beside the `token_logprobs` of a prompt, one a token, as "
-                "vLLM does"
+                f"{self.url} gives no `top_logprobs` beside the `token_logprobs` of a prompt, one a token, "
+                "as vLLM does"
             )
         tops = [_highest(top) for top in likeliest[1 : len(ids)]]
         return Logprobs(values, [value >= top for value, top in zip(values, tops, strict=True)])
