@@ -52,7 +52,7 @@ def explained(model: type[BaseModel], error: dict[str, Any], lines: dict[Locatio
     for message in cause.problems if isinstance(cause, CrossFieldError) else (problem.message,):
         key, colon, rest = message.partition(": ")
         parts = tuple(int(part) if part.isdigit() else part for part in key.split("."))
-        if colon and parts[0] in _field_names(model, parents):
+        if colon and parts[0] in field_names(model, parents):
             place = _known(parents, lines) + parts
             found.append(Problem(lines.get(_known(place, lines)), dotted(place), rest))
         else:
@@ -71,7 +71,7 @@ def _problem(model: type[BaseModel], error: dict[str, Any], lines: dict[Location
     if reworded and (told := reworded(location, kind, error.get("input"))):
         message = told
     elif kind == "extra_forbidden":
-        message = "unknown key" + _suggestion(str(location[-1]), _field_names(model, location[:-1]))
+        message = "unknown key" + _suggestion(str(location[-1]), field_names(model, location[:-1]))
     elif kind == "missing":
         message = "is required"
     elif not isinstance(error.get("input"), dict | list | BaseModel):
@@ -95,7 +95,8 @@ def _known(location: Location, lines: dict[Location, int]) -> Location:
     return known
 
 
-def _field_names(model: type[BaseModel], parents: Location) -> list[str]:
+def field_names(model: type[BaseModel], parents: Location) -> list[str]:
+    """The keys that may stand in a document of ``model`` below ``parents``."""
     current: Any = model
     for part in parents:
         if isinstance(part, int):
@@ -117,11 +118,15 @@ def _models(annotation: Any, tag: str | None = None) -> Iterator[tuple[str | Non
         yield from _models(argument, tags[0] if tags else tag)
 
 
-def _suggestion(name: str, known: list[str]) -> str:
+def misspelt(name: str, known: Sequence[str]) -> str | None:
+    """The one of ``known`` keys that ``name`` is a slip of the pen for."""
     alike = [key for key in known if abs(len(key) - len(name)) <= _SLIP]
-    close = get_close_matches(name, alike, n=1, cutoff=_MISSPELT)
-    if close:
-        return f"; did you mean {close[0]!r}?"
+    return next(iter(get_close_matches(name, alike, n=1, cutoff=_MISSPELT)), None)
+
+
+def _suggestion(name: str, known: Sequence[str]) -> str:
+    if close := misspelt(name, known):
+        return f"; did you mean {close!r}?"
     return f"; known keys: {', '.join(known)}" if known else ""
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pointsman.cli.terminal import INTERRUPTED, err, reported, say
+from pointsman.cli.terminal import FAILED, INTERRUPTED, err, reported, say
 
 RecipeArgument = Annotated[
     Path, typer.Argument(metavar="RECIPE", help="A recipe, for example of deploy/demo.")
@@ -44,12 +45,27 @@ def train(
 
     try:
         with reported(DocumentError, TrainingError, ArtefactError):
-            artefact = run(recipe, overrides=overrides or [], runs=runs, report=line)
+            artefact = _spoken_once(lambda: run(recipe, overrides=overrides or [], runs=runs, report=line))
     except KeyboardInterrupt:
         err().print("stopped; the same command goes on from the last checkpoint")
         raise typer.Exit(INTERRUPTED) from None
     if keeps():  # one of several processes speaks
         say(str(artefact))
+
+
+def _spoken_once(work: Callable[[], Path]) -> Path:
+    """``work``; an error that another process says too ends this one without a word."""
+    from pointsman.artefact import ArtefactError
+    from pointsman.document import DocumentError
+    from training.errors import TrainingError
+    from training.runs.processes import speaks_of
+
+    try:
+        return work()
+    except (DocumentError, TrainingError, ArtefactError) as exc:
+        if speaks_of(exc):
+            raise
+        raise typer.Exit(FAILED) from None
 
 
 def line(text: str) -> None:

@@ -12,7 +12,7 @@ import training.preflight.check
 import training.preflight.preview
 import training.run
 from tests.pointsman.conftest import ROOT, Run
-from training.errors import BadRow, BadRows
+from training.errors import BadRow, BadRows, OutOfMemory, TrainingError, Undistributable
 from training.preflight.preview import PreviewRow, Span
 
 RECIPE = ROOT / "deploy" / "demo" / "recipes" / "support.yaml"
@@ -46,6 +46,27 @@ def test_check_tells_a_recipe_from_settings(
     ended = run("check", config, "--set", "seed=2")
     assert ended.exit_code == 1
     assert "--set is for recipes, and this is none" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "rank", "said"),
+    [
+        (Undistributable("in one process"), "0", True),
+        (Undistributable("in one process"), "1", False),
+        (OutOfMemory("of this process"), "1", True),  # what one meets alone
+    ],
+)
+def test_of_several_processes_one_says_why_they_do_not_begin(
+    run: Run, monkeypatch: pytest.MonkeyPatch, error: TrainingError, rank: str, said: bool
+) -> None:
+    def refuse(path: Path, **_: object) -> Path:
+        raise error
+
+    monkeypatch.setattr(training.run, "train", refuse)
+    monkeypatch.setenv("LOCAL_RANK", rank)
+    ended = run("train", RECIPE)
+    assert ended.exit_code == 1
+    assert (str(error) in ended.stderr) == said
 
 
 def test_what_is_said_goes_to_stderr_and_the_artefact_to_stdout(

@@ -151,6 +151,81 @@ def test_a_chain_of_thought_is_kept_in_its_tags(building: Building, said: dict[s
     FORMS["messages"](row)
 
 
+def thinking(answer: dict[str, Any], thought: str) -> dict[str, Any]:
+    """``answer`` with its thought in a field of its own, as vLLM's parsers and DeepSeek give it."""
+    answer["choices"][0]["message"]["reasoning_content"] = thought
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("call", "answer"),
+    [
+        (
+            message("<think>PX1 is asked for.</think>\nI look.", ("track", '{"id": "PX1"}')),
+            message("<think>It says Brno.</think>In Brno."),
+        ),
+        (  # the template opened the thought
+            message("PX1 is asked for.</think>I look.", ("track", '{"id": "PX1"}')),
+            message("It says Brno.</think>In Brno."),
+        ),
+        (
+            thinking(message("I look.", ("track", '{"id": "PX1"}')), "PX1 is asked for."),
+            thinking(message("In Brno."), "It says Brno."),
+        ),
+    ],
+)
+def test_a_thought_in_a_react_row_is_kept_in_its_tags_and_no_answer(
+    building: Building, call: dict[str, Any], answer: dict[str, Any]
+) -> None:
+    asked = ASKED | {"expect": ASKED["expect"] | {"equals": "In Brno."}}  # type: ignore[operator]
+    chat: Reply = lambda body: answer if body["messages"][-1]["role"] == "tool" else call  # noqa: E731
+    assert building([asked], chat, tools=["track"]).reasons == {"kept": 1}
+    [row] = building.rows
+    said = [turn["content"] for turn in row["messages"] if turn["role"] == "assistant"]
+    assert said == [
+        "<think>\nPX1 is asked for.\n</think>\n\nI look.",
+        "<think>\nIt says Brno.\n</think>\n\nIn Brno.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome"),
+    [
+        (message("<think>It says Brno.</think>No idea."), "wrong final answer"),
+        (message("<think>It says Brno."), "no final answer"),  # a thought that never ends
+        (thinking(message(""), "It says Brno."), "no final answer"),
+    ],
+)
+def test_what_the_teacher_only_thinks_is_no_answer(
+    building: Building, said: dict[str, Any], outcome: str
+) -> None:
+    asked = {"prompt": "Where is PX1?", "expect": {"contains": ["Brno"]}}
+    assert building([asked], said, tools=["track"]).reasons == {outcome: 1}
+
+
+def test_an_answer_in_parts_is_their_text(building: Building) -> None:
+    answer = message("")
+    parts = [{"type": "text", "text": "In "}, {"type": "text", "text": "Brno."}]
+    answer["choices"][0]["message"]["content"] = parts
+    asked = {"prompt": "Where is PX1?", "expect": {"equals": "In Brno."}}
+    assert building([asked], answer, tools=["track"]).rows == 1
+    assert building.rows[0]["messages"][-1]["content"] == "In Brno."
+
+
+def test_an_answer_of_parts_that_are_no_text_is_a_fault_of_the_server(building: Building) -> None:
+    answer = message("")
+    answer["choices"][0]["message"]["content"] = [{"type": "image_url"}]
+    with pytest.raises(EndpointError, match=r"a content that is no text: \{'type': 'image_url'\}"):
+        building([ASKED], answer, tools=["track"])
+
+
+@pytest.mark.parametrize("calls", ["hello", ["hello"], [{"function": "hello"}], {"id": "c0"}])
+def test_calls_of_odd_form_end_no_build(building: Building, calls: Any) -> None:
+    answer = message("")
+    answer["choices"][0]["message"]["tool_calls"] = calls
+    assert building([ASKED], answer, tools=["track"]).reasons == {"call of bad form": 1}
+
+
 @pytest.mark.parametrize(
     ("said", "outcome"),
     [

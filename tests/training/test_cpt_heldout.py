@@ -88,8 +88,8 @@ def test_tokens_per_character_are_counted_on_the_text_alone(
     )
     found = heldout.texts(prepared, vocabulary.pieces(old, new), new, 64)
     assert [(text.name, text.general) for text in found] == [
-        (str(tmp_path / "new.jsonl"), False),
-        (str(tmp_path / "general.jsonl"), True),
+        ("new.jsonl", False),
+        ("general.jsonl", True),
     ]
     held = [
         text for text in written if f"{text}<|endoftext|>" in new.batch_decode(_split(prepared.validation))
@@ -116,6 +116,22 @@ def test_the_table_pools_by_length_and_says_what_was_gained() -> None:
     assert (found[2].tokens_per_character_before, found[2].tokens_per_character) == (0.5, 0.3)
     assert found[2].perplexity == pytest.approx(math.exp(2.0))
     lines = gain.table(found).splitlines()
-    assert lines[-1] == "| c (general) | 20 | 0.4500 | 0.4500 | 2.718 | 3.004 | +0.1000 |"
-    nothing = gain.table(gain.lines([one], {}, {"a": 2.0})).splitlines()[-1]
+    assert lines[-3] == "| c (general) | 20 | 0.4500 | 0.4500 | 2.718 | 3.004 | +0.1000 |"
+    assert lines[-1].startswith("Perplexity and nats are per token of the base's tokenizer")
+    assert gain.table(found[-1:]).splitlines()[-1].startswith("| c")  # its tokenizer is the base's
+    nothing = gain.table(gain.lines([one], {}, {"a": 2.0})).splitlines()[2]
     assert nothing == "| a | 10 | 0.5000 | 0.4000 |  | 7.389 |  |"
+
+
+def test_a_source_is_called_by_its_file_and_folders_only_where_two_files_are_alike() -> None:
+    made = "pack.corpus:write(folder=/a/b)"
+    assert heldout.names(["/data/a/new.jsonl", "old/b.jsonl", made]) == {
+        "/data/a/new.jsonl": "new.jsonl",
+        "old/b.jsonl": "b.jsonl",
+        made: made,
+    }
+    assert heldout.names(["/data/a/new.jsonl", "/data/b/new.jsonl", "new.jsonl"]) == {
+        "/data/a/new.jsonl": "a/new.jsonl",
+        "/data/b/new.jsonl": "b/new.jsonl",
+        "new.jsonl": "new.jsonl",
+    }

@@ -65,7 +65,8 @@ def test_the_new_text_is_gained_and_all_is_on_record(
     path = continued(replay=replay(tmp_path), probe={"rows": 5}, **GROWN, **EVERY_2)
     made = run.train(path, runs=tmp_path, report=told.append)
     new, general = json.loads((made.parent / "gain.json").read_text("utf-8"))
-    assert new["text"] == str(tmp_path / "new.jsonl")
+    assert new["text"] == "new.jsonl"
+    assert "per token of the base's tokenizer" in (made.parent / "gain.md").read_text("utf-8")
     assert new["tokens_per_character"] < 0.7 * new["tokens_per_character_before"]
     assert new["change"] < -1.0
     assert general["general"]
@@ -171,7 +172,11 @@ def test_embeddings_take_no_adapter(continued: Continued, tmp_path: Path) -> Non
 
 def forgetting(lines: list[dict[str, float]], text: Path) -> dict[int, float]:
     """Step → how much worse the text is than at step 0."""
-    found = {int(line["step"]): line[f"eval_nats/{text}"] for line in lines if f"eval_nats/{text}" in line}
+    found = {
+        int(line["step"]): line[f"eval_nats/{text.name}"]
+        for line in lines
+        if f"eval_nats/{text.name}" in line
+    }
     return {step: nats - found[0] for step, nats in found.items()}
 
 

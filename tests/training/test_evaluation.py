@@ -182,11 +182,24 @@ def test_a_conversation_is_asked_turn_by_turn_in_openais_form(tmp_path: Path, to
     assert value(found, "tools.t.trigger_recall") == 0
 
 
+def odd_calls(calls: Any) -> dict[str, Any]:
+    """An answer with these ``tool_calls``."""
+    said = message("", finish="tool_calls")
+    said["choices"][0]["message"]["tool_calls"] = calls
+    return said
+
+
 @pytest.mark.parametrize(
     ("choice", "fault"),
     [
         (message("", ("track", "{")), "arguments must be the JSON text of an object, found '{'"),
         (message("", ("track", "[1]")), "arguments must be the JSON text of an object, found '[1]'"),
+        (odd_calls(["hello"]), "a call must be an object, found 'hello'"),
+        (odd_calls("hello"), "a call must be an object, found 'hello'"),
+        (
+            odd_calls([{"type": "function", "id": "c0", "function": "hello"}]),
+            "arguments must be the JSON text of an object, found None",
+        ),
         (message("", ("track", "{}"), finish="stop"), "finish_reason must be tool_calls, found 'stop'"),
     ],
 )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from pointsman import document
 from pointsman.document import DocumentError
@@ -19,8 +22,20 @@ from training.errors import BadRows, EndpointError, ModelUnknown, NothingToLearn
 from training.evaluation.load import load
 from training.evaluation.plan import Plan
 from training.models import base as bases
-from training.served import transport
+from training.served import streamed, transport
 from training.served.endpoint import Endpoint
+
+
+def every(value: Any, **more: Any) -> Reply:
+    """What a server answers that gives every token the log-probability ``value``."""
+
+    def complete(body: dict[str, Any]) -> dict[str, Any]:
+        count = len(body["prompt"])
+        top = more.get("top", [None, *[{"a": -1.0}] * count])
+        logprobs = {"token_logprobs": [None, *[value] * count], "top_logprobs": top}
+        return {"choices": [{"text": "a", "logprobs": logprobs}]}
+
+    return complete
 
 
 @pytest.fixture(autouse=True)
@@ -80,12 +95,41 @@ def test_a_server_that_is_away_or_knows_no_such_model(tmp_path: Path, tokenizer:
             "tokenizer",
         ),
         ({"choices": []}, "without choices"),
+        (every(math.nan), r"rows\.jsonl:1 \(\d+ tokens\): .* the log-probability nan for token 1 of"),
+        (every(-math.inf), r"rows\.jsonl:1 \(\d+ tokens\): .* the log-probability -inf for token 1 of"),
+        (every(None), r"the log-probability None for token 1 of"),
+        (every(-1.0, top=None), "gives no `top_logprobs`"),
+        (every(-1.0, top="none"), "gives no `top_logprobs`"),
     ],
 )
 def test_a_server_that_can_not_answer(tmp_path: Path, tokenizer: Any, reply: Reply, said: str) -> None:
     asked = plan(loss={"a": held(write_rows(tmp_path / "rows.jsonl", CONVERSATIONS[:1]))})
     with canned(server("tiny", completions=reply)) as gateway, pytest.raises(EndpointError, match=said):
         measured(asked, tokenizer, gateway.url, "tiny")
+
+
+def test_a_server_whose_message_or_stream_is_of_odd_form(tmp_path: Path, tokenizer: Any) -> None:
+    rows = write_rows(tmp_path / "rows.jsonl", [{"prompt": "red?", "expect": {"contains": ["blue"]}}])
+    asked = plan(answers={"a": {"path": str(rows)}})
+    answer = message("")
+    answer["choices"][0]["message"]["content"] = [{"type": "image_url"}]
+    with canned(server("tiny", chat=answer)) as gateway, pytest.raises(EndpointError, match="no text"):
+        measured(asked, tokenizer, gateway.url, "tiny")
+    for event, said in [
+        ({"choices": [{"delta": {"tool_calls": ["hello"]}}]}, "of odd form: .*hello"),
+        ({"choices": ["hello"]}, "of odd form"),
+        ({"choices": [{"delta": "hello"}]}, "of odd form"),
+        ({"choices": [{"delta": {"tool_calls": [{"index": "first"}]}}]}, "of odd form"),
+    ]:
+        with pytest.raises(EndpointError, match=said):
+            streamed.choice(f"data: {json.dumps(event)}\n\ndata: [DONE]\n")
+
+
+@pytest.mark.parametrize("form", ["prompt_completion", "text", "messages", "bfcl"])
+def test_rows_without_two_answers_are_no_preferences(form: str) -> None:
+    said = rf"preferences\.a\.format: must be pairs, alpaca or sharegpt, found '{form}'"
+    with pytest.raises(ValidationError, match=said):
+        plan(preferences={"a": {"path": "a.jsonl", "format": form}})
 
 
 def test_what_passes_is_asked_again() -> None:

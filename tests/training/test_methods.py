@@ -41,7 +41,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "prefix": {"prefix": {"tokens": 3, "hidden_size": 8}},
     "p_tuning": {"p_tuning": {"tokens": 3, "hidden_size": 8, "encoder": "lstm"}},
     "p_tuning_v2": {"p_tuning_v2": {"tokens": 3}},
-    "prompt_tuning": {"prompt_tuning": {"tokens": 3, "text": "Where is the parcel?"}},
+    "prompt_tuning": {"prompt_tuning": {"tokens": 3, "text": "a"}},
 }
 SHAPES: dict[str, dict[str, Any]] = {  # two layers of 64
     "llama": {},

@@ -175,5 +175,7 @@ def test_groups_that_go_on_are_held_to_where_they_began(online: Online, tmp_path
     lines = metrics(tmp_path / "second")
     assert lines[0]["eval_kl"] == pytest.approx(0, abs=1e-5)
     assert lines[1]["token_kl"] == pytest.approx(0, abs=1e-5)
+    assert 0 <= lines[1]["stopped"] <= 1
+    assert "unstopped" not in lines[1]
     assert lines[-1]["eval_kl"] != 0
     assert load_file(second / artefact.WEIGHTS).keys() == load_file(first / artefact.WEIGHTS).keys()

@@ -49,7 +49,8 @@ def test_batches_that_fit_the_memory_change_nothing(online: Online) -> None:
 
 def test_the_first_change_is_of_an_unchanged_policy(online: Online) -> None:
     """Before any change ρ = 1, so the loss is minus the mean advantage, which whitening has made 0."""
-    found = step(learner(online("ppo", **ONE_CHANGE)))
+    made = learner(online("ppo", **ONE_CHANGE))
+    found = step(made)
     assert found["kl"] == pytest.approx(0, abs=1e-6)
     assert found["step_kl"] == pytest.approx(0, abs=1e-6)
     assert found["clip_fraction"] == 0
@@ -57,6 +58,7 @@ def test_the_first_change_is_of_an_unchanged_policy(online: Online) -> None:
     assert found["grad_norm"] > 0
     assert found["reward"] == pytest.approx(0.625)
     assert found["stopped"] == 0.5
+    assert found["learning_rate"] == made.recipe.train.learning_rate
     assert found["tokens"] == 2.75
 
 

@@ -48,10 +48,15 @@ def shown(folder: Path) -> Lines:
     return found
 
 
+def grouped(name: str) -> str:
+    kind, _, rest = name.partition("_")
+    return f"eval/{rest}" if kind == "eval" else f"train/{name}"
+
+
 def written(lines: list[dict[str, float]]) -> Lines:
     found: Lines = {}
     for line in lines:
-        numbers = {name: value for name, value in line.items() if name not in ("step", "epoch")}
+        numbers = {grouped(name): value for name, value in line.items() if name not in ("step", "epoch")}
         found.setdefault(int(line["step"]), {}).update(numbers)
     return found
 
@@ -62,7 +67,7 @@ def test_tensorboard_shows_the_metrics_also_of_a_run_that_went_on(recipe: Recipe
     run.train(path, runs=tmp_path, report=quiet)
     first = shown(folder / "tensorboard")
     assert sorted(first) == [1, 2, 3, 4]
-    assert "eval_loss" in first[4]
+    assert first[4].keys() >= {"train/loss", "eval/loss"}
     for step, line in written(metrics(folder)).items():
         assert first[step] == pytest.approx(line)
 
@@ -88,7 +93,7 @@ def test_a_run_may_go_on_with_another_tracker(recipe: Recipe, tmp_path: Path) ->
 def test_stages_that_learn_from_their_own_answers_are_tracked_too(online: Online, tmp_path: Path) -> None:
     path = online("ppo", trackers=["tensorboard"], **{"train.steps": 1})
     run.train(path, runs=tmp_path, report=quiet)
-    assert "eval_reward" in shown(tmp_path / "tiny" / "tensorboard")[1]
+    assert "eval/reward" in shown(tmp_path / "tiny" / "tensorboard")[1]
 
 
 class Wandb:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -12,8 +11,9 @@ from training.building.expectation import Call
 from training.building.plan import BuildPlan
 from training.building.questions import Question
 from training.errors import RequestRefused
-from training.served import openai_form
+from training.served import openai_form, said
 from training.served.endpoint import Endpoint
+from training.served.said import Parted
 
 KEPT = "kept"
 CUT = "cut at teacher.max_tokens"
@@ -25,7 +25,6 @@ TOO_LONG = "more than max_steps"
 REFUSED = "refused by the teacher's server"
 OF_THE_REQUEST = (400, 413, 422)  # statuses that say something about the question, such as its length
 SECONDS, CHARACTERS = 30.0, 8_000  # for a tool's call, and of its result
-_THOUGHT = re.compile(r"\s*<think>(.*?)</think>(.*)", re.DOTALL)
 Message = dict[str, Any]
 
 
@@ -87,14 +86,15 @@ class Asking:
         before = sum(len(message.get("tool_calls") or ()) for message in opened)
         for _ in range(self.plan.max_steps):
             answer = await self._ask([*opened, *turns], seed)
-            message, text = answer["message"], str(answer["message"].get("content") or "").strip()
+            found = said.parted(answer["message"])
+            given_calls = said.calls(answer["message"])
             if answer.get("finish_reason") == "length":
-                return Try(CUT, text)
-            if not message.get("tool_calls"):
-                return self._ended(question, [*opened, *turns], calls, text)
-            turn: Message = {"role": "assistant", "content": text, "tool_calls": []}
+                return Try(CUT, found.whole)
+            if not given_calls:
+                return self._ended(question, [*opened, *turns], calls, found)
+            turn: Message = {"role": "assistant", "content": found.whole, "tool_calls": []}
             results: list[Message] = []
-            for given in message["tool_calls"]:
+            for given in given_calls:
                 call = _call(given)
                 if call is None or call[0] not in self.tools:
                     return Try(BAD_CALL, json.dumps(given, ensure_ascii=False))
@@ -109,14 +109,14 @@ class Asking:
             turns += [turn, *results]
         return Try(TOO_LONG, _shown(calls))
 
-    def _ended(self, question: Question, before: list[Message], calls: Sequence[Call], text: str) -> Try:
-        said = " → ".join(part for part in (_shown(calls), text) if part)
-        if not text:
-            return Try(NO_ANSWER, said)
-        if missed := question.expect.misses(calls, text):
-            return Try(missed, said)
-        messages = [*before, {"role": "assistant", "content": text}]
-        return Try(KEPT, said, {"messages": messages, "tools": self._schemas()})
+    def _ended(self, question: Question, before: list[Message], calls: Sequence[Call], found: Parted) -> Try:
+        shown = " → ".join(part for part in (_shown(calls), found.text) if part)
+        if not found.text:
+            return Try(NO_ANSWER, shown or found.reasoning)
+        if missed := question.expect.misses(calls, found.text):
+            return Try(missed, shown)
+        messages = [*before, {"role": "assistant", "content": found.whole}]
+        return Try(KEPT, shown, {"messages": messages, "tools": self._schemas()})
 
     async def _ask(self, messages: Sequence[Message], seed: int) -> dict[str, Any]:
         teacher = self.plan.teacher
@@ -138,12 +138,8 @@ class Asking:
 
 
 def _thought(question: Question, opened: Sequence[Message], answer: Mapping[str, Any]) -> Try:
-    message = answer["message"]
-    text = str(message.get("content") or "")
-    reasoning = str(message.get("reasoning_content") or message.get("reasoning") or "")
-    if found := _THOUGHT.fullmatch(text):
-        reasoning, text = found[1], found[2]
-    reasoning, text = reasoning.strip(), text.strip()
+    found = said.parted(answer["message"])
+    reasoning, text = found
     if answer.get("finish_reason") == "length":
         return Try(CUT, text or reasoning)
     if not reasoning:
@@ -152,13 +148,12 @@ def _thought(question: Question, opened: Sequence[Message], answer: Mapping[str,
         return Try(NO_ANSWER, reasoning)
     if missed := question.expect.misses((), text):
         return Try(missed, text)
-    content = f"<think>\n{reasoning}\n</think>\n\n{text}"
-    return Try(KEPT, text, {"messages": [*opened, {"role": "assistant", "content": content}]})
+    return Try(KEPT, text, {"messages": [*opened, {"role": "assistant", "content": found.whole}]})
 
 
-def _call(given: Mapping[str, Any]) -> Call | None:
+def _call(given: Any) -> Call | None:
     """The call's name and arguments, where it has the right form."""
-    function = given.get("function") or {}
+    function = said.function(given)
     try:
         arguments = json.loads(function["arguments"])
     except (KeyError, TypeError, ValueError):

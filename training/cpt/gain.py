@@ -13,6 +13,10 @@ from training.runs.curves import Panel
 from training.runs.folder import RunFolder
 
 _TABLE, _NUMBERS, _PLOT = "gain.md", "gain.json", "gain.png"
+_UNIT = (
+    "Perplexity and nats are per token of the base's tokenizer, before and after, so that the two compare; "
+    "the run's eval_loss is per token of its own, which are fewer and less likely each."
+)
 _ALL = {False: "all new text", True: "all general text"}
 _STYLES = {False: ("-o", "-s", "-^"), True: ("--o", "--s", "--^")}
 
@@ -58,7 +62,7 @@ def lines(texts: list[Text], before: dict[str, float], after: dict[str, float]) 
 
 
 def table(found: list[Line]) -> str:
-    """The lines as a Markdown table."""
+    """The lines as a Markdown table; where the tokenizer has changed, by which one it counts."""
     rows = [
         "| held-out text | characters | tokens per character: before | after | perplexity: before | after "
         "| nats per token |",
@@ -72,6 +76,8 @@ def table(found: list[Line]) -> str:
             f"| {line.tokens_per_character_before:.4f} | {line.tokens_per_character:.4f} "
             f"| {before} | {line.perplexity:,.3f} | {change} |"
         )
+    if any(line.tokens_per_character != line.tokens_per_character_before for line in found):
+        rows += ["", _UNIT]
     return "\n".join(rows)
 
 

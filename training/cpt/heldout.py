@@ -8,9 +8,11 @@ tokenizers are asked for the same characters, all but those of a row's first tok
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,7 @@ from training.data.tokens.token_rows import TokenRows
 from training.runs import progress
 from training.trainers import trl
 
+_GENERATOR = re.compile(r"[\w.]+:\w+\(")  # the label of one, whose arguments may be paths
 _ITSELF = [0]  # one token of its own
 NATS = progress.BY_TEXT  # and the source's name: nats per token of the base's tokenizer, in metrics.jsonl
 
@@ -34,7 +37,7 @@ NATS = progress.BY_TEXT  # and the source's name: nats per token of the base's t
 class Text:
     """The held-out rows of one source."""
 
-    name: str
+    name: str  # the file's without its folder, where no other is called so
     general: bool  # part of the probe; else new text
     rows: TokenRows  # by the run's tokenizer
     base_rows: TokenRows  # the same text by the base's; its loss mask is what both are asked for
@@ -67,12 +70,13 @@ def asked(rows: TokenRows) -> int:
 def texts(mixture: Mixture, found: Pieces, tokenizer: Any, block: int) -> list[Text]:
     """The held-out texts of ``mixture`` in rows of at most ``block`` of the base's tokens."""
     made = []
+    short = names(mixture.heldout)
     for name, rows in mixture.heldout.items():
         written = list(_written(rows, tokenizer))
         aligned, base_rows = align(rows, found, block)
         made.append(
             Text(
-                name,
+                short[name],
                 name in mixture.probed,
                 aligned,
                 base_rows,
@@ -82,6 +86,20 @@ def texts(mixture: Mixture, found: Pieces, tokenizer: Any, block: int) -> list[T
             )
         )
     return made
+
+
+def names(labels: Collection[str]) -> dict[str, str]:
+    """Each source's label → its name without folders, or with as many as tell it from the others."""
+    parts = {label: (label,) if _GENERATOR.match(label) else Path(label).parts for label in labels}
+    found = {}
+    for label, own in parts.items():
+        depth = next(
+            depth
+            for depth in range(1, len(own) + 1)
+            if depth == len(own) or sum(one[-depth:] == own[-depth:] for one in parts.values()) == 1
+        )
+        found[label] = "/".join(own[-depth:])
+    return found
 
 
 def align(rows: TokenRows, found: Pieces, block: int) -> tuple[TokenRows, TokenRows]:

@@ -11,7 +11,7 @@ from training.errors import RequestRefused
 from training.evaluation import calls
 from training.evaluation.measures import ratio
 from training.evaluation.part import Done, Result
-from training.served import openai_form
+from training.served import openai_form, said
 from training.served.endpoint import Endpoint, each
 
 ENDED = ("stop", "tool_calls")  # finish reasons of an answer that the model ended
@@ -96,6 +96,6 @@ class Answers:
 def _said(choice: Mapping[str, Any]) -> tuple[str, list[tuple[Any, Any]], Any]:
     """What must be equal: text, calls and how it ended; ids of calls may differ."""
     message = choice["message"]
-    functions = [call.get("function") or {} for call in message.get("tool_calls") or ()]
+    functions = [said.function(call) for call in said.calls(message)]
     made = [(function.get("name"), function.get("arguments")) for function in functions]
     return message.get("content") or "", made, choice.get("finish_reason")

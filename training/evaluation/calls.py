@@ -19,7 +19,7 @@ from training.data.row.fields import FieldError
 from training.errors import RequestRefused
 from training.evaluation.measures import Measure, ratio
 from training.evaluation.part import Done, Result
-from training.served import openai_form
+from training.served import openai_form, said
 from training.served.endpoint import Endpoint, each
 
 MARKERS = ("<tool_call>", "</tool_call>", "<|tool_call", "[TOOL_CALLS]", "<function=")
@@ -140,9 +140,12 @@ def read(choice: Mapping[str, Any], tools: Sequence[Mapping[str, Any]]) -> Made:
     calls: list[Call] = []
     faults: list[str] = []
     misfits: list[str] = []
-    given = message.get("tool_calls") or []
+    given = said.calls(message)
     for call in given:
-        function = call.get("function") or {}
+        if not isinstance(call, Mapping):
+            faults.append(f"a call must be an object, found {call!r}")
+            continue
+        function = said.function(call)
         name, text = function.get("name"), function.get("arguments")
         if call.get("type") != "function" or not call.get("id"):
             faults.append("a call needs the type function and an id")

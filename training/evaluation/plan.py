@@ -17,6 +17,7 @@ from training.recipe.parts import COLUMNS, DOCUMENTS, Columns, Documents, refuse
 
 PARTS = ("loss", "general", "tools", "preferences", "answers", "judged")
 PartName = Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")]
+PREFERENCES = ("pairs", "alpaca", "sharegpt")  # formats whose rows may hold two answers
 HeldOutFormat = Literal["text", "messages", "prompt_completion", "alpaca", "sharegpt", "pairs", "bfcl"]
 
 
@@ -195,7 +196,7 @@ class Plan(Document):
         problems += [
             f"preferences.{name}.format: must be pairs, alpaca or sharegpt, found {rows.format!r}"
             for name, rows in self.preferences.items()
-            if rows.format in ("text", "messages", "bfcl")
+            if rows.format not in (None, *PREFERENCES)
         ]
         if problems:
             raise ValueError("; ".join(problems))

@@ -10,7 +10,7 @@ from training.data.formats.conversations import Row
 from training.data.formats.pair import Pair
 from training.data.preparing import prepare_pairs
 from training.data.rendering import render
-from training.errors import RequestRefused
+from training.errors import EndpointError, RequestRefused
 from training.served.endpoint import Endpoint
 
 if TYPE_CHECKING:
@@ -34,12 +34,14 @@ class Tokens:
         """The measured tokens' summed log-probability, in nats.
 
         Raises:
-            EndpointError; RequestRefused names the row.
+            EndpointError, RequestRefused: they name the row.
         """
         try:
             found = (await endpoint.logprobs(self.ids)).values
         except RequestRefused as exc:
             raise RequestRefused(exc.status, f"{self.where} ({len(self.ids)} tokens): {exc}") from exc
+        except EndpointError as exc:
+            raise EndpointError(f"{self.where} ({len(self.ids)} tokens): {exc}") from exc
         return sum(n for n, wanted in zip(found, self.measured[1:], strict=True) if wanted)
 
 

@@ -42,7 +42,6 @@ NAMES = {
     "kl": "token_kl",
     "entropy": "entropy",
     "completions/mean_length": "tokens",
-    "completions/clipped_ratio": "unstopped",
     "clip_ratio/region_mean": "clip_fraction",
     "learning_rate": "learning_rate",
     "grad_norm": "grad_norm",
@@ -108,6 +107,8 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
         }
         if "loss" not in found:
             return  # the trainer's closing summary
+        if (cut := (logs or {}).get("completions/clipped_ratio")) is not None:
+            found["stopped"] = 1 - cut
         for name in ("loss", "grad_norm"):
             if not math.isfinite(found.get(name, 0.0)):
                 raise LossNotFinite(

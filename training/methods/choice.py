@@ -9,6 +9,7 @@ from training.errors import BaseError
 from training.methods import freeze, lora, nf4, under, virtual_tokens
 from training.models import base, precision
 from training.recipe import CptRecipe, DpoRecipe, SftRecipe
+from training.recipe.methods import PromptTuning
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -34,6 +35,8 @@ def prepared(recipe: SftRecipe, plain: PreTrainedModel) -> Any:
     """
     if plan := recipe.prefix or recipe.p_tuning or recipe.p_tuning_v2 or recipe.prompt_tuning:
         _refuse_no_room(recipe, plain)
+        if recipe.prompt_tuning:
+            _refuse_cut_text(recipe.prompt_tuning, str(recipe.base))
         return virtual_tokens.add(plain, plan, recipe.seed, recipe.base)
     if recipe.freeze:
         freeze.apply(plain, freeze.chosen(plain, recipe.freeze))
@@ -47,6 +50,16 @@ def prepared(recipe: SftRecipe, plain: PreTrainedModel) -> Any:
         case "pissa":
             return lora.add(plain, recipe.lora, recipe.seed, init_lora_weights="pissa")
     return lora.add(plain, recipe.lora, recipe.seed)
+
+
+def _refuse_cut_text(plan: PromptTuning, folder: str) -> None:
+    """Of words to begin with that are more tokens than are learned: PEFT would leave the end out."""
+    count = len(base.load_tokenizer(folder)(plan.text)["input_ids"]) if plan.text else 0
+    if count > plan.tokens:
+        raise BaseError(
+            f"prompt_tuning.text is {count:,} tokens by the base's tokenizer, and prompt_tuning.tokens is "
+            f"{plan.tokens:,}, so its end would be lost; make tokens {count:,}, or the text shorter"
+        )
 
 
 def _refuse_no_room(recipe: SftRecipe, plain: PreTrainedModel) -> None:

@@ -156,6 +156,7 @@ class Learner:
         gone = (kl.per_token(then, reference, "k1") * mask).sum(1).mean()
         metrics = {
             "reward": float(scores.double().mean()),
+            "learning_rate": float(self.policy_optimiser.param_groups[0]["lr"]),
             "kl": float(gone),
             "return": float(masked.mean(returns, mask)),
             "explained_variance": float(explained),

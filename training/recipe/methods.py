@@ -96,7 +96,9 @@ class PromptTuning(Virtual):
     """Input embeddings, learned as they are (arXiv:2104.08691)."""
 
     text: str | None = Field(
-        default=None, min_length=1, description="words to begin with; left out, tokens drawn by chance"
+        default=None,
+        min_length=1,
+        description="words to begin with, repeated up to so many tokens; left out, tokens drawn by chance",
     )
 
 

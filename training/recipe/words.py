@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from pointsman.document import Document
-from pointsman.problems import Location, dotted
+from pointsman.problems import Location, dotted, field_names, misspelt
 
 KEYS = {  # theirs → where it is here; the first of them that the stage's recipe has
     # the base, and what comes of it
@@ -304,10 +304,11 @@ class Worded(Document):
         ours = [key for key in ours if key != dotted(place)]
         if ours:
             return f"here it is {' or '.join(ours)}"
-        if said := OTHERWISE.get(name) or next(
-            (FAMILIES[one] for one in FAMILIES if name.startswith(one)), None
-        ):
+        if said := OTHERWISE.get(name):
             return said
+        if not misspelt(name, field_names(cls, place[:-1])):
+            if said := next((FAMILIES[one] for one in FAMILIES if name.startswith(one)), None):
+                return said
         return f"other stages have it as {theirs[0]}, this one has nothing like it" if theirs else None
 
     @classmethod

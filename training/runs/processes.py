@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from training.errors import Undistributable
+from training.errors import DiskFull, LossNotFinite, OutOfMemory, TrainingFailed, Undistributable
 from training.recipe import (
     CptRecipe,
     GrpoRecipe,
@@ -41,6 +41,15 @@ def rank() -> int:
 def keeps() -> bool:
     """Whether this one keeps the run."""
     return rank() == 0
+
+
+def speaks_of(error: Exception) -> bool:
+    """Whether this one says ``error``: what all of a machine meet alike is its first's to say.
+
+    What one may meet alone, such as too little memory, it says itself.
+    """
+    alone = isinstance(error, OutOfMemory | DiskFull | LossNotFinite | TrainingFailed)
+    return alone or int(os.environ.get("LOCAL_RANK", "0")) == 0
 
 
 def begin(recipe: Recipe) -> None:

@@ -1,7 +1,8 @@
 """The metrics of a run in TensorBoard and Weights & Biases, where its recipe says ``trackers: [...]``.
 
-They follow the lines of ``metrics.jsonl``, number for number. The one module that imports
-``tensorboardX`` and ``wandb``; W&B is optional, and missing it is said before anything is trained.
+They follow the lines of ``metrics.jsonl``, number for number; TensorBoard's tags are grouped. The one
+module that imports ``tensorboardX`` and ``wandb``; W&B is optional, and missing it is said before
+anything is trained.
 """
 
 from __future__ import annotations
@@ -67,13 +68,18 @@ def _tensorboard(recipe: Recipe, run: RunFolder) -> Iterator[Callable[[Mapping[s
     def add(line: Mapping[str, float]) -> None:
         for name, value in line.items():
             if name not in ("step", "epoch"):
-                writer.add_scalar(name, value, int(line["step"]))
+                writer.add_scalar(tag(name), value, int(line["step"]))
         writer.flush()
 
     try:
         yield add
     finally:
         writer.close()
+
+
+def tag(name: str) -> str:
+    """A metric as TensorBoard groups it: ``loss`` is ``train/loss``, ``eval_loss`` is ``eval/loss``."""
+    return f"eval/{name.removeprefix('eval_')}" if name.startswith("eval_") else f"train/{name}"
 
 
 @contextmanager

@@ -7,6 +7,7 @@ rows or metrics.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 import httpx
 
 from training.errors import EndpointError, ModelUnknown, TrainingError
-from training.served import streamed
+from training.served import said, streamed
 from training.served.transport import Transport, message
 
 T = TypeVar("T")
@@ -102,14 +103,18 @@ class Endpoint:
     async def answer(self, body: Mapping[str, Any], *, stream: bool = False) -> Answer:
         """As :meth:`chat`, and how long it took; a stream is put together to the same form.
 
+        Content in parts is joined to one text.
+
         Raises:
             EndpointError, RequestRefused
         """
         path = "/v1/chat/completions"
         response, seconds = await self._asked(path, {**body, "stream": True} if stream else body)
         found = streamed.choice(response.text) if stream else _first(self._json(path, response))
-        if not isinstance(found.get("message"), dict):
+        turn = found.get("message")
+        if not isinstance(turn, dict):
             raise EndpointError(f"{self.url}{path} answered without a message")
+        found["message"] = turn | {"content": said.text(turn.get("content"))}
         return Answer(found, seconds)
 
     async def logprobs(self, ids: Sequence[int]) -> Logprobs:
@@ -134,15 +139,25 @@ class Endpoint:
                 f"{self.url} gives no log-probabilities of a prompt; it must know `echo` with `logprobs` in "
                 "/v1/completions, as vLLM does"
             )
-        values = numbers[1 : len(ids)]
-        if len(numbers) not in (len(ids), len(ids) + 1) or not all(
-            isinstance(n, float | int) for n in values
-        ):
+        if len(numbers) not in (len(ids), len(ids) + 1):
             raise EndpointError(
                 f"{self.url} answered {len(numbers)} log-probabilities to a prompt of {len(ids)} tokens; the "
                 "tokenizer here must be that of the model's base"
             )
-        tops = [max((top or {}).values(), default=0.0) for top in found["top_logprobs"][1 : len(ids)]]
+        values = numbers[1 : len(ids)]
+        for at, value in enumerate(values, 1):
+            if not isinstance(value, float | int) or not math.isfinite(value):
+                raise EndpointError(
+                    f"{self.url} answered the log-probability {value} for token {at} of {len(ids)}, where a "
+                    "number was expected; are the model's weights whole?"
+                )
+        likeliest = found.get("top_logprobs")
+        if not isinstance(likeliest, list) or len(likeliest) != len(numbers):
+            raise EndpointError(
+                f"{self.url} gives no `top_logprobs` beside the `token_logprobs` of a prompt, one a token, "
+                "as vLLM does"
+            )
+        tops = [_highest(top) for top in likeliest[1 : len(ids)]]
         return Logprobs(values, [value >= top for value, top in zip(values, tops, strict=True)])
 
     async def complete(self, ids: Sequence[int], **sampling: Any) -> str:
@@ -193,6 +208,14 @@ async def each(
         ours = errors.subgroup(TrainingError)
         raise (ours or errors).exceptions[0] from None
     return [task.result() for task in tasks]
+
+
+def _highest(top: Any) -> float:
+    """The log-probability of the likeliest token; 0, the highest of all, where none is named."""
+    numbers = list(top.values()) if isinstance(top, Mapping) else []
+    if not all(isinstance(number, float | int) for number in numbers):
+        raise EndpointError(f"the server answered `top_logprobs` that are no numbers: {str(top)[:120]}")
+    return max(numbers, default=0.0)
 
 
 def _first(answer: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from training.errors import EndpointError
+from training.served import said
 
 _DONE = "[DONE]"
 
@@ -21,14 +22,17 @@ def choice(text: str) -> dict[str, Any]:
     calls: dict[int, dict[str, Any]] = {}
     reason = None
     for event in _events(text):
-        for part in event.get("choices") or ():
-            if part.get("index", 0) != 0:
-                continue
-            delta = part.get("delta") or {}
-            content += delta.get("content") or ""
-            for piece in delta.get("tool_calls") or ():
-                _join(calls.setdefault(int(piece.get("index", 0)), {"function": {}}), piece)
-            reason = part.get("finish_reason") or reason
+        try:
+            for part in event.get("choices") or ():
+                if part.get("index", 0) != 0:
+                    continue
+                delta = part.get("delta") or {}
+                content += said.text(delta.get("content"))
+                for piece in said.calls(delta):
+                    _join(calls.setdefault(int(piece.get("index", 0)), {"function": {}}), piece)
+                reason = part.get("finish_reason") or reason
+        except (AttributeError, TypeError, ValueError):
+            raise EndpointError(f"a stream holds an event of odd form: {str(event)[:300]}") from None
     message: dict[str, Any] = {"role": "assistant", "content": content}
     if calls:
         message["tool_calls"] = [calls[index] for index in sorted(calls)]
@@ -40,7 +44,7 @@ def _join(call: dict[str, Any], piece: Mapping[str, Any]) -> None:
     for key in ("id", "type"):
         if piece.get(key):
             call[key] = piece[key]
-    function = piece.get("function") or {}
+    function = said.function(piece)
     for key in ("name", "arguments"):
         if function.get(key) is not None:
             call["function"][key] = call["function"].get(key, "") + function[key]

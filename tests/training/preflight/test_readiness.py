@@ -136,6 +136,18 @@ def test_virtual_tokens_take_positions_too(recipe: Recipe, tmp_path: Path, metho
             begin()
 
 
+def test_words_to_begin_with_are_not_cut(recipe: Recipe, tokenizer: Any, tmp_path: Path) -> None:
+    text = "Answer the help desk's questions."
+    count = len(tokenizer(text)["input_ids"])
+    plan = {"method": "prompt_tuning", "lora": None}
+    check.check(recipe(**plan, prompt_tuning={"tokens": count, "text": text}), [], quiet)
+    path = recipe(**plan, prompt_tuning={"tokens": count - 1, "text": text})
+    said = rf"^prompt_tuning\.text is {count} tokens by .* make tokens {count}, or the text shorter"
+    for begin in (lambda: check.check(path, [], quiet), lambda: run.train(path, runs=tmp_path)):
+        with pytest.raises(BaseError, match=said):
+            begin()
+
+
 def test_prompts_are_not_cut_for_a_base_that_says_no_positions(online: Online, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "bloom"}', encoding="utf-8")
     recipe = recipes.load(online("ppo", base=str(tmp_path)))
