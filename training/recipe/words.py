@@ -306,9 +306,9 @@ class Worded(Document):
             return f"here it is {' or '.join(ours)}"
         if said := OTHERWISE.get(name):
             return said
-        if not misspelt(name, field_names(cls, place[:-1])):
-            if said := next((FAMILIES[one] for one in FAMILIES if name.startswith(one)), None):
-                return said
+        slip = misspelt(name, field_names(cls, place[:-1]))
+        if not slip and (said := next((FAMILIES[one] for one in FAMILIES if name.startswith(one)), None)):
+            return said
         return f"other stages have it as {theirs[0]}, this one has nothing like it" if theirs else None
 
     @classmethod
