@@ -138,7 +138,12 @@ class ToolServerDown(ToolSourceError):
 
 
 class Refused(Exception):
-    """The engine refuses the request as it is; a chain may ask in another way, or let it through."""
+    """The engine refuses the request as it is; a chain may ask in another way, or let it through.
+
+    ``instead`` is told behind it: what the client may do, or what the chain did in vain.
+    """
+
+    instead: str = ""
 
 
 class ToolFailure(Exception):

@@ -131,8 +131,11 @@ async def formed(
             return
         yield Note("repair", {"problem": problem, "answer": said.content})
         if cost.calls >= min(calls, 2):
-            unheld = refused if asked and (form is None or schema.strict) else None
-            raise unheld or AnswerInvalid(problem, cost.calls)
+            invalid = AnswerInvalid(problem, cost.calls)
+            if refused is None or not asked or (form is not None and not schema.strict):
+                raise invalid
+            refused.instead = f"; {invalid}"
+            raise refused
         messages += [
             {"role": "assistant", "content": said.content},
             {"role": "user", "content": _REPAIR.format(problem=problem)},

@@ -25,7 +25,7 @@ from pydantic import BaseModel, Field, model_validator
 from chains.choices import finish_of, seeded
 from chains.closing import Deadline
 from chains.cot import Cot
-from chains.errors import ChainUnsupported
+from chains.errors import ChainUnsupported, Refused
 from chains.events import ChainRequest, Content, Engine, Event, Reasoning
 from chains.form import NO_SCHEMA, Cost, asked_schema, formed
 from chains.options import File
@@ -67,9 +67,13 @@ class Structured:
             AnswerInvalid: the model's answer does not fit.
         """
         if calls_tools(request.parameters):
-            async with aclosing(self._stepping.run(request, engine)) as events:
-                async for event in events:
-                    yield event
+            try:
+                async with aclosing(self._stepping.run(request, engine)) as events:
+                    async for event in events:
+                        yield event
+            except Refused as exc:
+                exc.instead = ""  # this is the chain that the client may be sent to
+                raise
             return
         form = formats_of(request.parameters)
         choices: int = request.parameters.get("n") or 1

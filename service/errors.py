@@ -133,8 +133,10 @@ class EngineRefused(EngineError, Refused):
         message: str,
         parameter: str | None = None,
         messages: Sequence[Mapping[str, Any]] = (),
+        instead: str = "",
     ) -> None:
         super().__init__(message)
+        self.instead = instead
         self.status = status
         self.parameter = parameter
         self.messages = messages

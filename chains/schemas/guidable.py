@@ -14,6 +14,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from chains.schemas.multiples import is_countable
 from chains.schemas.neutral import is_neutral
 from chains.schemas.references import dangling
 from chains.schemas.subschemas import HOLDING, NAMED
@@ -28,7 +29,7 @@ _REFUSED = frozenset(  # by llguidance 1.7, or by XGrammar 0.2 in the parameters
 _FORMATS = frozenset(  # that both know
     {"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uri", "uuid"}
 )
-_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
+_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _MOST = 2**63  # of a bound
 _ESCAPED = r"\\[dDwWsSnrt]|\\[^\w\s]"
 _PATTERN = re.compile(  # what both read alike: nothing that looks around, behind or back
@@ -86,7 +87,7 @@ def _kept(schema: Any, lost: Collection[str], gone: set[str]) -> Any:
 
 
 def _guides(keyword: str, value: Any, lost: Collection[str]) -> bool:
-    if keyword in _REFUSED:
+    if keyword in _REFUSED or (keyword == "multipleOf" and not is_countable(value)):
         return False
     if keyword == "format":
         return isinstance(value, str) and value in _FORMATS

@@ -18,6 +18,7 @@ _MOST = 500  # numbers that are listed
 _DIGITS = 4  # behind the point
 _FARTHEST = 2**63  # of a bound of decimals
 _WIDEST = 1_000  # a step that XGrammar holds
+_COUNTED = 2**32  # the digits of a step that llguidance holds, as a whole number
 _RULES = 300  # of one number; with 150,000 tokens some 0.2 s
 BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _KINDS = frozenset({"integer", "number"})
@@ -114,6 +115,19 @@ def is_whole(part: Mapping[str, Any]) -> bool:
     if step is None or step.denominator != 1 or not names_in(part, "type") <= _KINDS:
         return False
     return step <= _WIDEST and not KEYWORDS - {"multipleOf"} & part.keys()
+
+
+def is_countable(step: object) -> bool:
+    """Whether llguidance holds ``step``, as it reads one: times ten until it is whole, in 32 bits.
+
+    The product is that of floats, so 0.3333 has 17 digits there.
+    """
+    if isinstance(step, bool) or not isinstance(step, int | float) or not 0 < step < _COUNTED:
+        return False
+    scaled = float(step)
+    while not scaled.is_integer():
+        scaled *= 10
+    return scaled < _COUNTED
 
 
 def exact(number: object) -> Fraction | None:

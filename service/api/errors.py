@@ -148,7 +148,8 @@ def _told_refusal(error: service.EngineRefused, request_id: str) -> Told:
     """The engine's 4xx is the client's fault and told in the engine's words; all else is not."""
     if 400 <= error.status < 500:
         row = TABLE[type(error)]
-        return Told(row.status, row.code, error_body(str(error), row.type, row.code, error.parameter))
+        message = f"{error}{error.instead}"
+        return Told(row.status, row.code, error_body(message, row.type, row.code, error.parameter))
     log.error("request %s: the engine answered %d: %s", request_id, error.status, error)
     message = (
         "the engine failed on this request and works on others: ask without its rarer options; the log "

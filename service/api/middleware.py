@@ -29,8 +29,8 @@ _KEY = "pointsman.record"
 _CLIENT_GONE = 499
 _DONE = b"data: [DONE]\n\n"  # the last that a client of a stream reads; many close the connection at once
 _PAUSE_SECONDS = 30.0  # without any more of a body; its whole has the time of a request
-_DRAIN_SECONDS = 5.0
-_SETTLE_SECONDS = 0.25  # in which a body that was sent with its request is there
+_DRAIN_SECONDS = 5.0  # of a body that comes and is dropped
+_SETTLE_SECONDS = 0.25  # in which a body that was sent with its request is there, or more of one that comes
 _LINGER_SECONDS = 2.0  # that who sent half a body gets to read the answer and close
 _DRAIN_TIMES = 8  # limits of a body that are read and dropped, so that the client gets to see the refusal
 
@@ -112,7 +112,7 @@ class Guard:
                 log.error("request %s failed while its answer was being sent", record.id, exc_info=exc)
                 raise
             if not isinstance(exc, BodyTimeout):
-                await intake.drain(_DRAIN_SECONDS, _DRAIN_TIMES * self._limit)
+                await intake.drain(_DRAIN_SECONDS, _DRAIN_TIMES * self._limit, _SETTLE_SECONDS)
             is_whole = intake.is_whole  # else the connection ends: what comes on it is the body's rest
             headers = [
                 (b"content-type", b"application/json"),
@@ -183,13 +183,18 @@ class _Intake:
         """Whether some of it is still to come."""
         return self._has_body and not self.is_whole
 
-    async def drain(self, seconds: float, most: float = math.inf) -> None:
-        """Read on and drop it: a connection closed over unread bytes can lose the answer on its way."""
+    async def drain(self, seconds: float, most: float = math.inf, pause: float = math.inf) -> None:
+        """Read on and drop it: a connection closed over unread bytes can lose the answer on its way.
+
+        No longer than ``seconds``, and until no more has come for ``pause`` seconds or ``most`` bytes have.
+        """
         if self._waits_for_go:
             return
+        now = asyncio.get_running_loop().time
+        end = now() + seconds
         try:
-            async with asyncio.timeout(seconds):
-                while not self._complete.is_set() and self._seen <= most:
+            while not self._complete.is_set() and self._seen <= most:
+                async with asyncio.timeout_at(min(end, now() + pause)):
                     self._note(await self._receive())
         except TimeoutError:
             return

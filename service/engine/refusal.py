@@ -18,7 +18,7 @@ import orjson
 
 from service.body.places import place_of_part
 from service.body.problems import Wrong, sentences
-from service.engine.unheld import unheld
+from service.engine.unheld import advice, unheld
 from service.engine.unusable_tools import unusable_tool
 from service.errors import ContextExceeded, EngineRefused, EngineUnavailable
 
@@ -118,7 +118,7 @@ def refusal(
             where = "prompt" if "prompt" in (request or {}) else "messages"
             return ContextExceeded(status, _PARAMETER.sub("", message), where)
         sent = (request or {}).get("messages") or ()
-        return EngineRefused(status, *told(message, parameter, request or {}), sent)
+        return EngineRefused(status, *told(message, parameter, request or {}), sent, advice(message, request))
     if strict and status == HTTPStatus.INTERNAL_SERVER_ERROR and not _ENGINE_DEAD.search(message):
         form = next((name for name in _FORMATS if (request or {}).get(name) is not None), None)
         if form is None:

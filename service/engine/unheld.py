@@ -9,6 +9,7 @@ from typing import Any
 
 from chains.schemas.disjoint import mapping_in, names_in
 from chains.schemas.formats import CHECKED
+from chains.schemas.multiples import is_countable
 from chains.schemas.passed_over import passed_over
 from chains.schemas.subschemas import placed
 
@@ -21,6 +22,7 @@ _SAID = (  # llguidance's words, and the keywords that they are about; none: it 
     (re.compile(r"circular references with sibling keys"), ("$ref",)),
     (re.compile(r"min/maxProperties only supported"), ("minProperties", "maxProperties")),
     (re.compile(r"patternProperty regexes"), ("patternProperties",)),
+    (re.compile(r"Value for 'multipleOf' has too many digits"), ("multipleOf",)),
     (re.compile(r"Failed to generate regex for|not JSON serializable|exceeds m\w+ limit"), _BOUNDS),
     (re.compile(r"[Rr]egex parse error|look-?around|backreference"), ("pattern", "patternProperties")),
 )
@@ -34,6 +36,7 @@ _WHY = {
     "requires",
     "$ref": "what stands beside it joins a schema that holds itself, so put it into that schema",
     **dict.fromkeys(_BOUNDS, "numbers are bounded within 64 bits, so lower it or leave it out"),
+    "multipleOf": "its step has too many digits, so take one of fewer or leave it out",
     "minProperties": "it counts properties that need not be there, so require all that are named",
 }
 _CHAIN = ", or send x-pointsman-chain: structured, which checks the answer against all of its schema"
@@ -45,20 +48,32 @@ def unheld(message: str, request: Mapping[str, Any]) -> str | None:
         return None
     if (unsatisfiable := _UNSATISFIABLE.search(message)) is not None:
         return _nothing_fits(unsatisfiable, schema)
+    if (found := _keyword_in(message, schema)) is None:
+        return None
+    keyword, at = found
+    why = _WHY.get(keyword, "leave it out")
+    if keyword in {"format", "pattern"} and "Unimplemented keys" not in message:
+        why = f"leave it out ({_reason(message)})"
+    return f"{keyword} at {at} is held by no guide of the engine's: {why}"
+
+
+def advice(message: str, request: Mapping[str, Any] | None) -> str:
+    """What a client may do instead, told behind the refusal ``message`` where the chain there is another."""
+    schema = _schema_of(request or {})
+    if schema is None or request is None or "messages" not in request or _UNSATISFIABLE.search(message):
+        return ""
+    found = _keyword_in(message, schema)
+    return _CHAIN if found is not None and _is_checked(found[0], message) else ""
+
+
+def _keyword_in(message: str, schema: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The keyword that llguidance's ``message`` is about, and the first place of it that it may mean."""
     found = next(((said, words) for words, said in _SAID if words.search(message)), None)
     if found is None:
         return None
     said, words = found
     keywords = said or tuple(re.findall(r'"([^"]+)"', words.findall(message)[0]))
-    place = next((held for held in _places(schema) if held[0] in keywords), None)
-    if place is None:
-        return None
-    keyword, at = place
-    why = _WHY.get(keyword, "leave it out")
-    if keyword in {"format", "pattern"} and said:
-        why = f"leave it out ({_reason(message)})"
-    hint = _CHAIN if "messages" in request and _is_checked(keyword, message) else ""
-    return f"{keyword} at {at} is held by no guide of the engine's: {why}{hint}"
+    return next((held for held in _places(schema) if held[0] in keywords), None)
 
 
 def _nothing_fits(said: re.Match[str], schema: Mapping[str, Any]) -> str | None:
@@ -98,11 +113,14 @@ def _schema_of(request: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def _places(schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Each keyword with its place: those that XGrammar passes over before all others."""
-    yield from ((passed.keyword, passed.place) for passed in passed_over(schema))
+    yield from ((one.keyword, one.place) for one in passed_over(schema) if one.keyword != "multipleOf")
     for place, part in placed(schema):
         if isinstance(part, Mapping):
-            yield from ((key, place) for key in part if key not in _BOUNDS or _is_far(part[key]))
+            yield from ((key, place) for key, value in part.items() if _may_be_refused(key, value))
 
 
-def _is_far(bound: object) -> bool:
-    return isinstance(bound, int | float) and abs(bound) >= _MOST
+def _may_be_refused(keyword: str, value: object) -> bool:
+    """Whether llguidance may be against ``keyword`` for its ``value``: of numbers it refuses some."""
+    if keyword in _BOUNDS:
+        return isinstance(value, int | float) and abs(value) >= _MOST
+    return keyword != "multipleOf" or not is_countable(value)

@@ -229,8 +229,9 @@ async def test_a_request_that_is_refused_in_either_way_is_the_engines_to_refuse(
 
 async def test_a_schema_that_was_refused_is_told_where_no_answer_in_words_fits() -> None:
     engine = ScriptedEngine([Refused("no answer can fit it"), *[Said(["not JSON"])] * 2])
-    with pytest.raises(Refused, match="no answer can fit it"):
+    with pytest.raises(Refused, match="no answer can fit it") as found:
         await events_of(plain(), asked(False, parameters={"response_format": FORMAT}), engine)
+    assert found.value.instead.startswith("; the model was asked 2 times and its answer does not fit")
 
 
 async def test_a_routes_own_schema_that_was_refused_is_no_fault_of_the_client(tmp_path: Path) -> None:

@@ -62,6 +62,48 @@ async def test_a_form_without_strict_is_held_as_far_as_it_can_be(
         assert "is held by no guide" in message
 
 
+@pytest.mark.parametrize("stream", [True, False])
+async def test_who_asks_the_chain_that_checks_is_not_sent_to_it(running: Running, stream: bool) -> None:
+    """What became of its tries is told."""
+    running.vllm.against, running.vllm.answer = against, lambda _: '{"data": "?"}'
+    data = {"type": "object", "properties": {"data": {"type": "string", "format": "base64"}}}
+    asked = {"messages": [{"role": "user", "content": FOOTBALL}], "stream": stream, "model": BASE}
+    asked["response_format"] = form(data, strict=True)
+    told = {}
+    for chain, more in (
+        ("direct", {}),
+        ("cot", {}),
+        ("structured", {}),
+        ("structured", {"tools": [tool({"type": "object"})]}),
+    ):
+        headers = {"x-pointsman-chain": chain}
+        response = await running.http.post("/v1/chat/completions", json={**asked, **more}, headers=headers)
+        told[chain, *more] = check_error(response, 400)["message"]
+        assert "format at #/properties/data is held by no guide" in told[chain, *more]
+    advised = [key for key, message in told.items() if "x-pointsman-chain: structured" in message]
+    assert advised == [("direct",), ("cot",)]
+    assert told["structured",].endswith(
+        "; the model was asked 2 times and its answer does not fit the schema: $.data: '?' is not a 'base64'"
+    )
+    running.vllm.answer = lambda _: '{"data": "aGk="}'
+    response = await running.http.post("/v1/chat/completions", json=asked, headers=headers)
+    assert response.status_code == 200, response.text
+
+
+async def test_a_step_of_too_many_digits_is_left_out_or_named(running: Running) -> None:
+    running.vllm.against = against
+    step = {"type": "object", "properties": {"x": {"type": "number", "multipleOf": 0.3333}}}
+    body = {"model": BASE, "messages": [{"role": "user", "content": FOOTBALL}]}
+    for strict, status in ((False, 200), (True, 400)):
+        asked = {**body, "response_format": form(step, strict=strict)}
+        response = await running.http.post("/v1/chat/completions", json=asked)
+        assert response.status_code == status, response.text
+    assert "multipleOf at #/properties/x is held by no guide" in check_error(response, 400)["message"]
+    first, second, _ = (asked["response_format"]["json_schema"] for asked in running.vllm.requests)
+    assert first["schema"] == step
+    assert second["schema"] == {**step, "properties": {"x": {"type": "number"}}}
+
+
 NO_SCHEMA = {"type": "object", "properties": {"x": {"type": "number", "multipleOf": -1}}}
 
 

@@ -142,6 +142,18 @@ async def test_an_answer_that_needs_no_body_does_not_leave_half_of_one_behind(
         writer.close()
 
 
+async def test_a_body_that_is_too_large_and_does_not_come_is_not_waited_for(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.api.middleware._DRAIN_SECONDS", 3_600.0)
+    async with start("gateway: {max_body_bytes: 10}\n") as running:
+        for sent in (b"", b"{"):
+            head = HEAD + b"content-length: 99999999999\r\n\r\n" + sent
+            status, headers, error = await asyncio.wait_for(exchanged(running.url, head), 60)
+            assert (status, error["code"]) == (413, "request_too_large")
+            assert headers["connection"] == "close"
+
+
 async def test_after_a_whole_body_the_connection_is_kept(start: Start) -> None:
     async with start("gateway: {max_body_bytes: 10}\n") as running:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(running.url.rpartition(":")[2]))

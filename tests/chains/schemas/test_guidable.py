@@ -62,6 +62,11 @@ def within(part: dict[str, Any]) -> dict[str, Any]:
             ["minimum"],
         ),
         (
+            {"type": "number", "multipleOf": 0.3333, "minimum": 0},
+            {"type": "number", "minimum": 0},
+            ["multipleOf"],
+        ),
+        (
             {"oneOf": [{**TEXT, "maxLength": 4}, {**TEXT, "minLength": 2, "format": "x"}]},
             {"anyOf": [{**TEXT, "maxLength": 4}, {**TEXT, "minLength": 2}]},
             ["format", "oneOf"],
@@ -95,6 +100,18 @@ def test_what_no_compiler_takes_goes_from_anywhere_and_the_rest_stays(
 def test_what_guides_stays_and_a_name_or_a_value_is_no_keyword(part: dict[str, Any]) -> None:
     assert refused(within(part)) is None
     assert guidable(within(part)) == (within(part), [])
+
+
+@pytest.mark.parametrize(
+    "step", [0.3333, 0.01, 0.29, 0.58, 1 / 3, 1e-9, 1e-10, 2.5, 2001, 2**32 - 1, 2**32, 5e9, 1e300, 5e-324]
+)
+@pytest.mark.parametrize("kind", ["integer", "number"])
+def test_a_step_guides_if_its_digits_are_few_as_llguidance_counts_them(step: float, kind: str) -> None:
+    part = within({"type": kind, "multipleOf": step})
+    kept, gone = guidable(part)
+    assert (kept == part) == (refused(part) is None)
+    assert gone == ([] if kept == part else ["multipleOf"])
+    assert refused(kept) is None
 
 
 @pytest.mark.parametrize("more", [{}, {"additionalItems": False}, {"minItems": 2, "maxItems": 2}])

@@ -8,7 +8,7 @@ import llguidance
 import pytest
 
 from service.engine.refusal import told
-from service.engine.unheld import unheld
+from service.engine.unheld import advice, unheld
 
 TEXT, WHOLE = {"type": "string"}, {"type": "integer"}
 OVERLAPPING = {"oneOf": [WHOLE, {"type": "number"}]}
@@ -45,6 +45,8 @@ def said_of(schema: Any) -> str:
         ({"patternProperties": {"^b": WHOLE, "b$": TEXT}}, "patternProperties at #"),
         ({"anyOf": [{**WHOLE, "minimum": 3}, {**WHOLE, "minimum": 1e20}]}, "minimum at #/anyOf/1"),
         ({"type": "number", "maximum": -1e20, "minimum": -1e30}, "maximum at #"),
+        ({"anyOf": [{**WHOLE, "multipleOf": n} for n in (2001, 2**33)]}, "multipleOf at #/anyOf/1"),
+        ({"type": "number", "multipleOf": 0.3333}, "multipleOf at #"),
     ],
 )
 def test_the_keyword_and_its_place_are_told(schema: dict[str, Any], place: str) -> None:
@@ -55,9 +57,9 @@ def test_the_keyword_and_its_place_are_told(schema: dict[str, Any], place: str) 
         message, field = told(said_of(schema), None, form)
         assert f"can't be used: {place} is held by no guide" in message
         assert (field or "").startswith(next(iter(form)))
-        assert "x-pointsman-chain" not in message  # /v1/completions has no chains
-    told_of = told(said_of(schema), None, {**form, "messages": []})[0]
-    assert ("x-pointsman-chain: structured" in told_of) is ("Unknown format: color" not in told_of)
+        assert advice(said_of(schema), form) == ""  # /v1/completions has no chains
+    instead = advice(said_of(schema), {**form, "messages": []})
+    assert ("x-pointsman-chain: structured" in instead) is ("Unknown format: color" not in said_of(schema))
 
 
 @pytest.mark.parametrize(
@@ -65,9 +67,9 @@ def test_the_keyword_and_its_place_are_told(schema: dict[str, Any], place: str) 
 )
 def test_the_chain_that_checks_is_told_of_formats_that_it_checks(name: str, is_checked: bool) -> None:
     form = {"type": "json_schema", "json_schema": {"name": "a", "schema": {**TEXT, "format": name}}}
-    said, _ = told(said_of({**TEXT, "format": name}), None, {"response_format": form, "messages": []})
-    assert "format at # is held by no guide" in said
-    assert ("x-pointsman-chain" in said) is is_checked
+    asked, reason = {"response_format": form, "messages": []}, said_of({**TEXT, "format": name})
+    assert "format at # is held by no guide" in told(reason, None, asked)[0]
+    assert ("x-pointsman-chain" in advice(reason, asked)) is is_checked
 
 
 @pytest.mark.parametrize(
@@ -100,6 +102,7 @@ def test_the_chain_that_checks_is_told_of_formats_that_it_checks(name: str, is_c
 def test_where_nothing_fits_the_rules_and_their_place_are_told(schema: dict[str, Any], told_of: str) -> None:
     said, field = told(said_of(schema), None, {"structured_outputs": {"json": schema}})
     assert said == f"structured_outputs.json can't be used: {told_of}"
+    assert advice(said_of(schema), {"structured_outputs": {"json": schema}, "messages": []}) == ""
     assert field == "structured_outputs.json"
 
 
@@ -112,7 +115,8 @@ def test_where_nothing_fits_the_rules_and_their_place_are_told(schema: dict[str,
     ],
 )
 def test_other_words_stay(message: str) -> None:
-    assert unheld(message, {"structured_outputs": {"json": {"not": {}}}}) is None
+    asked = {"structured_outputs": {"json": {"not": {}}}, "messages": []}
+    assert (unheld(message, asked), advice(message, asked)) == (None, "")
 
 
 @pytest.mark.parametrize("body", [{}, {"structured_outputs": {"json": "{"}}, {"response_format": {}}])
