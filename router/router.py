@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +22,15 @@ from router.deciding.policy import NO_POLICY, Policy
 from router.encoding.encoder import TextEncoder
 from router.encoding.memory import RememberingEncoder
 from router.errors import ArtefactError, ArtefactMismatch
-from router.examples import RoutingExamples
+from router.examples import DECOY, RoutingExamples
 from router.learning.fitting import Tell, fit
 from router.learning.report import FitReport
 from router.learning.storage import read_fitted, write_fitted
 from router.model.decoys import ORDER
 from router.model.fitted import FittedModel, among
 from router.text.conversation import Turn, user_turns
+from router.text.orders import kinds
+from router.text.spelling import Corrector
 
 TOP = 5  # intents that a decision lists
 MOST_ORDERED = 0.5  # of the threshold: all intents together, where a text is nothing but orders to the router
@@ -162,7 +166,7 @@ class Router:
         if not unique:
             return decisions
         read = [(turn.text, *self.model.likeliest(turn.text, turn.sentences)) for turn in unique.values()]
-        texts = [text for each in read for text in each]
+        texts, read_as = zip(*(self._corrected(text) for each in read for text in each), strict=True)
         confidences, near = self.model.confidences(*self.model.transform(texts, self.encoder))
         start = 0
         for (whole, turn), each in zip(unique.items(), read, strict=True):
@@ -170,9 +174,27 @@ class Router:
             chances = [confidences[start], *(among(part, len(turn.sentences)) for part in parts)]
             best = int(np.argmax([chance.max() for chance in chances]))
             sentence = each[best] if best else None
-            decisions[whole] = self._decision(turn, sentence, chances[best], near.best(start + best))
+            decision = self._decision(turn, sentence, chances[best], near.best(start + best))
+            decisions[whole] = (
+                replace(decision, read_as=read_as[start + best]) if read_as[start + best] else decision
+            )
             start += len(each)
         return decisions
+
+    def _corrected(self, text: str) -> tuple[str, dict[str, str]]:
+        """``text`` as it is encoded, and its words that were read as others.
+
+        As it was written where it would have orders to the router else, which are looked for before this.
+        """
+        corrected, changes = self._corrector.correct(text)
+        if changes and kinds([corrected]) - self.model.own_orders:
+            return text, {}
+        return corrected, changes
+
+    @cached_property
+    def _corrector(self) -> Corrector:
+        model = self.model
+        return Corrector(compress(model.texts, model.labels != DECOY), self.encoder.words)
 
     def _decision(
         self, turn: Turn, sentence: str | None, confidences: Any, nearest: list[tuple[int, float]]

@@ -230,6 +230,7 @@ def explain(decision: Decision, taken: Route) -> dict[str, object]:
         "text": decision.text,
         "sentence": decision.sentence,
         "orders": decision.orders,
+        **({"read_as": dict(decision.read_as)} if decision.read_as else {}),
         "route": {
             "intent": taken.intent,
             "parent": taken.parent,

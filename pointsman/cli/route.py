@@ -82,6 +82,8 @@ def _show(answer: dict[str, Any]) -> None:
     for sentence in answer["orders"]:
         read = "all there is, so it is not trusted" if sentence in answer["text"] else "not read"
         say(f"an order to the router, {read}: {sentence!r}")
+    for word, meant in answer.get("read_as", {}).items():
+        say(f"{word!r} was read as {meant!r}")
     table = Table("intent", "confidence", "", box=None, padding=(0, 2, 0, 0))
     for entry in answer["top"]:
         table.add_row(entry["intent"], f"{entry['confidence']:.3f}", "█" * round(30 * entry["confidence"]))

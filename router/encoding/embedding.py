@@ -6,6 +6,7 @@ apart and nothing else. Whoever calls this does so in a thread of its own.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Sequence
 
@@ -55,3 +56,15 @@ def counting(tokenizer: str) -> Callable[[Sequence[str]], list[int]]:
         return [len(encoding.ids) for encoding in own.encode_batch(list(texts))]
 
     return count
+
+
+def whole_words(tokenizer: str) -> frozenset[str]:
+    """The words, in small letters, that a ``tokenizer`` of WordPiece, its JSON, has as one token each.
+
+    None of any other kind, whose tokens do not say whether a word ends with them.
+    """
+    model = json.loads(tokenizer)["model"]
+    if model.get("type") != "WordPiece":
+        return frozenset()
+    goes_on = model["continuing_subword_prefix"]
+    return frozenset(token.lower() for token in model["vocab"] if not token.startswith(goes_on))

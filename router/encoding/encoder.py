@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from pointsman import learned
 from pointsman.carried import CARRIED, PACKAGE, encoder_folder
 from router.encoding import exporting
-from router.encoding.embedding import Embed, Embedder, counting
+from router.encoding.embedding import Embed, Embedder, counting, whole_words
 from router.encoding.session import Session
 from router.errors import EncoderError
 
@@ -49,6 +50,11 @@ class TextEncoder(Protocol):
         """How many columns, the last ones, are an inner layer's vector; 0 without one."""
         ...
 
+    @property
+    def words(self) -> frozenset[str]:
+        """The words, in small letters, that it knows as a whole; none where its vocabulary doesn't tell."""
+        ...
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         """``(N, H)`` L2-normalised vectors of ``N`` texts."""
         ...
@@ -65,6 +71,9 @@ class _Runner(Protocol):
     inner: int
     dimension: int
     embedder: Embedder
+
+    @property
+    def words(self) -> frozenset[str]: ...
 
     def encode_all(self, texts: Sequence[str]) -> Vectors: ...
 
@@ -111,6 +120,11 @@ class Encoder:
     def inner(self) -> int:
         """How many columns, the last ones, are an inner layer's vector; 0 without one."""
         return self._runner.inner
+
+    @property
+    def words(self) -> frozenset[str]:
+        """The words, in small letters, that are one token each; none unless its tokenizer is of WordPiece."""
+        return self._runner.words
 
     @property
     def embedder(self) -> Embedder:
@@ -168,6 +182,10 @@ class _Exported:
         found = cls(exporting.make(source, place), source, threads)
         found._kept = temporary
         return found
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        return whole_words(self._session.about.tokenizer)
 
     def encode_all(self, texts: Sequence[str]) -> Vectors:
         """``(N, H)``, one text at a time."""

@@ -43,6 +43,11 @@ class RememberingEncoder:
         """As the encoder says."""
         return self._encoder.inner
 
+    @property
+    def words(self) -> frozenset[str]:
+        """As the encoder says."""
+        return self._encoder.words
+
     def learned(self, texts: Sequence[str]) -> NDArray[np.bool_]:
         """``(N,)``, as the encoder says."""
         return self._encoder.learned(texts)

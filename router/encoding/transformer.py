@@ -10,6 +10,7 @@ import json
 import logging
 import threading
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,7 +18,7 @@ from sentence_transformers import SentenceTransformer
 
 from pointsman.carried import CARRIED
 from router.encoding.depths import Inner, deepened
-from router.encoding.embedding import Embed, Embedder, counting
+from router.encoding.embedding import Embed, Embedder, counting, whole_words
 from router.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -55,6 +56,11 @@ class Torch:
         self.inner = inner_columns(self.model)
         self.dimension = self.encode_all(["a"]).shape[1]
         self.embedder = own_embedder(model, self._lock)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        backend = backend_tokenizer(self.model)
+        return frozenset() if backend is None else whole_words(backend)
 
     def encode_all(self, texts: Sequence[str]) -> Vectors:
         """``(N, H)`` of length 1."""

@@ -31,6 +31,7 @@ from router.model.decoys import decoys
 from router.model.features import Dense, Shares, Spelling, chinese_parts, fold
 from router.model.fitted import FittedModel
 from router.model.meaning import Meaning, sentences
+from router.text.spelling import Corrector
 
 Tell = Callable[[str], object]  # gets each step as it begins
 FIRST_SHARES = Shares(chinese=0.75, other=0.3)  # where the choice of shares begins
@@ -58,6 +59,9 @@ def fit(
     taught = examples.with_names()
     originals, given = taught.rows()
     judged, truth = ((), ()) if validation is None else validation.rows_by(examples.names)
+    if judged:
+        corrector = Corrector(originals, encoder.words)
+        judged = tuple(corrector.correct(text)[0] for text in judged)
     made = tuple(decoys(examples.names))
     originals, given = originals + judged + made, given + truth + (DECOY,) * len(made)
     texts = tuple(fold(text) for text in originals)

@@ -65,6 +65,13 @@ def test_what_was_not_read_is_named_and_what_decided(run: Run) -> None:
     assert "decided by a sentence of it: 'I want [b]money'" in shown
 
 
+def test_a_word_that_was_read_as_another_is_told(run: Run) -> None:
+    with canned({"POST /v1/route": {**EXPLAINED, "read_as": {"mony": "money"}}}) as gateway:
+        assert "'mony' was read as 'money'" in run("route", "hm", "--url", gateway.url).stdout
+    with canned({"POST /v1/route": EXPLAINED}) as gateway:
+        assert "read as" not in run("route", "hm", "--url", gateway.url).stdout
+
+
 def test_an_abstention_says_by_how_much(run: Run) -> None:
     with canned(
         {"POST /v1/route": {**EXPLAINED, "intent": None, "abstained": True, "confidence": 0.2}}

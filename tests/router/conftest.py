@@ -19,6 +19,7 @@ class WordEncoder:
     """Texts as bags of words in 64 hashed dimensions: no model, and texts that share words are similar."""
 
     inner = 0
+    words: frozenset[str] = frozenset()
 
     def __init__(self, identity: str = "words") -> None:
         self.identity = identity

@@ -106,6 +106,7 @@ class SpellingEncoder:
 
     identity = hashlib.sha256(b"spelling").hexdigest()
     inner = 0
+    words: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
         self.embedder = SpellingEmbedder()

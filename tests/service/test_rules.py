@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from service.errors import RoutesRejected
 from service.routes import RouteTable, load_table
 from service.sections import LimitSettings
 from tests.service.conftest import Running, Start
-from tests.service.parts import ROUTES, write_settings
+from tests.service.parts import ROUTES, SpellingEncoder, write_settings
 
 RULES = """\
 rules:
@@ -45,6 +46,19 @@ async def test_a_rule_is_named_and_its_parameters_reach_the_prompt(start: Start)
         answer = await explained(running, "哪个赌场最好")
         assert (answer["intent"], answer["abstained"], answer["route"]["intent"]) == (None, True, "fallback")
         assert "casino" not in str((await running.http.get("/ready")).json()["routes"]["warnings"])
+
+
+async def test_a_mistyped_word_is_told_and_reaches_the_prompt_as_written(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SpellingEncoder, "words", frozenset(re.findall(r"[a-z]+", ROUTES)))
+    async with start(routes=RULED) as running:
+        assert "read_as" not in await explained(running, "where is my parcel")
+        answer = await explained(running, "where is my parcle from Ebbbo")
+        assert (answer["read_as"], answer["text"]) == ({"parcle": "parcel"}, "where is my parcle from Ebbbo")
+        assert answer["parameters"] == {"shop": "Ebbbo"}
+        await running.ask("where is my parcle from Ebbbo")
+        assert running.vllm.requests[-1]["messages"][-1]["content"] == "where is my parcle from Ebbbo"
 
 
 async def explained(running: Running, text: str) -> dict[str, Any]:
