@@ -30,7 +30,7 @@ class Decision:
     sentence: str | None = (
         None  # of a long text, where it is surer than the whole; top and nearest are its own
     )
-    read_as: Mapping[str, str] = field(default_factory=dict)  # words of the text, see router.spelling
+    read_as: Mapping[str, str] = field(default_factory=dict)  # words of the text, see router.text.spelling
 
 
 def decided_by(rule: Fired, text: str, threshold: float) -> Decision:
