@@ -40,8 +40,8 @@ def test_what_is_wrong_with_a_plan_is_said(run: Run, tmp_path: Path) -> None:
     text = (DEMO / "builds" / "sums.yaml").read_text("utf-8")
     plan.write_text(text.replace("form: cot", "form: react\ntools: [none]"), encoding="utf-8")
     assert "none" in run("check", plan).stderr
-    plan.write_text(text.replace("tries: 2", "trys: 2"), encoding="utf-8")
-    assert "trys: unknown key; did you mean 'tries'?" in run("check", plan).stderr
+    plan.write_text(text.replace("tries: 2", "trie: 2"), encoding="utf-8")
+    assert "trie: unknown key; did you mean 'tries'?" in run("check", plan).stderr
 
 
 def test_a_list_is_none_of_them(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
