@@ -11,7 +11,7 @@ from tests.training.continued import Continued, replay
 from training import recipe as recipes
 from training.data.formats import learned
 from training.data.reading.sources import parts
-from training.errors import BadRows, SourceError
+from training.errors import BadRows, NothingToLearn, SourceError
 from training.preflight import check
 from training.recipe import CptRecipe, FileSource
 from training.runs.estimate import Estimate
@@ -139,5 +139,10 @@ def test_it_is_said_before_a_run_what_it_needs_and_how_its_result_is_served(cont
     assert isinstance(more.needs, Estimate)
     assert some.needs.trainable < more.needs.trainable == more.needs.parameters
     assert some.served.startswith("a base of its own, by the settings' engine.model; `pointsman convert")
+    late = continued(
+        **frozen, unfreeze=[{"step": 5_000, "learn": "."}], train={"learning_rate": 0.01, "epochs": 1}
+    )
+    with pytest.raises(NothingToLearn, match=r"unfreeze\.0: the run ends after at most \d+ steps, so what"):
+        check.check(late, (), quiet)
     adapter = check.check(continued(method="lora", alias="tiny", lora={"rank": 4}), (), quiet)
     assert adapter.served.startswith("an adapter of rank 4, as it is")

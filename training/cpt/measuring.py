@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 
-from training.cpt import gain, heldout, stage, vocabulary
+from training.cpt import gain, heldout, releases, stage, vocabulary
 from training.cpt.forgetting import Bound, pooled
 from training.cpt.heldout import NATS, Likelihood, Text
 from training.cpt.mixture import Mixture
 from training.data.preparing.collection import Report
 from training.data.tokens.token_rows import TokenRows
-from training.errors import NothingToLearn, RunConflict
+from training.errors import RunConflict
 from training.methods import lora
 from training.models import base
 from training.recipe import CptRecipe
@@ -131,7 +131,7 @@ def build(recipe: CptRecipe, given: Given) -> CptTrainer:
         trl.packed(prepared.validation, block),
         CptTrainer,
     )
-    _refuse_late_releases(recipe, loop.steps(made))
+    releases.refuse_late(recipe, loop.steps(made))
     made.recipe = recipe
     made.watch = Watch(heldout.texts(prepared, found, tokenizer, block), bound, run)
     _say_mixture(prepared, given.report)
@@ -185,14 +185,6 @@ def _numbers(training: CptTrainer, metrics: dict[str, float], before: dict[str, 
     if before and training.watch.of(general=True):
         found["forgetting"] = training.forgetting(metrics)
     return found
-
-
-def _refuse_late_releases(recipe: CptRecipe, steps: int) -> None:
-    if recipe.unfreeze and recipe.unfreeze[-1].step >= steps:
-        raise NothingToLearn(
-            f"unfreeze.{len(recipe.unfreeze) - 1}: the run ends after {steps} steps, so what is released at "
-            f"step {recipe.unfreeze[-1].step} would never learn; release it earlier, or train longer"
-        )
 
 
 def _say_mixture(prepared: Mixture, report: Report) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 from training import problems
 from training import recipe as recipes
 from training.convert.route import TARGETS, Convertible, Target, gives_base, is_served, route
+from training.cpt import releases
 from training.data.preparing import summary
 from training.data.preparing.collection import Prepared, Report
 from training.errors import ConversionError
@@ -103,6 +104,11 @@ def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
     if recipe.stage == "cpt" or (isinstance(recipe, SftRecipe) and recipe.packing):
         sequences, each = learned.tokens / recipe.data.max_tokens, float(recipe.data.max_tokens)
     steps = recipe.train.steps or math.ceil(math.ceil(sequences / at_once) * recipe.train.epochs)
+    if isinstance(
+        recipe, CptRecipe
+    ):  # of two blocks that follow each other, the texts would not fit into one
+        most = recipe.train.steps or math.ceil((2 * sequences + 1) / at_once * recipe.train.epochs) + 1
+        releases.refuse_late(recipe, most, at_most=True)
     tokens = round(steps * at_once * each)
     passes = 4 * needed.parameters + 2 * needed.trainable  # forward, back to the inputs, to the weights
     return replace(found, tokens=tokens, steps=steps, seconds=tokens * passes / _speed())
