@@ -25,12 +25,14 @@ from deploy.bench.serving.report import Spread
 
 _PROMOTIONS = 5
 _LOAD_SECONDS = 30.0
+_LENGTH = 3  # rounds' lengths of one, where both ends are nearly alike: an engine has fast and slow seconds
 
 
 def base(ends: Ends) -> tuple[Row, Pair]:
     """The base alone: what a gateway in between costs."""
     sizes = ends.sizes
-    pair = ends.pair([BASE], Pace(concurrency=sizes.clients), plain=[BASE])
+    pace = Pace(concurrency=sizes.clients)
+    pair = ends.pair([BASE], pace, requests=_LENGTH * sizes.requests, plain=[BASE])
     return _row(f"base, {sizes.clients} clients", "0.98 of plain", pair), pair
 
 
