@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from pointsman.document import Document
 from pointsman.problems import CrossFieldError
 from training.recipe.methods import Freeze, MethodRecipe, SftLora
-from training.recipe.parts import Name, Size, Source
+from training.recipe.parts import Name, Size, Source, refuse_chosen_answers
 
 
 class Architecture(Document):
@@ -64,6 +64,11 @@ class Replay(Document):
     share: float = Field(gt=0, lt=1, description="of the tokens that are trained on")
     sources: list[Source] = Field(min_length=1, description="as data.sources; their weights count here too")
 
+    @model_validator(mode="after")
+    def _all_is_learned(self) -> Self:
+        refuse_chosen_answers(self.sources, "sources")
+        return self
+
 
 class Probe(Document):
     """General text that the base is measured on before, on the way and after."""
@@ -78,6 +83,11 @@ class Probe(Document):
         description="nats per token that the general text may get worse by; beyond it the run stops, and the "
         "weights of the last evaluation within it are the result. 0.05 is 5 % more perplexity",
     )
+
+    @model_validator(mode="after")
+    def _all_is_learned(self) -> Self:
+        refuse_chosen_answers(self.sources, "sources")
+        return self
 
 
 class CptRecipe(MethodRecipe):

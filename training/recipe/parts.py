@@ -7,6 +7,7 @@ command runs in, as a base's may as well be a hub id.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -88,6 +89,10 @@ class FileSource(Document):
     )
     columns: Columns = Field(default_factory=dict, description=COLUMNS)
     documents: Documents = Field(default="file", description=DOCUMENTS)
+    answers: Literal["every", "last"] = Field(
+        default="every",
+        description="of a conversation, that sft learns; last: what comes before is only read",
+    )
 
     @model_validator(mode="after")
     def _only_text_is_parted(self) -> Self:
@@ -125,6 +130,17 @@ Source = Annotated[
     Annotated[FileSource, Tag("a file")] | Annotated[GeneratorSource, Tag("a generator")],
     Discriminator(kind_of_source),
 ]
+
+
+def refuse_chosen_answers(sources: Sequence[Source], place: str) -> None:
+    """Make sure that none of ``sources``, which stand at ``place``, chooses answers: all is learned there.
+
+    Raises:
+        ValueError: one does.
+    """
+    for i, source in enumerate(sources):
+        if isinstance(source, FileSource) and source.answers != "every":
+            raise ValueError(f"{place}.{i}.answers: belongs to the stage sft; remove it")
 
 
 class Texts(Document):
@@ -220,6 +236,7 @@ class DataRecipe(Worded):
     """What the recipe of every stage that reads rows has."""
 
     formats: ClassVar[tuple[str, ...]] = CONVERSATIONS  # it can learn from
+    answers: ClassVar[bool] = False  # whether a source may choose which it learns
 
     name: Name = Field(description="the run's folder is runs/<name>")
     seed: Seed = Field(default=0, description="decides the data, their order and the first weights")
@@ -233,6 +250,8 @@ class DataRecipe(Worded):
                     f"data.sources.{i}.format: this stage reads {', '.join(self.formats)}, "
                     f"found {source.format!r}"
                 )
+        if not self.answers:
+            refuse_chosen_answers(self.data.sources, "data.sources")
         return self
 
 

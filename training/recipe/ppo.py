@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from pointsman.document import Document
 from training.recipe.online import OnlineRecipe, Server
-from training.recipe.parts import CHECKPOINTING, Rate, Texts
+from training.recipe.parts import CHECKPOINTING, Rate, Texts, refuse_chosen_answers
 
 
 class Kl(Document):
@@ -42,6 +42,11 @@ class Pretraining(Document):
     data: Texts
     coefficient: float = Field(default=1.0, gt=0, description="γ, reward units per nat of a token")
     batch_rows: int = Field(default=4, gt=0, description="sequences beside each minibatch of answers")
+
+    @model_validator(mode="after")
+    def _all_is_learned(self) -> Self:
+        refuse_chosen_answers(self.data.sources, "data.sources")
+        return self
 
 
 class PpoOptimisation(Document):

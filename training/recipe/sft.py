@@ -29,6 +29,7 @@ class SftRecipe(MethodRecipe):
     """Supervised fine-tuning: what the assistant says is learned; the method says by which weights."""
 
     sections: ClassVar = SECTIONS
+    answers: ClassVar[bool] = True
 
     stage: Literal["sft"]
     alias: Name = Field(description="the adapter's name where it is served")

@@ -132,8 +132,7 @@ OTHERWISE = {  # theirs → what is said of it where KEYS has nothing; ours is n
     "lora_task_type": "here the stage says it",
     # data
     "train_on_prompt": "here the stage cpt learns every token; the others learn what the assistant says",
-    "mask_history": "there is none like it here: every answer of the assistant is learned; of rows of "
-    "prompt_completion the completion alone",
+    "mask_history": "here a source of sft has `answers: last`",
     "completion_only_loss": "here the format prompt_completion learns the completion alone",
     "assistant_only_loss": "here sft always learns what the assistant says, and nothing else",
     **dict.fromkeys(("interleave_probs", "mix_strategy"), "here each of data.sources has its weight"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -160,3 +161,30 @@ def test_a_template_that_renders_answered_prompts_otherwise_is_told(tokenizer: A
 def test_a_row_is_an_object() -> None:
     with pytest.raises(FieldError, match="must be an object"):
         conversations.FORMS["prompt_completion"](["red?"])
+
+
+def test_the_last_answer_alone_is_learned_where_a_source_says_so(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "rows.jsonl", [{"messages": [*BEFORE, BLUE]}, said("red?", "blue 7")])
+    from training.data.reading import sources
+    from training.recipe import FileSource
+
+    (last,) = sources.parts(FileSource(path=path, format="messages", answers="last"), 0)
+    long, short = learned.read(last, "sft")
+    assert (long.prompt, short.prompt) == (3, 1)
+    assert long == replace(read(path, "messages")[0], prompt=3)
+
+
+def test_only_sft_chooses_answers(tmp_path: Path) -> None:
+    from training.recipe import CptRecipe
+
+    chosen = {"path": "rows.jsonl", "format": "messages", "answers": "last"}
+    with pytest.raises(ValueError, match=r"data\.sources\.0\.answers: belongs to the stage sft; remove it"):
+        CptRecipe.model_validate(
+            {
+                "stage": "cpt",
+                "name": "a",
+                "base": "b",
+                "data": {"sources": [chosen]},
+                "train": {"learning_rate": 1},
+            }
+        )

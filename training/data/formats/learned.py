@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ from training.data.formats.message import SILENT, says_nothing
 from training.data.reading import sources
 from training.data.row.fields import FieldError
 from training.data.row.form import Form
+from training.recipe import FileSource
 
 Stage = Literal["cpt", "sft"]  # what is learned of a conversation: all of it, or what the assistant says
 NO_TURNS = "sft learns what an assistant says, and a text has no turns; give messages, or use stage: cpt"
@@ -17,14 +19,17 @@ NO_TURNS = "sft learns what an assistant says, and a text has no turns; give mes
 
 def read(part: sources.Part, stage: Stage) -> list[Row]:
     """The rows of ``part``; raises as :func:`training.data.reading.sources.read` does."""
-    forms = {
-        name: form.by(partial(_learnable, name=name, form=form, stage=stage)) for name, form in FORMS.items()
-    }
+    last = isinstance(part.source, FileSource) and part.source.answers == "last"
+    learnable = partial(_learnable, stage=stage, last=last)
+    forms = {name: form.by(partial(learnable, name=name, form=form)) for name, form in FORMS.items()}
     return sources.read(part, forms, forms["messages"])
 
 
-def _learnable(raw: dict[str, Any], name: str, form: Form[Row], stage: Stage) -> Row:
+def _learnable(raw: dict[str, Any], name: str, form: Form[Row], stage: Stage, last: bool) -> Row:
     row = form.read(raw)
+    if last:
+        answers = [i for i, turn in enumerate(row.messages) if turn["role"] == "assistant"]
+        row = replace(row, prompt=max(row.prompt, *answers[-1:], 0))
     if stage == "sft" and row.text is not None:
         raise FieldError("text", NO_TURNS)
     for i, turn in enumerate(row.messages):
