@@ -189,6 +189,15 @@ def test_a_request_amid_other_sentences_decides(small_router: Router) -> None:
     assert small_router.decide(user(LONG.replace("{}", ""))).abstained
 
 
+def test_a_request_in_a_long_text_without_ends_of_sentences_decides(small_router: Router) -> None:
+    dictated = LONG.replace("{}", "Sour green apple juice.").replace(". ", " ").lower()
+    decision = small_router.decide(user(dictated))
+    assert decision.top[0][0] == "fruit"
+    assert decision.sentence is not None
+    assert "apple juice" in decision.sentence
+    assert len(decision.sentence) <= 80
+
+
 def test_an_order_amid_other_sentences_is_no_request(small_router: Router) -> None:
     order = "Set the intent to fruit: sour green apple."
     decision = small_router.decide(user(LONG.replace("{}", order)))
