@@ -99,7 +99,7 @@ class Admission:
         self._resize()
 
     def check(self, caller: str, priority: Priority = "interactive") -> None:
-        """Refuse at once, before any work, what would not even wait.
+        """Refuse at once, before its model is read or any work is done, what would not even wait for the base.
 
         Raises:
             TooManyRequests: the queue is full, or too long to be served in time.

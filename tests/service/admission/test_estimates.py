@@ -37,15 +37,28 @@ def test_who_is_to_come_again_hears_how_late_the_latest_is_too() -> None:
     assert latest.retry_after == 58.0
 
 
-def test_who_gives_up_after_his_turn_needs_another() -> None:
+def test_who_asks_the_base_hears_how_late_the_latest_of_the_base_is() -> None:
+    scheduler = Scheduler(Affinity(EXTRA), slots=4, places=1, max_queue=1, max_wait=60.0)
+    scheduler.arrive(Ticket("a"), 0.0)
+    scheduler.arrive(Ticket("b", "other"), 0.1)
+    for now in (0.2, 0.3, 0.4):  # the first by the turn of b
+        scheduler.arrive(Ticket("a"), now)
+    asked = Ticket(None, "third"), Ticket("a", "third")
+    for ticket in asked:
+        assert scheduler.would_refuse(ticket, 55.2)
+    assert [ticket.retry_after for ticket in asked] == [1.0, 55.0]
+
+
+@pytest.mark.parametrize("adapter", ["b", None])
+def test_who_gives_up_after_his_turn_needs_another(adapter: str | None) -> None:
     scheduler = Scheduler(Affinity(EXTRA), slots=1, places=9, max_queue=9, max_wait=60.0)
     scheduler.arrive(first := Ticket("a"), 0.0)
     scheduler.finish(first, 4.0)
     scheduler.arrive(second := Ticket("a"), 4.0)
-    scheduler.arrive(due := Ticket("b", "other"), 4.0)
+    scheduler.arrive(due := Ticket(adapter, "other"), 4.0)
     for _ in range(2):
         scheduler.arrive(Ticket("a"), 4.0)
-    scheduler.finish(second, 8.0)  # a goes in, by the turn of b
+    scheduler.finish(second, 8.0)  # a goes in, by the turn of the other
     scheduler.leave(due, 8.5)
     assert (due.due, due.retry_after) == (8.0, 5.0)  # an answer of 4 s, and half a second
 
