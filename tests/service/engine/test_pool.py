@@ -11,6 +11,7 @@ import pytest
 
 from service.admission import Admission
 from service.engine import EngineClient, EnginePool, watch
+from service.engine.wire import Unreachable
 from service.errors import EngineUnavailable
 from service.gateway import Gateway
 from service.sections import EngineSettings
@@ -57,6 +58,24 @@ async def test_what_could_not_be_sent_goes_to_another_server() -> None:
         assert len(answers) == len(one.requests) == 8
         assert b"".join([piece async for piece in engine.stream(BODY)]).endswith(b"data: [DONE]\n\n")
         await pool.stop()
+
+
+async def test_what_could_not_be_sent_goes_to_another_server_though_its_own_was_counted_out_meanwhile() -> None:
+    one, other = FakeVLLM(), FakeVLLM()
+    async with pool_of(one, other) as pool:
+        asked: list[EngineClient] = []
+
+        async def counted_out(client: EngineClient, *_: object) -> bytes:
+            asked.append(client)
+            if len(asked) > 1:
+                return b"answered"
+            pool.down(client, "it does not answer")
+            raise EngineUnavailable("the engine can't be reached") from Unreachable("no connection")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(EngineClient, "complete", counted_out)
+            assert await pool.bind(BASE).complete(BODY) == b"answered"
+        assert asked[1] is not asked[0]
 
 
 async def test_what_was_sent_is_not_sent_again() -> None:
