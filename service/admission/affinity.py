@@ -62,7 +62,7 @@ class Affinity:
         self._forget(ticket)
 
     def late(self, ticket: Ticket, now: float) -> float:
-        """Seconds by which the latest is late: of all, or of the base's if ``ticket`` needs no place either."""
+        """Seconds by which the latest is late: of all, or of the base's if ``ticket`` is of the base too."""
         due = (one.due for one in self._due if ticket.adapter is not None or one.adapter is None)
         return now - next(due, now)
 

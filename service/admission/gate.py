@@ -98,7 +98,7 @@ class Admission:
         self._resize()
 
     def check(self, caller: str, priority: Priority = "interactive") -> None:
-        """Refuse at once, before its model is read or any work is done, what would not even wait for the base.
+        """Refuse at once, before any work, what would not even wait for the base: its model isn't known yet.
 
         Raises:
             TooManyRequests: the queue is full, or too long to be served in time.
@@ -149,7 +149,7 @@ class Admission:
             del self._waiting[ticket]
 
     def _tell(self, event: Callable[[Ticket, float], Iterable[Ticket]], ticket: Ticket) -> None:
-        """Tell the scheduler of an event; first what has ended on servers that are gone, or it gives that on."""
+        """Tell the scheduler of an event; before it of what has ended on servers that are gone."""
         if self._beside != self._lost():
             self._resize()
         self._wake(event(ticket, time.monotonic()))

@@ -54,7 +54,8 @@ class Queue:
     def remove(self, ticket: Ticket, now: float) -> None:
         """A request gives up, or is refused. It is to come again when one that comes now would go in.
 
-        That is as late as the latest, and needs a turn more if its own has gone by. No place holds up the base.
+        That is as late as the latest of those that are held up alike, and needs a turn more if its own has
+        gone by.
         """
         line, caller = self._turns.line_and_caller(ticket)
         turns = len(line.callers.get(caller, ())) + (ticket.due < math.inf)

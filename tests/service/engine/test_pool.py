@@ -60,7 +60,7 @@ async def test_what_could_not_be_sent_goes_to_another_server() -> None:
         await pool.stop()
 
 
-async def test_what_could_not_be_sent_goes_to_another_server_though_its_own_was_counted_out_meanwhile() -> None:
+async def test_what_could_not_be_sent_goes_to_another_server_though_its_own_is_counted_out_by_then() -> None:
     one, other = FakeVLLM(), FakeVLLM()
     async with pool_of(one, other) as pool:
         asked: list[EngineClient] = []
@@ -294,6 +294,34 @@ async def test_a_server_that_comes_back_is_prepared_again(
             pass
         await pool.stop()
         assert pool.state == "stopped"
+
+
+async def test_a_watch_that_is_stopped_as_it_counts_a_server_out_stops(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ending, ended = asyncio.Event(), asyncio.Event()
+
+    async def silent(*_: object) -> str:
+        try:
+            return await asyncio.Future[str]()
+        finally:
+            ending.set()
+            await ended.wait()
+
+    monkeypatch.setattr(watch, "_ASK_SECONDS", 0.01)
+    monkeypatch.setattr(watch, "silent", silent)
+    vllm = FakeVLLM()
+    async with serving(vllm.app) as url:
+        pool = EnginePool(outside=[EngineClient(url)])
+        await pool.start()
+        await until(lambda: pool.state == "ready")
+        vllm.healthy = False
+        await ending.wait()
+        stopping = asyncio.create_task(pool.stop())
+        await asyncio.sleep(0)
+        ended.set()
+        await until(stopping.done)
+        assert not pool.clients()
 
 
 async def test_one_look_in_vain_ends_nothing_that_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
