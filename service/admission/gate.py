@@ -138,8 +138,9 @@ class Admission:
             async with asyncio.timeout(self._max_wait):
                 await turn
         except TimeoutError:
+            self._follow()
             if ticket.state is State.WAITING:  # its turn did not come at the same time
-                self._wake(self._scheduler.leave(ticket, time.monotonic()))  # no slot is given on
+                self._tell(self._scheduler.leave, ticket)
                 reason = f"waited {self._max_wait:g} s for the engine"
                 raise self._refusal(ticket.retry_after, reason) from None
         except BaseException:
@@ -149,10 +150,14 @@ class Admission:
             del self._waiting[ticket]
 
     def _tell(self, event: Callable[[Ticket, float], Iterable[Ticket]], ticket: Ticket) -> None:
-        """Tell the scheduler of an event; before it of what has ended on servers that are gone."""
+        """Tell the scheduler of an event."""
+        self._follow()
+        self._wake(event(ticket, time.monotonic()))
+
+    def _follow(self) -> None:
+        """Take in what has ended on servers that are gone, before the slots that it held are given on."""
         if self._beside != self._lost():
             self._resize()
-        self._wake(event(ticket, time.monotonic()))
 
     def _lost(self) -> tuple[int, int]:
         """Slots and places that are held on servers that are gone."""
