@@ -13,14 +13,16 @@ from fastapi import APIRouter
 
 from pointsman.artefact import ALIAS
 from service.api import description_admin
+from service.api.completions import OF_TEXT
 from service.api.incoming import Running
 from service.api.shapes import (
+    CHOSEN_FROM,
     ERROR,
     HTML,
     MODEL,
     NAME,
+    NAMED,
     OPTIONS_OF_STREAM,
-    PROMPT,
     RESPONSE_FORMAT,
     SPOKEN,
     STOP,
@@ -30,6 +32,7 @@ from service.api.shapes import (
     TEXT,
     TOOL_CHOICE,
     TOOLS,
+    UNASKED,
     USAGE,
     USAGE_OF_TEXT,
     Schema,
@@ -39,6 +42,8 @@ from service.api.shapes import (
     ids_to,
     messages_of,
     of,
+    prompt_to,
+    routed,
     spoken,
     unbounded,
     with_beside,
@@ -58,6 +63,7 @@ from service.body.known import (
     TOKENIZED_TEXT,
     UNLOADED,
 )
+from service.body.options import OF_PROMPT
 from service.errors import NotReady
 from service.kept.feedback import Rating
 from service.sections import GatewaySettings
@@ -127,9 +133,16 @@ def _posts(
     chat |= {"tools": TOOLS, "tool_choice": TOOL_CHOICE, "logprobs": SWITCH, "structured_outputs": STRUCTURED}
     if not reads_effort:
         chat |= {"reasoning_effort": {"enum": ["medium", None]}}
-    text = {"model": MODEL, "prompt": PROMPT, **options, "echo": SWITCH, "structured_outputs": STRUCTURED}
+    text = {
+        "model": MODEL,
+        "prompt": prompt_to(last_token),
+        **options,
+        "echo": SWITCH,
+        "structured_outputs": STRUCTURED,
+    }
     text |= {"logprobs": {"type": ["integer", "null"], "minimum": 0}}
     text |= {"best_of": {"type": ["integer", "null"], "minimum": 1, "description": "the value of n"}}
+    said = {"anyOf": [SPOKEN, {"type": "array", "minItems": 1, "items": SPOKEN}]}
     texts = {"type": "array", "minItems": 1, "maxItems": limits.max_inputs, "items": NAME}
     embedded = {
         "model": NAME,
@@ -154,14 +167,17 @@ def _posts(
     return {
         "/v1/chat/completions": (
             "Answer a conversation",
-            {**closed(CHAT, chat, "model", "messages"), **STREAMED},
+            {
+                **closed(CHAT, chat, "model", "messages"),
+                "allOf": [STREAMED, CHOSEN_FROM, routed(**dict.fromkeys(OF_PROMPT, UNASKED))],
+            },
             _GENERATED,
         ),
         "/v1/completions": (
             "Continue a prompt, or with 'auto' answer it",
             {
                 **closed(COMPLETION, text, "model", "prompt"),
-                **STREAMED,
+                "allOf": [STREAMED, routed(prompt=said, **dict.fromkeys(OF_PROMPT + OF_TEXT, UNASKED))],
             },
             _GENERATED,
         ),
@@ -169,6 +185,7 @@ def _posts(
             "Answer a conversation, without a memory",
             {
                 **closed(RESPONSE, response, "model", "input"),
+                "allOf": [CHOSEN_FROM],
                 "anyOf": [
                     {"properties": {"input": {"anyOf": [SPOKEN, {"type": "array"}]}}},
                     {"required": ["instructions"], "properties": {"instructions": SPOKEN}},
@@ -189,7 +206,7 @@ def _posts(
                     closed(TOKENIZED_TEXT, {"model": named, "prompt": TEXT}, "prompt"),
                     closed(
                         TOKENIZED_CHAT,
-                        {"model": named, "messages": written(messages), "tools": TOOLS},
+                        {"model": {**named, **NAMED}, "messages": written(messages), "tools": TOOLS},
                         "messages",
                     ),
                 ],

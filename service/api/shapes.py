@@ -25,7 +25,7 @@ from service.body.known import (
     Fields,
 )
 from service.body.options import FORM_NAME, MOST_STOPS, TOOL_NAME
-from service.dispatch import CHAIN
+from service.dispatch import AUTO, CHAIN
 
 Schema = dict[str, Any]
 _BESIDE = ("citations", "steps", "notes")
@@ -56,17 +56,12 @@ TEXT: Schema = {"type": "string"}
 HTML: Schema = {"type": "string", "description": "a page"}
 NAME: Schema = {"type": "string", "minLength": 1}
 MODEL: Schema = {**NAME, "description": "'auto', an alias, alias@version or the base; see /v1/models"}
+NAMED: Schema = {"not": {"const": AUTO}}
+UNASKED: Schema = {"enum": [False, None]}
 SWITCH: Schema = {"type": ["boolean", "null"]}
 _OF_OBJECTS: Schema = {"anyOf": [{"const": "object"}, {"type": "array", "contains": {"const": "object"}}]}
 IDS: Schema = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": LAST_ID}}
-_SOME_IDS: Schema = {**IDS, "minItems": 1}
-PROMPT: Schema = {  # n times the prompts has a bound, which a schema can't say
-    "anyOf": [
-        TEXT,
-        _SOME_IDS,
-        *({"type": "array", "minItems": 1, "items": part} for part in (TEXT, _SOME_IDS)),
-    ]
-}
+_SAID: Schema = {"type": ["string", "null"]}
 SPOKEN: Schema = {"type": "string", "pattern": r"\S"}
 STOP: Schema = {"anyOf": [NAME, {"type": "array", "items": NAME, "maxItems": MOST_STOPS}, {"type": "null"}]}
 ARGUMENTS: Schema = {
@@ -74,7 +69,8 @@ ARGUMENTS: Schema = {
     "properties": {"type": _OF_OBJECTS},
 }
 CALLED: Schema = {"type": "string", "pattern": f"^{TOOL_NAME.pattern}$"}
-_FUNCTION = closed(FUNCTION, {"name": CALLED, "strict": SWITCH, "parameters": ARGUMENTS}, "name")
+SPECIFIED: Schema = {"name": CALLED, "description": _SAID, "strict": SWITCH, "parameters": ARGUMENTS}
+_FUNCTION = closed(FUNCTION, SPECIFIED, "name")
 _TOOL = closed(TOOL, {"type": {"const": "function"}, "function": _FUNCTION}, "function")
 TOOLS: Schema = {"type": ["array", "null"], "items": _TOOL}
 TOOL_CHOICE: Schema = {
@@ -88,20 +84,41 @@ TOOL_CHOICE: Schema = {
     ]
 }
 NOTHING: Schema = {"type": "null"}
+_PERHAPS: Schema = {"type": ["object", "null"]}
 OPTIONS_OF_STREAM: Schema = {
     "anyOf": [closed(STREAM_OPTIONS, dict.fromkeys(STREAM_OPTIONS.taken, SWITCH)), NOTHING]
 }
 FORMED: Schema = {"type": "string", "pattern": f"^{FORM_NAME.pattern}$"}
-_NAMED_FORM: Schema = {"name": FORMED, "strict": SWITCH, "description": {"type": ["string", "null"]}}
+_NAMED_FORM: Schema = {"name": FORMED, "strict": SWITCH, "description": _SAID, "schema": {"type": "object"}}
+_OTHER_FORM: Schema = {
+    "json_schema": {"anyOf": [closed(JSON_SCHEMA, {**_NAMED_FORM, "schema": _PERHAPS}), NOTHING]}
+}
 RESPONSE_FORMAT: Schema = {
     "anyOf": [
-        closed(FORM, {"json_schema": {"anyOf": [closed(JSON_SCHEMA, _NAMED_FORM), NOTHING]}}),
+        closed(FORM, {**_OTHER_FORM, "type": {"enum": ["text", "json_object", "structural_tag"]}}, "type"),
+        closed(
+            FORM,
+            {
+                "type": {"const": "json_schema"},
+                "json_schema": closed(JSON_SCHEMA, _NAMED_FORM, "name", "schema"),
+            },
+            *("type", "json_schema"),
+        ),
         NOTHING,
     ]
 }
+_WANTED: Schema = {  # of structured outputs
+    "json": {"anyOf": [_PERHAPS, {"type": "string", "pattern": r"^[ \t\n\r]*\{[\s\S]*\}[ \t\n\r]*$"}]},
+    "regex": _SAID,
+    "choice": {"anyOf": [{"type": "array", "minItems": 1, "items": TEXT}, NOTHING]},
+    "grammar": {"type": ["string", "null"], "minLength": 1},
+    "json_object": {"enum": [True, None]},
+    "whitespace_pattern": _SAID,
+    **dict.fromkeys(("disable_any_whitespace", "disable_additional_properties"), SWITCH),
+}
 STRUCTURED: Schema = {
     "anyOf": [
-        {**closed(STRUCTURED_OUTPUTS, {"json_object": SWITCH}), "oneOf": [_given(name) for name in FORMATS]},
+        {**closed(STRUCTURED_OUTPUTS, _WANTED), "oneOf": [_given(name) for name in FORMATS]},
         NOTHING,
     ]
 }
@@ -144,12 +161,11 @@ _MADE = {  # a call that the model made
         },
     },
 }
-_SAID: Schema = {"type": ["string", "null"]}
 _MESSAGE: Schema = {  # only an assistant may have said nothing, beside its calls
     **closed(
         MESSAGE,
         {
-            **dict.fromkeys(("name", "refusal", "reasoning", "reasoning_content"), _SAID),
+            **dict.fromkeys(("name", "tool_call_id", "refusal", "reasoning", "reasoning_content"), _SAID),
             "tool_calls": {"type": ["array", "null"], "items": _MADE},
         },
         "role",
@@ -199,6 +215,12 @@ STREAMED: Schema = {  # stream_options stand beside a stream only
         {"required": ["stream"], "properties": {"stream": {"const": True}}},
     ]
 }
+CHOSEN_FROM: Schema = {  # a call that must be made is of a tool; that it is one of them a schema can't say
+    "anyOf": [
+        {"properties": {"tool_choice": {"enum": ["none", "auto", None]}}},
+        {"required": ["tools"], "properties": {"tools": {"type": "array", "minItems": 1}}},
+    ]
+}
 _PRIORITY = {"name": "x-pointsman-priority", "in": "header", "schema": {"enum": ["interactive", "batch"]}}
 _TRACE = {
     "name": TRACE,
@@ -246,6 +268,18 @@ ERROR: Schema = {
 def ids_to(last: int | None) -> Schema:
     """A list of token ids, none of them beyond ``last``, if that is known."""
     return IDS if last is None else {**IDS, "items": {**IDS["items"], "maximum": last}}
+
+
+def prompt_to(last: int | None) -> Schema:
+    """What a completion goes on from. ``n`` times the prompts has a bound, which a schema can't say."""
+    tokens = {**ids_to(last), "minItems": 1}
+    several = ({"type": "array", "minItems": 1, "items": part} for part in (TEXT, tokens))
+    return {"anyOf": [NAME, tokens, *several]}
+
+
+def routed(**properties: Schema) -> Schema:
+    """With ``auto`` these have this form."""
+    return {"anyOf": [{"properties": {"model": NAMED}}, {"properties": properties}]}
 
 
 def messages_of(most: int) -> Schema:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from service.api.shapes import (
-    ARGUMENTS,
-    CALLED,
     CALLED_WITH,
     FORMED,
     NAME,
     NOTHING,
     OPTIONS_OF_STREAM,
+    SPECIFIED,
     SWITCH,
     TEXT,
     Schema,
@@ -95,7 +94,7 @@ RESPONSE_PARTS: Schema = {  # of a response's own fields, those that have a form
         "type": ["array", "null"],
         "items": closed(
             RESPONSE_TOOL,
-            {"type": {"const": "function"}, "name": CALLED, "strict": SWITCH, "parameters": ARGUMENTS},
+            {"type": {"const": "function"}, **SPECIFIED},
             *("type", "name"),
         ),
     },

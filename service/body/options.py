@@ -15,6 +15,7 @@ from service.body.conversation import kind_of
 from service.body.kinds import (
     OBJECT,
     SWITCH,
+    TEXT,
     check_bias,
     check_kind,
     check_kinds,
@@ -31,7 +32,7 @@ _FILLED = (  # the other arguments of the call that renders the chat template
     *("tokenize", "padding", "truncation", "max_length", "return_tensors", "return_dict"),
     *("return_assistant_tokens_mask", "tokenizer_kwargs", "processor_kwargs"),
 )
-_OF_PROMPT = (  # they show the prompt as the engine gets it, or cut it
+OF_PROMPT = (  # they show the prompt as the engine gets it, or cut it
     *("echo", "prompt_logprobs", "return_prompt_text", "return_token_ids"),
     *("truncate_prompt_tokens", "truncation_side"),
 )
@@ -73,7 +74,7 @@ def check_routed(body: Mapping[str, Any]) -> None:
     Raises:
         InvalidRequest: names the first such option.
     """
-    for name in _OF_PROMPT:
+    for name in OF_PROMPT:
         if (value := body.get(name)) is not None and value is not False:
             raise InvalidRequest(
                 f"{name} can't be had with model 'auto', where a route's prompt comes before the messages "
@@ -170,6 +171,7 @@ def check_tools(tools: object) -> None:
             )
         FUNCTION.check(function, f"{place}.function")
         check_kind(f"{place}.function.strict", function.get("strict"), SWITCH)
+        check_kind(f"{place}.function.description", function.get("description"), TEXT)
         _check_parameters(function.get("parameters"), f"{place}.function.parameters")
         if not isinstance(function.get("name"), str):
             raise InvalidRequest(
