@@ -301,7 +301,13 @@ def check_choice_kind(choice: Mapping[str, Any]) -> None:
 
 def _check_form(form: Mapping[str, Any]) -> None:
     FORM.check(form, "response_format")
-    if isinstance(schema := form.get("json_schema"), dict):
+    schema = form.get("json_schema")
+    if not isinstance(schema, dict | None):
+        raise InvalidRequest(
+            f"response_format.json_schema must be an object with a name and a schema, found {_shown(schema)}",
+            "response_format.json_schema",
+        )
+    if schema is not None:
         JSON_SCHEMA.check(schema, "response_format.json_schema")
         check_kind("response_format.json_schema.strict", schema.get("strict"), SWITCH)
         name = schema.get("name")
