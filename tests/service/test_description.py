@@ -193,10 +193,15 @@ async def test_what_auto_does_not_take_is_described(running: Running) -> None:
 def test_forms_and_guides_are_described_as_they_are_taken() -> None:
     chats = schema_of(described(GatewaySettings()), "/v1/chat/completions", "post", None)
     form = {"type": "json_schema", "json_schema": {"name": "a", "schema": {}}}
+    guides: list[dict[str, Any] | None] = [{"json": {}}, {"json": "{}"}, {"regex": ""}, None]
+    no_guides: list[dict[str, Any]] = [
+        *({"json": False}, {"json": []}, {"json": "x"}, {"regex": 5}, {"choice": []}, {"grammar": ""}),
+        *({"json_object": False}, {"json": {}, "whitespace_pattern": {}}),
+    ]
     fine: list[dict[str, Any]] = [
         *({"response_format": shape} for shape in (form, {"type": "text"}, {"type": "json_object"}, None)),
         {"response_format": {"type": "text", "json_schema": None}},
-        *({"structured_outputs": guide} for guide in ({"json": {}}, {"json": "{}"}, {"regex": ""}, None)),
+        *({"structured_outputs": guide} for guide in guides),
         {"structured_outputs": {"choice": ["a"], "json": None, "disable_any_whitespace": None}},
         {"tool_choice": "auto"},
         {"tool_choice": "required", "tools": [{"function": {"name": "f"}}]},
@@ -209,10 +214,7 @@ def test_forms_and_guides_are_described_as_they_are_taken() -> None:
         *({"response_format": shape} for shape in ({}, {"type": None}, {"type": "json_schema"})),
         {"response_format": {**form, "json_schema": {"name": "a"}}},
         {"response_format": {**form, "json_schema": {"name": "a", "schema": False}}},
-        *({"structured_outputs": {"json": schema}} for schema in (False, [], "x")),
-        *({"structured_outputs": guide} for guide in ({"regex": 5}, {"choice": []}, {"grammar": ""})),
-        {"structured_outputs": {"json_object": False}},
-        {"structured_outputs": {"json": {}, "whitespace_pattern": {}}},
+        *({"structured_outputs": guide} for guide in no_guides),
         *({"tool_choice": choice} for choice in ("required", {"function": {"name": "f"}})),
         {"tool_choice": "required", "tools": []},
         {"tools": [{"function": {"name": "f", "description": {}}}]},

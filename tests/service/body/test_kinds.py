@@ -78,7 +78,7 @@ async def test_null_inside_a_message_or_a_guide_is_too(running: Running, model: 
     """vLLM refuses the null of a message's ``name`` and of a guide's switches."""
     nothing = dict.fromkeys(("name", "tool_call_id", "refusal", "reasoning_content", "tool_calls"))
     messages = [{**USER, **nothing}, {"role": "assistant", "content": None, **nothing}, USER]
-    guide = {"json": {}, "regex": None, "disable_any_whitespace": None}
+    guide: dict[str, Any] = {"json": {}, "regex": None, "disable_any_whitespace": None}
     body = {"model": model, "messages": messages, "structured_outputs": guide}
     assert (await running.http.post("/v1/chat/completions", json=body)).status_code == 200
     sent = running.vllm.requests[-1]
