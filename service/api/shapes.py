@@ -59,7 +59,13 @@ MODEL: Schema = {**NAME, "description": "'auto', an alias, alias@version or the 
 NAMED: Schema = {"not": {"const": AUTO}}
 UNASKED: Schema = {"enum": [False, None]}
 SWITCH: Schema = {"type": ["boolean", "null"]}
-_OF_OBJECTS: Schema = {"anyOf": [{"const": "object"}, {"type": "array", "contains": {"const": "object"}}]}
+_TYPES: Schema = {"enum": ["array", "boolean", "integer", "null", "number", "object", "string"]}
+_OF_OBJECTS: Schema = {
+    "anyOf": [
+        {"const": "object"},
+        {"type": "array", "items": _TYPES, "uniqueItems": True, "contains": {"const": "object"}},
+    ]
+}
 IDS: Schema = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": LAST_ID}}
 _SAID: Schema = {"type": ["string", "null"]}
 SPOKEN: Schema = {"type": "string", "pattern": r"\S"}
@@ -70,8 +76,9 @@ ARGUMENTS: Schema = {
 }
 CALLED: Schema = {"type": "string", "pattern": f"^{TOOL_NAME.pattern}$"}
 SPECIFIED: Schema = {"name": CALLED, "description": _SAID, "strict": SWITCH, "parameters": ARGUMENTS}
-_FUNCTION = closed(FUNCTION, SPECIFIED, "name")
-_TOOL = closed(TOOL, {"type": {"const": "function"}, "function": _FUNCTION}, "function")
+_DEFERRED: Schema = {"defer_loading": SWITCH}
+_FUNCTION = closed(FUNCTION, SPECIFIED | _DEFERRED, "name")
+_TOOL = closed(TOOL, {"type": {"const": "function"}, "function": _FUNCTION, **_DEFERRED}, "function")
 TOOLS: Schema = {"type": ["array", "null"], "items": _TOOL}
 TOOL_CHOICE: Schema = {
     "anyOf": [

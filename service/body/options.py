@@ -36,6 +36,7 @@ OF_PROMPT = (  # they show the prompt as the engine gets it, or cut it
     *("echo", "prompt_logprobs", "return_prompt_text", "return_token_ids"),
     *("truncate_prompt_tokens", "truncation_side"),
 )
+_OF_FUNCTION = {"description": TEXT, "strict": SWITCH, "defer_loading": SWITCH}
 MOST_STOPS = 4  # OpenAI's, and vLLM's
 TOOL_NAME = re.compile(r"[\w.:/-]{1,128}")  # stands in a prompt and in a grammar; as long as MCP's
 FORM_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # OpenAI's, of a schema
@@ -156,9 +157,9 @@ def check_tools(tools: object) -> None:
         place = f"tools[{index}]"
         if not isinstance(tool, dict):
             raise InvalidRequest(f"{place} must be an object, found {kind_of(tool)}", place)
-        if (kind := tool.get("type", "function")) != "function":
+        if (named := tool.get("type", "function")) != "function":
             raise InvalidRequest(
-                f"{place}.type {_shown(kind)} is not supported: no tools are built in, give functions "
+                f"{place}.type {_shown(named)} is not supported: no tools are built in, give functions "
                 "and run them yourself",
                 f"{place}.type",
             )
@@ -170,8 +171,9 @@ def check_tools(tools: object) -> None:
                 f"{place}.function",
             )
         FUNCTION.check(function, f"{place}.function")
-        check_kind(f"{place}.function.strict", function.get("strict"), SWITCH)
-        check_kind(f"{place}.function.description", function.get("description"), TEXT)
+        check_kind(f"{place}.defer_loading", tool.get("defer_loading"), SWITCH)
+        for name, kind in _OF_FUNCTION.items():
+            check_kind(f"{place}.function.{name}", function.get(name), kind)
         _check_parameters(function.get("parameters"), f"{place}.function.parameters")
         if not isinstance(function.get("name"), str):
             raise InvalidRequest(

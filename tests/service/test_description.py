@@ -218,6 +218,7 @@ def test_forms_and_guides_are_described_as_they_are_taken() -> None:
         *({"tool_choice": choice} for choice in ("required", {"function": {"name": "f"}})),
         {"tool_choice": "required", "tools": []},
         {"tools": [{"function": {"name": "f", "description": {}}}]},
+        {"tools": [{"defer_loading": 1, "function": {"name": "f"}}]},
         {"allowed_token_ids": []},
         {"metadata": {"a": 5}},
         {"messages": [{**USER, "tool_call_id": 5}]},
@@ -279,6 +280,9 @@ async def test_the_type_of_a_tools_arguments_is_described_as_it_is_taken(running
         ({"type": None, "anyOf": [{"type": "object"}]}, False),
         ({"anyOf": [{"type": "object"}]}, True),
         ({"type": "object"}, True),
+        ({"type": ["object", "null"]}, True),
+        ({"type": ["object", {}]}, False),
+        ({"type": ["object", "object"]}, False),
         ({"type": "string"}, False),
         ({}, True),
     ]

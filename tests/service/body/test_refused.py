@@ -20,6 +20,7 @@ _PLACE = "tools[0].function"
 _NO_FUNCTIONS: list[tuple[str, object, str]] = [
     ("strict", 1, f"{_PLACE}.strict"),
     ("description", {}, f"{_PLACE}.description"),
+    ("defer_loading", 1, f"{_PLACE}.defer_loading"),
     ("parameters", "x", f"{_PLACE}.parameters"),
     ("parameters", {"type": "array"}, f"{_PLACE}.parameters.type"),
     ("parameters", {"type": ["string", "null"]}, f"{_PLACE}.parameters.type"),
