@@ -16,23 +16,17 @@ from service.api import description_admin
 from service.api.completions import OF_TEXT
 from service.api.incoming import Running
 from service.api.shapes import (
-    CHOSEN_FROM,
     ERROR,
     HTML,
     MODEL,
     NAME,
-    NAMED,
     OPTIONS_OF_STREAM,
-    RESPONSE_FORMAT,
     SPOKEN,
     STOP,
-    STREAMED,
-    STRUCTURED,
     SWITCH,
     TEXT,
     TOOL_CHOICE,
     TOOLS,
-    UNASKED,
     USAGE,
     USAGE_OF_TEXT,
     Schema,
@@ -43,13 +37,14 @@ from service.api.shapes import (
     messages_of,
     of,
     prompt_to,
-    routed,
     spoken,
     unbounded,
     with_beside,
     written,
 )
+from service.api.shapes_forms import RESPONSE_FORMAT, STRUCTURED
 from service.api.shapes_responses import RESPONSE_PARTS, items
+from service.api.shapes_together import CHOSEN_FROM, CONTINUED, NAMED, OF_CHAT, OF_COMPLETION, UNASKED, routed
 from service.body.kinds import WHOLE
 from service.body.known import (
     CHAT,
@@ -169,7 +164,7 @@ def _posts(
             "Answer a conversation",
             {
                 **closed(CHAT, chat, "model", "messages"),
-                "allOf": [STREAMED, CHOSEN_FROM, routed(**dict.fromkeys(OF_PROMPT, UNASKED))],
+                "allOf": [*OF_CHAT, routed(**dict.fromkeys(OF_PROMPT, UNASKED))],
             },
             _GENERATED,
         ),
@@ -177,7 +172,7 @@ def _posts(
             "Continue a prompt, or with 'auto' answer it",
             {
                 **closed(COMPLETION, text, "model", "prompt"),
-                "allOf": [STREAMED, routed(prompt=said, **dict.fromkeys(OF_PROMPT + OF_TEXT, UNASKED))],
+                "allOf": [*OF_COMPLETION, routed(prompt=said, **dict.fromkeys(OF_PROMPT + OF_TEXT, UNASKED))],
             },
             _GENERATED,
         ),
@@ -204,11 +199,14 @@ def _posts(
                 "properties": {name: {} for name in TOKENIZED_CHAT.taken | {"prompt"}},
                 "oneOf": [
                     closed(TOKENIZED_TEXT, {"model": named, "prompt": TEXT}, "prompt"),
-                    closed(
-                        TOKENIZED_CHAT,
-                        {"model": {**named, **NAMED}, "messages": written(messages), "tools": TOOLS},
-                        "messages",
-                    ),
+                    {
+                        **closed(
+                            TOKENIZED_CHAT,
+                            {"model": {**named, **NAMED}, "messages": written(messages), "tools": TOOLS},
+                            "messages",
+                        ),
+                        **CONTINUED,
+                    },
                 ],
             },
             tokens,

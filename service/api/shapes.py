@@ -13,19 +13,15 @@ from service.body.kinds import KINDS, LAST_ID
 from service.body.known import (
     CHOICE,
     CHOSEN,
-    FORM,
-    FORMATS,
     FUNCTION,
-    JSON_SCHEMA,
     MESSAGE,
     STREAM_OPTIONS,
-    STRUCTURED_OUTPUTS,
     TEXT_PART,
     TOOL,
     Fields,
 )
-from service.body.options import FORM_NAME, MOST_STOPS, TOOL_NAME
-from service.dispatch import AUTO, CHAIN
+from service.body.options import MOST_STOPS, TOOL_NAME
+from service.dispatch import CHAIN
 
 Schema = dict[str, Any]
 _BESIDE = ("citations", "steps", "notes")
@@ -48,16 +44,10 @@ def unbounded(fields: Fields) -> Schema:
     return {name: kind.unbounded for name, kind in KINDS.items() if name in fields.taken}
 
 
-def _given(name: str) -> Schema:
-    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
-
-
 TEXT: Schema = {"type": "string"}
 HTML: Schema = {"type": "string", "description": "a page"}
 NAME: Schema = {"type": "string", "minLength": 1}
 MODEL: Schema = {**NAME, "description": "'auto', an alias, alias@version or the base; see /v1/models"}
-NAMED: Schema = {"not": {"const": AUTO}}
-UNASKED: Schema = {"enum": [False, None]}
 SWITCH: Schema = {"type": ["boolean", "null"]}
 _TYPES: Schema = {"enum": ["array", "boolean", "integer", "null", "number", "object", "string"]}
 _OF_OBJECTS: Schema = {
@@ -67,7 +57,7 @@ _OF_OBJECTS: Schema = {
     ]
 }
 IDS: Schema = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": LAST_ID}}
-_SAID: Schema = {"type": ["string", "null"]}
+SAID: Schema = {"type": ["string", "null"]}
 SPOKEN: Schema = {"type": "string", "pattern": r"\S"}
 STOP: Schema = {"anyOf": [NAME, {"type": "array", "items": NAME, "maxItems": MOST_STOPS}, {"type": "null"}]}
 ARGUMENTS: Schema = {
@@ -75,7 +65,7 @@ ARGUMENTS: Schema = {
     "properties": {"type": _OF_OBJECTS},
 }
 CALLED: Schema = {"type": "string", "pattern": f"^{TOOL_NAME.pattern}$"}
-SPECIFIED: Schema = {"name": CALLED, "description": _SAID, "strict": SWITCH, "parameters": ARGUMENTS}
+SPECIFIED: Schema = {"name": CALLED, "description": SAID, "strict": SWITCH, "parameters": ARGUMENTS}
 _DEFERRED: Schema = {"defer_loading": SWITCH}
 _FUNCTION = closed(FUNCTION, SPECIFIED | _DEFERRED, "name")
 _TOOL = closed(TOOL, {"type": {"const": "function"}, "function": _FUNCTION, **_DEFERRED}, "function")
@@ -91,43 +81,8 @@ TOOL_CHOICE: Schema = {
     ]
 }
 NOTHING: Schema = {"type": "null"}
-_PERHAPS: Schema = {"type": ["object", "null"]}
 OPTIONS_OF_STREAM: Schema = {
     "anyOf": [closed(STREAM_OPTIONS, dict.fromkeys(STREAM_OPTIONS.taken, SWITCH)), NOTHING]
-}
-FORMED: Schema = {"type": "string", "pattern": f"^{FORM_NAME.pattern}$"}
-_NAMED_FORM: Schema = {"name": FORMED, "strict": SWITCH, "description": _SAID, "schema": {"type": "object"}}
-_OTHER_FORM: Schema = {
-    "json_schema": {"anyOf": [closed(JSON_SCHEMA, {**_NAMED_FORM, "schema": _PERHAPS}), NOTHING]}
-}
-RESPONSE_FORMAT: Schema = {
-    "anyOf": [
-        closed(FORM, {**_OTHER_FORM, "type": {"enum": ["text", "json_object", "structural_tag"]}}, "type"),
-        closed(
-            FORM,
-            {
-                "type": {"const": "json_schema"},
-                "json_schema": closed(JSON_SCHEMA, _NAMED_FORM, "name", "schema"),
-            },
-            *("type", "json_schema"),
-        ),
-        NOTHING,
-    ]
-}
-_WANTED: Schema = {  # of structured outputs
-    "json": {"anyOf": [_PERHAPS, {"type": "string", "pattern": r"^[ \t\n\r]*\{[\s\S]*\}[ \t\n\r]*$"}]},
-    "regex": _SAID,
-    "choice": {"anyOf": [{"type": "array", "minItems": 1, "items": TEXT}, NOTHING]},
-    "grammar": {"type": ["string", "null"], "minLength": 1},
-    "json_object": {"enum": [True, None]},
-    "whitespace_pattern": _SAID,
-    **dict.fromkeys(("disable_any_whitespace", "disable_additional_properties"), SWITCH),
-}
-STRUCTURED: Schema = {
-    "anyOf": [
-        {**closed(STRUCTURED_OUTPUTS, _WANTED), "oneOf": [_given(name) for name in FORMATS]},
-        NOTHING,
-    ]
 }
 _PART = {  # which of the others the base can read is the engine's to say
     "anyOf": [
@@ -172,7 +127,7 @@ _MESSAGE: Schema = {  # only an assistant may have said nothing, beside its call
     **closed(
         MESSAGE,
         {
-            **dict.fromkeys(("name", "tool_call_id", "refusal", "reasoning", "reasoning_content"), _SAID),
+            **dict.fromkeys(("name", "tool_call_id", "refusal", "reasoning", "reasoning_content"), SAID),
             "tool_calls": {"type": ["array", "null"], "items": _MADE},
         },
         "role",
@@ -214,18 +169,6 @@ _SPOKEN_MESSAGE: Schema = {  # that somebody says something in
             "properties": {"content": {"anyOf": [SPOKEN, {"type": "array", "contains": _SPOKEN_PART}]}},
         },
         {"required": ["tool_calls"], "properties": {"tool_calls": {"type": "array", "minItems": 1}}},
-    ]
-}
-STREAMED: Schema = {  # stream_options stand beside a stream only
-    "anyOf": [
-        {"properties": {"stream_options": {"type": "null"}}},
-        {"required": ["stream"], "properties": {"stream": {"const": True}}},
-    ]
-}
-CHOSEN_FROM: Schema = {  # a call that must be made is of a tool; that it is one of them a schema can't say
-    "anyOf": [
-        {"properties": {"tool_choice": {"enum": ["none", "auto", None]}}},
-        {"required": ["tools"], "properties": {"tools": {"type": "array", "minItems": 1}}},
     ]
 }
 _PRIORITY = {"name": "x-pointsman-priority", "in": "header", "schema": {"enum": ["interactive", "batch"]}}
@@ -282,11 +225,6 @@ def prompt_to(last: int | None) -> Schema:
     tokens = {**ids_to(last), "minItems": 1}
     several = ({"type": "array", "minItems": 1, "items": part} for part in (TEXT, tokens))
     return {"anyOf": [NAME, tokens, *several]}
-
-
-def routed(**properties: Schema) -> Schema:
-    """With ``auto`` these have this form."""
-    return {"anyOf": [{"properties": {"model": NAMED}}, {"properties": properties}]}
 
 
 def messages_of(most: int) -> Schema:

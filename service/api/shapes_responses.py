@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from service.api.shapes import (
     CALLED_WITH,
-    FORMED,
     NAME,
     NOTHING,
     OPTIONS_OF_STREAM,
@@ -15,6 +14,7 @@ from service.api.shapes import (
     closed,
     other_than,
 )
+from service.api.shapes_forms import FORMED
 from service.body.known import (
     RESPONSE_CHOICE,
     RESPONSE_FORM,

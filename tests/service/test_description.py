@@ -137,13 +137,24 @@ def test_what_must_stand_together_is_described() -> None:
         {"messages": [{**USER, "name": []}]},
         {"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f"}}]}]},
         {"stream_options": {}},
+        {"top_logprobs": 1},
+        {"logprob_token_ids": [1], "logprobs": False},
+        {"continue_final_message": True},
+        {"prompt_logprobs": 1, "stream": True},
         {"stream_options": {"include_usage": True}, "stream": False},
     ]
     for more in refused:
-        assert not schema.is_valid({"model": "auto", "messages": [USER], **more})
+        assert not schema.is_valid({"model": "support", "messages": [USER], **more}), more
     schema.validate({"model": "auto", "messages": [{"role": "assistant"}, USER], "stream_options": None})
     schema.validate({"model": "auto", "messages": [USER], "stream_options": {}, "stream": True})
     schema.validate({"model": "auto", "messages": [CALL]})
+    fine: list[dict[str, Any]] = [
+        *({"top_logprobs": 1, "logprobs": True}, {"top_logprobs": 0}, {"logprob_token_ids": []}),
+        {"continue_final_message": True, "add_generation_prompt": False},
+        *({"prompt_logprobs": 0, "stream": True}, {"prompt_logprobs": 1, "stream": None}),
+    ]
+    for more in fine:
+        schema.validate({"model": "support", "messages": [USER], **more})
     image = {"type": "image_url", "image_url": {"url": "data:"}}
     schema.validate({"model": "auto", "messages": [{"role": "user", "content": [image]}]})
 
