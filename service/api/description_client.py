@@ -9,16 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pointsman.artefact import ALIAS
+from service.api.completions import OF_TEXT
 from service.api.shapes import (
     MODEL,
     NAME,
     OPTIONS_OF_STREAM,
-    PROMPT,
-    RESPONSE_FORMAT,
     SPOKEN,
     STOP,
-    STREAMED,
-    STRUCTURED,
     SWITCH,
     TEXT,
     TOOL_CHOICE,
@@ -31,12 +28,15 @@ from service.api.shapes import (
     ids_to,
     messages_of,
     of,
+    prompt_to,
     spoken,
     unbounded,
     with_beside,
     written,
 )
+from service.api.shapes_forms import RESPONSE_FORMAT, STRUCTURED
 from service.api.shapes_responses import RESPONSE_PARTS, items
+from service.api.shapes_together import CHOSEN_FROM, CONTINUED, NAMED, OF_CHAT, OF_COMPLETION, UNASKED, routed
 from service.body.kinds import WHOLE
 from service.body.known import (
     CHAT,
@@ -50,6 +50,7 @@ from service.body.known import (
     TOKENIZED_TEXT,
     UNLOADED,
 )
+from service.body.options import OF_PROMPT
 from service.kept.feedback import Rating
 from service.sections import GatewaySettings
 
@@ -70,9 +71,16 @@ def posts(
     chat |= {"tools": TOOLS, "tool_choice": TOOL_CHOICE, "logprobs": SWITCH, "structured_outputs": STRUCTURED}
     if not reads_effort:
         chat |= {"reasoning_effort": {"enum": ["medium", None]}}
-    text = {"model": MODEL, "prompt": PROMPT, **options, "echo": SWITCH, "structured_outputs": STRUCTURED}
+    text = {
+        "model": MODEL,
+        "prompt": prompt_to(last_token),
+        **options,
+        "echo": SWITCH,
+        "structured_outputs": STRUCTURED,
+    }
     text |= {"logprobs": {"type": ["integer", "null"], "minimum": 0}}
     text |= {"best_of": {"type": ["integer", "null"], "minimum": 1, "description": "the value of n"}}
+    said = {"anyOf": [SPOKEN, {"type": "array", "minItems": 1, "items": SPOKEN}]}
     texts = {"type": "array", "minItems": 1, "maxItems": limits.max_inputs, "items": NAME}
     embedded = {
         "model": NAME,
@@ -97,14 +105,17 @@ def posts(
     return {
         "/v1/chat/completions": (
             "Answer a conversation",
-            {**closed(CHAT, chat, "model", "messages"), **STREAMED},
+            {
+                **closed(CHAT, chat, "model", "messages"),
+                "allOf": [*OF_CHAT, routed(**dict.fromkeys(OF_PROMPT, UNASKED))],
+            },
             _GENERATED,
         ),
         "/v1/completions": (
             "Continue a prompt, or with 'auto' answer it",
             {
                 **closed(COMPLETION, text, "model", "prompt"),
-                **STREAMED,
+                "allOf": [*OF_COMPLETION, routed(prompt=said, **dict.fromkeys(OF_PROMPT + OF_TEXT, UNASKED))],
             },
             _GENERATED,
         ),
@@ -112,6 +123,7 @@ def posts(
             "Answer a conversation, without a memory",
             {
                 **closed(RESPONSE, response, "model", "input"),
+                "allOf": [CHOSEN_FROM],
                 "anyOf": [
                     {"properties": {"input": {"anyOf": [SPOKEN, {"type": "array"}]}}},
                     {"required": ["instructions"], "properties": {"instructions": SPOKEN}},
@@ -130,11 +142,14 @@ def posts(
                 "properties": {name: {} for name in TOKENIZED_CHAT.taken | {"prompt"}},
                 "oneOf": [
                     closed(TOKENIZED_TEXT, {"model": named, "prompt": TEXT}, "prompt"),
-                    closed(
-                        TOKENIZED_CHAT,
-                        {"model": named, "messages": written(messages), "tools": TOOLS},
-                        "messages",
-                    ),
+                    {
+                        **closed(
+                            TOKENIZED_CHAT,
+                            {"model": {**named, **NAMED}, "messages": written(messages), "tools": TOOLS},
+                            "messages",
+                        ),
+                        **CONTINUED,
+                    },
                 ],
             },
             tokens,

@@ -108,7 +108,7 @@ def _hold_format(schema: dict[str, Any], characters: int | None) -> None:
         schema |= {"maxLength": most} if most is not None else {}
     elif most is not None:
         del schema["format"]
-        schema["pattern"] = bounded(form, min(within(most), characters or most))
+        schema["pattern"] = within(most, characters or most)
     elif (pattern := exact(str(form))) is not None:
         del schema["format"]
         schema["pattern"] = pattern
