@@ -49,13 +49,7 @@ HTML: Schema = {"type": "string", "description": "a page"}
 NAME: Schema = {"type": "string", "minLength": 1}
 MODEL: Schema = {**NAME, "description": "'auto', an alias, alias@version or the base; see /v1/models"}
 SWITCH: Schema = {"type": ["boolean", "null"]}
-_TYPES: Schema = {"enum": ["array", "boolean", "integer", "null", "number", "object", "string"]}
-_OF_OBJECTS: Schema = {
-    "anyOf": [
-        {"const": "object"},
-        {"type": "array", "items": _TYPES, "uniqueItems": True, "contains": {"const": "object"}},
-    ]
-}
+_OF_OBJECTS: Schema = {"anyOf": [{"const": "object"}, {"type": "array", "contains": {"const": "object"}}]}
 IDS: Schema = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": LAST_ID}}
 SAID: Schema = {"type": ["string", "null"]}
 SPOKEN: Schema = {"type": "string", "pattern": r"\S"}
