@@ -102,7 +102,7 @@ class Engine:
             asked, most = found.groups()
             raise RolloutError(
                 f"the adapter's rank is {asked}, and {self.url} takes ranks up to {most}; start it with "
-                f"--max-lora-rank {asked} or the next that it knows, or give lora.rank (or rank_pattern) {most}"
+                f"--max-lora-rank {asked}, or the next that it knows, or give lora.rank (rank_pattern) {most}"
             ) from refused
         if "already been loaded" in str(refused):
             roots = [card.get("root") for card in await self._cards() if card.get("id") == name]
