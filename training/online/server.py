@@ -58,8 +58,8 @@ class ServerSampler:
         except RolloutError as exc:
             left = ", ".join(place.name for place in self._versions())
             report(
-                f"warning: {left} may still be loaded at {self.server.url} ({exc}). If this run is started "
-                "again, it unloads what it has left there"
+                f"warning: {left} may still be loaded at {self.server.url}: {exc.__cause__ or exc}. If this "
+                "run is started again, it unloads what it has left there"
             )
 
     async def _sample(self, prompts: Sequence[Ids], seed: int) -> list[Completion]:
