@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 
 from chains.passages import SUFFIXES, Passage, passages_in
 from chains.resources import TextEncoder, Vectors
+from pointsman.files import replace
 
 log = logging.getLogger("pointsman.documents")
 
@@ -124,8 +124,8 @@ def _keep(folder: Path, encoder: str, vectors: Mapping[str, Vectors]) -> None:
         "keys": [_key(view) for view in vectors],
     }
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / _VECTORS, content)
-    _replace(folder / _MANIFEST, json.dumps(manifest, indent=1).encode())
+    replace(folder / _VECTORS, content)
+    replace(folder / _MANIFEST, json.dumps(manifest, indent=1).encode())
 
 
 def _kept(folder: Path, encoder: str) -> dict[str, Vectors]:
@@ -145,9 +145,3 @@ def _kept(folder: Path, encoder: str) -> dict[str, Vectors]:
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as exc:
         log.warning("%s is no readable index (%s); it is made anew", folder, exc)
         return {}
-
-
-def _replace(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_bytes(content)
-    partial.replace(path)

@@ -1,4 +1,4 @@
-"""The engine as a LangChain chat model: the one home of langchain_core's classes.
+"""The engine as a LangChain chat model: what it is told and what it says, in langchain_core's classes.
 
 Messages of the client go back to the engine as they came, and tools as they are described; LangChain's
 own conversions see only what a run adds. Imported when the react chain first runs.

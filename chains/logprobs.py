@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chains.splitter import TAGS, Kind, may_begin
+from chains.stop import overlap
 
 Entry = Mapping[str, Any]  # one of OpenAI's logprobs.content
 
@@ -40,7 +41,7 @@ class ContentTokens:
             awaited = [self._closing] if self._closing is not None else list(self._opening) * self._opens
             found = min(((at, tag) for tag in awaited if (at := text.find(tag)) >= 0), default=None)
             if found is None:
-                whole = len(text) - max((_overlap(text, tag) for tag in awaited), default=0)
+                whole = len(text) - max((overlap(text, tag) for tag in awaited), default=0)
                 given += self._leave(self._take(whole, whole))
                 return given
             at, tag = found
@@ -89,11 +90,3 @@ def bytes_of(entry: Entry) -> bytes:
     """The text of a token, as bytes: it may be a part of a character."""
     data = entry.get("bytes")
     return bytes(data) if data else str(entry.get("token", "")).encode()
-
-
-def _overlap(text: bytes, tag: bytes) -> int:
-    """How many bytes at the end of ``text`` begin ``tag``, without being all of it."""
-    for length in range(min(len(text), len(tag) - 1), 0, -1):
-        if tag.startswith(text[-length:]):
-            return length
-    return 0

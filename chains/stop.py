@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, AnyStr
 
 
 class StopAt:
@@ -39,8 +39,8 @@ def stops_of(parameters: Mapping[str, Any]) -> list[str]:
     return [stop] if isinstance(stop, str) else list(stop or [])
 
 
-def overlap(text: str, mark: str) -> int:
-    """How many characters at the end of ``text`` begin ``mark``, without being all of it."""
+def overlap(text: AnyStr, mark: AnyStr) -> int:
+    """How many characters, or bytes, at the end of ``text`` begin ``mark``, without being all of it."""
     for length in range(min(len(text), len(mark) - 1), 0, -1):
         if mark.startswith(text[-length:]):
             return length

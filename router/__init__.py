@@ -8,7 +8,7 @@
     learning/  examples → a fitted model and a report on it, kept in a folder
     model/     what a decision needs of a fit: features → logits → signals → confidences
     encoding/  a text → its vectors
-    text/      what can be told of a text without a model: turns, sentences, orders, patterns
+    text/      what can be told of a text without a model: turns, sentences, orders, slips, patterns
     examples   what a router is fitted on; errors: all that it raises
 
 Each knows what stands below it and nothing above.

@@ -95,9 +95,7 @@ class TooManyRequests(RequestError):
 class NotReady(ServiceError):
     """The router is not fitted yet, or the adapter of a route has no live version."""
 
-    def __init__(self, message: str, retry_after: int = 5) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
+    retry_after = 5  # seconds
 
 
 class Stopping(ServiceError):

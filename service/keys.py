@@ -12,7 +12,7 @@ import math
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from service.errors import Forbidden, TooManyRequests, Unauthorized
@@ -80,9 +80,8 @@ class Keys:
 class RateLimit:
     """So many requests a minute for each caller, with a burst of as many."""
 
-    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, per_minute: int) -> None:
         self._per_minute = per_minute
-        self._clock = clock
         self._buckets: dict[str, tuple[float, float]] = {}  # caller → (tokens, when)
 
     def take(self, caller: str) -> None:
@@ -93,7 +92,7 @@ class RateLimit:
         """
         if not self._per_minute:
             return
-        now, rate = self._clock(), self._per_minute / 60
+        now, rate = time.monotonic(), self._per_minute / 60
         tokens, when = self._buckets.get(caller, (float(self._per_minute), now))
         tokens = min(float(self._per_minute), tokens + (now - when) * rate)
         if tokens < 1:

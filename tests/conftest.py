@@ -2,9 +2,10 @@
 
 import pytest
 
+from tests.directories import pytest_collect_directory
 from tests.e2e.demo import demo
 
-__all__ = ["demo"]
+__all__ = ["demo", "pytest_collect_directory"]
 
 _GROUP = "vllm"
 

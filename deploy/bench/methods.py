@@ -1,6 +1,6 @@
 """The methods of sft side by side, one job for all.
 
-``python -m deploy.bench.methods --out docs/bench-methods.md``: each takes its turn in a process of its own,
+``python -m deploy.bench.methods --out methods.md``: each takes its turn in a process of its own,
 on the GPU where there is one; ``--methods lora qlora --steps 20`` is a glimpse of it on a CPU.
 """
 

@@ -103,8 +103,8 @@ def rows_of(rows: int, seed: int, change: str) -> Iterator[Row]:
         yield {key: value for key, value in row.items() if key in ("messages", "tools")}
 
 
-def learned(folder: Path, change: str, runs: Path = RUNS) -> Path:
-    """Train it in ``runs``, where a second proof finds it done, and copy the artefact to ``folder``.
+def learned(folder: Path, change: str) -> Path:
+    """Train it in ``RUNS``, where a second proof finds it done, and copy the artefact to ``folder``.
 
     Raises:
         ProofError: training failed.
@@ -127,10 +127,10 @@ def learned(folder: Path, change: str, runs: Path = RUNS) -> Path:
         },
         "train": {"epochs": 1, "batch_rows": 8, "learning_rate": 0.003, "warmup": 0.05},
     }
-    runs.mkdir(parents=True, exist_ok=True)
-    path = runs / f"{change}.yaml"
+    RUNS.mkdir(parents=True, exist_ok=True)
+    path = RUNS / f"{change}.yaml"
     path.write_text(yaml.safe_dump(recipe, sort_keys=False), "utf-8")
-    words = [sys.executable, "-m", "pointsman.cli", "train", str(path), "--runs", str(runs)]
+    words = [sys.executable, "-m", "pointsman.cli", "train", str(path), "--runs", str(RUNS)]
     done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise ProofError(f"{path}: training ended with status {done.returncode}, and has said why above")

@@ -230,5 +230,5 @@ def engine_apart(settings: Settings, port: int, output: Path) -> Iterator[None]:
 
 
 def stop_with_parent() -> None:
-    """A proof that is killed takes the demo with it (Linux)."""
+    """Whoever started this process takes it along when it is killed (Linux)."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)

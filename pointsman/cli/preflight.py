@@ -49,12 +49,12 @@ def compiler_problems() -> Iterator[str]:
         )
 
 
-def memory_problems(needed: float = MEMORY_GIB) -> Iterator[str]:
-    """A sentence if less than ``needed`` GiB of memory are available, container limits included."""
+def memory_problems() -> Iterator[str]:
+    """A sentence if less than ``MEMORY_GIB`` of memory are available, container limits included."""
     free = available_memory() / GIB
-    if free < needed:
+    if free < MEMORY_GIB:
         yield (
-            f"{needed:.0f} GiB of memory are needed for the engine and the gateway, {free:.1f} GiB are "
+            f"{MEMORY_GIB:.0f} GiB of memory are needed for the engine and the gateway, {free:.1f} GiB are "
             "available: stop something, or give the container more"
         )
 

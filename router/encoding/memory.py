@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pointsman.files import replace
 from router.encoding.encoder import TextEncoder, Vectors
 
 log = logging.getLogger("pointsman.router")
@@ -88,8 +88,6 @@ class RememberingEncoder:
         )
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            partial = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-            partial.write_bytes(content)
-            partial.replace(self._path)
+            replace(self._path, content)
         except OSError as exc:
             log.warning("the vectors of the examples can't be kept: %s", exc)

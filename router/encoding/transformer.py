@@ -1,6 +1,7 @@
 """A model of sentence-transformers in torch: what is exported, and what runs where it can't be.
 
-The only module that imports the library, and torch with it: a gateway whose encoder is exported never does.
+It imports the library, and torch with it, as what makes an export does: a gateway whose encoder is exported
+already imports none of them.
 """
 
 from __future__ import annotations

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pointsman.files import replace
 from router.errors import ArtefactUnreadable
 from router.learning.report import FitReport, FitWarning
 from router.model.calibration import Calibration
@@ -69,8 +69,8 @@ def write_fitted(folder: Path, model: FittedModel, report: FitReport, encoder: s
     }
     manifest["content"] = _content(manifest)
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / ARRAYS, arrays)
-    _replace(folder / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1).encode())
+    replace(folder / ARRAYS, arrays)
+    replace(folder / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1).encode())
 
 
 def read_fitted(folder: Path) -> tuple[FittedModel, FitReport, str, str]:
@@ -134,9 +134,3 @@ def _content(manifest: dict[str, Any]) -> str:
     """SHA-256 over all that stands in ``manifest`` beside this."""
     rest = {name: value for name, value in manifest.items() if name != "content"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_bytes(content)
-    partial.replace(path)

@@ -1,1 +1,1 @@
-"""What can be told of a text without a model: its turns, sentences, orders to the router; patterns on it."""
+"""What can be told of a text without a model: its turns, sentences, orders, slips; and patterns on it."""

@@ -88,7 +88,8 @@ class Slots:
         if len(self._clients) > 1:
             for entry in [entry for entry in self._versions if self.holds(entry)]:
                 async with self._changing:
-                    await self._settle(entry, self._demand.homes(entry, self._clients))
+                    if self.holds(entry):  # else it was taken out meanwhile
+                        await self._settle(entry, self._demand.homes(entry, self._clients))
 
     async def unload(self, entry: Entry) -> bool:
         """Take ``entry`` out of every server unless somebody uses it; whether it is out."""
@@ -145,7 +146,7 @@ class Slots:
         for client in homes:
             if client not in entry.loaded_on and self._has_room(client):
                 try:
-                    await self._loader.load(client, entry)
+                    await self._load_on(client, entry)
                 except AdapterError as exc:  # another server has it
                     log.error("not loaded on %s too: %s", client.url, exc)
         if not entry.loaded_on.isdisjoint(homes):
@@ -177,7 +178,7 @@ class Slots:
             if client in wanted or not entry.loaded_on:
                 try:
                     if await self._make_room(client, entry):
-                        await self._loader.load(client, entry)
+                        await self._load_on(client, entry)
                 except EngineUnavailable as exc:
                     gone = exc
                 except AdapterError:
@@ -188,6 +189,13 @@ class Slots:
         if not entry.loaded_on and gone is not None:
             raise gone
         return bool(entry.loaded_on)
+
+    async def _load_on(self, client: EngineClient, entry: Entry) -> None:
+        """Load ``entry`` on a server that is up still when it is loaded; raises what the loader does."""
+        await self._loader.load(client, entry)
+        if client not in self._clients:
+            entry.loaded_on.discard(client)
+            raise EngineUnavailable(f"the server went while {entry.name} was loaded on it")
 
     async def _make_room(self, client: EngineClient, wanted: Entry) -> bool:
         stuck: set[Entry] = set()

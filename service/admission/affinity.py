@@ -61,17 +61,18 @@ class Affinity:
             self.turns.remove(ticket)
         self._forget(ticket)
 
-    def late(self, now: float) -> float:
-        """Seconds by which the latest is late."""
-        return now - next(iter(self._due)).due if self._due else 0.0
+    def late(self, ticket: Ticket, now: float) -> float:
+        """Seconds by which the latest is late: of all, or of the base's if ``ticket`` is of the base too."""
+        due = (one.due for one in self._due if ticket.adapter is not None or one.adapter is None)
+        return now - next(due, now)
 
     def allowance(self, ticket: Ticket, now: float) -> float:
         """Seconds after its turn in which one that has just come should go in: the extra wait.
 
         Or as much as the latest is late, if it is the first to wait for its adapter.
         """
-        late = self.late(now)
-        if ticket.adapter is None or late <= self.extra_wait:
+        late = self.late(ticket, now)
+        if late <= self.extra_wait:
             return self.extra_wait
         others = (one for one in chain(self._due, *self._others.values()) if one is not ticket)
         return self.extra_wait if any(one.adapter == ticket.adapter for one in others) else late

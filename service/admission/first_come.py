@@ -33,7 +33,7 @@ class FirstCome:
     def remove(self, ticket: Ticket, now: float) -> None:
         self.turns.remove(ticket)
 
-    def late(self, now: float) -> float:
+    def late(self, ticket: Ticket, now: float) -> float:
         return 0.0
 
     def allowance(self, ticket: Ticket, now: float) -> float:

@@ -43,7 +43,6 @@ class Admission:
         settings: AdmissionSettings,
         adapters: int,
         observer: Observer | None = None,
-        policy: Policy | None = None,
         *,
         servers: int = 1,
         left: Callable[[], tuple[int, Set[str]]] = lambda: (0, frozenset()),
@@ -56,7 +55,7 @@ class Admission:
         self._slots = FIRST if self._max_concurrent == "learned" else self._max_concurrent
         self._places = servers * adapters
         self._scheduler = Scheduler(
-            policy if policy is not None else policy_of(settings),
+            policy_of(settings),
             slots=self._slots,
             places=self._places,
             max_queue=settings.max_queue,
@@ -99,7 +98,7 @@ class Admission:
         self._resize()
 
     def check(self, caller: str, priority: Priority = "interactive") -> None:
-        """Refuse at once, before any work, what would not even wait.
+        """Refuse at once, before any work, what would not even wait for the base: its model isn't known yet.
 
         Raises:
             TooManyRequests: the queue is full, or too long to be served in time.
@@ -119,8 +118,7 @@ class Admission:
                 pushed it out of a full queue.
         """
         ticket = Ticket(adapter, caller, priority)
-        self._follow()
-        self._wake(self._scheduler.arrive(ticket, time.monotonic()))
+        self._tell(self._scheduler.arrive, ticket)
         if ticket.state is State.WAITING:
             await self._wait(ticket)
         if ticket.state is State.SHED:
@@ -130,11 +128,9 @@ class Admission:
                 self._observer.admitted(priority, ticket.admitted - ticket.arrived)
             yield
         except BaseException:
-            self._follow()
-            self._wake(self._scheduler.leave(ticket, time.monotonic()))
+            self._tell(self._scheduler.leave, ticket)
             raise
-        self._follow()
-        self._wake(self._scheduler.finish(ticket, time.monotonic()))
+        self._tell(self._scheduler.finish, ticket)
 
     async def _wait(self, ticket: Ticket) -> None:
         self._waiting[ticket] = turn = asyncio.get_running_loop().create_future()
@@ -142,15 +138,21 @@ class Admission:
             async with asyncio.timeout(self._max_wait):
                 await turn
         except TimeoutError:
+            self._follow()
             if ticket.state is State.WAITING:  # its turn did not come at the same time
-                self._wake(self._scheduler.leave(ticket, time.monotonic()))
+                self._tell(self._scheduler.leave, ticket)
                 reason = f"waited {self._max_wait:g} s for the engine"
                 raise self._refusal(ticket.retry_after, reason) from None
         except BaseException:
-            self._wake(self._scheduler.leave(ticket, time.monotonic()))
+            self._tell(self._scheduler.leave, ticket)
             raise
         finally:
             del self._waiting[ticket]
+
+    def _tell(self, event: Callable[[Ticket, float], Iterable[Ticket]], ticket: Ticket) -> None:
+        """Tell the scheduler of an event."""
+        self._follow()
+        self._wake(event(ticket, time.monotonic()))
 
     def _follow(self) -> None:
         """Take in what has ended on servers that are gone, before the slots that it held are given on."""

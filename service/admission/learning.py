@@ -36,7 +36,7 @@ class Learning:
         self._admission = admission
         self._servers = servers
         self._learned = Learned()
-        self._count = 0  # of the servers at the last look
+        self._looked: tuple[Server, ...] = ()  # at these the last time
         self._told = ""
 
     async def run(self) -> None:
@@ -57,16 +57,16 @@ class Learning:
             EngineError: one can't be asked.
             ValueError: one does not have vLLM's numbers.
         """
-        servers = self._servers()
+        servers = tuple(self._servers())
         if not servers:
             return
-        if self._count not in (0, len(servers)):
-            target = round(self._learned.target * len(servers) / self._count)
+        if self._looked not in ((), servers):  # what others made is nothing to compare with
+            target = round(self._learned.target * len(servers) / len(self._looked))
             self._learned = Learned(min(max(target, LEAST), MOST))
             self._admission.aim(self._learned.target)
-        self._count = len(servers)
+        self._looked = servers
         pages = await asyncio.gather(*(server.text("/metrics") for server in servers))
-        if len(self._servers()) != self._count:  # what they say is of no share that holds now
+        if tuple(self._servers()) != servers:  # what they say is of no share that holds now
             return
         before = self._learned.target
         target = self._learned.look(summed(pages, time.monotonic(), self._admission.waiting))

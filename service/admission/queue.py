@@ -54,11 +54,12 @@ class Queue:
     def remove(self, ticket: Ticket, now: float) -> None:
         """A request gives up, or is refused. It is to come again when one that comes now would go in.
 
-        That is as late as the latest, and needs a turn more if its own has gone by.
+        That is as late as the latest of those that are held up alike, and needs a turn more if its own has
+        gone by.
         """
         line, caller = self._turns.line_and_caller(ticket)
         turns = len(line.callers.get(caller, ())) + (ticket.due < math.inf)
-        again = turns * self._round(line, now) + self._policy.late(now)
+        again = turns * self._round(line, now) + self._policy.late(ticket, now)
         ticket.retry_after = float(min(max(math.ceil(again), 1), 60))
         self._policy.remove(ticket, now)
         self._forget(ticket)

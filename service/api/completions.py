@@ -39,7 +39,7 @@ from service.gateway import Gateway
 from service.record import Record
 
 PATH = "/v1/completions"
-_OF_TEXT = (  # options about the text that is continued; a conversation's answer has no place for them
+OF_TEXT = (  # options about the text that is continued; a conversation's answer has no place for them
     *("suffix", "echo", "logprobs", "logprob_token_ids", "prompt_logprobs", "return_token_ids"),
 )
 _KEPT = ("created", "model", "system_fingerprint", "usage", "pointsman")  # of a chat's answer
@@ -138,7 +138,7 @@ def _as_chat(body: Mapping[str, Any]) -> dict[str, Any]:
         (prompt,) = prompt
     if not isinstance(prompt, str):
         raise InvalidRequest("model 'auto' needs a prompt that is one text, or a list of texts", "prompt")
-    for name in _OF_TEXT:
+    for name in OF_TEXT:
         value = body.get(name)
         if value is not None and value is not False:
             raise InvalidRequest(
@@ -146,7 +146,7 @@ def _as_chat(body: Mapping[str, Any]) -> dict[str, Any]:
                 "leave it out, or name an adapter or the base",
                 name,
             )
-    rest = {key: value for key, value in body.items() if key not in ("prompt", "best_of", *_OF_TEXT)}
+    rest = {key: value for key, value in body.items() if key not in ("prompt", "best_of", *OF_TEXT)}
     return {**rest, "messages": [{"role": "user", "content": prompt}]}
 
 

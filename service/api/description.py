@@ -1,66 +1,19 @@
-"""GET /openapi.json: every path with what it takes and gives.
-
-A request's schema holds what the gateway itself checks; options that pass through are the engine's to accept
-or refuse and have no type here. So what the document forbids is refused.
-"""
+"""GET /openapi.json: every path with what it takes and gives."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
 
-from pointsman.artefact import ALIAS
-from service.api import description_admin
+from service.api import description_admin, description_client
 from service.api.incoming import Running
-from service.api.shapes import (
-    ERROR,
-    HTML,
-    MODEL,
-    NAME,
-    OPTIONS_OF_STREAM,
-    PROMPT,
-    RESPONSE_FORMAT,
-    SPOKEN,
-    STOP,
-    STREAMED,
-    STRUCTURED,
-    SWITCH,
-    TEXT,
-    TOOL_CHOICE,
-    TOOLS,
-    USAGE,
-    USAGE_OF_TEXT,
-    Schema,
-    answer,
-    closed,
-    headers_of,
-    ids_to,
-    messages_of,
-    of,
-    spoken,
-    unbounded,
-    with_beside,
-    written,
-)
-from service.api.shapes_responses import RESPONSE_PARTS, items
-from service.body.kinds import WHOLE
-from service.body.known import (
-    CHAT,
-    COMPLETION,
-    DETOKENIZED,
-    EMBEDDING,
-    LOADED,
-    RESPONSE,
-    ROUTED,
-    TOKENIZED_CHAT,
-    TOKENIZED_TEXT,
-    UNLOADED,
-)
+from service.api.shapes import ERROR, HTML, NAME, TEXT, Schema, headers_of
 from service.errors import NotReady
-from service.kept.feedback import Rating
 from service.sections import GatewaySettings
+
+_EVENTS: Schema = {"type": ["string", "object"], "description": "server-sent events, as a text or each"}
+_REFERENCE = {"$ref": "#/components/schemas/Error"}
 
 router = APIRouter()
 
@@ -94,12 +47,12 @@ def described(
     """
     paths: dict[str, Any] = {}
     client = "client" if limits.api_keys else None
-    for path, (summary, body, given) in _posts(
-        limits, last_token, dimensions, reads_effort=reads_effort
-    ).items():
+    posts = description_client.posts(limits, last_token, dimensions, reads_effort=reads_effort)
+    for path, (summary, body, given) in {**posts, **description_admin.posts()}.items():
         key = "admin" if path.startswith("/admin") or "lora" in path else client
         paths[path] = {"post": _operation(summary, given, key, body, _placed(path))}
-    for path, (summary, given, whose) in _gets(client).items():
+    gets = description_client.gets(client)
+    for path, (summary, given, whose) in {**gets, **description_admin.gets()}.items():
         operation = _operation(summary, given, whose, None, _placed(path))
         methods = ("get",) if path.startswith("/admin") else ("get", "head")
         paths.setdefault(path, {}).update(dict.fromkeys(methods, operation))
@@ -112,148 +65,6 @@ def described(
         "info": {"title": "Pointsman", "version": "1", "description": "OpenAI's API, routed by intent."},
         "paths": paths,
         "components": {"schemas": {"Error": ERROR}, "securitySchemes": keys},
-    }
-
-
-def _posts(
-    limits: GatewaySettings, last_token: int | None, dimensions: int | None, *, reads_effort: bool
-) -> Mapping[str, tuple[str, Schema | None, Schema]]:
-    """What each path does, takes and gives."""
-    messages = messages_of(limits.max_messages)
-    count = {"type": ["integer", "null"], "minimum": 1, "maximum": limits.max_choices}
-    options = {"stream": SWITCH, "stream_options": OPTIONS_OF_STREAM, "n": count, "stop": STOP}
-    options |= {"response_format": RESPONSE_FORMAT}
-    chat: Schema = {"model": MODEL, "messages": spoken(messages), **options}
-    chat |= {"tools": TOOLS, "tool_choice": TOOL_CHOICE, "logprobs": SWITCH, "structured_outputs": STRUCTURED}
-    if not reads_effort:
-        chat |= {"reasoning_effort": {"enum": ["medium", None]}}
-    text = {"model": MODEL, "prompt": PROMPT, **options, "echo": SWITCH, "structured_outputs": STRUCTURED}
-    text |= {"logprobs": {"type": ["integer", "null"], "minimum": 0}}
-    text |= {"best_of": {"type": ["integer", "null"], "minimum": 1, "description": "the value of n"}}
-    texts = {"type": "array", "minItems": 1, "maxItems": limits.max_inputs, "items": NAME}
-    embedded = {
-        "model": NAME,
-        "input": {"anyOf": [NAME, texts]},
-        "encoding_format": {"enum": ["float", "base64", None]},
-        "dimensions": {"type": ["integer", "null"], "minimum": 1, **_most(dimensions)},
-        "truncate_prompt_tokens": {"enum": [-1, None]},
-    }
-    named = {"type": ["string", "null"], "minLength": 1}
-    response = RESPONSE_PARTS | {"model": MODEL, "input": {"anyOf": [TEXT, items()]}}
-    explained = {
-        **unbounded(ROUTED),
-        "n": WHOLE.unbounded,
-        "messages": messages,
-        "text": TEXT,
-        "input": TEXT,
-        "tools": TOOLS,
-    }
-    alias = {"type": "string", "pattern": f"^{ALIAS.pattern}$"}
-    loaded = {"lora_name": alias, "lora_path": NAME, "load_inplace": {"type": "boolean"}}
-    tokens = answer(count={"type": "integer"}, tokens={"type": "array"})
-    return {
-        "/v1/chat/completions": (
-            "Answer a conversation",
-            {**closed(CHAT, chat, "model", "messages"), **STREAMED},
-            _GENERATED,
-        ),
-        "/v1/completions": (
-            "Continue a prompt, or with 'auto' answer it",
-            {
-                **closed(COMPLETION, text, "model", "prompt"),
-                **STREAMED,
-            },
-            _GENERATED,
-        ),
-        "/v1/responses": (
-            "Answer a conversation, without a memory",
-            {
-                **closed(RESPONSE, response, "model", "input"),
-                "anyOf": [
-                    {"properties": {"input": {"anyOf": [SPOKEN, {"type": "array"}]}}},
-                    {"required": ["instructions"], "properties": {"instructions": SPOKEN}},
-                ],
-            },
-            with_beside(answer("id", "status", object={"const": "response"}, output={"type": "array"})),
-        ),
-        "/v1/embeddings": (
-            "Vectors of texts by the router's encoder",
-            closed(EMBEDDING, embedded, "model", "input"),
-            answer("data", "model", object={"const": "list"}, usage=USAGE),
-        ),
-        "/tokenize": (
-            "The tokens of a text or a conversation",
-            {
-                "properties": {name: {} for name in TOKENIZED_CHAT.taken | {"prompt"}},
-                "oneOf": [
-                    closed(TOKENIZED_TEXT, {"model": named, "prompt": TEXT}, "prompt"),
-                    closed(
-                        TOKENIZED_CHAT,
-                        {"model": named, "messages": written(messages), "tools": TOOLS},
-                        "messages",
-                    ),
-                ],
-            },
-            tokens,
-        ),
-        "/detokenize": (
-            "The text of tokens",
-            closed(DETOKENIZED, {"model": named, "tokens": ids_to(last_token)}, "tokens"),
-            answer("prompt"),
-        ),
-        "/v1/route": (
-            "Which way a conversation would take, and why",
-            {
-                **closed(ROUTED, explained),
-                "oneOf": [{"required": [name]} for name in ("messages", "text", "input")],
-            },
-            answer("intent", "confidence", "abstained", "route"),
-        ),
-        "/v1/feedback": (
-            "Rate an answer by the id of its completion",
-            {
-                **of(Rating),
-                "oneOf": [{"required": ["thumbs"]}, {"required": ["score"]}],
-                "properties": {
-                    **Rating.model_json_schema()["properties"],
-                    "thumbs": {"enum": ["up", "down"]},
-                    "score": {"type": "number", "minimum": 0, "maximum": 1},
-                },
-            },
-            answer("id", "adapter"),
-        ),
-        "/v1/load_lora_adapter": (
-            "Register and promote an adapter, as at vLLM",
-            closed(LOADED, loaded, "lora_name", "lora_path"),
-            TEXT,
-        ),
-        "/v1/unload_lora_adapter": (
-            "Take an adapter out of service, as at vLLM",
-            closed(UNLOADED, {"lora_name": NAME}, "lora_name"),
-            TEXT,
-        ),
-        **description_admin.posts(),
-    }
-
-
-def _most(known: int | None) -> Schema:
-    return {} if known is None else {"maximum": known}
-
-
-def _gets(client: str | None) -> Mapping[str, tuple[str, Schema, str | None]]:
-    """What each path does and gives, and whose key it needs."""
-    return {
-        "/v1/models": (
-            "Everything that 'model' may name",
-            answer("data", object={"const": "list"}),
-            client,
-        ),
-        "/v1/models/{model}": ("One model", answer("id", object={"const": "model"}), client),
-        **description_admin.gets(),
-        "/health": ("The process is alive", answer("status"), None),
-        "/ready": ("Whether a request would succeed now", answer("ready", "reasons"), None),
-        "/metrics": ("Prometheus's text form", TEXT, None),
-        "/openapi.json": ("This document", answer("openapi", "paths"), None),
     }
 
 
@@ -292,10 +103,3 @@ def _placed(path: str) -> list[Schema]:
         for part in path.split("/")
         if part.startswith("{")
     ] + headers_of(path)
-
-
-_EVENTS: Schema = {"type": ["string", "object"], "description": "server-sent events, as a text or each"}
-_REFERENCE = {"$ref": "#/components/schemas/Error"}
-_GENERATED = with_beside(
-    answer("id", "created", "model", choices={"type": "array", "minItems": 1}, usage=USAGE_OF_TEXT)
-)

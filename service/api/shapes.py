@@ -13,18 +13,14 @@ from service.body.kinds import KINDS, LAST_ID
 from service.body.known import (
     CHOICE,
     CHOSEN,
-    FORM,
-    FORMATS,
     FUNCTION,
-    JSON_SCHEMA,
     MESSAGE,
     STREAM_OPTIONS,
-    STRUCTURED_OUTPUTS,
     TEXT_PART,
     TOOL,
     Fields,
 )
-from service.body.options import FORM_NAME, MOST_STOPS, TOOL_NAME
+from service.body.options import MOST_STOPS, TOOL_NAME
 from service.dispatch import CHAIN
 
 Schema = dict[str, Any]
@@ -48,10 +44,6 @@ def unbounded(fields: Fields) -> Schema:
     return {name: kind.unbounded for name, kind in KINDS.items() if name in fields.taken}
 
 
-def _given(name: str) -> Schema:
-    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
-
-
 TEXT: Schema = {"type": "string"}
 HTML: Schema = {"type": "string", "description": "a page"}
 NAME: Schema = {"type": "string", "minLength": 1}
@@ -59,14 +51,7 @@ MODEL: Schema = {**NAME, "description": "'auto', an alias, alias@version or the 
 SWITCH: Schema = {"type": ["boolean", "null"]}
 _OF_OBJECTS: Schema = {"anyOf": [{"const": "object"}, {"type": "array", "contains": {"const": "object"}}]}
 IDS: Schema = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": LAST_ID}}
-_SOME_IDS: Schema = {**IDS, "minItems": 1}
-PROMPT: Schema = {  # n times the prompts has a bound, which a schema can't say
-    "anyOf": [
-        TEXT,
-        _SOME_IDS,
-        *({"type": "array", "minItems": 1, "items": part} for part in (TEXT, _SOME_IDS)),
-    ]
-}
+SAID: Schema = {"type": ["string", "null"]}
 SPOKEN: Schema = {"type": "string", "pattern": r"\S"}
 STOP: Schema = {"anyOf": [NAME, {"type": "array", "items": NAME, "maxItems": MOST_STOPS}, {"type": "null"}]}
 ARGUMENTS: Schema = {
@@ -74,8 +59,10 @@ ARGUMENTS: Schema = {
     "properties": {"type": _OF_OBJECTS},
 }
 CALLED: Schema = {"type": "string", "pattern": f"^{TOOL_NAME.pattern}$"}
-_FUNCTION = closed(FUNCTION, {"name": CALLED, "strict": SWITCH, "parameters": ARGUMENTS}, "name")
-_TOOL = closed(TOOL, {"type": {"const": "function"}, "function": _FUNCTION}, "function")
+SPECIFIED: Schema = {"name": CALLED, "description": SAID, "strict": SWITCH, "parameters": ARGUMENTS}
+_DEFERRED: Schema = {"defer_loading": SWITCH}
+_FUNCTION = closed(FUNCTION, SPECIFIED | _DEFERRED, "name")
+_TOOL = closed(TOOL, {"type": {"const": "function"}, "function": _FUNCTION, **_DEFERRED}, "function")
 TOOLS: Schema = {"type": ["array", "null"], "items": _TOOL}
 TOOL_CHOICE: Schema = {
     "anyOf": [
@@ -90,20 +77,6 @@ TOOL_CHOICE: Schema = {
 NOTHING: Schema = {"type": "null"}
 OPTIONS_OF_STREAM: Schema = {
     "anyOf": [closed(STREAM_OPTIONS, dict.fromkeys(STREAM_OPTIONS.taken, SWITCH)), NOTHING]
-}
-FORMED: Schema = {"type": "string", "pattern": f"^{FORM_NAME.pattern}$"}
-_NAMED_FORM: Schema = {"name": FORMED, "strict": SWITCH, "description": {"type": ["string", "null"]}}
-RESPONSE_FORMAT: Schema = {
-    "anyOf": [
-        closed(FORM, {"json_schema": {"anyOf": [closed(JSON_SCHEMA, _NAMED_FORM), NOTHING]}}),
-        NOTHING,
-    ]
-}
-STRUCTURED: Schema = {
-    "anyOf": [
-        {**closed(STRUCTURED_OUTPUTS, {"json_object": SWITCH}), "oneOf": [_given(name) for name in FORMATS]},
-        NOTHING,
-    ]
 }
 _PART = {  # which of the others the base can read is the engine's to say
     "anyOf": [
@@ -144,12 +117,11 @@ _MADE = {  # a call that the model made
         },
     },
 }
-_SAID: Schema = {"type": ["string", "null"]}
 _MESSAGE: Schema = {  # only an assistant may have said nothing, beside its calls
     **closed(
         MESSAGE,
         {
-            **dict.fromkeys(("name", "refusal", "reasoning", "reasoning_content"), _SAID),
+            **dict.fromkeys(("name", "tool_call_id", "refusal", "reasoning", "reasoning_content"), SAID),
             "tool_calls": {"type": ["array", "null"], "items": _MADE},
         },
         "role",
@@ -191,12 +163,6 @@ _SPOKEN_MESSAGE: Schema = {  # that somebody says something in
             "properties": {"content": {"anyOf": [SPOKEN, {"type": "array", "contains": _SPOKEN_PART}]}},
         },
         {"required": ["tool_calls"], "properties": {"tool_calls": {"type": "array", "minItems": 1}}},
-    ]
-}
-STREAMED: Schema = {  # stream_options stand beside a stream only
-    "anyOf": [
-        {"properties": {"stream_options": {"type": "null"}}},
-        {"required": ["stream"], "properties": {"stream": {"const": True}}},
     ]
 }
 _PRIORITY = {"name": "x-pointsman-priority", "in": "header", "schema": {"enum": ["interactive", "batch"]}}
@@ -246,6 +212,13 @@ ERROR: Schema = {
 def ids_to(last: int | None) -> Schema:
     """A list of token ids, none of them beyond ``last``, if that is known."""
     return IDS if last is None else {**IDS, "items": {**IDS["items"], "maximum": last}}
+
+
+def prompt_to(last: int | None) -> Schema:
+    """What a completion goes on from. ``n`` times the prompts has a bound, which a schema can't say."""
+    tokens = {**ids_to(last), "minItems": 1}
+    several = ({"type": "array", "minItems": 1, "items": part} for part in (TEXT, tokens))
+    return {"anyOf": [NAME, tokens, *several]}
 
 
 def messages_of(most: int) -> Schema:

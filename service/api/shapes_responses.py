@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from service.api.shapes import (
-    ARGUMENTS,
-    CALLED,
     CALLED_WITH,
-    FORMED,
     NAME,
     NOTHING,
     OPTIONS_OF_STREAM,
+    SPECIFIED,
     SWITCH,
     TEXT,
     Schema,
     closed,
     other_than,
 )
+from service.api.shapes_forms import FORMED
 from service.body.known import (
     RESPONSE_CHOICE,
     RESPONSE_FORM,
@@ -95,7 +94,7 @@ RESPONSE_PARTS: Schema = {  # of a response's own fields, those that have a form
         "type": ["array", "null"],
         "items": closed(
             RESPONSE_TOOL,
-            {"type": {"const": "function"}, "name": CALLED, "strict": SWITCH, "parameters": ARGUMENTS},
+            {"type": {"const": "function"}, **SPECIFIED},
             *("type", "name"),
         ),
     },

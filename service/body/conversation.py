@@ -37,6 +37,8 @@ ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 def messages_of(body: Mapping[str, Any], most: int) -> list[Message]:
     """The messages of a chat request; a developer's are the system's, which every chat template knows.
 
+    A field that is null is as good as left out, and vLLM refuses a ``name`` that is; ``content`` stays.
+
     Raises:
         InvalidRequest: names the place of the first thing that is wrong.
     """
@@ -54,7 +56,15 @@ def messages_of(body: Mapping[str, Any], most: int) -> list[Message]:
         _check_message(message, at)
         if message["role"] == "tool":
             check_answer(messages[:index], message["tool_call_id"], at)
-    return [{**one, "role": "system"} if one["role"] == "developer" else one for one in messages]
+    return [_plain(message) for message in messages]
+
+
+def _plain(message: Message) -> Message:
+    if message["role"] == "developer":
+        message = {**message, "role": "system"}
+    if None not in message.values():
+        return message
+    return {name: value for name, value in message.items() if value is not None or name == "content"}
 
 
 def check_said(messages: Sequence[Message]) -> None:
@@ -197,7 +207,7 @@ def _check_message(message: object, at: str) -> None:
         raise InvalidRequest(
             f"{at}.content must be text or a list of parts, found {kind_of(content)}", f"{at}.content"
         )
-    for field in ("name", "refusal", "reasoning", "reasoning_content"):
+    for field in ("name", "tool_call_id", "refusal", "reasoning", "reasoning_content"):
         if message.get(field) is not None:
             _check_text(message, field, at)
     if role == "tool":

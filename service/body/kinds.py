@@ -96,13 +96,13 @@ KINDS: Mapping[str, Kind] = {
     "return_prompt_text": SWITCH,
     "parallel_tool_calls": SWITCH,
     "return_token_strs": SWITCH,
-    "allowed_token_ids": _IDS,
+    "allowed_token_ids": _IDS.bounded(minItems=1),
     "logprob_token_ids": _IDS,
     "stop_token_ids": _IDS,
     "bad_words": LIST.bounded(items={"type": "string", "minLength": 1}),
     "documents": LIST.bounded(items={"type": "object", "additionalProperties": {"type": "string"}}),
     "logit_bias": OBJECT.bounded(propertyNames={"pattern": f"^{_ID.pattern}$"}, additionalProperties=_SCORE),
-    "metadata": OBJECT,
+    "metadata": OBJECT.bounded(additionalProperties={"type": ["string", "null"]}),
     "chat_template_kwargs": OBJECT,
     "repetition_detection": OBJECT,
     "prompt_cache_options": OBJECT,
@@ -128,6 +128,8 @@ def given(body: Mapping[str, Any]) -> dict[str, Any]:
         kept.pop("tools", None)
         if kept.get("tool_choice") in ("auto", "none"):
             del kept["tool_choice"]
+    if isinstance(wanted := kept.get("structured_outputs"), dict):
+        kept["structured_outputs"] = {name: value for name, value in wanted.items() if value is not None}
     return kept
 
 

@@ -15,6 +15,7 @@ from service.body.conversation import kind_of
 from service.body.kinds import (
     OBJECT,
     SWITCH,
+    TEXT,
     check_bias,
     check_kind,
     check_kinds,
@@ -31,10 +32,11 @@ _FILLED = (  # the other arguments of the call that renders the chat template
     *("tokenize", "padding", "truncation", "max_length", "return_tensors", "return_dict"),
     *("return_assistant_tokens_mask", "tokenizer_kwargs", "processor_kwargs"),
 )
-_OF_PROMPT = (  # they show the prompt as the engine gets it, or cut it
+OF_PROMPT = (  # they show the prompt as the engine gets it, or cut it
     *("echo", "prompt_logprobs", "return_prompt_text", "return_token_ids"),
     *("truncate_prompt_tokens", "truncation_side"),
 )
+_OF_FUNCTION = {"description": TEXT, "strict": SWITCH, "defer_loading": SWITCH}
 MOST_STOPS = 4  # OpenAI's, and vLLM's
 TOOL_NAME = re.compile(r"[\w.:/-]{1,128}")  # stands in a prompt and in a grammar; as long as MCP's
 FORM_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # OpenAI's, of a schema
@@ -73,7 +75,7 @@ def check_routed(body: Mapping[str, Any]) -> None:
     Raises:
         InvalidRequest: names the first such option.
     """
-    for name in _OF_PROMPT:
+    for name in OF_PROMPT:
         if (value := body.get(name)) is not None and value is not False:
             raise InvalidRequest(
                 f"{name} can't be had with model 'auto', where a route's prompt comes before the messages "
@@ -155,9 +157,9 @@ def check_tools(tools: object) -> None:
         place = f"tools[{index}]"
         if not isinstance(tool, dict):
             raise InvalidRequest(f"{place} must be an object, found {kind_of(tool)}", place)
-        if (kind := tool.get("type", "function")) != "function":
+        if (named := tool.get("type", "function")) != "function":
             raise InvalidRequest(
-                f"{place}.type {_shown(kind)} is not supported: no tools are built in, give functions "
+                f"{place}.type {_shown(named)} is not supported: no tools are built in, give functions "
                 "and run them yourself",
                 f"{place}.type",
             )
@@ -169,7 +171,9 @@ def check_tools(tools: object) -> None:
                 f"{place}.function",
             )
         FUNCTION.check(function, f"{place}.function")
-        check_kind(f"{place}.function.strict", function.get("strict"), SWITCH)
+        check_kind(f"{place}.defer_loading", tool.get("defer_loading"), SWITCH)
+        for name, kind in _OF_FUNCTION.items():
+            check_kind(f"{place}.function.{name}", function.get(name), kind)
         _check_parameters(function.get("parameters"), f"{place}.function.parameters")
         if not isinstance(function.get("name"), str):
             raise InvalidRequest(
@@ -299,7 +303,13 @@ def check_choice_kind(choice: Mapping[str, Any]) -> None:
 
 def _check_form(form: Mapping[str, Any]) -> None:
     FORM.check(form, "response_format")
-    if isinstance(schema := form.get("json_schema"), dict):
+    schema = form.get("json_schema")
+    if not isinstance(schema, dict | None):
+        raise InvalidRequest(
+            f"response_format.json_schema must be an object with a name and a schema, found {_shown(schema)}",
+            "response_format.json_schema",
+        )
+    if schema is not None:
         JSON_SCHEMA.check(schema, "response_format.json_schema")
         check_kind("response_format.json_schema.strict", schema.get("strict"), SWITCH)
         name = schema.get("name")

@@ -80,7 +80,7 @@ class BoundEngine:
     def _may_go_on(self, error: EngineUnavailable, client: EngineClient, gone: set[EngineClient]) -> bool:
         """Whether nothing was sent and another server is left to ask."""
         gone.add(client)
-        return isinstance(error.__cause__, Unreachable) and len(gone) < len(self._servers.clients())
+        return isinstance(error.__cause__, Unreachable) and not gone.issuperset(self._servers.clients())
 
 
 def _drawn(body: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -24,7 +24,6 @@ from typing import Any
 log = logging.getLogger("vllm.pointsman")  # shown as vLLM's own lines are
 
 Key = tuple[int, str, str]
-Put = Callable[[tuple[Any, Any]], None]
 
 
 def register() -> None:

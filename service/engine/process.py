@@ -13,7 +13,6 @@ import os
 import re
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from pathlib import Path
 
 import psutil
 
+from pointsman.ports import free_port
 from service.engine.client import EngineClient
 from service.engine.command import command, environment
 from service.engine.silence import silent
@@ -75,7 +75,7 @@ class EngineProcess:
         Raises:
             EngineFailed: it ended or did not answer in time; nothing of it is left.
         """
-        port = self._settings.port or _free_port()
+        port = self._settings.port or free_port()
         self._guardian = self._spawn(port)
         self._client = EngineClient(f"http://127.0.0.1:{port}", self._key)
         try:
@@ -239,9 +239,3 @@ def _runs(group: int) -> bool:
             if os.getpgid(pid) == group and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
                 return True
     return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -20,7 +20,6 @@ from typing import Any
 from chains.schemas.passed_over import passed_over
 
 Create = Callable[[Any, Any], Any]
-Make = Callable[[Any], Any]
 
 
 def register() -> None:

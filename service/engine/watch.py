@@ -6,7 +6,6 @@ Both say when a server came up, which includes what must happen before it may be
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Coroutine
@@ -90,9 +89,10 @@ async def _served(client: EngineClient, listener: Listener, ending: Coroutine[An
         reason = await death
         return reason
     finally:
-        await _cancel(preparing)
-        await _cancel(death)
-        listener.down(client, reason if was_up else "")
+        try:
+            await _cancel(preparing, death)
+        finally:
+            listener.down(client, reason if was_up else "")
 
 
 async def _tell_progress(process: EngineProcess, listener: Listener) -> None:
@@ -137,7 +137,8 @@ async def _gone(client: EngineClient, silence: float) -> str:
         await _cancel(hanging)
 
 
-async def _cancel(task: asyncio.Task[object] | asyncio.Task[str] | asyncio.Task[None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError, Exception):
-        await task
+async def _cancel(*tasks: asyncio.Task[str] | asyncio.Task[None]) -> None:
+    """End ``tasks``, whatever comes of them; who is cancelled itself meanwhile ends too."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

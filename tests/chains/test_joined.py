@@ -17,13 +17,10 @@ from chains.gathered import Gathered
 from chains.joined import JoinedTokens
 from chains.sse import EventReader
 from chains.testing import ScriptedEngine, asked, events_of
+from tests.chains.tokens import entry
 
 END = "<|im_end|>"
 SUM = ["34", " +", " 28", " =", " 6", "2", END]
-
-
-def entry(token: str) -> dict[str, Any]:
-    return {"token": token, "logprob": -1.0, "bytes": list(token.encode()), "top_logprobs": []}
 
 
 def of_content(tokens: Sequence[str], pieces: Sequence[str]) -> list[str]:

@@ -1,20 +1,15 @@
-from typing import Any
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chains.logprobs import ContentTokens
 from chains.splitter import Kind, Splitter
+from tests.chains.tokens import entry
 
 TOKENS = st.lists(
     st.sampled_from(
         ["<think>", "</think>", "<th", "ink>", "</", "think", ">", "<", " ", "\n", "a", "包", "b c"]
     )
 )
-
-
-def entry(token: str) -> dict[str, Any]:
-    return {"token": token, "logprob": -1.0, "bytes": list(token.encode()), "top_logprobs": []}
 
 
 def kept(tokens: list[str], *kinds: Kind, at_once: bool) -> list[str]:

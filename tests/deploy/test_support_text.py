@@ -28,15 +28,15 @@ LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
 
 @cache
-def desk(language: Language, split: Split, count: int = 2_000) -> tuple[Sample, ...]:
+def desk(language: Language, split: Split) -> tuple[Sample, ...]:
     rng = Random(f"{language} {split}")
-    return tuple(support.sample(rng, language, split) for _ in range(count))
+    return tuple(support.sample(rng, language, split) for _ in range(2_000))
 
 
 @cache
-def rules(language: Language, split: Split, count: int = 2_000) -> tuple[Sample, ...]:
+def rules(language: Language, split: Split) -> tuple[Sample, ...]:
     rng = Random(f"{language} {split}")
-    return tuple(policy.sample(rng, language, split) for _ in range(count))
+    return tuple(policy.sample(rng, language, split) for _ in range(2_000))
 
 
 def in_one_line(text: str) -> str:

@@ -24,7 +24,6 @@ from deploy.demo.text import (
 from deploy.demo.text.phrasing import Phrases
 from deploy.demo.text.sample import Language, Sample, Split
 
-TASKS = (arithmetic, extraction, smalltalk, refusal)
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 SIGNS = {"+": operator.add, "-": operator.sub, "×": operator.mul}
 

@@ -6,10 +6,8 @@ folder of its own, so that a test may add to both. Use the fixture ``demo``; mar
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,13 +20,13 @@ import httpx
 import psutil
 import pytest
 
-from deploy.proof.served import settings_in
+from deploy.proof.served import settings_in, stop_with_parent
+from pointsman.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 HOME = ROOT / "deploy" / "demo"
 START_SECONDS = 480.0  # a cold start on a busy old machine; a second one takes a quarter of it
 STOP_SECONDS = 30.0
-PR_SET_PDEATHSIG = 1  # of prctl
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ def running(folder: Path) -> Generator[Demo, None, None]:
     """
     config, output = settings_in(folder), folder / "output.txt"
     compiled = _broken_compilers(folder / "bin")
-    port = _free_port()
+    port = free_port()
     words = [sys.executable, "-m", "pointsman.cli", "serve", "--config", str(config), "--port", str(port)]
     with output.open("wb") as file:
         process = subprocess.Popen(
@@ -108,7 +106,7 @@ def running(folder: Path) -> Generator[Demo, None, None]:
             stdout=file,
             stderr=file,
             start_new_session=True,
-            preexec_fn=_stop_with_parent,  # noqa: PLW1509  no thread of the tests runs yet
+            preexec_fn=stop_with_parent,  # noqa: PLW1509  no thread of the tests runs yet
         )
     demo = Demo(f"http://127.0.0.1:{port}", config, process, output)
     try:
@@ -149,14 +147,3 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Generator[Demo, None, None
     """The demo, started once for the whole session."""
     with running(tmp_path_factory.mktemp("demo")) as found:
         yield found
-
-
-def _stop_with_parent() -> None:
-    """A test run that is killed takes the demo with it (Linux)."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -17,11 +17,6 @@ pytestmark = pytest.mark.e2e
 PARCEL = "Hello! Could you tell me where my package PX482913 is right now?"
 
 
-@pytest.fixture(scope="module")
-def client(demo: Demo) -> OpenAI:
-    return OpenAI(base_url=f"{demo.url}/v1", api_key="none", max_retries=0)
-
-
 def ask(client: OpenAI, text: str, model: str = "auto") -> Any:
     return client.chat.completions.create(model=model, messages=[{"role": "user", "content": text}])
 

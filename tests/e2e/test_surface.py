@@ -16,11 +16,6 @@ pytestmark = pytest.mark.e2e
 PARCEL = "Where is my parcel PX482913?"
 
 
-@pytest.fixture(scope="module")
-def client(demo: Demo) -> OpenAI:
-    return OpenAI(base_url=f"{demo.url}/v1", api_key="none", max_retries=0)
-
-
 def test_embeddings_are_those_of_the_real_encoder(client: OpenAI) -> None:
     texts = [PARCEL, "Has my package arrived yet?", "Write a sonnet about spring"]
     answer = client.embeddings.create(model="all-MiniLM-L6-v2", input=texts)

@@ -40,6 +40,11 @@ class WordEncoder:
         return np.array([text in self.tuned_on for text in texts], dtype=np.bool_)
 
 
+def talk(*said: object) -> list[dict[str, object]]:
+    """A conversation in which user and assistant take turns."""
+    return [{"role": ("user", "assistant")[n % 2], "content": content} for n, content in enumerate(said)]
+
+
 @pytest.fixture(scope="session")
 def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for the encoder's export, which is made once."""

@@ -18,12 +18,13 @@ from router.examples import RoutingExamples
 from router.judging.evaluation import Report, Row, evaluate, read_rows
 from router.model.features import chinese_part
 from router.router import Router
+from tests.router.conftest import talk
 
 HELD_OUT = read_rows(Path(__file__).with_name("held_out.jsonl"))
 CHINESE = [row for row in HELD_OUT if chinese_part(row.text) > 0]
 ENGLISH = [row for row in HELD_OUT if chinese_part(row.text) == 0]
 
-Message = dict[str, str]
+Message = dict[str, object]
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +35,6 @@ def router(encoder: Encoder) -> Router:
     asides = frozenset(route["intent"] for route in content["routes"] if route.get("aside"))
     fitted = Router.fit(RoutingExamples(intents, content["out_of_scope"]), encoder)
     return fitted.under(Policy(asides=asides))
-
-
-def talk(*said: str) -> list[Message]:
-    """A conversation in which user and assistant take turns."""
-    return [{"role": ("user", "assistant")[n % 2], "content": text} for n, text in enumerate(said)]
 
 
 def measured(router: Router, rows: list[Row]) -> Report:

@@ -15,6 +15,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from tests.service.streaming import sse, usage
+
 BASE = "pointsman-demo"
 _WORDS = 0x110000  # numbers of tokens from here on are words
 
@@ -153,7 +155,7 @@ class FakeVLLM:
         if self.error_event is not None:
             code, message = self.error_event
             error = {"message": message, "type": "BadRequestError", "param": None, "code": code}
-            yield _sse({"error": error})
+            yield sse({"error": error})
             yield b"data: [DONE]\n\n"
             return
         pieces = _pieces(self.answer(body))
@@ -242,7 +244,7 @@ def _chunks(body: dict[str, Any], pieces: list[str], chat: bool, fake: FakeVLLM)
     options = body.get("stream_options") or {}
     along = options.get("continuous_usage_stats")
     events = [
-        _sse(
+        sse(
             {
                 **head,
                 "choices": [{**choice, **fake.extra}],
@@ -252,7 +254,7 @@ def _chunks(body: dict[str, Any], pieces: list[str], chat: bool, fake: FakeVLLM)
         for at, choice in enumerate(found)
     ]
     if options.get("include_usage"):
-        events.append(_sse({**head, "choices": [], "usage": _usage("".join(pieces))}))
+        events.append(sse({**head, "choices": [], "usage": _usage("".join(pieces))}))
     return [*events, b"data: [DONE]\n\n"]
 
 
@@ -268,11 +270,7 @@ def _usage(text: str) -> dict[str, int]:
 
 
 def _counted(words: int) -> dict[str, int]:
-    return {"prompt_tokens": 3, "completion_tokens": words, "total_tokens": 3 + words}
-
-
-def _sse(value: dict[str, Any]) -> bytes:
-    return b"data: " + json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
+    return usage(3, words)
 
 
 def _error(status: int, message: str) -> Response:

@@ -10,9 +10,9 @@ import httpx
 from tests.service.conftest import Running
 
 
-def basic(running: Running, name: str = "anna") -> dict[str, str]:
+def basic(running: Running) -> dict[str, str]:
     key = running.admin["authorization"].removeprefix("Bearer ")
-    return {"authorization": "Basic " + base64.b64encode(f"{name}:{key}".encode()).decode()}
+    return {"authorization": "Basic " + base64.b64encode(f"anna:{key}".encode()).decode()}
 
 
 async def test_live_versions_stand_in_it_with_what_came_of_them(running: Running) -> None:

@@ -15,6 +15,7 @@ import pytest
 from chains.errors import EngineAnswerError
 from service.calls import ReadableCalls
 from service.errors import EngineRefused
+from tests.service.streaming import usage
 
 TOOLS = [{"type": "function", "function": {"name": "track", "parameters": {"type": "object"}}}]
 CALL = {"id": "call_0", "type": "function", "function": {"name": "track", "arguments": '{"id": "PX1"}'}}
@@ -25,14 +26,6 @@ TURNED = '<tool_call>{"arguments": {"id": "PX1"}, "name": "track"}</tool_call>'
 BROKEN = BEFORE + '<tool_call>\n{"nam": track, "arguments": {"id": "PX1"}\n</tool_call>'
 TWO = READABLE + "\n<tool_call>{oh}</tool_call>"
 END = 0  # the token at the end of an answer
-
-
-def usage(prompt: int, completion: int) -> dict[str, int]:
-    return {
-        "prompt_tokens": prompt,
-        "completion_tokens": completion,
-        "total_tokens": prompt + completion,
-    }
 
 
 def chunk(delta: dict[str, Any], tokens: Sequence[int], reason: str | None = None) -> dict[str, Any]:

@@ -140,10 +140,24 @@ def test_what_must_stand_together_is_described() -> None:
         {"stream_options": {"include_usage": True}, "stream": False},
     ]
     for more in refused:
-        assert not schema.is_valid({"model": "auto", "messages": [USER], **more})
+        assert not schema.is_valid({"model": "support", "messages": [USER], **more}), more
     schema.validate({"model": "auto", "messages": [{"role": "assistant"}, USER], "stream_options": None})
     schema.validate({"model": "auto", "messages": [USER], "stream_options": {}, "stream": True})
     schema.validate({"model": "auto", "messages": [CALL]})
+    texts = schema_of(described(GatewaySettings()), "/v1/completions", "post", None)
+    asked: list[tuple[dict[str, Any], bool]] = [
+        ({"logprob_token_ids": [1], "logprobs": 0}, True),
+        ({"logprob_token_ids": [], "prompt_logprobs": 0, "stream": True}, True),
+        ({"prompt_logprobs": 1, "stream": None}, True),
+        ({"logprob_token_ids": [1]}, False),
+        ({"prompt_logprobs": 1, "stream": True}, False),
+    ]
+    for more, fits in asked:
+        assert texts.is_valid({"model": "support", "prompt": "a", **more}) == fits, more
+    tokens = schema_of(described(GatewaySettings()), "/tokenize", "post", None)
+    for adds in (True, False):
+        continued = {"continue_final_message": True, "add_generation_prompt": adds}
+        assert tokens.is_valid({"messages": [USER], **continued}) != adds
     image = {"type": "image_url", "image_url": {"url": "data:"}}
     schema.validate({"model": "auto", "messages": [{"role": "user", "content": [image]}]})
 
@@ -151,14 +165,86 @@ def test_what_must_stand_together_is_described() -> None:
 def test_prompts_and_inputs_are_described_as_they_are_taken() -> None:
     found = described(GatewaySettings())
     prompts = schema_of(found, "/v1/completions", "post", None)
-    for prompt in ("", "a", ["a", ""], [1, 2], [[1], [2]]):
+    for prompt in ("a", ["a", ""], [1, 2], [[1], [2]]):
         prompts.validate({"model": "support", "prompt": prompt})
-    refused: list[object] = [[], [[]], [None], [True], [{}], ["a", 1]]
+    refused: list[object] = ["", [], [[]], [None], [True], [{}], ["a", 1]]
     for wrong in refused:
         assert not prompts.is_valid({"model": "support", "prompt": wrong}), wrong
+    beyond = schema_of(described(GatewaySettings(), last_token=2), "/v1/completions", "post", None)
+    for tokens, fits in (([2], True), ([3], False), ([[2], [3]], False)):
+        assert beyond.is_valid({"model": "support", "prompt": tokens}) == fits
     inputs = schema_of(found, "/v1/responses", "post", None)
     assert not inputs.is_valid({"model": "auto", "input": " "})
     inputs.validate({"model": "auto", "input": "", "instructions": "Say hello."})
+
+
+async def test_what_auto_does_not_take_is_described(running: Running) -> None:
+    found = await document(running)
+    chat, text = {"messages": [USER]}, {"prompt": "what is 12 plus 30"}
+    refused: list[tuple[str, dict[str, Any]]] = [
+        ("/v1/chat/completions", {**chat, "prompt_logprobs": 0}),
+        ("/v1/chat/completions", {**chat, "truncation_side": "left"}),
+        ("/v1/completions", {**text, "logprobs": 1}),
+        ("/v1/completions", {**text, "truncate_prompt_tokens": 5}),
+        ("/v1/completions", {"prompt": [1, 2]}),
+        ("/v1/completions", {"prompt": ["a", " "]}),
+        ("/tokenize", chat),
+    ]
+    for path, body in refused:
+        schema = schema_of(found, path, "post", None)
+        schema.validate({"model": "support", **body})
+        assert not schema.is_valid({"model": "auto", **body}), body
+        check_error(await running.http.post(path, json={"model": "auto", **body}), 400)
+    for path, body in (
+        ("/v1/chat/completions", {**chat, "echo": False, "prompt_logprobs": None}),
+        ("/v1/completions", {"prompt": ["what is 12 plus 30"] * 2, "echo": False}),
+        ("/tokenize", text),
+    ):
+        schema_of(found, path, "post", None).validate({"model": "auto", **body})
+        assert (await running.http.post(path, json={"model": "auto", **body})).status_code == 200
+
+
+def test_forms_and_guides_are_described_as_they_are_taken() -> None:
+    chats = schema_of(described(GatewaySettings()), "/v1/chat/completions", "post", None)
+    form = {"type": "json_schema", "json_schema": {"name": "a", "schema": {}}}
+    guides: list[dict[str, Any] | None] = [{"json": {}}, {"json": "{}"}, {"regex": ""}, None]
+    no_guides: list[dict[str, Any]] = [
+        *({"json": False}, {"json": []}, {"json": "x"}, {"regex": 5}, {"choice": []}, {"grammar": ""}),
+        *({"json_object": False}, {"json": {}, "whitespace_pattern": {}}),
+    ]
+    fine: list[dict[str, Any]] = [
+        *({"response_format": shape} for shape in (form, {"type": "text"}, {"type": "json_object"}, None)),
+        {"response_format": {"type": "text", "json_schema": None}},
+        *({"structured_outputs": guide} for guide in guides),
+        {"structured_outputs": {"choice": ["a"], "json": None, "disable_any_whitespace": None}},
+        {"tool_choice": "auto"},
+        {"tool_choice": "required", "tools": [{"function": {"name": "f"}}]},
+        {"allowed_token_ids": [1]},
+        {"metadata": {"a": "b", "c": None}},
+    ]
+    for body in fine:
+        chats.validate({"model": "support", "messages": [USER], **body})
+    wrong: list[dict[str, Any]] = [
+        *({"response_format": shape} for shape in ({}, {"type": None}, {"type": "json_schema"})),
+        {"response_format": {**form, "json_schema": {"name": "a"}}},
+        {"response_format": {**form, "json_schema": {"name": "a", "schema": False}}},
+        *({"structured_outputs": guide} for guide in no_guides),
+        *({"tool_choice": choice} for choice in ("required", {"function": {"name": "f"}})),
+        {"tool_choice": "required", "tools": []},
+        {"tools": [{"function": {"name": "f", "description": {}}}]},
+        {"tools": [{"defer_loading": 1, "function": {"name": "f"}}]},
+        {"allowed_token_ids": []},
+        {"metadata": {"a": 5}},
+        {"messages": [{**USER, "tool_call_id": 5}]},
+    ]
+    for body in wrong:
+        assert not chats.is_valid({"model": "support", "messages": [USER], **body}), body
+    responses = schema_of(described(GatewaySettings()), "/v1/responses", "post", None)
+    tool = {"type": "function", "name": "f"}
+    asked = {"model": "auto", "input": "hi", "tool_choice": "required"}
+    assert not responses.is_valid(asked)
+    assert not responses.is_valid({**asked, "tools": [{**tool, "description": []}]})
+    responses.validate({**asked, "tools": [{**tool, "description": None}]})
 
 
 def test_only_the_effort_that_is_taken_is_described() -> None:
@@ -208,6 +294,7 @@ async def test_the_type_of_a_tools_arguments_is_described_as_it_is_taken(running
         ({"type": None, "anyOf": [{"type": "object"}]}, False),
         ({"anyOf": [{"type": "object"}]}, True),
         ({"type": "object"}, True),
+        ({"type": ["object", "null"]}, True),
         ({"type": "string"}, False),
         ({}, True),
     ]

@@ -17,6 +17,7 @@ from chains.events import Finish
 from chains.testing import asked, events_of
 from service.errors import EngineRefused
 from service.reasoned import CountedReasoning, Tags
+from tests.service.streaming import sse
 
 END = "<|end|>"
 OPEN, CLOSE = "<think>", "</think>"
@@ -78,13 +79,9 @@ class Writer:
             end = min(begin + self.many, len(self.words))
             for index in range(self.choices):
                 chunk = {"id": "x", "choices": [self._choice("delta", index, self.words[begin:end], body)]}
-                yield _event(chunk | {"usage": self._usage(1, end)})
-        yield _event({"id": "x", "choices": [], "usage": self._usage(self.choices, len(self.words))})
+                yield sse(chunk | {"usage": self._usage(1, end)})
+        yield sse({"id": "x", "choices": [], "usage": self._usage(self.choices, len(self.words))})
         yield b"data: [DONE]\n\n"
-
-
-def _event(chunk: Mapping[str, Any]) -> bytes:
-    return b"data: " + json.dumps(chunk).encode() + b"\n\n"
 
 
 def counted(engine: Writer) -> CountedReasoning:

@@ -21,6 +21,7 @@ from chains.react import React
 from chains.structured import Structured, StructuredOptions
 from service.calls import ReadableCalls
 from service.errors import EngineRefused
+from tests.service.streaming import sse, usage
 
 TRACK = {"name": "track", "parameters": {"type": "object"}}
 TOOLS = [{"type": "function", "function": TRACK}]
@@ -120,18 +121,6 @@ def stopped_at(text: str, body: Mapping[str, Any]) -> str:
     for stop in body.get("stop") or []:
         text = text.partition(stop)[0]
     return text
-
-
-def usage(prompt: int, completion: int) -> dict[str, int]:
-    return {
-        "prompt_tokens": prompt,
-        "completion_tokens": completion,
-        "total_tokens": prompt + completion,
-    }
-
-
-def sse(chunk: Mapping[str, Any]) -> bytes:
-    return b"data: " + json.dumps(chunk).encode() + b"\n\n"
 
 
 async def answers(chain: Chain, engine: Writing, **parameters: Any) -> list[list[Any]]:

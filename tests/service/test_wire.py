@@ -1,26 +1,20 @@
-"""What comes over the wire and is no request: half of one, no HTTP, headers without an end."""
+"""What comes over the wire and is no request, and requests of old and odd clients."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import gc
-import json
 import weakref
 from collections.abc import AsyncGenerator
 
 import httpx
 import pytest
-from starlette.requests import Request
-from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from service.protocol import Protocol
-from tests.service.conftest import Start
 from tests.service.loopback import serving
-from tests.service.wire import exchanged
-
-HEAD = b"POST /v1/route HTTP/1.1\r\nhost: x\r\n"
+from tests.service.wire import HEAD, echo, exchanged, read_answers
 
 
 @pytest.fixture
@@ -80,98 +74,6 @@ async def test_a_refusal_is_read_by_who_goes_on_sending(url: str) -> None:
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 431")
         assert b'"headers_too_large"' in await reader.read()
         writer.close()
-
-
-async def test_a_body_that_stays_away_is_not_waited_for_longer_than_for_an_answer(start: Start) -> None:
-    async with start("gateway: {request_timeout_seconds: 0.2}\n") as running:
-        half = HEAD + b'content-length: 100\r\n\r\n{"text'
-        status, headers, error = await exchanged(running.url, half)
-    assert (status, error["code"]) == (408, "request_timeout")
-    assert "6 bytes had come, and after 0.2 s no more" in error["message"]
-    assert headers["x-request-id"]
-
-
-async def test_a_body_that_comes_to_a_stop_is_not_waited_for(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("service.api.middleware._PAUSE_SECONDS", 0.3)
-    body = b'{"text": "where is my parcel"}'
-    head = HEAD + b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
-    async with start("") as running:
-        status, _, error = await exchanged(running.url, head + body[:6])
-        assert (status, error["code"]) == (408, "request_timeout")
-        assert "6 bytes had come, and 0.3 s later no more" in error["message"]
-        (answer,) = await read_answers(running.url, head, *(body[at : at + 1] for at in range(len(body))))
-        assert answer.startswith(b"200")  # slow, and never at a stop
-
-
-async def test_after_half_a_body_the_connection_is_closed(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Once its answer could be read, and though its client goes on sending."""
-    monkeypatch.setattr("service.api.middleware._LINGER_SECONDS", 0.2)
-    for pauses in (False, True):
-        monkeypatch.setattr("service.api.middleware._PAUSE_SECONDS", 0.2 if pauses else 30.0)
-        async with start("" if pauses else "gateway: {request_timeout_seconds: 0.2}\n") as running:
-            reader, writer = await asyncio.open_connection("127.0.0.1", int(running.url.rpartition(":")[2]))
-            writer.write(HEAD + b"content-length: 1000000\r\n\r\n{")
-            head = await reader.readuntil(b"\r\n\r\n")
-            assert head.startswith(b"HTTP/1.1 408")
-            assert b"connection: close\r\n" in head
-            writer.write(b"a" * 100_000)
-            rest = await reader.read()  # to the end of the connection
-            assert json.loads(rest)["error"]["code"] == "request_timeout"
-            writer.close()
-
-
-@pytest.mark.parametrize("asked", [b"POST /nowhere", b"DELETE /v1/route", b"GET /v1/models"])
-async def test_an_answer_that_needs_no_body_does_not_leave_half_of_one_behind(
-    start: Start, monkeypatch: pytest.MonkeyPatch, asked: bytes
-) -> None:
-    monkeypatch.setattr("service.api.middleware._LINGER_SECONDS", 0.2)
-    head = asked + b" HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n"
-    async with start("") as running:
-        reader, writer = await asyncio.open_connection("127.0.0.1", int(running.url.rpartition(":")[2]))
-        for sent in (b"whole", b"whole", b"ha"):  # and who has sent all of it keeps his connection
-            writer.write(head + sent)
-            told = await reader.readuntil(b"\r\n\r\n")
-            assert (b"connection: close" in told) == (sent == b"ha")
-            length = int(told.lower().partition(b"content-length: ")[2].split(b"\r")[0])
-            await reader.readexactly(length)
-        assert await reader.read() == b""  # the end of the connection
-        writer.close()
-
-
-async def test_a_body_that_is_too_large_and_does_not_come_is_not_waited_for(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("service.api.middleware._DRAIN_SECONDS", 3_600.0)
-    async with start("gateway: {max_body_bytes: 10}\n") as running:
-        for sent in (b"", b"{"):
-            head = HEAD + b"content-length: 99999999999\r\n\r\n" + sent
-            status, headers, error = await asyncio.wait_for(exchanged(running.url, head), 60)
-            assert (status, error["code"]) == (413, "request_too_large")
-            assert headers["connection"] == "close"
-
-
-async def test_after_a_whole_body_the_connection_is_kept(start: Start) -> None:
-    async with start("gateway: {max_body_bytes: 10}\n") as running:
-        reader, writer = await asyncio.open_connection("127.0.0.1", int(running.url.rpartition(":")[2]))
-        for _ in range(2):
-            writer.write(HEAD + b"content-length: 100\r\n\r\n" + b"a" * 100)
-            head = await reader.readuntil(b"\r\n\r\n")
-            assert head.startswith(b"HTTP/1.1 413")
-            assert b"connection: close" not in head
-            length = int(head.lower().partition(b"content-length: ")[2].split(b"\r")[0])
-            await reader.readexactly(length)
-        writer.close()
-
-
-async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with what came as the body, in the form of an error."""
-    request = Request(scope, receive)
-    text = (await request.body()).decode()
-    await JSONResponse({"error": {"message": text}})(scope, receive, send)
 
 
 async def test_an_offer_of_another_protocol_is_passed_over() -> None:
@@ -267,89 +169,3 @@ async def test_a_head_that_stays_away_is_not_waited_for(monkeypatch: pytest.Monk
         slow = HEAD + b"connection: close\r\ncontent-length: 20\r\n\r\n" + b"a" * 20
         (answer,) = await read_answers(url, slow[:-20], *[b"a"] * 20)  # a body has a bound of its own
         assert answer[:3] == b"200"
-
-
-async def read_answers(url: str, *pieces: bytes) -> list[bytes]:
-    """The status and body of each answer to ``pieces``, until the connection ends."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
-    for piece in pieces:
-        writer.write(piece)
-        await writer.drain()
-        await asyncio.sleep(0.02)
-    answers = []
-    while head := (await reader.read(1)):
-        head += await reader.readuntil(b"\r\n\r\n")
-        size = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
-        answers.append(head[9:12] + b" " + await reader.readexactly(size))
-    writer.close()
-    return answers
-
-
-async def patient(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers a moment later with the path."""
-    body = await Request(scope, receive).body()
-    await asyncio.sleep(0.1)
-    text = scope["path"].encode() + body
-    await send(
-        {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(text))]}
-    )
-    await send({"type": "http.response.body", "body": text[:2], "more_body": True})
-    await asyncio.sleep(0.1)
-    await send({"type": "http.response.body", "body": text[2:], "more_body": False})
-
-
-GET = b"GET /%b HTTP/1.1\r\nhost: x\r\n\r\n"
-BROKEN = HEAD + b"transfer-encoding: chunked\r\n\r\n", b"5\r\nhello\r\nzz\r\n"
-
-
-@pytest.mark.parametrize(
-    "behind",
-    [
-        (b"GARBAGE\r\n\r\n",),
-        (b"GET /c HTTP/1.1\r\n\r\n",),
-        (b"GARB", b"AGE\r\n\r\n"),
-        (HEAD + b"x-a: " + b"a" * 70_000,),
-        BROKEN,
-        (b"".join(BROKEN),),
-    ],
-    ids=["garbage", "no host", "in pieces", "a long head", "a broken body", "at once"],
-)
-@pytest.mark.parametrize("apart", [True, False])
-async def test_what_is_refused_behind_a_request_is_refused_behind_its_answer(
-    behind: tuple[bytes, ...], apart: bool
-) -> None:
-    before = GET % b"a", GET % b"b"
-    pieces = (*before, *behind) if apart else (b"".join((*before, *behind)),)
-    async with serving(patient, http=Protocol) as url:
-        first, second, refused = await read_answers(url, *pieces)
-    assert (first, second) == (b"200 /a", b"200 /b")
-    assert refused[:3] in (b"400", b"431")
-    assert b'"error"' in refused
-
-
-async def test_a_client_that_leaves_with_requests_behind_has_left() -> None:
-    left = asyncio.Event()
-
-    async def waiting(scope: Scope, receive: Receive, send: Send) -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        assert scope["path"] == "/first"
-        left.set()
-
-    async with serving(waiting, http=Protocol) as url:
-        _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
-        writer.write(GET % b"first" + GET % b"second" + GET % b"third")
-        await writer.drain()
-        await asyncio.sleep(0.05)
-        writer.close()
-        await asyncio.wait_for(left.wait(), 10)
-
-
-async def test_many_requests_at_once_are_answered_in_their_order() -> None:
-    async with serving(echo, http=Protocol) as url:
-        told = HEAD + b"content-length: 3\r\n\r\n%d"
-        last = HEAD + b"connection: close\r\ncontent-length: 3\r\n\r\n140"
-        answers = await read_answers(url, b"".join(told % n for n in range(100, 140)) + last)
-    assert [json.loads(answer[4:])["error"]["message"] for answer in answers] == [
-        str(n) for n in range(100, 141)
-    ]

@@ -13,6 +13,7 @@ import torch
 import yaml
 
 from tests.training.asking import Online, speak_up, write_recipe
+from tests.training.building import Building
 from tests.training.continued import Continued
 from tests.training.continued import write_recipe as write_continued
 from tests.training.intents import make_encoder
@@ -21,6 +22,7 @@ from tests.training.stages import Writer, Written
 from training.models import base as bases
 from training.models import tokenizer as bpe
 from training.recipe import Architecture
+from training.served import transport
 
 Recipe = Callable[..., Path]
 SHAPE = Architecture(hidden_size=32, layers=2, heads=2, kv_heads=2, intermediate_size=64, context=512)
@@ -130,3 +132,10 @@ def recipe(tmp_path: Path, base: Path) -> Recipe:
 def written(recipe: Recipe, continued: Continued, online: Online, tmp_path: Path) -> Written:
     """``written("dpo", "name", **{"train.steps": 4})`` writes a recipe of that kind of ``stages.STAGES``."""
     return Writer(recipe, continued, online, tmp_path)
+
+
+@pytest.fixture
+def building(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Building:
+    """``building(rows, chat)`` builds rows with a teacher, and waits for nothing between its tries."""
+    monkeypatch.setattr(transport, "FIRST_WAIT", 0.0)
+    return Building(tmp_path)

@@ -166,12 +166,12 @@ class FakeGateway:
         return "\n".join([*lines, "# EOF"])
 
 
-def findings(models: Sequence[str], share: float, rows: int = 50) -> list[Findings]:
+def findings(models: Sequence[str], share: float) -> list[Findings]:
     """The first model answers ``share`` right, the others nine in ten."""
     found = []
     for place, model in enumerate(models):
-        right = np.arange(rows) < round(rows * (0.9 if place else share))
-        found.append(Findings(model, (), {METRIC: ratio(right.astype(float).tolist(), [1.0] * rows)}, []))
+        right = np.arange(50) < round(50 * (0.9 if place else share))
+        found.append(Findings(model, (), {METRIC: ratio(right.astype(float).tolist(), [1.0] * 50)}, []))
     return found
 
 

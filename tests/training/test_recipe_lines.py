@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from pointsman.document import DocumentError
-from pointsman.problems import Problem
 from tests.training.asking import Online
-from training import recipe as recipes
+from tests.training.refused import problems
 
 RECIPE = """\
 stage: sft
@@ -26,12 +22,6 @@ data:
       format: pairs
 train: {learning_rate: 0.1}
 """
-
-
-def problems(path: Path) -> list[Problem]:
-    with pytest.raises(DocumentError) as caught:
-        recipes.load(path)
-    return caught.value.problems
 
 
 def test_each_is_told_at_its_key(tmp_path: Path) -> None:

@@ -103,8 +103,8 @@ class Wandb:
     run = None
     __spec__ = ModuleSpec("wandb", None)
 
-    def __init__(self, refuses: bool = False) -> None:
-        self.refuses = refuses
+    def __init__(self) -> None:
+        self.refuses = False
         self.begun: list[dict[str, Any]] = []
         self.lines: list[dict[str, float]] = []
         self.ended: list[int] = []

@@ -1,4 +1,4 @@
-"""The metrics of a run as one picture, each stage's own. The one module that imports matplotlib."""
+"""The metrics of a run as one picture, each stage's own."""
 
 from __future__ import annotations
 

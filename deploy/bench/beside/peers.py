@@ -8,7 +8,6 @@ They are no dependencies of ours: install them where you like (``python -m venv 
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -19,6 +18,7 @@ import yaml
 
 from deploy.bench.beside import processes
 from deploy.bench.beside.processes import Running
+from pointsman.ports import free_port
 
 # Starts a proxy in front of an engine's URL and a model of it, with a log, on one core if told which.
 Peer = Callable[[str, str, Path, int | None], AbstractContextManager[Running]]
@@ -43,7 +43,7 @@ def litellm(
     config = log.with_suffix(".yaml")
     config.parent.mkdir(parents=True, exist_ok=True)
     config.write_text(yaml.safe_dump(settings), encoding="utf-8")
-    port = _free_port()
+    port = free_port()
     words = [str(command), "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
     env = os.environ | {
         "LITELLM_LOG": "ERROR",
@@ -60,7 +60,7 @@ def nginx(
     command: Path, engine: str, model: str, log: Path, core: int | None
 ) -> Generator[Running, None, None]:
     """nginx with one worker that passes everything on to ``engine``, streams as they come, without a log."""
-    folder, port = log.with_suffix(""), _free_port()
+    folder, port = log.with_suffix(""), free_port()
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "nginx.conf"
     config.write_text(_NGINX % {"folder": folder, "port": port, "engine": urlsplit(engine).netloc}, "utf-8")
@@ -104,12 +104,6 @@ def named(nginx_command: Path | None, litellm_command: Path | None) -> dict[str,
     if litellm_command is not None:
         found["LiteLLM"] = partial(litellm, litellm_command)
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _pinned(core: int | None) -> list[str]:

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from urllib.parse import urlsplit
 import httpx
 import psutil
 
+from pointsman.ports import free_port
 from service.engine.command import command, environment
 from service.sections import EngineSettings
 
@@ -57,7 +57,7 @@ def engines(
     with contextlib.ExitStack() as held:
         begun = []
         for settings, log in wanted:
-            port = _free_port()
+            port = free_port()
             env = environment(settings, os.environ, "")
             del env["VLLM_API_KEY"]
             url = f"http://127.0.0.1:{port}"
@@ -76,7 +76,7 @@ def gateway(config: Path, log: Path, seconds: float, core: int | None) -> Genera
     Raises:
         NotStarted: it is not ready in time, or can't load an adapter and would try again while it is asked.
     """
-    port = _free_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     pinned = [] if core is None else ["taskset", "-c", str(core)]
     serve = [sys.executable, "-m", "pointsman.cli", "serve", "--port", str(port)]
@@ -171,9 +171,3 @@ def _status(url: str) -> tuple[int, bytes]:
 
 def _healthy(url: str) -> str | None:
     return url if _status(f"{url}/health")[0] == 200 else None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -148,7 +148,8 @@ def many(ends: Ends, note: str = "", learning: float = 0.0) -> Row:
 def routed(ends: Ends, adapter: str) -> Row:
     """``auto`` beside the adapter that it finds."""
     targets = [Target(ends.gateway, ("auto",)), Target(ends.gateway, (adapter,))]
-    pair = ends.between(targets, [adapter], Pace(concurrency=ends.sizes.clients))
+    pace, requests = Pace(concurrency=ends.sizes.clients), _LENGTH * ends.sizes.requests
+    pair = ends.between(targets, [adapter], pace, requests=requests)
     cells = [f"{one.throughput:.1f}/s" for one in (pair.plain, pair.ours)]
     name = "auto (right) by named (left)"
     return Row(name, "0.97", cells[0], cells[1], pair.shown(), pair.numbers())

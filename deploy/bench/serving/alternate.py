@@ -43,7 +43,7 @@ async def alternate(
     targets: Sequence[Target], plan: Plan, report: Callable[[str], object]
 ) -> list[list[Run]]:
     """The rounds of each target. In a round all get requests of the same kind, each in made-up words of its
-    own (:func:`asks`); who begins changes each time, and each begins as often.
+    own (:func:`deploy.bench.serving.traffic.asks`); who begins changes each time, and each begins as often.
 
     Raises:
         ValueError: a target's URL is none.

@@ -13,7 +13,7 @@ from router.deciding.track import follow, join
 from router.examples import RoutingExamples
 from router.router import Router
 from router.text.conversation import Turn, user_turns
-from tests.router.conftest import FRUIT, NONE, WATER, WordEncoder
+from tests.router.conftest import FRUIT, NONE, WATER, WordEncoder, talk
 
 TREE = Policy(parents={"track": "parcels", "lost": "parcels", "parcels": "shop", "refund": "shop"})
 
@@ -109,8 +109,7 @@ def test_turns_know_what_was_said_before_them() -> None:
 
 
 def test_a_long_conversation_holds_on_to_its_adapter(small_router: Router) -> None:
-    said = ("a wide and deep river", "Yes. " * 8_000, "iron gate by the river bank")
-    messages = [{"role": ("user", "assistant")[n % 2], "content": text} for n, text in enumerate(said)]
+    messages = talk("a wide and deep river", "Yes. " * 8_000, "iron gate by the river bank")
     homes: dict[str | None, str] = {"water": "w", "metal": "m", "fruit": "f"}
     for cost, intent in ((0.0, "metal"), (1.0, "water")):
         assert small_router.under(Policy(homes=homes, switch_cost=cost)).decide(messages).intent == intent

@@ -11,15 +11,11 @@ from router.examples import RoutingExamples
 from router.router import Router
 from router.text.conversation import WHOLE, Turn, user_turns
 from router.text.pattern import CHARACTERS, checked, reach
-from tests.router.conftest import FRUIT, METAL, NONE, WATER, WordEncoder
+from tests.router.conftest import FRUIT, METAL, NONE, WATER, WordEncoder, talk
 
 AGENT = Rule("agent", "water", keywords(["human agent", "operator", "人工客服"]))
 NUMBER = Rule("number", "metal", checked(r"\bPX-?\d{6}\b"))
 SPAM = Rule("spam", None, keywords(["casino"]))
-
-
-def talk(*said: str) -> list[dict[str, str]]:
-    return [{"role": ("user", "assistant")[n % 2], "content": text} for n, text in enumerate(said)]
 
 
 @pytest.fixture

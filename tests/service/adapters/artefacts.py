@@ -54,14 +54,14 @@ def write_base(folder: Path, seed: int = 0) -> Path:
     return folder
 
 
-def write_quantized_base(folder: Path, origin: Path, bits: int = 4) -> Path:
+def write_quantized_base(folder: Path, origin: Path) -> Path:
     """The base in ``origin`` as stage quantize makes it: its layers packed, and a manifest that names it."""
     write_base(folder)
     tensors: Tensors = {}
     for name, (out, into) in LAYERS.items():
-        tensors[f"{name}.qweight"] = np.zeros((into * bits // 32, out), dtype="<i4")
+        tensors[f"{name}.qweight"] = np.zeros((into * 4 // 32, out), dtype="<i4")
     write_safetensors(folder / "model.safetensors", tensors, "I32")
-    config = {"model_type": "llama", "quantization_config": {"quant_method": "gptq", "bits": bits}}
+    config = {"model_type": "llama", "quantization_config": {"quant_method": "gptq", "bits": 4}}
     (folder / "config.json").write_text(json.dumps(config), "utf-8")
     manifest = _manifest(origin, seed=0)
     write_manifest(folder, manifest.model_copy(update={"stage": "quantize", "method": "gptq"}))

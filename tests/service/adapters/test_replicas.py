@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from service.sections import EngineSettings
 from tests.service.adapters.artefacts import write_base
 from tests.service.adapters.conftest import World, build
 from tests.service.adapters.engine import FakeEngine
+from tests.service.conftest import until
 
 ALIASES = ("a", "b", "c")
 
@@ -109,6 +111,38 @@ async def test_a_server_that_does_not_say_what_it_has_keeps_no_other_from_being_
         two.engines[1].restart()
         await two.correct()
     assert two.engines[1].history.count(f"load {name}") == 2
+    await two.world.adapters.stop()
+
+
+async def test_what_was_loaded_on_a_server_that_went_meanwhile_is_loaded_on_another(two: Two) -> None:
+    entry = next(entry for entry in two.world.adapters._versions if entry.record.alias == "a")
+    assert await two.world.adapters._slots.unload(entry)
+    for engine in two.engines:
+        engine.loading = asyncio.Event()
+    asking = asyncio.create_task(two.ask("a"))
+    await until(lambda: any(client.waiting for client in two.clients))
+    (lost,) = (client for client in two.clients if client.waiting)
+    two.world.pool.down(lost, "one look in vain")
+    for engine in two.engines:
+        assert engine.loading is not None
+        engine.loading.set()
+    assert await asking == {client.url for client in two.clients if client is not lost}
+    assert entry.loaded_on.isdisjoint({lost})
+    await two.world.adapters.stop()
+
+
+async def test_what_is_taken_out_as_versions_are_spread_stays_out(two: Two) -> None:
+    slots = two.world.adapters._slots
+    await two.ask("a", times=20)
+    entry = next(entry for entry in two.world.adapters._versions if entry.record.alias == "a")
+    async with slots._changing:
+        unloading = asyncio.create_task(slots.unload(entry))
+        await asyncio.sleep(0)
+        spreading = asyncio.create_task(slots.spread())
+        await asyncio.sleep(0)
+    assert await unloading
+    await spreading
+    assert two.servers_of("a") == 0
     await two.world.adapters.stop()
 
 

@@ -83,6 +83,43 @@ async def test_a_turn_that_comes_as_its_owner_leaves_is_handed_on() -> None:
     assert admission.running == 0
 
 
+async def test_a_turn_that_is_handed_on_is_of_the_slots_that_there_still_are() -> None:
+    """Of two servers one is gone; what was left on it ends, and its request goes on at the other."""
+    left: list[tuple[int, set[str]]] = [(1, set())]
+    settings = AdmissionSettings(max_concurrent=2)
+    admission = Admission(settings, adapters=8, servers=2, left=lambda: left[0])
+    admission.servers_up(1)
+    moving, other = admission.slot(None), admission.slot(None)
+    await moving.__aenter__()
+    await other.__aenter__()
+    waiting = [asyncio.create_task(admission.slot(None).__aenter__()) for _ in range(2)]
+    await settle()
+    await other.__aexit__(None, None, None)  # the turn of the first is set, but it has not run yet
+    left[0] = (0, set())
+    waiting[0].cancel()
+    await settle()
+    assert (admission.running, admission.waiting) == (1, 1)
+    await moving.__aexit__(None, None, None)
+    await waiting[1]
+
+
+async def test_who_waited_in_vain_leaves_those_behind_only_the_slots_that_there_still_are() -> None:
+    """As above; by first come he held up the second, since no place was free for his adapter."""
+    left: list[tuple[int, set[str]]] = [(1, set())]
+    settings = AdmissionSettings(policy="first_come", max_concurrent=4, max_wait_seconds=0.02)
+    admission = Admission(settings, adapters=1, servers=2, left=lambda: left[0])
+    admission.servers_up(1)
+    async with admission.slot("a"), admission.slot("a"):
+        waiting = [asyncio.create_task(admission.slot(adapter).__aenter__()) for adapter in ("b", "a")]
+        await settle()
+        assert (admission.running, admission.waiting) == (2, 2)
+        left[0] = (0, set())
+        with pytest.raises(TooManyRequests, match="waited"):
+            await waiting[0]
+        assert admission.running == 2
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+
 async def test_a_wait_has_an_end() -> None:
     admission = gate(max_concurrent=1, max_queue=2, max_wait_seconds=0.02)
     async with admission.slot("holder"):

@@ -10,13 +10,14 @@ from itertools import count
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.admission.affinity import Affinity
 from service.admission.scheduler import Scheduler
 from service.admission.ticket import State, Ticket
 from service.admission.turns import Turns
+from tests.service.admission.clock import Clock
 from tests.service.admission.world import EVENTS, EXTRA, QUICK, Event, World
 
 
@@ -80,6 +81,45 @@ def test_the_same_where_more_comes_than_is_served_and_few_adapters_have_places(s
                 heapq.heappush(ends, (world.now + random.uniform(0.3, 3.0), next(numbers), ticket))
     assert len(world.first) > 10
     assert {ticket.state for ticket in world.tickets} == {State.GONE}
+
+
+@given(
+    places=st.integers(1, 8),
+    rare=st.integers(1, 4),
+    arrivals=st.lists(
+        st.tuples(st.integers(0, 11), st.sampled_from([0.0, 0.05, 0.3]), st.floats(0.1, 1.0)),
+        min_size=20,
+        max_size=150,
+    ),
+)
+@settings(QUICK, max_examples=60)
+def test_late_by_the_extra_wait_and_one_answer_at_most_where_a_place_is_to_be_freed(
+    places: int, rare: int, arrivals: list[tuple[int, float, float]]
+) -> None:
+    """Slots for all, and no more adapters without a place than half of the places."""
+    adapters = places + min(rare, max(1, places // 2))
+    clock = Clock(Affinity(0.5), slots=1_000, places=places, wait=1e9)
+    for adapter, later, hold in arrivals:
+        clock.until(clock.now + later)
+        clock.arrive(Ticket(f"a{adapter % adapters}"), hold)
+    clock.until(clock.now + 100.0)
+    assert len(clock.answered) == len(arrivals)
+    assert max(ticket.admitted - ticket.due for ticket in clock.answered) <= 0.5 + 1.0 + 1e-9
+
+
+@pytest.mark.parametrize(("before", "after"), [(4, 2), (4, 1), (8, 4)])
+def test_late_by_no_more_where_places_are_lost(before: int, after: int) -> None:
+    """All adapters come every second and take four; that of one place more than is left is to drain too."""
+    clock = Clock(Affinity(2.0), slots=10_000, places=before, wait=1e9)
+    rare = Ticket("rare")
+    for second in range(30):
+        for adapter in range(before):
+            clock.until(second + adapter / 10)
+            clock.arrive(Ticket(f"a{adapter}"), 4.0)
+        if second == 5:
+            clock.resize(10_000, after)
+            clock.arrive(rare, 4.0)
+    assert rare.admitted - rare.due <= 2.0 + 4.0
 
 
 @given(events=EVENTS)

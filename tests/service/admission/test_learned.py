@@ -211,6 +211,25 @@ async def test_a_look_at_servers_of_which_one_went_meanwhile_sets_nothing() -> N
         await waiting
 
 
+async def test_what_a_server_made_is_not_compared_with_what_another_in_its_place_does() -> None:
+    admission = Admission(AdmissionSettings(max_concurrent="learned"), adapters=4)
+    servers = [Page()]
+    learning = Learning(admission, lambda: servers)
+    async with AsyncExitStack() as held:
+        for _ in range(32):
+            await held.enter_async_context(admission.slot("a"))
+        waiting = asyncio.create_task(held.enter_async_context(admission.slot("a")))
+        await asyncio.sleep(0)
+        for _ in range(3):
+            await learning.look()
+        servers[0] = Page(tokens=1e9)
+        for _ in range(5):  # of which four are compared: the first says since when
+            await learning.look()
+        assert (admission.running, admission.waiting) == (32, 1)
+        await learning.look()
+        await waiting
+
+
 async def test_what_was_learned_of_two_servers_is_halved_for_one() -> None:
     admission = Admission(AdmissionSettings(max_concurrent="learned"), adapters=4, servers=2)
     servers = [Page(), Page()]

@@ -73,6 +73,19 @@ async def test_null_is_as_if_it_were_not_there(running: Running) -> None:
         assert None not in sent[-1].values()
 
 
+@pytest.mark.parametrize("model", ["auto", "support"])
+async def test_null_inside_a_message_or_a_guide_is_too(running: Running, model: str) -> None:
+    """vLLM refuses the null of a message's ``name`` and of a guide's switches."""
+    nothing = dict.fromkeys(("name", "tool_call_id", "refusal", "reasoning_content", "tool_calls"))
+    messages = [{**USER, **nothing}, {"role": "assistant", "content": None, **nothing}, USER]
+    guide: dict[str, Any] = {"json": {}, "regex": None, "disable_any_whitespace": None}
+    body = {"model": model, "messages": messages, "structured_outputs": guide}
+    assert (await running.http.post("/v1/chat/completions", json=body)).status_code == 200
+    sent = running.vllm.requests[-1]
+    assert sent["messages"][-3:] == [USER, {"role": "assistant", "content": None}, USER]
+    assert sent["structured_outputs"] == {"json": {}}
+
+
 def test_whole_numbers_may_be_written_with_a_point() -> None:
     assert KINDS["top_k"].holds(5.0)
     assert not KINDS["top_k"].holds(5.5)

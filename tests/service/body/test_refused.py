@@ -19,6 +19,8 @@ _UNARGUED = {"id": "a", "type": "function", "function": {"name": "f"}}
 _PLACE = "tools[0].function"
 _NO_FUNCTIONS: list[tuple[str, object, str]] = [
     ("strict", 1, f"{_PLACE}.strict"),
+    ("description", {}, f"{_PLACE}.description"),
+    ("defer_loading", 1, f"{_PLACE}.defer_loading"),
     ("parameters", "x", f"{_PLACE}.parameters"),
     ("parameters", {"type": "array"}, f"{_PLACE}.parameters.type"),
     ("parameters", {"type": ["string", "null"]}, f"{_PLACE}.parameters.type"),
@@ -218,6 +220,15 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
     ({"model": "auto", "messages": [USER], "metadata": {"a": 1}}, 400, "metadata.a"),
     ({"model": "auto", "messages": [USER], "max_tokens": 5, "max_completion_tokens": 9}, 400, "max_tokens"),
     ({"model": "auto", "messages": [{**USER, "refusal": 5}]}, 400, "messages[0].refusal"),
+    *(
+        (
+            {"model": "support", "messages": [USER], "response_format": {"type": kind, "json_schema": wrong}},
+            400,
+            "response_format.json_schema",
+        )
+        for kind, wrong in (("json_schema", "AAA"), ("text", [None]))
+    ),
+    ({"model": "auto", "messages": [{**USER, "tool_call_id": 5}]}, 400, "messages[0].tool_call_id"),
     (
         {"model": "auto", "messages": [{**USER, "reasoning_content": []}]},
         400,

@@ -9,7 +9,8 @@ from typing import Any
 import llguidance
 import xgrammar
 
-from service.engine.guides import Bounds, bounded_guide, bounded_schema, bounded_tag, bounded_trial
+from service.engine.guide_bounds import Bounds
+from service.engine.guides import bounded_guide, bounded_schema, bounded_tag, bounded_trial
 
 DEMO = Bounds(characters=100, digits=12, items=8)
 _VOCABULARY = [*map(chr, range(32, 127)), "<end>"]

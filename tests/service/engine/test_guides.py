@@ -6,18 +6,19 @@ import json
 from importlib.metadata import entry_points
 from typing import Any
 
-import llguidance
 import pytest
 import xgrammar
 
 from chains.schemas.passed_over import passed_over
-from service.engine.guides import Bounds, bounded_guide, bounded_schema, bounded_tag, bounded_trial
+from service.engine.guide_bounds import Bounds
+from service.engine.guides import bounded_guide, bounded_schema, bounded_tag, bounded_trial, over_tag
+from tests.service.engine.compilers import compiled, guided
 
 BOUNDS = Bounds(characters=9, digits=2, items=2)
 TEXT = {"type": "string"}
 SHORT = {"type": "string", "maxLength": 9}
-
-
+OPEN = {"type": "object"}
+LONG = Bounds(characters=100)
 ILL_TYPED: list[dict[str, Any]] = [
     {"type": {}},
     {"type": [{}]},
@@ -42,44 +43,6 @@ def _error_of(compile_schema: Any, schema: dict[str, Any]) -> type[Exception] | 
     except Exception as exc:
         return type(exc)
     return None
-
-
-@pytest.mark.parametrize(
-    ("schema", "bounded"),
-    [
-        (TEXT, SHORT),
-        ({"type": ["string", "null"]}, {"type": ["string", "null"], "maxLength": 9}),
-        ({"type": "string", "minLength": 12}, {"type": "string", "minLength": 12, "maxLength": 12}),
-        ({"type": "array", "items": TEXT}, {"type": "array", "items": SHORT, "maxItems": 2}),
-        (
-            {"type": "object", "properties": {"type": TEXT}, "$defs": {"a": {"anyOf": [TEXT, True]}}},
-            {"type": "object", "properties": {"type": SHORT}, "$defs": {"a": {"anyOf": [SHORT, True]}}},
-        ),
-        ({"enum": ["a"]}, {"enum": ["a"]}),
-        ({"type": "integer"}, {"type": "integer", "minimum": -99, "maximum": 99}),
-        ({"type": "number", "minimum": 5}, {"type": "number", "minimum": 5, "maximum": 99}),
-        ({"type": "number", "exclusiveMinimum": 500}, {"type": "number", "exclusiveMinimum": 500}),
-        ({"type": "integer", "const": 500}, {"type": "integer", "const": 500}),
-    ],
-)
-def test_what_a_schema_leaves_open_is_bounded_at_any_depth(schema: Any, bounded: Any) -> None:
-    before = json.dumps(schema)
-    assert BOUNDS.over(schema) == bounded
-    assert json.dumps(schema) == before
-
-
-@pytest.mark.parametrize("key", [{"maxLength": 500}, {"format": "uuid"}, {"pattern": "a+"}, {"enum": ["a"]}])
-def test_a_string_that_has_a_rule_keeps_it(key: dict[str, Any]) -> None:
-    assert BOUNDS.over(TEXT | key) == TEXT | key
-
-
-def test_only_white_space_is_bounded_where_nothing_else_is_said() -> None:
-    assert Bounds.read({}).over({"type": "array", "items": TEXT}) == {"type": "array", "items": TEXT}
-    assert Bounds.read({"POINTSMAN_GUIDED_ITEMS": "3", "POINTSMAN_GUIDED_DIGITS": "40"}) == Bounds(
-        None, 15, 3
-    )
-    with pytest.raises(ValueError, match="POINTSMAN_GUIDED_CHARACTERS must be a positive number, found '-1'"):
-        Bounds.read({"POINTSMAN_GUIDED_CHARACTERS": "-1"})
 
 
 def given(*arguments: Any, **options: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -114,39 +77,6 @@ def test_vllm_finds_the_bounds() -> None:
     assert found.value == "service.engine.guides:register"
 
 
-OPEN = {"type": "object"}
-
-
-def compiled(schema: Any, bounds: Bounds = BOUNDS) -> Any:
-    """Whether a text fits ``schema`` under the bounds, for XGrammar."""
-    vocabulary = [*map(chr, range(32, 127)), "<end>"]
-    tokens = xgrammar.TokenizerInfo(
-        vocabulary, vocab_type=xgrammar.VocabType.RAW, stop_token_ids=[len(vocabulary) - 1]
-    )
-    compile_schema = bounded_schema(xgrammar.GrammarCompiler.compile_json_schema, bounds)
-    grammar = compile_schema(xgrammar.GrammarCompiler(tokens), json.dumps(schema))
-
-    def fits(text: str) -> bool:
-        matcher = xgrammar.GrammarMatcher(grammar, terminate_without_stop_token=True)
-        return bool(matcher.accept_string(text) and matcher.is_terminated())
-
-    return fits
-
-
-def guided(schema: Any, bounds: Bounds = BOUNDS) -> Any:
-    """The same for llguidance."""
-    matcher = llguidance.LLMatcher
-    grammar = bounded_guide(matcher.grammar_from_json_schema, bounds, matcher.validate_grammar)(schema)
-    assert not matcher.validate_grammar(grammar, None)
-    tokens = llguidance.LLTokenizer("byte")
-
-    def fits(text: str) -> bool:
-        matcher = llguidance.LLMatcher(tokens, grammar, log_level=0)
-        return bool(matcher.consume_tokens(tokens.tokenize_str(text)) and matcher.is_accepting())
-
-    return fits
-
-
 @pytest.mark.parametrize("compiler", [compiled, guided])
 @pytest.mark.parametrize(
     "schema",
@@ -158,7 +88,7 @@ def guided(schema: Any, bounds: Bounds = BOUNDS) -> Any:
     ],
 )
 def test_an_object_of_which_nothing_is_said_comes_to_its_end(compiler: Any, schema: Any) -> None:
-    fits = compiler(schema)
+    fits = compiler(schema, BOUNDS)
     for text in (
         "{}",
         '{"": null}',
@@ -181,7 +111,7 @@ def test_an_object_of_which_nothing_is_said_comes_to_its_end(compiler: Any, sche
 @pytest.mark.parametrize("compiler", [compiled, guided])
 def test_white_space_is_one_character_at_most(compiler: Any) -> None:
     numbers = {"type": "array", "items": {"type": "integer"}}
-    fits = compiler({"type": "object", "properties": {"a": numbers}, "required": ["a"]})
+    fits = compiler({"type": "object", "properties": {"a": numbers}, "required": ["a"]}, BOUNDS)
     assert fits('{"a":[1,2]}')
     assert fits('{"a": [1, 2]}')
     for text in ('{"a":  [1, 2]}', '{"a": [1,  2]}', '{  "a": []}', '{"a": []  }'):
@@ -190,34 +120,14 @@ def test_white_space_is_one_character_at_most(compiler: Any) -> None:
 
 def test_where_the_bounds_leave_no_value_the_schema_is_taken_as_it_came() -> None:
     many = {"allOf": [{"type": "array", "items": TEXT}, {"minItems": 3}]}
-    fits = guided(many)
+    fits = guided(many, BOUNDS)
     assert fits('["a","b","a text that is long"]')
     assert not fits('["a","b"]')
 
 
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"properties": {"a": SHORT}},
-        {"additionalProperties": SHORT},
-        {"additionalProperties": False},
-        {"required": ["a"]},
-        {"minProperties": 3},
-        {"enum": [{"a": 1}]},
-    ],
-)
-def test_an_object_of_which_something_is_said_keeps_it(more: dict[str, Any]) -> None:
-    assert BOUNDS.over(OPEN | more) == OPEN | more
-
-
-def test_an_open_object_is_bounded_only_where_lists_are() -> None:
-    assert Bounds(characters=9, digits=2).over(OPEN) == OPEN
-    assert Bounds(items=2).over(OPEN) != OPEN
-
-
 def test_the_arguments_of_a_call_may_be_open() -> None:
     tag = {"type": "structural_tag", "format": {"type": "json_schema", "json_schema": OPEN}}
-    bounded = BOUNDS.over_tag(tag)
+    bounded = over_tag(tag, BOUNDS)
     assert "patternProperties" in json.dumps(bounded)
     xgrammar.Grammar.from_structural_tag(json.dumps(bounded))
 
@@ -232,14 +142,14 @@ def test_the_arguments_of_a_call_may_be_open() -> None:
 )
 def test_an_object_of_which_another_part_says_something_is_left_open(joined: dict[str, Any]) -> None:
     assert BOUNDS.over(joined) == joined
-    assert guided(joined)('{"a": "x"}')
+    assert guided(joined, BOUNDS)('{"a": "x"}')
 
 
 @pytest.mark.parametrize("compiler", [compiled, guided])
 def test_what_asks_for_nothing_moves_no_schema_to_another_compiler(compiler: Any) -> None:
     """zod's record beside what only llguidance holds."""
     names = {"type": "object", "propertyNames": TEXT, "additionalProperties": {"type": "integer"}}
-    fits = compiler({"type": "object", "properties": {"a": names}, "required": ["a"]})
+    fits = compiler({"type": "object", "properties": {"a": names}, "required": ["a"]}, BOUNDS)
     assert fits('{"a": {"b": 1}}')
     assert not fits('{"a": {"b": "x"}}')
 
@@ -256,14 +166,13 @@ def test_what_tells_schemas_apart_is_written_out(compiler: Any) -> None:
         "$defs": {"Cat": kind("cat")},
     }
     before = json.dumps(schema)
-    fits = compiler(schema)
+    fits = compiler(schema, BOUNDS)
     assert fits('{"kind": "cat"}')
     assert fits('{"kind": "dog"}')
     assert not fits("{}")
     assert json.dumps(schema) == before
 
 
-LONG = Bounds(characters=100)
 FORMATS = {  # texts that have them, and what has no end else
     "email": (["ann@example.org", "a.b+c@x-y.co.uk"], "a" * 90 + "@example.org"),
     "hostname": (["localhost", "a.example.org"], "a." * 60 + "org"),
@@ -287,15 +196,8 @@ def test_a_format_comes_to_its_end(compiler: Any, name: str) -> None:
     assert not fits("5")
 
 
-def test_a_format_beside_other_rules_stays() -> None:
-    for more in ({"maxLength": 20}, {"minLength": 3}, {"pattern": "^a"}, {"enum": ["a@b.org", "a"]}):
-        ruled = TEXT | {"format": "email"} | more
-        assert LONG.over(ruled) == ruled
-    assert Bounds().over(TEXT | {"format": "email"}) == TEXT | {"format": "email"}
-
-
 def test_a_part_that_may_be_left_out_is_whole_where_it_is_there() -> None:
-    fits = compiled(TEXT | {"pattern": r"^a(\.[0-9]{1,6})?[)?]Z$"})
+    fits = compiled(TEXT | {"pattern": r"^a(\.[0-9]{1,6})?[)?]Z$"}, BOUNDS)
     assert fits('"a)Z"')
     assert fits('"a.12?Z"')
     assert not fits('"a12?Z"')
@@ -303,6 +205,6 @@ def test_a_part_that_may_be_left_out_is_whole_where_it_is_there() -> None:
 
 def test_of_a_format_and_its_own_pattern_the_pattern_guides() -> None:
     pattern = "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$"
-    fits = compiled(TEXT | {"format": "uuid", "pattern": pattern})
+    fits = compiled(TEXT | {"format": "uuid", "pattern": pattern}, BOUNDS)
     assert fits('"00000000-0000-4000-0000-000000000000"')
     assert not fits('"00000000-0000-1000-0000-000000000000"')

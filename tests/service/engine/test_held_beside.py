@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from pydantic import AnyUrl, HttpUrl, TypeAdapter
 
 from chains.schemas.passed_over import passed_over
 from tests.service.engine.compilers import DEMO, called, compiled, guided
@@ -138,11 +139,37 @@ def test_a_url_of_pydantics_is_held_with_its_length(bounds: Any, most: int | Non
             longest = "".join(("abcdefghij://", "/".join(["a" * (most // 4)] * 5)))
             assert not fits(json.dumps(longest))
     if most is not None:  # as long as it may be, in steps
-        fits = compiled(schema, bounds)
+        fits, scheme = compiled(schema, bounds), "https" if most == 2083 else "abcdefghij"
+        assert fits(json.dumps(f"{scheme}://a"))
         for step in range(1, 200):
             label, part = "a" * min(step, 63), "%aa" * step
-            text = f"abcdefghij://{'.'.join([label] * 4)}:12345{f'/{part}' * 3}?{part}#{part}"
+            text = f"{scheme}://{'.'.join([label] * 4)}:12345{f'/{part}' * 3}?{part}#{part}"
             assert not fits(json.dumps(text)) or len(text) <= most
+
+
+URLS = ["http://a.b:65535/", "https://127.0.0.1:80/a?b", "https://a-b.example.org/%20#c"]
+NO_URLS = ["http://a.1/", "http://1/", "http://256.1.1.1/", "http://a:65536/", "http:a", "http://a.b:"]
+
+
+@pytest.mark.parametrize("bounds", [None, DEMO])
+def test_what_is_written_for_a_url_of_the_web_pydantic_takes(bounds: Any) -> None:
+    adapter = TypeAdapter[Any](HttpUrl)
+    for compiler in (compiled, called, guided):
+        fits = compiler(adapter.json_schema(), bounds)
+        for text in URLS:
+            adapter.validate_python(text)
+            assert fits(json.dumps(text)), text
+        for text in (*NO_URLS, "ws://a.b/", "ftp://a.b/", "urn:isbn:12", "a:b"):
+            assert not fits(json.dumps(text)), text
+
+
+def test_a_uri_that_ends_has_a_host_and_a_port_that_pydantic_takes() -> None:
+    adapter = TypeAdapter[Any](AnyUrl)
+    fits = guided(adapter.json_schema(), DEMO)
+    for text in (*URLS, "urn:isbn:12", "ftp://a.b/"):
+        adapter.validate_python(text)
+        assert fits(json.dumps(text)), text
+    assert not any(fits(json.dumps(text)) for text in NO_URLS if "//" in text)
 
 
 def test_another_length_beside_a_format_is_passed_over() -> None:

@@ -13,7 +13,8 @@ from jsonschema import Draft202012Validator
 from xgrammar.testing import _is_grammar_accept_string as accepts
 
 from chains.schemas.passed_over import passed_over
-from service.engine.guides import Bounds, bounded_trial
+from service.engine.guide_bounds import Bounds
+from service.engine.guides import bounded_trial
 
 DEFINED = {"text": {"type": "string", "maxLength": 2}, "whole": {"type": "integer", "minimum": 2}}
 TYPES = ["string", "integer", "number", "object", "array", "null", "boolean", ["string", "null"]]

@@ -11,6 +11,7 @@ import pytest
 
 from service.admission import Admission
 from service.engine import EngineClient, EnginePool, watch
+from service.engine.wire import Unreachable
 from service.errors import EngineUnavailable
 from service.gateway import Gateway
 from service.sections import EngineSettings
@@ -57,6 +58,24 @@ async def test_what_could_not_be_sent_goes_to_another_server() -> None:
         assert len(answers) == len(one.requests) == 8
         assert b"".join([piece async for piece in engine.stream(BODY)]).endswith(b"data: [DONE]\n\n")
         await pool.stop()
+
+
+async def test_what_could_not_be_sent_goes_to_another_server_though_its_own_is_counted_out_by_then() -> None:
+    one, other = FakeVLLM(), FakeVLLM()
+    async with pool_of(one, other) as pool:
+        asked: list[EngineClient] = []
+
+        async def counted_out(client: EngineClient, *_: object) -> bytes:
+            asked.append(client)
+            if len(asked) > 1:
+                return b"answered"
+            pool.down(client, "it does not answer")
+            raise EngineUnavailable("the engine can't be reached") from Unreachable("no connection")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(EngineClient, "complete", counted_out)
+            assert await pool.bind(BASE).complete(BODY) == b"answered"
+        assert asked[1] is not asked[0]
 
 
 async def test_what_was_sent_is_not_sent_again() -> None:
@@ -113,7 +132,10 @@ async def test_slots_and_places_are_those_of_the_servers_that_are_up(tmp_path: P
         await pool.stop()
 
 
-async def test_what_a_lost_server_still_holds_takes_nothing_from_the_others(tmp_path: Path) -> None:
+@pytest.mark.parametrize("cut", [False, True])
+async def test_what_a_lost_server_still_holds_takes_nothing_from_the_others(
+    tmp_path: Path, cut: bool
+) -> None:
     """Of four slots two are stuck on a server that is gone: the other works on at its two, no more."""
     servers = FakeVLLM(gate=asyncio.Event()), FakeVLLM(gate=asyncio.Event())
     async with serving(servers[0].app) as one_url, serving(servers[1].app) as other_url:
@@ -155,17 +177,16 @@ async def test_what_a_lost_server_still_holds_takes_nothing_from_the_others(tmp_
         await asyncio.gather(*later, fresh)
         assert (admission.running, admission.adapters) == (2, 1)
 
-        stuck = servers[0].gate
-        assert stuck is not None
-        stuck.set()
-        await asyncio.gather(*first[:2])
-        async with AsyncExitStack() as held:
-            for _ in range(2):
-                await held.enter_async_context(admission.slot(None))
-            late = asyncio.create_task(ask(None, "there are two"))
-            await asyncio.sleep(0)
-            assert (admission.running, admission.waiting) == (2, 1)
-        await late
+        assert servers[0].gate is not None
+        (pool._outside[0].cut if cut else servers[0].gate.set)()
+        answers = await asyncio.gather(*first[:2], return_exceptions=True)
+        assert [isinstance(answer, EngineUnavailable) for answer in answers] == [cut, cut]
+        servers[1].gate = asyncio.Event()
+        again = [asyncio.create_task(ask(None, "again")) for _ in range(3)]
+        await until(lambda: servers[1].active == 2)
+        assert (admission.running, admission.waiting) == (2, 1)
+        servers[1].gate.set()
+        await asyncio.gather(*again)
         await pool.stop()
 
 
@@ -275,6 +296,34 @@ async def test_a_server_that_comes_back_is_prepared_again(
             pass
         await pool.stop()
         assert pool.state == "stopped"
+
+
+async def test_a_watch_that_is_stopped_as_it_counts_a_server_out_stops(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ending, ended = asyncio.Event(), asyncio.Event()
+
+    async def silent(*_: object) -> str:
+        try:
+            return await asyncio.Future[str]()
+        finally:
+            ending.set()
+            await ended.wait()
+
+    monkeypatch.setattr(watch, "_ASK_SECONDS", 0.01)
+    monkeypatch.setattr(watch, "silent", silent)
+    vllm = FakeVLLM()
+    async with serving(vllm.app) as url:
+        pool = EnginePool(outside=[EngineClient(url)])
+        await pool.start()
+        await until(lambda: pool.state == "ready")
+        vllm.healthy = False
+        await ending.wait()
+        stopping = asyncio.create_task(pool.stop())
+        await asyncio.sleep(0)
+        ended.set()
+        await until(stopping.done)
+        assert not pool.clients()
 
 
 async def test_one_look_in_vain_ends_nothing_that_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
