@@ -75,7 +75,9 @@ def test_words_of_other_programs_are_told_of_policies_too(online: Online, change
             "weight_decay=0.1",
             "other stages have it as train.weight_decay, this one has nothing like it",
         ),
-        ("grpo", "use_vllm=true", "grpo samples with transformers; ppo can with a vLLM server"),
+        ("grpo", "use_vllm=true", "here it is server "),
+        ("grpo", "vllm_server_base_url=a", "here it is server.url "),
+        ("grpo", "vllm_importance_sampling_mode=a", "with a server grpo multiplies a token's loss"),
         ("grpo", "delta=0.1", "there is none like it here: the ratio's use ends at clip"),
     ],
 )

@@ -22,6 +22,7 @@ from training.data.preparing.collection import Report
 from training.errors import LossNotFinite
 from training.grpo import trl
 from training.grpo.asking import refuse_too_few
+from training.grpo.rollouts import Rollouts
 from training.online import session
 from training.online.answers import Answers
 from training.online.prompts import Prompt
@@ -34,6 +35,7 @@ from training.runs.curves import Panel
 from training.runs.folder import COMPLETE, RunFolder
 from training.trainers import loop
 
+TRUNCATED = 3.0  # the most that a token's loss is multiplied by for what the sampler thought of it; TRL's
 NAMES = {
     "loss": "loss",
     "reward": "reward",
@@ -43,6 +45,10 @@ NAMES = {
     "entropy": "entropy",
     "completions/mean_length": "tokens",
     "clip_ratio/region_mean": "clip_fraction",
+    # of a token's log-probability by the server that drew it and by the policy here, in nats
+    "sampling/sampling_logp_difference/mean": "sampling_difference",
+    "sampling/sampling_logp_difference/max": "sampling_difference_max",
+    "sampling/importance_sampling_ratio/mean": "sampling_ratio",  # that the token's loss is multiplied by
     "learning_rate": "learning_rate",
     "grad_norm": "grad_norm",
 }
@@ -63,7 +69,7 @@ class Grpo:
     panels = (
         Panel("reward", {"reward": "-", "eval_reward": "o--"}, height=2),
         Panel("nats per answer", {"eval_kl": "o--"}),
-        Panel("nats per token", {"token_kl": "-", "entropy": "-"}),
+        Panel("nats per token", {"token_kl": "-", "entropy": "-", "sampling_difference": ":"}),
         Panel("share", {"clip_fraction": "-", "equal_groups": "-"}),
     )
 
@@ -167,7 +173,12 @@ def _build(recipe: GrpoRecipe, given: Session) -> Any:
     kind: Any = trl.Rloo
     if recipe.algorithm == "grpo":
         kind = trl.Grpo
-        common |= {"loss_type": recipe.loss or "dapo", "scale_rewards": recipe.scale_rewards}
+        common |= {
+            "loss_type": recipe.loss or "dapo",
+            "scale_rewards": recipe.scale_rewards,
+            "vllm_importance_sampling_mode": "token_truncate",  # where a server samples
+            "vllm_importance_sampling_clip_max": TRUNCATED,
+        }
     made = kind(
         model=given.policy.model,
         reward_funcs=functions,
@@ -177,6 +188,8 @@ def _build(recipe: GrpoRecipe, given: Session) -> Any:
         callbacks=[_Watch(recipe, given)],
     )
     made.prompt_ids = [prompt.ids for prompt in given.prompts.train]
+    if recipe.server:
+        made.sample_by(Rollouts(given.sampler, recipe.seed, lambda: made.state.global_step))
     made.remove_callback(PrinterCallback)
     return made
 

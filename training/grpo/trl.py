@@ -22,6 +22,15 @@ class _OwnPrompts:
     prompt_ids: Sequence[Sequence[int]]
     model: Any
 
+    def sample_by(self, rollouts: Any) -> None:
+        """Have ``rollouts`` answer, in place of the model here, see :mod:`training.grpo.rollouts`.
+
+        TRL is told only when it has been made: told before, it would want a server of its own. Its other
+        hook, ``rollout_func``, is GRPO's alone, and without a server nothing is corrected for the sampler.
+        """
+        self.use_vllm, self.vllm_generation = True, rollouts
+        self._last_loaded_step = -1
+
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> Any:
         self._asked = [row["row"] for row in inputs]
         return super()._generate_and_score_completions(inputs)  # type: ignore[misc]

@@ -23,6 +23,7 @@ class Answers:
 
     ids: list[list[int]]  # never empty; with the end of turn, where there is one
     stopped: list[bool]  # True = ended by itself; False = cut at max_new_tokens
+    log_probs: list[list[float]] | None = None  # of each token, in nats, as its sampler had it; None: unknown
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -42,6 +42,8 @@ class PartedSampler:
         for theirs in processes.gathered(mine):
             found |= theirs
         parts = [found[start] for start in sorted(found)]
+        if len(parts) == 1:
+            return parts[0]
         return Answers(
             [ids for part in parts for ids in part.ids], [one for part in parts for one in part.stopped]
         )

@@ -12,7 +12,7 @@ from training.data.preparing import summary
 from training.data.preparing.collection import Prepared, Report
 from training.methods import lora, parent
 from training.models import base, recomputing
-from training.online import heldout, parted, policy, prompts, rewards
+from training.online import heldout, parted, policy, prompts, rewards, suitable
 from training.online.answers import LocalSampler, Sampler
 from training.online.policy import Policy
 from training.online.prompts import Asked
@@ -78,6 +78,8 @@ def train(recipe: R, run: RunFolder, report: Report, stage: Callable[[R, Session
     asked = prompts.prepared(recipe, recipe.base, report)
     for line in summary.lines(recipe, asked):
         report(line)
+    if run.keeper:
+        suitable.require(recipe, asked)
 
     model = policy.load(recipe, tokenizer, recipe.train.precision)
     if recipe.train.gradient_checkpointing:
@@ -97,8 +99,8 @@ def train(recipe: R, run: RunFolder, report: Report, stage: Callable[[R, Session
         _learn(recipe, session, learning, checkpoint)
     finally:
         bar.close()
-        if isinstance(own, ServerSampler):
-            own.close()
+        if isinstance(own, ServerSampler) and run.keeper:
+            own.close(report)
     if not run.keeper:
         processes.wait()
         return run.artefact
@@ -159,14 +161,15 @@ def _evaluate(recipe: PpoRecipe | GrpoRecipe, session: Session, step: int) -> di
 
 
 def _sampler(recipe: PpoRecipe | GrpoRecipe, run: RunFolder, model: Policy) -> Sampler:
-    if isinstance(recipe, PpoRecipe) and recipe.server:
+    if recipe.server:
         return ServerSampler(
             recipe.server,
             recipe.sampling,
             model.stops,
             recipe.alias,
-            run.path / "served",
+            run.path.resolve() / "served",
             lambda folder: lora.save(model.model, folder, recipe.base),
+            log_probs=isinstance(recipe, GrpoRecipe) and recipe.algorithm == "grpo",
         )
     return LocalSampler(model.model, recipe.sampling, model.stops, model.pad)
 

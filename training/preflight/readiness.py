@@ -1,4 +1,4 @@
-"""Whether all that a run begins with is there: base, data, rewards, what it goes on from. All is looked at.
+"""Whether all that a run begins with is there: base, data, rewards, server, adapter. All is looked at.
 
 Reads the data as the run will, so every bad row is found, with two exceptions: where the base or a source
 can't be used, rows are looked at by their form alone; and where a base is made from nothing, so are those of
@@ -20,7 +20,7 @@ from training.errors import TrainingError
 from training.grpo import asking
 from training.methods import inheritance, parent, ranks
 from training.models import base, weights
-from training.online import rewards
+from training.online import rewards, suitable
 from training.preflight import outline, rows
 from training.quantize import layers, process
 from training.quantize.layers import Shape
@@ -70,7 +70,10 @@ def look(recipe: LearningRecipe, report: Report) -> Prospects:
         found, of_rows = problems.tried(_read, recipe, report)
     if isinstance(recipe, GrpoRecipe) and found is not None:
         of_rows = [*of_rows, *problems.collected(partial(asking.refuse_too_few, recipe, len(found.train)))]
-    wrong = [*_of_settings(recipe), *of_sources, *of_base, *of_adapter, *of_model, *of_rows]
+    of_server: list[TrainingError] = []
+    if isinstance(recipe, OnlineRecipe):
+        of_server = problems.collected(partial(suitable.require, recipe, found))
+    wrong = [*_of_settings(recipe), *of_server, *of_sources, *of_base, *of_adapter, *of_model, *of_rows]
     problems.refuse(wrong)
     return Prospects(recipe, model, found, None if found is None else _longest(recipe, found))
 

@@ -110,7 +110,9 @@ class Server(Document):
     """
 
     url: str = Field(pattern=r"^https?://", description="such as http://127.0.0.1:8001, without /v1")
-    timeout: float = Field(default=600.0, gt=0, description="seconds to wait for one batch of answers")
+    timeout: float = Field(
+        default=600.0, gt=0, description="seconds to wait for an answer, each of five times"
+    )
 
 
 class Sampling(Document):
@@ -142,6 +144,9 @@ class OnlineRecipe(Worded):
     data: Prompts
     rewards: list[Reward] = Field(min_length=1, description="added up by their weights")
     sampling: Sampling = Sampling()
+    server: Server | None = Field(
+        default=None, description="vLLM to sample with; left out, transformers does"
+    )
     trackers: list[Tracker] = Field(
         default_factory=list,
         description="where else the metrics are shown; beside metrics.jsonl and curves.png",

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from pointsman.document import Document
-from training.recipe.online import OnlineRecipe, Server
+from training.recipe.online import OnlineRecipe
 from training.recipe.parts import CHECKPOINTING, Rate, Texts, refuse_chosen_answers
 
 
@@ -91,9 +91,6 @@ class PpoRecipe(OnlineRecipe):
     """PPO: rewards, a value head and a KL penalty decide what the policy says more often."""
 
     stage: Literal["ppo"]
-    server: Server | None = Field(
-        default=None, description="vLLM to sample with; left out, transformers does"
-    )
     train: PpoOptimisation
     kl: Kl = Kl()
     value: ValueHead = ValueHead()

@@ -103,7 +103,9 @@ _ONE_LOSS = "there is none like it here: the losses are those that `loss` takes"
 _REFERENCE = "here the reference is the start: the base, or init_adapter where it is given"
 _MODULES = "there is none like it here: beside an adapter nothing of the base learns; see `method: full`"
 _ADAMW = "there is none like it here: all stages learn by AdamW, qlora's is paged by qlora.paged"
-_NO_VLLM = "there is none like it here: grpo samples with transformers; ppo can with a vLLM server"
+_TRUNCATED = (
+    "there is none like it here: with a server grpo multiplies a token's loss by its ratio, at most 3"
+)
 OTHERWISE = {  # theirs → what is said of it where KEYS has nothing; ours is not the same, or there is none
     "warmup_steps": "here it is train.warmup, a share of the steps (below 1) in place of their number",
     # the optimiser
@@ -199,7 +201,6 @@ OTHERWISE = {  # theirs → what is said of it where KEYS has nothing; ours is n
     # ppo and grpo
     "reward_weights": "here each of rewards has its weight",
     **dict.fromkeys(("top_p", "top_k", "min_p", "repetition_penalty", "generation_kwargs"), _WHOLE),
-    **dict.fromkeys(("use_vllm", "vllm_mode", "vllm_server_base_url"), _NO_VLLM),
     "delta": "there is none like it here: the ratio's use ends at clip and clip_high",
     "mask_truncated_completions": "here sampling.unstopped_penalty is taken from an answer that was cut",
     "steps_per_generation": "here it is iterations, steps on the same answers",
@@ -242,6 +243,7 @@ FAMILIES = {  # how several of theirs begin → what is said of each
     "torch_compile_": "here it is train.compile, without options",
     "gradient_checkpointing_": "here it is train.gradient_checkpointing, without options",
     "bnb_4bit_": _QLORA,
+    "vllm_importance_sampling_": _TRUNCATED,
     "vllm_": "there is none like it here: a vLLM server has the options that it was started with",
     **dict.fromkeys(("sapo_", "vespo_"), _ONE_LOSS),
     "export_": "here `pointsman convert` makes what is served, and the stage quantize what has fewer bits",

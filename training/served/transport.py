@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -16,7 +16,7 @@ import httpx
 
 from training.errors import EndpointError, RequestRefused
 
-ATTEMPTS = 5  # for one request
+ATTEMPTS = 5  # for one request, where no other number is given
 FIRST_WAIT = 0.5  # seconds before the second attempt; doubled before each further one
 LONGEST_WAIT = 30.0  # seconds, also where the server asks for more
 PASSING = (408, 425, 429, 500, 502, 503, 504)  # statuses that another attempt may not get
@@ -25,14 +25,16 @@ PASSING = (408, 425, 429, 500, 502, 503, 504)  # statuses that another attempt m
 class Transport:
     """``async with Transport(url) as transport: await transport.post("/v1/completions", body)``."""
 
-    def __init__(self, url: str, *, api_key: str | None, concurrency: int, timeout: float) -> None:
-        """``url`` with or without ``/v1``; ``timeout`` in seconds, for one answer.
+    def __init__(
+        self, url: str, *, api_key: str | None, concurrency: int, timeout: float, attempts: int = ATTEMPTS
+    ) -> None:
+        """``url`` with or without ``/v1``; ``timeout`` in seconds, for an answer; ``attempts`` for a request.
 
         Raises:
             EndpointError: ``url`` is no address.
         """
         self.url = url.rstrip("/").removesuffix("/v1")
-        self._places = asyncio.Semaphore(concurrency)
+        self._places, self._attempts = asyncio.Semaphore(concurrency), attempts
         try:
             self._client = httpx.AsyncClient(
                 base_url=self.url,
@@ -52,8 +54,10 @@ class Transport:
     ) -> None:
         await self._client.aclose()
 
-    async def post(self, path: str, body: Mapping[str, Any]) -> tuple[httpx.Response, float]:
-        """The response, and the seconds since the request had a place.
+    async def post(
+        self, path: str, body: Mapping[str, Any], passing: Sequence[int] = PASSING
+    ) -> tuple[httpx.Response, float]:
+        """The response, and the seconds since the request had a place; ``passing`` statuses are tried again.
 
         Raises:
             EndpointError: nothing answers, at the last attempt either.
@@ -61,7 +65,7 @@ class Transport:
         """
         async with self._places:
             began = time.perf_counter()
-            response = await self._tried("POST", path, body)
+            response = await self._tried("POST", path, body, passing)
             seconds = time.perf_counter() - began
         if response.is_error:
             raise RequestRefused(
@@ -77,13 +81,15 @@ class Transport:
         """
         return await self._send("GET", path, None)
 
-    async def _tried(self, method: str, path: str, body: Mapping[str, Any]) -> httpx.Response:
+    async def _tried(
+        self, method: str, path: str, body: Mapping[str, Any], passing: Sequence[int]
+    ) -> httpx.Response:
         wait = FIRST_WAIT
-        for attempt in range(1, ATTEMPTS + 1):
-            last = attempt == ATTEMPTS
+        for attempt in range(1, self._attempts + 1):
+            last = attempt == self._attempts
             try:
                 response = await self._send(method, path, body)
-                if last or response.status_code not in PASSING:
+                if last or response.status_code not in passing:
                     return response
                 wait = max(wait, _asked_to_wait(response))
             except EndpointError:
