@@ -261,6 +261,7 @@ IN_SOURCE = {  # what they call the keys of a source of rows → what is said of
     ),
 }
 LOSSES = {"dpo": "sigmoid", "kto_pair": "kto"}
+SCALED = {True: "group", False: "none"}  # TRL's scale_rewards, as it was before it had names
 STAGES = {
     "pt": "cpt",
     "pretrain": "cpt",
@@ -286,6 +287,12 @@ class Worded(Document):
             return f"unknown key; {said}" if said else None
         if kind == "literal_error" and place == ("loss",) and str(value) in LOSSES:
             return f"must be a loss, found {value!r}; it is {LOSSES[str(value)]!r} here"
+        if kind == "literal_error" and place == ("scale_rewards",) and isinstance(value, bool):
+            was = " and ".join(f"{str(old).lower()} is {new}" for old, new in SCALED.items())
+            return (
+                f"must be 'group', 'batch' or 'none', found {str(value).lower()}; of TRL's older {was} here, "
+                "batch had no word"
+            )
         if kind == "literal_error" and place[:2] == ("data", "sources") and place[-1] == "format":
             return cls._of_formats(value)
         return None
