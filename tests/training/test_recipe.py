@@ -265,12 +265,6 @@ def test_words_of_other_programs_are_told_in_ours(recipe: Recipe, change: str, t
         ("train.beta=0", "here it is kl_coefficient"),
         ("max_completion_length=9", "here it is sampling.max_new_tokens"),
         ("train.loss_type=dapo", "here it is loss "),
-        ("scale_rewards=true", "found true; of TRL's older true is group and false is none here, batch had"),
-        (
-            "scale_rewards=false",
-            "found false; of TRL's older true is group and false is none here, batch had",
-        ),
-        ("scale_rewards=yes", "scale_rewards: must be 'group', 'batch' or 'none', found 'yes'"),
         ("clip_high=0.1", "clip_high: must be at least clip (0.2), found 0.1"),
         ("loss=sapo", "loss: must be"),
     ],
