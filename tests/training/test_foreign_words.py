@@ -1,4 +1,4 @@
-"""Every key of LLaMA-Factory and TRL gets an answer in the recipe of every stage, and one that holds there."""
+"""Each key of LLaMA-Factory and TRL has an answer in the recipe of every stage, and one that holds there."""
 
 from __future__ import annotations
 
