@@ -19,7 +19,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import shutil
 import time
@@ -32,6 +31,7 @@ from pointsman import artefact
 from pointsman.core_yaml import write_core
 from training.data.reading import files
 from training.errors import RunConflict
+from training.held import held
 from training.recipe import Recipe
 from training.runs import began, processes
 
@@ -184,13 +184,8 @@ def opened(recipe: Recipe, runs: Path) -> Iterator[RunFolder]:
         yield folder
         return
     folder.path.mkdir(parents=True, exist_ok=True)
-    with (folder.path / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RunConflict(
-                f"{folder.path}: another process is training there; wait for it or stop it"
-            ) from None
+    busy = RunConflict(f"{folder.path}: another process is training there; wait for it or stop it")
+    with held(folder.path / "lock", busy):
         config = recipe.model_dump(mode="json")
         if folder.finished or folder.last_checkpoint():
             began.refuse_other_recipe(folder.path, folder.config, config)
