@@ -14,9 +14,12 @@ from training.held import held
 def test_what_is_held_is_refused_to_others_until_it_is_let_go(tmp_path: Path, kind: str) -> None:
     path = tmp_path if kind == "folder" else tmp_path / "lock"
     for _ in range(2):
-        with held(path, RunConflict("first")):
-            with pytest.raises(RunConflict, match="second"), held(path, RunConflict("second")):
-                pytest.fail("two have it")
+        with (
+            held(path, RunConflict("first")),
+            pytest.raises(RunConflict, match="second"),
+            held(path, RunConflict("second")),
+        ):
+            pytest.fail("two have it")
         assert path.exists()
 
 
