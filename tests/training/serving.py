@@ -57,7 +57,7 @@ def server(*names: str, **replies: Reply) -> Mapping[str, Reply]:
     return {"GET /v1/models": models(*names)} | {paths[key]: reply for key, reply in replies.items()}
 
 
-def every(value: Any, **more: Any) -> Reply:
+def every(value: Any, **more: Any) -> Answer:
     """What a server answers that gives every token the log-probability ``value``."""
 
     def complete(body: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from pointsman.document import DocumentError
-from tests.training.conftest import Online, Recipe
+from tests.training.asking import Online
+from tests.training.conftest import Recipe
 from training import recipe as recipes
 from training.recipe import words
 

@@ -33,13 +33,15 @@ def text(content: Any) -> str:
     if content is None or isinstance(content, str):
         return content or ""
     parts = content if isinstance(content, list) else [content]
-    texts = [part.get("text") if isinstance(part, Mapping) else part for part in parts]
-    for part, said in zip(parts, texts, strict=True):
+    texts: list[str] = []
+    for part in parts:
+        said = part.get("text") if isinstance(part, Mapping) else part
         if not isinstance(said, str):
             raise EndpointError(
                 f"the server answered a content that is no text: {str(part)[:120]}; it must be a text, or "
                 'parts of the form {"type": "text", "text": ...}'
             )
+        texts.append(said)
     return "".join(texts)
 
 
