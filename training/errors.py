@@ -17,6 +17,7 @@
     ├── EndpointError    a served model can't be asked: nothing answers, or in another form
     │   ├── ModelUnknown     the server has no model of that name
     │   └── RequestRefused   it answers this request with an error; ``status`` is HTTP's
+    ├── PartsMissing     parts of an evaluation could not be measured, and others could
     ├── PackageMissing   an optional package is asked for and not installed
     ├── TrackerError     a tracker of metrics can't begin
     ├── NotReady         a run can't begin, for more reasons than one
@@ -102,6 +103,20 @@ class RequestRefused(EndpointError):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+class PartsMissing(TrainingError):
+    """Parts of an evaluation that could not be measured; ``gaps`` has a sentence for each."""
+
+    def __init__(self, gaps: list[str]) -> None:
+        super().__init__(gaps)  # the argument, not the text, as of BadRows
+        self.gaps = gaps
+
+    def __str__(self) -> str:
+        again = "asked again, all parts are measured anew"
+        return "\n".join(
+            [f"not measured, and missing in the report; {again}:", *(f"  {g}" for g in self.gaps)]
+        )
 
 
 class PackageMissing(TrainingError):

@@ -19,7 +19,7 @@ import httpx
 from deploy.proof import badly_trained, planted
 from deploy.proof.served import HOME, ProofError, Served
 from pointsman.artefact import version_of
-from training.evaluation.evaluate import evaluate
+from training.evaluation.evaluate import evaluate, refuse_gaps
 from training.evaluation.load import load
 from training.evaluation.measures import Measure
 from training.evaluation.plan import Plan
@@ -87,6 +87,7 @@ def prove(
         if not asked:
             return {}
         found = evaluate(asked, [model], url=served.url, api_key=None, concurrency=_AT_ONCE, report=report)
+        refuse_gaps(found)
         return found[0].measures
 
     versions = _ask(served, "GET", "").json()["data"]

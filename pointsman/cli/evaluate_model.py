@@ -53,6 +53,8 @@ def model(
 
     Any OpenAI-compatible server will do, the running gateway is the default. For everything but tool calls it
     must give the log-probabilities of a prompt, as vLLM does. The report is Markdown, JSON and a picture.
+    A part that can't be measured is named in it with the reason, beside what the others gave; the status is 1
+    then, and the same command measures all parts anew.
 
     Examples:
 
@@ -68,7 +70,7 @@ def model(
     from pointsman.document import DocumentError
     from training.errors import TrainingError
     from training.evaluation import report as reports
-    from training.evaluation.evaluate import evaluate
+    from training.evaluation.evaluate import evaluate, refuse_gaps
     from training.evaluation.load import load
     from training.evaluation.plan import Plan
     from training.models import base
@@ -95,6 +97,8 @@ def model(
         reports.write(folder, findings, parts, about)
     say(reports.markdown(findings, parts, about))
     say(f"written to {folder}: report.md, report.json, report.png, rows.jsonl")
+    with reported(TrainingError):
+        refuse_gaps(findings)
 
 
 def base_of(config: Path) -> str:

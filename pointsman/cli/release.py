@@ -205,7 +205,7 @@ def _evaluated(
 ) -> Sequence[Findings]:
     """What the plan measures on ``models``, with its report in ``folder``."""
     from training.evaluation import report as reports
-    from training.evaluation.evaluate import evaluate
+    from training.evaluation.evaluate import evaluate, refuse_gaps
     from training.evaluation.load import load
     from training.models import base
     from training.run import quieten
@@ -231,6 +231,7 @@ def _evaluated(
         "code": provenance.code(),
     }
     reports.write(folder / "evaluation", findings, parts, about)
+    refuse_gaps(findings)  # what is missing is no ground to judge on
     return findings
 
 

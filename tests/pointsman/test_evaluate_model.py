@@ -9,7 +9,7 @@ import pytest
 
 from tests.pointsman.canned import canned
 from tests.pointsman.conftest import ROOT, Run
-from tests.training.serving import message, server
+from tests.training.serving import every, message, server
 from training.served import transport
 
 DEMO = ROOT / "deploy" / "demo"
@@ -43,6 +43,23 @@ def test_a_report_is_printed_and_written(run: Run, tmp_path: Path) -> None:
     content = json.loads((out / "report.json").read_text("utf-8"))
     assert content["asked"]["tools"]["desk"]["rows"] == 3
     assert set(content["models"]) == {"support", "base"}
+
+
+def test_what_was_measured_is_written_and_what_is_missing_ends_the_command(run: Run, tmp_path: Path) -> None:
+    plan, out = tmp_path / "plan.yaml", tmp_path / "out"
+    arguments = '{generator: "deploy.demo.text.corpus:held_out_rows", arguments: {adapter: support}, rows: 9}'
+    plan.write_text(f"general:\n  desk: {arguments}\n{PLAN}", encoding="utf-8")
+    words = ("--plan", plan, "--rows", "3", "--out", out, "--tokenizer", DEMO / "base")
+    refused = {"error": {"message": "no such parser", "code": 400}}
+    with canned(server("support", chat=refused, completions=every(-1.0))) as gateway:
+        ended = run("eval", "model", "support", "--url", gateway.url, *words)
+    assert ended.exit_code == 1
+    assert "| desk.nats per token | 1.0000" in ended.stdout
+    assert "not measured, and missing in the report; asked again, all parts are measured anew" in ended.stderr
+    assert "tools.desk of support: " in ended.stderr
+    content = json.loads((out / "report.json").read_text("utf-8"))["models"]["support"]
+    assert list(content["missing"]) == ["tools.desk"]
+    assert "general.desk.perplexity" in content["measures"]
 
 
 def test_what_is_wrong_is_one_message(run: Run, tmp_path: Path) -> None:

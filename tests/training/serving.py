@@ -55,3 +55,15 @@ def server(*names: str, **replies: Reply) -> Mapping[str, Reply]:
     """The answers of a server with these models; ``chat`` and ``completions`` are its endpoints."""
     paths = {"chat": "POST /v1/chat/completions", "completions": "POST /v1/completions"}
     return {"GET /v1/models": models(*names)} | {paths[key]: reply for key, reply in replies.items()}
+
+
+def every(value: Any, **more: Any) -> Answer:
+    """What a server answers that gives every token the log-probability ``value``."""
+
+    def complete(body: dict[str, Any]) -> dict[str, Any]:
+        count = len(body["prompt"])
+        top = more.get("top", [None, *[{"a": -1.0}] * count])
+        logprobs = {"token_logprobs": [None, *[value] * count], "top_logprobs": top}
+        return {"choices": [{"text": "a", "logprobs": logprobs}]}
+
+    return complete

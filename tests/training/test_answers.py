@@ -110,6 +110,8 @@ def test_answers_are_right_by_their_facts_end_and_stream_alike(tmp_path: Path, s
         ("object", {"content": '{"a": [2, 1]}'}, "wrong final answer"),
         ("track", {"content": "It is on its way."}, "wrong tool"),
         ("track", {"content": '<tool_call>{"name": "track"}'}, "the text holds <tool_call>"),
+        ("endless", {"content": "<think>This and that.</think>No idea."}, "wrong final answer"),
+        ("endless", {"content": "<think>This and that, and"}, "wrong final answer"),
     ],
 )
 def test_a_wrong_answer_says_which_rule_it_breaks(
@@ -121,6 +123,31 @@ def test_a_wrong_answer_says_which_rule_it_breaks(
     [wrong] = [row for row in found.details if row["missed"]]
     assert missed in wrong["missed"]
     assert wrong["row"].endswith(f":{list(RIGHT).index(question) + 1}")
+
+
+@pytest.mark.parametrize(
+    ("question", "message"),
+    [
+        ("word", {"content": "<think>\nIt is grey, or it is not.\n</think>\n\nblue"}),
+        (
+            "object",
+            {"content": 'A list of 2 numbers, {"a": []}.</think>{"a": [1, 2]}'},
+        ),  # opened in the prompt
+        ("sum", {"content": "12.5", "reasoning_content": "5 and 7.5"}),
+        (
+            "track",
+            {"content": "<think>A <tool_call> is due.</think>", "tool_calls": RIGHT["track"]["tool_calls"]},
+        ),
+    ],
+)
+def test_an_answer_is_judged_without_its_thought(
+    tmp_path: Path, server: dict[str, Any], question: str, message: dict[str, Any]
+) -> None:
+    server[question] = message
+    found = ask(tmp_path)
+    assert value(found, "answers.desk.correct") == value(found, "answers.desk.streams_alike") == 1
+    [row] = [row for row in found.details if row.get("thought")]
+    assert "think>" not in row["thought"] + row["text"]
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,27 @@ def test_nothing_to_train_on_or_to_measure_is_refused(
         mixture.training_texts(loaded(talk), 10, lambda _: None)
 
 
+def test_texts_without_a_word_are_dropped_and_counted(
+    continued: Continued, base: Path, tmp_path: Path
+) -> None:
+    rows = [row for text in texts(NEW_WORDS, 20, 3) for row in (text, {"text": " \n"}, {"text": ""})]
+    source = {"path": str(write_rows(tmp_path / "gaps.jsonl", rows)), "format": "text"}
+    grown = {"vocabulary": {"pieces": 4, "min_count": 2}}
+    path = continued(**{"data.sources": [source], **grown})
+    found = prepared(path, base)
+    assert found.dropped == {"no text but white space": 40}
+    assert len(found.train) + len(found.validation) == 20
+    learned = mixture.training_texts(loaded(path), 99, lambda _: None)
+    assert len(learned) == len(found.train)  # pieces come from the very rows that are trained on
+    write_rows(tmp_path / "gaps.jsonl", rows[1:3])
+    for look in (
+        lambda: prepared(path, base),
+        lambda: mixture.training_texts(loaded(path), 99, lambda _: None),
+    ):
+        with pytest.raises(NothingToLearn, match=r"no row is left .* \(2 rows: no text but white space\)"):
+            look()
+
+
 def test_the_same_seed_draws_the_same_rows(continued: Continued, base: Path, tmp_path: Path) -> None:
     path = continued(replay=replay(tmp_path))
     one, other = prepared(path, base), prepared(path, base)

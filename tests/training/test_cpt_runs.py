@@ -18,7 +18,7 @@ from tests.training.test_cpt_recipe import loaded
 from tests.training.test_run import metrics, quiet
 from training import run
 from training.cpt import stage
-from training.errors import BaseError, ForgotTooMuch, NothingToLearn
+from training.errors import BaseError, ForgotTooMuch, NothingToLearn, RunConflict
 from training.models import base as bases
 from training.trainers import likelihood, trl
 
@@ -56,6 +56,24 @@ def test_killed_and_started_again_it_ends_the_same(
     path = continued(replay=replay(tmp_path), probe={"rows": 5, "max_forgetting": 9}, **method, **EVERY_2)
     whole = run.train(path, runs=tmp_path / "whole", report=quiet)
     assert_same_gain(whole, killed(path, tmp_path / "killed", monkeypatch, step=5))
+
+
+@pytest.mark.parametrize("bound", [{}, {"max_forgetting": 9}])
+def test_a_run_that_an_older_release_began_is_refused_before_it_goes_on(
+    continued: Continued, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: dict[str, float]
+) -> None:
+    path = continued(replay=replay(tmp_path), probe={"rows": 5, **bound}, **EVERY_2)
+    break_off(5, trl.Likelihood, path, tmp_path, monkeypatch)
+    file = tmp_path / "tiny" / "metrics.jsonl"
+    text = file.read_text("utf-8")
+    file.write_text(text.replace("eval_nats/", f"eval_nats/{tmp_path}/"), "utf-8")  # as it was called before
+    said = (
+        rf"tiny was begun by an older release, .* {tmp_path}/general\.jsonl.*; here they are general\.jsonl"
+    )
+    with pytest.raises(
+        RunConflict, match=rf"{said}, new\.jsonl, so it can't go on\. Give this recipe another"
+    ):
+        run.train(path, runs=tmp_path, report=quiet)
 
 
 def test_the_new_text_is_gained_and_all_is_on_record(

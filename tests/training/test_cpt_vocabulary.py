@@ -115,6 +115,21 @@ def test_what_is_rare_is_no_piece(old: Any) -> None:
         vocabulary.learn(old, NEW, Vocabulary(pieces=5, min_count=100_000))
 
 
+def test_a_look_says_whether_a_piece_will_be_found(old: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = set(vocabulary._model(old)["vocab"])
+    words = vocabulary._Words.of(vocabulary._cut(old, NEW))
+    most = max(count for pair, count in words.pairs.items() if "".join(pair) not in known)
+    just, over = (Vocabulary(pieces=1, min_count=count) for count in (most, most + 1))
+    assert vocabulary.look(old, NEW, just)
+    assert vocabulary.learn(old, NEW, just)
+    for told in (vocabulary.look, vocabulary.learn):
+        with pytest.raises(NothingToLearn, match=f"no two neighbouring tokens occur {most + 1} times"):
+            told(old, NEW, over)
+    monkeypatch.setattr(vocabulary, "_AT_ONCE", 1)
+    monkeypatch.setattr(vocabulary, "LOOKED_AT", sum(map(len, NEW[:-1])) - 1)
+    assert not vocabulary.look(old, NEW, over)
+
+
 def own_kind(family: str, old: Any) -> Any:
     """A tokenizer of the class that the family's bases have; ``old`` gives Qwen its bytes and merges."""
     if family == "qwen2":

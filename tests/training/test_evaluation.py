@@ -23,6 +23,7 @@ from training.evaluation.load import load
 from training.evaluation.measures import Measure
 from training.models import base as bases
 from training.models import logprobs
+from training.served import said
 
 TASK = """\
 task: colours
@@ -34,6 +35,18 @@ doc_to_text: "{{question}}"
 doc_to_choice: choices
 doc_to_target: answer
 metric_list: [{metric: acc}]
+"""
+
+GENERATED = """\
+task: sums
+dataset_path: json
+dataset_kwargs: {data_files: {test: %s}}
+test_split: test
+output_type: generate_until
+generation_kwargs: {until: ["."], max_gen_toks: 8}
+doc_to_text: "{{question}}"
+doc_to_target: "{{answer}}"
+metric_list: [{metric: exact_match}]
 """
 
 
@@ -286,3 +299,31 @@ def test_a_task_of_the_harness_from_a_file(tmp_path: Path, tokenizer: Any, tiny_
     assert found.measures["lm_eval.colours.acc"].error is not None
     with pytest.raises(SourceError, match=r"numbers: no such task in .*; it has colours"):
         load(harness(tmp_path, "numbers"), tokenizer)
+
+
+@pytest.mark.parametrize(
+    ("text", "right"), [("<think>12?</think>\n\n7", 1), ("7", 1), ("<think>7", 0), ("<think></think>12", 0)]
+)
+def test_a_task_judges_what_follows_a_thought(
+    tmp_path: Path, tokenizer: Any, text: str, right: float
+) -> None:
+    pytest.importorskip("lm_eval", reason="the extra lm-eval is not installed")
+    path = write_rows(tmp_path / "sums.jsonl", [{"question": "3 + 4 =", "answer": "7"}])
+    (tmp_path / "sums.yaml").write_text(GENERATED % path, "utf-8")
+    with canned(server("tiny", completions={"choices": [{"text": text}]})) as found:
+        [shown] = measured(harness(tmp_path, "sums"), tokenizer, found.url, "tiny")
+    assert value(shown, "lm_eval.sums.exact_match") == right
+
+
+@pytest.mark.parametrize(
+    ("whole", "left"),
+    [
+        (" 7\n", " 7\n"),
+        ("<think>a</think>\n 7\n", "7"),
+        ("a</think>7", "7"),
+        ("<think>7", ""),
+        ("<think></think>\n", ""),
+    ],
+)
+def test_what_follows_a_thought(whole: str, left: str) -> None:
+    assert said.behind_thought(whole) == left

@@ -17,25 +17,13 @@ from pointsman.document import DocumentError
 from tests.pointsman.canned import Reply, canned
 from tests.training.evaluating import harness, held, measured, plan
 from tests.training.rows import CONVERSATIONS, ROOT, TOOL_USE, write_rows
-from tests.training.serving import message, server
+from tests.training.serving import every, message, server
 from training.errors import BadRows, EndpointError, ModelUnknown, NothingToLearn, PackageMissing
 from training.evaluation.load import load
 from training.evaluation.plan import Plan
 from training.models import base as bases
 from training.served import streamed, transport
 from training.served.endpoint import Endpoint
-
-
-def every(value: Any, **more: Any) -> Reply:
-    """What a server answers that gives every token the log-probability ``value``."""
-
-    def complete(body: dict[str, Any]) -> dict[str, Any]:
-        count = len(body["prompt"])
-        top = more.get("top", [None, *[{"a": -1.0}] * count])
-        logprobs = {"token_logprobs": [None, *[value] * count], "top_logprobs": top}
-        return {"choices": [{"text": "a", "logprobs": logprobs}]}
-
-    return complete
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,11 @@ ROWS = [
 Verdict = Callable[[str, str], str]  # the first and the second answer → what the judge says
 
 
-def ask(folder: Path, monkeypatch: pytest.MonkeyPatch, verdict: Verdict, **judge: str) -> Findings:
+def ask(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, verdict: Verdict, thought: str = "", **judge: str
+) -> Findings:
+    """What is found where ``thought`` stands before each answer, reference and verdict."""
+
     def answer(request: httpx.Request) -> httpx.Response:
         if request.method == "GET":
             return httpx.Response(200, json={"data": [{"id": "m"}, {"id": "j"}]})
@@ -36,14 +40,18 @@ def ask(folder: Path, monkeypatch: pytest.MonkeyPatch, verdict: Verdict, **judge
                 said.partition(f"[{place} answer]\n")[2].partition("\n")[0] for place in ("First", "Second")
             )
             text = verdict(first, second)
-        choice = {"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+        choice = {"message": {"role": "assistant", "content": thought + text}, "finish_reason": "stop"}
         return httpx.Response(200, json={"choices": [choice]})
 
     real = httpx.AsyncClient
     transport = httpx.MockTransport(answer)
     monkeypatch.setattr(httpx, "AsyncClient", lambda **words: real(**words, transport=transport))
     monkeypatch.setenv("JUDGE_KEY", "secret")
-    rows = write_rows(folder / "rows.jsonl", ROWS)
+    asked_of = [
+        {"messages": [turns[0], turns[1] | {"content": thought + turns[1]["content"]}]}
+        for turns in (row["messages"] for row in ROWS)
+    ]
+    rows = write_rows(folder / "rows.jsonl", asked_of)
     asked = plan(
         judged={
             "desk": {
@@ -79,6 +87,20 @@ def test_what_wins_in_both_orders_wins(tmp_path: Path, monkeypatch: Any) -> None
     assert value(found, "judged.desk.readable") == 0.75
     assert found.details[0]["verdicts"] == ["first", "first"]
     assert found.details[1]["verdicts"] == ["second", "second"]
+
+
+def test_a_judge_sees_no_thoughts_and_is_heard_without_its_own(tmp_path: Path, monkeypatch: Any) -> None:
+    seen: list[str] = []
+
+    def verdict(first: str, second: str) -> str:
+        seen.extend((first, second))
+        return "I can't say"
+
+    found = ask(tmp_path, monkeypatch, verdict, thought="<think>Is it the FIRST?</think>")
+    names = ("one", "two", "three", "four")
+    assert set(seen) == {f"{kind} {name}" for kind in ("answer", "reference") for name in names}
+    assert value(found, "judged.desk.readable") == 0
+    assert {row["thought"] for row in found.details} == {"Is it the FIRST?"}
 
 
 def test_a_judge_s_key_that_is_not_there_is_told(tmp_path: Path, monkeypatch: Any) -> None:

@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from typing import Any
 
 from pointsman import artefact
 from training.errors import RunConflict
+from training.held import held
 
 
 @dataclass(slots=True)
@@ -45,13 +45,8 @@ def opened(folder: Path, digest: str) -> Iterator[Journal]:
         RunConflict: another process builds there, or the folder holds something else.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RunConflict(
-                f"{folder}: another process is building there; wait for it or stop it"
-            ) from None
+    busy = RunConflict(f"{folder}: another process is building there; wait for it or stop it")
+    with held(folder / "lock", busy):
         if (folder / "artefact").exists() or (folder / "checkpoints").exists():
             raise RunConflict(f"{folder} holds a training run; give the plan another name")
         yield _read(folder / "journal.jsonl", digest)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from training.errors import ConversionError
+from training.held import held
 
 
 @contextmanager
@@ -24,14 +23,10 @@ def appearing(out: Path) -> Iterator[Path]:
     _refuse(out)
     growing = out.with_name(out.name + ".growing")
     growing.mkdir(parents=True, exist_ok=True)
-    held = os.open(growing, os.O_RDONLY)  # the lock is the folder's own and goes with it, or with the process
-    try:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ConversionError(
-                f"{out}: another process is converting to it; wait for it, or choose another folder"
-            ) from None
+    busy = ConversionError(
+        f"{out}: another process is converting to it; wait for it, or choose another folder"
+    )
+    with held(growing, busy):  # the lock is the folder's own and goes with it
         _refuse(out)  # the other may have ended in between, and the lock is its folder's then
         for left in growing.iterdir():
             shutil.rmtree(left) if left.is_dir() else left.unlink()
@@ -41,8 +36,6 @@ def appearing(out: Path) -> Iterator[Path]:
         except BaseException:
             shutil.rmtree(growing, ignore_errors=True)
             raise
-    finally:
-        os.close(held)
 
 
 def _refuse(out: Path) -> None:

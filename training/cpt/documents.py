@@ -95,5 +95,7 @@ class Texts:
 def texts(part: sources.Part, limit: int) -> Encoded[Texts]:
     """The same documents, in the same parts, as texts; raises BadRows as :func:`encoded`."""
     rows = learned.read(part, "cpt")
-    found = Texts([text.text or "" for row in rows for text, _ in _parts(row, limit)])
-    return Encoded(found, sources.digest(rows), {}, 0)
+    kept = [row for row in rows if not encoding.is_empty(row)]
+    found = Texts([text.text or "" for row in kept for text, _ in _parts(row, limit)])
+    dropped = {encoding.EMPTY: len(rows) - len(kept)} if len(kept) < len(rows) else {}
+    return Encoded(found, sources.digest(rows), dropped, 0)

@@ -42,6 +42,21 @@ class Watch:
         first = next(iter(self.run.read_metrics()), {})
         return by_name(first) if first.get("step") == 0 else {}
 
+    def refuse_other_names(self) -> None:
+        """Make sure that what is measured can be compared with the evaluation of the base.
+
+        Raises:
+            RunConflict: an older release, which called the texts otherwise, has begun the run.
+        """
+        before, now = self.before, {text.name for text in self.texts}
+        if before and before.keys() != now:
+            raise RunConflict(
+                f"{self.run.path} was begun by an older release, which called its held-out texts "
+                f"{', '.join(sorted(before))} in {self.run.metrics.name}; here they are "
+                f"{', '.join(sorted(now))}, so it can't go on. Give this recipe another name "
+                "(--set name=...) to begin again, or remove the folder"
+            )
+
 
 class CptTrainer(trl.Likelihood):
     """Measures every text by itself, and stops at the bound."""
@@ -72,7 +87,9 @@ class CptTrainer(trl.Likelihood):
         } | {NATS + text.name: found[text.name].nats / text.base_tokens for text in self.watch.texts}
 
     def train(self, resume_from_checkpoint: str | None = None, **kwargs: Any) -> Any:
-        if resume_from_checkpoint is None and self.recipe.base:
+        if resume_from_checkpoint is not None:
+            self.watch.refuse_other_names()
+        elif self.recipe.base:
             self._measure_base()
         return super().train(resume_from_checkpoint, **kwargs)
 

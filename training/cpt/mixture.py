@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.cpt import documents
 from training.data.preparing import collection
-from training.data.preparing.collection import Prepared, Report
+from training.data.preparing.collection import Collected, Prepared, Report
 from training.data.reading import sources
 from training.data.tokens.token_rows import TokenRows
 from training.errors import NothingToLearn
@@ -48,6 +49,7 @@ def prepared(recipe: CptRecipe, tokenizer_folder: Path | str, report: Report) ->
     """
     encode = partial(documents.encoded, folder=str(tokenizer_folder), limit=_limit(recipe))
     found = collection.collect(_plan(recipe), encode, report)
+    _refuse_none(found)
     owners = _owners(recipe, [len(rows) for rows in found.parts])
     rows, labels = TokenRows.join(found.parts), [source.label for source in _sources(recipe)]
     train, kept = _parted(recipe, owners, rows.lengths, found.weights)
@@ -83,6 +85,7 @@ def training_texts(recipe: CptRecipe, rows: int, report: Report) -> list[str]:
     """
     read = partial(documents.texts, limit=_limit(recipe))
     found = collection.collect(_plan(recipe), read, report)
+    _refuse_none(found)
     owners = _owners(recipe, [len(part) for part in found.parts])
     texts = [text for part in found.parts for text in part.texts]
     lengths = np.array([len(text) for text in texts], dtype=np.int64)
@@ -93,6 +96,11 @@ def training_texts(recipe: CptRecipe, rows: int, report: Report) -> list[str]:
     if not chosen:
         raise NothingToLearn("vocabulary: the sources hold conversations only, and pieces come from texts")
     return chosen
+
+
+def _refuse_none(found: Collected[Any]) -> None:
+    if not any(map(len, found.parts)):
+        raise NothingToLearn(f"no row is left to train on ({found.why})")
 
 
 def _limit(recipe: CptRecipe) -> int:

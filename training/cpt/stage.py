@@ -55,6 +55,17 @@ def make_tokenizer(recipe: CptRecipe, folder: Path, report: Report, rows: int | 
         train_tokenizer(recipe, plan, rows or plan.sample_rows).save_pretrained(folder)
 
 
+def look_for_pieces(recipe: CptRecipe, report: Report) -> bool:
+    """As :func:`training.cpt.vocabulary.look` on the texts that the recipe's pieces are learned from.
+
+    Raises:
+        BaseError, NothingToLearn: no piece would be learned.
+    """
+    assert recipe.vocabulary is not None
+    texts = mixture.training_texts(recipe, recipe.vocabulary.sample_rows, report)
+    return vocabulary.look(base.load_tokenizer(recipe.base or ""), texts, recipe.vocabulary)
+
+
 def train_tokenizer(recipe: CptRecipe, plan: TokenizerPlan, rows: int) -> PreTrainedTokenizerBase:
     """The tokenizer of a base from nothing, learned from ``rows`` of the recipe's rows."""
     template = chat_template(plan)

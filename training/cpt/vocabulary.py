@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 # Words where a tokenizer writes spaces as U+2581 and does not part them itself; no other has such signs.
 _SPACED = re.compile("\u2581*[^\u2581\n]+|\u2581+|\n+")
 _BYTE = re.compile("<0x[0-9A-F]{2}>")
+LOOKED_AT = 2_000_000  # characters of the text in which it is looked whether a pair occurs often enough
+_AT_ONCE = 100  # texts between two looks
 Pair = tuple[str, str]
 Pieces = dict[int, list[int]]  # id of a new token → the old ids that it stands for
 
@@ -108,11 +110,41 @@ def learn(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str], plan: Vocabu
             if words.pairs[changed] > 0:
                 heapq.heappush(queue, (-words.pairs[changed], changed))
     if not merges:
-        raise NothingToLearn(
-            f"vocabulary: no two neighbouring tokens occur {plan.min_count} times within a word of the new "
-            "text; lower vocabulary.min_count or give more text"
-        )
+        raise _none(plan)
     return merges
+
+
+def look(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], plan: Vocabulary) -> bool:
+    """Whether ``learn`` is sure to find a piece; no: it isn't in the first characters, and there are more.
+
+    Counts pairs of neighbours until one occurs often enough, and merges none.
+
+    Raises:
+        BaseError, NothingToLearn: as :func:`learn`.
+    """
+    content = _content(tokenizer)
+    known, apart = set(content["model"]["vocab"]), _apart(content["model"])
+    pairs: Counter[Pair] = Counter()
+    read = 0
+    for start in range(0, len(texts), _AT_ONCE):
+        if read > LOOKED_AT:
+            return False
+        some = texts[start : start + _AT_ONCE]
+        read += sum(map(len, some))
+        for symbols, count in _cut(tokenizer, some):
+            for pair in pairwise(symbols):
+                pairs[pair] += count
+                often = pairs[pair] >= plan.min_count
+                if often and "".join(pair) not in known and apart.isdisjoint(pair):
+                    return True
+    raise _none(plan)
+
+
+def _none(plan: Vocabulary) -> NothingToLearn:
+    return NothingToLearn(
+        f"vocabulary: no two neighbouring tokens occur {plan.min_count} times within a word of the new "
+        "text; lower vocabulary.min_count or give more text"
+    )
 
 
 def save(tokenizer: PreTrainedTokenizerBase, merges: Sequence[Pair], folder: Path) -> None:

@@ -21,7 +21,8 @@ ENDED = ("stop", "tool_calls")  # finish reasons of an answer that the model end
 class Given:
     """What came back for one question."""
 
-    text: str
+    thought: str
+    text: str  # behind the thought
     calls: Sequence[calls.Call]
     missed: str  # the first rule that it breaks, or a fault of form; "" if it is right
     stopped: bool
@@ -56,6 +57,7 @@ class Answers:
         details = [
             {
                 "row": question.where,
+                **({"thought": one.thought} if one.thought else {}),
                 "text": one.text,
                 "called": list(one.calls),
                 "missed": one.missed,
@@ -81,9 +83,10 @@ class Answers:
         except RequestRefused as exc:
             raise RequestRefused(exc.status, f"{question.where}: {exc}") from exc
         made = calls.read(whole, question.tools)
-        text = whole["message"].get("content") or ""
+        thought, text = said.parted(whole["message"])
         faults = [*made.faults, *(made.misfits if question.tools else ())]
         return Given(
+            thought,
             text,
             made.calls,
             faults[0] if faults else question.expect.misses(made.calls, text),

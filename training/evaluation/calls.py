@@ -163,7 +163,8 @@ def read(choice: Mapping[str, Any], tools: Sequence[Mapping[str, Any]]) -> Made:
             misfits.append(f"{name}: {problem}")
     if given and choice.get("finish_reason") != "tool_calls":
         faults.append(f"finish_reason must be tool_calls, found {choice.get('finish_reason')!r}")
-    leaked = next((mark for mark in MARKERS if mark in (message.get("content") or "")), None)
+    text = said.parted(message).text
+    leaked = next((mark for mark in MARKERS if mark in text), None)
     if leaked:
         faults.append(f"the text holds {leaked}, a call that was not recognised")
     return Made(calls, len(given) + (leaked is not None), faults, misfits)

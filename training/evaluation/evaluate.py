@@ -1,6 +1,8 @@
 """One evaluation: a plan's parts, asked of one or more served models.
 
 ``pointsman eval model support --against pointsman-demo``
+
+A part that can't be measured takes no other with it: the rest is measured, what is missing has its reason.
 """
 
 from __future__ import annotations
@@ -8,9 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from training.errors import EndpointError, PartsMissing, TrainingError
 from training.evaluation.measures import Measure
 from training.evaluation.part import Part
 from training.served.endpoint import Endpoint
@@ -26,6 +29,23 @@ class Findings:
     versions: tuple[str, ...]  # adapter versions that answered, where the server names them
     measures: Mapping[str, Measure]  # "loss.support.nats_per_token" → ...
     details: Sequence[Mapping[str, Any]]  # one a row, with its part and model
+    missing: Mapping[str, TrainingError] = field(default_factory=dict)  # part → why it could not be measured
+
+
+def names(findings: Sequence[Findings]) -> list[str]:
+    """Of all measures of any model."""
+    return list(dict.fromkeys(name for found in findings for name in found.measures))
+
+
+def refuse_gaps(findings: Sequence[Findings]) -> None:
+    """Make sure that every part was measured on every model.
+
+    Raises:
+        PartsMissing: with the parts that were not, and why.
+    """
+    gaps = [f"{name} of {one.model}: {why}" for one in findings for name, why in one.missing.items()]
+    if gaps:
+        raise PartsMissing(gaps)
 
 
 def evaluate(
@@ -40,7 +60,8 @@ def evaluate(
     """Ask every model all parts, ``concurrency`` requests at a time; ``report`` is told how far it is.
 
     Raises:
-        EndpointError: the server is away, does not know a model, or answers in another form.
+        EndpointError: the server is away or does not know a model.
+        TrainingError: no part of any model could be measured; the first one's.
     """
 
     async def all_models() -> list[Findings]:
@@ -55,13 +76,21 @@ def evaluate(
                 await endpoint.check()
             return [await _one(parts, endpoint, report) for endpoint in endpoints]
 
-    return asyncio.run(all_models())
+    findings = asyncio.run(all_models())
+    if not names(findings):
+        raise next(why for found in findings for why in found.missing.values())
+    return findings
 
 
 async def _one(parts: Sequence[Part], endpoint: Endpoint, report: Report) -> Findings:
     measures: dict[str, Measure] = {}
     details: list[dict[str, Any]] = []
+    missing: dict[str, TrainingError] = {}
+    away = await _away(endpoint)
     for part in parts:
+        if away:
+            missing[part.name] = away
+            continue
         asked = 0
         total = f" of {part.requests}" if part.requests else ""
 
@@ -71,7 +100,21 @@ async def _one(parts: Sequence[Part], endpoint: Endpoint, report: Report) -> Fin
             report(f"{endpoint.model}, {name}: {asked}{total} requests")
 
         report(f"{endpoint.model}, {part.name}: 0{total} requests")
-        result = await part.ask(endpoint, done)
+        try:
+            result = await part.ask(endpoint, done)
+        except TrainingError as exc:
+            missing[part.name] = exc
+            away = await _away(endpoint)
+            continue
         measures |= {f"{part.name}.{name}": measure for name, measure in result.measures.items()}
         details += [{"model": endpoint.model, "part": part.name, **row} for row in result.details]
-    return Findings(endpoint.model, tuple(sorted(endpoint.answered_by)), measures, details)
+    return Findings(endpoint.model, tuple(sorted(endpoint.answered_by)), measures, details, missing)
+
+
+async def _away(endpoint: Endpoint) -> EndpointError | None:
+    """Why it is no use to ask for more parts, if it is none."""
+    try:
+        await endpoint.check()
+    except EndpointError as exc:
+        return EndpointError(f"not asked any more: {exc}")
+    return None

@@ -13,6 +13,7 @@ from lm_eval import utils
 from lm_eval.api.model import TemplateLM
 
 from training.evaluation.part import Done
+from training.served import said
 from training.served.endpoint import Endpoint, each
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class Served(TemplateLM):  # type: ignore[misc]
         text = await self.endpoint.complete(
             ids, max_tokens=limit, temperature=given.get("temperature", 0), stop=stop[:4]
         )
+        text = said.behind_thought(text)
         for word in stop:  # OpenAI's API takes four; the rest is cut here
             text = text.split(word, 1)[0] if word else text
         return text

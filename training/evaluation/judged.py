@@ -14,7 +14,7 @@ from typing import Any, Literal
 from training.errors import EndpointError, RequestRefused
 from training.evaluation.measures import ratio
 from training.evaluation.part import Done, Result
-from training.served import openai_form
+from training.served import openai_form, said
 from training.served.endpoint import Endpoint, each
 
 Winner = Literal["first", "second", "tie"]
@@ -37,7 +37,7 @@ End with one word: FIRST, SECOND or TIE."""
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What is asked, and the answer that another is held beside."""
+    """What is asked, and the answer that another is held beside, without its thought."""
 
     where: str
     messages: Sequence[Mapping[str, Any]]
@@ -95,14 +95,20 @@ class Judged:
             "readable": ratio([float(None not in verdicts) for _, verdicts in found], ones),
         }
         details = [
-            {"row": pair.where, "text": text, "reference": pair.reference, "verdicts": list(verdicts)}
-            for pair, (text, verdicts) in zip(self.pairs, found, strict=True)
+            {
+                "row": pair.where,
+                **({"thought": answer.reasoning} if answer.reasoning else {}),
+                "text": answer.text,
+                "reference": pair.reference,
+                "verdicts": list(verdicts),
+            }
+            for pair, (answer, verdicts) in zip(self.pairs, found, strict=True)
         ]
         return Result(measures, details)
 
     async def _one(
         self, endpoint: Endpoint, judging: Endpoint, pair: Pair
-    ) -> tuple[str, tuple[Winner | None, Winner | None]]:
+    ) -> tuple[said.Parted, tuple[Winner | None, Winner | None]]:
         """The answer, and who won in either order: ``first`` is the answer, ``second`` the reference."""
         body = {
             "messages": openai_form.messages(pair.messages),
@@ -110,20 +116,20 @@ class Judged:
             "max_tokens": self.max_new_tokens,
         }
         try:
-            text = str((await endpoint.chat(body))["message"].get("content") or "")
+            answer = said.parted((await endpoint.chat(body))["message"])
         except RequestRefused as exc:
             raise RequestRefused(exc.status, f"{pair.where}: {exc}") from exc
         try:
-            straight = await judging.chat(self.judge.asked(pair, text, pair.reference))
-            swapped = await judging.chat(self.judge.asked(pair, pair.reference, text))
+            straight = await judging.chat(self.judge.asked(pair, answer.text, pair.reference))
+            swapped = await judging.chat(self.judge.asked(pair, pair.reference, answer.text))
         except RequestRefused as exc:
             raise EndpointError(f"the judge refuses {pair.where}: {exc}") from exc
-        return text, (said(straight), _turned(said(swapped)))
+        return answer, (verdict(straight), _turned(verdict(swapped)))
 
 
-def said(choice: Mapping[str, Any]) -> Winner | None:
+def verdict(choice: Mapping[str, Any]) -> Winner | None:
     """The verdict that a judge's answer ends with; None: there is none."""
-    found = _SAID.findall(str(choice["message"].get("content") or "").upper())
+    found = _SAID.findall(said.parted(choice["message"]).text.upper())
     words: dict[str, Winner] = {"FIRST": "first", "SECOND": "second", "TIE": "tie"}
     return words[found[-1]] if found else None
 

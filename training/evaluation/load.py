@@ -28,6 +28,7 @@ from training.evaluation.part import Part
 from training.evaluation.plan import HeldOut, Plan
 from training.evaluation.preferences import Preferences
 from training.recipe import GeneratorSource
+from training.served import said
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -150,9 +151,11 @@ def _judged(plan: Plan, bad: list[BadRow]) -> Iterator[Part]:
 
 
 def _pair(row: Row) -> JudgedPair:
-    if not row.messages or row.messages[-1]["role"] != "assistant" or not row.messages[-1].get("content"):
+    last = row.messages[-1] if row.messages else {"role": ""}
+    reference = said.parted(last).text if last["role"] == "assistant" else ""
+    if not reference:
         raise FieldError("messages", "must end with an answer of the assistant, the reference")
-    return JudgedPair(row.where, row.messages[:-1], str(row.messages[-1]["content"]))
+    return JudgedPair(row.where, row.messages[:-1], reference)
 
 
 def _read(held: HeldOut, seed: int, bad: list[BadRow]) -> list[Row]:

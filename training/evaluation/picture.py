@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pointsman.artefact import write_atomically
-from training.evaluation.evaluate import Findings
+from training.evaluation.evaluate import Findings, names
 from training.evaluation.report import LOSS, is_share
 
 
@@ -15,14 +15,18 @@ def draw(findings: Sequence[Findings], path: Path) -> None:
     """A PNG; bars with their standard errors."""
     from matplotlib.figure import Figure
 
-    names = [name for name, measure in findings[0].measures.items() if measure.value is not None]
+    every = [
+        name
+        for name in names(findings)
+        if any(name in one.measures and one.measures[name].value is not None for one in findings)
+    ]
     panels = [
-        ("nats per token", [name for name in names if name.endswith(f".{LOSS}")]),
-        ("share", [name for name in names if is_share(name)]),
+        ("nats per token", [name for name in every if name.endswith(f".{LOSS}")]),
+        ("share", [name for name in every if is_share(name)]),
     ]
     panels = [(unit, shown) for unit, shown in panels if shown]
     if not panels:  # only tasks of lm-eval whose metrics are neither
-        panels = [("", names)]
+        panels = [("", every)]
     tallest = max(len(shown) for _, shown in panels)
     figure = Figure(
         figsize=(6.5 * len(panels), 1.5 + 0.28 * tallest * (len(findings) + 0.5)), layout="constrained"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pointsman.artefact import write_atomically
-from training.evaluation.evaluate import Findings
+from training.evaluation.evaluate import Findings, names
 from training.evaluation.measures import Measure, difference
 from training.evaluation.part import Part
 
@@ -58,6 +58,7 @@ def as_json(findings: Sequence[Findings], parts: Sequence[Part], about: Mapping[
             found.model: {
                 "versions": list(found.versions),
                 "measures": {name: _plain(measure) for name, measure in found.measures.items()},
+                "missing": {name: str(why) for name, why in found.missing.items()},
             }
             for found in findings
         },
@@ -74,8 +75,7 @@ def as_json(findings: Sequence[Findings], parts: Sequence[Part], about: Mapping[
 
 def markdown(findings: Sequence[Findings], parts: Sequence[Part], about: Mapping[str, Any]) -> str:
     """The report as a person reads it; what follows ± is the standard error."""
-    names = " against ".join(found.model for found in findings)
-    lines = [f"# {names}", ""]
+    lines = [f"# {' against '.join(found.model for found in findings)}", ""]
     lines += [f"- {key}: {value}" for key, value in about.items() if not isinstance(value, dict)]
     lines += [
         f"- {found.model} was answered by {', '.join(found.versions)}" for found in findings if found.versions
@@ -83,8 +83,13 @@ def markdown(findings: Sequence[Findings], parts: Sequence[Part], about: Mapping
     lines += [
         f"- {part.name}: dropped {count} rows: {why}" for part in parts for why, count in part.dropped.items()
     ]
+    lines += [
+        f"- **not measured**: {name} of {found.model}: {' '.join(str(why).split())}"
+        for found in findings
+        for name, why in found.missing.items()
+    ]
     for kind, title in TITLES.items():
-        measured = [name for name in findings[0].measures if name.partition(".")[0] == kind]
+        measured = [name for name in names(findings) if name.partition(".")[0] == kind]
         if measured:
             lines += ["", f"## {title}", ""]
             if kind == "general" and len(findings) > 1:
@@ -93,7 +98,7 @@ def markdown(findings: Sequence[Findings], parts: Sequence[Part], about: Mapping
     return "\n".join([*lines, ""])
 
 
-def _table(kind: str, names: Sequence[str], findings: Sequence[Findings]) -> list[str]:
+def _table(kind: str, measured: Sequence[str], findings: Sequence[Findings]) -> list[str]:
     first, *others = findings
     heads = [
         "",
@@ -102,12 +107,12 @@ def _table(kind: str, names: Sequence[str], findings: Sequence[Findings]) -> lis
         "over",
     ]
     rows = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
-    for name in names:
-        measure = first.measures[name]
+    for name in measured:
+        counts = [found.measures[name].count for found in findings if name in found.measures]
         cells = [name.removeprefix(f"{kind}.").replace("_", " ")]
         cells += [shown(name, found.measures.get(name)) for found in findings]
-        cells += [_change(name, measure, other.measures.get(name)) for other in others]
-        cells.append(f"{measure.count:,.0f}" if measure.count else "")
+        cells += [_change(name, first.measures.get(name), other.measures.get(name)) for other in others]
+        cells.append(f"{counts[0]:,.0f}" if counts[0] else "")
         rows.append("| " + " | ".join(cells) + " |")
     return rows
 
@@ -119,8 +124,8 @@ def shown(name: str, measure: Measure | None) -> str:
     return _number(name, measure.value, measure.error)
 
 
-def _change(name: str, measure: Measure, other: Measure | None) -> str:
-    apart = difference(measure, other) if other else None
+def _change(name: str, measure: Measure | None, other: Measure | None) -> str:
+    apart = difference(measure, other) if measure and other else None
     return _number(name, *apart, signed=True) if apart else "none"
 
 

@@ -17,7 +17,8 @@ from typing import Any
 from training import problems
 from training import recipe as recipes
 from training.convert.route import TARGETS, Convertible, Target, gives_base, is_served, route
-from training.cpt import releases
+from training.cpt import releases, stage
+from training.cpt.vocabulary import LOOKED_AT
 from training.data.preparing import summary
 from training.data.preparing.collection import Prepared, Report
 from training.errors import ConversionError
@@ -33,6 +34,7 @@ from training.recipe import (
     RmRecipe,
     RouterRecipe,
     SftRecipe,
+    Vocabulary,
 )
 from training.routing import size
 from training.routing.size import Size
@@ -91,6 +93,8 @@ def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
     recipe = prospects.recipe
     needed = estimate.of(prospects.model, recipe, prospects.longest)
     told = () if prospects.prepared is None else _said(recipe, prospects.prepared)
+    if isinstance(recipe, CptRecipe) and recipe.vocabulary and not stage.look_for_pieces(recipe, report):
+        told = (*told, _unseen(recipe.vocabulary))
     found = Outlook(recipe, served(recipe), told, needed, None, recipe.train.steps, None)
     found = replace(found, warning=estimate.too_long(prospects.model, recipe))
     if (
@@ -126,6 +130,13 @@ def _uncounted(pieces: int) -> str:
     return (
         f"vocabulary: up to {pieces:,} pieces are added as the run begins, and are not counted here: with "
         "them it reads fewer tokens, and the base has a row of embeddings more for each"
+    )
+
+
+def _unseen(plan: Vocabulary) -> str:
+    return (
+        f"vocabulary.min_count: in the first {LOOKED_AT:,} characters no two neighbouring tokens occur "
+        f"{plan.min_count} times; the rest is not looked at here, and a run in which none do is refused"
     )
 
 

@@ -96,6 +96,7 @@ class CptRecipe(MethodRecipe):
     The result is a base; lora with an ``alias`` and qlora give an adapter.
     """
 
+    several_kinds: ClassVar[bool] = True
     sections: ClassVar = {"lora": ("lora", "qlora"), "qlora": ("qlora",), "freeze": ("freeze",)}
 
     stage: Literal["cpt"]

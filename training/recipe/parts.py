@@ -143,6 +143,22 @@ def refuse_chosen_answers(sources: Sequence[Source], place: str) -> None:
             raise ValueError(f"{place}.{i}.answers: belongs to the stage sft; remove it")
 
 
+def refuse_twice(sources: Sequence[Source]) -> None:
+    """Make sure that ``sources`` read no rows twice, which might be learned and evaluated on.
+
+    Raises:
+        ValueError: two do.
+    """
+    rows = [source.model_copy(update={"weight": 1.0}) for source in sources]
+    for i, source in enumerate(sources):
+        if (first := rows.index(rows[i])) < i:
+            raise ValueError(
+                f"data.sources.{i}: {source.label} is data.sources.{first} already, so rows that are kept "
+                f"out to evaluate on would be learned; remove it, and give the other one the weight "
+                f"{source.weight + sources[first].weight:g}"
+            )
+
+
 class Texts(Document):
     """What is learned from, and how it is cut; nothing is measured on it."""
 
@@ -237,6 +253,7 @@ class DataRecipe(Worded):
 
     formats: ClassVar[tuple[str, ...]] = CONVERSATIONS  # it can learn from
     answers: ClassVar[bool] = False  # whether a source may choose which it learns
+    several_kinds: ClassVar[bool] = False  # whether it has sources elsewhere, and compares them all itself
 
     name: Name = Field(description="the run's folder is runs/<name>")
     seed: Seed = Field(default=0, description="decides the data, their order and the first weights")
@@ -250,6 +267,8 @@ class DataRecipe(Worded):
                     f"data.sources.{i}.format: this stage reads {', '.join(self.formats)}, "
                     f"found {source.format!r}"
                 )
+        if not self.several_kinds:
+            refuse_twice(self.data.sources)
         if not self.answers:
             refuse_chosen_answers(self.data.sources, "data.sources")
         return self

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from pydantic import BaseModel
 
 from pointsman.document import Document
 from pointsman.problems import Location, dotted, field_names, misspelt
+from training.recipe import llama_factory
 
 KEYS = {  # theirs → where it is here; the first of them that the stage's recipe has
     # the base, and what comes of it
     **dict.fromkeys(("model_name_or_path", "model_name", "sft_model_path"), ("base",)),
-    "adapter_name_or_path": ("init_adapter",),
+    **dict.fromkeys(("adapter_name_or_path", "adapter_folder"), ("init_adapter",)),
+    "train_from_scratch": ("model",),
     **dict.fromkeys(("output_dir", "run_name", "exp_name"), ("name",)),
     **dict.fromkeys(("report_to", "log_with"), ("trackers",)),
     "data_seed": ("seed",),
@@ -44,6 +47,19 @@ KEYS = {  # theirs → where it is here; the first of them that the stage's reci
     "save_steps": ("train.save_every",),
     # the method
     "finetuning_type": ("method",),
+    "use_dora": ("method: dora",),
+    "pissa_init": ("method: pissa",),
+    **dict.fromkeys(
+        ("load_in_4bit", "quantization_bit", "quantization_method", "quantization_type"), ("method: qlora",)
+    ),
+    **dict.fromkeys(
+        ("double_quantization", "use_bnb_nested_quant", "bnb_4bit_use_double_quant"),
+        ("qlora.double_quantisation",),
+    ),
+    "export_quantization_bit": ("bits",),
+    "export_quantization_nsamples": ("data.calibration_rows",),
+    "freeze_trainable_layers": ("freeze.learn_last",),
+    **dict.fromkeys(("freeze_trainable_modules", "freeze_extra_modules"), ("freeze.learn",)),
     **dict.fromkeys(("r", "lora_r", "lora_rank"), ("lora.rank",)),
     "lora_alpha": ("lora.alpha",),
     "lora_dropout": ("lora.dropout",),
@@ -57,13 +73,14 @@ KEYS = {  # theirs → where it is here; the first of them that the stage's reci
     **dict.fromkeys(("pref_ftx", "rpo_alpha", "cpo_alpha"), ("sft_weight",)),
     "dpo_label_smoothing": ("label_smoothing",),
     "simpo_gamma": ("gamma",),
-    "kto_chosen_weight": ("desirable_weight",),
-    "kto_rejected_weight": ("undesirable_weight",),
+    **dict.fromkeys(("kto_chosen_weight", "desirable_weight"), ("desirable_weight",)),
+    **dict.fromkeys(("kto_rejected_weight", "undesirable_weight"), ("undesirable_weight",)),
     "center_rewards_coefficient": ("centre",),
     # answers that are sampled
     **dict.fromkeys(
         ("max_completion_length", "max_new_tokens", "response_length"), ("sampling.max_new_tokens",)
     ),
+    "temperature": ("sampling.temperature",),
     "missing_eos_penalty": ("sampling.unstopped_penalty",),
     "local_rollout_forward_batch_size": ("sampling.batch_rows",),
     **dict.fromkeys(("reward_model", "reward_model_path", "reward_funcs"), ("rewards",)),
@@ -73,6 +90,7 @@ KEYS = {  # theirs → where it is here; the first of them that the stage's reci
     "num_iterations": ("iterations",),
     "epsilon": ("clip", "train.clip"),
     "epsilon_high": ("clip_high",),
+    "scale_rewards": ("scale_rewards",),
     # ppo
     **dict.fromkeys(("kl_coef", "init_kl_coef"), ("kl.coefficient", "kl_coefficient")),
     "kl_estimator": ("kl.estimator",),
@@ -89,19 +107,25 @@ KEYS = {  # theirs → where it is here; the first of them that the stage's reci
     "vllm_server_timeout": ("server.timeout",),
     **dict.fromkeys(("use_vllm", "vllm_mode", "vllm_server_host", "vllm_server_port"), ("server",)),
 }
-_QLORA = "here it is `method: qlora`, whose options are under qlora"
 _PROCESSES = "there is none like it here: several processes are accelerate's, see docs/training.md"
 _EVALUATED = "here evaluation is at the end, and every train.evaluate_every steps"
 _SAVED = "here checkpoints come every train.save_every steps, and the run's last weights are its result"
+_TEXT = "there is none like it here: bases read text alone"
 _READ = "there is none like it here: rows are read and tokenised once, before the first step"
-_LAYERS = "here it is `method: freeze`, with freeze.learn_last, freeze.learn_first or freeze.learn"
 _TOKENIZER = "there is none like it here: the base's tokenizer and its chat template say it"
 _RESUMED = "here `pointsman train` with the same recipe goes on from the run's last checkpoint"
-_SHARED = "there is none like it here: a recipe runs as it is written, whatever is shown beside it"
+_INNER = "there is none like it here: it changes how a run works, and not what it gives"
+_SHOWN = "there is none like it here: metrics.jsonl, curves.png and trackers have what is measured"
+_KERNELS = "there is none like it here: attention is PyTorch's own, by the kernel that fits"
+_ARITHMETIC = "there is none like it here: a run's arithmetic is bf16 or fp32 throughout"
 _WHOLE = "there is none like it here: answers are drawn from the whole distribution, as the ratios are of it"
 _ONE_LOSS = "there is none like it here: the losses are those that `loss` takes"
 _REFERENCE = "here the reference is the start: the base, or init_adapter where it is given"
-_MODULES = "there is none like it here: beside an adapter nothing of the base learns; see `method: full`"
+_MODULES = (
+    "there is none like it here: beside an adapter nothing of the base learns, but the embeddings where cpt "
+    "has a vocabulary"
+)
+_MIXTURE = "here it is what the base's config.json says; ppo leaves a mixture's router alone"
 _ADAMW = "there is none like it here: all stages learn by AdamW, qlora's is paged by qlora.paged"
 _TRUNCATED = (
     "there is none like it here: with a server grpo multiplies a token's loss by its ratio, at most 3"
@@ -119,17 +143,10 @@ OTHERWISE = {  # theirs → what is said of it where KEYS has nothing; ours is n
     "label_smoothing_factor": "there is none like it here: a token's loss is its own log-probability's",
     "label_smoothing": "there is none like it here: of preferences it is of the stage dpo",
     # the method
-    "use_dora": "here it is `method: dora`",
-    **dict.fromkeys(("pissa_init", "pissa_iter", "pissa_convert"), "here it is `method: pissa`"),
-    **dict.fromkeys(
-        ("quantization_bit", "load_in_4bit", "quantization_method", "double_quantization"), _QLORA
-    ),
-    **dict.fromkeys(("quantization_type", "use_bnb_nested_quant"), _QLORA),
     "load_in_8bit": "there is none like it here: a base is held in full, or in 4 bits by `method: qlora`",
     "use_peft": "here the method says it: lora is an adapter, full is not",
-    **dict.fromkeys(("freeze_trainable_layers", "freeze_trainable_modules", "freeze_extra_modules"), _LAYERS),
     **dict.fromkeys(("lora_modules_to_save", "modules_to_save", "additional_target"), _MODULES),
-    **dict.fromkeys(("lora_target_parameters", "loraplus_lr_embedding"), _MODULES),
+    "lora_target_parameters": "there is none like it here: LoRA is put on linear layers alone",
     "create_new_adapter": "here init_adapter goes on with the adapter that it names; left out, one is new",
     "lora_task_type": "here the stage says it",
     # data
@@ -140,7 +157,7 @@ OTHERWISE = {  # theirs → what is said of it where KEYS has nothing; ours is n
     **dict.fromkeys(("interleave_probs", "mix_strategy"), "here each of data.sources has its weight"),
     "max_samples": "there is none like it here: a source's weight below 1 takes a share of its rows",
     **dict.fromkeys(("streaming", "dataset_streaming", "buffer_size", "dataset_num_proc"), _READ),
-    **dict.fromkeys(("overwrite_cache", "preprocessing_num_workers", "preprocessing_batch_size"), _READ),
+    "overwrite_cache": _READ,
     **dict.fromkeys(("tokenized_path", "dataset_kwargs"), _READ),
     "eval_dataset": "here data.validation_rows are kept out of data.sources and evaluated on",
     "dataset_text_field": "here it is columns of a source, such as {text: body}",
@@ -150,7 +167,7 @@ OTHERWISE = {  # theirs → what is said of it where KEYS has nothing; ours is n
     **dict.fromkeys(("template", "chat_template_path", "tool_format", "default_system"), _TOKENIZER),
     **dict.fromkeys(("eos_token", "pad_token", "use_fast_tokenizer", "split_special_tokens"), _TOKENIZER),
     **dict.fromkeys(("chat_template_kwargs", "enable_thinking"), _TOKENIZER),
-    **dict.fromkeys(("add_tokens", "add_special_tokens"), "here cpt's vocabulary adds pieces that it learns"),
+    "add_tokens": "there is none like it here: cpt's vocabulary adds pieces that it finds in the text",
     **dict.fromkeys(("shuffle_dataset", "disable_shuffling"), "here rows are shuffled by seed in each epoch"),
     "truncation_mode": "there is none like it here: data.max_tokens says how long a row may be",
     # what runs, is shown and is kept
@@ -165,30 +182,32 @@ OTHERWISE = {  # theirs → what is said of it where KEYS has nothing; ours is n
     "plot_loss": "here curves.png is always drawn",
     **dict.fromkeys(("deepspeed", "fsdp", "fsdp_config", "local_rank", "accelerator_config"), _PROCESSES),
     "ds3_gather_for_generation": _PROCESSES,
-    **dict.fromkeys(("flash_attn", "attn_implementation", "use_unsloth", "use_liger_kernel"), _SHARED),
-    **dict.fromkeys(("enable_liger_kernel", "use_cpu", "tf32", "padding_free", "group_by_length"), _SHARED),
-    **dict.fromkeys(
-        ("trust_remote_code", "model_revision", "cache_dir"), "here base is a folder or a hub id"
-    ),
+    **dict.fromkeys(("flash_attn", "attn_implementation", "use_unsloth", "use_liger_kernel"), _KERNELS),
+    **dict.fromkeys(("enable_liger_kernel", "liger_kernel_config"), _KERNELS),
+    "padding_free": "there is none like it here: packing is what saves padding, in sft",
+    "pad_to_multiple_of": "here batches are padded to a multiple of 8 on a GPU, and to no more on a CPU",
+    "group_by_length": "here a batch's rows are of like length, but in ppo, grpo and quantize",
+    "use_cpu": "there is none like it here: a GPU is used where PyTorch finds one",
+    "trust_remote_code": "there is none like it here: code that comes with a base is never run",
+    **dict.fromkeys(("model_revision", "cache_dir"), "here base is a folder, or a hub id of its newest"),
     "push_to_hub": "there is none like it here: the artefact stays in the run's folder",
-    "quantization_device_map": _SHARED,
-    **dict.fromkeys(("debug", "disable_tqdm", "project", "full_determinism", "skip_memory_metrics"), _SHARED),
-    **dict.fromkeys(("average_tokens_across_devices", "parallelism_config"), _PROCESSES),
-    **dict.fromkeys(("activation_offloading", "auto_find_batch_size", "torch_empty_cache_steps"), _SHARED),
+    **dict.fromkeys(("debug", "disable_tqdm", "project", "skip_memory_metrics"), _SHOWN),
+    "include_num_input_tokens_seen": _SHOWN,
+    "full_determinism": "here the same seed gives the same result on a CPU",
     **dict.fromkeys(
-        ("liger_kernel_config", "use_cache", "cache_implementation", "pad_to_multiple_of"), _SHARED
+        ("average_tokens_across_devices", "parallelism_config", "ignore_bias_buffers"), _PROCESSES
     ),
-    **dict.fromkeys(
-        ("cast_lm_head_to_fp32", "bf16_full_eval", "fp16_full_eval"), "here it is train.precision"
-    ),
+    "activation_offloading": "there is none like it here: train.gradient_checkpointing saves that memory",
+    "auto_find_batch_size": "there is none like it here: `pointsman check` estimates a run's memory",
+    **dict.fromkeys(("torch_empty_cache_steps", "use_cache", "cache_implementation"), _INNER),
+    **dict.fromkeys(("cast_lm_head_to_fp32", "bf16_full_eval", "fp16_full_eval", "tf32"), _ARITHMETIC),
     **dict.fromkeys(("enable_jit_checkpoint", "restore_callback_states_from_checkpoint"), _RESUMED),
     **dict.fromkeys(("batch_eval_metrics", "include_for_metrics", "prediction_loss_only"), _EVALUATED),
     **dict.fromkeys(("label_names", "remove_unused_columns", "length_column_name"), _READ),
-    **dict.fromkeys(("include_num_input_tokens_seen", "ignore_bias_buffers"), _SHARED),
     "train_sampling_strategy": "here rows are shuffled by seed in each epoch",
     "packing_strategy": "here packing lays rows by best fit, decreasing (TRL's bfd)",
     "model_init_kwargs": "here a base is loaded by its own config.json",
-    "router_aux_loss_coef": "there is none like it here: no loss of a mixture's router is added",
+    **dict.fromkeys(("router_aux_loss_coef", "moe_aux_loss_coef"), _MIXTURE),
     # preferences
     "loss_type": "there is none like it here: this stage has one loss",
     "loss_weights": "here the one sum of losses is sft_weight's, of the chosen answers' own loss",
@@ -203,16 +222,19 @@ OTHERWISE = {  # theirs → what is said of it where KEYS has nothing; ours is n
     **dict.fromkeys(("top_p", "top_k", "min_p", "repetition_penalty", "generation_kwargs"), _WHOLE),
     "delta": "there is none like it here: the ratio's use ends at clip and clip_high",
     "mask_truncated_completions": "here sampling.unstopped_penalty is taken from an answer that was cut",
-    "steps_per_generation": "here it is iterations, steps on the same answers",
-    "generation_batch_size": "here it is sampling.batch_rows, or train.rollout_rows of a whole step",
+    "steps_per_generation": "there is none like it here: answers are drawn for one step, and used again by "
+    "grpo's iterations or ppo's train.epochs",
+    "generation_batch_size": "there is none like it here: all answers of a step are drawn before it",
     "total_episodes": "here it is train.steps of train.rollout_rows answers each",
     "num_mini_batches": "here it is train.minibatch_rows, answers in place of their parts",
     **dict.fromkeys(("ppo_buffer_size", "rollout_batch_size"), "here it is train.rollout_rows, in answers"),
     "vf_coef": "there is none like it here: the value head has its own value.learning_rate",
-    **dict.fromkeys(("whiten_rewards", "ppo_whiten_rewards"), "here advantages are: train.whiten_advantages"),
+    **dict.fromkeys(
+        ("whiten_rewards", "ppo_whiten_rewards"), "here train.whiten_advantages does it to advantages"
+    ),
     **dict.fromkeys(("horizon", "adap_kl_ctrl"), "here kl.target makes β follow, by at most kl.rate a step"),
     **dict.fromkeys(("stop_token", "stop_token_id"), _TOKENIZER),
-    "num_generations_eval": "here a held-out prompt is answered as in training, see data.validation_rows",
+    "num_generations_eval": "here each of the data.validation_rows that are kept out is answered once",
     **dict.fromkeys(
         ("importance_sampling_level", "off_policy_mask_threshold", "use_bias_correction_kl"), _ONE_LOSS
     ),
@@ -225,10 +247,10 @@ OTHERWISE = {  # theirs → what is said of it where KEYS has nothing; ours is n
     "normalize_advantages": "there is none like it here: rloo's advantages are not scaled",
 }
 FAMILIES = {  # how several of theirs begin → what is said of each
-    "log_": _SHARED,
+    "log_": _SHOWN,
     "logging_": OTHERWISE["logging_strategy"],
     "entropy_": "there is none like it here: ppo alone has a weight of the entropy",
-    **dict.fromkeys(("transformers_", "use_transformers_"), _SHARED),
+    **dict.fromkeys(("transformers_", "use_transformers_"), _INNER),
     "dataloader_": _READ,
     "preprocessing_": _READ,
     "ddp_": _PROCESSES,
@@ -242,13 +264,13 @@ FAMILIES = {  # how several of theirs begin → what is said of each
     **dict.fromkeys(("galore_", "apollo_", "badam_"), _ADAMW),
     "torch_compile_": "here it is train.compile, without options",
     "gradient_checkpointing_": "here it is train.gradient_checkpointing, without options",
-    "bnb_4bit_": _QLORA,
     "vllm_importance_sampling_": _TRUNCATED,
+    "bnb_4bit_": "there is none like it here: qlora's base is in nf4, and its arithmetic is train.precision",
     "vllm_": "there is none like it here: a vLLM server has the options that it was started with",
     **dict.fromkeys(("sapo_", "vespo_"), _ONE_LOSS),
     "export_": "here `pointsman convert` makes what is served, and the stage quantize what has fewer bits",
     "reward_model_": "here a reward is one of rewards, {model: the artefact of a run of stage rm}",
-    **dict.fromkeys(("image_", "video_", "audio_"), "there is none like it here: bases read text alone"),
+    **dict.fromkeys(("image_", "video_", "audio_"), _TEXT),
 }
 IN_SOURCE = {  # what they call the keys of a source of rows → what is said of it
     **dict.fromkeys(("file_name", "file", "data_files", "dataset", "dataset_name"), "here it is path"),
@@ -256,13 +278,16 @@ IN_SOURCE = {  # what they call the keys of a source of rows → what is said of
     "tags": "here role_tag, content_tag and the other tags stand in columns",
     "ranking": "here it is `format: pairs`, or columns of alpaca and sharegpt with chosen and rejected",
     **dict.fromkeys(("num_samples", "max_samples"), "here weight takes a share of the rows, such as 0.5"),
-    **dict.fromkeys(("hf_hub_url", "ms_hub_url", "script_url"), "here a source is a file; give its path"),
+    **dict.fromkeys(("hf_hub_url", "ms_hub_url", "om_hub_url"), "here a source is a file; give its path"),
+    **dict.fromkeys(("script_url", "cloud_file_name"), "here a source is a file; give its path"),
     **dict.fromkeys(("subset", "split", "folder"), "here a source is one file; give its path"),
     **dict.fromkeys(
-        ("prompt", "query", "response", "history", "messages", "system"), "here it is in columns"
+        ("prompt", "query", "response", "history", "messages", "system", "tools"), "here it is in columns"
     ),
+    **dict.fromkeys(("chosen", "rejected", "kto_tag"), "here it is in columns"),
 }
 LOSSES = {"dpo": "sigmoid", "kto_pair": "kto"}
+SCALED = {True: "group", False: "none"}  # TRL's scale_rewards, as it was before it had names
 STAGES = {
     "pt": "cpt",
     "pretrain": "cpt",
@@ -273,6 +298,11 @@ STAGES = {
     "simpo": "dpo with `loss: simpo`",
     "gptq": "quantize",
 }
+
+
+_NAMED = re.compile(
+    r"\b(?:train|data|sampling|lora|qlora|freeze|kl|value|server)\.\w+|method: \w+"
+)  # of ours
 
 
 class Worded(Document):
@@ -288,6 +318,12 @@ class Worded(Document):
             return f"unknown key; {said}" if said else None
         if kind == "literal_error" and place == ("loss",) and str(value) in LOSSES:
             return f"must be a loss, found {value!r}; it is {LOSSES[str(value)]!r} here"
+        if kind == "literal_error" and place == ("scale_rewards",) and isinstance(value, bool):
+            was = " and ".join(f"{str(old).lower()} is {new}" for old, new in SCALED.items())
+            return (
+                f"must be 'group', 'batch' or 'none', found {str(value).lower()}; of TRL's older {was} here, "
+                "batch had no word"
+            )
         if kind == "literal_error" and place[:2] == ("data", "sources") and place[-1] == "format":
             return cls._of_formats(value)
         return None
@@ -304,13 +340,25 @@ class Worded(Document):
         ours = [key for key in theirs if has(cls, key)][:1] or list(named(cls, name))
         ours = [key for key in ours if key != dotted(place)]
         if ours:
-            return f"here it is {' or '.join(ours)}"
-        if said := OTHERWISE.get(name):
-            return said
+            return f"here it is {' or '.join(map(_shown, ours))}"
+        if said := OTHERWISE.get(name) or llama_factory.OTHERWISE.get(name):
+            return cls._fitting(said)
         slip = misspelt(name, field_names(cls, place[:-1]))
-        if not slip and (said := next((FAMILIES[one] for one in FAMILIES if name.startswith(one)), None)):
-            return said
-        return f"other stages have it as {theirs[0]}, this one has nothing like it" if theirs else None
+        families = FAMILIES | llama_factory.FAMILIES
+        if not slip and (said := next((families[one] for one in families if name.startswith(one)), None)):
+            return cls._fitting(said)
+        return (
+            f"other stages have it as {_shown(theirs[0])}, this one has nothing like it" if theirs else None
+        )
+
+    @classmethod
+    def _fitting(cls, said: str) -> str:
+        """``said`` as far as it names keys that this stage has."""
+        for key in _NAMED.finditer(said):
+            if not has(cls, key[0]):
+                end = max(said.rfind(mark, 0, key.start()) for mark in (": ", ", ", "; "))
+                return said[:end] if end > 0 else "this stage has nothing like it"
+        return said
 
     @classmethod
     def _of_formats(cls, value: Any) -> str | None:
@@ -321,12 +369,18 @@ class Worded(Document):
         return f"must be one of {', '.join(cls.formats)}, found {value!r}{hint}"
 
 
+def _shown(key: str) -> str:
+    """``key`` in a sentence, or a key with its value."""
+    return f"`{key}`" if ": " in key else key
+
+
 def has(model: type[BaseModel], key: str) -> bool:
-    """Whether a document of ``model`` may have the dotted ``key``."""
+    """Whether a document of ``model`` may have the dotted ``key``, or ``key: value`` at its top."""
+    key, _, value = key.partition(": ")
     name, _, rest = key.partition(".")
     field = model.model_fields.get(name)
     if field is None or not rest:
-        return field is not None
+        return field is not None and (not value or value in get_args(field.annotation))
     kinds = [field.annotation, *getattr(field.annotation, "__args__", ())]
     return any(has(kind, rest) for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
 

@@ -5,7 +5,6 @@ A step is entered when it is done; killed before that, it is done again, so ever
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from pointsman.document import DocumentError
 from training import recipe as recipes
 from training.data.reading import files
 from training.errors import ReleaseConflict
+from training.held import held
 from training.release.recipe import ReleaseRecipe
 
 State = Literal["running", "promoted", "rejected", "rolled back", "undone"]
@@ -100,11 +100,8 @@ def opened(recipe: ReleaseRecipe, runs: Path) -> Iterator[Journal]:
     """
     folder = runs / recipe.name
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "release.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ReleaseConflict(f"{folder}: another process is at this release; wait for it") from None
+    busy = ReleaseConflict(f"{folder}: another process is at this release; wait for it")
+    with held(folder / "release.lock", busy):
         now = recipe.model_dump(mode="json", by_alias=True)
         found = read(folder) or Journal(folder, now)
         before = _as_today(found.recipe)

@@ -12,6 +12,7 @@ import yaml
 from pointsman import artefact
 from training.data.reading import files
 from training.errors import RunConflict
+from training.runs import whole
 
 FILES = "files.json"
 
@@ -28,7 +29,8 @@ def refuse_other_recipe(run: Path, recipe: Path, config: Mapping[str, Any]) -> N
             "Put the file back, remove the folder to begin again, or give this recipe another name (--set "
             "name=...)"
         )
-    before = _flat(_deciding(yaml.safe_load(recipe.read_text(encoding="utf-8"))))
+    with whole.readable(recipe):
+        before = _flat(_deciding(yaml.safe_load(recipe.read_text(encoding="utf-8"))))
     now = _flat(_deciding(config))
     changed = [
         f"{key}: {before.get(key)!r} then, {now.get(key)!r} now"
@@ -54,8 +56,12 @@ def compare_files(run: Path, now: Mapping[str, str], *, finished: bool) -> None:
     if not finished:
         artefact.write_atomically(path, json.dumps(now, indent=2, ensure_ascii=False).encode())
         return
-    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else now  # of an older release
-    if changed := files.changed(before, now):
+    with whole.readable(path):
+        before = (
+            json.loads(path.read_text(encoding="utf-8")) if path.is_file() else now
+        )  # of an older release
+        changed = files.changed(before, now)
+    if changed:
         raise RunConflict(
             f"{run} is finished, and {', '.join(changed)} changed since. To train from what is there now, "
             "give the recipe another name (--set name=...), or remove the folder"

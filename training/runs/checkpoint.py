@@ -23,6 +23,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
+from training.runs import whole
 from training.runs.folder import COMPLETE
 
 TENSORS, NUMBERS = "state.safetensors", "state.json"
@@ -48,9 +49,9 @@ def write(
     for file in sorted(folder.iterdir()):
         with file.open("rb") as written:
             os.fsync(written.fileno())
-    (folder / COMPLETE).touch()
-    whole = sorted(int(path.parent.name.rpartition("-")[2]) for path in checkpoints.glob(f"*/{COMPLETE}"))
-    for old in whole[:-KEPT]:
+    whole.mark(folder)
+    steps = sorted(int(path.parent.name.rpartition("-")[2]) for path in checkpoints.glob(f"*/{COMPLETE}"))
+    for old in steps[:-KEPT]:
         shutil.rmtree(checkpoints / f"checkpoint-{old}")
 
 

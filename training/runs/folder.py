@@ -19,7 +19,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import shutil
 import time
@@ -32,10 +31,11 @@ from pointsman import artefact
 from pointsman.core_yaml import write_core
 from training.data.reading import files
 from training.errors import RunConflict
+from training.held import held
 from training.recipe import Recipe
-from training.runs import began, processes
+from training.runs import began, processes, whole
 
-COMPLETE = "complete"
+COMPLETE = whole.MARK
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +89,32 @@ class RunFolder:
         return (self.artefact / artefact.MANIFEST).is_file()
 
     def last_checkpoint(self) -> Path | None:
-        """The latest whole checkpoint. What a killed process left half-written is removed."""
-        whole: list[tuple[int, Path]] = []
-        for folder in self.checkpoints.glob("checkpoint-*"):
-            if (folder / COMPLETE).is_file():
-                whole.append((int(folder.name.rpartition("-")[2]), folder))
-            elif self.keeper:
-                shutil.rmtree(folder)
-        return max(whole)[1] if whole else None
+        """The latest whole checkpoint. What a killed process left half-written is removed.
+
+        Raises:
+            RunConflict: there are some, and all have been damaged since.
+        """
+        found: list[Path] = []
+        damaged: list[str] = []
+        for folder in self._steps():
+            if not (folder / COMPLETE).is_file():
+                if self.keeper:
+                    shutil.rmtree(folder)
+            elif why := whole.damage(folder):
+                damaged.append(why)
+            else:
+                found.append(folder)
+        if damaged and not found:
+            raise RunConflict(
+                f"{damaged[-1]}, and there is no other checkpoint to go on from; put the file back as it "
+                f"was, or remove {self.path} to begin again"
+            )
+        return found[-1] if found else None
+
+    def _steps(self) -> list[Path]:
+        """The folders of checkpoints, whole or not, by their steps."""
+        folders = self.checkpoints.glob("checkpoint-*")
+        return sorted((one for one in folders if _step(one).isdecimal()), key=lambda one: int(_step(one)))
 
     def begin(self, checkpoint: Path | None, steps: int, report: Callable[[str], None]) -> int:
         """Make ready for the first of ``steps``, or for the one behind ``checkpoint``; the steps done."""
@@ -104,7 +122,12 @@ class RunFolder:
             if self.keeper:
                 self.metrics.unlink(missing_ok=True)
             return 0
-        done = int(checkpoint.name.rpartition("-")[2])
+        for folder in self._steps():
+            if (folder / COMPLETE).is_file() and (why := whole.damage(folder)):
+                report(f"{why}, so this checkpoint is removed and the one before it is gone on from")
+                if self.keeper:
+                    shutil.rmtree(folder)
+        done = int(_step(checkpoint))
         report(f"{self.path} was stopped before it was finished; going on after step {done}")
         self.keep_metrics_until(done, last=steps)
         return done
@@ -116,13 +139,14 @@ class RunFolder:
         """
         if not self.keeper or not self.metrics.is_file():
             return
-        lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
-        whole = [(line, json.loads(line)) for line in lines if line.endswith("\n")]
-        kept = [
-            line
-            for line, metrics in whole
-            if metrics["step"] <= step and not (_is_evaluation(metrics) and metrics["step"] == last)
-        ]
+        with whole.readable(self.metrics):
+            lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
+            read = [(line, json.loads(line)) for line in lines if line.endswith("\n")]
+            kept = [
+                line
+                for line, metrics in read
+                if metrics["step"] <= step and not (_is_evaluation(metrics) and metrics["step"] == last)
+            ]
         artefact.write_atomically(self.metrics, "".join(kept).encode())
 
     def add_metrics(self, line: dict[str, float]) -> None:
@@ -155,8 +179,9 @@ class RunFolder:
         """Remember the data's hashes, or compare with those that the run began with."""
         path = self.path / "data.json"
         if resuming and path.is_file():
-            before = json.loads(path.read_text(encoding="utf-8"))
-            changed = [source for source in hashes if before.get(source) != hashes[source]]
+            with whole.readable(path):
+                before = json.loads(path.read_text(encoding="utf-8"))
+                changed = [source for source in hashes if before.get(source) != hashes[source]]
             if changed:
                 raise RunConflict(
                     f"{self.path} was begun with other rows of {', '.join(changed)}; a run can't change "
@@ -184,13 +209,8 @@ def opened(recipe: Recipe, runs: Path) -> Iterator[RunFolder]:
         yield folder
         return
     folder.path.mkdir(parents=True, exist_ok=True)
-    with (folder.path / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RunConflict(
-                f"{folder.path}: another process is training there; wait for it or stop it"
-            ) from None
+    busy = RunConflict(f"{folder.path}: another process is training there; wait for it or stop it")
+    with held(folder.path / "lock", busy):
         config = recipe.model_dump(mode="json")
         if folder.finished or folder.last_checkpoint():
             began.refuse_other_recipe(folder.path, folder.config, config)
@@ -204,4 +224,10 @@ def opened(recipe: Recipe, runs: Path) -> Iterator[RunFolder]:
 
 def _seconds(clock: Path) -> float:
     """What ``clock`` says; 0 where an older release has begun the run, which kept none."""
-    return float(clock.read_text(encoding="utf-8")) if clock.is_file() else 0.0
+    with whole.readable(clock):
+        return float(clock.read_text(encoding="utf-8")) if clock.is_file() else 0.0
+
+
+def _step(checkpoint: Path) -> str:
+    """The number that a checkpoint's folder ends in."""
+    return checkpoint.name.rpartition("-")[2]

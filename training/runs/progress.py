@@ -11,9 +11,9 @@ from typing import Any
 from transformers import TrainerCallback
 
 from training.errors import LossNotFinite
-from training.runs import processes
+from training.runs import processes, whole
 from training.runs.bar import Bar
-from training.runs.folder import COMPLETE, RunFolder
+from training.runs.folder import RunFolder
 
 NAMES = {
     "loss": "loss",
@@ -99,7 +99,7 @@ class RunProgress(TrainerCallback):  # type: ignore[misc]
         """Mark the checkpoint as whole: the trainer calls this after its last file."""
         processes.wait()  # each may have a part of its own
         if self.folder.keeper:
-            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+            whole.mark(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 
     def close(self) -> None:
         """End the bar, however the run ended."""

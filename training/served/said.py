@@ -25,7 +25,7 @@ class Parted(NamedTuple):
 
 
 def text(content: Any) -> str:
-    """The text of a message's ``content``: a text, None, or parts of text, which are joined.
+    """The text of a message's ``content``: a text, None, or parts of text or texts, which are joined.
 
     Raises:
         EndpointError: it is something else, or holds a part that is no text.
@@ -33,13 +33,16 @@ def text(content: Any) -> str:
     if content is None or isinstance(content, str):
         return content or ""
     parts = content if isinstance(content, list) else [content]
+    texts: list[str] = []
     for part in parts:
-        if not isinstance(part, Mapping) or not isinstance(part.get("text"), str):
+        said = part.get("text") if isinstance(part, Mapping) else part
+        if not isinstance(said, str):
             raise EndpointError(
                 f"the server answered a content that is no text: {str(part)[:120]}; it must be a text, or "
                 'parts of the form {"type": "text", "text": ...}'
             )
-    return "".join(part["text"] for part in parts)
+        texts.append(said)
+    return "".join(texts)
 
 
 def parted(message: Mapping[str, Any]) -> Parted:
@@ -57,6 +60,11 @@ def parted(message: Mapping[str, Any]) -> Parted:
     elif said.lstrip().startswith(_OPEN):
         reasoning, said = said.lstrip().removeprefix(_OPEN), ""
     return Parted(reasoning.strip(), said.strip())
+
+
+def behind_thought(said: str) -> str:
+    """What follows the ``<think>`` that a text begins with; one without it as it is, white space too."""
+    return said if (found := parted({"content": said}).text) == said.strip() else found
 
 
 def calls(message: Mapping[str, Any]) -> list[Any]:

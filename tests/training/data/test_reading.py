@@ -151,6 +151,62 @@ def test_tables_are_told_how_they_become_rows(tmp_path: Path) -> None:
         assert [row.text for row in made] == ["red", "blue"]
 
 
+@pytest.mark.parametrize("name", ["a.parquet", "a.jsonl"])
+def test_a_table_of_another_name_or_cut_off_is_told(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    Dataset.from_list(ROWS).to_parquet(path)
+    with pytest.raises(SourceError, match=r"a \.parquet file is a table") as caught:
+        texts(path)
+    exec(str(caught.value).partition('python -c "')[2].removesuffix('"'))
+    (made,) = tmp_path.glob("*.jsonl") if name == "a.parquet" else tmp_path.glob("*.rows.jsonl")
+    assert texts(made) == ["red", "blue"]
+    whole = tmp_path / "b.parquet"
+    whole.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(SourceError, match=r"b\.parquet: is no whole Parquet file, .* was it cut off\?"):
+        texts(whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        (
+            "a.jsonl",
+            b'{"text": "red"}\n{"text": "caf\xe9"}\n',
+            r"a\.jsonl:2: can't be read as UTF-8 text: .* 29 of 33",
+        ),
+        (
+            "a.txt",
+            b"red\n\xc3",
+            r"a\.txt:2: can't be read as UTF-8 text: unexpected end of data at byte 4 of 5",
+        ),
+        ("a.jsonl", b"\xff\xfea", r"a\.jsonl: can't be read as UTF-16 text: truncated data"),
+        ("a.jsonl.gz", gzip.compress(b"[]") + b"more", "is gzip, and broken or cut off: Not a gzipped file"),
+        ("a.txt", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a pointer of Git LFS"),
+        ("a.txt", b"", "holds no rows"),
+    ],
+)
+def test_what_is_no_text_is_told_with_its_place(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SourceError, match=said):
+        texts(tmp_path / name)
+
+
+def test_a_folder_is_no_source(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").mkdir()
+    for path in (tmp_path, tmp_path / "a.jsonl"):
+        with pytest.raises(SourceError, match="is a folder; a source is one file"):
+            texts(path)
+
+
+@pytest.mark.parametrize(("name", "error"), [("a.jsonl", BadRows), ("a.json", SourceError)])
+def test_a_key_that_is_given_twice_is_told(tmp_path: Path, name: str, error: type[Exception]) -> None:
+    """Python's own reading would take the last of them, and lose the first without a word."""
+    rows = ['{"text": "red"}', '{"id": {"a": 1, "a": 2}, "text": "blue"}']
+    (tmp_path / name).write_text("\n".join(rows) if name == "a.jsonl" else f"[{','.join(rows)}]", "utf-8")
+    with pytest.raises(error, match=r"not JSON: the key 'a' is given twice, in \{\"a\": 2\}"):
+        texts(tmp_path / name)
+
+
 @pytest.mark.parametrize(
     "content", ["[" * 200_000, '{"text": ' + "[" * 150 + "]" * 150 + "}", '{"a":' * 9_999]
 )

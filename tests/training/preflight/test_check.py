@@ -15,6 +15,7 @@ from tests.training.rows import said
 from tests.training.test_methods import METHODS
 from tests.training.test_run import quiet
 from training import recipe as recipes
+from training.cpt import vocabulary
 from training.errors import AdapterError, BaseError, NothingToLearn, RewardError
 from training.methods import choice
 from training.preflight import check
@@ -77,6 +78,16 @@ def test_pieces_of_vocabulary_are_said_to_be_uncounted(continued: Continued) -> 
         "vocabulary: up to 1,500 pieces are added as the run begins, and are not "
     )
     assert grown.lines[2:4] == check.check(continued(), [], quiet).lines[1:3]  # as without them
+
+
+def test_pieces_that_no_text_has_are_refused(continued: Continued, monkeypatch: pytest.MonkeyPatch) -> None:
+    rare = continued(vocabulary={"pieces": 10, "min_count": 99_999})
+    with pytest.raises(NothingToLearn, match=r"occur 99999 times .* lower vocabulary\.min_count"):
+        check.check(rare, [], quiet)
+    monkeypatch.setattr(vocabulary, "_AT_ONCE", 5)
+    monkeypatch.setattr(vocabulary, "LOOKED_AT", 10)
+    told = check.check(rare, [], quiet).lines
+    assert any(line.startswith("vocabulary.min_count: in the first ") for line in told)
 
 
 def test_what_a_run_would_begin_with_is_looked_for(recipe: Recipe, online: Online, tmp_path: Path) -> None:

@@ -13,12 +13,18 @@ from training.data.reading import sources
 from training.data.tokens.token_rows import TokenRows
 
 Tokens = tuple[list[int], list[int]]  # token ids (T), and the loss mask (T), 1 = trained on
+EMPTY = "no text but white space"
+
+
+def is_empty(row: Row) -> bool:
+    """Whether it is a text without a word, of which nothing but its end could be learned."""
+    return row.text is not None and not row.text.strip()
 
 
 def encoded(
     rows: Sequence[Row], sequences: Callable[[Row], Iterable[Tokens] | str], ends: Collection[int] = ()
 ) -> Encoded[TokenRows]:
-    """``rows`` as tokens.
+    """``rows`` as tokens; texts that are empty are dropped.
 
     Args:
         rows: all of a part.
@@ -34,7 +40,7 @@ def encoded(
     dropped: dict[str, int] = {}
 
     def of_row(row: Row) -> list[Tokens] | str:
-        found = sequences(row)
+        found = EMPTY if is_empty(row) else sequences(row)
         return found if isinstance(found, str) else list(found)
 
     for found in problems.each(rows, of_row):

@@ -15,6 +15,7 @@ from training.errors import BadRow, SourceError
 from training.models.tokenizer import END_OF_TEXT
 
 _GZIP, _UTF16 = b"\x1f\x8b", (b"\xff\xfe", b"\xfe\xff")
+_PARQUET, _POINTER = b"PAR1", b"version https://git-lfs.github.com/spec/"
 _PACKED = {  # what a file begins with → its kind, and what unpacks it
     b"PK\x03\x04": ("a zip archive", "unzip"),
     b"\x28\xb5\x2f\xfd": ("packed with Zstandard", "unzstd"),
@@ -66,30 +67,61 @@ def _ungzipped(path: Path) -> Path:
 
 
 def _content(path: Path) -> str:
-    if (suffix := suffix_of(path)) in _TABLES:
-        read, more = _TABLES[suffix]
-        rows = f"Dataset.{read}('{path}'{more})"
-        write = f"{rows}.to_json('{_ungzipped(path).with_suffix('.jsonl')}', force_ascii=False)"
-        raise SourceError(
-            f"{path}: a {suffix} file is a table, and rows are read from JSON. This writes them: "
-            f'python -c "from datasets import Dataset; {write}"'
-        )
     try:
         content = path.read_bytes()
         if content.startswith(_GZIP):
             content = gzip.decompress(content)
-        for begins, (kind, unpack) in _PACKED.items():
-            if content.startswith(begins):
-                raise SourceError(
-                    f"{path}: is {kind}, of which gzip alone is read; unpack it: {unpack} '{path}'"
-                )
-        return content.decode("utf-16" if content.startswith(_UTF16) else "utf-8-sig")
     except FileNotFoundError:
         raise SourceError(f"{path}: no such file; paths are seen from {Path.cwd()}") from None
-    except (EOFError, zlib.error) as exc:
+    except IsADirectoryError:
+        raise SourceError(f"{path}: is a folder; a source is one file, so name each that is in it") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as exc:
         raise SourceError(f"{path}: is gzip, and broken or cut off: {exc}") from exc
-    except (OSError, ValueError) as exc:
-        raise SourceError(f"{path}: can't be read as UTF-8 text: {exc}") from exc
+    except OSError as exc:
+        raise SourceError(f"{path}: can't be read: {exc.strerror}") from exc
+    _refuse_others(path, content)
+    encoding = "utf-16" if content.startswith(_UTF16) else "utf-8-sig"
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as exc:
+        line = content.count(b"\n", 0, exc.start) + 1
+        where = f"{path}:{line}" if encoding == "utf-8-sig" else str(path)
+        raise SourceError(
+            f"{where}: can't be read as {encoding.upper().removesuffix('-SIG')} text: {exc.reason} at byte "
+            f"{exc.start:,} of {len(content):,}; write the file in UTF-8, for instance by iconv, or whole if "
+            "it was cut off"
+        ) from exc
+
+
+def _refuse_others(path: Path, content: bytes) -> None:
+    """Make sure that ``content`` is text, by what it begins with, and the file's name.
+
+    Raises:
+        SourceError: with what it is, and how it becomes rows.
+    """
+    suffix = suffix_of(path)
+    parquet = content.startswith(_PARQUET)
+    if suffix == ".parquet" and not (parquet and content.endswith(_PARQUET)):
+        raise SourceError(
+            f"{path}: is no whole Parquet file, which begins and ends with PAR1; was it cut off? Copy it anew"
+        )
+    if suffix in _TABLES or parquet:
+        kind = ".parquet" if parquet else suffix
+        read, more = _TABLES[kind]
+        rows = f"Dataset.{read}('{path}'{more})"
+        out = _ungzipped(path).with_suffix(".rows.jsonl" if suffix == ".jsonl" else ".jsonl")
+        write = f"{rows}.to_json('{out}', force_ascii=False)"
+        raise SourceError(
+            f"{path}: a {kind} file is a table, and rows are read from JSON. This writes them: "
+            f'python -c "from datasets import Dataset; {write}"'
+        )
+    for begins, (kind, unpack) in _PACKED.items():
+        if content.startswith(begins):
+            raise SourceError(f"{path}: is {kind}, of which gzip alone is read; unpack it: {unpack} '{path}'")
+    if content.startswith(_POINTER):
+        raise SourceError(
+            f"{path}: is a pointer of Git LFS, and not the file itself; `git lfs pull` fetches that"
+        )
 
 
 def _is_one_value(content: str, suffix: str) -> bool:
@@ -99,7 +131,7 @@ def _is_one_value(content: str, suffix: str) -> bool:
     """
     first, _, rest = content.strip().partition("\n")
     try:
-        one_line = json_text.loads(first) if first else None
+        one_line = json_text.loads(first, keys_once=True) if first else None
     except ValueError:
         return suffix == ".json" or first.startswith("[")
     if isinstance(one_line, dict):
@@ -109,7 +141,7 @@ def _is_one_value(content: str, suffix: str) -> bool:
 
 def _listed(path: Path, content: str) -> list[Any]:
     try:
-        rows = json_text.loads(content)
+        rows = json_text.loads(content, keys_once=True)
     except ValueError as exc:
         raise SourceError(f"{path}: not JSON: {exc}; one row a line is a .jsonl file") from exc
     if isinstance(rows, dict):
@@ -135,6 +167,6 @@ def _documents(content: str, documents: str) -> Iterator[tuple[int, str]]:
 
 def _parsed(where: str, line: str) -> Any:
     try:
-        return json_text.loads(line)
+        return json_text.loads(line, keys_once=True)
     except ValueError as exc:
         return BadRow(where, "", f"is not JSON: {exc}; a .jsonl file has one whole object a line")

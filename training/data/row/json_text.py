@@ -8,15 +8,18 @@ from typing import Any
 DEEPEST = 100  # lists and objects within each other; chat templates and encoders recurse on them
 
 
-def loads(text: str) -> Any:
-    """The value that ``text`` holds.
+_SHOWN = 60  # characters of an object that a message shows
+
+
+def loads(text: str, *, keys_once: bool = False) -> Any:
+    """The value that ``text`` holds; with ``keys_once`` none of its objects may give a key twice.
 
     Raises:
         ValueError: it is no JSON, is nested deeper than ``DEEPEST``, or holds half a surrogate pair; the
             message goes on from "is not JSON: ".
     """
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_once if keys_once else None)
     except RecursionError:
         raise ValueError(_too_deep()) from None
     if text.count("[") + text.count("{") > DEEPEST and _depth(value) > DEEPEST:
@@ -31,6 +34,16 @@ def loads(text: str) -> Any:
                 "the character itself"
             ) from None
     return value
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of ``pairs``, of which Python would keep the last of a key alone."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} is given twice, in {json.dumps(found)[:_SHOWN]}...")
+    return found
 
 
 def _too_deep() -> str:
