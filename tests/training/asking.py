@@ -57,6 +57,11 @@ def vowels(prompts: Sequence[Messages], completions: Sequence[Messages], **_: ob
     return [4 * sum(letter in "aeiou" for letter in text) / (len(text) + 1) for text in texts]
 
 
+def silent(completions: Sequence[Messages], **_: object) -> list[None]:
+    """Nothing to say of any answer."""
+    return [None] * len(completions)
+
+
 def holds_wanted(
     prompts: Sequence[Messages], completions: Sequence[Messages], wanted: Sequence[str], **_: object
 ) -> list[float | None]:

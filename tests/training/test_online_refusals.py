@@ -53,6 +53,24 @@ def test_a_rule_that_fails_leaves_no_artefact(online: Online, tmp_path: Path) ->
     assert not (tmp_path / "tiny" / "artefact").exists()
 
 
+@pytest.mark.parametrize("kind", ["ppo", "grpo"])
+def test_rewards_that_say_nothing_of_any_held_out_answer_end_the_run(
+    online: Online, tmp_path: Path, kind: str
+) -> None:
+    path = online(kind, rewards=[{"rule": "tests.training.asking:silent"}])
+    with pytest.raises(RewardError, match=r"rewards: silent gave None or NaN for each of the .* held-out"):
+        run.train(path, runs=tmp_path, report=lambda _: None)
+
+
+@pytest.mark.parametrize("kind", ["ppo", "grpo"])
+def test_prompts_that_are_given_twice_are_refused(online: Online, kind: str) -> None:
+    written = {"generator": "tests.training.asking:questions", "rows": 4}
+    said = problem(online(kind, **{"data.sources": [written, written]}))
+    assert "data.sources.1: tests.training.asking:questions" in said
+    assert "is data.sources.0 already" in said
+    assert "the weight 2" in said
+
+
 def test_a_step_needs_enough_prompts(online: Online, tmp_path: Path) -> None:
     with pytest.raises(NothingToLearn, match=r"a step asks 2 prompts .* and there are 1"):
         run.train(online("grpo", QUESTIONS[:2]), runs=tmp_path, report=lambda _: None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,20 @@ def test_numbers_that_are_none_are_refused() -> None:
 
     with pytest.raises(RewardError, match="the reward model gave nan, which is no score"):
         rewards.model("model", 1.0, Lost()).score(ASKED, SAID, {})
+
+
+def test_a_text_is_no_number_and_an_exit_is_an_error() -> None:
+    def told(**_: object) -> Any:
+        return ["0.5", 1.0]
+
+    with pytest.raises(RewardError, match=r"told gave something that is no list .*: '0\.5' is a text"):
+        rewards.rule("told", 1.0, told).score(ASKED, SAID, {})
+
+    def ending(**_: object) -> Any:
+        sys.exit(0)
+
+    with pytest.raises(RewardError, match="the rule ending failed: SystemExit: 0"):
+        rewards.rule("ending", 1.0, ending).score(ASKED, SAID, {})
 
 
 def test_a_reward_model_that_is_not_there(tmp_path: Path) -> None:

@@ -30,9 +30,9 @@ from training.online.rewards import Reward
 from training.online.scoring import columns
 from training.online.session import Session
 from training.recipe import GrpoRecipe
-from training.runs import processes
+from training.runs import processes, whole
 from training.runs.curves import Panel
-from training.runs.folder import COMPLETE, RunFolder
+from training.runs.folder import RunFolder
 from training.trainers import loop
 
 TRUNCATED = 3.0  # the most that a token's loss is multiplied by for what the sampler thought of it; TRL's
@@ -131,7 +131,7 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
         """Mark the checkpoint as whole: the trainer calls this after its last file."""
         processes.wait()  # each writes its own random state
         if self._session.run.keeper:
-            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+            whole.mark(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 
 
 def _build(recipe: GrpoRecipe, given: Session) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from training.errors import RewardError
 from training.online.answers import Sampler
 from training.online.policy import Policy, log_probs
 from training.online.prompts import Prompt
@@ -34,9 +35,18 @@ def evaluate(
     ``eval_reward`` and its standard error ``eval_reward_error``; ``eval_reward_<name>`` of each reward;
     ``eval_kl``, nats per answer: the mean over answers of ``Σ_t log(π/π_ref)``; ``eval_tokens`` per answer;
     ``eval_stopped``, the share that ended by itself.
+
+    Raises:
+        RewardError: a reward fails, or none says anything of any of these answers.
     """
     answers = sampler.sample([prompt.ids for prompt in prompts], recipe.seed)
     worth, means = scored(rewards, prompts, answers, tokenizer, recipe.sampling.unstopped_penalty)
+    if not means:
+        raise RewardError(
+            f"rewards: {', '.join(part.name for part in rewards.parts)} gave None or NaN for each of the "
+            f"{len(prompts)} held-out answers, so nothing would be learned; the first answer: "
+            f"{answers.texts(tokenizer)[0][:100]!r}"
+        )
     kl = []
     for start in range(0, len(prompts), recipe.sampling.batch_rows):
         rows = slice(start, start + recipe.sampling.batch_rows)

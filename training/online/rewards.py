@@ -116,7 +116,7 @@ def rule(name: str, weight: float, function: Callable[..., Sequence[float | None
         answers = [[{"role": "assistant", "content": text}] for text in completions]
         try:
             given = function(prompts=[list(p) for p in prompts], completions=answers, **columns)
-        except Exception as exc:  # the user's own code, which may raise anything
+        except (Exception, SystemExit) as exc:  # the user's own code, which may raise anything
             raise RewardError(
                 f"the rule {name} failed: {type(exc).__name__}: {exc}. It is called with prompts, "
                 f"completions and the columns {', '.join(columns) or '(none)'}, and needs **columns for "
@@ -147,7 +147,7 @@ def model(name: str, weight: float, scorer: RewardModel) -> Reward:
 
 def _numbers(name: str, given: Any, wanted: int) -> NDArray[np.float64]:
     try:
-        scores = np.array([float(one) for one in given])
+        scores = np.array([_number(one) for one in given])
     except (TypeError, ValueError) as exc:
         raise RewardError(f"the reward {name} gave something that is no list of numbers: {exc}") from exc
     if len(scores) != wanted:
@@ -155,6 +155,12 @@ def _numbers(name: str, given: Any, wanted: int) -> NDArray[np.float64]:
     if np.isinf(scores).any():
         raise RewardError(f"the reward {name} gave an infinite number; a reward must be finite")
     return scores
+
+
+def _number(one: Any) -> float:
+    if isinstance(one, str | bytes):  # float() would read it
+        raise TypeError(f"{one!r} is a text")
+    return float(one)
 
 
 def _by_key(

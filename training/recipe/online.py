@@ -18,6 +18,7 @@ from training.recipe.parts import (
     Tracker,
     Weight,
     kind_of_source,
+    refuse_twice,
 )
 from training.recipe.words import Worded
 
@@ -151,6 +152,11 @@ class OnlineRecipe(Worded):
         default_factory=list,
         description="where else the metrics are shown; beside metrics.jsonl and curves.png",
     )
+
+    @model_validator(mode="after")
+    def _no_prompts_twice(self) -> Self:
+        refuse_twice(self.data.sources)
+        return self
 
     @model_validator(mode="after")
     def _no_dropout(self) -> Self:
