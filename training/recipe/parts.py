@@ -7,9 +7,9 @@ command runs in, as a base's may as well be a hub id.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -132,19 +132,6 @@ Source = Annotated[
 ]
 
 
-class Weighted(Protocol):
-    """A source of rows, or of prompts."""
-
-    weight: float
-
-    @property
-    def label(self) -> str:
-        """Its name in reports."""
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None) -> Self:
-        """The same with other values."""
-
-
 def refuse_chosen_answers(sources: Sequence[Source], place: str) -> None:
     """Make sure that none of ``sources``, which stand at ``place``, chooses answers: all is learned there.
 
@@ -156,8 +143,8 @@ def refuse_chosen_answers(sources: Sequence[Source], place: str) -> None:
             raise ValueError(f"{place}.{i}.answers: belongs to the stage sft; remove it")
 
 
-def refuse_twice(sources: Sequence[Weighted]) -> None:
-    """Make sure that ``sources`` read no rows twice, which might be learned and evaluated on.
+def refuse_twice(sources: Sequence[Any]) -> None:
+    """Make sure that ``sources``, of rows or of prompts, read none twice, which might be learned and evaluated on.
 
     Raises:
         ValueError: two do.
