@@ -144,7 +144,7 @@ def refuse_chosen_answers(sources: Sequence[Source], place: str) -> None:
 
 
 def refuse_twice(sources: Sequence[Any]) -> None:
-    """Make sure that ``sources``, of rows or of prompts, read none twice, which might be learned and evaluated on.
+    """Make sure that ``sources``, of rows or of prompts, read none twice, as it might be evaluated on too.
 
     Raises:
         ValueError: two do.
