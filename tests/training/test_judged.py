@@ -12,7 +12,7 @@ import pytest
 
 from tests.training.evaluating import plan, value
 from tests.training.rows import write_rows
-from training.errors import BadRows, SourceError
+from training.errors import BadRows, EndpointError, SourceError
 from training.evaluation.evaluate import Findings, evaluate
 from training.evaluation.load import load
 
@@ -82,7 +82,7 @@ def test_what_wins_in_both_orders_wins(tmp_path: Path, monkeypatch: Any) -> None
         return f"The SECOND is long, and yet: {'first' if first.startswith(better) else 'second'}."
 
     found = ask(tmp_path, monkeypatch, verdict)
-    assert value(found, "judged.desk.wins") == pytest.approx((1 + 0 + 0.5 + 0.5) / 4)
+    assert value(found, "judged.desk.wins") == pytest.approx((1 + 0 + 0.5) / 3)
     assert value(found, "judged.desk.consistent") == 1
     assert value(found, "judged.desk.readable") == 0.75
     assert found.details[0]["verdicts"] == ["first", "first"]
@@ -94,13 +94,18 @@ def test_a_judge_sees_no_thoughts_and_is_heard_without_its_own(tmp_path: Path, m
 
     def verdict(first: str, second: str) -> str:
         seen.extend((first, second))
-        return "I can't say"
+        return "TIE" if "one" in first else "I can't say"
 
     found = ask(tmp_path, monkeypatch, verdict, thought="<think>Is it the FIRST?</think>")
     names = ("one", "two", "three", "four")
     assert set(seen) == {f"{kind} {name}" for kind in ("answer", "reference") for name in names}
-    assert value(found, "judged.desk.readable") == 0
+    assert value(found, "judged.desk.readable") == 0.25
     assert {row["thought"] for row in found.details} == {"Is it the FIRST?"}
+
+
+def test_a_judge_without_a_verdict_has_measured_nothing(tmp_path: Path, monkeypatch: Any) -> None:
+    with pytest.raises(EndpointError, match="ended none of 8 verdicts with FIRST, SECOND or TIE"):
+        ask(tmp_path, monkeypatch, lambda *_: "Verdict: B")
 
 
 def test_a_judge_s_key_that_is_not_there_is_told(tmp_path: Path, monkeypatch: Any) -> None:

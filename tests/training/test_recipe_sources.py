@@ -24,6 +24,8 @@ def test_a_source_that_is_given_twice_is_refused(recipe: Recipe, tmp_path: Path)
             f"{path} is data.sources.0 already, .*, and give the other one the weight 3",
         ),
         (written, ".* is data.sources.0 already, .* the weight 2"),
+        ([one, one | {"path": f"{tmp_path}/../{tmp_path.name}/rows.jsonl"}], ".* is data.sources.0 already"),
+        ([one, one | {"answers": "last"}], ".* is data.sources.0 already"),
     ]:
         with pytest.raises(DocumentError, match=rf"data\.sources\.1: {said}"):
             recipes.load(recipe(**{"data.sources": sources}))

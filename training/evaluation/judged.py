@@ -18,6 +18,7 @@ from training.served import openai_form, said
 from training.served.endpoint import Endpoint, each
 
 Winner = Literal["first", "second", "tie"]
+_POINTS: dict[Winner, float] = {"first": 1.0, "tie": 0.5, "second": 0.0}
 _SAID = re.compile(r"\b(FIRST|SECOND|TIE)\b")
 _ASKED = """\
 Two assistants answered the same conversation. Say which answer is better: {criteria}
@@ -82,17 +83,27 @@ class Judged:
 
     async def ask(self, endpoint: Endpoint, done: Done) -> Result:
         """``wins``: 1 where the answer beats the reference in both orders, 0 where it loses in both;
-        ``consistent``: both orders agree; ``readable``: both verdicts could be read. Means. See ``Part``.
+        ``consistent``: both orders agree; both of those whose two verdicts could be read, of which
+        ``readable`` is the share. Means. See ``Part``.
+
+        Raises:
+            EndpointError: no pair of verdicts could be read.
         """
         judge = self.judge
         async with Endpoint(judge.url, judge.model, api_key=judge.api_key) as judging:
             await judging.check()
             found = await each(self.pairs, lambda pair: self._one(endpoint, judging, pair), done)
-        ones = [1.0] * len(found)
+        read = [(first, second) for _, (first, second) in found if first is not None and second is not None]
+        if not read:
+            raise EndpointError(
+                f"{judge.url}: the judge {judge.model} ended none of {2 * len(found)} verdicts with FIRST, "
+                "SECOND or TIE; take a larger one, or give it more max_new_tokens"
+            )
+        ones = [1.0] * len(read)
         measures = {
-            "wins": ratio([sum(map(_points, verdicts)) / 2 for _, verdicts in found], ones),
-            "consistent": ratio([float(verdicts[0] == verdicts[1]) for _, verdicts in found], ones),
-            "readable": ratio([float(None not in verdicts) for _, verdicts in found], ones),
+            "wins": ratio([(_POINTS[first] + _POINTS[second]) / 2 for first, second in read], ones),
+            "consistent": ratio([float(first == second) for first, second in read], ones),
+            "readable": ratio([float(None not in verdicts) for _, verdicts in found], [1.0] * len(found)),
         }
         details = [
             {
@@ -137,7 +148,3 @@ def verdict(choice: Mapping[str, Any]) -> Winner | None:
 def _turned(winner: Winner | None) -> Winner | None:
     turned: dict[Winner | None, Winner] = {"first": "second", "second": "first"}
     return turned.get(winner, winner)
-
-
-def _points(winner: Winner | None) -> float:
-    return {"first": 1.0, "second": 0.0}.get(winner or "tie", 0.5)

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from pointsman.document import Document
 from pointsman.problems import CrossFieldError
 from training.recipe.methods import Freeze, MethodRecipe, SftLora
-from training.recipe.parts import Name, Size, Source, refuse_chosen_answers
+from training.recipe.parts import FileSource, Name, Size, Source, refuse_chosen_answers
 
 
 class Architecture(Document):
@@ -186,9 +186,10 @@ class CptRecipe(MethodRecipe):
             ("replay", self.replay.sources if self.replay else []),
             ("probe", probed),
         )
-        seen: dict[str, str] = {}
+        seen: dict[object, str] = {}
         for role, sources in roles:
-            for label in (source.label for source in sources):
-                if label in seen:  # what is held out of one would be trained on by the other
-                    yield f"{role}.sources: {label} is one of {seen[label]}.sources already"
-                seen.setdefault(label, role)
+            for source in sources:
+                origin = source.path.resolve() if isinstance(source, FileSource) else source.label
+                if origin in seen:  # what is held out of one would be trained on by the other
+                    yield f"{role}.sources: {source.label} is one of {seen[origin]}.sources already"
+                seen.setdefault(origin, role)

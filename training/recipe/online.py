@@ -42,6 +42,11 @@ class PromptFile(Document):
         """The source's name in reports and in the manifest."""
         return str(self.path)
 
+    @property
+    def reads(self) -> tuple[object, ...]:
+        """What its prompts come from, alike for all that read the same."""
+        return self.path.resolve(), self.columns
+
 
 PromptSource = Annotated[
     Annotated[PromptFile, Tag("a file")] | Annotated[GeneratorSource, Tag("a generator")],

@@ -104,6 +104,11 @@ class FileSource(Document):
         """The source's name in reports and in the manifest."""
         return str(self.path)
 
+    @property
+    def reads(self) -> tuple[object, ...]:
+        """What its rows come from, alike for all that read the same."""
+        return self.path.resolve(), self.columns
+
 
 class GeneratorSource(Document):
     """Rows that a function writes, called as ``function(rows=..., seed=..., **arguments)``."""
@@ -118,6 +123,11 @@ class GeneratorSource(Document):
         """The source's name in reports and in the manifest."""
         given = ", ".join(f"{key}={value}" for key, value in self.arguments.items())
         return f"{self.generator}({given})"
+
+    @property
+    def reads(self) -> tuple[object, ...]:
+        """What its rows come from, alike for all that read the same."""
+        return self.generator, self.rows, self.arguments
 
 
 def kind_of_source(given: Any) -> str:
@@ -149,7 +159,7 @@ def refuse_twice(sources: Sequence[Any]) -> None:
     Raises:
         ValueError: two do.
     """
-    rows = [source.model_copy(update={"weight": 1.0}) for source in sources]
+    rows = [source.reads for source in sources]
     for i, source in enumerate(sources):
         if (first := rows.index(rows[i])) < i:
             raise ValueError(
