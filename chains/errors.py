@@ -24,7 +24,7 @@ Raised inside a chain and never let out of it:
 
 ToolFailure             by a tool: what the model is told
 └── ArgumentsWrong      its arguments do not fit
-ToolGivenUp             a tool failed twice and the model would call it again
+ToolGivenUp             tools failed and there is no result to answer from
 StepsExhausted          the model would need one call more than it has
 """
 
@@ -155,11 +155,12 @@ class ArgumentsWrong(ToolFailure):
 
 
 class ToolGivenUp(Exception):
-    """The tool ``name`` failed in two turns, and is not called in a third."""
+    """The tools ``names`` failed, ``twice`` where each of them did in two turns or more."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
+    def __init__(self, names: Sequence[str], *, twice: bool) -> None:
+        super().__init__(", ".join(names))
+        self.names = tuple(names)
+        self.twice = twice
 
 
 class StepsExhausted(Exception):

@@ -24,6 +24,7 @@ from chains.answer import Answer, Call, Piece, ask
 from chains.dialects import UNREADABLE, Dialect, Reading
 from chains.errors import StepsExhausted
 from chains.events import Engine, Message, Usage
+from chains.failures import Failures
 from chains.parameters import tokens_left
 
 REASONING = "reasoning_content"
@@ -40,6 +41,7 @@ class Ledger:
     calls: int = 0
     usage: Usage = field(default_factory=Usage)
     cut: bool = False  # the last answer ran out of tokens
+    failures: Failures = field(default_factory=Failures)
 
     @property
     def spent(self) -> bool:
@@ -130,12 +132,44 @@ class EngineChatModel(BaseChatModel):
     async def _chunks(
         self, messages: list[BaseMessage], stop: list[str] | None, stream: bool, extra: Mapping[str, Any]
     ) -> AsyncGenerator[ChatGenerationChunk, None]:
+        """One turn. Behind nothing but failures it comes whole, and only if it calls a tool.
+
+        Raises:
+            StepsExhausted: no call is left for it.
+            ToolGivenUp: tools were called, none gave a result, and the model answers all the same.
+        """
+        ledger: Ledger = self.ledger
+        asked, failures = to_openai(messages), ledger.failures
+        while True:
+            held: list[ChatGenerationChunk] = []
+            async with aclosing(self._turn(asked, stop, stream, extra)) as chunks:
+                async for chunk in chunks:
+                    if failures.all_failed:
+                        held.append(chunk)
+                    else:
+                        yield chunk
+            if not failures.all_failed or _calls_in(held[-1]):
+                break
+            said = "".join(chunk.text for chunk in held)
+            failures.dropped.append(said)
+            if failures.final or ledger.spent or ledger.written_out:
+                raise failures.given_up()
+            failures.asked_again = True
+            before = held[-1].message.additional_kwargs.get(_SAID) or said
+            asked += [{"role": "assistant", "content": before}] if before else []
+            asked.append({"role": "user", "content": failures.hint()})
+        for chunk in held:
+            yield chunk
+
+    async def _turn(
+        self, messages: Sequence[Message], stop: list[str] | None, stream: bool, extra: Mapping[str, Any]
+    ) -> AsyncGenerator[ChatGenerationChunk, None]:
         ledger: Ledger = self.ledger
         if ledger.spent:
             raise StepsExhausted
         ledger.calls += 1
         engine: Engine = self.engine
-        body = {**self.parameters, **ledger.left, **extra, "messages": to_openai(messages)}
+        body = {**self.parameters, **ledger.left, **extra, "messages": list(messages)}
         if stop:
             body["stop"] = stop
         dialect: Dialect = self.dialect
@@ -179,6 +213,10 @@ def _text_chunks(piece: Piece | None, reading: Reading) -> list[ChatGenerationCh
 def _chunk(content: str, reasoning: str) -> ChatGenerationChunk:
     extra = {REASONING: reasoning} if reasoning else {}
     return ChatGenerationChunk(message=AIMessageChunk(content=content, additional_kwargs=extra))
+
+
+def _calls_in(chunk: ChatGenerationChunk) -> bool:
+    return isinstance(chunk.message, AIMessageChunk) and bool(chunk.message.tool_call_chunks)
 
 
 def _last_chunk(answer: Answer, step: int, said: str | None) -> ChatGenerationChunk:
