@@ -23,7 +23,8 @@ Refused                 the engine understood the request and will not serve it 
 Raised inside a chain and never let out of it:
 
 ToolFailure             by a tool: what the model is told
-└── ArgumentsWrong      its arguments do not fit
+├── ArgumentsWrong      its arguments do not fit
+└── ToolOutOfOrder      its server is, and another call may find it well
 ToolGivenUp             tools failed and there is no result to answer from
 StepsExhausted          the model would need one call more than it has
 """
@@ -152,6 +153,14 @@ class ToolFailure(Exception):
 
 class ArgumentsWrong(ToolFailure):
     """What the model gave does not fit the tool; says what is wrong with it."""
+
+
+class ToolOutOfOrder(ToolFailure):
+    """The server of a tool failed; ``detail`` is for who runs the gateway, and the model is not told it."""
+
+    def __init__(self, message: str, detail: str) -> None:
+        super().__init__(message)
+        self.detail = detail
 
 
 class ToolGivenUp(Exception):

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from pydantic_core import to_jsonable_python
 
 from chains.daemon import in_daemon
-from chains.errors import ArgumentsWrong, ToolFailure
+from chains.errors import ArgumentsWrong, ToolFailure, ToolOutOfOrder
 from chains.schemas.schema import AnswerSchema
 
 log = logging.getLogger(__name__)
@@ -63,6 +63,9 @@ async def bounded(name: str, coming: Awaitable[object], seconds: float, characte
         text, mendable = f"{name} did not answer within {seconds:g} s", True
     except ArgumentsWrong as exc:
         text, mendable = f"wrong arguments for {name}: {exc}", True
+    except ToolOutOfOrder as exc:
+        log.error("tool %s failed: %s", name, exc.detail)
+        text, mendable = f"{name} failed: {exc}", True
     except (ToolFailure, ValueError) as exc:
         text, mendable = str(exc), False
     except (Exception, SystemExit) as exc:  # a tool's sys.exit() is no reason to end the gateway
