@@ -17,7 +17,8 @@ from chains.closing import closing
 from chains.dialects import NAMELESS, UNREADABLE, Dialect
 from chains.errors import StepsExhausted, ToolGivenUp
 from chains.events import ChainRequest, Engine, Limits, Step
-from chains.langchain_model import EngineChatModel, Ledger, given
+from chains.langchain_model import EngineChatModel, given
+from chains.ledger import Ledger
 from chains.tool_call import Tool, ToolResult
 
 _HINT = "Mend this and call once more, or say plainly what could not be done."

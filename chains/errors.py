@@ -19,14 +19,17 @@ ChainError
 Raised by an engine, and base of its owner's own error:
 
 Refused                 the engine understood the request and will not serve it as it is
+└── ContextFull         its prompt has more tokens than the model reads
 
 Raised inside a chain and never let out of it:
 
 ToolFailure             by a tool: what the model is told
 ├── ArgumentsWrong      its arguments do not fit
 └── ToolOutOfOrder      its server is, and another call may find it well
-ToolGivenUp             tools failed and there is no result to answer from
-StepsExhausted          the model would need one call more than it has
+Unanswered              a run ends without an answer of the model, and the chain says why
+├── ToolGivenUp         tools failed and there is no result to answer from
+├── ResultsTooLong      what tools answered does not fit the model, however much is cut
+└── StepsExhausted      the model would need one call more than it has
 """
 
 from __future__ import annotations
@@ -147,6 +150,12 @@ class Refused(Exception):
     instead: str = ""
 
 
+class ContextFull(Refused):
+    """The prompt alone has more tokens than the model reads; ``limit`` is how many those are, if told."""
+
+    limit: int | None = None
+
+
 class ToolFailure(Exception):
     """A tool could not do what it was asked; ``str(error)`` is what the model is told."""
 
@@ -163,7 +172,11 @@ class ToolOutOfOrder(ToolFailure):
         self.detail = detail
 
 
-class ToolGivenUp(Exception):
+class Unanswered(Exception):
+    """Base of what ends a run where the chain says itself what could not be done."""
+
+
+class ToolGivenUp(Unanswered):
     """The tools ``names`` failed, ``twice`` where each of them did in two turns or more."""
 
     def __init__(self, names: Sequence[str], *, twice: bool) -> None:
@@ -172,5 +185,13 @@ class ToolGivenUp(Exception):
         self.twice = twice
 
 
-class StepsExhausted(Exception):
+class ResultsTooLong(Unanswered):
+    """What the tools ``names`` answered does not fit the model's context beside the conversation."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(", ".join(names))
+        self.names = tuple(names)
+
+
+class StepsExhausted(Unanswered):
     """The bound on calls of the model is reached and the answer does not stand."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chains.dialects import NAMELESS
-from chains.errors import StepsExhausted, ToolGivenUp
+from chains.errors import ResultsTooLong, ToolGivenUp, Unanswered
 from chains.events import ChainRequest, Message
 from chains.messages import in_chinese
 
 
-def last_words(request: ChainRequest, why: StepsExhausted | ToolGivenUp) -> str:
+def last_words(request: ChainRequest, why: Unanswered) -> str:
     """One sentence: what could not be done, and which tool it was for."""
     if isinstance(why, ToolGivenUp):
         return _given_up(request.messages, why)
+    if isinstance(why, ResultsTooLong):
+        return _too_long(request.messages, why.names)
     return _unfinished(request.messages, request.limits.steps)
 
 
@@ -23,6 +25,15 @@ def _unfinished(conversation: Sequence[Message], steps: int) -> str:
         f"抱歉，我在{steps}个步骤内没能完成这个请求。"
         if in_chinese(conversation)
         else f"Sorry, I could not finish this within {steps} steps."
+    )
+
+
+def _too_long(conversation: Sequence[Message], names: Sequence[str]) -> str:
+    """Where what tools answered can't be read by the model."""
+    return (
+        f"抱歉，这个请求没能完成：{'、'.join(names)} 返回的内容太长，我读不下。"
+        if in_chinese(conversation)
+        else f"Sorry, I could not do this: what {' and '.join(names)} answered is too long for me to read."
     )
 
 

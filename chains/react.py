@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from chains.answer import Answer, ask
 from chains.closing import Deadline
 from chains.dialects import Calls, Dialect, Written
-from chains.errors import StepsExhausted, ToolGivenUp
+from chains.errors import StepsExhausted, Unanswered
 from chains.events import (
     ChainRequest,
     Content,
@@ -40,8 +40,10 @@ from chains.events import (
     Step,
     Usage,
 )
+from chains.fitted import Kept
 from chains.form import Cost, asked_schema, formed
 from chains.last_words import last_words
+from chains.ledger import Ledger
 from chains.loosened import LoosenedTools
 from chains.parameters import calls_tools, formats_of, sampling, token_bounds
 from chains.sift import sifted
@@ -99,7 +101,6 @@ class React:
         tools = by_name([*map(tool_by_name, request.tools), *await deadline.wait(self._sourced.now())])
         await asyncio.to_thread(_import)
         from chains.agent import messages_of_run
-        from chains.langchain_model import Ledger
 
         of_loop = request.limits.steps - bool(form)  # the last call is the form's
         if form and tools and of_loop:
@@ -116,15 +117,15 @@ class React:
                             yield event
             for event in told.end():
                 yield event
-        except (StepsExhausted, ToolGivenUp) as exc:
+        except Unanswered as exc:
             for event in told.broken_off(last_words(request, exc)):
                 yield event
             ledger.cut = ledger.cut or isinstance(exc, StepsExhausted)
-        for note in filter(None, (ledger.failures.note(), loosened.note())):
+        for note in filter(None, (ledger.failures.note(), ledger.kept.note(), loosened.note())):
             yield note
         if form and not ledger.written_out:
             asked = form if schema is None else {}
-            history = [*request.messages, *_history(told.steps)]
+            history = [*request.messages, *_history(told.steps, ledger.kept)]
             body = {**self._dialect.asked({**parameters, **ledger.left, "messages": history}), **asked}
             cost = Cost()
             answer = (
@@ -180,14 +181,19 @@ def _event_of(part: Part) -> Event:
     return Reasoning(part.text) if part.kind == "reasoning" else Content(part.text)
 
 
-def _history(steps: Sequence[Step]) -> Iterator[Message]:
+def _history(steps: Sequence[Step], kept: Kept) -> Iterator[Message]:
     """The calls of a run and their results, one after the other."""
     for index, step in enumerate(steps):
         function = {"name": step.tool, "arguments": json.dumps(step.arguments, ensure_ascii=False)}
         call = {"id": f"call_{index}", "type": "function", "function": function}
         yield {"role": "assistant", "content": None, "tool_calls": [call]}
         result = step.result if step.error is None else step.error
-        yield {"role": "tool", "tool_call_id": call["id"], "name": step.tool, "content": result or ""}
+        yield {
+            "role": "tool",
+            "tool_call_id": call["id"],
+            "name": step.tool,
+            "content": kept.of(result or ""),
+        }
 
 
 class _Told:
