@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, cast
@@ -15,13 +14,14 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
 from chains.closing import closing
-from chains.dialects import UNREADABLE, Dialect
+from chains.dialects import NAMELESS, UNREADABLE, Dialect
 from chains.errors import StepsExhausted, ToolGivenUp
 from chains.events import ChainRequest, Engine, Limits, Step
-from chains.langchain_model import EngineChatModel, Ledger, given
+from chains.langchain_model import EngineChatModel, given
+from chains.ledger import Ledger
 from chains.tool_call import Tool, ToolResult
 
-_HINT = "Mend this and call once more, or answer without it."
+_HINT = "Mend this and call once more, or say plainly what could not be done."
 _LAST = "This is the second time: do not call {name} again, and say plainly what could not be done."
 
 
@@ -41,7 +41,8 @@ async def messages_of_run(
 
     Raises:
         StepsExhausted: the model would need another call than ``ledger.steps`` allows.
-        ToolGivenUp: it would call a tool again that failed in two turns.
+        ToolGivenUp: it would call a tool again that failed in two turns, or answers twice behind nothing but
+            failures.
         Exception: what the engine raises, as it is.
     """
     model = EngineChatModel(
@@ -72,8 +73,7 @@ class _ServerTools(AgentMiddleware[Any, Any, Any]):
 
     def __init__(self, tools: Mapping[str, Tool], limits: Limits, ledger: Ledger, dialect: Dialect) -> None:
         super().__init__()
-        self._unreadable = dialect.unreadable
-        self._failures: defaultdict[str, set[int]] = defaultdict(set)  # tool → the turns in which it failed
+        self._dialect = dialect
         self._known = tools
         self._limits = limits
         self._ledger = ledger
@@ -108,19 +108,21 @@ class _ServerTools(AgentMiddleware[Any, Any, Any]):
         Raises:
             ToolGivenUp: it was told so, and calls the tool again.
         """
-        earlier = self._failures[name] - {self._ledger.calls}
-        if len(earlier) > 1:
-            raise ToolGivenUp(name)
+        failures, turn = self._ledger.failures, self._ledger.calls
+        earlier = failures.before(name, turn)
+        if earlier > 1:
+            raise ToolGivenUp([name], twice=True)
         result = await self._called(name, arguments)
         if not result.mendable:
+            failures.found = True
             return result
-        self._failures[name].add(self._ledger.calls)
+        failures.add(name, turn, called=name != NAMELESS or self._dialect.marks_calls)
         hint = _LAST if earlier else _HINT
         return replace(result, text=f"{result.text}. {hint.format(name=name)}")
 
     async def _called(self, name: str, arguments: dict[str, Any]) -> ToolResult:
         if UNREADABLE in arguments:
-            return ToolResult(self._unreadable, failed=True, mendable=True)
+            return ToolResult(self._dialect.unreadable, failed=True, mendable=True)
         tool = self._known.get(name)
         if tool is None:
             known = ", ".join(self._known) or "none"

@@ -76,6 +76,7 @@ class Dialect(Protocol):
     unreadable: str  # what the model is told of a call that can't be read
     leaves_early: bool  # whether an answer may be left before its end, so that usage must come along it
     marks_reasoning: bool  # whether tags stand around it, by which its tokens can be counted
+    marks_calls: bool  # whether tags stand around a call, so that one that can't be read is one all the same
 
     def asked(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """``body``, which may have tools and calls in OpenAI's form, as the engine is sent it."""
@@ -92,6 +93,7 @@ class Calls:
     unreadable = "error: the tool call is not valid JSON"
     leaves_early = False
     marks_reasoning = True
+    marks_calls = True
 
     def asked(self, body: Mapping[str, Any]) -> dict[str, Any]:
         return dict(body)
@@ -142,6 +144,7 @@ class Written:
     )
     leaves_early = True
     marks_reasoning = False
+    marks_calls = False
 
     def asked(self, body: Mapping[str, Any]) -> dict[str, Any]:
         tools = body.get("tools") or []

@@ -19,13 +19,17 @@ ChainError
 Raised by an engine, and base of its owner's own error:
 
 Refused                 the engine understood the request and will not serve it as it is
+└── ContextFull         its prompt has more tokens than the model reads
 
 Raised inside a chain and never let out of it:
 
 ToolFailure             by a tool: what the model is told
-└── ArgumentsWrong      its arguments do not fit
-ToolGivenUp             a tool failed twice and the model would call it again
-StepsExhausted          the model would need one call more than it has
+├── ArgumentsWrong      its arguments do not fit
+└── ToolOutOfOrder      its server is, and another call may find it well
+Unanswered              a run ends without an answer of the model, and the chain says why
+├── ToolGivenUp         tools failed and there is no result to answer from
+├── ResultsTooLong      what tools answered does not fit the model, however much is cut
+└── StepsExhausted      the model would need one call more than it has
 """
 
 from __future__ import annotations
@@ -146,6 +150,12 @@ class Refused(Exception):
     instead: str = ""
 
 
+class ContextFull(Refused):
+    """The prompt alone has more tokens than the model reads; ``limit`` is how many those are, if told."""
+
+    limit: int | None = None
+
+
 class ToolFailure(Exception):
     """A tool could not do what it was asked; ``str(error)`` is what the model is told."""
 
@@ -154,13 +164,34 @@ class ArgumentsWrong(ToolFailure):
     """What the model gave does not fit the tool; says what is wrong with it."""
 
 
-class ToolGivenUp(Exception):
-    """The tool ``name`` failed in two turns, and is not called in a third."""
+class ToolOutOfOrder(ToolFailure):
+    """The server of a tool failed; ``detail`` is for who runs the gateway, and the model is not told it."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
+    def __init__(self, message: str, detail: str) -> None:
+        super().__init__(message)
+        self.detail = detail
 
 
-class StepsExhausted(Exception):
+class Unanswered(Exception):
+    """Base of what ends a run where the chain says itself what could not be done."""
+
+
+class ToolGivenUp(Unanswered):
+    """The tools ``names`` failed, ``twice`` where each of them did in two turns or more."""
+
+    def __init__(self, names: Sequence[str], *, twice: bool) -> None:
+        super().__init__(", ".join(names))
+        self.names = tuple(names)
+        self.twice = twice
+
+
+class ResultsTooLong(Unanswered):
+    """What the tools ``names`` answered does not fit the model's context beside the conversation."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(", ".join(names))
+        self.names = tuple(names)
+
+
+class StepsExhausted(Unanswered):
     """The bound on calls of the model is reached and the answer does not stand."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from chains.errors import ToolFailure
+from chains.errors import ToolFailure, ToolOutOfOrder
 from chains.openapi_parameters import Parameter
 from chains.schemas.schema import AnswerSchema
 from chains.tool_call import ToolResult, bounded, fitting
@@ -49,7 +49,8 @@ class HttpTool:
                 finally:
                     await answer.aclose()
         except httpx.HTTPError as exc:
-            raise ConnectionError(f"{self.method} {self.url}: {type(exc).__name__}: {exc}") from exc
+            problem = f"the server gave no whole answer ({type(exc).__name__})"
+            raise ToolOutOfOrder(problem, f"{self.method} {self.url}: {exc}") from exc
 
     def _request(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         url, query, headers = self.url, list[str](), dict[str, str]()
@@ -91,6 +92,7 @@ def _told(answer: httpx.Response, text: str) -> str:
 
     Raises:
         ToolFailure: the server refused, or would have the request go elsewhere.
+        ToolOutOfOrder: it failed.
     """
     if answer.is_redirect or answer.has_redirect_location:
         raise ToolFailure(f"the server answered {answer.status_code}, a redirect, which is not followed")
@@ -98,5 +100,6 @@ def _told(answer: httpx.Response, text: str) -> str:
         return text or f"done ({answer.status_code})"
     said = f": {text[:_TOLD]}" if text.strip() else ""
     if answer.status_code >= 500:
-        raise ConnectionError(f"{answer.status_code}{said}")
+        problem = f"the server answered {answer.status_code}"
+        raise ToolOutOfOrder(problem, f"{problem}{said}")
     raise ToolFailure(f"the server answered {answer.status_code}{said}")

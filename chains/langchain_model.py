@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -22,38 +22,13 @@ from langchain_core.runnables import Runnable
 
 from chains.answer import Answer, Call, Piece, ask
 from chains.dialects import UNREADABLE, Dialect, Reading
-from chains.errors import StepsExhausted
-from chains.events import Engine, Message, Usage
-from chains.parameters import tokens_left
+from chains.errors import ContextFull, StepsExhausted
+from chains.events import Engine, Message
+from chains.ledger import Ledger
 
 REASONING = "reasoning_content"
 _SAID = "said"  # an answer as the model is to see it later, where that is not its content and its calls
 _GIVEN = "given"
-
-
-@dataclass(slots=True)
-class Ledger:
-    """What the calls of one run came to."""
-
-    steps: int  # calls that are allowed
-    tokens: Mapping[str, int] = field(default_factory=dict)  # that all of them may or must write
-    calls: int = 0
-    usage: Usage = field(default_factory=Usage)
-    cut: bool = False  # the last answer ran out of tokens
-
-    @property
-    def spent(self) -> bool:
-        return self.calls >= self.steps
-
-    @property
-    def left(self) -> dict[str, int]:
-        """The tokens that may or must be written still, by parameter; none once all are written."""
-        return tokens_left(self.tokens, self.usage) or {}
-
-    @property
-    def written_out(self) -> bool:
-        """Whether no token may be written any more."""
-        return tokens_left(self.tokens, self.usage) is None
 
 
 def given(messages: Sequence[Message]) -> list[BaseMessage]:
@@ -130,12 +105,69 @@ class EngineChatModel(BaseChatModel):
     async def _chunks(
         self, messages: list[BaseMessage], stop: list[str] | None, stream: bool, extra: Mapping[str, Any]
     ) -> AsyncGenerator[ChatGenerationChunk, None]:
+        """One turn. Behind nothing but failures it comes whole, and only if it calls a tool.
+
+        Raises:
+            StepsExhausted: no call is left for it.
+            ToolGivenUp: tools were called, none gave a result, and the model answers all the same.
+            ResultsTooLong: what tools answered does not fit the model.
+        """
+        ledger: Ledger = self.ledger
+        asked, failures = to_openai(messages), ledger.failures
+        first = sum(_GIVEN in message.additional_kwargs for message in messages)
+        while True:
+            held: list[ChatGenerationChunk] = []
+            told = ledger.kept.told(asked, first)
+            try:
+                async with aclosing(self._turn(told, stop, stream, extra)) as chunks:
+                    async for chunk in chunks:
+                        if failures.all_failed:
+                            held.append(chunk)
+                        else:
+                            yield chunk
+            except ContextFull as exc:
+                ledger.calls -= 1  # it was no answer
+                await ledger.kept.lower(asked, first, exc, ledger.most, partial(self._tokens, extra))
+                continue
+            if not failures.all_failed or _calls_in(held[-1]):
+                break
+            said = "".join(chunk.text for chunk in held)
+            failures.dropped.append(said)
+            if failures.final or ledger.spent or ledger.written_out:
+                raise failures.given_up()
+            failures.asked_again = True
+            before = held[-1].message.additional_kwargs.get(_SAID) or said
+            asked += [{"role": "assistant", "content": before}] if before else []
+            asked.append({"role": "user", "content": failures.hint()})
+        for chunk in held:
+            yield chunk
+
+    async def _tokens(self, extra: Mapping[str, Any], messages: list[Message]) -> int | None:
+        """How many tokens the prompt of ``messages`` has; None: more than the model reads."""
+        body = {**self.parameters, **extra, "messages": messages}
+        of_answer = ("max_completion_tokens", "min_tokens", "stop")
+        body = {name: value for name, value in body.items() if name not in of_answer}
+        dialect: Dialect = self.dialect
+        answer = Answer()
+        try:
+            async with aclosing(
+                ask(self.engine, {**dialect.asked(body), "max_tokens": 1}, False, answer)
+            ) as pieces:
+                async for _ in pieces:
+                    pass
+        except ContextFull:
+            return None
+        return answer.usage.prompt_tokens
+
+    async def _turn(
+        self, messages: Sequence[Message], stop: list[str] | None, stream: bool, extra: Mapping[str, Any]
+    ) -> AsyncGenerator[ChatGenerationChunk, None]:
         ledger: Ledger = self.ledger
         if ledger.spent:
             raise StepsExhausted
         ledger.calls += 1
         engine: Engine = self.engine
-        body = {**self.parameters, **ledger.left, **extra, "messages": to_openai(messages)}
+        body = {**self.parameters, **ledger.left, **extra, "messages": list(messages)}
         if stop:
             body["stop"] = stop
         dialect: Dialect = self.dialect
@@ -179,6 +211,10 @@ def _text_chunks(piece: Piece | None, reading: Reading) -> list[ChatGenerationCh
 def _chunk(content: str, reasoning: str) -> ChatGenerationChunk:
     extra = {REASONING: reasoning} if reasoning else {}
     return ChatGenerationChunk(message=AIMessageChunk(content=content, additional_kwargs=extra))
+
+
+def _calls_in(chunk: ChatGenerationChunk) -> bool:
+    return isinstance(chunk.message, AIMessageChunk) and bool(chunk.message.tool_call_chunks)
 
 
 def _last_chunk(answer: Answer, step: int, said: str | None) -> ChatGenerationChunk:

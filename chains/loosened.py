@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from chains.errors import Refused
+from chains.errors import ContextFull, Refused
 from chains.events import Engine, Note
 from chains.schemas.guidable import guidable_tools
 from chains.schemas.passed_over import passed_over
@@ -47,7 +47,7 @@ class LoosenedTools(SecondAsking):
 
     def _loosens(self, body: Mapping[str, Any], refused: Refused) -> bool:
         """Whether there is another form to ask in, which is then taken."""
-        if self.refused is not None:
+        if self.refused is not None or isinstance(refused, ContextFull):
             return False
         _, self.left_out = guidable_tools(body.get("tools") or ())
         self.refused = refused if self.left_out else None

@@ -5,8 +5,10 @@ has none: the route's ``dialect`` says which. A written thought is reasoning; wh
 the content.
 
 LangChain runs the loop; what is bounded, shown and counted is decided here. A tool's failure goes to the
-model; a client sees it only in the trace that it asks for. The words of all steps are the content, steps
-apart by a blank line. ``max_tokens`` bounds all that a run writes; a call that it cuts off is not made.
+model; a client sees it only in the trace that it asks for. Where no tool gave a result, the model's answer is
+not given out: it is asked once more, then the chain itself says what failed. The words of all steps are the
+content, steps apart by a blank line. ``max_tokens`` bounds all that a run writes; a call that it cuts off is
+not made.
 
 A client that brings tools of its own runs the loop itself: it gets one step, whose calls are its to make. A
 client that wants a form (JSON) gets it from one more call at the end, which has all that the tools found: a
@@ -25,8 +27,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from chains.answer import Answer, ask
 from chains.closing import Deadline
-from chains.dialects import NAMELESS, Calls, Dialect, Written
-from chains.errors import StepsExhausted, ToolGivenUp
+from chains.dialects import Calls, Dialect, Written
+from chains.errors import StepsExhausted, Unanswered
 from chains.events import (
     ChainRequest,
     Content,
@@ -38,9 +40,11 @@ from chains.events import (
     Step,
     Usage,
 )
+from chains.fitted import Kept
 from chains.form import Cost, asked_schema, formed
+from chains.last_words import last_words
+from chains.ledger import Ledger
 from chains.loosened import LoosenedTools
-from chains.messages import in_chinese
 from chains.parameters import calls_tools, formats_of, sampling, token_bounds
 from chains.sift import sifted
 from chains.splitter import Part, Passages, Splitter
@@ -97,7 +101,6 @@ class React:
         tools = by_name([*map(tool_by_name, request.tools), *await deadline.wait(self._sourced.now())])
         await asyncio.to_thread(_import)
         from chains.agent import messages_of_run
-        from chains.langchain_model import Ledger
 
         of_loop = request.limits.steps - bool(form)  # the last call is the form's
         if form and tools and of_loop:
@@ -114,15 +117,15 @@ class React:
                             yield event
             for event in told.end():
                 yield event
-        except (StepsExhausted, ToolGivenUp) as exc:
-            for event in told.broken_off(request, exc):
+        except Unanswered as exc:
+            for event in told.broken_off(last_words(request, exc)):
                 yield event
             ledger.cut = ledger.cut or isinstance(exc, StepsExhausted)
-        if (unguided := loosened.note()) is not None:
-            yield unguided
+        for note in filter(None, (ledger.failures.note(), ledger.kept.note(), loosened.note())):
+            yield note
         if form and not ledger.written_out:
             asked = form if schema is None else {}
-            history = [*request.messages, *_history(told.steps)]
+            history = [*request.messages, *_history(told.steps, ledger.kept)]
             body = {**self._dialect.asked({**parameters, **ledger.left, "messages": history}), **asked}
             cost = Cost()
             answer = (
@@ -178,14 +181,19 @@ def _event_of(part: Part) -> Event:
     return Reasoning(part.text) if part.kind == "reasoning" else Content(part.text)
 
 
-def _history(steps: Sequence[Step]) -> Iterator[Message]:
+def _history(steps: Sequence[Step], kept: Kept) -> Iterator[Message]:
     """The calls of a run and their results, one after the other."""
     for index, step in enumerate(steps):
         function = {"name": step.tool, "arguments": json.dumps(step.arguments, ensure_ascii=False)}
         call = {"id": f"call_{index}", "type": "function", "function": function}
         yield {"role": "assistant", "content": None, "tool_calls": [call]}
         result = step.result if step.error is None else step.error
-        yield {"role": "tool", "tool_call_id": call["id"], "name": step.tool, "content": result or ""}
+        yield {
+            "role": "tool",
+            "tool_call_id": call["id"],
+            "name": step.tool,
+            "content": kept.of(result or ""),
+        }
 
 
 class _Told:
@@ -229,39 +237,11 @@ class _Told:
         if (tail := self._content.end()) and not self._silent:
             yield Content(tail)
 
-    def broken_off(self, request: ChainRequest, why: StepsExhausted | ToolGivenUp) -> Iterator[Event]:
+    def broken_off(self, words: str) -> Iterator[Event]:
         """An honest end of a run that has none of its own."""
-        if isinstance(why, ToolGivenUp):
-            return self._given_up(request.messages, why.name)
-        return self._unfinished(request.messages, request.limits.steps)
-
-    def _unfinished(self, conversation: Sequence[Message], steps: int) -> Iterator[Event]:
-        """Where the bound on steps cut the run."""
-        yield from self._last_words(
-            f"抱歉，我在{steps}个步骤内没能完成这个请求。"
-            if in_chinese(conversation)
-            else f"Sorry, I could not finish this within {steps} steps."
-        )
-
-    def _given_up(self, conversation: Sequence[Message], tool: str) -> Iterator[Event]:
-        """Where a tool failed again and again, or what was to be the call of one."""
-        if tool == NAMELESS:
-            yield from self._last_words(
-                "抱歉，这个请求没能完成：我两次写出的工具调用都无法读取。"
-                if in_chinese(conversation)
-                else "Sorry, I could not do this: twice I wrote a tool call that can't be read."
-            )
-            return
-        yield from self._last_words(
-            f"抱歉，这个请求没能完成：{tool} 失败了两次。"
-            if in_chinese(conversation)
-            else f"Sorry, I could not do this: {tool} failed twice."
-        )
-
-    def _last_words(self, text: str) -> Iterator[Event]:
         if not self._silent:
             self._break_off()
-            yield Content(self._content.add(text))
+            yield Content(self._content.add(words))
 
     def _break_off(self) -> None:
         self._content.break_off()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -16,10 +17,12 @@ from typing import Any, Protocol
 from pydantic_core import to_jsonable_python
 
 from chains.daemon import in_daemon
-from chains.errors import ArgumentsWrong, ToolFailure
+from chains.errors import ArgumentsWrong, ToolFailure, ToolOutOfOrder
 from chains.schemas.schema import AnswerSchema
 
 log = logging.getLogger(__name__)
+
+_CUT = re.compile(r" \.\.\. \(cut, (\d+) characters in all\)\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +61,20 @@ async def bounded(name: str, coming: Awaitable[object], seconds: float, characte
         async with asyncio.timeout(seconds):
             value = await coming
             text = value if isinstance(value, str) else await in_daemon(partial(result_text, value), "result")
-            return ToolResult(_cut(text, characters))
+            return ToolResult(cut(text, characters))
     except TimeoutError:
         text, mendable = f"{name} did not answer within {seconds:g} s", True
     except ArgumentsWrong as exc:
         text, mendable = f"wrong arguments for {name}: {exc}", True
+    except ToolOutOfOrder as exc:
+        log.error("tool %s failed: %s", name, exc.detail)
+        text, mendable = f"{name} failed: {exc}", True
     except (ToolFailure, ValueError) as exc:
         text, mendable = str(exc), False
     except (Exception, SystemExit) as exc:  # a tool's sys.exit() is no reason to end the gateway
         log.exception("tool %s failed", name)
         text, mendable = f"{name} failed ({type(exc).__name__})", True
-    return ToolResult(_cut(f"error: {text}", characters), failed=True, mendable=mendable)
+    return ToolResult(cut(f"error: {text}", characters), failed=True, mendable=mendable)
 
 
 def fitting(arguments: object, schema: AnswerSchema) -> dict[str, Any]:
@@ -91,7 +97,10 @@ def result_text(value: object) -> str:
     return json.dumps(to_jsonable_python(value, fallback=str), ensure_ascii=False)
 
 
-def _cut(text: str, characters: int) -> str:
-    if len(text) <= characters:
+def cut(text: str, characters: int) -> str:
+    """``text``, or its first ``characters`` and how many there were before any cut."""
+    earlier = _CUT.search(text)
+    kept, whole = (text[: earlier.start()], int(earlier[1])) if earlier else (text, len(text))
+    if len(kept) <= characters:
         return text
-    return f"{text[:characters]} ... (cut, {len(text)} characters in all)"
+    return f"{kept[:characters]} ... (cut, {whole} characters in all)"

@@ -33,7 +33,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chains.errors import Refused
+from chains.errors import ContextFull, Refused
 
 
 class ServiceError(Exception):
@@ -140,8 +140,8 @@ class EngineRefused(EngineError, Refused):
         self.messages = messages
 
 
-class ContextExceeded(EngineRefused):
-    """The prompt alone has more tokens than the model reads."""
+class ContextExceeded(EngineRefused, ContextFull):
+    """The prompt alone has more tokens than the model reads; ``limit`` is how many those are, if told."""
 
 
 class ConfigurationRejected(ServiceError):

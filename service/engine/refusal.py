@@ -31,7 +31,7 @@ _PARAMETER = re.compile(r"\s*\(parameter=([\w.]+).*\)$", re.DOTALL)
 _SUBJECT = re.compile(
     r"`?([a-z]+(?:_[a-z]+)+|n|stop|seed|suffix|prompt|tools)`? (?:must|cannot|can't|is|contain)"
 )
-_CONTEXT = re.compile(r"This model's maximum context length is \d+ tokens\. However, your prompt")
+_CONTEXT = re.compile(r"This model's maximum context length is (\d+) tokens\. However, your prompt")
 _DUMP = re.compile(r"\d+ validation errors?\b")
 _NUMBER = re.compile(r"-?\d[\d.e+-]*")
 _FORMATS = ("response_format", "structured_outputs")
@@ -114,9 +114,12 @@ def refusal(
         log.error("the engine does not accept our key: %s", message)
         return EngineUnavailable("the engine does not accept the gateway's key")
     if status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        if parameter in _TOO_LONG or _CONTEXT.match(message):
+        context = _CONTEXT.match(message)
+        if parameter in _TOO_LONG or context is not None:
             where = "prompt" if "prompt" in (request or {}) else "messages"
-            return ContextExceeded(status, _PARAMETER.sub("", message), where)
+            exceeded = ContextExceeded(status, _PARAMETER.sub("", message), where)
+            exceeded.limit = int(context[1]) if context is not None else None
+            return exceeded
         sent = (request or {}).get("messages") or ()
         return EngineRefused(status, *told(message, parameter, request or {}), sent, advice(message, request))
     if strict and status == HTTPStatus.INTERNAL_SERVER_ERROR and not _ENGINE_DEAD.search(message):

@@ -84,7 +84,7 @@ async def test_arguments_go_where_the_file_says(tools: dict[str, HttpTool]) -> N
         ),
         ("away", {}, "error: the server answered 307, a redirect, which is not followed", False),
         ("get_gone", {}, "error: the server answered 404: Not Found", False),
-        ("broken", {}, "error: broken failed (ConnectionError)", True),
+        ("broken", {}, "error: broken failed: the server answered 503", True),
     ],
 )
 async def test_what_fails_is_told(
@@ -93,6 +93,14 @@ async def test_what_fails_is_told(
     result = await tools[name].call(arguments, 10, 1_000)
     assert result.text.startswith(said)
     assert (result.failed, result.mendable) == (True, mendable)
+
+
+async def test_what_a_broken_server_says_is_for_the_log_and_not_for_the_model(
+    tools: dict[str, HttpTool], caplog: pytest.LogCaptureFixture
+) -> None:
+    result = await tools["broken"].call({}, 10, 1_000)
+    assert result.text == "error: broken failed: the server answered 503"
+    assert "tool broken failed: the server answered 503: out of order" in caplog.text
 
 
 async def test_time_and_size_are_bounded(tools: dict[str, HttpTool]) -> None:
@@ -105,7 +113,8 @@ async def test_time_and_size_are_bounded(tools: dict[str, HttpTool]) -> None:
 
 async def test_a_server_that_is_gone_is_told(tmp_path: Path) -> None:
     (tool,) = http_tools(source(tmp_path, url="http://127.0.0.1:1", operations=["away"]))
-    assert (await tool.call({}, 10, 1_000)).text == "error: away failed (ConnectionError)"
+    told = "error: away failed: the server gave no whole answer (ConnectError)"
+    assert (await tool.call({}, 10, 1_000)).text == told
 
 
 BODY = {"required": True, "content": {"multipart/form-data": {}}}

@@ -118,7 +118,6 @@ async def test_without_tools_it_is_one_call() -> None:
 @pytest.mark.parametrize(
     ("call", "told"),
     [
-        (("weather", '{"city": "Atlantis"}'), "error: no such city"),
         (("weather", '{"city": "Pompeii"}'), "error: weather failed (RuntimeError)"),
         (("weather", '{"town": "Bonn"}'), "error: wrong arguments for weather: city: Field required"),
         (("weather", '{"city": "Bo'), "error: the tool call is not valid JSON"),
@@ -130,11 +129,12 @@ async def test_without_tools_it_is_one_call() -> None:
 async def test_a_failure_goes_to_the_model_and_not_to_the_client(
     stream: bool, call: tuple[str, str], told: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    engine = ScriptedEngine([Said(calls=[call], reason="tool_calls"), Said(["I could not."])])
+    wanted = Said(calls=[call], reason="tool_calls")
+    engine = ScriptedEngine([wanted, calls("Rome", say="Once more."), Said(["Sunny."])])
     with caplog.at_level(logging.CRITICAL):
         events = await events_of(React(), asking(stream), engine)
-    assert content(events) == "I could not."
-    (step,) = steps(events)
+    assert content(events) == "Once more.\n\nSunny."
+    step = steps(events)[0]
     assert step.result is None
     assert (step.error or "").startswith(told)
     result = engine.bodies[1]["messages"][-1]
@@ -170,10 +170,10 @@ async def test_what_a_tool_says_no_to_is_no_failure_of_the_tool() -> None:
 @pytest.mark.parametrize("stream", [True, False])
 async def test_a_call_that_the_engine_could_not_read_is_not_shown(stream: bool) -> None:
     broken = Said(["Wait. <tool", '_call>\n{"name": "weather", "argu\n</tool_call>'])
-    engine = ScriptedEngine([broken, Said(["Fine."])])
+    engine = ScriptedEngine([broken, calls("Bonn"), Said(["Fine."])])
     events = await events_of(React(), asking(stream), engine)
     assert content(events) == "Wait.\n\nFine."
-    (step,) = steps(events)
+    step = steps(events)[0]
     assert (step.error or "").startswith("error: the tool call is not valid JSON. Mend this")
 
 

@@ -154,7 +154,7 @@ def test_the_client_may_run_the_loop_itself(client: OpenAI) -> None:
     asked: Any = {"model": "auto", "tools": [TRACKING], "messages": [{"role": "user", "content": PARCEL}]}
     said = client.chat.completions.create(**asked).choices[0].message
     assert said.tool_calls
-    result = {"parcel_id": "PX482913", "status": "in transit", "city": "Lyon", "expected": "2026-11-28"}
+    result = {"parcel_id": "PX482913", "status": "in_transit", "city": "Lyon", "expected": "2026-11-28"}
     asked["messages"] += [
         said.model_dump(exclude_none=True),
         {"role": "tool", "tool_call_id": said.tool_calls[0].id, "content": json.dumps(result)},

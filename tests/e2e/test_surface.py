@@ -89,7 +89,7 @@ async def test_responses_with_calls_of_the_client(demo: Demo) -> None:
             assert call.type == "function_call"
             assert json.loads(call.arguments) == {"parcel_id": "PX482913"}
             calls.append(call.call_id)
-        result = {"parcel_id": "PX482913", "status": "in transit", "city": "Lyon", "expected": "2026-11-28"}
+        result = {"parcel_id": "PX482913", "status": "in_transit", "city": "Lyon", "expected": "2026-11-28"}
         asked["input"] += [
             *whole.output,
             {"type": "function_call_output", "call_id": calls[0], "output": json.dumps(result)},

@@ -22,9 +22,13 @@ from service.errors import EngineRefused, EngineUnavailable, InvalidRequest, Rou
 INSIDE = {
     chains.ToolFailure,
     chains.ArgumentsWrong,
+    chains.ToolOutOfOrder,
+    chains.Unanswered,
     chains.ToolGivenUp,
+    chains.ResultsTooLong,
     chains.StepsExhausted,
     chains.Refused,
+    chains.ContextFull,
 }  # never leave a chain; a base
 
 

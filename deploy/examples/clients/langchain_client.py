@@ -15,7 +15,7 @@ PARCEL = "Where is my parcel PX482913?"
 @tool
 def track_parcel(parcel_id: str) -> dict[str, str]:
     """Find where a parcel is: its status, its city and the day it is expected."""
-    return {"parcel_id": parcel_id, "status": "in transit", "city": "Lyon", "expected": "2026-11-28"}
+    return {"parcel_id": parcel_id, "status": "in_transit", "city": "Lyon", "expected": "2026-11-28"}
 
 
 def main() -> None:

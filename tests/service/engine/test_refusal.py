@@ -143,7 +143,7 @@ def test_a_prompt_beyond_the_context_is_named_as_openai_does(field: str, where: 
     body = orjson.dumps({"error": {"message": f"{said} (parameter=input_text, value=9000)", "code": 400}})
     error = refusal(400, body, {field: "x"})
     assert isinstance(error, ContextExceeded)
-    assert (str(error), error.parameter) == (said, where)
+    assert (str(error), error.parameter, error.limit) == (said, where, 2048)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,60 @@
+"""Which calls of tools failed in a run, so that no answer is given out that stands on failures alone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from chains.dialects import NAMELESS
+from chains.errors import ToolGivenUp
+from chains.events import Note
+
+_AGAIN = "No tool has given a result, so nothing is known. Mend the call of {tools} and make it once more."
+
+
+@dataclass(slots=True)
+class Failures:
+    """What came of the calls of one run; a turn is a call of the model, counted from 1."""
+
+    found: bool = False  # a tool gave a result
+    asked_again: bool = False  # the model was, where it answered behind nothing but failures
+    dropped: list[str] = field(default_factory=list)  # what it answered there
+    _called: bool = False  # a tool was, or was to be
+    _turns: defaultdict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+
+    def add(self, name: str, turn: int, *, called: bool) -> None:
+        """Remember that the tool ``name`` failed in ``turn``; not ``called``: it may have been mere text."""
+        self._turns[name].add(turn)
+        self._called = self._called or called
+
+    def before(self, name: str, turn: int) -> int:
+        """In how many other turns ``name`` failed."""
+        return len(self._turns.get(name, set()) - {turn})
+
+    @property
+    def all_failed(self) -> bool:
+        """Whether tools were called and none of them gave a result."""
+        return self._called and not self.found
+
+    @property
+    def final(self) -> bool:
+        """Whether the model had its second chance."""
+        return self.asked_again or any(len(turns) > 1 for turns in self._turns.values())
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """The names of those that failed, in the order of the alphabet."""
+        return tuple(sorted(self._turns.keys() - {NAMELESS})) or tuple(self._turns)
+
+    def hint(self) -> str:
+        """What the model is told with its second chance."""
+        return _AGAIN.format(tools="a tool" if self.tools == (NAMELESS,) else " and ".join(self.tools))
+
+    def note(self) -> Note | None:
+        """What the model said behind nothing but failures; None: nothing."""
+        facts = {"failed": list(self.tools), "dropped": self.dropped}
+        return Note("no_result", facts) if self.dropped else None
+
+    def given_up(self) -> ToolGivenUp:
+        """Why there is no answer."""
+        return ToolGivenUp(self.tools, twice=all(len(self._turns[name]) > 1 for name in self.tools))
