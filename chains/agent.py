@@ -116,7 +116,8 @@ class _ServerTools(AgentMiddleware[Any, Any, Any]):
         if not result.mendable:
             failures.found = True
             return result
-        failures.add(name, turn, called=name != NAMELESS or self._dialect.marks_calls)
+        meant = name != NAMELESS or self._dialect.marks_calls
+        failures.add(name, turn, called=meant and result.asked)
         hint = _LAST if earlier else _HINT
         return replace(result, text=f"{result.text}. {hint.format(name=name)}")
 

@@ -23,7 +23,11 @@ class Failures:
     _turns: defaultdict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
 
     def add(self, name: str, turn: int, *, called: bool) -> None:
-        """Remember that the tool ``name`` failed in ``turn``; not ``called``: it may have been mere text."""
+        """Remember that the tool ``name`` failed in ``turn``.
+
+        Not ``called``: it may have been mere text, or its arguments did not fit, and an answer may ask the
+        user for them.
+        """
         self._turns[name].add(turn)
         self._called = self._called or called
 

@@ -32,6 +32,7 @@ class ToolResult:
     text: str
     failed: bool = False
     mendable: bool = False  # it failed in a way in which another call need not
+    asked: bool = True  # its arguments fitted; else the user may know what is missing
 
 
 class Tool(Protocol):
@@ -65,7 +66,8 @@ async def bounded(name: str, coming: Awaitable[object], seconds: float, characte
     except TimeoutError:
         text, mendable = f"{name} did not answer within {seconds:g} s", True
     except ArgumentsWrong as exc:
-        text, mendable = f"wrong arguments for {name}: {exc}", True
+        text = cut(f"error: wrong arguments for {name}: {exc}", characters)
+        return ToolResult(text, failed=True, mendable=True, asked=False)
     except ToolOutOfOrder as exc:
         log.error("tool %s failed: %s", name, exc.detail)
         text, mendable = f"{name} failed: {exc}", True

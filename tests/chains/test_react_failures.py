@@ -78,6 +78,15 @@ async def test_where_one_result_is_good_the_answer_stands(stream: bool) -> None:
 
 
 @pytest.mark.parametrize("stream", [True, False])
+async def test_behind_wrong_arguments_the_model_may_ask_the_user(stream: bool) -> None:
+    wrong = Said([], [("weather", "{}")], reason="tool_calls")
+    events = await events_of(React(), asking(stream), ScriptedEngine([wrong, Said(["Where", " are you?"])]))
+    assert content(events) == "Where are you?"
+    events = await events_of(React(), asking(stream), ScriptedEngine([wrong, FAILS, INVENTED]))
+    assert content(events) == "Sorry, I could not do this: weather failed twice."
+
+
+@pytest.mark.parametrize("stream", [True, False])
 async def test_every_tool_that_failed_is_named(stream: bool) -> None:
     both = Said(calls=[("weather", "{}"), ("hang", "{}")], reason="tool_calls")
     request = asking(stream, tools=("weather", "hang"), limits=Limits(tool_seconds=0.01))
