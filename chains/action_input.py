@@ -18,6 +18,7 @@ _OPENERS = ("{", "｛", "[")
 _CLOSING = {"{": "}", "[": "]"}
 _NAMES = ("name", "action", "tool")  # of a call in one object
 _INPUTS = ("arguments", "action_input", "tool_input", "parameters", "input")
+_FINISH = re.compile(r"[`*\"' ]*finish[ ]?\[(.*)\][`*\"' .。]*", re.IGNORECASE | re.DOTALL)  # of Yao et al.
 _FINAL = re.compile(r"[`*\"' ]*final[ _-]?answer[`*\"' ]*(?:[:：]|\n|\Z)\s*", re.IGNORECASE)
 _NOTHING = ("", "none", "null", "{}", "n/a", "无")
 
@@ -47,8 +48,15 @@ def is_final(name: str, tools: Sequence[str]) -> bool:
     return _FINAL.match(name) is not None and not any(map(_FINAL.fullmatch, tools))
 
 
+def is_finish(name: str, tools: Sequence[str]) -> bool:
+    """Whether an action of ``name`` is ``Finish[the answer]``, and none of ``tools``."""
+    return _FINISH.fullmatch(name.strip()) is not None and "finish" not in map(str.lower, tools)
+
+
 def final_answer(action: str, written: str | None, tools: Sequence[str]) -> str | None:
     """The answer, where ``action``, with the input ``written``, is to give it; None: it is a tool."""
+    if is_finish(action, tools) and (finish := _FINISH.fullmatch(action.strip())):
+        return finish[1].strip()
     name, given = _call_in(action) or (action, None)
     match = _FINAL.match(name)
     if match is None or not is_final(name, tools):
@@ -78,6 +86,8 @@ def _call_in(written: str) -> tuple[str, str | None] | None:
     if fenced := _FENCE.match(text):
         text = fenced[1]
     blob = _json(text.strip("`*\"'“” "))
+    if isinstance(blob, list) and len(blob) == 1:
+        blob = blob[0]
     if not isinstance(blob, Mapping):
         return None
     name = next((blob[key] for key in _NAMES if blob.get(key)), None)
@@ -87,10 +97,11 @@ def _call_in(written: str) -> tuple[str, str | None] | None:
     return name, given if isinstance(given, str) or given is None else json.dumps(given, ensure_ascii=False)
 
 
-def arguments_in(written: str | None, parameters: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The arguments in ``written`` for a tool of the JSON schema ``parameters``; None: they can't be read.
+def arguments_in(written: str | None, parameters: Mapping[str, Any], tool: str = "") -> dict[str, Any] | None:
+    """The arguments in ``written`` for ``tool``, of the JSON schema ``parameters``; None: they can't be read.
 
-    A bare value is that of the one argument that has to be given, or of the only one.
+    A bare value is that of the one argument that has to be given, or of the only one. What stands around the
+    arguments (a call of the tool, a list of one, a string of JSON) goes where they are all the tool's own.
     """
     properties: Mapping[str, Any] = parameters.get("properties") or {}
     required = parameters.get("required") or []
@@ -102,6 +113,8 @@ def arguments_in(written: str | None, parameters: Mapping[str, Any]) -> dict[str
     if text.lower() in _NOTHING:
         return {}
     value = _json(text)
+    if (own := _own_in(value if value is not None else _unquoted(text), properties, tool)) is not None:
+        return own
     if isinstance(value, Mapping):
         return dict(value)
     if text.startswith(_OPENERS[:2]):
@@ -115,6 +128,36 @@ def arguments_in(written: str | None, parameters: Mapping[str, Any]) -> dict[str
     if only is None:
         return None
     return {only: value if isinstance(value, list) else _typed(text, properties.get(only) or {})}
+
+
+def _own_in(value: Any, properties: Mapping[str, Any], tool: str) -> dict[str, Any] | None:
+    """The arguments in ``value``, whatever is around them; None: they are not all among ``properties``."""
+    if isinstance(value, str):
+        value = _json(value)
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if not isinstance(value, Mapping) or not properties:
+        return None
+    if value.keys() <= properties.keys():
+        return dict(value)
+    given = [key for key in value if key in _INPUTS]
+    names = [key for key in value if key in _NAMES]
+    around = (
+        len(given) == 1 and len(given) + len(names) == len(value) and not value.keys() & properties.keys()
+    )
+    if not around or any(value[key] != tool for key in names):
+        return None
+    return _own_in(value[given[0]], properties, tool)
+
+
+def _unquoted(text: str) -> str | None:
+    """What stands in quotes, if ``text`` is all of these; None: it is not."""
+    if len(text) < 2 or text[0] not in "\"'" or text[-1] != text[0]:
+        return None
+    try:
+        return str(json.loads(text, strict=False))
+    except ValueError:
+        return text[1:-1]
 
 
 def _json(text: str) -> Any:
