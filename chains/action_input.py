@@ -48,15 +48,17 @@ def is_final(name: str, tools: Sequence[str]) -> bool:
     return _FINAL.match(name) is not None and not any(map(_FINAL.fullmatch, tools))
 
 
-def is_finish(name: str, tools: Sequence[str]) -> bool:
-    """Whether an action of ``name`` is ``Finish[the answer]``, and none of ``tools``."""
-    return _FINISH.fullmatch(name.strip()) is not None and "finish" not in map(str.lower, tools)
+def _finish(name: str, tools: Sequence[str]) -> str | None:
+    """The answer of an action of ``name`` that is ``Finish[the answer]``, and none of ``tools``."""
+    line = name.strip().split("\n")[0]
+    match = _FINISH.fullmatch(line if line.count("[") == line.count("]") else name.strip())
+    return None if match is None or "finish" in map(str.lower, tools) else match[1].strip()
 
 
 def final_answer(action: str, written: str | None, tools: Sequence[str]) -> str | None:
     """The answer, where ``action``, with the input ``written``, is to give it; None: it is a tool."""
-    if is_finish(action, tools) and (finish := _FINISH.fullmatch(action.strip())):
-        return finish[1].strip()
+    if (finish := _finish(action, tools)) is not None:
+        return finish
     name, given = _call_in(action) or (action, None)
     match = _FINAL.match(name)
     if match is None or not is_final(name, tools):
@@ -113,12 +115,11 @@ def arguments_in(written: str | None, parameters: Mapping[str, Any], tool: str =
     if text.lower() in _NOTHING:
         return {}
     value = _json(text)
-    if (own := _own_in(value if value is not None else _unquoted(text), properties, tool)) is not None:
+    own = _own_in(value if value is not None else _unquoted(text), properties, tool)
+    if own is None and isinstance(value, Mapping):
+        own = dict(value)
+    if own is not None or text.startswith(_OPENERS[:2]):
         return own
-    if isinstance(value, Mapping):
-        return dict(value)
-    if text.startswith(_OPENERS[:2]):
-        return None
     only = required[0] if len(required) == 1 else next(iter(properties)) if len(properties) == 1 else None
     pairs = {
         name: _typed(found, properties[name]) for name, found in _PAIR.findall(text) if name in properties

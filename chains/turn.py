@@ -1,10 +1,11 @@
 """Reads one turn of the written form of ReAct: Thought, Action, Action Input, Final Answer.
 
 The labels are those of Yao et al. 2022 (arXiv:2210.03629) as LangChain's prompts spell them, or Chinese. What
-models get wrong is read as it was meant: a label with a number, with marks around it, in the middle of a
-line, without its colon, with a Chinese one; ``Tool``, ``Input`` and ``Answer`` in place of others; a call as
-JSON, in a fence, in tags or bare; ``Final Answer`` as an action. What follows an Observation that the model
-wrote itself is made up, so the turn ends there; so does what follows an action and is none.
+models get wrong is read as it was meant: a label with a number, with marks around it, in a list, in the
+middle of a line, without its colon, with a Chinese one; ``Tool``, ``Input`` and ``Answer`` in place of others;
+a call as JSON, in a fence, in tags or bare; ``Final Answer`` as an action. What follows an Observation that
+the model wrote itself is made up, so the turn ends there; so does what follows an action and is none, and a
+call that follows the answer.
 """
 
 from __future__ import annotations
@@ -18,18 +19,24 @@ from chains.action_input import final_answer, is_call, is_final
 from chains.labels import (
     BARE,
     CALL,
+    FINISH,
+    FINISH_BEGUN,
     INLINE,
     LABELLED,
     LINE,
     Label,
     bare_end,
     held_from,
+    is_bracketed,
+    is_item,
+    is_said,
     is_tool_alone,
     is_weak,
     label_of,
     may_begin,
     names_tool,
 )
+from chains.lookahead import begins_call, call_begun, is_aside, is_fenced
 from chains.splitter import Part, Passages
 
 _BLANK = re.compile(r"[\s`*]*(?:json)?[\s`*]*")  # an action of which only the fence has come
@@ -40,6 +47,8 @@ class _Found(NamedTuple):
     end: int
     label: Label
     opening: str = ""  # what of the label is text as well
+    item: bool = False  # of a list
+    bracketed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +73,9 @@ class TurnReader:
         self._state: Label | None = None
         self._unlabelled = ""  # or behind a mere Answer
         self._fields: list[tuple[Label, str]] = []  # actions and inputs, in order
+        self._listed = False  # True: an item of a list has been a label
+        self._final_at = 0  # where the answer begins
+        self._bracketed = False  # True: a bracket was open before a label
         self._passages = {"reasoning": Passages(), "content": Passages()}
         self.done = False  # True: what else comes does not count
         for passages in self._passages.values():
@@ -118,7 +130,7 @@ class TurnReader:
             self._at = found.end
             self._turn(found, parts)
         within = self._state == "action"
-        whole = len(self._text) if ended else held_from(self._text, self._at, within)
+        whole = len(self._text) if ended else min(held_from(self._text, self._at, within), self._undecided())
         if whole > self._at and not self.done:
             self._take(self._text[self._at : whole], parts)
             self._at = whole
@@ -126,15 +138,39 @@ class TurnReader:
 
     def _next(self, ended: bool) -> _Found | None:
         """The first label that is not read yet."""
-        kinds = (self._labelled(ended), self._bare(ended), self._inline(ended), self._calls())
+        kinds = (
+            self._labelled(ended),
+            self._bare(ended),
+            self._inline(ended),
+            self._calls(),
+            self._finish(ended),
+        )
         first = min((found for kind in kinds if (found := next(kind, None))), default=None)
-        return None if first is not None and not ended and self._is_open(first.begin) else first
+        if first is None or ended:
+            return first
+        return None if self._is_open(first.begin) or first.begin > self._undecided() else first
 
     def _labelled(self, ended: bool) -> Iterator[_Found]:
         for match in LABELLED.finditer(self._text, self._at):
             whole = ended or match.end() < len(self._text)  # marks may follow
             if whole and self._counts(match, ended):
-                yield _Found(match.start(), match.end(), label_of(match))
+                item, bracketed = is_item(match), is_bracketed(match)
+                yield _Found(match.start(), match.end(), label_of(match), "", item, bracketed)
+
+    def _undecided(self) -> int:
+        """Where a label stands that only what follows tells from text; the end of the text: nowhere."""
+        if self._state == "final":
+            return call_begun(self._text, self._at, self._tools)
+        for match in LABELLED.finditer(self._text, self._at):
+            if self._may_be_aside(match) and is_aside(self._text, match.end(), self._tools, False) is None:
+                return match.start()
+        finish = FINISH_BEGUN.search(self._text, self._at) if self._state in (None, "thought") else None
+        return finish.start() if finish else len(self._text)
+
+    def _may_be_aside(self, match: re.Match[str]) -> bool:
+        """Whether it is a final answer within the line of a thought."""
+        final = label_of(match) == "final" and self._state in (None, "thought") and not self._fields
+        return final and match.start() > 0 and self._text[match.start() - 1] != "\n"
 
     def _bare(self, ended: bool) -> Iterator[_Found]:
         for match in BARE.finditer(self._text, self._at):
@@ -142,6 +178,14 @@ class TurnReader:
             end = bare_end(match, self._tools)
             if whole and end is not None and self._counts(match, ended):
                 yield _Found(match.start(), end, label_of(match))
+
+    def _finish(self, ended: bool) -> Iterator[_Found]:
+        """``Finish[the answer]`` without a label, in a line of its own: behind a thought, or all there is."""
+        for match in FINISH.finditer(self._text, self._at):
+            first = self._state is None and not self._text[: match.start()].strip()
+            whole = ended or self._text[: match.end()].endswith("\n")
+            if whole and (first or self._state == "thought") and "finish" not in map(str.lower, self._tools):
+                yield _Found(match.start(), match.start("action"), "action")
 
     def _inline(self, ended: bool) -> Iterator[_Found]:
         """The input of an action in the line of its name."""
@@ -173,8 +217,18 @@ class TurnReader:
         """Whether a label is one here. In an answer only what ends it is, at the beginning of a line."""
         label = label_of(match)
         at_line = match.start() == 0 or self._text[match.start() - 1] == "\n"
+        if is_item(match) and not self._counts_as_item(match, ended):
+            return False
         if self._state == "final":
-            return at_line and label in ("observation", "thought")
+            call = label == "action" and begins_call(self._text, match.start(), self._tools)
+            ends = label in ("observation", "thought") or (
+                call and not is_fenced(self._text, self._final_at, match.start())
+            )
+            return at_line and ends
+        if is_said(match) and self._state != "thought":
+            return False
+        if self._may_be_aside(match) and is_aside(self._text, match.end(), self._tools, ended) is not False:
+            return False
         if self._state == "answer" and (not at_line or label in ("input", "answer")):
             return False
         weak = is_weak(match)
@@ -190,6 +244,20 @@ class TurnReader:
             return at_line and self._state == "action" and not self._holds_json(match.start())
         return True
 
+    def _counts_as_item(self, match: re.Match[str], ended: bool) -> bool:
+        """Whether a label in a list may be one: all are, a tool is named, or nothing stands before it."""
+        label = label_of(match)
+        if is_bracketed(match) and label not in ("action", "input"):
+            return False
+        if self._listed or (label == "input" and self._state == "action"):
+            return True
+        if label == "action":
+            rest = self._text[match.end() : match.end() + LINE + 1]
+            shown = ended or "\n" in rest or len(rest) > LINE
+            return shown and is_tool_alone(rest, self._tools)
+        first = self._state is None and not self._text[: match.start()].strip()
+        return first and label in ("thought", "final")
+
     def _field(self, until: int) -> str:
         """What the action holds, up to ``until`` in the text."""
         return (self._fields[-1][1] if self._fields else "") + self._text[self._at : until]
@@ -200,6 +268,8 @@ class TurnReader:
     def _named(self) -> list[Action]:
         found: list[Action] = []
         for label, text in self._fields:
+            if self._bracketed and text.count(")") > text.count("("):
+                text = text.rstrip().removesuffix(")")
             if label == "action":
                 found.append(Action(text.strip(), None))
             elif found and found[-1].written is None:
@@ -221,6 +291,10 @@ class TurnReader:
         for passages in self._passages.values():
             passages.break_off()
         self._state = found.label
+        self._listed |= found.item and not found.bracketed
+        self._bracketed |= found.bracketed
+        if found.label == "final":
+            self._final_at = found.end
         if found.opening and self._fields and _BLANK.fullmatch(self._fields[-1][1]):
             self._fields.pop()
         if found.label in ("action", "input"):

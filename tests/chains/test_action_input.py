@@ -150,6 +150,7 @@ def test_what_may_be_an_argument_itself_stays(
         ("final answers", "42", None),
         ("Finish[42]", None, "42"),
         ("`finish[see [1]\nand 2]`.", None, "see [1]\nand 2"),
+        ("Finish[42]\nSee [1].", None, "42"),
         ("Finish the form", "42", None),
         ("track_parcel", "Final Answer: 42", None),
     ],
