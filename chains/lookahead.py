@@ -40,9 +40,9 @@ def call_begun(text: str, at: int, tools: Sequence[str]) -> int:
 
 
 def is_aside(text: str, end: int, tools: Sequence[str], ended: bool) -> bool | None:
-    """Whether a final answer whose label is before ``end``, in a line, is none: an action is in the next line.
+    """Whether a final answer whose label is before ``end``, in a line, is none: an action follows it.
 
-    None: that is not known before more text comes, or ``ended``. A long line is an answer whatever follows.
+    None: it is not known before more text comes, or ``ended``. A long line is an answer whatever follows.
     """
     newline = text.find("\n", end, end + LINE)
     if newline < 0:

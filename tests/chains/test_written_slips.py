@@ -255,6 +255,11 @@ def test_cuts_change_nothing_around_a_call_and_an_answer(bits: list[str]) -> Non
     assert read(text, 1) == read(text, 3) == read(text, 1_000)
 
 
+def test_cuts_change_nothing_where_one_line_may_be_two_labels() -> None:
+    text = "Thought: x\nFinish[. Final Answer: 4]\nThought:"
+    assert read(text, 1) == read(text, 1_000)
+
+
 def test_an_answer_that_shows_a_call_in_a_fence_keeps_it() -> None:
     text = f"Write:\n```\n{CALL}\n```\nand stop."
     assert read(f"Final Answer: {text}", 1) == read(f"Final Answer: {text}", 1_000) == ([], "", text)
