@@ -68,8 +68,9 @@ def names_of(*labels: Label) -> str:
 
 _NAMES = names_of(*get_args(Label))
 _INPUTS = names_of("input")
-_ITEMS = "-•·–("  # what an item of a list begins with, and a bracket
-LEAD = rf"[ \t>*#_`{_ITEMS.replace('-', '')}-]{{0,40}}"
+_ITEMS = "-•·–("  # what an item of a list begins with, where it has no number, and a bracket
+_NUMBER = rf"(?:\d{{1,2}}[.)]{_MARKS})?"
+LEAD = rf"[ \t>*#_`{_ITEMS.replace('-', '')}-]{{0,40}}{_NUMBER}"
 COLON = rf"[ \t]?\d{{0,2}}{_MARKS}[:：][*_`]*"
 LABELLED = re.compile(  # with its colon: at the beginning of a line, or of a sentence
     rf"(?:^{LEAD}|(?<=[.!?。！？;；]){_MARKS})(?P<name>{_NAMES}){COLON}", re.I | re.M
@@ -93,6 +94,7 @@ _CALL_BEGUN = re.compile(
     rf"(?:\"{_S}(?:,{_S}(?:\"\w{{0,20}})?)?)?)?)?)?)?)?)\Z",
     re.M,
 )
+_NUMBERED = re.compile(rf"\d{{1,2}}(?:[.)]{_MARKS}|\Z)")
 _LONGEST = 40  # marks in front of a label, and characters of one in a line
 _APART = re.compile(r"[\s,，;；]")
 _SENTENCE = re.compile(r"[.!?。！？;；]")
@@ -119,7 +121,8 @@ def is_said(match: re.Match[str]) -> bool:
 
 def is_item(match: re.Match[str]) -> bool:
     """Whether it stands in an item of a list, or in brackets."""
-    return any(mark in _ITEMS for mark in match[0][: match.start("name") - match.start()])
+    lead = match[0][: match.start("name") - match.start()]
+    return any(mark in _ITEMS or mark.isdigit() for mark in lead)
 
 
 def is_bracketed(match: re.Match[str]) -> bool:
@@ -161,6 +164,10 @@ def may_begin(tail: str, at_line: bool) -> bool:
     bare = tail.lstrip(f" \t>*#_`{_ITEMS}")
     if len(tail) - len(bare) > _LONGEST:
         return False
+    if at_line and (number := _NUMBERED.match(bare)):
+        bare = bare[number.end() :]
+        if not bare:
+            return True
     plain = re.sub(r"[ _\t]+", " ", bare.lower())
     for name in _LABELS:
         if name in _WEAK and not at_line:

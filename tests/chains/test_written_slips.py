@@ -73,6 +73,8 @@ CALLED = [
     '• Thought: x\n• Action: track_parcel\n• Action Input: {"parcel_id": "PX1"}',
     "  - **Thought:** x\n  - **Action:** `track_parcel`\n  - **Action Input:** `PX1`",
     "Thought: x\n- Action: track_parcel\n- Action Input: PX1",
+    "1. Thought: x\n2. Action: track_parcel\n3. Action Input: PX1",
+    "1) **Action**: track_parcel\n2) **Action Input**: PX1\n3) **Observation**: in Rome",
     "I look.\n– Action: track_parcel\n– Action Input: PX1",
     '(Action: track_parcel)\n(Action Input: {"parcel_id": "PX1"})',
     'I look.\n(Action: track_parcel, Action Input: {"parcel_id": "PX1"})',
@@ -141,6 +143,7 @@ ANSWERED = [
     ("- Thought: x\n- Final Answer: 42", "x", "42"),
     ("• Thought: x\n• Final Answer: Do:\n\n- this", "x", "Do:\n\n- this"),
     ("- Final Answer: 42", "", "42"),
+    ("1. Thought: x\n2. Final Answer: 42", "x", "42"),
     ('Final Answer: 42\nAction: track_parcel\nAction Input: {"parcel_id": "PX1"}', "", "42"),
     (
         "Thought: x\nFinal Answer: 4\n2\n\n- **Action**: `track_parcel`\n\n- **Action Input**: PX1",
@@ -183,6 +186,7 @@ PROSE = [
     "Answering takes time.",
     "Answer\nParis",
     "Notes:\n- Thought: it is late\n- Action: wait\n- Observation: none\n- Final Answer: no",
+    "Notes:\n1. Thought: it is late\n2. Action: wait\n12) Observation: none",
     "(Thought: it is late)\n(Observation: it rained)",
     "Do it:\nArguments: none\nParameters: two",
     "It ends with\nFinish[42]",
@@ -223,7 +227,19 @@ def test_a_turn_that_says_neither_is_unreadable() -> None:
 
 
 BITS = ["Thought:", "Action:", "Action Input:", "Tool:", "Input:", "Answer:", "Final Answer", "Observation:"]
-BITS += ["- ", "• ", "(", ")", "Parameters:", "The final answer is:", "Finish[4]", "Finish[", "行動："]
+BITS += [
+    "1. ",
+    "2) ",
+    "- ",
+    "• ",
+    "(",
+    ")",
+    "Parameters:",
+    "The final answer is:",
+    "Finish[4]",
+    "Finish[",
+    "行動：",
+]
 BITS += ["\n", "\n", " ", ".", " is 4", "track_parcel", '{"name": "track_parcel", "arguments": {}}', BLOB]
 BITS += [
     "```json\n",
