@@ -12,6 +12,8 @@ _FENCE = re.compile(r"```[\w-]*\s*(.*?)\s*(?:```|\Z)", re.DOTALL)
 _TYPOGRAPHIC = str.maketrans("“”‘’：，｛｝", "\"\"'':,{}")
 _TRAILING_COMMA = re.compile(r",\s*([}\]])")
 _PAIR = re.compile(r"(\w+)\s*[=:：]\s*(\"[^\"]*\"|'[^']*'|[^,，\n]+)")
+_VALUE = r"(?:(?:\"[^\"]*\"|'[^']*')\s*|[^\s\"'{}\[\]:：,，][^\"'{}\[\]:：,，\n]*)"
+_UNQUOTED = re.compile(rf"\{{\s*(?:\w+\s*[:：]\s*{_VALUE}(?:[,，]\s*(?!\}})|(?=\}})))+\}}")  # keys, in braces
 _LONGEST = 8_000  # characters that are read by Python's rules
 _STRUCTURE = re.compile(r"\\.|[\"'{}\[\]]", re.DOTALL)
 _OPENERS = ("{", "｛", "[")
@@ -116,8 +118,8 @@ def arguments_in(written: str | None, parameters: Mapping[str, Any], tool: str =
         return {}
     value = _json(text)
     own = _own_in(value if value is not None else _unquoted(text), properties, tool)
-    if own is None and isinstance(value, Mapping):
-        own = dict(value)
+    if own is None:
+        own = dict(value) if isinstance(value, Mapping) else _unquoted_keys(text, properties)
     if own is not None or text.startswith(_OPENERS[:2]):
         return own
     only = required[0] if len(required) == 1 else next(iter(properties)) if len(properties) == 1 else None
@@ -128,7 +130,9 @@ def arguments_in(written: str | None, parameters: Mapping[str, Any], tool: str =
         return pairs
     if only is None:
         return None
-    return {only: value if isinstance(value, list) else _typed(text, properties.get(only) or {})}
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
+        value = value[0] if (properties.get(only) or {}).get("type") == "string" else value
+    return {only: value if value is not None else _typed(text, properties.get(only) or {})}
 
 
 def _own_in(value: Any, properties: Mapping[str, Any], tool: str) -> dict[str, Any] | None:
@@ -149,6 +153,15 @@ def _own_in(value: Any, properties: Mapping[str, Any], tool: str) -> dict[str, A
     if not around or any(value[key] != tool for key in names):
         return None
     return _own_in(value[given[0]], properties, tool)
+
+
+def _unquoted_keys(text: str, properties: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The arguments in braces that lack the quotes of their names; None: not all are among ``properties``."""
+    if len(text) > _LONGEST or not _UNQUOTED.fullmatch(text):
+        return None
+    pairs = _PAIR.findall(text[1:-1])
+    known = {name for name, _ in pairs} <= properties.keys()
+    return {name: _typed(value, properties[name]) for name, value in pairs} if known else None
 
 
 def _unquoted(text: str) -> str | None:
