@@ -12,12 +12,15 @@ _FENCE = re.compile(r"```[\w-]*\s*(.*?)\s*(?:```|\Z)", re.DOTALL)
 _TYPOGRAPHIC = str.maketrans("“”‘’：，｛｝", "\"\"'':,{}")
 _TRAILING_COMMA = re.compile(r",\s*([}\]])")
 _PAIR = re.compile(r"(\w+)\s*[=:：]\s*(\"[^\"]*\"|'[^']*'|[^,，\n]+)")
+_VALUE = r"(?:(?:\"[^\"]*\"|'[^']*')\s*|[^\s\"'{}\[\]:：,，][^\"'{}\[\]:：,，\n]*)"
+_UNQUOTED = re.compile(rf"\{{\s*(?:\w+\s*[:：]\s*{_VALUE}(?:[,，]\s*(?!\}})|(?=\}})))+\}}")  # keys, in braces
 _LONGEST = 8_000  # characters that are read by Python's rules
 _STRUCTURE = re.compile(r"\\.|[\"'{}\[\]]", re.DOTALL)
 _OPENERS = ("{", "｛", "[")
 _CLOSING = {"{": "}", "[": "]"}
 _NAMES = ("name", "action", "tool")  # of a call in one object
 _INPUTS = ("arguments", "action_input", "tool_input", "parameters", "input")
+_FINISH = re.compile(r"[`*\"' ]*finish[ ]?\[(.*)\][`*\"' .。]*", re.IGNORECASE | re.DOTALL)  # of Yao et al.
 _FINAL = re.compile(r"[`*\"' ]*final[ _-]?answer[`*\"' ]*(?:[:：]|\n|\Z)\s*", re.IGNORECASE)
 _NOTHING = ("", "none", "null", "{}", "n/a", "无")
 
@@ -47,8 +50,17 @@ def is_final(name: str, tools: Sequence[str]) -> bool:
     return _FINAL.match(name) is not None and not any(map(_FINAL.fullmatch, tools))
 
 
+def _finish(name: str, tools: Sequence[str]) -> str | None:
+    """The answer of an action of ``name`` that is ``Finish[the answer]``, and none of ``tools``."""
+    line = name.strip().split("\n")[0]
+    match = _FINISH.fullmatch(line if line.count("[") == line.count("]") else name.strip())
+    return None if match is None or "finish" in map(str.lower, tools) else match[1].strip()
+
+
 def final_answer(action: str, written: str | None, tools: Sequence[str]) -> str | None:
     """The answer, where ``action``, with the input ``written``, is to give it; None: it is a tool."""
+    if (finish := _finish(action, tools)) is not None:
+        return finish
     name, given = _call_in(action) or (action, None)
     match = _FINAL.match(name)
     if match is None or not is_final(name, tools):
@@ -78,6 +90,8 @@ def _call_in(written: str) -> tuple[str, str | None] | None:
     if fenced := _FENCE.match(text):
         text = fenced[1]
     blob = _json(text.strip("`*\"'“” "))
+    if isinstance(blob, list) and len(blob) == 1:
+        blob = blob[0]
     if not isinstance(blob, Mapping):
         return None
     name = next((blob[key] for key in _NAMES if blob.get(key)), None)
@@ -87,10 +101,11 @@ def _call_in(written: str) -> tuple[str, str | None] | None:
     return name, given if isinstance(given, str) or given is None else json.dumps(given, ensure_ascii=False)
 
 
-def arguments_in(written: str | None, parameters: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The arguments in ``written`` for a tool of the JSON schema ``parameters``; None: they can't be read.
+def arguments_in(written: str | None, parameters: Mapping[str, Any], tool: str = "") -> dict[str, Any] | None:
+    """The arguments in ``written`` for ``tool``, of the JSON schema ``parameters``; None: they can't be read.
 
-    A bare value is that of the one argument that has to be given, or of the only one.
+    A bare value is that of the one argument that has to be given, or of the only one. What stands around the
+    arguments (a call of the tool, a list of one, a string of JSON) goes where they are all the tool's own.
     """
     properties: Mapping[str, Any] = parameters.get("properties") or {}
     required = parameters.get("required") or []
@@ -102,10 +117,11 @@ def arguments_in(written: str | None, parameters: Mapping[str, Any]) -> dict[str
     if text.lower() in _NOTHING:
         return {}
     value = _json(text)
-    if isinstance(value, Mapping):
-        return dict(value)
-    if text.startswith(_OPENERS[:2]):
-        return None
+    own = _own_in(value if value is not None else _unquoted(text), properties, tool)
+    if own is None:
+        own = dict(value) if isinstance(value, Mapping) else _unquoted_keys(text, properties)
+    if own is not None or text.startswith(_OPENERS[:2]):
+        return own
     only = required[0] if len(required) == 1 else next(iter(properties)) if len(properties) == 1 else None
     pairs = {
         name: _typed(found, properties[name]) for name, found in _PAIR.findall(text) if name in properties
@@ -114,7 +130,48 @@ def arguments_in(written: str | None, parameters: Mapping[str, Any]) -> dict[str
         return pairs
     if only is None:
         return None
-    return {only: value if isinstance(value, list) else _typed(text, properties.get(only) or {})}
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
+        value = value[0] if (properties.get(only) or {}).get("type") == "string" else value
+    return {only: value if value is not None else _typed(text, properties.get(only) or {})}
+
+
+def _own_in(value: Any, properties: Mapping[str, Any], tool: str) -> dict[str, Any] | None:
+    """The arguments in ``value``, whatever is around them; None: they are not all among ``properties``."""
+    if isinstance(value, str):
+        value = _json(value)
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if not isinstance(value, Mapping) or not properties:
+        return None
+    if value.keys() <= properties.keys():
+        return dict(value)
+    given = [key for key in value if key in _INPUTS]
+    names = [key for key in value if key in _NAMES]
+    around = (
+        len(given) == 1 and len(given) + len(names) == len(value) and not value.keys() & properties.keys()
+    )
+    if not around or any(value[key] != tool for key in names):
+        return None
+    return _own_in(value[given[0]], properties, tool)
+
+
+def _unquoted_keys(text: str, properties: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The arguments in braces that lack the quotes of their names; None: not all are among ``properties``."""
+    if len(text) > _LONGEST or not _UNQUOTED.fullmatch(text):
+        return None
+    pairs = _PAIR.findall(text[1:-1])
+    known = {name for name, _ in pairs} <= properties.keys()
+    return {name: _typed(value, properties[name]) for name, value in pairs} if known else None
+
+
+def _unquoted(text: str) -> str | None:
+    """What stands in quotes, if ``text`` is all of these; None: it is not."""
+    if len(text) < 2 or text[0] not in "\"'" or text[-1] != text[0]:
+        return None
+    try:
+        return str(json.loads(text, strict=False))
+    except ValueError:
+        return text[1:-1]
 
 
 def _json(text: str) -> Any:

@@ -201,7 +201,7 @@ class _WrittenReading:
         for action in self._turn.actions:
             name, inline = tool_named(action.name, list(self._parameters))
             written = inline if action.written is None else action.written
-            arguments = arguments_in(written, self._parameters.get(name) or {})
+            arguments = arguments_in(written, self._parameters.get(name) or {}, name)
             given = {UNREADABLE: written} if arguments is None else arguments
             found.append(Call(name=name, arguments=json.dumps(given, ensure_ascii=False)))
         return found or [Call(name=NAMELESS, arguments=self._turn.said)]

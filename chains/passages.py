@@ -64,7 +64,7 @@ class Library:
 def passages_in(folder: Path) -> Library:
     """The passages of all documents in ``folder`` and below; blocks.
 
-    Hidden files and folders are left out.
+    Hidden files and folders are left out. A link to a file that lies outside of ``folder`` can't be read.
 
     Raises:
         DocumentsUnreadable: there are documents, and none of them can be read.
@@ -74,6 +74,7 @@ def passages_in(folder: Path) -> Library:
     others: list[str] = []
     unreadable: list[str] = []
     documents = 0
+    real = folder.resolve()
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
         if _hidden(inside) or not path.is_file():
@@ -83,6 +84,10 @@ def passages_in(folder: Path) -> Library:
             continue
         documents += 1
         try:
+            if not (target := path.resolve()).is_relative_to(real):
+                raise DocumentsUnreadable(
+                    f"{path} is a link out of the folder, to {target}; copy the file into the folder"
+                )
             passages += _read(path, inside.as_posix())
         except DocumentsUnreadable as exc:
             unreadable.append(str(exc))

@@ -1,38 +1,43 @@
 """Reads one turn of the written form of ReAct: Thought, Action, Action Input, Final Answer.
 
 The labels are those of Yao et al. 2022 (arXiv:2210.03629) as LangChain's prompts spell them, or Chinese. What
-models get wrong is read as it was meant: a label with a number, with marks around it, in the middle of a
-line, without its colon, with a Chinese one; ``Tool``, ``Input`` and ``Answer`` in place of others; a call as
-JSON, in a fence, in tags or bare; ``Final Answer`` as an action. What follows an Observation that the model
-wrote itself is made up, so the turn ends there; so does what follows an action and is none.
+models get wrong is read as it was meant: a label with a number, with marks around it, in a list, in the
+middle of a line, without its colon, with a Chinese one; ``Tool``, ``Input`` and ``Answer`` in place of
+others; a call as JSON, in a fence, in tags or bare; ``Final Answer`` as an action. What follows an
+Observation that the model wrote itself is made up, so the turn ends there; so does what follows an action and
+is none, and a call that follows the answer.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from chains.action_input import final_answer, is_call, is_final
+from chains.action_input import is_call, is_final
+from chains.actions import BLANK, Action, Actions
 from chains.labels import (
     BARE,
     CALL,
+    FINISH,
+    FINISH_BEGUN,
     INLINE,
     LABELLED,
     LINE,
     Label,
     bare_end,
     held_from,
+    is_bracketed,
+    is_item,
+    is_said,
     is_tool_alone,
     is_weak,
     label_of,
     may_begin,
     names_tool,
 )
+from chains.lookahead import begins_call, call_begun, is_aside, is_fenced
 from chains.splitter import Part, Passages
-
-_BLANK = re.compile(r"[\s`*]*(?:json)?[\s`*]*")  # an action of which only the fence has come
 
 
 class _Found(NamedTuple):
@@ -40,14 +45,8 @@ class _Found(NamedTuple):
     end: int
     label: Label
     opening: str = ""  # what of the label is text as well
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """A tool that the model names, and its input as it wrote it; None: it wrote none."""
-
-    name: str
-    written: str | None
+    item: bool = False  # of a list
+    bracketed: bool = False
 
 
 class TurnReader:
@@ -63,7 +62,9 @@ class TurnReader:
         self._at = 0  # where what is not read yet begins
         self._state: Label | None = None
         self._unlabelled = ""  # or behind a mere Answer
-        self._fields: list[tuple[Label, str]] = []  # actions and inputs, in order
+        self._actions = Actions(tools)
+        self._listed = False  # True: an item of a list has been a label
+        self._final_at = 0  # where the answer begins
         self._passages = {"reasoning": Passages(), "content": Passages()}
         self.done = False  # True: what else comes does not count
         for passages in self._passages.values():
@@ -77,14 +78,14 @@ class TurnReader:
     @property
     def answered(self) -> bool:
         """Whether the turn is an answer: it names no action, and is not only a thought."""
-        if self._fields:
-            return bool(self._answer_as_action())
+        if self._actions:
+            return bool(self._actions.answer)
         return self._state in (None, "final", "answer")
 
     @property
     def actions(self) -> list[Action]:
         """The tools that the turn names, in order."""
-        return [action for action in self._named() if self._answer_in(action) is None]
+        return self._actions.calls
 
     def feed(self, text: str) -> list[Part]:
         """The parts that ``text`` completes."""
@@ -97,10 +98,10 @@ class TurnReader:
         """What was held back, when no more text comes."""
         parts = [] if self.done else self._read(True)
         if self._state is None and is_call(self._unlabelled, self._tools):  # with its names in another order
-            self._fields.append(("action", self._unlabelled))
+            self._actions.begin("action", self._unlabelled)
         elif self._unlabelled and self._state in (None, "answer"):
             parts += self._told("content", self._unlabelled)
-        if answer := self._answer_as_action():
+        if answer := self._actions.answer:
             parts += self._told("content", answer)
         return parts
 
@@ -109,16 +110,16 @@ class TurnReader:
         while not self.done and (found := self._next(ended)) is not None:
             self._take(self._text[self._at : found.begin], parts)
             self._at = found.begin
-            if not self.actions and not self._answer_as_action() and found.label in ("final", "thought"):
-                self._fields.clear()  # "Action: None"
+            if not self.actions and not self._actions.answer and found.label in ("final", "thought"):
+                self._actions.clear()  # "Action: None"
             ends = self._state == "final" or found.label == "observation"
-            if ends or (self._fields and found.label in ("final", "thought")):
+            if ends or (self._actions and found.label in ("final", "thought")):
                 self.done = True
                 return parts
             self._at = found.end
             self._turn(found, parts)
         within = self._state == "action"
-        whole = len(self._text) if ended else held_from(self._text, self._at, within)
+        whole = len(self._text) if ended else min(held_from(self._text, self._at, within), self._undecided())
         if whole > self._at and not self.done:
             self._take(self._text[self._at : whole], parts)
             self._at = whole
@@ -126,15 +127,40 @@ class TurnReader:
 
     def _next(self, ended: bool) -> _Found | None:
         """The first label that is not read yet."""
-        kinds = (self._labelled(ended), self._bare(ended), self._inline(ended), self._calls())
+        kinds = (
+            self._labelled(ended),
+            self._bare(ended),
+            self._inline(ended),
+            self._calls(),
+            self._finish(ended),
+        )
         first = min((found for kind in kinds if (found := next(kind, None))), default=None)
-        return None if first is not None and not ended and self._is_open(first.begin) else first
+        if first is None or ended:
+            return first
+        return None if self._is_open(first.begin) or first.begin > self._undecided() else first
 
     def _labelled(self, ended: bool) -> Iterator[_Found]:
         for match in LABELLED.finditer(self._text, self._at):
             whole = ended or match.end() < len(self._text)  # marks may follow
             if whole and self._counts(match, ended):
-                yield _Found(match.start(), match.end(), label_of(match))
+                item, bracketed = is_item(match), is_bracketed(match)
+                yield _Found(match.start(), match.end(), label_of(match), "", item, bracketed)
+
+    def _undecided(self) -> int:
+        """Where a label stands that only what follows tells from text; the end of the text: nowhere."""
+        if self._state == "final":
+            return call_begun(self._text, self._at, self._tools)
+        finish = FINISH_BEGUN.search(self._text, self._at) if self._state in (None, "thought") else None
+        until = finish.start() if finish else len(self._text)
+        for match in LABELLED.finditer(self._text, self._at, until):
+            if self._may_be_aside(match) and is_aside(self._text, match.end(), self._tools, False) is None:
+                return match.start()
+        return until
+
+    def _may_be_aside(self, match: re.Match[str]) -> bool:
+        """Whether it is a final answer within the line of a thought."""
+        final = label_of(match) == "final" and self._state in (None, "thought") and not self._actions
+        return final and not self._at_line(match)
 
     def _bare(self, ended: bool) -> Iterator[_Found]:
         for match in BARE.finditer(self._text, self._at):
@@ -142,6 +168,14 @@ class TurnReader:
             end = bare_end(match, self._tools)
             if whole and end is not None and self._counts(match, ended):
                 yield _Found(match.start(), end, label_of(match))
+
+    def _finish(self, ended: bool) -> Iterator[_Found]:
+        """``Finish[the answer]`` without a label, in a line of its own: behind a thought, or all there is."""
+        for match in FINISH.finditer(self._text, self._at):
+            first = self._state is None and not self._text[: match.start()].strip()
+            whole = ended or self._text[: match.end()].endswith("\n")
+            if whole and (first or self._state == "thought") and "finish" not in map(str.lower, self._tools):
+                yield _Found(match.start(), match.start("action"), "action")
 
     def _inline(self, ended: bool) -> Iterator[_Found]:
         """The input of an action in the line of its name."""
@@ -157,7 +191,7 @@ class TurnReader:
             known = tool is None or tool in self._tools or is_final(tool, self._tools)
             behind = self._state in (None, "thought", "answer") or (
                 self._state == "action"
-                and (self._holds_json(match.start()) or _BLANK.fullmatch(self._field(match.start())))
+                and (self._holds_json(match.start()) or BLANK.fullmatch(self._field(match.start())))
             )
             if known and behind:
                 yield _Found(match.start(), brace, "action", "{")
@@ -171,10 +205,17 @@ class TurnReader:
 
     def _counts(self, match: re.Match[str], ended: bool) -> bool:
         """Whether a label is one here. In an answer only what ends it is, at the beginning of a line."""
-        label = label_of(match)
-        at_line = match.start() == 0 or self._text[match.start() - 1] == "\n"
+        if is_item(match) and not self._counts_as_item(match, ended):
+            return False
         if self._state == "final":
-            return at_line and label in ("observation", "thought")
+            return self._ends_answer(match)
+        if self._may_be_aside(match) and is_aside(self._text, match.end(), self._tools, ended) is not False:
+            return False
+        return self._state == "thought" if is_said(match) else self._fits(match, ended)
+
+    def _fits(self, match: re.Match[str], ended: bool) -> bool:
+        """Whether a label, which may be a word of plain prose, is one in what is no answer for certain."""
+        label, at_line = label_of(match), self._at_line(match)
         if self._state == "answer" and (not at_line or label in ("input", "answer")):
             return False
         weak = is_weak(match)
@@ -190,29 +231,35 @@ class TurnReader:
             return at_line and self._state == "action" and not self._holds_json(match.start())
         return True
 
+    def _ends_answer(self, match: re.Match[str]) -> bool:
+        label, begin = label_of(match), match.start()
+        call = label == "action" and begins_call(self._text, begin, self._tools)
+        overrun = call and not is_fenced(self._text, self._final_at, begin)
+        return self._at_line(match) and (label in ("observation", "thought") or overrun)
+
+    def _at_line(self, match: re.Match[str]) -> bool:
+        return match.start() == 0 or self._text[match.start() - 1] == "\n"
+
+    def _counts_as_item(self, match: re.Match[str], ended: bool) -> bool:
+        """Whether a label in a list may be one: all are, a tool is named, or nothing stands before it."""
+        label = label_of(match)
+        if is_bracketed(match) and label not in ("action", "input"):
+            return False
+        if self._listed or (label == "input" and self._state == "action"):
+            return True
+        if label == "action":
+            rest = self._text[match.end() : match.end() + LINE + 1]
+            shown = ended or "\n" in rest or len(rest) > LINE
+            return shown and is_tool_alone(rest, self._tools)
+        first = self._state is None and not self._text[: match.start()].strip()
+        return first and label in ("thought", "final")
+
     def _field(self, until: int) -> str:
         """What the action holds, up to ``until`` in the text."""
-        return (self._fields[-1][1] if self._fields else "") + self._text[self._at : until]
+        return self._actions.last + self._text[self._at : until]
 
     def _holds_json(self, until: int) -> bool:
         return self._field(until).lstrip(" \t\n`*").startswith("{")
-
-    def _named(self) -> list[Action]:
-        found: list[Action] = []
-        for label, text in self._fields:
-            if label == "action":
-                found.append(Action(text.strip(), None))
-            elif found and found[-1].written is None:
-                found[-1] = Action(found[-1].name, text.strip())
-        return [action for action in found if action.name.strip("*`. ").lower() not in ("", "none", "无")]
-
-    def _answer_in(self, action: Action) -> str | None:
-        return final_answer(action.name, action.written, self._tools)
-
-    def _answer_as_action(self) -> str | None:
-        """The answer of a turn whose only action is to give it."""
-        named = [self._answer_in(action) for action in self._named()]
-        return next(iter(named), None) if None not in named else None
 
     def _turn(self, found: _Found, parts: list[Part]) -> None:
         if self._state in (None, "answer") and self._unlabelled:
@@ -221,10 +268,13 @@ class TurnReader:
         for passages in self._passages.values():
             passages.break_off()
         self._state = found.label
-        if found.opening and self._fields and _BLANK.fullmatch(self._fields[-1][1]):
-            self._fields.pop()
+        self._listed |= found.item and not found.bracketed
+        if found.label == "final":
+            self._final_at = found.end
+        if found.opening:
+            self._actions.drop_blank()
         if found.label in ("action", "input"):
-            self._fields.append((found.label, found.opening))
+            self._actions.begin(found.label, found.opening, found.bracketed)
 
     def _take(self, text: str, parts: list[Part]) -> None:
         if self._state in (None, "answer"):
@@ -233,9 +283,8 @@ class TurnReader:
             parts += self._told("reasoning", text)
         elif self._state == "final":
             parts += self._told("content", text)
-        elif self._fields:
-            label, before = self._fields[-1]
-            self._fields[-1] = (label, before + text)
+        else:
+            self._actions.add(text)
 
     def _told(self, kind: Literal["reasoning", "content"], text: str) -> list[Part]:
         given = self._passages[kind].add(text)

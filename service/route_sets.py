@@ -98,7 +98,7 @@ class Builder:
                 warm(route.chain_name, route.chain, Resources(router.encoder, self._settings.state))
         except (RouterError, ChainError, OSError) as exc:
             raise _told([f"{self._settings.router.routes}: {exc}"], movers) from exc
-        warnings = messages((*table.policy.warnings(table.examples), *router.report.warnings))
+        warnings = messages(table.policy.warnings(table.examples, router.report.warnings))
         return RouteSet(table, router.under(table.policy), warnings, movers)
 
     def _router(self, table: RouteTable, movers: Movers, known: Sequence[RouteSet]) -> Router:

@@ -10,11 +10,12 @@ import base64
 import binascii
 import contextlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, time
+from typing import Any
 
 import idna
-from jsonschema import FormatChecker
+from jsonschema import FormatChecker, ValidationError
 
 from chains.schemas.unreadable import unreadable
 
@@ -64,6 +65,14 @@ def format_checker() -> FormatChecker:
     for name, fits in _OURS.items():
         checker.checks(name)(_of_text(fits))
     return checker
+
+
+def fits_format(
+    validator: Any, name: str, instance: object, schema: Mapping[str, Any]
+) -> Iterator[ValidationError]:
+    """The keyword ``format``: a text that is not of the format ``name`` is an error."""
+    if not validator.format_checker.conforms(instance, name):
+        yield ValidationError(f"{instance!r} does not fit the format {name!r}")
 
 
 def _of_text(fits: Callable[[str], bool]) -> Callable[[object], bool]:

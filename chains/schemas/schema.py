@@ -20,7 +20,7 @@ from referencing import Registry
 
 from chains.schemas import by_pattern, copied
 from chains.schemas.by_step import multiple_of
-from chains.schemas.formats import format_checker
+from chains.schemas.formats import fits_format, format_checker
 from chains.schemas.metaschema import draft_of, no_schema
 from chains.schemas.references import parts, wrong_reference
 from chains.schemas.subschemas import placed
@@ -28,6 +28,7 @@ from chains.schemas.subschemas import placed
 _STEPS = 50_000  # keywords that one validation may look at
 _SHOWN = 200  # characters of a message
 _OURS = {  # in every draft
+    "format": fits_format,
     "multipleOf": multiple_of,
     "pattern": by_pattern.pattern,
     "patternProperties": by_pattern.pattern_properties,

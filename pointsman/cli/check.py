@@ -230,7 +230,7 @@ def _learned(config: Path) -> tuple[str, ...]:
 
     with reported(*LOCAL_ERRORS, OSError), Progress() as report:
         table, fitted = local_router(config, report)
-    return messages((*table.policy.warnings(table.examples), *fitted.report.warnings))
+    return messages(table.policy.warnings(table.examples, fitted.report.warnings))
 
 
 def _waiting(settings: Settings, table: RouteTable) -> list[str]:

@@ -6,8 +6,8 @@ It is read from the routes and changes without a fit.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 
 from router.deciding.decision import Decision
 from router.deciding.parameters import Parameters, extract
@@ -76,20 +76,49 @@ class Policy:
             return False
         return not self.pays(turn, alone, dict(alone.top).get(track.intent or "", 0.0))
 
-    def warnings(self, examples: RoutingExamples) -> tuple[FitWarning, ...]:
-        """What is wrong between the rules and the ``examples``, found without a fit."""
+    def warnings(
+        self, examples: RoutingExamples, fitted: Sequence[FitWarning] = ()
+    ) -> tuple[FitWarning, ...]:
+        """What is wrong between the rules and the ``examples``, and what of ``fitted`` no rule mends.
+
+        ``fitted`` is what a fit warns of, which knows no rules.
+        """
         found: list[FitWarning] = []
+        reached = {rule.intent for rule in self.rules}
+        covered: set[str] = set()  # intents that rules lead all their examples to
         for name, texts in (*examples.intents.items(), (None, examples.out_of_scope)):
             taken: dict[str, list[str]] = defaultdict(list)  # by the rule that leads elsewhere
+            led = 0
             for text in texts:
                 fired = self.by_rule(clean(text))
                 if fired is not None and fired.intent != name:
                     taken[fired.name].append(text)
+                led += fired is not None and fired.intent == name
             found += [_contradiction(rule, name, those, len(texts)) for rule, those in taken.items()]
-            if name is not None and sum(map(len, taken.values())) == len(texts):
+            if name is None:
+                continue
+            if name not in reached and sum(map(len, taken.values())) == len(texts):
                 message = f"intent {name!r} never fires: rules lead all its examples elsewhere"
                 found.append(FitWarning("never_fires", (name,), message))
-        return tuple(found)
+            if led == len(texts):
+                covered.add(name)
+        return (*found, *_unmended(fitted, covered, reached))
+
+
+def _unmended(
+    fitted: Sequence[FitWarning], covered: Set[str], reached: Set[str | None]
+) -> Iterator[FitWarning]:
+    """``fitted`` without what rules make untrue of the intents that they cover, or reach at all."""
+    for warning in fitted:
+        if warning.kind in ("never_fires", "not_told_apart") and warning.intents[0] in covered:
+            continue
+        if warning.kind == "never_fires" and (name := warning.intents[0]) in reached:
+            message = (
+                f"only rules lead to intent {name!r}: none of its own examples is routed to it when held out"
+            )
+            yield replace(warning, message=message)
+        else:
+            yield warning
 
 
 def _contradiction(rule: str, intent: str | None, texts: Sequence[str], of: int) -> FitWarning:

@@ -32,7 +32,7 @@ class FitWarning:
     kind: Literal[
         "few", "never_fires", "contradiction", "not_told_apart", "no_out_of_scope", "rule", "unread"
     ]
-    intents: tuple[str, ...]
+    intents: tuple[str, ...]  # the first is the one whose examples it is about
     message: str
 
 
@@ -63,9 +63,17 @@ class FitReport:
 
 
 def messages(warnings: Iterable[FitWarning]) -> tuple[str, ...]:
-    """What ``warnings`` say, at most ``SHOWN`` of each kind and how many more there are."""
+    """What ``warnings`` say, at most ``SHOWN`` of each kind and how many more there are.
+
+    Of two intents it is said once that they are not told apart.
+    """
     kinds: dict[str, list[str]] = defaultdict(list)
+    pairs: set[frozenset[str]] = set()
     for warning in warnings:
+        if warning.kind == "not_told_apart":
+            if frozenset(warning.intents) in pairs:
+                continue
+            pairs.add(frozenset(warning.intents))
         kinds[warning.kind].append(warning.message)
     found: list[str] = []
     for kind, said in kinds.items():
@@ -188,14 +196,13 @@ def _never_fires(examples: RoutingExamples, by_intent: dict[str, float]) -> list
 
 
 def _not_told_apart(examples: RoutingExamples, labels: Labels, chosen: Labels) -> list[FitWarning]:
-    found: dict[tuple[str, ...], FitWarning] = {}
+    found = []
     for k, name in enumerate(examples.names):
         held = int((labels == k).sum())
         picks = np.bincount(chosen[labels == k], minlength=len(examples.names))
         picks[k] = 0
         other = int(picks.argmax())
         if picks[other] >= CONFUSED * max(1, held) and len(examples.intents[name]) > 1:
-            pair = tuple(sorted((name, examples.names[other])))
             message = f"{picks[other]} of {held} examples of {name!r} look like {examples.names[other]!r}"
-            found.setdefault(pair, FitWarning("not_told_apart", pair, message))
-    return list(found.values())
+            found.append(FitWarning("not_told_apart", (name, examples.names[other]), message))
+    return found

@@ -88,6 +88,23 @@ def test_a_document_that_cannot_be_read_is_named_and_the_rest_is_read(tmp_path: 
     assert re.search(r"a\.md is not UTF-8: .* at byte 3", problem)
 
 
+def test_a_link_is_followed_within_the_folder_and_never_out_of_it(tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("secret", "utf-8")
+    (tmp_path / "docs" / "..data").mkdir(parents=True)
+    (tmp_path / "docs" / "..data" / "a.md").write_text("a", "utf-8")
+    folder = tmp_path / "linked"
+    folder.symlink_to(tmp_path / "docs")
+    (folder / "a.md").symlink_to("..data/a.md")
+    (folder / "b.txt").symlink_to("../secret.txt")
+    library = passages_in(folder)
+    assert library.passages == (Passage("a.md", "", "a"),)
+    (problem,) = library.unreadable
+    assert problem == (
+        f"{folder / 'b.txt'} is a link out of the folder, to {tmp_path / 'secret.txt'}; "
+        "copy the file into the folder"
+    )
+
+
 def test_documents_of_which_none_can_be_read_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_bytes(b"caf\xe9")
     (tmp_path / "form.docx").write_bytes(b"")

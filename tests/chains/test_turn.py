@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chains.turn import Action, TurnReader
+from chains.actions import Action
+from chains.turn import TurnReader
 
 TOOLS = ["track_parcel", "change_address"]
 LOOK = Action("track_parcel", '{"parcel_id": "PX1"}')

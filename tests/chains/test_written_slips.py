@@ -69,6 +69,25 @@ CALLED = [
     'Action: track_parcel\nAction Input: ```json\n{"parcel_id": "PX1"\n```',
     f"Action:\n```json\n{BLOB[:-2]}\n```",
     "Action: track_parcel\nAction Input: {'parcel_id': 'PX1'",
+    "- Thought: x\n- Action: track_parcel\n- Action Input: PX1\n- Observation: in Rome",
+    '• Thought: x\n• Action: track_parcel\n• Action Input: {"parcel_id": "PX1"}',
+    "  - **Thought:** x\n  - **Action:** `track_parcel`\n  - **Action Input:** `PX1`",
+    "Thought: x\n- Action: track_parcel\n- Action Input: PX1",
+    "1. Thought: x\n2. Action: track_parcel\n3. Action Input: PX1",
+    "1) **Action**: track_parcel\n2) **Action Input**: PX1\n3) **Observation**: in Rome",
+    "I look.\n– Action: track_parcel\n– Action Input: PX1",
+    '(Action: track_parcel)\n(Action Input: {"parcel_id": "PX1"})',
+    'I look.\n(Action: track_parcel, Action Input: {"parcel_id": "PX1"})',
+    "Thought: x\n(Action: track_parcel)\n(Action Input: PX1)",
+    "(Action: track_parcel(PX1))",
+    'Thought: x\nAction: track_parcel\nArguments: {"parcel_id": "PX1"}',
+    'Thought: x\nAction: track_parcel\n**Parameters:** {"parcel_id": "PX1"}\nObservation: in Rome',
+    "思考：x\n行動：track_parcel\n行動輸入：PX1\n觀察：羅馬",
+    'Thought: I look. Final Answer: not yet\nAction: track_parcel\nAction Input: {"parcel_id": "PX1"}',
+    "I look. Final Answer: not yet.\n\n- Action: track_parcel\n- Action Input: PX1",
+    "Thought: x\nAction: track_parcel\nAction Input: " + json.dumps('{"parcel_id": "PX1"}'),
+    'Action: track_parcel\nAction Input: [{"name": "track_parcel", "arguments": {"parcel_id": "PX1"}}]',
+    '[{"name": "track_parcel", "arguments": {"parcel_id": "PX1"}}]',
     'Thought: x\nAnswer: I have to look.\nAction: track_parcel\nAction Input: {"parcel_id": "PX1"}',
 ]
 
@@ -120,6 +139,30 @@ ANSWERED = [
     ("Final Answer is: 42", "", "42"),
     ("**Final answer** is 42", "", "42"),
     ("最终答案是42", "", "42"),
+    ("最終答案：42", "", "42"),
+    ("- Thought: x\n- Final Answer: 42", "x", "42"),
+    ("• Thought: x\n• Final Answer: Do:\n\n- this", "x", "Do:\n\n- this"),
+    ("- Final Answer: 42", "", "42"),
+    ("1. Thought: x\n2. Final Answer: 42", "x", "42"),
+    ('Final Answer: 42\nAction: track_parcel\nAction Input: {"parcel_id": "PX1"}', "", "42"),
+    (
+        "Thought: x\nFinal Answer: 4\n2\n\n- **Action**: `track_parcel`\n\n- **Action Input**: PX1",
+        "x",
+        "4\n2",
+    ),
+    ("Thought: x. Final Answer: 42\nThat is all.", "x.", "42\nThat is all."),
+    ("Thought: x. Final Answer: 42\nAction: wait", "x.", "42\nAction: wait"),
+    (
+        f"Thought: x. Final Answer: {'4' * 250}\nAction: track_parcel",
+        "x.",
+        f"{'4' * 250}\nAction: track_parcel",
+    ),
+    ("Thought: x\nThe final answer is: 42", "x", "42"),
+    ("Thought: x. The final answer is: 42", "x.", "42"),
+    ("Thought: x\nAction: Finish[42]", "x", "42"),
+    ("Thought 1: x\nAction 1: Finish[42]\nObservation 1: done", "x", "42"),
+    ("Thought: x\nFinish[see [1]]", "x", "see [1]"),
+    ("**Finish[42]**", "", "42"),
 ]
 
 
@@ -142,6 +185,14 @@ PROSE = [
     "Final answers are given below.",
     "Answering takes time.",
     "Answer\nParis",
+    "Notes:\n- Thought: it is late\n- Action: wait\n- Observation: none\n- Final Answer: no",
+    "Notes:\n1. Thought: it is late\n2. Action: wait\n12) Observation: none",
+    "(Thought: it is late)\n(Observation: it rained)",
+    "Do it:\nArguments: none\nParameters: two",
+    "It ends with\nFinish[42]",
+    "Finish[42] is how it ends.",
+    "I added them.\nThe final answer is: 42",
+    "- Action: wait\n- Owner: Ada",
 ]
 
 
@@ -155,6 +206,7 @@ def test_prose_that_mentions_such_words_has_no_label(text: str, cut: int) -> Non
 @pytest.mark.parametrize("cut", [1, 1_000])
 def test_a_thought_that_mentions_such_words_stays_one(cut: int) -> None:
     thought = 'the Tool: x\nTool: hammer\nInput: y\n{"name": "Ada", "arguments": 1}\n<tool_call> too'
+    thought += "\n- Thought: y\n- Action: wait\n- Observation: z\nFinish[1] later\nParameters: 2"
     final = "\nFinal answer is not known yet.\nFinal answer isn't here."
     call = "\nAction: track_parcel\nAction Input: PX1"
     calls, reasoning, content = read(f"Thought: {thought}{final}{call}", cut)
@@ -175,6 +227,19 @@ def test_a_turn_that_says_neither_is_unreadable() -> None:
 
 
 BITS = ["Thought:", "Action:", "Action Input:", "Tool:", "Input:", "Answer:", "Final Answer", "Observation:"]
+BITS += [
+    "1. ",
+    "2) ",
+    "- ",
+    "• ",
+    "(",
+    ")",
+    "Parameters:",
+    "The final answer is:",
+    "Finish[4]",
+    "Finish[",
+    "行動：",
+]
 BITS += ["\n", "\n", " ", ".", " is 4", "track_parcel", '{"name": "track_parcel", "arguments": {}}', BLOB]
 BITS += [
     "```json\n",
@@ -190,3 +255,27 @@ BITS += [
 @settings(max_examples=200, derandomize=True, deadline=None)
 def test_cuts_change_nothing(text: str) -> None:
     assert read(text, 1) == read(text, 3) == read(text, 1_000)
+
+
+CALL = "Action: track_parcel\nAction Input: PX1"
+
+
+@given(
+    st.lists(
+        st.sampled_from([*BITS, CALL, f"\n{CALL}", ". Final Answer: 4", "\nFinal Answer: 4"]), max_size=8
+    )
+)
+@settings(max_examples=200, derandomize=True, deadline=None)
+def test_cuts_change_nothing_around_a_call_and_an_answer(bits: list[str]) -> None:
+    text = "".join(bits)
+    assert read(text, 1) == read(text, 3) == read(text, 1_000)
+
+
+def test_cuts_change_nothing_where_one_line_may_be_two_labels() -> None:
+    text = "Thought: x\nFinish[. Final Answer: 4]\nThought:"
+    assert read(text, 1) == read(text, 1_000)
+
+
+def test_an_answer_that_shows_a_call_in_a_fence_keeps_it() -> None:
+    text = f"Write:\n```\n{CALL}\n```\nand stop."
+    assert read(f"Final Answer: {text}", 1) == read(f"Final Answer: {text}", 1_000) == ([], "", text)

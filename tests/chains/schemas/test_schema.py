@@ -58,7 +58,7 @@ def test_what_is_wrong_with_an_answer_is_said_with_its_place(text: str, problem:
 def test_a_format_is_checked(name: str, text: str, wrong: str) -> None:
     schema = AnswerSchema({"type": "string", "format": name})
     assert schema.problem(json.dumps(text)) is None
-    assert f"is not a {name!r}" in str(schema.problem(json.dumps(wrong)))
+    assert f"does not fit the format {name!r}" in str(schema.problem(json.dumps(wrong)))
 
 
 @pytest.mark.parametrize("name", ["binary", "password", "color", "made-up"])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from router.deciding.parameters import MOST, extract
 from router.deciding.policy import Policy
 from router.deciding.rules import Fired, Rule, first, keywords
 from router.examples import RoutingExamples
+from router.learning.report import FitWarning
 from router.router import Router
 from router.text.conversation import WHOLE, Turn, user_turns
 from router.text.pattern import CHARACTERS, checked, reach
@@ -142,3 +145,32 @@ def test_rules_and_examples_that_disagree_are_warned_about() -> None:
         "the rule 'apples' leads 6 of 6 examples of 'fruit' elsewhere, such as 'red apple'"
     )
     assert Policy(rules=(bars,)).warnings(examples) == ()
+
+
+def test_what_rules_mend_is_not_warned_about() -> None:
+    examples = RoutingExamples({"fruit": FRUIT, "metal": METAL, "water": WATER}, NONE)
+    rules = (
+        Rule("fruits", "fruit", checked("|".join(map(re.escape, FRUIT)))),
+        Rule("ores", "metal", keywords(["ore"])),
+    )
+    fitted = [
+        *(FitWarning("never_fires", (name,), f"{name} never fires") for name in ("fruit", "metal", "water")),
+        FitWarning("not_told_apart", ("fruit", "water"), "fruit looks like water"),
+        FitWarning("not_told_apart", ("metal", "fruit"), "metal looks like fruit"),
+        FitWarning("few", ("fruit",), "few"),
+    ]
+    assert [warning.message for warning in Policy(rules=rules).warnings(examples, fitted)] == [
+        "only rules lead to intent 'metal': none of its own examples is routed to it when held out",
+        "water never fires",
+        "metal looks like fruit",
+        "few",
+    ]
+
+
+def test_an_intent_with_a_rule_of_its_own_fires_whatever_others_take() -> None:
+    examples = RoutingExamples({"fruit": FRUIT, "metal": METAL}, NONE)
+    rules = (
+        Rule("a", "metal", checked("|".join(map(re.escape, FRUIT)))),
+        Rule("b", "fruit", keywords(["fig"])),
+    )
+    assert [warning.kind for warning in Policy(rules=rules).warnings(examples)] == ["rule"]

@@ -91,8 +91,10 @@ def test_two_intents_that_say_the_same_are_not_told_apart() -> None:
     halves = FRUIT[::2] + [f"{text} now" for text in FRUIT[1::2]]
     others = FRUIT[1::2] + [f"{text} now" for text in FRUIT[::2]]
     found = warnings({"here": halves, "there": others, "water": WATER}, NONE)
-    (warning,) = [w for w in found["not_told_apart"] if w.intents == ("here", "there")]
-    assert re.fullmatch(r"[2-6] of 6 examples of '\w+' look like '\w+'", warning.message)
+    of_here, of_there = found["not_told_apart"]
+    assert of_here.intents == ("here", "there") == of_there.intents[::-1]
+    assert re.fullmatch(r"[2-6] of 6 examples of 'here' look like 'there'", of_here.message)
+    assert messages([of_here, of_there]) == (of_here.message,)
 
 
 def test_examples_that_no_request_can_be_like_are_warned_about() -> None:
