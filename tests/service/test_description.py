@@ -254,6 +254,8 @@ def test_only_the_effort_that_is_taken_is_described() -> None:
         for effort, fits in (("max", reads), ("none", reads), ("medium", True), (None, True)):
             body = {"model": "auto", "messages": [USER], "reasoning_effort": effort}
             assert schema.is_valid(body) == fits
+            response = {"model": "auto", "input": "hi", "reasoning": {"effort": effort}}
+            assert schema_of(found, "/v1/responses", "post", None).is_valid(response) == fits
 
 
 def test_names_and_arguments_are_described_as_they_are_taken() -> None:
