@@ -153,6 +153,12 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
         for name, wrong in _NO_CHOICES
     ),
     *(
+        ({"model": model, "messages": [USER], "tool_choice": choice, **tools}, 400, "tool_choice")
+        for model in ("auto", "support", "pointsman-demo")
+        for choice in ("required", {"type": "function", "function": {"name": "f"}})
+        for tools in ({}, {"tools": None}, {"tools": []})
+    ),
+    *(
         (
             {"model": model, "messages": [USER], "chat_template_kwargs": {name: 1}},
             400,
