@@ -127,6 +127,7 @@ def test_what_must_stand_together_is_described() -> None:
     schema = schema_of(described(GatewaySettings()), "/v1/chat/completions", "post", None)
     refused: list[dict[str, Any]] = [
         {"messages": [{"role": "tool"}]},
+        {"messages": [USER, {"role": "function", "name": "f", "content": "x"}]},
         {"messages": [{"role": "user", "content": " "}]},
         {"messages": [{"role": "user", "content": [{"type": "text", "text": ""}]}, {"role": "assistant"}]},
         {"messages": [{"role": "user", "content": None}]},

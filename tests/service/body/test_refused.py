@@ -26,6 +26,7 @@ _NO_FUNCTIONS: list[tuple[str, object, str]] = [
     ("parameters", {"type": "array"}, f"{_PLACE}.parameters.type"),
     ("parameters", {"type": ["string", "null"]}, f"{_PLACE}.parameters.type"),
 ]
+_NO_TOOLS: list[dict[str, Any]] = [{}, {"tools": None}, {"tools": []}]
 _NO_SWITCHES: list[object] = ["yes", 1, []]
 _NO_CHOICES: list[tuple[str, object]] = [
     *(("tool_choice", wrong) for wrong in _NO_CHOICE),
@@ -162,7 +163,7 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
         ({"model": model, "messages": [USER], "tool_choice": choice, **tools}, 400, "tool_choice")
         for model in ("auto", "support", "pointsman-demo")
         for choice in ("required", {"type": "function", "function": {"name": "f"}})
-        for tools in ({}, {"tools": None}, {"tools": []})
+        for tools in _NO_TOOLS
     ),
     *(
         (
