@@ -26,6 +26,7 @@ from chains.stop import StopAt, stops_of
 NO_SCHEMA = "give a response_format of type json_schema or json_object"
 _OBJECT = {"type": "object"}
 _TOO_MUCH = "the request is too long, or holds nothing to copy: copied strings are only checked"
+_MISSED = ". The request was taken all the same, and its form is no fault: "
 _REPAIR = "This does not fit: {problem}. Reply again with the JSON only, all of it."
 
 
@@ -134,7 +135,7 @@ async def formed(
             invalid = AnswerInvalid(problem, cost.calls)
             if refused is None or not asked or (form is not None and not schema.strict):
                 raise invalid
-            refused.instead = f"; {invalid}"
+            refused.instead = f"; {invalid}" if form is None else f"{_MISSED}{invalid}"
             raise refused
         messages += [
             {"role": "assistant", "content": said.content},

@@ -31,8 +31,6 @@ _ONLY: Mapping[str, tuple[object, ...]] = {  # the values that ask for nothing b
     "return_prompt_text": (False,),
     "tools": ([],),
     "tool_choice": ("none", "auto"),
-    "functions": ([],),
-    "function_call": ("none", "auto"),
     **_FORMATS,
     "continue_final_message": (False,),
     "add_generation_prompt": (True,),

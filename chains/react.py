@@ -70,7 +70,7 @@ class ReactOptions(ToolSources):
 class React:
     """The engine and the server tools of the request, at most ``limits.steps`` calls of the engine in all.
 
-    The one token by which a form is tried is none of them.
+    The one token by which a form is tried is none of them, but in the usage.
     """
 
     Options = ReactOptions
@@ -103,8 +103,7 @@ class React:
         from chains.agent import messages_of_run
 
         of_loop = request.limits.steps - bool(form)  # the last call is the form's
-        if form and tools and of_loop:
-            await deadline.wait(tried(form, engine))
+        trial = await deadline.wait(tried(form, engine)) if form and tools and of_loop else Usage()
         ledger = Ledger(of_loop, token_bounds(parameters))
         told = _Told(silent=bool(form), counts=self._dialect.marks_reasoning)
         loosened = LoosenedTools(engine)
@@ -138,7 +137,7 @@ class React:
                     yield event
             ledger.usage += cost.usage
             ledger.cut = ledger.cut or cost.cut
-        yield Finish("length" if ledger.cut else "stop", told.usage(ledger.usage))
+        yield Finish("length" if ledger.cut else "stop", told.usage(trial + ledger.usage))
 
     def warm(self, resources: Resources) -> None:
         """Import LangChain and LangGraph, which takes seconds, and ask servers for their tools."""

@@ -47,6 +47,7 @@ from chains.events import (
     Note,
     Reasoning,
     Refusal,
+    Usage,
 )
 from chains.form import Cost, asked_schema, formed
 from chains.index import Found, PassageIndex
@@ -57,6 +58,7 @@ from chains.passages import may_hold
 from chains.resources import Resources
 from chains.schemas.schema import AnswerSchema
 from chains.stop import StopAt, stops_of
+from chains.trial import one_token
 from pointsman.document import Document
 
 _ORDER = (
@@ -121,9 +123,10 @@ class Retrieve:
             return
         choices: int = request.parameters.get("n") or 1
         if quotes or not found:
-            await deadline.wait(_tried(plain, engine))
+            costs = [Cost(await deadline.wait(_tried(plain, engine))), *(Cost() for _ in range(choices - 1))]
             for event in _own(plain, found, choices, formed=bool(form)):
                 yield event
+            yield finish_of(costs)
             return
         asked = _reading(plain, found)
         costs = [Cost() for _ in range(choices)]
@@ -196,13 +199,14 @@ class Retrieve:
         return index.search(vectors, self._options.passages, self._options.threshold)
 
 
-async def _tried(request: ChainRequest, engine: Engine) -> None:
-    """Have the engine refuse what only it can: where a model answers, it does so by itself."""
+async def _tried(request: ChainRequest, engine: Engine) -> Usage:
+    """Have the engine refuse what only it can, at this cost: where a model answers, it does so by itself."""
     parameters = sampling("retrieve", request.parameters)
-    if any(parameters.get(name) is not None for name in _ENGINES):
-        bounds = dict.fromkeys(token_bounds(parameters))
-        kept = {name: value for name, value in parameters.items() if name not in bounds}
-        await engine.complete({**kept, "messages": list(request.messages), "max_tokens": 1, "stream": False})
+    if all(parameters.get(name) is None for name in _ENGINES):
+        return Usage()
+    bounds = dict.fromkeys(token_bounds(parameters))
+    kept = {name: value for name, value in parameters.items() if name not in bounds}
+    return await one_token({**kept, "messages": list(request.messages)}, engine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +241,9 @@ def _reading(request: ChainRequest, found: Sequence[Found]) -> ChainRequest:
 
 
 def _own(request: ChainRequest, found: Sequence[Found], choices: int, *, formed: bool) -> Iterator[Event]:
-    """Answers that no model makes, each up to the client's ``stop``: the nearest paragraph, or that none is.
+    """Answers that no model makes, all but their Finish, each up to the client's ``stop``.
+
+    It is the nearest paragraph, or that none is.
 
     What is quoted is cited if the answer gets to its end. The client's bound on tokens is not kept: nothing
     here knows what is one.
@@ -251,7 +257,6 @@ def _own(request: ChainRequest, found: Sequence[Found], choices: int, *, formed:
         elif said := stop.feed(f"{found[0].paragraph} [1]" if found else unknown) + stop.end():
             yield Content(said, index)
         yield choice.citations([1] if found and not stop.reached else [])
-    yield finish_of([Cost() for _ in range(choices)])
 
 
 def _named_in(text: str, found: Sequence[Found]) -> list[int]:

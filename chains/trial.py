@@ -2,40 +2,53 @@
 
 Which grammars can be made the engine alone knows, and it makes one whatever the prompt is: so it is asked
 for one token in this form. What it refuses is refused as in the chain ``direct``, and no tool has run for an
-answer that can't be given. What is tried is no part of the answer, and not in its usage.
+answer that can't be given. What is tried is no part of the answer, but of what it cost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import aclosing
 from typing import Any
 
+from chains.answer import Answer, ask
 from chains.errors import Refused
-from chains.events import Engine
+from chains.events import Engine, Usage
 from chains.schemas.guidable import guidable
 
 _ANY = [{"role": "user", "content": "."}]
 
 
-async def tried(form: Mapping[str, Any], engine: Engine) -> None:
-    """Return if the engine takes ``form``, of a request's parameters, or what can guide of a loose schema.
+async def tried(form: Mapping[str, Any], engine: Engine) -> Usage:
+    """Return what it cost if the engine takes ``form``, of a request's parameters.
+
+    Of a loose schema it may be what can guide of it.
 
     Raises:
         Refused: what the engine has against it.
     """
     try:
-        await _ask(form, engine)
+        return await one_token({**form, "messages": _ANY, "temperature": 0}, engine)
     except Refused as exc:
         if (loose := _loosened(form)) is None:
             raise
         try:
-            await _ask(loose, engine)
+            return await one_token({**loose, "messages": _ANY, "temperature": 0}, engine)
         except Refused:
             raise exc from None
 
 
-async def _ask(form: Mapping[str, Any], engine: Engine) -> None:
-    await engine.complete({**form, "messages": _ANY, "max_tokens": 1, "temperature": 0, "stream": False})
+async def one_token(body: Mapping[str, Any], engine: Engine) -> Usage:
+    """Have ``engine`` answer ``body`` with one token, which is dropped; gives what it cost.
+
+    Raises:
+        Refused: what the engine has against it.
+    """
+    answer = Answer()
+    async with aclosing(ask(engine, {**body, "max_tokens": 1}, False, answer)) as pieces:
+        async for _ in pieces:
+            pass
+    return answer.usage
 
 
 def _loosened(form: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from chains.events import Engine, Limits
 from chains.joined import wants_joined
 from chains.parameters import calls_tools
 from chains.react import React
+from chains.stop import stops_of
 from chains.structured import Structured
 from router.deciding.decision import Decision
 from service.admission import Admission
@@ -40,6 +41,7 @@ from service.reasoned import CountedReasoning, Tags
 from service.routes import Route, RouteTable
 from service.settings import Settings
 from service.shadow import Shadows
+from service.stop_pieces import StopPieces
 from service.uploads import Uploads
 
 log = logging.getLogger("pointsman.gateway")
@@ -160,6 +162,8 @@ class Gateway:
         if type(plan.chain) is Direct and not calls and not loosens:
             return self.engine.bind(name, outlet=None if wants_joined(parameters) else outlet)
         engine: Engine = self.engine.bind(name)
+        if stops := stops_of(parameters):  # the chain's to find, and to end the count at
+            engine = StopPieces(engine, stops, self._text_of)
         if loosens:  # those two loosen for themselves, where the client brings no tools, and check
             engine = BestEffort(engine)
         if calls or plan.intent is not None:

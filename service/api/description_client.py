@@ -35,9 +35,9 @@ from service.api.shapes import (
     written,
 )
 from service.api.shapes_forms import RESPONSE_FORMAT, STRUCTURED
-from service.api.shapes_responses import RESPONSE_PARTS, items
+from service.api.shapes_responses import RESPONSE_PARTS, items, reasoning
 from service.api.shapes_together import CHOSEN_FROM, CONTINUED, NAMED, OF_CHAT, OF_COMPLETION, UNASKED, routed
-from service.body.kinds import WHOLE
+from service.body.kinds import KINDS, WHOLE
 from service.body.known import (
     CHAT,
     COMPLETION,
@@ -69,8 +69,8 @@ def posts(
     options |= {"response_format": RESPONSE_FORMAT}
     chat: Schema = {"model": MODEL, "messages": spoken(messages), **options}
     chat |= {"tools": TOOLS, "tool_choice": TOOL_CHOICE, "logprobs": SWITCH, "structured_outputs": STRUCTURED}
-    if not reads_effort:
-        chat |= {"reasoning_effort": {"enum": ["medium", None]}}
+    efforts = KINDS["reasoning_effort"].described if reads_effort else {"enum": ["medium", None]}
+    chat |= {"reasoning_effort": efforts}
     text = {
         "model": MODEL,
         "prompt": prompt_to(last_token),
@@ -91,6 +91,7 @@ def posts(
     }
     named = {"type": ["string", "null"], "minLength": 1}
     response = RESPONSE_PARTS | {"model": MODEL, "input": {"anyOf": [TEXT, items()]}}
+    response |= {"reasoning": reasoning(efforts)}
     explained = {
         **unbounded(ROUTED),
         "n": WHOLE.unbounded,

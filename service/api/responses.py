@@ -19,6 +19,7 @@ from service.api.errors import Told
 from service.api.incoming import Recorded, Running, chain_of, client_only, json_object, traced
 from service.api.respond import Generated
 from service.api.steps import notes_held
+from service.body.options import check_effort
 from service.dispatch import Plan
 from service.errors import ServiceError
 from service.exchange import Events, Job
@@ -39,6 +40,8 @@ async def responses(request: Request, gateway: Running, record: Recorded) -> Res
     chat = chat_of(body)
     record.streamed = chat.get("stream") is True
     with _told_in_its_names():
+        if not gateway.reads_effort:
+            check_effort(chat)
         plan = await gateway.dispatch.chat(chat, chain_of(request))
     plan.note(record)
     form = ChatForm(gateway.settings.engine.model_name, include_usage=True, trace=trace)
@@ -56,7 +59,7 @@ async def responses(request: Request, gateway: Running, record: Recorded) -> Res
 def _without_effort(body: dict[str, Any]) -> dict[str, Any]:
     """``body`` as it is answered where nothing reads an effort.
 
-    Agents send one unasked, so it is taken; a response says what it was made with, so it has none.
+    The one that is taken asks for nothing; a response says what it was made with, so it has none.
     """
     asked = body.get("reasoning")
     return {**body, "reasoning": {**asked, "effort": None}} if asked else body

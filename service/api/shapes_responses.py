@@ -80,15 +80,6 @@ RESPONSE_PARTS: Schema = {  # of a response's own fields, those that have a form
     "max_output_tokens": {"type": ["integer", "null"], "minimum": 1},
     "instructions": {"type": ["string", "null"]},
     "parallel_tool_calls": SWITCH,
-    "reasoning": {
-        "anyOf": [
-            closed(
-                RESPONSE_REASONING,
-                {"effort": {"enum": ["none", "minimal", "low", "medium", "high", "xhigh", "max", None]}},
-            ),
-            NOTHING,
-        ]
-    },
     "text": {"anyOf": [closed(RESPONSE_TEXT, {"format": _FORMAT}), NOTHING]},
     "tools": {
         "type": ["array", "null"],
@@ -105,6 +96,11 @@ RESPONSE_PARTS: Schema = {  # of a response's own fields, those that have a form
         ]
     },
 }
+
+
+def reasoning(efforts: Schema) -> Schema:
+    """The field ``reasoning`` of a response, where these ``efforts`` are taken."""
+    return {"anyOf": [closed(RESPONSE_REASONING, {"effort": efforts}), NOTHING]}
 
 
 def items() -> Schema:

@@ -31,7 +31,7 @@ _REFUSED_PARTS: Mapping[str, str] = {
         "tensors and objects from outside are loaded unchecked",
     ),
 }
-ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+ROLES = ("system", "developer", "user", "assistant", "tool")
 
 
 def messages_of(body: Mapping[str, Any], most: int) -> list[Message]:
@@ -194,6 +194,12 @@ def _check_message(message: object, at: str) -> None:
         raise InvalidRequest(f"{at} must be an object, found {kind_of(message)}", at)
     MESSAGE.check(message, at)
     role = message.get("role")
+    if role == "function":
+        raise InvalidRequest(
+            f"{at}.role 'function' is not supported: it is deprecated and answers a function_call; give the "
+            "call as tool_calls of the assistant's message, and its answer as a message of the role 'tool'",
+            f"{at}.role",
+        )
     if role not in ROLES:
         found = "it has none" if role is None else f"found {str(role)[:40]!r}"
         raise InvalidRequest(f"{at}.role must be one of {', '.join(ROLES)}; {found}", f"{at}.role")

@@ -113,8 +113,8 @@ SHOWN_NOWHERE: Mapping[str, Refusal] = {  # vLLM's, of which its answers have no
     "routed_experts_prompt_start": _without("leave it out", 0),
 }
 NOT_HERE: Mapping[str, Refusal] = {  # OpenAI's, of a chat
-    "functions": _without("use tools", []),
-    "function_call": _without("use tool_choice", "none", "auto"),
+    "functions": _without("it is deprecated, use tools"),
+    "function_call": _without("it is deprecated, use tool_choice"),
     "modalities": _without(_TEXT_ONLY, ["text"]),
     "audio": _without(_TEXT_ONLY),
     "prediction": _without("leave it out"),

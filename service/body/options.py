@@ -57,7 +57,7 @@ def check_options(body: Mapping[str, Any], most: int) -> None:
     _check_choices(body, most)
     _check_stop(body)
     check_tools(body.get("tools"))
-    _check_tool_choice(body.get("tool_choice"))
+    _check_tool_choice(body.get("tool_choice"), body.get("tools"))
     if not isinstance(form := body.get("response_format"), dict | None):
         raise InvalidRequest(
             f"response_format must be an object with a type, found {_shown(form)}", "response_format"
@@ -267,9 +267,20 @@ def check_effort(body: Mapping[str, Any]) -> None:
         )
 
 
-def _check_tool_choice(choice: object) -> None:
-    if choice is None or choice in ("none", "auto", "required"):
+def _check_tool_choice(choice: object, tools: object) -> None:
+    """The form of a choice, and that there are tools where one must be called."""
+    if choice is None or choice in ("none", "auto"):
         return
+    if choice != "required":
+        _check_named_choice(choice)
+    if not tools:
+        raise InvalidRequest(
+            "tool_choice has a tool called, and no tools are given: give tools, or leave tool_choice out",
+            "tool_choice",
+        )
+
+
+def _check_named_choice(choice: object) -> None:
     given = choice if isinstance(choice, dict) else {}
     check_choice_kind(given)
     function = named if isinstance(named := given.get("function"), dict) else {}

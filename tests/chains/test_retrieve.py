@@ -99,8 +99,10 @@ async def test_options_that_only_the_engine_knows_are_refused_where_no_model_ans
     (body,) = engine.bodies
     assert body["logit_bias"] == {"99999": 1}
     assert (body["max_tokens"], body["stream"], "min_tokens" in body) == (1, False, False)
-    taken = ScriptedEngine([Said(["x"])])
-    assert content(await events_of(chain, request, taken)).startswith("I do not know")
+    taken = ScriptedEngine([Said(["x"], tokens=(3, 1))])
+    events = await events_of(chain, request, taken)
+    assert content(events).startswith("I do not know")
+    assert events[-1] == Finish("stop", Usage(3, 1))  # of the token that is dropped
 
 
 async def test_a_follow_up_is_searched_with_what_it_follows(chain: Retrieve) -> None:

@@ -127,6 +127,7 @@ def test_what_must_stand_together_is_described() -> None:
     schema = schema_of(described(GatewaySettings()), "/v1/chat/completions", "post", None)
     refused: list[dict[str, Any]] = [
         {"messages": [{"role": "tool"}]},
+        {"messages": [USER, {"role": "function", "name": "f", "content": "x"}]},
         {"messages": [{"role": "user", "content": " "}]},
         {"messages": [{"role": "user", "content": [{"type": "text", "text": ""}]}, {"role": "assistant"}]},
         {"messages": [{"role": "user", "content": None}]},
@@ -254,6 +255,8 @@ def test_only_the_effort_that_is_taken_is_described() -> None:
         for effort, fits in (("max", reads), ("none", reads), ("medium", True), (None, True)):
             body = {"model": "auto", "messages": [USER], "reasoning_effort": effort}
             assert schema.is_valid(body) == fits
+            response = {"model": "auto", "input": "hi", "reasoning": {"effort": effort}}
+            assert schema_of(found, "/v1/responses", "post", None).is_valid(response) == fits
 
 
 def test_names_and_arguments_are_described_as_they_are_taken() -> None:

@@ -107,16 +107,31 @@ async def test_errors_name_the_fields_of_a_response(running: Running) -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_an_effort_that_nothing_reads_is_taken_and_not_told_as_used(
-    running: Running, stream: bool
-) -> None:
-    asked = {"model": "support", "input": TRACK, "reasoning": {"effort": "low", "summary": "auto"}}
-    for reads, told in ((True, "low"), (False, None)):
+async def test_an_effort_that_nothing_reads_is_not_told_as_used(running: Running, stream: bool) -> None:
+    asked = {"model": "support", "input": TRACK, "reasoning": {"effort": "medium", "summary": "auto"}}
+    for reads, told in ((True, "medium"), (False, None)):
         running.gateway.reads_effort = reads
         text = (await running.http.post("/v1/responses", json={**asked, "stream": stream})).text
         last = text.strip().split("\n\n")[-1].split("data: ")[-1] if stream else text
         response = json.loads(last)["response"] if stream else json.loads(text)
         assert response["reasoning"] == {"effort": told, "summary": "auto"}
+
+
+async def test_an_effort_that_nothing_reads_is_refused_in_a_response(running: Running) -> None:
+    body = {"model": "support", "input": TRACK}
+    efforts = ("high", "low", "none")
+    for effort in efforts:
+        taken = await running.http.post("/v1/responses", json={**body, "reasoning": {"effort": effort}})
+        assert taken.status_code == 200
+    running.gateway.reads_effort = False
+    for effort in efforts:
+        sent = {**body, "reasoning": {"effort": effort}}
+        error = check_error(await running.http.post("/v1/responses", json=sent), 400)
+        assert error["param"] == "reasoning.effort"
+        assert f"reasoning.effort {effort!r} is not supported" in error["message"]
+    for neutral in ({"effort": None, "summary": "auto"}, {"effort": "medium"}, {}, None):
+        taken = await running.http.post("/v1/responses", json={**body, "reasoning": neutral})
+        assert taken.status_code == 200
 
 
 async def test_an_effort_that_nothing_reads_is_refused_in_a_chat(running: Running) -> None:

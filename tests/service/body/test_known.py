@@ -124,7 +124,8 @@ async def test_what_clients_send_back_is_taken(running: Running) -> None:
                 **{"stream_options": {"include_usage": True, "include_obfuscation": False}, "store": False},
                 **{"service_tier": "auto", "safety_identifier": "u", "prompt_cache_key": "k"},
                 **{"prompt_cache_retention": "24h", "verbosity": "medium", "modalities": ["text"]},
-                **{"parallel_tool_calls": True, "function_call": "auto", "priority": None},
+                **{"parallel_tool_calls": True, "tool_choice": "auto", "priority": None},
+                **{"functions": None, "function_call": None},
             },
         )
         assert answer.status_code == 200, answer.text
@@ -155,6 +156,16 @@ async def test_what_is_known_and_refused_is_told_with_the_reason(running: Runnin
 async def test_a_chat_that_is_only_explained_may_hold_all_fields_of_a_chat(running: Running) -> None:
     body = {"model": "auto", "messages": [USER], "temperature": 0.2, "stream": True, "store": True}
     assert (await running.http.post("/v1/route", json=body)).status_code == 200
+
+
+async def test_the_deprecated_form_of_tools_is_refused_whatever_it_holds(running: Running) -> None:
+    """OpenAI reads it, so an empty list or "auto" that is passed over would be another answer in silence."""
+    for name, value in (("functions", []), ("function_call", "auto"), ("function_call", "none")):
+        for model in ("auto", "support"):
+            body = {"model": model, "messages": [USER], name: value}
+            error = await refused(running, "/v1/chat/completions", body)
+            assert error["param"] == name
+            assert "it is deprecated, use tool" in error["message"]
 
 
 async def test_best_of_is_taken_where_it_asks_for_nothing(running: Running) -> None:

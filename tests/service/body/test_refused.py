@@ -15,6 +15,7 @@ _NO_FORMATS: list[object] = ["x", 5, [], ["x"], True, {}, {"json": {}, "regex": 
 _NO_CHOICE: list[object] = ["any", 5, [], {}, {"type": "function", "function": {}}]
 _NO_FORM: list[object] = ["json", 5, [], True]
 _NAMELESS = {"function": {"name": "f", "arguments": "{}"}}
+_OLD_ANSWER = {"role": "function", "name": "f", "content": "{}"}  # to a function_call, which is refused too
 _UNARGUED = {"id": "a", "type": "function", "function": {"name": "f"}}
 _PLACE = "tools[0].function"
 _NO_FUNCTIONS: list[tuple[str, object, str]] = [
@@ -25,6 +26,7 @@ _NO_FUNCTIONS: list[tuple[str, object, str]] = [
     ("parameters", {"type": "array"}, f"{_PLACE}.parameters.type"),
     ("parameters", {"type": ["string", "null"]}, f"{_PLACE}.parameters.type"),
 ]
+_NO_TOOLS: list[dict[str, Any]] = [{}, {"tools": None}, {"tools": []}]
 _NO_SWITCHES: list[object] = ["yes", 1, []]
 _NO_CHOICES: list[tuple[str, object]] = [
     *(("tool_choice", wrong) for wrong in _NO_CHOICE),
@@ -50,6 +52,11 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
     ({"model": "auto", "messages": ["hello"]}, 400, "messages[0]"),
     ({"model": "auto", "messages": [{"content": "hello"}]}, 400, "messages[0].role"),
     ({"model": "auto", "messages": [USER, {"role": "robot", "content": "x"}]}, 400, "messages[1].role"),
+    *(
+        ({"model": model, "messages": [*before, _OLD_ANSWER]}, 400, f"messages[{len(before)}].role")
+        for model in ("auto", "support")
+        for before in ([], [USER], [USER, CALL])
+    ),
     ({"model": "auto", "messages": [{"role": ["user"], "content": "x"}]}, 400, "messages[0].role"),
     ({"model": "auto", "messages": [{"role": "user"}]}, 400, "messages[0].content"),
     ({"model": "auto", "messages": [{"role": "user", "content": 5}]}, 400, "messages[0].content"),
@@ -151,6 +158,12 @@ REQUESTS: list[tuple[dict[str, Any], int, str | None]] = [
         ({"model": model, "messages": [USER], name: wrong}, 400, name)
         for model in ("auto", "support")
         for name, wrong in _NO_CHOICES
+    ),
+    *(
+        ({"model": model, "messages": [USER], "tool_choice": choice, **tools}, 400, "tool_choice")
+        for model in ("auto", "support", "pointsman-demo")
+        for choice in ("required", {"type": "function", "function": {"name": "f"}})
+        for tools in _NO_TOOLS
     ),
     *(
         (
