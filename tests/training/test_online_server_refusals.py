@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -57,6 +58,23 @@ def test_a_server_that_is_not_there(
     path = online(kind, server={"url": "http://127.0.0.1:9"}, base="no/such/folder")
     with pytest.raises(NotReady, match=r"(?s)^2 problems.*server\.url.*no/such/folder"):
         check.check(path, [], quiet)
+
+
+@pytest.mark.parametrize("silent", ["models", "unload_lora_adapter"])
+def test_a_server_that_never_answers(
+    online: Online, speaker: Path, served: Any, monkeypatch: pytest.MonkeyPatch, silent: str
+) -> None:
+    """It is not waited for as for answers, which may take server.timeout, ten minutes."""
+    ended = threading.Event()
+    engine = Engine(speaker)
+    monkeypatch.setattr(engine, silent, lambda _: (ended.wait(), refusal(500, "too late"))[1])
+    monkeypatch.setattr(transport, "LOOK_SECONDS", 0.2)
+    path = online("grpo", server={"url": served(engine)})
+    try:
+        with pytest.raises(RolloutError, match=rf"/v1/{silent} did not answer within 0\.2 s"):
+            check.check(path, [], quiet)
+    finally:
+        ended.set()
 
 
 def test_a_server_that_takes_no_adapters(

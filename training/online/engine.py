@@ -7,7 +7,7 @@ server that is lost is an error after the last attempt.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -45,15 +45,27 @@ class Completion:
 class Engine:
     """``async with Engine(server, concurrency=8) as engine: await engine.load("a@1", folder)``."""
 
-    def __init__(self, server: Server, *, concurrency: int, attempts: int = ATTEMPTS) -> None:
-        """``concurrency`` requests at once, each tried ``attempts`` times.
+    def __init__(
+        self,
+        server: Server,
+        *,
+        concurrency: int,
+        attempts: int = ATTEMPTS,
+        report: Callable[[str], object] = lambda line: None,
+    ) -> None:
+        """``concurrency`` requests at once, each tried ``attempts`` times; ``report`` is told of each retry.
 
         Raises:
             RolloutError: the recipe's URL is no address.
         """
         try:
             self._transport = Transport(
-                server.url, api_key=None, concurrency=concurrency, timeout=server.timeout, attempts=attempts
+                server.url,
+                api_key=None,
+                concurrency=concurrency,
+                timeout=server.timeout,
+                attempts=attempts,
+                report=report,
             )
         except EndpointError as exc:
             raise RolloutError(f"server.url: {exc}") from exc

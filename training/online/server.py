@@ -35,6 +35,7 @@ class ServerSampler:
     folder: Path  # where versions are written, absolute; the server sees it under the same path
     save: Callable[[Path], None]  # writes the adapter's files as they are now
     log_probs: bool  # True = answers come with the server's, of the distribution that they are drawn from
+    report: Report
     _live: str | None = field(default=None, init=False)
     _begun: bool = field(default=False, init=False)
 
@@ -51,19 +52,26 @@ class ServerSampler:
         log_probs = [one.log_probs or [] for one in found] if self.log_probs else None
         return Answers([one.ids for one in found], [one.ids[-1] in self.stops for one in found], log_probs)
 
-    def close(self, report: Report) -> None:
+    def close(self) -> None:
         """Take all versions off the server and the disk; a server that is lost is told, and no error."""
         try:
             asyncio.run(self._leave())
         except RolloutError as exc:
             left = ", ".join(place.name for place in self._versions())
-            report(
+            self.report(
                 f"warning: {left} may still be loaded at {self.server.url}: {exc.__cause__ or exc}. If this "
                 "run is started again, it unloads what it has left there"
             )
 
     async def _sample(self, prompts: Sequence[Ids], seed: int) -> list[Completion]:
-        async with Engine(self.server, concurrency=self.plan.batch_rows) as engine:
+        told: set[str] = set()  # answers that are sampled at once fail at once, for the same reason
+
+        def retried(why: str) -> None:
+            if why not in told:
+                self.report(f"warning: {why}")
+            told.add(why)
+
+        async with Engine(self.server, concurrency=self.plan.batch_rows, report=retried) as engine:
             if not self._begun:
                 await self._sweep(engine)
             await self._push(engine)
