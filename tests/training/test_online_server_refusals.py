@@ -174,6 +174,40 @@ def test_a_server_without_log_probabilities(
         run.train(path, runs=tmp_path, report=quiet)
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("-inf")])
+def test_a_server_whose_log_probabilities_are_no_numbers(
+    online: Online, speaker: Path, tmp_path: Path, served: Any, number: float
+) -> None:
+    class Broken(Engine):
+        def _log_probs(self, *given: Any) -> list[float]:
+            return [*super()._log_probs(*given)[:-1], number]
+
+    path = online("grpo", server={"url": served(Broken(speaker))})
+    with pytest.raises(RolloutError, match=rf"http.* answered the log-probability {number} for token \d+ of"):
+        run.train(path, runs=tmp_path, report=quiet)
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        ([3, 10**6], r"answered the token id 1000000 at place 1, and the base's are 0 to \d+"),
+        ([-1], r"answered the token id -1 at place 0"),
+        (["red"], r"answered the token id 'red' at place 0"),
+        ([3] * 9, r"answered 9 tokens where 8 were asked for at most \(sampling\.max_new_tokens\)"),
+    ],
+)
+def test_a_server_whose_answers_can_be_none(
+    online: Online, speaker: Path, tmp_path: Path, *, served: Any, ids: list[Any], said: str
+) -> None:
+    class Other(Engine):
+        def completions(self, body: dict[str, Any]) -> Said:
+            return 200, {"choices": [{"index": 0, "token_ids": ids}]}
+
+    path = online("ppo", server={"url": served(Other(speaker))}, **{"sampling.max_new_tokens": 8})
+    with pytest.raises(RolloutError, match=said):
+        run.train(path, runs=tmp_path, report=quiet)
+
+
 def test_a_server_that_was_started_again(online: Online, speaker: Path, tmp_path: Path, served: Any) -> None:
     class Forgetful(Engine):
         def completions(self, body: dict[str, Any]) -> Said:

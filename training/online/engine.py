@@ -6,6 +6,7 @@ server that is lost is an error after the last attempt.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -137,14 +138,23 @@ class Engine:
             raise RolloutError(f"{refused}; {_STARTED}") from refused
 
     async def complete(
-        self, name: str, prompt: Sequence[int], *, log_probs: bool, **sampling: Any
+        self,
+        name: str,
+        prompt: Sequence[int],
+        *,
+        log_probs: bool,
+        vocabulary: int,
+        max_tokens: int,
+        **sampling: Any,
     ) -> Completion:
         """One answer of the adapter ``name``; ``sampling`` in vLLM's names.
 
         Raises:
-            RolloutError: the server can't be reached, refuses, or does not answer in tokens.
+            RolloutError: the server can't be reached, refuses, or does not answer in tokens, ``max_tokens``
+                at most and each an id below ``vocabulary``.
         """
-        body = {"model": name, "prompt": list(prompt), "return_token_ids": True, **sampling}
+        body = {"model": name, "prompt": list(prompt), "return_token_ids": True, "max_tokens": max_tokens}
+        body |= sampling
         if log_probs:
             body["logprobs"] = 0  # of the tokens that are drawn, and no others
         choice = await self._choice(body)
@@ -153,6 +163,17 @@ class Engine:
             raise RolloutError(
                 f"{self.url} answered without token ids; it must be a vLLM that knows return_token_ids"
             )
+        if len(ids) > max_tokens:
+            raise RolloutError(
+                f"{self.url} answered {len(ids)} tokens where {max_tokens} were asked for at most "
+                "(sampling.max_new_tokens); it must heed max_tokens, as vLLM does"
+            )
+        for place, token in enumerate(ids):
+            if not isinstance(token, int) or not 0 <= token < vocabulary:
+                raise RolloutError(
+                    f"{self.url} answered the token id {token!r} at place {place}, and the base's are 0 to "
+                    f"{vocabulary - 1}; {_STARTED}"
+                )
         return Completion(list(ids), self._log_probs(choice, len(ids)) if log_probs else None)
 
     def _log_probs(self, choice: dict[str, Any], tokens: int) -> list[float]:
@@ -162,6 +183,12 @@ class Engine:
                 f"{self.url} answered {tokens} tokens with the log-probabilities {str(found)[:120]}; each "
                 "must have one, as vLLM gives them"
             )
+        for place, one in enumerate(found):
+            if not math.isfinite(one):
+                raise RolloutError(
+                    f"{self.url} answered the log-probability {one} for token {place + 1} of {tokens}, where "
+                    "a number was expected; are its weights those of the base, and whole?"
+                )
         return [float(one) for one in found]
 
     async def _choice(self, body: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pointsman import artefact
 from training.data.preparing.collection import Report
@@ -31,6 +32,7 @@ class ServerSampler:
     server: Server
     plan: Sampling
     stops: tuple[int, ...]
+    vocabulary: int  # token ids of the base are below it
     alias: str
     folder: Path  # where versions are written, absolute; the server sees it under the same path
     save: Callable[[Path], None]  # writes the adapter's files as they are now
@@ -132,7 +134,7 @@ class ServerSampler:
             )
 
     async def _answer(self, engine: Engine, prompt: Ids, seed: int, **otherwise: int) -> Completion:
-        asked = {
+        asked: dict[str, Any] = {
             "max_tokens": self.plan.max_new_tokens,
             "temperature": self.plan.temperature,
             "top_p": 1.0,
@@ -143,4 +145,6 @@ class ServerSampler:
             "seed": seed,
         }
         assert self._live is not None
-        return await engine.complete(self._live, prompt, log_probs=self.log_probs, **asked | otherwise)
+        return await engine.complete(
+            self._live, prompt, log_probs=self.log_probs, vocabulary=self.vocabulary, **asked | otherwise
+        )

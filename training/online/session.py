@@ -166,6 +166,7 @@ def _sampler(recipe: PpoRecipe | GrpoRecipe, run: RunFolder, model: Policy, repo
             recipe.server,
             recipe.sampling,
             model.stops,
+            model.vocabulary,
             recipe.alias,
             run.path.resolve() / "served",
             lambda folder: lora.save(model.model, folder, recipe.base),
