@@ -218,6 +218,14 @@ def test_a_server_that_was_started_again(online: Online, speaker: Path, tmp_path
         run.train(path, runs=tmp_path, report=quiet)
 
 
+@pytest.mark.parametrize("kind", ["ppo", "grpo", "rloo"])
+def test_a_temperature_over_the_servers(online: Online, kind: str) -> None:
+    hot = {"sampling.temperature": 2.1}
+    with pytest.raises(DocumentError, match=r"sampling\.temperature: 2\.1 is more than a vLLM .* 2 at most"):
+        check.check(online(kind, server={"url": "http://127.0.0.1:9"}, **hot), [], quiet)
+    check.check(online(kind, **hot), [], quiet)  # transformers takes any
+
+
 def test_adapters_alone_are_sampled_by_a_server(online: Online) -> None:
     with pytest.raises(DocumentError, match="method: unknown key"):
         check.check(online("grpo", server={"url": "http://127.0.0.1:9"}, method="full"), [], quiet)

@@ -22,6 +22,7 @@ from training.recipe.parts import (
 )
 from training.recipe.words import Worded
 
+HOTTEST = 2.0  # the highest temperature that vLLM takes
 Share = Annotated[float, Field(ge=-1e6, le=1e6)]
 
 
@@ -164,6 +165,15 @@ class OnlineRecipe(Worded):
             raise ValueError(
                 "lora.dropout: must be 0 here, as the policy is compared with itself, and dropout would be "
                 "taken for change"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _server_takes_the_temperature(self) -> Self:
+        if self.server and self.sampling.temperature > HOTTEST:
+            raise ValueError(
+                f"sampling.temperature: {self.sampling.temperature:g} is more than a vLLM server takes, which "
+                f"is {HOTTEST:g} at most; lower it, or leave out server"
             )
         return self
 
