@@ -123,7 +123,8 @@ class Engine:
                 return  # by a run that was killed, or by an attempt whose answer was lost
             raise RolloutError(
                 f"{self.url} has {name} already, from {', '.join(map(str, roots))}: another run samples "
-                "there under the same alias; give this recipe another one"
+                "there under the same alias, then give this recipe another one; or it was killed: start it "
+                f"again, or unload {name}"
             ) from refused
         raise RolloutError(f"{refused}; {_STARTED}, and see {folder}") from refused
 
