@@ -172,8 +172,8 @@ class OnlineRecipe(Worded):
     def _server_takes_the_temperature(self) -> Self:
         if self.server and self.sampling.temperature > HOTTEST:
             raise ValueError(
-                f"sampling.temperature: {self.sampling.temperature:g} is more than a vLLM server takes, which "
-                f"is {HOTTEST:g} at most; lower it, or leave out server"
+                f"sampling.temperature: {self.sampling.temperature:g} is more than a vLLM server takes, "
+                f"{HOTTEST:g} at most; lower it, or leave out server"
             )
         return self
 
