@@ -218,7 +218,9 @@ def test_a_server_that_was_started_again(online: Online, speaker: Path, tmp_path
             return refusal(404, f"The model `{body['model']}` does not exist.")
 
     path = online("grpo", server={"url": served(Forgetful(speaker))})
-    with pytest.raises(RolloutError, match=r"404 .*does not exist.*goes on from the last checkpoint"):
+    with pytest.raises(
+        RolloutError, match=r"404 .*does not exist.*begins anew, as there is no checkpoint yet"
+    ):
         run.train(path, runs=tmp_path, report=quiet)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from training.errors import EndpointError, RequestRefused, RolloutError
+from training.errors import EndpointError, RequestRefused, RolloutError, ServerLost
 from training.recipe import Server
 from training.served.transport import ATTEMPTS, Transport
 
@@ -24,7 +24,6 @@ _STARTED = (
     "it must be a vLLM of the recipe's base, started with --enable-lora and "
     "VLLM_ALLOW_RUNTIME_LORA_UPDATING=1"
 )
-_AGAIN = "{} (with the server back, the same command goes on from the last checkpoint, which is whole)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,9 +197,9 @@ class Engine:
             response, _ = await self._transport.post(path, body)
             choice: dict[str, Any] = response.json()["choices"][0]
         except RequestRefused as exc:
-            raise RolloutError(str(exc) if exc.status == 400 else _AGAIN.format(exc)) from exc
+            raise (RolloutError if exc.status == 400 else ServerLost)(str(exc)) from exc
         except EndpointError as exc:
-            raise RolloutError(_AGAIN.format(exc)) from exc
+            raise ServerLost(str(exc)) from exc
         except (ValueError, LookupError, TypeError) as exc:
             raise RolloutError(f"{self.url}{path} answered no completion; {_STARTED}") from exc
         return choice
@@ -214,7 +213,7 @@ class Engine:
         except RequestRefused as exc:
             return exc
         except EndpointError as exc:
-            raise RolloutError(_AGAIN.format(exc)) from exc
+            raise ServerLost(str(exc)) from exc
         return None
 
     async def _cards(self) -> list[dict[str, Any]]:

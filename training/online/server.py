@@ -16,7 +16,7 @@ from typing import Any
 
 from pointsman import artefact
 from training.data.preparing.collection import Report
-from training.errors import RolloutError
+from training.errors import RolloutError, ServerLost
 from training.online.answers import Answers, Ids
 from training.online.engine import Completion, Engine
 from training.recipe import Sampling, Server
@@ -38,6 +38,7 @@ class ServerSampler:
     save: Callable[[Path], None]  # writes the adapter's files as they are now
     log_probs: bool  # True = answers come with the server's, of the distribution that they are drawn from
     report: Report
+    resumable: Callable[[], bool]  # whether there is a checkpoint to go on from
     _live: str | None = field(default=None, init=False)
     _begun: bool = field(default=False, init=False)
 
@@ -50,7 +51,15 @@ class ServerSampler:
             RolloutError: the server can't be reached, refuses, does not answer in tokens, or gives
                 log-probabilities of another distribution.
         """
-        found = asyncio.run(self._sample(prompts, seed))
+        try:
+            found = asyncio.run(self._sample(prompts, seed))
+        except ServerLost as exc:
+            again = (
+                "goes on from the last checkpoint, which is whole"
+                if self.resumable()
+                else "begins anew, as there is no checkpoint yet"
+            )
+            raise ServerLost(f"{exc} (with the server back, the same command {again})") from exc
         log_probs = [one.log_probs or [] for one in found] if self.log_probs else None
         return Answers([one.ids for one in found], [one.ids[-1] in self.stops for one in found], log_probs)
 
