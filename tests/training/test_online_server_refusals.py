@@ -77,6 +77,32 @@ def test_a_server_that_never_answers(
         ended.set()
 
 
+def test_a_server_that_wants_a_key(
+    online: Online, speaker: Path, tmp_path: Path, served: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine(speaker)
+    engine.key = "secret"
+    url = served(engine)
+    keyless = online("rloo", server={"url": url})
+    found = refused(keyless, tmp_path, monkeypatch)
+    assert re.search(r"/v1/models: 401 Unauthorized; the server wants a key: .* in server\.key", found)
+
+    plan: dict[str, Any] = {"sampling.max_new_tokens": 4, "data.validation_rows": 2, "train.steps": 1}
+    path = online("rloo", server={"url": url, "key": "SAMPLER_KEY"}, name="keyed", **plan)
+    monkeypatch.delenv("SAMPLER_KEY", raising=False)
+    found = refused(path, tmp_path, monkeypatch)
+    assert found == "server.key: the environment has no SAMPLER_KEY"
+    monkeypatch.setenv("SAMPLER_KEY", "another")
+    found = refused(path, tmp_path, monkeypatch)
+    assert re.search(r"401 Unauthorized; the server does not accept the key in SAMPLER_KEY", found)
+    assert "another" not in found
+
+    monkeypatch.setenv("SAMPLER_KEY", "secret")
+    made = run.train(path, runs=tmp_path, report=quiet)
+    assert engine.live == {}  # each request had it: looks, loading, answers, unloading
+    assert "secret" not in (made / "manifest.json").read_text(encoding="utf-8")
+
+
 def test_a_server_that_takes_no_adapters(
     online: Online, speaker: Path, tmp_path: Path, served: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

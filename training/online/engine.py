@@ -7,6 +7,7 @@ server that is lost is an error after the last attempt.
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any
 
 from training.errors import EndpointError, RequestRefused, RolloutError, ServerLost
 from training.recipe import Server
-from training.served.transport import ATTEMPTS, Transport
+from training.served.transport import ATTEMPTS, Transport, message
 
 _BUSY = (429, 502, 503, 504)  # what may pass of an adapter's loading; its 500 says what is wrong with it
 _RANK = re.compile(r"LoRA rank (\d+) is greater than max_lora_rank (\d+)")
@@ -56,12 +57,16 @@ class Engine:
         """``concurrency`` requests at once, each tried ``attempts`` times; ``report`` is told of each retry.
 
         Raises:
-            RolloutError: the recipe's URL is no address.
+            RolloutError: the recipe's URL is no address, or the environment lacks its key.
         """
+        self._key = server.key
+        key = None if server.key is None else os.environ.get(server.key)
+        if server.key is not None and not key:
+            raise RolloutError(f"server.key: the environment has no {server.key}")
         try:
             self._transport = Transport(
                 server.url,
-                api_key=None,
+                api_key=key,
                 concurrency=concurrency,
                 timeout=server.timeout,
                 attempts=attempts,
@@ -222,6 +227,15 @@ class Engine:
             response = await self._transport.get("/v1/models")
         except EndpointError as exc:
             raise RolloutError(f"server.url: {exc}") from exc
+        if response.status_code in (401, 403):
+            why = (
+                f"does not accept the key in {self._key} (server.key)"
+                if self._key
+                else "wants a key: name the environment variable that holds it in server.key"
+            )
+            raise RolloutError(
+                f"{self.url}/v1/models: {response.status_code} {message(response)}; the server {why}"
+            )
         try:
             cards = [dict(card) for card in response.json()["data"]]
         except (ValueError, LookupError, TypeError):

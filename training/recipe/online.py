@@ -112,6 +112,9 @@ class Server(Document):
     """
 
     url: str = Field(pattern=r"^https?://", description="such as http://127.0.0.1:8001, without /v1")
+    key: str | None = Field(
+        default=None, description="the environment variable that holds its key; left out: none is sent"
+    )
     timeout: float = Field(
         default=600.0, gt=0, description="seconds to wait for an answer, each of five times"
     )
