@@ -14,6 +14,7 @@
     ├── QuantizeError    a base can't be quantised so or here, or loses more than is allowed
     ├── RewardError      a reward can't be had: no such function, no whole model, or not one number an answer
     ├── RolloutError     the server that samples answers can't be reached, or gives none
+    │   └── ServerLost       it is gone, or has forgotten what it had; another attempt later may do
     ├── EndpointError    a served model can't be asked: nothing answers, or in another form
     │   ├── ModelUnknown     the server has no model of that name
     │   └── RequestRefused   it answers this request with an error; ``status`` is HTTP's
@@ -87,6 +88,10 @@ class RewardError(TrainingError):
 
 class RolloutError(TrainingError):
     """A server that should sample answers and does not."""
+
+
+class ServerLost(RolloutError):
+    """A server that sampled answers, or was about to, and is gone; with it back the run can go on."""
 
 
 class EndpointError(TrainingError):

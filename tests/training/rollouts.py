@@ -31,6 +31,7 @@ class Engine:
         self.loaded: list[str] = []
         self.seeds: list[int] = []
         self.asked: list[str] = []  # every path
+        self.key: str | None = None  # that requests must have
         self.gone = False  # True = connections are broken
         self.lost_after = 10**9  # completions; then it is gone
         self.lock = threading.Lock()
@@ -119,7 +120,10 @@ def serving(engine: Engine) -> Iterator[str]:
                 if engine.gone:
                     return
                 answer = getattr(engine, self.path.rpartition("/")[2], None)
-                status, said = answer(body) if answer else (404, {"detail": "Not Found"})
+                if engine.key and self.headers.get("authorization") != f"Bearer {engine.key}":
+                    status, said = 401, {"error": "Unauthorized"}
+                else:
+                    status, said = answer(body) if answer else (404, {"detail": "Not Found"})
             content = json.dumps(said).encode()
             self.send_response(status)
             self.send_header("content-length", str(len(content)))

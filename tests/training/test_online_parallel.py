@@ -169,7 +169,18 @@ def _ask(folder: Path) -> None:
             return Answers([[seed + i] for i in range(len(prompts))], [True] * len(prompts))
 
     PartialState(cpu=True)
-    server = Told(Server(url="http://127.0.0.1:1"), Sampling(), (0,), "tiny", folder, lambda _: None, False)
+    server = Told(
+        Server(url="http://127.0.0.1:1"),
+        Sampling(),
+        (0,),
+        9,
+        "tiny",
+        folder,
+        lambda _: None,
+        log_probs=False,
+        report=quiet,
+        resumable=lambda: False,
+    )
     found = parted.PartedSampler(server, 2).sample([[1], [2], [3]], 7)
     assert found.ids == [[7], [8], [9]]
 

@@ -153,6 +153,8 @@ def test_a_server_that_is_lost_stops_the_run_and_spoils_no_checkpoint(
     assert since_it_was_loaded <= 1 + 8 * transport.ATTEMPTS + 1  # that of before unloaded, answers, the last
     assert re.match(r"warning: tiny-training@.* may still be loaded at .*: nothing answers", told[-1])
     assert "checkpoint" not in told[-1]  # that is the error's to say
+    tries = [found[1] for line in told if (found := re.search(r"try (\d) of 5 follows", line))]
+    assert tries == ["2", "3", "4", "5"]  # each once, though eight answers were asked for at once
     assert sorted(entry.name for entry in (tmp_path / "tiny" / "checkpoints").iterdir()) == ["checkpoint-2"]
     engine.gone, engine.lost_after = False, 10**9
     assert_same(gone_on(path, tmp_path, after=2), whole)

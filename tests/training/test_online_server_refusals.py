@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -57,6 +58,49 @@ def test_a_server_that_is_not_there(
     path = online(kind, server={"url": "http://127.0.0.1:9"}, base="no/such/folder")
     with pytest.raises(NotReady, match=r"(?s)^2 problems.*server\.url.*no/such/folder"):
         check.check(path, [], quiet)
+
+
+@pytest.mark.parametrize("silent", ["models", "unload_lora_adapter"])
+def test_a_server_that_never_answers(
+    online: Online, speaker: Path, served: Any, monkeypatch: pytest.MonkeyPatch, silent: str
+) -> None:
+    """It is not waited for as for answers, which may take server.timeout, ten minutes."""
+    ended = threading.Event()
+    engine = Engine(speaker)
+    monkeypatch.setattr(engine, silent, lambda _: (ended.wait(), refusal(500, "too late"))[1])
+    monkeypatch.setattr(transport, "LOOK_SECONDS", 0.2)
+    path = online("grpo", server={"url": served(engine)})
+    try:
+        with pytest.raises(RolloutError, match=rf"/v1/{silent} did not answer within 0\.2 s"):
+            check.check(path, [], quiet)
+    finally:
+        ended.set()
+
+
+def test_a_server_that_wants_a_key(
+    online: Online, speaker: Path, tmp_path: Path, served: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine(speaker)
+    engine.key = "secret"
+    url = served(engine)
+    keyless = online("rloo", server={"url": url})
+    found = refused(keyless, tmp_path, monkeypatch)
+    assert re.search(r"/v1/models: 401 Unauthorized; the server wants a key: .* in server\.key", found)
+
+    plan: dict[str, Any] = {"sampling.max_new_tokens": 4, "data.validation_rows": 2, "train.steps": 1}
+    path = online("rloo", server={"url": url, "key": "SAMPLER_KEY"}, name="keyed", **plan)
+    monkeypatch.delenv("SAMPLER_KEY", raising=False)
+    found = refused(path, tmp_path, monkeypatch)
+    assert found == "server.key: the environment has no SAMPLER_KEY"
+    monkeypatch.setenv("SAMPLER_KEY", "another")
+    found = refused(path, tmp_path, monkeypatch)
+    assert re.search(r"401 Unauthorized; the server does not accept the key in SAMPLER_KEY", found)
+    assert "another" not in found
+
+    monkeypatch.setenv("SAMPLER_KEY", "secret")
+    made = run.train(path, runs=tmp_path, report=quiet)
+    assert engine.live == {}  # each request had it: looks, loading, answers, unloading
+    assert "secret" not in (made / "manifest.json").read_text(encoding="utf-8")
 
 
 def test_a_server_that_takes_no_adapters(
@@ -116,7 +160,11 @@ def test_an_alias_that_another_run_has_there(
             return super().load_lora_adapter(body)
 
     path = online("grpo", server={"url": served(Held(speaker))})
-    with pytest.raises(RolloutError, match="already, from /runs/another: another run samples there"):
+    said = (
+        "already, from /runs/another: another run samples there .*; or it was killed: start it again, or "
+        "unload tiny-training@"
+    )
+    with pytest.raises(RolloutError, match=said):
         run.train(path, runs=tmp_path, report=quiet)
 
 
@@ -156,14 +204,58 @@ def test_a_server_without_log_probabilities(
         run.train(path, runs=tmp_path, report=quiet)
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("-inf")])
+def test_a_server_whose_log_probabilities_are_no_numbers(
+    online: Online, speaker: Path, tmp_path: Path, served: Any, number: float
+) -> None:
+    class Broken(Engine):
+        def _log_probs(self, *given: Any) -> list[float]:
+            return [*super()._log_probs(*given)[:-1], number]
+
+    path = online("grpo", server={"url": served(Broken(speaker))})
+    with pytest.raises(RolloutError, match=rf"http.* answered the log-probability {number} for token \d+ of"):
+        run.train(path, runs=tmp_path, report=quiet)
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        ([3, 10**6], r"answered the token id 1000000 at place 1, and the base's are 0 to \d+"),
+        ([-1], r"answered the token id -1 at place 0"),
+        (["red"], r"answered the token id 'red' at place 0"),
+        ([3] * 9, r"answered 9 tokens where 8 were asked for at most \(sampling\.max_new_tokens\)"),
+    ],
+)
+def test_a_server_whose_answers_can_be_none(
+    online: Online, speaker: Path, tmp_path: Path, *, served: Any, ids: list[Any], said: str
+) -> None:
+    class Other(Engine):
+        def completions(self, body: dict[str, Any]) -> Said:
+            return 200, {"choices": [{"index": 0, "token_ids": ids}]}
+
+    path = online("ppo", server={"url": served(Other(speaker))}, **{"sampling.max_new_tokens": 8})
+    with pytest.raises(RolloutError, match=said):
+        run.train(path, runs=tmp_path, report=quiet)
+
+
 def test_a_server_that_was_started_again(online: Online, speaker: Path, tmp_path: Path, served: Any) -> None:
     class Forgetful(Engine):
         def completions(self, body: dict[str, Any]) -> Said:
             return refusal(404, f"The model `{body['model']}` does not exist.")
 
     path = online("grpo", server={"url": served(Forgetful(speaker))})
-    with pytest.raises(RolloutError, match=r"404 .*does not exist.*goes on from the last checkpoint"):
+    with pytest.raises(
+        RolloutError, match=r"404 .*does not exist.*begins anew, as there is no checkpoint yet"
+    ):
         run.train(path, runs=tmp_path, report=quiet)
+
+
+@pytest.mark.parametrize("kind", ["ppo", "grpo", "rloo"])
+def test_a_temperature_over_the_servers(online: Online, kind: str) -> None:
+    hot = {"sampling.temperature": 2.1}
+    with pytest.raises(DocumentError, match=r"sampling\.temperature: 2\.1 is more than a vLLM .* 2 at most"):
+        check.check(online(kind, server={"url": "http://127.0.0.1:9"}, **hot), [], quiet)
+    check.check(online(kind, **hot), [], quiet)  # transformers takes any
 
 
 def test_adapters_alone_are_sampled_by_a_server(online: Online) -> None:

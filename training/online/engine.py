@@ -6,16 +6,18 @@ server that is lost is an error after the last attempt.
 
 from __future__ import annotations
 
+import math
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from training.errors import EndpointError, RequestRefused, RolloutError
+from training.errors import EndpointError, RequestRefused, RolloutError, ServerLost
 from training.recipe import Server
-from training.served.transport import ATTEMPTS, Transport
+from training.served.transport import ATTEMPTS, Transport, message
 
 _BUSY = (429, 502, 503, 504)  # what may pass of an adapter's loading; its 500 says what is wrong with it
 _RANK = re.compile(r"LoRA rank (\d+) is greater than max_lora_rank (\d+)")
@@ -23,7 +25,6 @@ _STARTED = (
     "it must be a vLLM of the recipe's base, started with --enable-lora and "
     "VLLM_ALLOW_RUNTIME_LORA_UPDATING=1"
 )
-_AGAIN = "{} (with the server back, the same command goes on from the last checkpoint, which is whole)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +46,31 @@ class Completion:
 class Engine:
     """``async with Engine(server, concurrency=8) as engine: await engine.load("a@1", folder)``."""
 
-    def __init__(self, server: Server, *, concurrency: int, attempts: int = ATTEMPTS) -> None:
-        """``concurrency`` requests at once, each tried ``attempts`` times.
+    def __init__(
+        self,
+        server: Server,
+        *,
+        concurrency: int,
+        attempts: int = ATTEMPTS,
+        report: Callable[[str], object] = lambda line: None,
+    ) -> None:
+        """``concurrency`` requests at once, each tried ``attempts`` times; ``report`` is told of each retry.
 
         Raises:
-            RolloutError: the recipe's URL is no address.
+            RolloutError: the recipe's URL is no address, or the environment lacks its key.
         """
+        self._key = server.key
+        key = None if server.key is None else os.environ.get(server.key)
+        if server.key is not None and not key:
+            raise RolloutError(f"server.key: the environment has no {server.key}")
         try:
             self._transport = Transport(
-                server.url, api_key=None, concurrency=concurrency, timeout=server.timeout, attempts=attempts
+                server.url,
+                api_key=key,
+                concurrency=concurrency,
+                timeout=server.timeout,
+                attempts=attempts,
+                report=report,
             )
         except EndpointError as exc:
             raise RolloutError(f"server.url: {exc}") from exc
@@ -110,7 +127,8 @@ class Engine:
                 return  # by a run that was killed, or by an attempt whose answer was lost
             raise RolloutError(
                 f"{self.url} has {name} already, from {', '.join(map(str, roots))}: another run samples "
-                "there under the same alias; give this recipe another one"
+                "there under the same alias, then give this recipe another one; or it was killed: start it "
+                f"again, or unload {name}"
             ) from refused
         raise RolloutError(f"{refused}; {_STARTED}, and see {folder}") from refused
 
@@ -125,14 +143,23 @@ class Engine:
             raise RolloutError(f"{refused}; {_STARTED}") from refused
 
     async def complete(
-        self, name: str, prompt: Sequence[int], *, log_probs: bool, **sampling: Any
+        self,
+        name: str,
+        prompt: Sequence[int],
+        *,
+        log_probs: bool,
+        vocabulary: int,
+        max_tokens: int,
+        **sampling: Any,
     ) -> Completion:
         """One answer of the adapter ``name``; ``sampling`` in vLLM's names.
 
         Raises:
-            RolloutError: the server can't be reached, refuses, or does not answer in tokens.
+            RolloutError: the server can't be reached, refuses, or does not answer in tokens, ``max_tokens``
+                at most and each an id below ``vocabulary``.
         """
-        body = {"model": name, "prompt": list(prompt), "return_token_ids": True, **sampling}
+        body = {"model": name, "prompt": list(prompt), "return_token_ids": True, "max_tokens": max_tokens}
+        body |= sampling
         if log_probs:
             body["logprobs"] = 0  # of the tokens that are drawn, and no others
         choice = await self._choice(body)
@@ -141,6 +168,17 @@ class Engine:
             raise RolloutError(
                 f"{self.url} answered without token ids; it must be a vLLM that knows return_token_ids"
             )
+        if len(ids) > max_tokens:
+            raise RolloutError(
+                f"{self.url} answered {len(ids)} tokens where {max_tokens} were asked for at most "
+                "(sampling.max_new_tokens); it must heed max_tokens, as vLLM does"
+            )
+        for place, token in enumerate(ids):
+            if not isinstance(token, int) or not 0 <= token < vocabulary:
+                raise RolloutError(
+                    f"{self.url} answered the token id {token!r} at place {place}, and the base's are 0 to "
+                    f"{vocabulary - 1}; {_STARTED}"
+                )
         return Completion(list(ids), self._log_probs(choice, len(ids)) if log_probs else None)
 
     def _log_probs(self, choice: dict[str, Any], tokens: int) -> list[float]:
@@ -150,6 +188,12 @@ class Engine:
                 f"{self.url} answered {tokens} tokens with the log-probabilities {str(found)[:120]}; each "
                 "must have one, as vLLM gives them"
             )
+        for place, one in enumerate(found):
+            if not math.isfinite(one):
+                raise RolloutError(
+                    f"{self.url} answered the log-probability {one} for token {place + 1} of {tokens}, where "
+                    "a number was expected; are its weights those of the base, and whole?"
+                )
         return [float(one) for one in found]
 
     async def _choice(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -158,9 +202,9 @@ class Engine:
             response, _ = await self._transport.post(path, body)
             choice: dict[str, Any] = response.json()["choices"][0]
         except RequestRefused as exc:
-            raise RolloutError(str(exc) if exc.status == 400 else _AGAIN.format(exc)) from exc
+            raise (RolloutError if exc.status == 400 else ServerLost)(str(exc)) from exc
         except EndpointError as exc:
-            raise RolloutError(_AGAIN.format(exc)) from exc
+            raise ServerLost(str(exc)) from exc
         except (ValueError, LookupError, TypeError) as exc:
             raise RolloutError(f"{self.url}{path} answered no completion; {_STARTED}") from exc
         return choice
@@ -174,7 +218,7 @@ class Engine:
         except RequestRefused as exc:
             return exc
         except EndpointError as exc:
-            raise RolloutError(_AGAIN.format(exc)) from exc
+            raise ServerLost(str(exc)) from exc
         return None
 
     async def _cards(self) -> list[dict[str, Any]]:
@@ -183,6 +227,15 @@ class Engine:
             response = await self._transport.get("/v1/models")
         except EndpointError as exc:
             raise RolloutError(f"server.url: {exc}") from exc
+        if response.status_code in (401, 403):
+            why = (
+                f"does not accept the key in {self._key} (server.key)"
+                if self._key
+                else "wants a key: name the environment variable that holds it in server.key"
+            )
+            raise RolloutError(
+                f"{self.url}/v1/models: {response.status_code} {message(response)}; the server {why}"
+            )
         try:
             cards = [dict(card) for card in response.json()["data"]]
         except (ValueError, LookupError, TypeError):

@@ -46,6 +46,11 @@ class Policy:
         """H, the width of a hidden state."""
         return int(self.model.config.get_text_config().hidden_size)
 
+    @property
+    def vocabulary(self) -> int:
+        """V, the number of token ids."""
+        return int(self.model.config.get_text_config().vocab_size)
+
     def layout(self, prompts: Sequence[Ids], answers: Sequence[Ids]) -> Layout:
         """The batch, on the policy's device."""
         return lay_out(prompts, answers, self.pad, self.device)

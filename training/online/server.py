@@ -12,10 +12,11 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pointsman import artefact
 from training.data.preparing.collection import Report
-from training.errors import RolloutError
+from training.errors import RolloutError, ServerLost
 from training.online.answers import Answers, Ids
 from training.online.engine import Completion, Engine
 from training.recipe import Sampling, Server
@@ -31,10 +32,13 @@ class ServerSampler:
     server: Server
     plan: Sampling
     stops: tuple[int, ...]
+    vocabulary: int  # token ids of the base are below it
     alias: str
     folder: Path  # where versions are written, absolute; the server sees it under the same path
     save: Callable[[Path], None]  # writes the adapter's files as they are now
     log_probs: bool  # True = answers come with the server's, of the distribution that they are drawn from
+    report: Report
+    resumable: Callable[[], bool]  # whether there is a checkpoint to go on from
     _live: str | None = field(default=None, init=False)
     _begun: bool = field(default=False, init=False)
 
@@ -47,23 +51,38 @@ class ServerSampler:
             RolloutError: the server can't be reached, refuses, does not answer in tokens, or gives
                 log-probabilities of another distribution.
         """
-        found = asyncio.run(self._sample(prompts, seed))
+        try:
+            found = asyncio.run(self._sample(prompts, seed))
+        except ServerLost as exc:
+            again = (
+                "goes on from the last checkpoint, which is whole"
+                if self.resumable()
+                else "begins anew, as there is no checkpoint yet"
+            )
+            raise ServerLost(f"{exc} (with the server back, the same command {again})") from exc
         log_probs = [one.log_probs or [] for one in found] if self.log_probs else None
         return Answers([one.ids for one in found], [one.ids[-1] in self.stops for one in found], log_probs)
 
-    def close(self, report: Report) -> None:
+    def close(self) -> None:
         """Take all versions off the server and the disk; a server that is lost is told, and no error."""
         try:
             asyncio.run(self._leave())
         except RolloutError as exc:
             left = ", ".join(place.name for place in self._versions())
-            report(
+            self.report(
                 f"warning: {left} may still be loaded at {self.server.url}: {exc.__cause__ or exc}. If this "
                 "run is started again, it unloads what it has left there"
             )
 
     async def _sample(self, prompts: Sequence[Ids], seed: int) -> list[Completion]:
-        async with Engine(self.server, concurrency=self.plan.batch_rows) as engine:
+        told: set[str] = set()  # answers that are sampled at once fail at once, for the same reason
+
+        def retried(why: str) -> None:
+            if why not in told:
+                self.report(f"warning: {why}")
+            told.add(why)
+
+        async with Engine(self.server, concurrency=self.plan.batch_rows, report=retried) as engine:
             if not self._begun:
                 await self._sweep(engine)
             await self._push(engine)
@@ -124,7 +143,7 @@ class ServerSampler:
             )
 
     async def _answer(self, engine: Engine, prompt: Ids, seed: int, **otherwise: int) -> Completion:
-        asked = {
+        asked: dict[str, Any] = {
             "max_tokens": self.plan.max_new_tokens,
             "temperature": self.plan.temperature,
             "top_p": 1.0,
@@ -135,4 +154,6 @@ class ServerSampler:
             "seed": seed,
         }
         assert self._live is not None
-        return await engine.complete(self._live, prompt, log_probs=self.log_probs, **asked | otherwise)
+        return await engine.complete(
+            self._live, prompt, log_probs=self.log_probs, vocabulary=self.vocabulary, **asked | otherwise
+        )

@@ -87,7 +87,7 @@ def train(recipe: R, run: RunFolder, report: Report, stage: Callable[[R, Session
     report(f"{recipe.name}: {estimate.of(model.model, recipe, asked.train.longest)}")
     if warning := estimate.too_long(model.model, recipe):
         report(warning)
-    own = _sampler(recipe, run, model)
+    own = _sampler(recipe, run, model, report)
     sampler = parted.PartedSampler(own, recipe.sampling.batch_rows)
     bar = Bar(report)
     session = Session(run, tokenizer, asked, scorers, model, sampler, bar, report, partial(_evaluate, recipe))
@@ -100,7 +100,7 @@ def train(recipe: R, run: RunFolder, report: Report, stage: Callable[[R, Session
     finally:
         bar.close()
         if isinstance(own, ServerSampler) and run.keeper:
-            own.close(report)
+            own.close()
     if not run.keeper:
         processes.wait()
         return run.artefact
@@ -160,16 +160,19 @@ def _evaluate(recipe: PpoRecipe | GrpoRecipe, session: Session, step: int) -> di
     return line
 
 
-def _sampler(recipe: PpoRecipe | GrpoRecipe, run: RunFolder, model: Policy) -> Sampler:
+def _sampler(recipe: PpoRecipe | GrpoRecipe, run: RunFolder, model: Policy, report: Report) -> Sampler:
     if recipe.server:
         return ServerSampler(
             recipe.server,
             recipe.sampling,
             model.stops,
+            model.vocabulary,
             recipe.alias,
             run.path.resolve() / "served",
             lambda folder: lora.save(model.model, folder, recipe.base),
             log_probs=isinstance(recipe, GrpoRecipe) and recipe.algorithm == "grpo",
+            report=report,
+            resumable=lambda: run.has_checkpoint,
         )
     return LocalSampler(model.model, recipe.sampling, model.stops, model.pad)
 

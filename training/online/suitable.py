@@ -14,6 +14,7 @@ from training.models import base
 from training.online.engine import Engine, Served
 from training.online.prompts import Asked
 from training.recipe import OnlineRecipe, Server
+from training.served import transport
 
 
 def require(recipe: OnlineRecipe, prompts: Prepared[Asked] | None) -> None:
@@ -49,7 +50,8 @@ def require(recipe: OnlineRecipe, prompts: Prepared[Asked] | None) -> None:
 
 
 async def _look(server: Server) -> Served:
-    async with Engine(server, concurrency=1) as engine:
+    brief = server.model_copy(update={"timeout": min(server.timeout, transport.LOOK_SECONDS)})
+    async with Engine(brief, concurrency=1, attempts=1) as engine:
         return await engine.look()
 
 

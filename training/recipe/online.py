@@ -22,6 +22,7 @@ from training.recipe.parts import (
 )
 from training.recipe.words import Worded
 
+HOTTEST = 2.0  # the highest temperature that vLLM takes
 Share = Annotated[float, Field(ge=-1e6, le=1e6)]
 
 
@@ -116,6 +117,9 @@ class Server(Document):
     """
 
     url: str = Field(pattern=r"^https?://", description="such as http://127.0.0.1:8001, without /v1")
+    key: str | None = Field(
+        default=None, description="the environment variable that holds its key; left out: none is sent"
+    )
     timeout: float = Field(
         default=600.0, gt=0, description="seconds to wait for an answer, each of five times"
     )
@@ -169,6 +173,15 @@ class OnlineRecipe(Worded):
             raise ValueError(
                 "lora.dropout: must be 0 here, as the policy is compared with itself, and dropout would be "
                 "taken for change"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _server_takes_the_temperature(self) -> Self:
+        if self.server and self.sampling.temperature > HOTTEST:
+            raise ValueError(
+                f"sampling.temperature: {self.sampling.temperature:g} is more than a vLLM server takes, "
+                f"{HOTTEST:g} at most; lower it, or leave out server"
             )
         return self
 

@@ -88,6 +88,11 @@ class RunFolder:
         """Is there a result?"""
         return (self.artefact / artefact.MANIFEST).is_file()
 
+    @property
+    def has_checkpoint(self) -> bool:
+        """Is there one that was written to its end?"""
+        return any((folder / COMPLETE).is_file() for folder in self._steps())
+
     def last_checkpoint(self) -> Path | None:
         """The latest whole checkpoint. What a killed process left half-written is removed.
 

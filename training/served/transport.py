@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -18,6 +18,7 @@ from training.errors import EndpointError, RequestRefused
 
 ATTEMPTS = 5  # for one request, where no other number is given
 FIRST_WAIT = 0.5  # seconds before the second attempt; doubled before each further one
+LOOK_SECONDS = 10.0  # for what a server answers at once, or is not fit to answer
 LONGEST_WAIT = 30.0  # seconds, also where the server asks for more
 PASSING = (408, 425, 429, 500, 502, 503, 504)  # statuses that another attempt may not get
 
@@ -26,19 +27,28 @@ class Transport:
     """``async with Transport(url) as transport: await transport.post("/v1/completions", body)``."""
 
     def __init__(
-        self, url: str, *, api_key: str | None, concurrency: int, timeout: float, attempts: int = ATTEMPTS
+        self,
+        url: str,
+        *,
+        api_key: str | None,
+        concurrency: int,
+        timeout: float,
+        attempts: int = ATTEMPTS,
+        report: Callable[[str], object] = lambda line: None,
     ) -> None:
         """``url`` with or without ``/v1``; ``timeout`` in seconds, for an answer; ``attempts`` for a request.
+
+        ``report`` is told of each attempt but the first, and why there is one.
 
         Raises:
             EndpointError: ``url`` is no address.
         """
         self.url = url.rstrip("/").removesuffix("/v1")
         self._places, self._attempts = asyncio.Semaphore(concurrency), attempts
+        self._timeout, self._report = timeout, report
         try:
             self._client = httpx.AsyncClient(
                 base_url=self.url,
-                timeout=httpx.Timeout(timeout, connect=10.0),
                 headers={"authorization": f"Bearer {api_key}"} if api_key else {},
                 limits=httpx.Limits(max_connections=concurrency),
                 trust_env=False,
@@ -74,12 +84,12 @@ class Transport:
         return response, seconds
 
     async def get(self, path: str) -> httpx.Response:
-        """The response to one attempt, an error's too.
+        """The response to one attempt, an error's too; it is a look, so it may take ``LOOK_SECONDS``.
 
         Raises:
             EndpointError: nothing answers.
         """
-        return await self._send("GET", path, None)
+        return await self._send("GET", path, None, min(self._timeout, LOOK_SECONDS))
 
     async def _tried(
         self, method: str, path: str, body: Mapping[str, Any], passing: Sequence[int]
@@ -88,24 +98,29 @@ class Transport:
         for attempt in range(1, self._attempts + 1):
             last = attempt == self._attempts
             try:
-                response = await self._send(method, path, body)
+                response = await self._send(method, path, body, self._timeout)
                 if last or response.status_code not in passing:
                     return response
                 wait = max(wait, _asked_to_wait(response))
-            except EndpointError:
+                why = f"{self.url}{path} answered {response.status_code} {message(response)}"
+            except EndpointError as exc:
                 if last:
                     raise
+                why = str(exc)
+            self._report(f"{why}; try {attempt + 1} of {self._attempts} follows")
             await asyncio.sleep(min(wait, LONGEST_WAIT))
             wait *= 2
         raise AssertionError("the last attempt returns or raises")
 
-    async def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> httpx.Response:
+    async def _send(
+        self, method: str, path: str, body: Mapping[str, Any] | None, seconds: float
+    ) -> httpx.Response:
+        timeout = httpx.Timeout(seconds, connect=min(seconds, 10.0))
         try:
-            return await self._client.request(method, path, json=body)
+            return await self._client.request(method, path, json=body, timeout=timeout)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as exc:
             raise EndpointError(f"{self.url!r} is no address of a server: {exc}") from exc
         except httpx.TimeoutException as exc:
-            seconds = self._client.timeout.read or 0.0
             raise EndpointError(f"{self.url}{path} did not answer within {seconds:g} s") from exc
         except httpx.HTTPError as exc:
             raise EndpointError(
