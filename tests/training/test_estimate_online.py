@@ -12,6 +12,7 @@ from tests.training.asking import QUESTIONS, Online
 from tests.training.conftest import Recipe
 from tests.training.memory import peak
 from tests.training.preferences import PAIRS
+from tests.training.rollouts import Engine, serving
 from tests.training.test_run import quiet
 from training import recipe as recipes
 from training import run
@@ -84,11 +85,11 @@ def test_keys_and_values_are_those_that_the_model_keeps(online: Online, precisio
     assert needs(path).cache == kept
 
 
-def test_many_answers_at_once_are_the_peak(online: Online) -> None:
+def test_many_answers_at_once_are_the_peak(online: Online, speaker: Path) -> None:
     few = needs(online("ppo"))
     many = needs(online("ppo", **{"sampling.batch_rows": 10_000}))
     assert few.memory == few.weights + few.gradients + few.optimiser + few.activations + few.logits
     assert many.memory - few.memory == many.cache - few.activations - few.logits > 0
     assert "keys and values" in str(many)
-    server = {"url": "http://127.0.0.1:1"}
-    assert needs(online("ppo", QUESTIONS, server=server)).cache == 0  # they are there
+    with serving(Engine(speaker)) as address:
+        assert needs(online("ppo", QUESTIONS, server={"url": address})).cache == 0  # they are there
