@@ -72,6 +72,7 @@ def test_groups_come_from_the_server(online: Online, tmp_path: Path, engine: Eng
     assert len(engine.seeds) == 3 * 8 + 2 * 2  # three steps of two prompts, and the held-out ones twice
     assert len(set(engine.seeds)) == 3 * 8 + 2
     lines = [line for line in metrics(made.parent) if "reward" in line]
+    assert all(line["sampling_seconds"] > 0 and line["tokens_per_second"] > 0 for line in lines)
     assert lines[0]["sampling_difference"] < 1e-4  # B is zero, so rounding takes nothing from the adapter
     assert 1e-6 < lines[-1]["sampling_difference"] <= lines[-1]["sampling_difference_max"] < 0.2
     assert all(line["sampling_ratio"] == pytest.approx(1, abs=0.05) for line in lines)

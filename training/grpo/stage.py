@@ -22,6 +22,7 @@ from training.data.preparing.collection import Report
 from training.errors import LossNotFinite
 from training.grpo import trl
 from training.grpo.asking import refuse_too_few
+from training.grpo.pace import Pace
 from training.grpo.rollouts import Rollouts
 from training.online import session
 from training.online.answers import Answers
@@ -87,14 +88,19 @@ class Grpo:
 class _Watch(TrainerCallback):  # type: ignore[misc]
     """Writes the metrics, shows where the run is, evaluates, and stops it when the loss is no number."""
 
-    def __init__(self, recipe: GrpoRecipe, given: Session) -> None:
-        self._recipe, self._session = recipe, given
+    def __init__(self, recipe: GrpoRecipe, given: Session, pace: Pace) -> None:
+        self._recipe, self._session, self._pace = recipe, given, pace
         self._names = NAMES | {
             f"rewards/{reward.name}/mean": f"reward_{reward.name}" for reward in given.rewards.parts
         }
 
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Look at the clock."""
+        self._pace.begin()
+
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         """Move the bar; evaluate where the recipe says so."""
+        self._pace.end()
         self._session.bar.move(state.global_step)
         every = self._recipe.train.evaluate_every
         if every and state.global_step % every == 0 and state.global_step < state.max_steps:
@@ -121,6 +127,7 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
                     f"the {name.replace('_', ' ')} is {found[name]} at step {state.global_step}; a lower "
                     f"learning_rate (now {args.learning_rate:g}), or precision: fp32 usually helps"
                 )
+        found |= self._pace.line()
         line = {"step": state.global_step} | {name: round(float(value), 6) for name, value in found.items()}
         self._session.run.add_metrics(line)
         # a step on answers of the step before (iterations) has no reward of its own
@@ -137,6 +144,7 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
 def _build(recipe: GrpoRecipe, given: Session) -> Any:
     plan, gpu = recipe.train, torch.cuda.is_available()
     functions, weights = _reward_functions(recipe, given)
+    pace = Pace()
     common = {
         "output_dir": str(given.run.checkpoints),
         "max_steps": plan.steps,
@@ -185,8 +193,9 @@ def _build(recipe: GrpoRecipe, given: Session) -> Any:
         args=kind.Config(**common),
         train_dataset=_numbered(given.prompts.train),
         processing_class=given.tokenizer,
-        callbacks=[_Watch(recipe, given)],
+        callbacks=[_Watch(recipe, given, pace)],
     )
+    made.pace = pace
     made.prompt_ids = [prompt.ids for prompt in given.prompts.train]
     if recipe.server:
         made.sample_by(Rollouts(given.sampler, recipe.seed, lambda: made.state.global_step))

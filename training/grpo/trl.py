@@ -13,6 +13,7 @@ import numpy as np
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 from trl.trainer.utils import RepeatSampler
 
+from training.grpo.pace import Pace
 from training.runs import processes
 
 
@@ -20,6 +21,7 @@ class _OwnPrompts:
     """A trainer whose rows say in ``row`` which of our prompts they are; stands in front of TRL's class."""
 
     prompt_ids: Sequence[Sequence[int]]
+    pace: Pace
     model: Any
 
     def sample_by(self, rollouts: Any) -> None:
@@ -37,6 +39,13 @@ class _OwnPrompts:
 
     def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[list[int]], None, dict[str, Any]]:
         return [list(self.prompt_ids[row]) for row in self._asked], None, {}
+
+    def _generate_single_turn(self, *given: Any, **named: Any) -> Any:
+        with self.pace.sampled():
+            found = super()._generate_single_turn(*given, **named)  # type: ignore[misc]
+        answers = found[0] if isinstance(found, tuple) else found  # GRPO's come with log-probabilities
+        self.pace.tokens += sum(processes.gathered(sum(map(len, answers))))
+        return found
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         # The library would load the reference, which lies in a folder of its own, and leave out the adapter

@@ -43,7 +43,7 @@ OTHERWISE = {
     **dict.fromkeys(("use_mca", "use_v1_kernels", "use_kt"), _ENGINE),
     **dict.fromkeys(("use_hyper_parallel", "hyper_parallel_args", "master_addr", "master_port"), _PROCESSES),
     "compute_accuracy": "here accuracy is measured with every loss that has one",
-    "include_effective_tokens_per_second": "here metrics.jsonl has tokens_per_second, but of grpo",
+    "include_effective_tokens_per_second": "here metrics.jsonl has tokens_per_second",
     "print_param_status": "here the estimate before a run says how many weights learn",
     **dict.fromkeys(("enable_torch_profiler", "profile_modules"), _PROFILE),
     # answers, and what is served
