@@ -70,6 +70,8 @@ def test_words_of_other_programs_are_told_of_policies_too(online: Online, change
         ("ppo", "train.seed=1", "here it is seed "),
         ("ppo", "sampling.max_length=9", "here it is sampling.max_new_tokens "),
         ("ppo", "kl_coef=0.1", "here it is kl.coefficient "),
+        ("ppo", "gae_lambda=0.9", "here it is train.lam "),
+        ("ppo", "critic_learning_rate=1", "here it is value.learning_rate "),
         (
             "ppo",
             "weight_decay=0.1",

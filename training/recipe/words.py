@@ -92,14 +92,16 @@ KEYS = {  # theirs → where it is here; the first of them that the stage's reci
     "epsilon_high": ("clip_high",),
     "scale_rewards": ("scale_rewards",),
     # ppo
-    **dict.fromkeys(("kl_coef", "init_kl_coef"), ("kl.coefficient", "kl_coefficient")),
+    **dict.fromkeys(("kl_coef", "init_kl_coef", "kl_loss_coef"), ("kl.coefficient", "kl_coefficient")),
     "kl_estimator": ("kl.estimator",),
     **dict.fromkeys(("target", "ppo_target", "target_kl"), ("kl.target",)),
     **dict.fromkeys(("num_ppo_epochs", "ppo_epochs"), ("train.epochs", "iterations")),
-    "cliprange": ("train.clip", "clip"),
+    **dict.fromkeys(("cliprange", "clip_range", "clip_ratio"), ("train.clip", "clip")),
     "cliprange_value": ("value.clip",),
     **dict.fromkeys(("mini_batch_size", "local_mini_batch_size"), ("train.minibatch_rows",)),
-    "lam": ("train.lam",),
+    **dict.fromkeys(("lam", "gae_lambda"), ("train.lam",)),
+    **dict.fromkeys(("value_lr", "critic_lr", "critic_learning_rate"), ("value.learning_rate",)),
+    "ptx_coef": ("pretraining.coefficient",),
     "entropy_coef": ("train.entropy_coefficient",),
     **dict.fromkeys(("ppo_score_norm", "use_score_norm", "use_score_scaling"), ("train.normalise_rewards",)),
     "whiten_advantages": ("train.whiten_advantages",),
@@ -167,6 +169,15 @@ OTHERWISE = {  # theirs → what is said of it where KEYS has nothing; ours is n
     **dict.fromkeys(("template", "chat_template_path", "tool_format", "default_system"), _TOKENIZER),
     **dict.fromkeys(("eos_token", "pad_token", "use_fast_tokenizer", "split_special_tokens"), _TOKENIZER),
     **dict.fromkeys(("chat_template_kwargs", "enable_thinking"), _TOKENIZER),
+    "tokenizer_name_or_path": _TOKENIZER,
+    "reference_free": _REFERENCE,
+    **dict.fromkeys(
+        ("generate_during_eval", "predict_with_generate"),
+        "there is none like it here: `pointsman eval model` judges what a served model answers",
+    ),
+    **dict.fromkeys(
+        ("sym", "desc_act"), "there is none like it here: weights are symmetric, in the order of the columns"
+    ),
     "add_tokens": "there is none like it here: cpt's vocabulary adds pieces that it finds in the text",
     **dict.fromkeys(("shuffle_dataset", "disable_shuffling"), "here rows are shuffled by seed in each epoch"),
     "truncation_mode": "there is none like it here: data.max_tokens says how long a row may be",
@@ -228,7 +239,10 @@ OTHERWISE = {  # theirs → what is said of it where KEYS has nothing; ours is n
     "total_episodes": "here it is train.steps of train.rollout_rows answers each",
     "num_mini_batches": "here it is train.minibatch_rows, answers in place of their parts",
     **dict.fromkeys(("ppo_buffer_size", "rollout_batch_size"), "here it is train.rollout_rows, in answers"),
-    "vf_coef": "there is none like it here: the value head has its own value.learning_rate",
+    **dict.fromkeys(
+        ("vf_coef", "vf_loss_coef"),
+        "there is none like it here: the value head has its own value.learning_rate",
+    ),
     **dict.fromkeys(
         ("whiten_rewards", "ppo_whiten_rewards"), "here train.whiten_advantages does it to advantages"
     ),
