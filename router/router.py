@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from router import threads
 from router.deciding import track
 from router.deciding.decision import Decision, decided_by, nothing_to_decide
 from router.deciding.policy import NO_POLICY, Policy
@@ -37,7 +38,10 @@ MOST_ORDERED = 0.5  # of the threshold: all intents together, where a text is no
 
 
 class Router:
-    """A fitted model and its encoder. Immutable; any thread may ask it."""
+    """A fitted model and its encoder. Immutable; any thread may ask it.
+
+    Where one is made, BLAS keeps to one thread (:mod:`router.threads`).
+    """
 
     def __init__(
         self,
@@ -47,6 +51,7 @@ class Router:
         fingerprint: str,
         policy: Policy = NO_POLICY,
     ) -> None:
+        threads.keep_to_one()
         self.model = model
         self.report = report
         self.encoder = encoder
