@@ -49,6 +49,12 @@ SHAPES: dict[str, dict[str, Any]] = {  # two layers of 64
     "qwen3": {"head_dim": 32},
     "mistral": {"sliding_window": 16},
     "gemma": {"head_dim": 16},
+    "gemma2": {
+        "head_dim": 16,
+        "sliding_window": 16,
+        "attn_logit_softcapping": 0.05,
+        "initializer_range": 0.5,
+    },
 }
 
 

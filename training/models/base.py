@@ -13,7 +13,7 @@ from pointsman import artefact
 from pointsman.artefact import ArtefactError, BaseIdentity
 from training.errors import BaseError
 from training.methods import virtual_tokens
-from training.models import one_pass, weights
+from training.models import attention, one_pass, weights
 from training.recipe import Architecture
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def load_model(name: str, **more: Any) -> PreTrainedModel:
             name,
             config=config,
             dtype=torch.float32,
-            attn_implementation="sdpa",
+            attn_implementation=attention.of(config),
             output_loading_info=True,
             **more,
         )
@@ -175,7 +175,7 @@ def _llama(plan: Architecture, vocab_size: int, **more: Any) -> Any:
         rope_theta=plan.rope_theta,
         tie_word_embeddings=True,
         bos_token_id=None,
-        attn_implementation="sdpa",
+        attn_implementation=attention.FUSED,
         **more,
     )
 

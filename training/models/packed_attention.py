@@ -13,16 +13,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from training.models import attention
+
 NAME = "packed"  # of this attention among transformers'
 _HEAD = 256  # the widest head that the kernel takes
 _AMPERE = (8, 0)  # and the oldest architecture
 
 
 def use(model: Any) -> None:
-    """Let ``model`` attend so where its batches say in ``cu_seq_lens_q`` where rows begin."""
+    """Let ``model`` attend so where its batches say in ``cu_seq_lens_q`` where rows begin.
+
+    One that caps attention's scores stays as it is: neither kernel has a cap.
+    """
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import sdpa_mask
 
+    if attention.caps_scores(model.config):
+        return
     AttentionInterface.register(NAME, attend)
     AttentionMaskInterface.register(NAME, sdpa_mask)
     model.set_attn_implementation(NAME)
@@ -48,7 +55,7 @@ def attend(  # noqa: PLR0917 — as transformers calls it
         max_length_q: the longest row.
     """
     given = [_as_multiplied(tensor) for tensor in (query, key, value)]
-    special = dropout or any(more.get(name) is not None for name in ("sliding_window", "softcap", "s_aux"))
+    special = dropout or any(more.get(name) is not None for name in ("sliding_window", "s_aux"))
     if cu_seq_lens_q is None or special or not _has_kernel(given[0]):
         from transformers.integrations.sdpa_attention import sdpa_attention_forward
 

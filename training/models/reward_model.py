@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from training.data.formats.conversations import Row
 from training.data.rendering import turns
 from training.errors import BaseError, RewardError
-from training.models import base, one_pass, reward_files, weights
+from training.models import attention, base, one_pass, reward_files, weights
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -48,7 +48,10 @@ class RewardModel:
         tokenizer = reward_files.require(folder, what)
         try:
             model: Any = AutoModelForSequenceClassification.from_pretrained(
-                str(folder), dtype=torch.float32, attn_implementation="sdpa", use_safetensors=True
+                str(folder),
+                dtype=torch.float32,
+                attn_implementation=attention.of(base.load_config(str(folder), what)),
+                use_safetensors=True,
             )
         except (OSError, ValueError, RuntimeError, SafetensorError) as exc:
             reason = str(exc).splitlines()[0]
@@ -106,7 +109,7 @@ def new(name: str, pad: int, seed: int, **more: Any) -> PreTrainedModel:
     import torch
     from transformers import AutoModelForSequenceClassification, set_seed
 
-    base.load_config(name)  # it refuses a base that can't be trained on
+    config = base.load_config(name)  # it refuses a base that can't be trained on
     weights.require(name)
     weights.refuse_not_finite(name)
     set_seed(seed)
@@ -115,7 +118,7 @@ def new(name: str, pad: int, seed: int, **more: Any) -> PreTrainedModel:
             name,
             num_labels=1,
             dtype=torch.float32,
-            attn_implementation="sdpa",
+            attn_implementation=attention.of(config),
             output_loading_info=True,
             **more,
         )
