@@ -161,6 +161,7 @@ def _show(row: PreviewRow) -> None:
 
     console = out()
     note = ", too long" if row.too_long else ""
+    note += f", dropped: {row.dropped}" if row.dropped else ""
     number = f"row {row.number}" + (f" {row.answer}" if row.answer else "")
     heading = f"{row.source}, {number}: {row.tokens} tokens, {row.trained} trained{note}"
     console.print(heading, style="bold", markup=False, soft_wrap=True)

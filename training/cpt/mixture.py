@@ -98,6 +98,18 @@ def training_texts(recipe: CptRecipe, rows: int, report: Report) -> list[str]:
     return chosen
 
 
+def dropped(recipe: CptRecipe, report: Report) -> dict[str, int]:
+    """Why how many rows of all sources are dropped, whatever the tokenizer will be.
+
+    Raises:
+        SourceError, BadRows: as ``training.data.preparing.prepare_rows.prepare``.
+        NothingToLearn: no row is left.
+    """
+    found = collection.collect(_plan(recipe), partial(documents.texts, limit=_limit(recipe)), report)
+    _refuse_none(found)
+    return found.dropped
+
+
 def _refuse_none(found: Collected[Any]) -> None:
     if not any(map(len, found.parts)):
         raise NothingToLearn(f"no row is left to train on ({found.why})")

@@ -8,7 +8,7 @@ FUSED, WRITTEN_OUT = "sdpa", "eager"  # as transformers calls them
 
 
 def of(config: Any) -> str:
-    """PyTorch's fused attention, or for a model that caps attention's scores, as Gemma 2, the one written out.
+    """PyTorch's fused attention, or where a model caps attention's scores, as Gemma 2, the one written out.
 
     The fused one has no cap, and without a word gives another model's numbers (a score s is to become
     cap × tanh(s / cap)). The written-out one holds all scores at once.

@@ -121,16 +121,8 @@ def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
 def _said(recipe: LearningRecipe | QuantizeRecipe, prepared: Prepared[Any]) -> tuple[str, ...]:
     found = tuple(summary.lines(recipe, prepared))
     if isinstance(recipe, CptRecipe) and recipe.vocabulary:
-        return (_uncounted(recipe.vocabulary.pieces), *found)
+        return (summary.uncounted(recipe.vocabulary), *found)
     return found
-
-
-def _uncounted(pieces: int) -> str:
-    """What a run that adds up to so many ``pieces`` does otherwise than it is counted here."""
-    return (
-        f"vocabulary: up to {pieces:,} pieces are added as the run begins, and are not counted here: with "
-        "them it reads fewer tokens, and the base has a row of embeddings more for each"
-    )
 
 
 def _unseen(plan: Vocabulary) -> str:

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from training import recipe as recipes
-from training.cpt import stage
+from training.cpt import mixture, stage
 from training.data.formats import learned, preferences
 from training.data.formats.pair import Unpaired
-from training.data.preparing import prepare_pairs, summary
+from training.data.preparing import encoding, prepare_pairs, summary
 from training.data.preparing.collection import Report
 from training.data.reading import sources
 from training.data.rendering import render, turns
@@ -62,6 +62,7 @@ class PreviewRow:
     spans: tuple[Span, ...]
     too_long: bool  # longer than max_tokens: cut in cpt and router, dropped elsewhere
     answer: str = ""  # chosen, rejected, good or bad, where the row is a preference; or a text's intent
+    dropped: str = ""  # why a run drops it, whatever its length
 
     @property
     def tokens(self) -> int:
@@ -105,40 +106,62 @@ def preview(
                 ids, mask = calibration.tokens(tokenizer, row)
             else:
                 ids, mask = render.tokens(tokenizer, row, stage)
-            yield PreviewRow(
-                source.label, number, tuple(_spans(tokenizer, ids, mask)), len(ids) > recipe.data.max_tokens
-            )
+            dropped = encoding.EMPTY if encoding.is_empty(row) else ""
+            if dropped:
+                mask = [0] * len(ids)
+            spans, too_long = tuple(_spans(tokenizer, ids, mask)), len(ids) > recipe.data.max_tokens
+            yield PreviewRow(source.label, number, spans, too_long, dropped=dropped)
 
 
 def counted(recipe_path: Path, report: Report, *, overrides: Sequence[str] = ()) -> list[str]:
     """Why how many rows would be dropped, and how many are left, as a run says it.
 
-    All rows of files are read, and of generators, which may write any number, the first part. Of cpt nothing
-    is said: it cuts what is too long, and drops none.
+    All rows of files are read, and of generators, which may write any number, the first part. Where cpt makes
+    a tokenizer from nothing, only what is dropped can be said.
 
     Raises:
         DocumentError, SourceError, BadRows, BaseError: as ``training.run.train`` does.
     """
     recipe = inheritance.fitted(recipes.load(recipe_path, overrides))
-    if isinstance(recipe, CptRecipe):
-        return []
     shortened = [
         f"{source.label}: the first {sources.PART_ROWS:,} of its {source.rows:,} rows are counted here"
-        for source in recipe.data.sources
+        for source in _all_sources(recipe)
         if isinstance(source, GeneratorSource) and source.rows > sources.PART_ROWS
     ]
-    first = [_first_part(source) for source in recipe.data.sources]
-    recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"sources": first})})
+    recipe = _shortened(recipe)
     try:
         if isinstance(recipe, RouterRecipe):
             from training.routing import rows
             from training.routing import stage as routing
 
             return [*shortened, routing.said(rows.read(recipe))]
+        if isinstance(recipe, CptRecipe) and recipe.tokenizer:
+            return [*shortened, *summary.dropped(mixture.dropped(recipe, report))]
         base.load_tokenizer(str(recipe.base))  # which says what is wrong with it
+        if isinstance(recipe, CptRecipe) and recipe.vocabulary:
+            shortened.append(summary.uncounted(recipe.vocabulary))
         return [*shortened, *summary.lines(recipe, prepared(recipe, str(recipe.base), report))]
     except NothingToLearn as exc:
         return [*shortened, f"a run would be refused: {exc}"]
+
+
+def _all_sources(recipe: Recipe) -> list[Source | PromptSource]:
+    """What the rows that are counted come from."""
+    more = (recipe.replay, recipe.probe) if isinstance(recipe, CptRecipe) else ()
+    return [*recipe.data.sources, *(source for plan in more if plan for source in plan.sources)]
+
+
+def _shortened(recipe: Recipe) -> Recipe:
+    """``recipe`` with the first part of each generator."""
+    plans: dict[str, Any] = {"data": recipe.data}
+    if isinstance(recipe, CptRecipe):
+        plans |= {"replay": recipe.replay, "probe": recipe.probe}
+    changes = {
+        key: plan.model_copy(update={"sources": [_first_part(source) for source in plan.sources]})
+        for key, plan in plans.items()
+        if plan
+    }
+    return recipe.model_copy(update=changes)
 
 
 def _first_part(source: Source | PromptSource) -> Source | PromptSource:

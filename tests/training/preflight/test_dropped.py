@@ -9,9 +9,9 @@ import pytest
 from tests.training import intents
 from tests.training.asking import QUESTIONS, Online
 from tests.training.conftest import SHAPE, Recipe
-from tests.training.continued import Continued
+from tests.training.continued import Continued, texts
 from tests.training.preferences import LABELS, PAIRS, pair
-from tests.training.rows import CONVERSATIONS, ROOT, said
+from tests.training.rows import CONVERSATIONS, ROOT, said, write_rows
 from tests.training.test_run import quiet
 from training import run
 from training.data.reading import sources
@@ -88,14 +88,31 @@ def test_prompts_that_leave_no_room_for_an_answer(online: Online, tmp_path: Path
     assert [row.number for row in preview.preview(path, 50) if row.too_long] == [41]
 
 
-def test_texts_of_cpt_are_cut_and_none_is_dropped(continued: Continued, tmp_path: Path) -> None:
-    path = continued()
-    (left,) = check.check(path, [], quiet).rows
-    assert left.startswith("52 rows to train on (")
-    lines: list[str] = []
-    run.train(path, runs=tmp_path, report=lines.append)
-    assert left in lines
-    assert preview.counted(path, quiet) == []
+def test_texts_of_cpt_are_cut_and_those_without_a_word_are_dropped(
+    continued: Continued, tmp_path: Path
+) -> None:
+    general = write_rows(tmp_path / "some.jsonl", [{"text": " \n"}, *texts(["red"], 9, 3)])
+    more = {"share": 0.2, "sources": [{"path": str(general), "format": "text"}]}
+    path = continued(replay=more)
+    (tmp_path / "new.jsonl").open("a", encoding="utf-8").write('{"text": ""}\n')
+    dropped, left = told(path, tmp_path)
+    assert dropped == "dropped 2 rows: no text but white space"
+    assert left.startswith("125 rows to train on (")
+
+
+def test_a_text_without_a_word_is_shown_as_dropped(continued: Continued, tmp_path: Path) -> None:
+    write_rows(tmp_path / "some.jsonl", [{"text": " "}, {"text": "red"}])
+    path = continued(**{"data.sources": [{"path": str(tmp_path / "some.jsonl"), "format": "text"}]})
+    empty, other = preview.preview(path, 2)
+    assert (empty.dropped, empty.trained) == ("no text but white space", 0)
+    assert (other.dropped, other.trained) == ("", other.tokens)
+
+
+def test_pieces_that_are_added_are_not_counted(continued: Continued) -> None:
+    path = continued(vocabulary={"pieces": 9})
+    note, left = preview.counted(path, quiet)
+    assert note.startswith("vocabulary: up to 9 pieces are added as the run begins, and are not counted here")
+    assert [note, left] == list(check.check(path, [], quiet).rows)
 
 
 def test_texts_that_were_there_twice(tmp_path: Path, encoder: Path) -> None:
@@ -103,11 +120,13 @@ def test_texts_that_were_there_twice(tmp_path: Path, encoder: Path) -> None:
     assert told(path, tmp_path / "runs")[0].endswith("; 1 were there twice")
 
 
-def test_where_the_run_has_yet_to_make_its_tokenizer_nothing_is_known(recipe: Recipe) -> None:
+def test_where_the_run_has_yet_to_make_its_tokenizer_what_is_dropped_is_known(recipe: Recipe) -> None:
     template = str(ROOT / "deploy" / "demo" / "chat_template.jinja")
     made = {"tokenizer": {"vocab_size": 400, "chat_template": template}, "model": SHAPE.model_dump()}
-    path = recipe(stage="cpt", base=None, alias=None, lora=None, **made)
+    rows = [{"text": "A red parcel."}, {"text": ""}, {"text": "A blue one."}]
+    path = recipe(rows, stage="cpt", base=None, alias=None, lora=None, **made)
     assert check.check(path, [], quiet).rows == ()
+    assert preview.counted(path, quiet) == ["dropped 1 rows: no text but white space"]
 
 
 def test_of_a_generator_the_preview_counts_the_first_part(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from training.data.preparing.collection import Prepared
-from training.recipe import CptRecipe, LearningRecipe, OnlineRecipe, QuantizeRecipe
+from training.recipe import CptRecipe, LearningRecipe, OnlineRecipe, QuantizeRecipe, Vocabulary
 
 
 def lines(recipe: LearningRecipe | QuantizeRecipe, prepared: Prepared[Any]) -> list[str]:
     """Why how many rows were dropped, a line each, and how many are left; and whether fewer than asked are
     held out.
     """
-    dropped = [f"dropped {count} rows: {why}" for why, count in prepared.dropped.items()]
     rows, kept = prepared.train, prepared.validation
     if isinstance(recipe, OnlineRecipe):
         left = f"{len(rows):,} prompts to learn from, {len(kept):,} to evaluate on"
@@ -26,7 +26,20 @@ def lines(recipe: LearningRecipe | QuantizeRecipe, prepared: Prepared[Any]) -> l
             f"{len(rows):,} rows to train on ({rows.tokens:,} tokens, {rows.trained:,} of them trained), "
             f"{len(kept):,} to evaluate on"
         )
-    return [*dropped, left + _fewer(recipe, len(kept))]
+    return [*dropped(prepared.dropped), left + _fewer(recipe, len(kept))]
+
+
+def dropped(counts: Mapping[str, int]) -> list[str]:
+    """Why how many rows are dropped, a line each."""
+    return [f"dropped {count} rows: {why}" for why, count in counts.items()]
+
+
+def uncounted(plan: Vocabulary) -> str:
+    """What a run that adds pieces by ``plan`` does otherwise than it is counted before."""
+    return (
+        f"vocabulary: up to {plan.pieces:,} pieces are added as the run begins, and are not counted here: "
+        "with them it reads fewer tokens, and the base has a row of embeddings more for each"
+    )
 
 
 def _fewer(recipe: LearningRecipe | QuantizeRecipe, kept: int) -> str:
