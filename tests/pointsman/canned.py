@@ -24,6 +24,7 @@ class Canned:
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)  # of every answer
+    broken: bool = False  # whether it closes connections without a word
 
 
 @contextmanager
@@ -42,6 +43,9 @@ def canned(answers: Mapping[str, Reply]) -> Iterator[Canned]:
             answer = gateway.answers.get(name, {"error": {"message": f"nothing at {name}", "code": 404}})
             if callable(answer):
                 answer = answer(body)
+            if gateway.broken:
+                self.close_connection = True
+                return
             data = json.dumps(answer).encode()
             self.send_response(answer.get("_status", answer["error"]["code"] if "error" in answer else 200))
             self.send_header("content-type", "application/json")

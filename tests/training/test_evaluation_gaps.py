@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,28 @@ def test_a_server_that_went_away_is_asked_for_no_more_parts(tmp_path: Path, toke
     assert "404" in str(found.missing["loss.b"])
     assert str(found.missing["loss.c"]).startswith("not asked any more: ")
     assert sum(name.startswith("POST") for name, _ in gateway.asked) == 4
+
+
+def test_a_server_that_ends_at_a_request_is_told_of_with_what_may_end_it(
+    tmp_path: Path, tokenizer: Any
+) -> None:
+    """As vLLM's CPU build does at a prompt's log-probabilities where lm_head may have an adapter."""
+    rows = write_rows(tmp_path / "rows.jsonl", CONVERSATIONS[:1])
+
+    def ends(_: dict[str, Any]) -> dict[str, Any]:
+        gateway.answers = {}
+        gateway.broken = True
+        return {}
+
+    with (
+        canned(server("tiny", completions=ends)) as gateway,
+        pytest.raises(EndpointError) as caught,
+    ):
+        measured(plan(loss={"a": held(rows)}), tokenizer, gateway.url, "tiny")
+    assert re.search(
+        r"nothing answers at http://.*/v1/completions \(.*running\? It answered until", str(caught.value)
+    )
+    assert "--lora-target-modules" in str(caught.value)
 
 
 def test_where_nothing_was_measured_the_first_reason_is_the_error(tmp_path: Path, tokenizer: Any) -> None:

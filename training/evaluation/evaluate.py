@@ -13,12 +13,18 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from training.errors import EndpointError, PartsMissing, TrainingError
+from training.errors import EndpointError, PartsMissing, RequestRefused, TrainingError
 from training.evaluation.measures import Measure
 from training.evaluation.part import Part
 from training.served.endpoint import Endpoint
 
 Report = Callable[[str], None]
+
+_ENDED = (
+    "It answered until then. vLLM's CPU build ends as a whole when it is asked for the log-probabilities of "
+    "a prompt while lm_head may have an adapter: start it with --lora-target-modules and the layers that "
+    "yours have, such as q_proj k_proj v_proj o_proj gate_proj up_proj down_proj"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +109,9 @@ async def _one(parts: Sequence[Part], endpoint: Endpoint, report: Report) -> Fin
         try:
             result = await part.ask(endpoint, done)
         except TrainingError as exc:
-            missing[part.name] = exc
             away = await _away(endpoint)
+            gone = away and isinstance(exc, EndpointError) and not isinstance(exc, RequestRefused)
+            missing[part.name] = EndpointError(f"{exc} {_ENDED}") if gone else exc
             continue
         measures |= {f"{part.name}.{name}": measure for name, measure in result.measures.items()}
         details += [{"model": endpoint.model, "part": part.name, **row} for row in result.details]
