@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
+import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from deploy.bench import ppo_split
-from deploy.bench.training import ROWS, STAGES, STEPS, rows, table, write_recipe
+from deploy.bench import packed_loss, ppo_split
+from deploy.bench.training import ROWS, STAGES, STEPS, rows, write_recipe
 from deploy.bench.training_leg import WARM_UP, Leg, Probe
+from deploy.bench.training_page import ELSEWHERE, table
+from tests.training.rows import ROOT
 from training import recipe as recipes
 from training.recipe import DpoRecipe, SftRecipe
 
@@ -39,6 +44,27 @@ def test_the_table_compares_neighbours() -> None:
     assert "| 20.0% | 50.0% | 0.0% |" in lines[6]
     assert lines[-1] == "| farthest from Pointsman's loss at any step |  |  | 1.0e-03 |"
     assert {line.count("|") for line in lines} == {5}
+
+
+def test_packed_rows_cost_what_they_cost_alone(tmp_path: Path) -> None:
+    found = packed_loss.measure(write_recipe(tmp_path, "sft"), limit=6)
+    assert found.rows == 6 > found.blocks
+    assert found.tokens * 2 < found.apart  # some nats a token, as the base has never read them
+    assert found.difference < 1e-5
+    half = replace(found, packed=found.apart / 2)
+    assert half.difference == pytest.approx(found.apart / 2 / found.tokens)
+
+
+def test_what_is_measured_elsewhere_has_a_place_that_is_there() -> None:
+    """By GitHub's rule for headings: lower case, no marks but dashes, and spaces as dashes."""
+    places = re.findall(r"\]\((\w+\.md)#([^)]+)\)", ELSEWHERE)
+    assert len(places) == 5
+    for file, anchor in places:
+        text = (ROOT / "docs" / file).read_text("utf-8")
+        headings = re.findall(r"(?m)^#+ (.*)$", text)
+        assert anchor in [re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings]
+    for module in re.findall(r"python -m ([\w.]+)", ELSEWHERE):
+        assert importlib.util.find_spec(module)
 
 
 def test_a_probe_counts_what_is_trained_on_behind_the_warm_up() -> None:
