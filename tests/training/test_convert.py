@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -212,3 +213,21 @@ def test_a_rank_that_nobody_serves_is_refused(
     made = run.train(recipe(**changes, **{"train.steps": 1}), runs=tmp_path, report=quiet)
     with pytest.raises(ConversionError, match=told):
         convert(made, "lora", tmp_path / "out", Options(rank=rank), quiet)
+
+
+def test_what_no_rank_holds_is_said_and_no_higher_one_advised(recipe: Recipe, tmp_path: Path) -> None:
+    """Of full the embeddings change, without which the layers' change is another model's."""
+    changes: dict[str, Any] = {"method": "full", "lora": None, "train.learning_rate": 0.05}
+    made = run.train(recipe(**changes), runs=tmp_path, report=quiet)
+    told: list[str] = []
+    found = convert(made, "lora", tmp_path / "lora", Options(rank=64), told.append)
+    assert found.kl > 0.05
+    first, rank, _, last = told[-4:]
+    assert re.match(r"warning: [\d,]+ weights outside the linear layers changed too, of embeddings", first)
+    assert re.match(r"rank 32: \d\.\d+e(-\d\d|\+00) of the linear layers' change is lost", rank)
+    gains_nothing = "a higher --rank gains nothing, as what is lost is the change outside the linear layers"
+    assert re.match(rf"warning: the converted model is .* away from .*; {gains_nothing}", last)
+    with pytest.raises(ConversionError, match=rf"over --max-kl 0.001; {gains_nothing}: use --to base$"):
+        convert(made, "lora", tmp_path / "refused", Options(rank=64, max_kl=0.001), quiet)
+    with pytest.raises(ConversionError, match="; use --to base; a higher --rank keeps more of the linear"):
+        convert(made, "lora", tmp_path / "refused", Options(rank=1, max_kl=0.001), quiet)

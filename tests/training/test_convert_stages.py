@@ -95,7 +95,7 @@ def test_a_base_of_cpt_becomes_a_lora_of_the_base_before(
     told = check.check(path, [], quiet).served
     assert told == (
         "a base of its own, by the settings' engine.model; `pointsman convert --to lora` gives a LoRA by "
-        "singular values"
+        "singular values, of the linear layers alone: embeddings and norms stay the base's"
     )
     made = run.train(path, runs=tmp_path, report=quiet)
     (tmp_path / "adapters").mkdir()

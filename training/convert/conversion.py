@@ -28,7 +28,7 @@ from training.convert.appearing import appearing
 from training.convert.distil import distil
 from training.convert.fidelity import Fidelity, measure
 from training.convert.result import Result, opened
-from training.convert.route import Target, advice, gives_base, method, refuse_idle, refuse_rank, route
+from training.convert.route import Lost, Target, advice, gives_base, method, refuse_idle, refuse_rank, route
 from training.data.preparing.collection import Prepared, Report
 from training.errors import ConversionError
 from training.methods import choice, lora
@@ -37,6 +37,7 @@ from training.runs import provenance
 
 RANK = 16  # of a truncated or distilled LoRA, where none is given
 STEPS, LEARNING_RATE = 300, 3e-3  # of distillation, likewise
+FAR = 0.05  # nats per token, from which on a warning is given where no bound is
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,24 +73,26 @@ def convert(result: Path, to: Target, out: Path, options: Options, report: Repor
         rows = source.rows(report)
         own = source.model()
         held_out = heldout.sequences(source.recipe, rows.validation, own, report)
-        error = WAYS[to](source, own, rows, options=options, folder=growing, report=report)
+        lost = WAYS[to](source, own, rows, options=options, folder=growing, report=report)
         served = (
             base.load_model(str(growing)).eval() if to == "base" else lora.load(source.base_model(), growing)
         )
         found = measure(own, served, held_out)
         report(f"measured: {found}")
+        away = f"the converted model is {found.kl:.2e} nats per token away from {source.version}"
         if options.max_kl is not None and found.kl > options.max_kl:
             raise ConversionError(
-                f"the converted model is {found.kl:.2e} nats per token away from {source.version}, over "
-                f"--max-kl {options.max_kl:g}; {advice(source.recipe, to)}"
+                f"{away}, over --max-kl {options.max_kl:g}; {advice(source.recipe, to, lost)}"
             )
-        _write_manifest(growing, source, to, found, error)
+        if options.max_kl is None and found.kl > FAR:
+            report(f"warning: {away}, so it says other things; {advice(source.recipe, to, lost)}")
+        _write_manifest(growing, source, to, found, lost.error)
     return found
 
 
 def _to_lora(
     source: Result, own: Any, rows: Prepared[Any], *, options: Options, folder: Path, report: Report
-) -> float | None:
+) -> Lost:
     recipe, rank = source.recipe, options.rank or RANK
     if gives_base(recipe):
         found = low_rank.of_models(source.base_model(), own, rank)
@@ -101,7 +104,7 @@ def _to_lora(
     elif recipe.lora:
         for name in (artefact.WEIGHTS, artefact.CONFIG):
             shutil.copyfile(source.folder / name, folder / name)
-        return None
+        return Lost()
     else:
         student = distil(
             own,
@@ -114,21 +117,24 @@ def _to_lora(
             report=report,
         )
         lora.write(lora.matrices(student), folder, str(recipe.base))
-        return None
+        return Lost()
     if not found.matrices:
         raise ConversionError(f"{source.folder} changed no linear layer of its base, so a LoRA can't hold it")
     if found.left_out:
-        report(f"{found.left_out:,} weights outside the linear layers changed too; a LoRA can't hold those")
+        report(
+            f"warning: {found.left_out:,} weights outside the linear layers changed too, of embeddings, "
+            "norms or biases; no LoRA of any rank holds those, and --to base does"
+        )
     report(f"rank {found.rank}: {found.error:.2e} of the linear layers' change is lost")
     lora.write(found.matrices, folder, str(recipe.base))
-    return found.error
+    return Lost(found.error, outside=found.left_out > 0)
 
 
 def _to_base(
     source: Result, own: Any, rows: Prepared[Any], *, options: Options, folder: Path, report: Report
-) -> float | None:
+) -> Lost:
     base.save(source.merged_model(), base.load_tokenizer(source.tokenizer), folder)
-    return None
+    return Lost()
 
 
 WAYS = {"lora": _to_lora, "base": _to_base}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from pointsman import artefact
@@ -13,6 +14,7 @@ from training.recipe import CptRecipe, DpoRecipe, GrpoRecipe, PpoRecipe, SftReci
 
 Target = Literal["lora", "base"]
 TARGETS: tuple[Target, ...] = ("lora", "base")
+_KEPT = 0.01  # share of a change that may be lost and count as kept
 Convertible = (
     CptRecipe | SftRecipe | DpoRecipe | PpoRecipe | GrpoRecipe
 )  # whose results are adapters or bases
@@ -45,7 +47,7 @@ def route(recipe: Convertible, to: Target = "lora") -> str:
         if to == "base":
             return "its weights are a base as they are"
         _refuse_own_base(recipe)
-        return "a LoRA by singular values"
+        return "a LoRA by singular values, of the linear layers alone: embeddings and norms stay the base's"
     if recipe.lora is None:
         if to == "base":
             raise ConversionError(
@@ -122,10 +124,25 @@ def refuse_idle(recipe: Convertible, to: Target, given: Sequence[str]) -> None:
         raise ConversionError(f"{', '.join(idle)}: would change nothing here, {way}{has}; leave it out")
 
 
-def advice(recipe: Convertible, to: Target) -> str:
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What of a change in weights a conversion has not taken along."""
+
+    error: float | None = None  # share of the linear layers' change, where it is cut to a rank
+    outside: bool = False  # whether other weights changed too, which no LoRA holds
+
+
+def advice(recipe: Convertible, to: Target, lost: Lost) -> str:
     """What can be done where more was lost than is allowed."""
     if to == "base":
         return "all that is lost is the rounding to bfloat16; allow it, or use --to lora"
+    if lost.outside and lost.error is not None and lost.error < _KEPT:
+        return (
+            "a higher --rank gains nothing, as what is lost is the change outside the linear layers: use "
+            "--to base"
+        )
+    if lost.outside:
+        return "use --to base; a higher --rank keeps more of the linear layers' change, and nothing else"
     if recipe.lora or gives_base(recipe):
         return "raise --rank, or use --to base"
     return "raise --rank or --steps"

@@ -25,7 +25,7 @@ from training.runs.estimate import duration
 
 OWN = (
     "a base of its own, by the settings' engine.model; `pointsman convert --to lora` gives a LoRA by "
-    "singular values"
+    "singular values, of the linear layers alone: embeddings and norms stay the base's"
 )
 SERVED = {
     "lora": "an adapter of rank 4, as it is",
