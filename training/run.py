@@ -38,10 +38,7 @@ def train(
         report = _say_nothing
     with runfolder.opened(recipe, runs) as run, faults.named(run.path):
         if run.finished:
-            report(
-                f"{run.path} is finished: its artefact is {run.artefact}. To train it again, remove the "
-                "folder or give the recipe another name (--set name=...)"
-            )
+            report(run.said_finished)
             return run.artefact
         _set_threads()
         quieten()

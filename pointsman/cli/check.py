@@ -13,7 +13,7 @@ import typer
 
 from pointsman.cli.options import DEMO_CONFIG
 from pointsman.cli.terminal import Progress, err, out, reported, say
-from pointsman.cli.train import SetOption, line
+from pointsman.cli.train import RunsOption, SetOption, line
 
 if TYPE_CHECKING:
     from service.routes import RouteTable
@@ -30,14 +30,15 @@ def check(
     router: Annotated[
         bool, typer.Option("--router", help="Of settings: fit the router as well, and say what it warns of.")
     ] = False,
+    runs: RunsOption = Path("runs"),
 ) -> None:
     """Read settings with their routes and prompts, or a recipe with its data, and say all that is wrong.
 
     A plan of `eval model` or of `data build` is read too, with its rows; no server is asked.
 
     MCP servers that routes name are asked for their tools, for ten seconds at most.
-    Of a recipe it says too how the result is served, and what the training will need. Of a release it reads
-    its training recipe as well.
+    Of a recipe it says too how the result is served, what the training will need, and whether the folder of
+    its run in `--runs` holds another one. Of a release it reads its training recipe as well.
 
     Examples:
 
@@ -56,7 +57,7 @@ def check(
             problem = f"--router is for settings, and this is {'an' if kind[0] == 'e' else 'a'} {kind}"
             raise DocumentError(config, [Problem(None, "", problem)])
         if kind == "recipe":
-            _check_recipe(config, overrides or [])
+            _check_recipe(config, overrides or [], runs)
             return
         if overrides:
             raise DocumentError(config, [Problem(None, "", "--set is for recipes, and this is none")])
@@ -101,12 +102,12 @@ def _check_release(path: Path) -> None:
 
     release = document.load(ReleaseRecipe, path)
     if release.train is not None:
-        _check_recipe(release.train, [])
+        _check_recipe(release.train, [], None)  # a release trains in a folder of its own
     steps = ", ".join(f"{step.weight} %" for step in release.canary.steps) if release.canary else "no canary"
     say(f"{path}: releases {release.alias} by {len(release.gate)} rows of a gate ({steps}): no problems")
 
 
-def _check_recipe(path: Path, overrides: list[str]) -> None:
+def _check_recipe(path: Path, overrides: list[str], runs: Path | None) -> None:
     err().print("loading the training libraries", style="dim")
     from pointsman.artefact import ArtefactError
     from training.errors import TrainingError
@@ -115,7 +116,7 @@ def _check_recipe(path: Path, overrides: list[str]) -> None:
 
     quieten()
     with reported(TrainingError, ArtefactError):
-        found = preflight(path, overrides, line)
+        found = preflight(path, overrides, line, runs)
     for text in found.lines:
         say(text)
     say(f"{path}: no problems")

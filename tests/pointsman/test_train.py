@@ -36,12 +36,12 @@ def test_check_tells_a_recipe_from_settings(
     class Found:
         lines = ("served: an adapter of rank 12, as it is", "3 weights [learn]")
 
-    def check(path: Path, overrides: list[str], report: object) -> Found:
-        assert (path, overrides, callable(report)) == (RECIPE, ["seed=2"], True)
+    def check(path: Path, overrides: list[str], report: object, runs: Path) -> Found:
+        assert (path, overrides, callable(report), runs) == (RECIPE, ["seed=2"], True, tmp_path)
         return Found()
 
     monkeypatch.setattr(training.preflight.check, "check", check)
-    ended = run("check", RECIPE, "--set", "seed=2")
+    ended = run("check", RECIPE, "--set", "seed=2", "--runs", tmp_path)
     assert ended.stdout == "\n".join([*Found.lines, f"{RECIPE}: no problems", ""])
     ended = run("check", config, "--set", "seed=2")
     assert ended.exit_code == 1

@@ -22,7 +22,7 @@ from training.cpt.vocabulary import LOOKED_AT
 from training.data.preparing import summary
 from training.data.preparing.collection import Prepared, Report
 from training.errors import ConversionError
-from training.methods import lora
+from training.methods import inheritance, lora
 from training.preflight import readiness
 from training.quantize.layers import Shape
 from training.recipe import (
@@ -38,7 +38,7 @@ from training.recipe import (
 )
 from training.routing import size
 from training.routing.size import Size
-from training.runs import estimate, trackers
+from training.runs import estimate, folder, trackers
 from training.runs.estimate import Estimate, duration
 
 _SIDE = 1024  # of the matrices by which this machine's speed is measured
@@ -56,6 +56,7 @@ class Outlook:
     steps: int | None
     seconds: float | None  # at the speed of plain products of matrices on this machine's CPU, or GPU
     warning: str | None = None
+    begun: str | None = None  # what its run's folder holds of it already
 
     @property
     def lines(self) -> list[str]:
@@ -66,19 +67,31 @@ class Outlook:
                 f"{self.steps:,} steps over {self.tokens:,} tokens; {duration(self.seconds)} at the least, "
                 "at this machine's speed of plain products of matrices"
             )
-        if self.warning:
-            found.append(self.warning)
+        found += [said for said in (self.warning, self.begun) if said]
         return found
 
 
-def check(path: Path, overrides: Sequence[str], report: Report) -> Outlook:
-    """Look at the recipe in ``path`` and at its data.
+def check(path: Path, overrides: Sequence[str], report: Report, runs: Path | None = None) -> Outlook:
+    """Look at the recipe in ``path`` and at its data; in ``runs``, where they are given, at its run's folder.
 
     Raises:
         DocumentError: the recipe is wrong.
-        TrainingError: its base, its data or what it goes on from are; NotReady has all that is found.
+        TrainingError: its base, its data, its folder or what it goes on from are; NotReady has all that is
+            found.
     """
     recipe = recipes.load(path, overrides)
+    begun, of_folder = (None, []) if runs is None else problems.tried(_begun, recipe, runs)
+    found, wrong = problems.tried(_looked_at, recipe, report)
+    problems.refuse([*of_folder, *(one for one in wrong if str(one) not in map(str, of_folder))])
+    assert found is not None
+    return replace(found, begun=begun)
+
+
+def _begun(recipe: Recipe, runs: Path) -> str | None:
+    return folder.refuse_other(inheritance.settled(recipe), runs)
+
+
+def _looked_at(recipe: Recipe, report: Report) -> Outlook:
     if isinstance(recipe, QuantizeRecipe):
         shape, rows = readiness.look_at_quantize(recipe, report)
         return Outlook(recipe, served(recipe), _said(recipe, rows), shape, None, None, None)

@@ -89,6 +89,14 @@ class RunFolder:
         return (self.artefact / artefact.MANIFEST).is_file()
 
     @property
+    def said_finished(self) -> str:
+        """What is said where it is, as it is not trained again."""
+        return (
+            f"{self.path} is finished: its artefact is {self.artefact}. To train it again, remove the folder "
+            "or give the recipe another name (--set name=...)"
+        )
+
+    @property
     def has_checkpoint(self) -> bool:
         """Is there one that was written to its end?"""
         return any((folder / COMPLETE).is_file() for folder in self._steps())
@@ -225,6 +233,26 @@ def opened(recipe: Recipe, runs: Path) -> Iterator[RunFolder]:
         artefact.write_atomically(folder.config, text.encode())
         processes.wait()
         yield folder
+
+
+def refuse_other(recipe: Recipe, runs: Path) -> str | None:
+    """Look whether the folder of ``recipe``'s run can be used, and change nothing; what a run says of it.
+
+    Args:
+        recipe: as it is trained and kept.
+        runs: where the folders of runs are.
+
+    Raises:
+        RunConflict: it holds what another recipe has begun, or what was made of other files.
+    """
+    folder = RunFolder(runs / recipe.name)
+    if not (folder.finished or folder.has_checkpoint):
+        return None
+    began.refuse_other_recipe(folder.path, folder.config, recipe.model_dump(mode="json"))
+    if not folder.finished:
+        return f"{folder.path} holds a run that was stopped, which `pointsman train` goes on with"
+    began.compare_files(folder.path, files.hashes(recipe), finished=True)
+    return folder.said_finished
 
 
 def _seconds(clock: Path) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,13 @@ from pointsman.document import DocumentError
 from tests.training.asking import Online
 from tests.training.conftest import Recipe
 from tests.training.continued import Continued
-from tests.training.rows import said
+from tests.training.rows import CONVERSATIONS, said, write_rows
 from tests.training.test_methods import METHODS
 from tests.training.test_run import quiet
 from training import recipe as recipes
+from training import run
 from training.cpt import vocabulary
-from training.errors import AdapterError, BaseError, NothingToLearn, RewardError
+from training.errors import AdapterError, BaseError, NothingToLearn, NotReady, RewardError, RunConflict
 from training.methods import choice
 from training.preflight import check
 from training.recipe import SftRecipe
@@ -110,3 +112,33 @@ def test_the_longest_row_counts_and_not_what_is_allowed(recipe: Recipe) -> None:
 
 def test_durations_are_said_in_the_unit_that_suits_them() -> None:
     assert [duration(s) for s in (0.2, 89, 91, 5000, 9000)] == ["1 s", "89 s", "2 min", "83 min", "2.5 h"]
+
+
+def test_a_folder_that_holds_another_run_stands_in_the_way(recipe: Recipe, tmp_path: Path) -> None:
+    path, runs = recipe(**{"train.steps": 1, "train.batch_rows": 2}), tmp_path / "runs"
+    assert check.check(path, [], quiet, runs).begun is None
+    assert not runs.exists()  # nothing is written
+    run.train(path, runs=runs, report=quiet)
+    finished = check.check(path, [], quiet, runs)
+    assert finished.lines[-1].startswith(f"{runs / 'tiny'} is finished: its artefact is ")
+    other = ["train.learning_rate=0.5"]
+    told = r"holds a run of another recipe \(train\.learning_rate: 0\.01 then, 0\.5 now\)"
+    with pytest.raises(RunConflict, match=told):
+        check.check(path, other, quiet, runs)
+    assert check.check(path, other, quiet).begun is None  # where runs are is not said
+    with pytest.raises(NotReady) as caught:  # beside what else is wrong
+        check.check(path, [*other, "base=nowhere"], quiet, runs)
+    assert [type(error) for error in caught.value.errors] == [RunConflict, BaseError]
+    write_rows(tmp_path / "tiny.jsonl", CONVERSATIONS[1:])
+    with pytest.raises(RunConflict, match=r"is finished, and .*tiny\.jsonl changed since"):
+        check.check(path, [], quiet, runs)
+
+
+def test_a_run_that_was_stopped_is_gone_on_with(recipe: Recipe, tmp_path: Path) -> None:
+    path = recipe(**{"train.save_every": 2})
+    run.train(path, runs=tmp_path, report=quiet)
+    shutil.rmtree(tmp_path / "tiny" / "artefact")
+    before = sorted(tmp_path.rglob("*"))
+    told = check.check(path, [], quiet, tmp_path).begun
+    assert told == f"{tmp_path / 'tiny'} holds a run that was stopped, which `pointsman train` goes on with"
+    assert sorted(tmp_path.rglob("*")) == before
