@@ -78,8 +78,9 @@ def _problem(model: type[BaseModel], error: dict[str, Any], lines: dict[Location
         message = f"{message}, found {error['input']!r}"
         if kind == "literal_error":
             values = re.findall(r"'([^']*)'", error["ctx"]["expected"])
-            close = get_close_matches(str(error["input"]), values, n=1, cutoff=_MISSPELT)
-            message += f"; did you mean {close[0]!r}?" if close else ""
+            lower = {value.lower(): value for value in values}
+            close = get_close_matches(str(error["input"]).lower(), lower, n=1, cutoff=_MISSPELT)
+            message += f"; did you mean {lower[close[0]]!r}?" if close else ""
     tagged = known != location[: len(known)]
     absent = location[len(known) :] if not tagged else location[-1:] if kind == "missing" else ()
     absent = tuple(part for part in absent if " " not in str(part))  # tags of unions, such as "a file"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -74,9 +74,8 @@ def check(
 
 
 def _kind(path: Path) -> Literal["settings", "recipe", "release", "evaluation plan", "build plan"]:
-    """A recipe has a stage, or what only recipes have; a release has a gate; plans have what they ask.
-
-    Settings have none of them.
+    """A recipe has a stage, or what recipes have, another program's too; a release has a gate; plans have
+    what they ask. Settings have none of them.
     """
     from pointsman import document
     from pointsman.document import DocumentError
@@ -93,7 +92,19 @@ def _kind(path: Path) -> Literal["settings", "recipe", "release", "evaluation pl
         return "release"
     if {"teacher", "questions"} & keys.keys():
         return "build plan"
-    return "evaluation plan" if _MEASURED & keys.keys() else "settings"
+    if _MEASURED & keys.keys():
+        return "evaluation plan"
+    return "recipe" if _is_foreign(keys) else "settings"
+
+
+def _is_foreign(keys: Collection[str]) -> bool:
+    """Whether ``keys`` are none of the gateway's, and some are of a recipe of another program."""
+    from service.settings import Settings
+    from training.recipe import words
+
+    return not any(key in Settings.model_fields for key in keys) and any(
+        key in words.KEYS or key in words.OTHERWISE for key in keys
+    )
 
 
 def _check_release(path: Path) -> None:

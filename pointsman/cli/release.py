@@ -152,7 +152,9 @@ def _named(asked: ReleaseRecipe, name: str | None) -> ReleaseRecipe:
     try:
         return type(asked).model_validate(asked.model_dump(by_alias=True) | {"name": name})
     except ValidationError as exc:
-        raise typer.BadParameter(f"{name!r}: {exc.errors()[0]['msg']}", param_hint="--name") from exc
+        raise typer.BadParameter(
+            f"{name!r}: {exc.errors()[0]['msg'].removeprefix('Value error, ')}", param_hint="--name"
+        ) from exc
 
 
 def trained(recipe: Path, runs: Path, name: str | None = None) -> Path:

@@ -48,3 +48,22 @@ def test_a_list_is_none_of_them(run: Run, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     Path("list.yaml").write_text("- a\n", encoding="utf-8")
     assert "  list.yaml:1: must be a mapping, keys with values" in run("check", "list.yaml").stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "model_name_or_path: Qwen/Qwen3-8B\nadapter_name_or_path: saves/a\nexport_dir: out\n",
+        "model: {_component_: torchtune.models.llama3.llama3_8b}\nbatch_size: 2\nepochs: 1\n",
+    ],
+)
+def test_a_recipe_of_another_program_is_told_of_stages_and_not_of_the_gateway(
+    run: Run, tmp_path: Path, text: str
+) -> None:
+    path = tmp_path / "theirs.yaml"
+    path.write_text(text, encoding="utf-8")
+    ended = run("check", path)
+    assert ended.exit_code == 1
+    assert "stage: must be one of cpt, sft, rm, dpo" in ended.stderr
+    path.write_text(f"engine: {{}}\n{text}", encoding="utf-8")
+    assert "engine.model: is required" in run("check", path).stderr  # settings with foreign keys stay such

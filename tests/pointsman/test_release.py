@@ -186,7 +186,8 @@ def test_a_release_once_more_has_its_name_and_so_has_its_training(
     assert [words[words.index("--runs") + 2 :] for words in asked] == [[], ["--set", "name=r-2-training"]]
     refused = run(*words, "--name", "R 2")
     assert refused.exit_code == 2
-    assert "should match pattern" in refused.stderr
+    assert "must be small letters of a to z" in refused.stderr
+    assert "Value error" not in refused.stderr
 
 
 def test_a_result_that_is_no_lora_is_converted_before_it_is_registered(

@@ -18,7 +18,7 @@ from tests.training.preferences import PAIRS
 from tests.training.rows import CONVERSATIONS, write_rows
 from tests.training.test_run import quiet
 from training import run
-from training.errors import BadRows, BaseError, NotReady
+from training.errors import BadRows, BaseError, NotReady, SourceError
 from training.models import base as bases
 from training.preflight import check
 from training.quantize import process
@@ -227,3 +227,10 @@ def test_quantize_tells_of_all(recipe: Recipe, tmp_path: Path, monkeypatch: pyte
     shape, one, _ = problems(recipe([{"messages": 5}], group_size=128, **changes))
     assert shape.startswith("group_size: 128 does not divide")
     assert one == "1 bad row"
+
+
+def test_an_id_of_a_hub_is_told_from_a_file_that_is_not_there(recipe: Recipe) -> None:
+    with pytest.raises(SourceError, match=r"no such file; .* \(`hf download --repo-type dataset org/rows`\)"):
+        check.check(recipe(), ["data.sources.0.path=org/rows"], quiet)
+    with pytest.raises(SourceError, match=r"rows\.jsonl: no such file; paths are seen from [^`]*$"):
+        check.check(recipe(), ["data.sources.0.path=org/rows.jsonl"], quiet)

@@ -8,6 +8,7 @@ import pytest
 
 from tests.training.asking import Online
 from tests.training.conftest import Recipe
+from tests.training.continued import Continued
 from tests.training.refused import lines
 from training import recipe as recipes
 from training.recipe import CptRecipe, words
@@ -78,6 +79,9 @@ def test_words_of_other_programs_are_told_of_policies_too(online: Online, change
             "other stages have it as train.weight_decay, this one has nothing like it",
         ),
         ("grpo", "use_vllm=true", "here it is server "),
+        ("ppo", "rewards.0.rule=a.b.vowels", "with a colon before the function; is a.b:vowels meant?"),
+        ("ppo", "rewards.0.rule=a b", "must be package.module:function, with a colon before the function,"),
+        ("ppo", "data.sources.0.path=hf://a/b", "is an address, and a source is a file"),
         ("grpo", "vllm_server_base_url=a", "here it is server.url "),
         ("grpo", "vllm_importance_sampling_mode=a", "with a server grpo multiplies a token's loss"),
         ("grpo", "delta=0.1", "there is none like it here: the ratio's use ends at clip"),
@@ -105,6 +109,14 @@ def test_a_key_at_another_level_is_found(online: Online, stage: str, change: str
         ("data.sources.0.colour=a", "data.sources.0.colour: unknown key; known keys: path, format, "),
         ("trains=1", "trains: unknown key; did you mean 'train'?"),
         ("train_it=1", "train_it: unknown key; known keys: name, "),
+        ("data.eval_split=0.1", "here data.validation_rows are kept out of data.sources and evaluated on"),
+        ("method=QLoRA", "found 'QLoRA'; did you mean 'qlora'?"),
+        ("method=loraplus", "found 'loraplus'; it is lora with lora.plus, such as 16, here"),
+        ("data.validation_rows=0.1", "must be a whole number of rows, and no share of them, found 0.1"),
+        ("train.warmup=100", "must be a share of the steps below 1, such as 0.03, and no number of them"),
+        ("name=Llama3_SFT", "must be small letters of a to z, digits, - and _, up to 63 of them, and begin"),
+        ("alias=My Adapter", "begin with a letter or digit, such as 'my-adapter', found 'My Adapter'"),
+        ("data.sources.0.path=https://x.org/a.json", "is an address, and a source is a file: download it"),
         ("lora.targets=[all]", "lora.targets: leave targets out to put it on all linear layers"),
     ],
 )
@@ -133,3 +145,9 @@ def test_every_word_of_ours_is_one() -> None:
     for stage in words.STAGES.values():
         assert stage.partition(" ")[0] in recipes.STAGES
     assert not words.has(CptRecipe, "loss")
+
+
+def test_a_key_of_a_list_is_not_told_of_one_that_is_called_so_elsewhere(continued: Continued) -> None:
+    path = continued(method="freeze", freeze={"learn_last": 1}, unfreeze=[{"step": 3, "learn_last": 2}])
+    (only,) = lines(path, "unfreeze.0.layers=1")
+    assert "unfreeze.0.layers: unknown key; known keys: learn_last, learn_first, learn, step" in only

@@ -9,7 +9,8 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from pointsman.document import Document
 from training.recipe import GeneratorSource
-from training.recipe.parts import Name, kind_of_source
+from training.recipe.parts import kind_of_source
+from training.recipe.values import Name
 
 
 class QuestionFile(Document):

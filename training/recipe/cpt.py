@@ -11,7 +11,8 @@ from pydantic import Field, model_validator
 from pointsman.document import Document
 from pointsman.problems import CrossFieldError
 from training.recipe.methods import Freeze, MethodRecipe, SftLora
-from training.recipe.parts import FileSource, Name, Size, Source, refuse_chosen_answers
+from training.recipe.parts import FileSource, Size, Source, refuse_chosen_answers
+from training.recipe.values import Name
 
 
 class Architecture(Document):

@@ -13,13 +13,13 @@ from training.recipe.parts import (
     Columns,
     GeneratorSource,
     Lora,
-    Name,
     Seed,
     Tracker,
     Weight,
     kind_of_source,
     refuse_twice,
 )
+from training.recipe.values import Function, LocalPath, Name
 from training.recipe.words import Worded
 
 HOTTEST = 2.0  # the highest temperature that vLLM takes
@@ -29,7 +29,7 @@ Share = Annotated[float, Field(ge=-1e6, le=1e6)]
 class PromptFile(Document):
     """Prompts from a file."""
 
-    path: Path = Field(description="a .jsonl file (one row a line), or a .json file (a list)")
+    path: LocalPath = Field(description="a .jsonl file (one row a line), or a .json file (a list)")
     format: Literal["prompt", "messages", "alpaca", "sharegpt", "bfcl"] = Field(
         description="prompt: rows of `prompt` (a text or messages) and columns for the rewards; bfcl: "
         "questions with tools as the Berkeley Function-Calling Leaderboard has them. In the others the last "
@@ -77,7 +77,7 @@ class RuleReward(Document):
     rows say beside the prompt. ``None`` in place of a number: the rule has nothing to say.
     """
 
-    rule: str = Field(pattern=r"^[\w.]+:\w+$", description="import string, package.module:function")
+    rule: Function = Field(description="import string, package.module:function")
     weight: Share = Field(default=1.0, description="its share in the sum of rewards")
 
     @property

@@ -16,14 +16,13 @@ from pydantic import (
     Discriminator,
     Field,
     PositiveInt,
-    StringConstraints,
     Tag,
     field_validator,
     model_validator,
 )
 
-from pointsman import artefact
 from pointsman.document import Document
+from training.recipe.values import Function, LocalPath, Name
 from training.recipe.words import Worded
 
 Tracker = Literal["tensorboard", "wandb"]
@@ -44,7 +43,6 @@ CHECKPOINTING = (
     "keep each layer's input alone and compute the layer again on the way back: less memory, more time, the "
     "same result"
 )
-Name = Annotated[str, StringConstraints(pattern=f"^{artefact.ALIAS.pattern}$")]
 
 
 def refuse_undivided(path: Path | None, documents: Documents) -> None:
@@ -75,7 +73,7 @@ Format = Literal[
 class FileSource(Document):
     """Rows from a file."""
 
-    path: Path = Field(
+    path: LocalPath = Field(
         description="a .jsonl file (one row a line), a .json file (a list, or so), or a .txt file; each may "
         "be gzipped (.jsonl.gz)"
     )
@@ -113,7 +111,7 @@ class FileSource(Document):
 class GeneratorSource(Document):
     """Rows that a function writes, called as ``function(rows=..., seed=..., **arguments)``."""
 
-    generator: str = Field(pattern=r"^[\w.]+:\w+$", description="import string, package.module:function")
+    generator: Function = Field(description="import string, package.module:function")
     rows: int = Field(gt=0, description="rows to take from it")
     arguments: dict[str, Any] = Field(default_factory=dict, description="more arguments of the function")
     weight: Weight = Field(default=1.0, description="as for a file")

@@ -8,7 +8,8 @@ from pydantic import Field, model_validator
 
 from pointsman.problems import CrossFieldError
 from training.recipe.methods import MethodRecipe
-from training.recipe.parts import Lora, Name
+from training.recipe.parts import Lora
+from training.recipe.values import Name
 
 
 class RmRecipe(MethodRecipe):

@@ -22,7 +22,7 @@ from training.recipe.methods import (
     SftLora,
     Virtual,
 )
-from training.recipe.parts import Name
+from training.recipe.values import Name
 
 
 class SftRecipe(MethodRecipe):

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pointsman.artefact import ALIAS
 from pointsman.document import Document
 from training.evaluation.plan import PARTS, PartName, Plan
-from training.recipe.parts import Name
+from training.recipe.values import Name
 from training.release.gate import Criterion
 from training.release.moving import MovesSection, Rows
 

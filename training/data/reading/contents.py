@@ -57,6 +57,13 @@ def from_file(
                 yield where, _parsed(where, line)
 
 
+def _of_hub(path: Path) -> str:
+    """What is said more of one that has the form of a hub's id of a data set."""
+    if path.is_absolute() or path.suffix or len(path.parts) != 2:
+        return ""
+    return f". A hub's data set is downloaded first (`hf download --repo-type dataset {path}`)"
+
+
 def suffix_of(path: Path) -> str:
     """How the file's name ends, without .gz."""
     return _ungzipped(path).suffix.lower()
@@ -72,7 +79,7 @@ def _content(path: Path) -> str:
         if content.startswith(_GZIP):
             content = gzip.decompress(content)
     except FileNotFoundError:
-        raise SourceError(f"{path}: no such file; paths are seen from {Path.cwd()}") from None
+        raise SourceError(f"{path}: no such file; paths are seen from {Path.cwd()}{_of_hub(path)}") from None
     except IsADirectoryError:
         raise SourceError(f"{path}: is a folder; a source is one file, so name each that is in it") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as exc:

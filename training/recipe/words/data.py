@@ -44,7 +44,10 @@ OTHERWISE = {
     "dataset_exact_deduplication": f"{NONE}rows are learned as often as they are there; a source that is "
     "given twice is refused",
     "data_shared_file_system": f"{NONE}every process reads the files by itself",
-    **dict.fromkeys(("eval_dataset", "test_datasets", "dataset_val"), _HELD_OUT),
+    **dict.fromkeys(
+        ("eval_dataset", "test_datasets", "dataset_val", "eval_split", "validation_split", "test_split"),
+        _HELD_OUT,
+    ),
     "eval_on_each_dataset": "here cpt measures each held-out text by itself, other stages all rows together",
     "dataset_text_field": "here it is columns of a source, such as {text: body}",
     "mapping": "here each of data.sources has its columns",

@@ -24,6 +24,17 @@ STAGES = {
     "simpo": "dpo with `loss: simpo`",
     "gptq": "quantize",
 }
+METHODS = {  # in lower case
+    **dict.fromkeys(("loraplus", "lora+", "lora_plus"), "lora with lora.plus, such as 16,"),
+    "rslora": "lora with `rslora: true` in lora",
+    **dict.fromkeys(("ptuning", "p-tuning"), "p_tuning"),
+    **dict.fromkeys(("prefix_tuning", "prefix-tuning"), "prefix"),
+    **dict.fromkeys(("sft", "full_finetune", "full_finetuning"), "full"),
+}
+MEANT = {  # key and pydantic's kind of error → what is meant by the key
+    ("validation_rows", "int_from_float"): "must be a whole number of rows, and no share of them",
+    ("warmup", "less_than"): "must be a share of the steps below 1, such as 0.03, and no number of them",
+}
 
 
 def family(name: str) -> str | None:

@@ -30,15 +30,25 @@ class Worded(Document):
         if kind == "extra_forbidden":
             said = cls._of_key(place)
             return f"unknown key; {said}" if said else None
-        if kind == "literal_error" and place == ("loss",) and str(value) in tables.LOSSES:
+        if kind == "literal_error":
+            return cls._of_choice(place, value)
+        meant = tables.MEANT.get((str(place[-1]), kind)) if place else None
+        return f"{meant}, found {value!r}" if meant else None
+
+    @classmethod
+    def _of_choice(cls, place: Location, value: Any) -> str | None:
+        """What is said of a value that is none of those that may stand at ``place``; None: these alone."""
+        if place == ("loss",) and str(value) in tables.LOSSES:
             return f"must be a loss, found {value!r}; it is {tables.LOSSES[str(value)]!r} here"
-        if kind == "literal_error" and place == ("scale_rewards",) and isinstance(value, bool):
+        if place == ("method",) and str(value).lower() in tables.METHODS:
+            return f"must be a method, found {value!r}; it is {tables.METHODS[str(value).lower()]} here"
+        if place == ("scale_rewards",) and isinstance(value, bool):
             was = " and ".join(f"{str(old).lower()} is {new}" for old, new in tables.SCALED.items())
             return (
                 f"must be 'group', 'batch' or 'none', found {str(value).lower()}; of TRL's older {was} here, "
                 "batch had no word"
             )
-        if kind == "literal_error" and place[:2] == ("data", "sources") and place[-1] == "format":
+        if place[:2] == ("data", "sources") and place[-1] == "format":
             return cls._of_formats(value)
         return None
 
@@ -51,7 +61,11 @@ class Worded(Document):
         theirs = tables.KEYS.get(name, ())
         if place[0] == "sampling" and name == "max_length":
             theirs = tables.KEYS["max_new_tokens"]
-        ours = [key for key in theirs if has(cls, key)][:1] or list(named(cls, name))
+        ours = [key for key in theirs if has(cls, key)][:1]
+        if not any(
+            isinstance(part, int) for part in place
+        ):  # what stands in a list may be called as it likes
+            ours = ours or list(named(cls, name))
         ours = [key for key in ours if key != dotted(place)]
         if ours:
             return f"here it is {' or '.join(map(_shown, ours))}"
