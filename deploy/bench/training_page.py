@@ -89,7 +89,7 @@ def _apart(ones: Sequence[Leg], others: Sequence[Leg]) -> float:
 
 
 def page(
-    legs: Mapping[str, Legs], parts: Mapping[str, list[float]], packed: PackedLoss, steps: str, load: float
+    legs: Mapping[str, Legs], parts: dict[str, list[float]], packed: PackedLoss, steps: str, load: float
 ) -> str:
     """The whole page.
 
