@@ -157,6 +157,7 @@ class EngineChatModel(BaseChatModel):
                     pass
         except ContextFull:
             return None
+        self.ledger.trials += answer.usage
         return answer.usage.prompt_tokens
 
     async def _turn(

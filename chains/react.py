@@ -103,8 +103,9 @@ class React:
         from chains.agent import messages_of_run
 
         of_loop = request.limits.steps - bool(form)  # the last call is the form's
-        trial = await deadline.wait(tried(form, engine)) if form and tools and of_loop else Usage()
         ledger = Ledger(of_loop, token_bounds(parameters))
+        if form and tools and of_loop:
+            ledger.trials += await deadline.wait(tried(form, engine))
         told = _Told(silent=bool(form), counts=self._dialect.marks_reasoning)
         loosened = LoosenedTools(engine)
         run = messages_of_run(request, parameters, tools, loosened, ledger=ledger, dialect=self._dialect)
@@ -137,7 +138,7 @@ class React:
                     yield event
             ledger.usage += cost.usage
             ledger.cut = ledger.cut or cost.cut
-        yield Finish("length" if ledger.cut else "stop", told.usage(trial + ledger.usage))
+        yield Finish("length" if ledger.cut else "stop", told.usage(ledger.trials + ledger.usage))
 
     def warm(self, resources: Resources) -> None:
         """Import LangChain and LangGraph, which takes seconds, and ask servers for their tools."""
