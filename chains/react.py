@@ -46,6 +46,7 @@ from chains.last_words import last_words
 from chains.ledger import Ledger
 from chains.loosened import LoosenedTools
 from chains.parameters import calls_tools, formats_of, sampling, token_bounds
+from chains.purpose import Meant
 from chains.sift import sifted
 from chains.splitter import Part, Passages, Splitter
 from chains.tool_sources import SourcedTools, ToolSources, by_name
@@ -127,11 +128,11 @@ class React:
             asked = form if schema is None else {}
             history = [*request.messages, *_history(told.steps, ledger.kept)]
             body = {**self._dialect.asked({**parameters, **ledger.left, "messages": history}), **asked}
-            cost = Cost()
+            cost, forming = Cost(), Meant(engine, "form")
             answer = (
-                formed(schema, body, engine, min(_TRIES, request.limits.steps - ledger.calls), cost)
+                formed(schema, body, forming, min(_TRIES, request.limits.steps - ledger.calls), cost)
                 if schema is not None
-                else _said(body, request.stream, engine, cost)
+                else _said(body, request.stream, forming, cost)
             )
             async with deadline.each(answer) as events:
                 async for event in events:
