@@ -43,8 +43,8 @@ def _said(conversation: Sequence[Message], why: ToolGivenUp) -> str:
     """What tools that failed said themselves."""
     told = {name: " ".join(words.split())[:_TOLD] for name, words in why.said.items()}
     if in_chinese(conversation):
-        return "".join(f"{name} 的答复：{words}" for name, words in told.items())
-    return "".join(f" {name} said: {words}" for name, words in told.items())
+        return "".join(f"{name} 的答复：“{words}”。" for name, words in told.items())
+    return "".join(f' {name} said: "{words}".' for name, words in told.items())
 
 
 def _given_up(conversation: Sequence[Message], why: ToolGivenUp) -> str:

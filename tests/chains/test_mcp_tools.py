@@ -95,7 +95,7 @@ async def test_a_route_calls_a_server_that_speaks_over_pipes(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("parcel", "said", "ends"),
     [
-        ("PX0", "the depot is on fire", " locate said: the depot is on fire"),
+        ("PX0", "the depot is on fire", ' locate said: "the depot is on fire".'),
         ("PX-gone", "locate failed: its server gave no result (error -32000)", ""),
         ("PX-broken", "locate failed: its server gave no result (error -32603)", ""),
     ],
@@ -118,7 +118,7 @@ async def test_behind_a_server_that_fails_nothing_is_made_up(
         assert error is not None
         assert error.startswith(f"error: {said}. Mend this")
     events = await events_of(chain, asked(False, "在哪里？"), ScriptedEngine([call]))
-    behind = f"{ends.replace(' locate said: ', 'locate 的答复：')}"
+    behind = "locate 的答复：“the depot is on fire”。" if ends else ""
     assert content(events) == f"抱歉，这个请求没能完成：locate 失败了两次。{behind}"
 
 
