@@ -21,7 +21,8 @@ from service.body.known import (
     TOOL,
     Fields,
 )
-from service.body.options import MOST_STOPS, TOOL_NAME
+from service.body.options import MOST_STOPS
+from service.body.tools import TOOL_NAME
 from service.dispatch import CHAIN
 
 Schema = dict[str, Any]
