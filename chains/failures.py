@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from chains.dialects import NAMELESS
 from chains.errors import ToolGivenUp
@@ -56,6 +58,15 @@ class Failures:
     def hint(self) -> str:
         """What the model is told with its second chance."""
         return _AGAIN.format(tools="a tool" if self.tools == (NAMELESS,) else " and ".join(self.tools))
+
+    def mendable(self, tools: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Those of ``tools`` that the model is shown with its second chance: only those that failed.
+
+        With others it might do what nobody asked for, where it is to mend a call. All, where what failed is
+        none of them.
+        """
+        failed = {tool["function"]["name"]: tool for tool in tools if tool["function"]["name"] in self.tools}
+        return list(failed.values()) if len(failed) == len(self.tools) else list(tools)
 
     def note(self) -> Note | None:
         """What the model said behind nothing but failures; None: nothing."""

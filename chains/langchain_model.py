@@ -21,7 +21,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 
 from chains.answer import Answer, Call, Piece, ask
-from chains.dialects import UNREADABLE, Dialect, Reading
+from chains.dialects import NAMELESS, UNREADABLE, Dialect, Reading
 from chains.errors import ContextFull, StepsExhausted
 from chains.events import Message
 from chains.ledger import Ledger
@@ -141,6 +141,7 @@ class EngineChatModel(BaseChatModel):
             before = held[-1].message.additional_kwargs.get(_SAID) or said
             asked += [{"role": "assistant", "content": before}] if before else []
             asked.append({"role": "user", "content": failures.hint()})
+            extra = {**extra, "tools": failures.mendable(extra.get("tools") or ())}
         for chunk in held:
             yield chunk
 
@@ -202,6 +203,9 @@ class EngineChatModel(BaseChatModel):
             ledger.usage += answer.usage
         ledger.cut = not reading.done and (answer.reason == "length" or reading.cut)
         answer.calls = reading.calls(answer.calls, ledger.cut)
+        if again:  # the model may call from memory what it was not shown
+            shown = {tool["function"]["name"] for tool in body["tools"]}
+            answer.calls = [call for call in answer.calls if call.name in {*shown, NAMELESS}]
         if answer.calls and ledger.written_out:  # nothing could be said of their results
             answer.calls, ledger.cut = [], True
         yield _last_chunk(answer, ledger.calls, reading.said)
