@@ -36,14 +36,14 @@ def traced(events: Events, calls: ModelCalls, *, stream: bool) -> Events:
 
 async def with_calls(events: Events, calls: ModelCalls) -> Events:
     """``events`` and ``calls``, each before what comes once it has ended, and none behind the Finish."""
+    finished = False
     async with aclosing(events):
         async for event in events:
-            for call in calls.taken():
+            for call in () if finished else calls.taken():
                 yield call
+            finished = finished or isinstance(event, Finish)
             yield event
-            if isinstance(event, Finish):
-                return
-    for call in calls.taken():
+    for call in () if finished else calls.taken():
         yield call
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncGenerator
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,9 @@ import jsonschema
 import pytest
 
 from chains import react
+from chains.events import ChainRequest, Content, Engine, Event, Finish, Usage
+from chains.registry import GROUP
+from chains.resources import Resources
 from chains.tools import tool_from
 from service.api.shapes_beside import BESIDE
 from tests.service.conftest import Running, Start
@@ -199,3 +204,28 @@ async def test_an_answer_that_no_model_makes_has_no_steps(start: Start, tmp_path
         assert steps_in(response) == []
         assert any("steps" in one.get("pointsman", {}) for one in chunks_of(response))
         assert running.vllm.requests == []
+
+
+class Endless:
+    """A chain that goes on behind its last event, and asks the model there."""
+
+    async def run(self, request: ChainRequest, engine: Engine) -> AsyncGenerator[Event, None]:
+        yield Finish("stop", Usage())
+        await engine.complete({"messages": list(request.messages), "stream": False})
+        yield Content("more")
+
+    def warm(self, resources: Resources) -> None: ...
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_chain_that_goes_on_behind_its_end_is_told_with_a_trace_too(
+    start: Start, monkeypatch: pytest.MonkeyPatch, stream: bool
+) -> None:
+    ours = [*entry_points(group=GROUP), EntryPoint("Endless", f"{__name__}:Endless", GROUP)]
+    monkeypatch.setattr("chains.registry.entry_points", lambda group: ours)
+    async with start() as running:
+        answers = [
+            await asked(running, stream, {"x-pointsman-chain": "Endless", **more}) for more in ({}, TRACE)
+        ]
+        for answer in answers:
+            assert "'Content' after its Finish" in answer.text
