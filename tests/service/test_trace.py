@@ -195,6 +195,20 @@ async def test_calls_of_the_model_and_of_tools_stand_in_their_order(
 
 
 @pytest.mark.parametrize("stream", [False, True])
+async def test_choices_that_are_made_one_by_one_are_told_apart(
+    start: Start, tmp_path: Path, stream: bool
+) -> None:
+    (tmp_path / "handbook").mkdir()
+    (tmp_path / "handbook" / "a.md").write_text("# Parcels\n\nWhere is my parcel: in the van.", "utf-8")
+    routes = with_chain("chain: retrieve\n    options: {documents: handbook, threshold: 0.5}")
+    async with start(routes=routes) as running:
+        running.vllm.answer = lambda _: "In the van [1]."
+        assert purposes(steps_in(await asked(running, stream, TRACE))) == ["answer"]
+        steps = steps_in(await asked(running, stream, TRACE, n=2))
+        assert purposes(steps) == ["choice 0", "choice 1"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
 async def test_an_answer_that_no_model_makes_has_no_steps(start: Start, tmp_path: Path, stream: bool) -> None:
     (tmp_path / "handbook").mkdir()
     (tmp_path / "handbook" / "a.md").write_text("# Opening hours\n\nNine to five.", "utf-8")
