@@ -62,6 +62,12 @@ class Asked(list[Prompt]):
         """Tokens of the longest one."""
         return max(len(prompt.ids) for prompt in self)
 
+    @property
+    def groups(self) -> NDArray[np.int64]:
+        """A number for each prompt, the same of the same prompts, (rows,)."""
+        seen: dict[tuple[int, ...], int] = {}
+        return np.array([seen.setdefault(prompt.ids, len(seen)) for prompt in self], np.int64)
+
     def take(self, rows: NDArray[np.int64]) -> Asked:
         return Asked(self[row] for row in rows)
 

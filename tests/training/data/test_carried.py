@@ -11,6 +11,7 @@ import pytest
 from tests.training.rows import write_rows
 from training.building import questions
 from training.data.formats import bfcl, conversations, learned, preferences
+from training.data.formats.pair import Pair
 from training.data.reading import sources
 from training.data.row import carried
 from training.data.row.fields import FieldError
@@ -80,7 +81,13 @@ def test_what_is_empty_or_about_a_row_stands_in_no_ones_way(
     if name == "prompt":  # whose other fields the rewards are given
         return
     plain = forms[name](row)
-    empty = {"system_prompt": None, "functions": "[]", "context": " ", "history": [], "thinking": ""}
+    empty: dict[str, Any] = {
+        "system_prompt": None,
+        "functions": "[]",
+        "context": " ",
+        "history": [],
+        "thinking": "",
+    }
     about = {"id": 7, "source": "books", "category": "colours", "score": 0.5, "language": "en"}
     assert forms[name]({**row, **empty, **about}).canonical() == plain.canonical()
 
@@ -162,7 +169,7 @@ def test_intels_pairs_are_read_with_their_system_prompt(tmp_path: Path) -> None:
         path=write_rows(tmp_path / "rows.jsonl", rows), format="pairs", columns={"prompt": "question"}
     )
     (pair,) = preferences.read(sources.parts(source, 0)[0])
-    assert isinstance(pair, preferences.Pair)
+    assert isinstance(pair, Pair)
     assert [turn["content"] for turn in pair.prompt] == ["Be brief.", "red?"]
 
 

@@ -132,6 +132,7 @@ def labels(raw: dict[str, Any]) -> Labelled:
 
 _RANKED = ("chosen", "rejected")
 _ALPACA, _SHAREGPT = conversations.FORMS["alpaca"], conversations.FORMS["sharegpt"]
+_TWO_OF_ALPACA: Form[Preference] = _ALPACA.by(alpaca, *_RANKED, "margin")
 FORMS: dict[str, Form[Preference]] = {
     "pairs": Form(
         pairs,
@@ -144,8 +145,7 @@ FORMS: dict[str, Form[Preference]] = {
         },
     ),
     "alpaca": replace(  # without a thought, which could be of either answer
-        _ALPACA.by(alpaca, *_RANKED, "margin"),
-        optional=(*(key for key in _ALPACA.optional if key not in thoughts.KEYS), *_RANKED, "margin"),
+        _TWO_OF_ALPACA, optional=tuple(key for key in _TWO_OF_ALPACA.optional if key not in thoughts.KEYS)
     ),
     "sharegpt": _SHAREGPT.by(sharegpt, *_RANKED, "margin", turns=_RANKED),
     "labels": Form(

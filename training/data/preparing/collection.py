@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data.preparing import holding_out
 from training.data.reading import sources, workers
 from training.errors import NothingToLearn
 from training.recipe import PromptSource, Source
@@ -45,6 +46,8 @@ class Rows(Protocol):
     def tokens(self) -> int: ...
     @property
     def trained(self) -> int: ...  # tokens that are trained on
+    @property
+    def groups(self) -> NDArray[np.int64]: ...  # (rows,): the same of rows that are learned or kept together
     def __len__(self) -> int: ...
     def take(self, rows: NDArray[np.int64]) -> Any: ...
 
@@ -60,6 +63,7 @@ class Prepared(Generic[RowsT]):
     validation: RowsT
     hashes: dict[str, str]  # source → sha256 of its rows
     dropped: dict[str, int]  # why → rows
+    learned_too: bool = field(default=False, kw_only=True)  # what is evaluated on: all rows are the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ class Collected(Generic[RowsT]):
         return "; ".join(f"{count} rows: {reason}" for reason, count in self.dropped.items())
 
     def parted(self, rows: RowsT, recipe: Plan) -> Prepared[RowsT]:
-        """``rows`` (those of all parts) shuffled, the last ``validation_rows`` kept for evaluation.
+        """``rows`` (those of all parts) shuffled, ``validation_rows`` of them kept for evaluation.
 
         Raises:
             NothingToLearn: one row is left, or the sources' weights leave none.
@@ -101,11 +105,13 @@ class Collected(Generic[RowsT]):
             )
         rng = np.random.default_rng(recipe.seed)
         order = rng.permutation(len(rows))
-        kept = min(recipe.data.validation_rows, len(rows) // 2)
-        train = repeat(order[kept:], self.weights, rng)
+        groups = rows.groups
+        learned, kept = holding_out.parted(order, groups, recipe.data.validation_rows)
+        train = repeat(learned, self.weights, rng)
         if not len(train):
             raise NothingToLearn("the weights of the sources leave no row to train on; raise one")
-        return Prepared(rows.take(train), rows.take(order[:kept]), self.hashes, self.dropped)
+        learned_too = len(kept) > 0 and holding_out.are_one(groups)
+        return Prepared(rows.take(train), rows.take(kept), self.hashes, self.dropped, learned_too=learned_too)
 
 
 def collect(

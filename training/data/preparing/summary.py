@@ -7,10 +7,15 @@ from typing import Any
 from training.data.preparing.collection import Prepared
 from training.recipe import CptRecipe, LearningRecipe, OnlineRecipe, QuantizeRecipe
 
+_LEARNED_TOO = (
+    "warning: all rows are the same, or answers to one prompt: what is evaluated on is learned too, and says "
+    "nothing of other rows"
+)
+
 
 def lines(recipe: LearningRecipe | QuantizeRecipe, prepared: Prepared[Any]) -> list[str]:
     """Why how many rows were dropped, a line each, and how many are left; and whether fewer than asked are
-    held out.
+    held out, or such as are learned too.
     """
     dropped = [f"dropped {count} rows: {why}" for why, count in prepared.dropped.items()]
     rows, kept = prepared.train, prepared.validation
@@ -26,15 +31,18 @@ def lines(recipe: LearningRecipe | QuantizeRecipe, prepared: Prepared[Any]) -> l
             f"{len(rows):,} rows to train on ({rows.tokens:,} tokens, {rows.trained:,} of them trained), "
             f"{len(kept):,} to evaluate on"
         )
-    return [*dropped, left + _fewer(recipe, len(kept))]
+    return [*dropped, left + _fewer(recipe, len(kept)), *([_LEARNED_TOO] if prepared.learned_too else [])]
 
 
 def _fewer(recipe: LearningRecipe | QuantizeRecipe, kept: int) -> str:
     """Why less is held out than the recipe asks for; "" where it is not."""
-    wanted, of = recipe.data.validation_rows, "the rows"
+    wanted, of = recipe.data.validation_rows, "the rows at most, equal ones together"
     if isinstance(recipe, CptRecipe):
         sources = len(recipe.data.sources)
-        wanted, of = wanted // sources * sources, "each source"  # which all have the same share of them
+        wanted, of = (
+            wanted // sources * sources,
+            "each source at most",
+        )  # which all have the same share of them
     if kept >= wanted:
         return ""
-    return f" (half of {of} at most, and data.validation_rows is {recipe.data.validation_rows:,})"
+    return f" (half of {of}, and data.validation_rows is {recipe.data.validation_rows:,})"
