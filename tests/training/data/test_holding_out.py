@@ -25,7 +25,7 @@ def test_where_each_row_is_its_own_the_first_are_kept() -> None:
     assert (learned.tolist(), kept.tolist()) == (ORDER[5:].tolist(), ORDER[:5].tolist())
     learned, kept = holding_out.parted(ORDER, np.arange(12), 100)
     assert (len(learned), len(kept)) == (6, 6)
-    learned, kept = holding_out.parted(ORDER, np.zeros(12), 0)
+    learned, kept = holding_out.parted(ORDER, np.zeros(12, np.int64), 0)
     assert (learned.tolist(), kept.tolist()) == (ORDER.tolist(), [])
 
 

@@ -71,7 +71,7 @@ def _weighed(turn: dict[str, Any], at: str) -> dict[str, Any]:
     if other := next((key for key in given if turn[key] != turn[given[0]]), None):
         raise FieldError(f"{at}.{other}", f"says otherwise than {given[0]} beside it; leave one of them out")
     if turn.get("role") in ("assistant", "function_call"):
-        return rest | {"weight": int(turn[given[0]])}
+        return rest | {"weight": +turn[given[0]]}  # a number, where the mark is true or false
     if turn[given[0]]:
         raise FieldError(
             f"{at}.{given[0]}",

@@ -115,11 +115,11 @@ def labels(raw: dict[str, Any]) -> Labelled:
     elif "instruction" in raw:
         row, key = _ALPACA(raw), "instruction"
     else:
-        carried.refuse_left_out(raw, conversations.FORMS["prompt_completion"].fields)
         completion = answered.said(raw, "completion")
         if answered.is_transcript(raw):
             completion = answered.transcript(completion)
         turns = [*opened(raw, answered.prompt(raw)), answered.answer(completion, "completion")]
+        carried.refuse_left_out(raw, conversations.FORMS["prompt_completion"].fields)
         row, key = conversations.Row(messages=tuple(turns), tools=tools_of(raw)), "prompt"
     if key != "prompt" and raw.get("completion") is not None:
         raise FieldError("completion", f"is not read beside {key}; remove one of the two")

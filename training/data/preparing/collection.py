@@ -46,13 +46,19 @@ class Rows(Protocol):
     def tokens(self) -> int: ...
     @property
     def trained(self) -> int: ...  # tokens that are trained on
-    @property
-    def groups(self) -> NDArray[np.int64]: ...  # (rows,): the same of rows that are learned or kept together
     def __len__(self) -> int: ...
     def take(self, rows: NDArray[np.int64]) -> Any: ...
 
 
+class Grouped(Rows, Protocol):
+    """Rows of which it is known what may not be parted."""
+
+    @property
+    def groups(self) -> NDArray[np.int64]: ...  # (rows,): the same of rows that are learned or kept together
+
+
 RowsT = TypeVar("RowsT", bound=Rows)
+GroupedT = TypeVar("GroupedT", bound=Grouped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,7 @@ class Collected(Generic[RowsT]):
         """What was dropped, in words."""
         return "; ".join(f"{count} rows: {reason}" for reason, count in self.dropped.items())
 
-    def parted(self, rows: RowsT, recipe: Plan) -> Prepared[RowsT]:
+    def parted(self, rows: GroupedT, recipe: Plan) -> Prepared[GroupedT]:
         """``rows`` (those of all parts) shuffled, ``validation_rows`` of them kept for evaluation.
 
         Raises:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
-from training.data.row import tags
+from training.data.row import foreign, tags
 from training.data.row.carried import LeftOut
 from training.data.row.fields import FieldError, names
 from training.data.row.form import Form
@@ -18,6 +18,7 @@ from training.recipe import FileSource, PromptFile
 
 R = TypeVar("R")
 _MISSPELT = 0.75  # how alike two names are of which one is the other misspelt: promt, insruction
+_LISTS = ("conversations", "messages")  # fields that are no text
 _FORMATS = {  # by their keys
     ("conversations",): "sharegpt",
     ("messages",): "messages",
@@ -113,9 +114,13 @@ def _remedy(lost: LeftOut, row: dict[str, Any], columns: Mapping[str, str], form
 def hint(raw: Any, field: str, name: str, forms: Mapping[str, Form[Any]]) -> str:
     """How a recipe would read ``raw``, which lacks the ``field`` of its format; "" where nobody knows.
 
-    It is guessed from names that are near the format's, or that others give to the same. ``name`` is the
-    format's in ``forms``, which are all that the stage reads.
+    It is guessed from names that are near the format's, or that others give to the same, unless the row is
+    one of a known file. ``name`` is the format's in ``forms``, which are all that the stage reads.
     """
+    if known := foreign.told(raw):
+        return f". {known}"
+    if "labels" in forms and name != "labels" and (mark := _mark(raw)) and field not in raw:
+        return f". Rows with a {mark} are `format: labels`, for the loss kto"
     form = forms[name]
     wanted = form.also.get(field, field)
     if not isinstance(raw, dict) or field in raw or wanted not in form.required:
@@ -133,6 +138,13 @@ def hint(raw: Any, field: str, name: str, forms: Mapping[str, Form[Any]]) -> str
     return f". If they are called otherwise, give the source `columns: {{{_said(columns)}}}`"
 
 
+def _mark(raw: Any) -> str | None:
+    """The field of ``raw`` that says whether its one answer is good."""
+    if not isinstance(raw, dict) or raw.keys() & {"chosen", "rejected"}:
+        return None
+    return next((key for key in ("kto_tag", "label") if key in raw), None)
+
+
 def _in_openais_form(turns: Any) -> bool:
     """Whether the first of ``turns`` has OpenAI's keys, and none of sharegpt's."""
     first = turns[0] if isinstance(turns, list) and turns else None
@@ -144,7 +156,8 @@ def _guessed(raw: dict[str, Any], form: Form[Any]) -> dict[str, str]:
     columns: dict[str, str] = {}
     for ours, others in form.others.items():
         left = [key for key in raw if key not in columns.values()]
-        if ours not in raw and (theirs := _near(ours, others, left)):
+        theirs = _near(ours, others, left) if ours not in raw else None
+        if theirs and (ours not in _LISTS or isinstance(raw[theirs], list)):
             columns[ours] = theirs
     return columns
 
