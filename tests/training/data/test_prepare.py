@@ -94,7 +94,9 @@ def test_where_all_rows_are_the_same_what_is_evaluated_on_is_said_to_be_learned(
     assert (len(found.train), len(found.validation)) == (3, 2)
     loaded = recipes.load(path)
     assert isinstance(loaded, recipes.SftRecipe)
-    assert summary.lines(loaded, found)[-1].startswith("warning: all rows are the same, or answers to one")
+    assert summary.lines(loaded, found)[-1].startswith(
+        "warning: 2 of the rows to evaluate on are learned too"
+    )
     several = recipe([said("number", "x")] * 5 + [said("other", "x")])
     assert not any(line.startswith("warning") for line in summary.lines(loaded, prepared(several, base)))
 

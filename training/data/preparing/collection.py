@@ -69,7 +69,7 @@ class Prepared(Generic[RowsT]):
     validation: RowsT
     hashes: dict[str, str]  # source → sha256 of its rows
     dropped: dict[str, int]  # why → rows
-    learned_too: bool = field(default=False, kw_only=True)  # what is evaluated on: all rows are the same
+    learned_too: int = field(default=0, kw_only=True)  # rows to evaluate on that are trained on as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Collected(Generic[RowsT]):
         train = repeat(learned, self.weights, rng)
         if not len(train):
             raise NothingToLearn("the weights of the sources leave no row to train on; raise one")
-        learned_too = len(kept) > 0 and holding_out.are_one(groups)
+        learned_too = holding_out.on_both_sides(groups, train, kept)
         return Prepared(rows.take(train), rows.take(kept), self.hashes, self.dropped, learned_too=learned_too)
 
 

@@ -23,16 +23,16 @@ def parted(
         wanted: how many to keep; 0: none need be.
     """
     most = min(wanted, len(order) // 2)
-    if not most or are_one(groups):
-        return order[most:], order[:most]
     _, of_row, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    if not most or len(sizes) < 2:
+        return order[most:], order[:most]
     kept = _taken(of_row[order], sizes, most)[of_row[order]]
     return order[~kept], order[kept]
 
 
-def are_one(groups: NDArray[np.int64]) -> bool:
-    """Whether all rows are of one group, so that what is kept is learned too."""
-    return len(np.unique(groups)) < 2
+def on_both_sides(groups: NDArray[np.int64], learned: NDArray[np.int64], kept: NDArray[np.int64]) -> int:
+    """How many of the rows ``kept`` are of the groups of those ``learned``."""
+    return int(np.isin(groups[kept], groups[learned]).sum())
 
 
 def _taken(found: NDArray[np.int64], sizes: NDArray[np.int64], wanted: int) -> NDArray[np.bool_]:

@@ -7,11 +7,6 @@ from typing import Any
 from training.data.preparing.collection import Prepared
 from training.recipe import CptRecipe, LearningRecipe, OnlineRecipe, QuantizeRecipe
 
-_LEARNED_TOO = (
-    "warning: all rows are the same, or answers to one prompt: what is evaluated on is learned too, and says "
-    "nothing of other rows"
-)
-
 
 def lines(recipe: LearningRecipe | QuantizeRecipe, prepared: Prepared[Any]) -> list[str]:
     """Why how many rows were dropped, a line each, and how many are left; and whether fewer than asked are
@@ -31,7 +26,16 @@ def lines(recipe: LearningRecipe | QuantizeRecipe, prepared: Prepared[Any]) -> l
             f"{len(rows):,} rows to train on ({rows.tokens:,} tokens, {rows.trained:,} of them trained), "
             f"{len(kept):,} to evaluate on"
         )
-    return [*dropped, left + _fewer(recipe, len(kept)), *([_LEARNED_TOO] if prepared.learned_too else [])]
+    return [*dropped, left + _fewer(recipe, len(kept)), *_learned_too(prepared)]
+
+
+def _learned_too(prepared: Prepared[Any]) -> list[str]:
+    if not prepared.learned_too:
+        return []
+    return [
+        f"warning: {prepared.learned_too:,} of the rows to evaluate on are learned too, as the data have "
+        "equal ones, or several answers to one prompt; they say nothing of other rows"
+    ]
 
 
 def _fewer(recipe: LearningRecipe | QuantizeRecipe, kept: int) -> str:
