@@ -46,9 +46,13 @@ def test_conversations_that_are_too_long_or_teach_nothing(recipe: Recipe, tmp_pa
 def test_fewer_held_out_than_asked_are_said(recipe: Recipe, online: Online, tmp_path: Path) -> None:
     (left,) = told(recipe(**{"data.validation_rows": 46}), tmp_path)
     assert left.startswith("23 rows to train on (")
-    assert left.endswith(", 23 to evaluate on (half of the rows at most, and data.validation_rows is 46)")
+    assert left.endswith(
+        ", 23 to evaluate on (half of the rows at most, equal ones together, and data.validation_rows is 46)"
+    )
     (left,) = told(online("grpo", name="g", **{"data.validation_rows": 1_000}), tmp_path)
-    assert left.endswith(" to evaluate on (half of the rows at most, and data.validation_rows is 1,000)")
+    assert left.endswith(
+        " to evaluate on (half of the rows at most, equal ones together, and data.validation_rows is 1,000)"
+    )
 
 
 def test_of_cpt_half_of_each_source_is_held_out_at_most(continued: Continued) -> None:
