@@ -31,12 +31,13 @@ def train(
     Raises:
         DocumentError: the recipe, or an override such as ``train.steps=20``, is wrong.
         TrainingError: see the tree in :mod:`training.errors`.
+        KeyboardInterrupt: Ctrl-C; once the run has a folder, with what the same command does then.
     """
     recipe = settled(recipes.load(recipe_path, overrides))
     processes.begin(recipe)
     if not processes.keeps():
         report = _say_nothing
-    with runfolder.opened(recipe, runs) as run, faults.named(run.path):
+    with runfolder.opened(recipe, runs) as run, faults.named(run):
         if run.finished:
             report(
                 f"{run.path} is finished: its artefact is {run.artefact}. To train it again, remove the "

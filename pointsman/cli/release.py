@@ -165,7 +165,7 @@ def trained(recipe: Path, runs: Path, name: str | None = None) -> Path:
     """
     why = (
         f"{recipe}: training ended with status {{}}, and has said why above; the same command goes on from "
-        "its last checkpoint"
+        "its last checkpoint, where there is one"
     )
     named = () if name is None else ("--set", f"name={name}")
     return _apart("train", recipe, "--runs", runs, *named, why=why)

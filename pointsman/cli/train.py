@@ -46,8 +46,8 @@ def train(
     try:
         with reported(DocumentError, TrainingError, ArtefactError):
             artefact = _spoken_once(lambda: run(recipe, overrides=overrides or [], runs=runs, report=line))
-    except KeyboardInterrupt:
-        err().print("stopped; the same command goes on from the last checkpoint")
+    except KeyboardInterrupt as exc:
+        err().print(f"stopped; {exc}" if exc.args else "stopped, before the run began", soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
     if keeps():  # one of several processes speaks
         say(str(artefact))

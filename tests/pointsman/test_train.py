@@ -117,11 +117,20 @@ def test_an_error_of_training_is_its_message(run: Run, monkeypatch: pytest.Monke
     assert "error: 1 bad row\n  rows.jsonl:3: messages.0.role: must be user, found 'usr'\n" in ended.stderr
 
 
-def test_ctrl_c_says_how_to_go_on(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (KeyboardInterrupt("the same command goes on from step 4"), "stopped; the same command goes on"),
+        (KeyboardInterrupt(), "stopped, before the run began"),
+    ],
+)
+def test_ctrl_c_says_how_to_go_on(
+    run: Run, monkeypatch: pytest.MonkeyPatch, raised: KeyboardInterrupt, told: str
+) -> None:
     def interrupted(*_: object, **__: object) -> Path:
-        raise KeyboardInterrupt
+        raise raised
 
     monkeypatch.setattr(training.run, "train", interrupted)
     ended = run("train", RECIPE)
     assert ended.exit_code == 130
-    assert "the same command goes on from the last checkpoint" in ended.stderr
+    assert told in ended.stderr

@@ -19,6 +19,7 @@ from tests.training.test_run import metrics, quiet
 from training import run
 from training.errors import DiskFull, LossNotFinite, OutOfMemory
 from training.runs import faults
+from training.runs.folder import RunFolder
 from training.trainers import trl
 
 LIMITED = OSError(errno.EFBIG, os.strerror(errno.EFBIG))
@@ -49,15 +50,38 @@ FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     ],
 )
 def test_what_runs_out_is_named(raised: Exception, named: type[Exception], tmp_path: Path) -> None:
-    with pytest.raises(named) as caught, faults.named(tmp_path):
+    with pytest.raises(named) as caught, faults.named(RunFolder(tmp_path)):
         raise raised
     assert type(caught.value) is named
 
 
 def test_a_limit_of_files_sizes_is_told_from_a_full_disk(tmp_path: Path) -> None:
     told = r"larger than is allowed here \(.*raise the limit \(ulimit -f"
-    with pytest.raises(DiskFull, match=told), faults.named(tmp_path):
+    with pytest.raises(DiskFull, match=told), faults.named(RunFolder(tmp_path)):
         raise LIMITED
+
+
+@pytest.mark.parametrize(
+    ("left", "told"),
+    [
+        ([], "begins anew, as there is no checkpoint yet"),
+        (["checkpoint-4/model"], "begins anew, as there is no checkpoint yet"),  # half written
+        (["checkpoint-2/complete", "checkpoint-10/complete", "checkpoint-12/model"], "checkpoint of step 10"),
+    ],
+)
+@pytest.mark.parametrize("raised", [MemoryError(), LIMITED, FULL, KeyboardInterrupt()])
+def test_what_ends_a_run_says_which_checkpoint_there_is(
+    raised: BaseException, left: list[str], told: str, tmp_path: Path
+) -> None:
+    for name in left:
+        file = tmp_path / "checkpoints" / name
+        file.parent.mkdir(parents=True)
+        file.touch()
+    with (
+        pytest.raises((OutOfMemory, DiskFull, KeyboardInterrupt), match=told),
+        faults.named(RunFolder(tmp_path)),
+    ):
+        raise raised
 
 
 @pytest.mark.parametrize("method", ["full", "prefix", "pissa"])
@@ -76,7 +100,9 @@ def test_a_full_disk_leaves_the_last_checkpoint_and_the_run_goes_on(
 
     with monkeypatch.context() as patch:
         patch.setattr(trl.Likelihood, "_save", fills)
-        with pytest.raises(DiskFull, match=r"tiny can't be written, the disk is full \(.*No space left"):
+        with pytest.raises(
+            DiskFull, match=r"tiny can't be written, the disk is full \(.*No space left.*step 4"
+        ):
             run.train(path, runs=tmp_path, report=quiet)
     told: list[str] = []
     resumed = run.train(path, runs=tmp_path, report=told.append)

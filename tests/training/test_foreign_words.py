@@ -1,4 +1,4 @@
-"""Each key of LLaMA-Factory and TRL has an answer in the recipe of every stage, and one that holds there."""
+"""Each key of other programs has an answer in the recipe of every stage, and one that holds there."""
 
 from __future__ import annotations
 
@@ -16,9 +16,15 @@ from tests.training.conftest import Recipe
 from training import recipe as recipes
 from training.recipe import words
 
-_FILE = Path(__file__).with_name("llama_factory.txt")
-LLAMA_FACTORY = [line for line in _FILE.read_text("utf-8").splitlines() if not line.startswith("#")]
-OURS = re.compile(r"\b(?:train|data|sampling|lora|qlora|freeze|kl|value|server)\.\w+|method: \w+")
+PROGRAMS = ("llama_factory", "axolotl", "torchtune", "unsloth")
+OURS = re.compile(
+    r"\b(?:train|data|sampling|lora|qlora|freeze|prompt_tuning|kl|value|server)\.\w+|method: \w+"
+)
+
+
+def keys_of(program: str) -> list[str]:
+    text = Path(__file__).with_name(f"{program}.txt").read_text("utf-8")
+    return [line for line in text.splitlines() if not line.startswith("#")]
 
 
 def told(stage: str, key: str) -> str:
@@ -31,15 +37,36 @@ def unanswered(keys: Iterable[str]) -> list[tuple[str, str]]:
     return [(stage, key) for key in sorted(keys) for stage in recipes.STAGES if not told(stage, key)]
 
 
+def fields(*configs: Any) -> set[str]:
+    return {field.name for config in configs for field in dataclasses.fields(config)}
+
+
 def of_trl() -> set[str]:
     import trl
 
     configs = (trl.SFTConfig, trl.DPOConfig, trl.KTOConfig, trl.RewardConfig, trl.GRPOConfig, trl.RLOOConfig)
-    return {field.name for config in (*configs, trl.ModelConfig) for field in dataclasses.fields(config)}
+    return fields(*configs, trl.ModelConfig)
 
 
-def test_every_key_of_llama_factory_has_an_answer_in_every_stage() -> None:
-    assert unanswered(LLAMA_FACTORY) == []
+def of_peft() -> set[str]:
+    import peft
+
+    return fields(peft.LoraConfig, peft.PrefixTuningConfig, peft.PromptEncoderConfig, peft.PromptTuningConfig)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_key_of_a_program_has_an_answer_in_every_stage(program: str) -> None:
+    assert unanswered(keys_of(program)) == []
+
+
+def test_every_key_of_peft_has_an_answer_in_every_stage() -> None:
+    assert unanswered(of_peft()) == []
+
+
+def test_a_word_is_in_one_module_alone() -> None:
+    for name in ("KEYS", "OTHERWISE", "FAMILIES"):
+        found = [word for topic in words.TOPICS for word in getattr(topic, name)]
+        assert sorted(found) == sorted(getattr(words, name))
 
 
 def test_every_key_of_trl_has_an_answer_in_every_stage() -> None:
@@ -47,8 +74,9 @@ def test_every_key_of_trl_has_an_answer_in_every_stage() -> None:
 
 
 def test_an_answer_names_no_key_that_the_stage_has_not() -> None:
+    theirs = {key for program in PROGRAMS for key in keys_of(program)} | of_trl() | of_peft()
     for stage, model in recipes.STAGES.items():
-        for key in {*LLAMA_FACTORY, *of_trl(), *words.KEYS, *words.OTHERWISE}:
+        for key in {*theirs, *words.KEYS, *words.OTHERWISE}:
             said = told(stage, key)
             if not said.startswith("other stages have it as "):
                 assert all(words.has(model, ours) for ours in OURS.findall(said)), (stage, key, said)
@@ -72,6 +100,17 @@ def refusal(path: Any, change: str) -> str:
         ("use_dft_loss=true", "a token's loss is its own log-probability's, with one weight for all "),
         ("train_from_scratch=true", "other stages have it as model, this one has nothing like it "),
         ("moe_aux_loss_coef=0.1", "here it is what the base's config.json says; ppo leaves"),
+        ("base_model=x", "unknown key; here it is base "),
+        ("adapter=qlora", "unknown key; here it is method "),
+        ("micro_batch_size=2", "here it is train.batch_rows "),
+        ("sequence_len=2048", "here it is data.max_tokens "),
+        ("sample_packing=true", "here it is packing "),
+        ("max_steps_per_epoch=10", "here it is train.steps in all, or train.epochs "),
+        ("full_finetuning=true", "here it is `method: full` "),
+        ("lora.init_lora_weights=gaussian", "LoRA begins with B at 0, but in `method: pissa` "),
+        ("lora.lora_alpha=8", "here it is lora.alpha "),
+        ("data.sources.0.train_on_eos=turn", "here sft always learns what the assistant says, and nothing"),
+        ("relora=true", "of adapters there is LoRA, with its kin in sft "),
         ("data.sources.0.kto_tag=label", "data.sources.0.kto_tag: unknown key; here it is in columns "),
     ],
 )
@@ -88,6 +127,11 @@ def test_a_word_of_llama_factory_is_told_in_sft(recipe: Recipe, change: str, sai
             "other stages have it as `method: qlora`, this one has nothing like it",
         ),
         ("ppo", "optim=adamw_8bit", "there is none like it here: all stages learn by AdamW "),
+        ("ppo", "lmbda=0.9", "here it is train.lam "),
+        ("ppo", "num_steps=100", "here it is train.steps of train.rollout_rows answers each "),
+        ("grpo", "num_steps=100", "unknown key; "),
+        ("grpo", "grpo_size=4", "here it is generations "),
+        ("grpo", "fast_inference=true", "here it is server "),
         ("ppo", "logging_strategy=steps", "unknown key; this stage has nothing like it "),
         (
             "grpo",

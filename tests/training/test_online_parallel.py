@@ -179,7 +179,7 @@ def _ask(folder: Path) -> None:
         lambda _: None,
         log_probs=False,
         report=quiet,
-        resumable=lambda: False,
+        again=lambda: "",
     )
     found = parted.PartedSampler(server, 2).sample([[1], [2], [3]], 7)
     assert found.ids == [[7], [8], [9]]

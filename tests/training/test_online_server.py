@@ -148,7 +148,9 @@ def test_a_server_that_is_lost_stops_the_run_and_spoils_no_checkpoint(
     engine.asked.clear()
     engine.lost_after = 2 + 3 * 8 + 2  # in the fourth step
     told: list[str] = []
-    with pytest.raises(RolloutError, match=r"nothing answers at .*/v1/completions .*goes on from the last"):
+    with pytest.raises(
+        RolloutError, match=r"nothing answers at .*/v1/completions .*goes on from the checkpoint of step"
+    ):
         run.train(path, runs=tmp_path, report=told.append)
     since_it_was_loaded = engine.asked[::-1].index("/v1/load_lora_adapter")
     assert since_it_was_loaded <= 1 + 8 * transport.ATTEMPTS + 1  # that of before unloaded, answers, the last

@@ -38,7 +38,7 @@ class ServerSampler:
     save: Callable[[Path], None]  # writes the adapter's files as they are now
     log_probs: bool  # True = answers come with the server's, of the distribution that they are drawn from
     report: Report
-    resumable: Callable[[], bool]  # whether there is a checkpoint to go on from
+    again: Callable[[], str]  # what the same command does where this one has ended, in words
     _live: str | None = field(default=None, init=False)
     _begun: bool = field(default=False, init=False)
 
@@ -54,12 +54,7 @@ class ServerSampler:
         try:
             found = asyncio.run(self._sample(prompts, seed))
         except ServerLost as exc:
-            again = (
-                "goes on from the last checkpoint, which is whole"
-                if self.resumable()
-                else "begins anew, as there is no checkpoint yet"
-            )
-            raise ServerLost(f"{exc} (with the server back, the same command {again})") from exc
+            raise ServerLost(f"{exc} (with the server back, the same command {self.again()})") from exc
         log_probs = [one.log_probs or [] for one in found] if self.log_probs else None
         return Answers([one.ids for one in found], [one.ids[-1] in self.stops for one in found], log_probs)
 

@@ -172,7 +172,7 @@ def _sampler(recipe: PpoRecipe | GrpoRecipe, run: RunFolder, model: Policy, repo
             lambda folder: lora.save(model.model, folder, recipe.base),
             log_probs=isinstance(recipe, GrpoRecipe) and recipe.algorithm == "grpo",
             report=report,
-            resumable=lambda: run.has_checkpoint,
+            again=lambda: run.again,
         )
     return LocalSampler(model.model, recipe.sampling, model.stops, model.pad)
 

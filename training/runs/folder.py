@@ -89,9 +89,12 @@ class RunFolder:
         return (self.artefact / artefact.MANIFEST).is_file()
 
     @property
-    def has_checkpoint(self) -> bool:
-        """Is there one that was written to its end?"""
-        return any((folder / COMPLETE).is_file() for folder in self._steps())
+    def again(self) -> str:
+        """What the same command does behind this one, in words: nothing is removed for it."""
+        steps = [_step(folder) for folder in self._steps() if (folder / COMPLETE).is_file()]
+        if not steps:
+            return "begins anew, as there is no checkpoint yet"
+        return f"goes on from the checkpoint of step {steps[-1]}, which is whole"
 
     def last_checkpoint(self) -> Path | None:
         """The latest whole checkpoint. What a killed process left half-written is removed.
