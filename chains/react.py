@@ -106,10 +106,10 @@ class React:
         of_loop = request.limits.steps - bool(form)  # the last call is the form's
         trial = await deadline.wait(tried(form, engine)) if form and tools and of_loop else Usage()
         ledger = Ledger(of_loop, token_bounds(parameters))
-        told = Told(stops_of(parameters), silent=bool(form), counts=self._dialect.marks_reasoning)
-        ended: Unanswered | None = None
         loosened = LoosenedTools(engine)
         run = messages_of_run(request, parameters, tools, loosened, ledger=ledger, dialect=self._dialect)
+        told = Told(stops_of(parameters), silent=bool(form), counts=self._dialect.marks_reasoning)
+        ended: Unanswered | None = None
         try:
             if of_loop:
                 async with deadline.each(run) as messages:
