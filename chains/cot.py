@@ -27,6 +27,7 @@ from chains.ballot import VoteOn, ballot
 from chains.closing import Deadline
 from chains.events import ChainRequest, Content, Engine, Event, Finish, Note, Reasoning, Usage
 from chains.parameters import beyond_text, sampling
+from chains.purpose import Meant
 from chains.resources import Resources
 from chains.sift import sifted
 from chains.splitter import Part, Splitter
@@ -106,8 +107,8 @@ class Cot:
         thoughts = [_Thought() for _ in range(self._options.samples)]
         bodies = self._bodies(request)
         tasks = [
-            asyncio.create_task(_sample(engine, body, thought), name="sample")
-            for body, thought in zip(bodies, thoughts, strict=True)
+            asyncio.create_task(_sample(Meant(engine, f"sample {number}"), body, thought), name="sample")
+            for number, (body, thought) in enumerate(zip(bodies, thoughts, strict=True), start=1)
         ]
         tally = Tally(len(tasks))
         try:

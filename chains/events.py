@@ -113,8 +113,24 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelCall:
+    """One call of the model; told by who owns the engine, and shown only to a client that asks for a trace.
+
+    The two counts are None where the call was left, or refused, before the engine told them.
+    """
+
+    model: str  # the engine's name of it: alias@version, or the base's
+    purpose: str  # "answer", "sample 2", "repair", ...; see chains.purpose
+    finish_reasons: tuple[str | None, ...]  # of each choice; None: it was left before its end
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    seconds: float
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
-    """What a chain did besides calling a tool; shown only to a client that asks for a trace."""
+    """What a chain did besides calling a tool or the model; shown only to a client that asks for a trace."""
 
     about: str  # "repair", "vote", ...
     facts: Mapping[str, Any]
@@ -150,7 +166,7 @@ class Finish:
     others: tuple[Reason, ...] = ()  # why the second choice ended, the third, ...
 
 
-Event = Raw | Reasoning | Content | Refusal | Step | Note | Citations | Finish
+Event = Raw | Reasoning | Content | Refusal | Step | ModelCall | Note | Citations | Finish
 
 
 @runtime_checkable

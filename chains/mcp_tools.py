@@ -19,8 +19,16 @@ from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
+from mcp.types import INVALID_PARAMS
 
-from chains.errors import ToolFailure, ToolServerDown, ToolSourceError
+from chains.errors import (
+    ArgumentsWrong,
+    ToolErred,
+    ToolFailure,
+    ToolOutOfOrder,
+    ToolServerDown,
+    ToolSourceError,
+)
 from chains.schemas.schema import AnswerSchema, SchemaUnusable
 from chains.tool_call import ToolResult, bounded, fitting
 
@@ -74,13 +82,13 @@ class McpTool:
             async with self.server.session() as client:
                 answer = await client.call_tool(self.name, given)
         except Exception as exc:
-            raise _plain(exc) from exc
+            raise _failure(_plain(exc), self.server) from exc
         texts = [getattr(part, "text", f"[{part.type}, left out]") for part in answer.content]
         said = "\n".join(texts)
         if not texts and answer.structured_content is not None:
             said = json.dumps(answer.structured_content, ensure_ascii=False)
         if answer.is_error:
-            raise ToolFailure(said or "the tool failed and did not say why")
+            raise ToolErred(said or "the tool failed and did not say why")
         return said or "done"
 
 
@@ -132,7 +140,18 @@ async def _listed(server: McpServer) -> list[Any]:
 
 
 def _plain(error: Exception) -> Exception:
-    """The one error in a group of them; what the protocol says against a call is the tool's failure."""
+    """The one error in a group of them."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
-    return ToolFailure(error.message) if isinstance(error, MCPError) else error
+    return error
+
+
+def _failure(error: Exception, server: McpServer) -> ToolFailure:
+    """What the model is told of a call that came to no result, which is not for the tool to say.
+
+    The specification has errors of the protocol for what is wrong with a call, and for a server that fails.
+    """
+    if isinstance(error, MCPError) and error.code == INVALID_PARAMS:
+        return ArgumentsWrong(error.message)
+    how = f"error {error.code}" if isinstance(error, MCPError) else type(error).__name__
+    return ToolOutOfOrder(f"its server gave no result ({how})", f"{server.shown}: {error}")

@@ -47,6 +47,7 @@ from chains.last_words import last_words
 from chains.ledger import Ledger
 from chains.loosened import LoosenedTools
 from chains.parameters import calls_tools, formats_of, sampling, token_bounds
+from chains.purpose import Meant
 from chains.sift import sifted
 from chains.splitter import Part, Splitter
 from chains.stop import stops_of
@@ -104,8 +105,9 @@ class React:
         from chains.agent import messages_of_run
 
         of_loop = request.limits.steps - bool(form)  # the last call is the form's
-        trial = await deadline.wait(tried(form, engine)) if form and tools and of_loop else Usage()
         ledger = Ledger(of_loop, token_bounds(parameters))
+        trial = await deadline.wait(tried(form, engine)) if form and tools and of_loop else Usage()
+        ledger.trials += trial
         loosened = LoosenedTools(engine)
         run = messages_of_run(request, parameters, tools, loosened, ledger=ledger, dialect=self._dialect)
         told = Told(stops_of(parameters), silent=bool(form), counts=self._dialect.marks_reasoning)
@@ -133,18 +135,18 @@ class React:
             asked = form if schema is None else {}
             history = [*request.messages, *_history(told.steps, ledger.kept)]
             body = {**self._dialect.asked({**parameters, **ledger.left, "messages": history}), **asked}
-            cost = Cost()
+            cost, forming = Cost(), Meant(engine, "form")
             answer = (
-                formed(schema, body, engine, min(_TRIES, request.limits.steps - ledger.calls), cost)
+                formed(schema, body, forming, min(_TRIES, request.limits.steps - ledger.calls), cost)
                 if schema is not None
-                else _said(body, request.stream, engine, cost)
+                else _said(body, request.stream, forming, cost)
             )
             async with deadline.each(answer) as events:
                 async for event in events:
                     yield event
             ledger.usage += cost.usage
             ledger.cut = ledger.cut or cost.cut
-        yield Finish("length" if ledger.cut else "stop", told.usage(trial + ledger.usage))
+        yield Finish("length" if ledger.cut else "stop", told.usage(ledger.trials + ledger.usage))
 
     def warm(self, resources: Resources) -> None:
         """Import LangChain and LangGraph, which takes seconds, and ask servers for their tools."""

@@ -30,7 +30,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from chains.choices import finish_of, merged, seeded
+from chains.choices import choosing, finish_of, merged, seeded
 from chains.citations import CitationReader
 from chains.closing import Deadline
 from chains.cot import Cot
@@ -131,7 +131,9 @@ class Retrieve:
         asked = _reading(plain, found)
         costs = [Cost() for _ in range(choices)]
         answers = [
-            self._answer(_Choice(index, choices, found, cost), asked, engine, schema)
+            self._answer(
+                _Choice(index, choices, found, cost), asked, choosing(engine, index, choices), schema
+            )
             for index, cost in enumerate(costs)
         ]
         async with deadline.each(merged(answers)) as events:

@@ -22,7 +22,7 @@ from typing import Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from chains.choices import finish_of, seeded
+from chains.choices import choosing, finish_of, seeded
 from chains.closing import Deadline
 from chains.cot import Cot
 from chains.errors import ChainUnsupported, Refused
@@ -87,7 +87,14 @@ class Structured:
         answers = [
             _choice(
                 index,
-                formed(schema, seeded(body, index), engine, request.limits.steps, cost, asked=asked),
+                formed(
+                    schema,
+                    seeded(body, index),
+                    choosing(engine, index, choices),
+                    request.limits.steps,
+                    cost,
+                    asked=asked,
+                ),
             )
             for index, cost in enumerate(costs)
         ]

@@ -18,7 +18,8 @@ from router.deciding.decision import Decision
 from service.body.conversation import Message, asked, check_said, conversation_key, messages_of
 from service.body.fields import model_of, stream_of
 from service.body.kinds import SWITCH, check_bounds, check_kind, given
-from service.body.options import check_options, check_routed, with_parameters
+from service.body.options import check_options, check_routed
+from service.body.tools import with_parameters
 from service.errors import InvalidRequest, ModelNotFound, NotReady
 from service.record import Record
 from service.routes import COT, Route

@@ -18,8 +18,8 @@ from starlette.responses import PlainTextResponse, Response
 
 from service.adapters.checks import check_alias
 from service.api.incoming import Running, admin_only, json_object
-from service.body.conversation import kind_of
 from service.body.known import LOADED, UNLOADED
+from service.body.shown import kind_of
 from service.errors import (
     AdapterConflict,
     AdapterNotFound,

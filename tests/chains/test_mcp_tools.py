@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import sys
 from collections.abc import AsyncGenerator
@@ -16,7 +17,7 @@ from chains.events import Limits, Step
 from chains.mcp_tools import McpServer, McpTool, mcp_tools
 from chains.react import React
 from chains.registry import chain_with
-from chains.testing import Said, ScriptedEngine, asked, events_of
+from chains.testing import Said, ScriptedEngine, asked, content, events_of
 from chains.tool_sources import SourcedTools, ToolSources
 from tests.chains.mcp_server import server
 from tests.chains.spelling import resources
@@ -51,15 +52,19 @@ async def test_calls_and_failures_are_told(url: str) -> None:
     result = await locate.call({}, 10, 1_000)
     assert result.text == "error: wrong arguments for locate: 'parcel_id' is a required property"
     result = await locate.call({"parcel_id": "PX0"}, 10, 1_000)
-    assert result.failed
-    assert "no parcel PX0" in result.text
+    assert (result.failed, result.mendable) == (True, True)
+    assert result.said is not None
+    assert "no parcel PX0" in result.said
+    assert result.text == f"error: {result.said}"
     assert (await wait.call({}, 0.2, 1_000)).text == "error: wait did not answer within 0.2 s"
 
 
 async def test_a_server_that_is_gone_is_told(url: str) -> None:
     (tool, _) = await listed(url)
     gone = McpTool(tool.name, tool.schema, McpServer((), "http://127.0.0.1:1/mcp", {}), tool.arguments)
-    assert "error: locate failed (" in (await gone.call({"parcel_id": "PX1"}, 10, 1_000)).text
+    result = await gone.call({"parcel_id": "PX1"}, 10, 1_000)
+    assert result.text == "error: locate failed: its server gave no result (ConnectError)"
+    assert (result.failed, result.mendable, result.said) == (True, True, None)
     for place, said in (
         (gone.server, "the MCP server http://127.0.0.1:1/mcp can't be reached: "),
         (McpServer(("/no/such/program",), None, {}), "the MCP server /no/such/program can't be reached: "),
@@ -85,6 +90,45 @@ async def test_a_route_calls_a_server_that_speaks_over_pipes(tmp_path: Path) -> 
     events = await events_of(chain, asked(False, limits=Limits(tool_seconds=60)), engine)
     assert [tool["function"]["name"] for tool in engine.bodies[0]["tools"]] == ["locate"]
     assert events[0] == Step("locate", {"parcel_id": "PX1"}, "PX1 is in 罗马")
+
+
+@pytest.mark.parametrize(
+    ("parcel", "said", "ends"),
+    [
+        ("PX0", "the depot is on fire", ' locate said: "the depot is on fire".'),
+        ("PX-gone", "locate failed: its server gave no result (error -32000)", ""),
+        ("PX-broken", "locate failed: its server gave no result (error -32603)", ""),
+    ],
+)
+async def test_behind_a_server_that_fails_nothing_is_made_up(
+    tmp_path: Path, parcel: str, said: str, ends: str
+) -> None:
+    chain = chain_with("react", {"mcp": [{"command": PIPES}]}, tmp_path)
+    await asyncio.to_thread(chain.warm, resources(tmp_path))
+    call = Said(calls=[("locate", json.dumps({"parcel_id": parcel}))])
+    for script, how in (
+        ([call, Said(["In Oslo."])], "failed."),
+        ([call, call, Said(["In Oslo."])], "failed twice."),
+        ([call], "failed twice."),
+    ):
+        request = asked(False, limits=Limits(tool_seconds=60))
+        events = await events_of(chain, request, ScriptedEngine(script))
+        assert content(events) == f"Sorry, I could not do this: locate {how}{ends}"
+        error = next(event.error for event in events if isinstance(event, Step))
+        assert error is not None
+        assert error.startswith(f"error: {said}. Mend this")
+    events = await events_of(chain, asked(False, "在哪里？"), ScriptedEngine([call]))
+    behind = "locate 的答复：“the depot is on fire”。" if ends else ""
+    assert content(events) == f"抱歉，这个请求没能完成：locate 失败了两次。{behind}"
+
+
+async def test_arguments_that_a_server_does_not_take_are_the_models_to_mend(tmp_path: Path) -> None:
+    chain = chain_with("react", {"mcp": [{"command": PIPES}]}, tmp_path)
+    await asyncio.to_thread(chain.warm, resources(tmp_path))
+    call = Said(calls=[("locate", '{"parcel_id": "PX-wrong"}')])
+    request = asked(False, limits=Limits(tool_seconds=60))
+    events = await events_of(chain, request, ScriptedEngine([call, Said(["Which number?"])]))
+    assert content(events) == "Which number?"
 
 
 async def test_a_server_that_is_down_is_asked_again(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import pytest
 from chains.events import Content, Finish, Limits, Note, Refusal, Usage
 from chains.react import React, ReactOptions
 from chains.testing import Said, ScriptedEngine, asked, content, events_of, finish, reasoning
+from chains.tools import tool_from
+from tests.chains import reacting
 from tests.chains.reacting import asking, calls, steps
 
 pytestmark = pytest.mark.usefixtures("weather_tools")
@@ -68,6 +70,32 @@ async def test_what_a_tool_finds_in_the_end_is_answered_from(stream: bool) -> No
             Content("It is"),
             Content(" clear."),
         ]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("dialect", ["calls", "written"])
+async def test_with_the_second_chance_no_other_tool_is_called(
+    monkeypatch: pytest.MonkeyPatch, stream: bool, dialect: Any
+) -> None:
+    complaints = []
+
+    def complain() -> str:
+        """Open a complaint."""
+        complaints.append("one")
+        return "opened"
+
+    monkeypatch.setitem(reacting.TOOLS, "complain", tool_from(complain))
+    written = dialect == "written"
+    fails = Said(['Action: weather\nAction Input: {"city": "Pompeii"}']) if written else FAILS
+    other = Said(["Action: complain\nAction Input: {}"]) if written else Said(calls=[("complain", "{}")])
+    engine = ScriptedEngine([fails, INVENTED, other, INVENTED])
+    request = asking(stream, tools=("weather", "complain"))
+    events = await events_of(React(ReactOptions(dialect=dialect)), request, engine)
+    assert content(events) == "Sorry, I could not do this: weather failed."
+    assert complaints == []
+    if not written:
+        shown = [[tool["function"]["name"] for tool in body["tools"]] for body in engine.bodies]
+        assert shown == [["weather", "complain"], ["weather", "complain"], ["weather"]]
 
 
 @pytest.mark.parametrize("stream", [True, False])
