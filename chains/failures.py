@@ -46,6 +46,11 @@ class Failures:
         return self._called and not self.found
 
     @property
+    def without_result(self) -> bool:
+        """Whether a tool was meant to be called, be it with wrong arguments, and none gave a result."""
+        return not self.found and (self._called or bool(self._turns.keys() - {NAMELESS}))
+
+    @property
     def final(self) -> bool:
         """Whether the model had its second chance."""
         return self.asked_again or any(len(turns) > 1 for turns in self._turns.values())

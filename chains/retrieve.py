@@ -165,6 +165,8 @@ class Retrieve:
                 elif isinstance(event, Finish):
                     if tail := reader.end():
                         yield choice.own(Content(tail))
+                    if not reader.named:
+                        yield choice.uncited
                     yield choice.citations(reader.named)
                     cost.usage, cost.prompt = event.usage, event.usage.prompt_tokens
                     cost.cut = event.reason == "length"
@@ -224,10 +226,20 @@ class _Choice:
         """``event`` as one of this choice."""
         return replace(event, choice=self.index) if isinstance(event, Content | Reasoning) else event
 
+    @property
+    def uncited(self) -> Note:
+        """That the answer names none of the passages, so that nothing shows what it stands on."""
+        return Note("uncited", {"passages": len(self.found), **self._which})
+
     def citations(self, numbers: Sequence[int]) -> Citations:
         """Those of the passages that ``numbers`` name."""
         cited = tuple(_citation(number, self.found) for number in numbers)
-        return Citations(cited, self.index if self.many > 1 else None)
+        return Citations(cited, self._which.get("choice"))
+
+    @property
+    def _which(self) -> dict[str, int]:
+        """Which choice it is, where there are several."""
+        return {"choice": self.index} if self.many > 1 else {}
 
 
 def _one_text(request: ChainRequest, form: Mapping[str, Any]) -> ChainRequest:

@@ -13,7 +13,7 @@ import pytest
 from starlette.responses import JSONResponse
 
 from chains.errors import ToolServerDown, ToolSourceError
-from chains.events import Limits, Step
+from chains.events import Limits, Refusal, Step
 from chains.mcp_tools import McpServer, McpTool, mcp_tools
 from chains.react import React
 from chains.registry import chain_with
@@ -120,6 +120,21 @@ async def test_behind_a_server_that_fails_nothing_is_made_up(
     events = await events_of(chain, asked(False, "在哪里？"), ScriptedEngine([call]))
     behind = "locate 的答复：“the depot is on fire”。" if ends else ""
     assert content(events) == f"抱歉，这个请求没能完成：locate 失败了两次。{behind}"
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_behind_a_server_that_fails_no_form_is_filled(tmp_path: Path, stream: bool) -> None:
+    chain = chain_with("react", {"mcp": [{"command": PIPES}]}, tmp_path)
+    await asyncio.to_thread(chain.warm, resources(tmp_path))
+    form = {"response_format": {"type": "json_object"}}
+    for parcel, ends in (("PX0", ' locate said: "the depot is on fire".'), ("PX-gone", "")):
+        call = Said(calls=[("locate", json.dumps({"parcel_id": parcel}))])
+        request = asked(stream, parameters=form, limits=Limits(tool_seconds=60))
+        script = [Said(["{"]), call, call, Said(["In Oslo."]), Said(['{"city": "Oslo"}'])]
+        events = await events_of(chain, request, ScriptedEngine(script))
+        words = f"Sorry, I could not do this: locate failed twice.{ends}"
+        assert [event.text for event in events if isinstance(event, Refusal)] == [words]
+        assert content(events) == ""
 
 
 async def test_arguments_that_a_server_does_not_take_are_the_models_to_mend(tmp_path: Path) -> None:

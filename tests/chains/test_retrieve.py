@@ -88,6 +88,18 @@ async def test_what_the_chain_says_itself_ends_at_a_stop_of_the_client(
     assert (content(events), events[-1]) == (words, Finish("stop", Usage()))
 
 
+@pytest.mark.parametrize("stream", [True, False])
+async def test_an_answer_that_names_no_passage_is_noted(chain: Retrieve, stream: bool) -> None:
+    for said, numbered in (("Socks stay.", False), ("Socks stay [7].", False), ("Socks stay [1].", True)):
+        events = await events_of(chain, asked(stream, "do socks stay"), ScriptedEngine([Said([said])]))
+        noted = [event for event in events if isinstance(event, Note) and event.about == "uncited"]
+        assert noted == ([] if numbered else [Note("uncited", {"passages": 2})])
+    engine = ScriptedEngine([Said(["They stay."])])
+    events = await events_of(chain, asked(stream, "do socks stay", parameters={"n": 2}), engine)
+    for choice in (0, 1):
+        assert events.count(Note("uncited", {"passages": 2, "choice": choice})) == 1
+
+
 async def test_options_that_only_the_engine_knows_are_refused_where_no_model_answers(chain: Retrieve) -> None:
     refused = Refused("token_id 99999 in logit_bias is out of vocab")
     engine = ScriptedEngine([refused])
