@@ -32,6 +32,15 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
+class Tokenizing(Protocol):
+    """An engine that knows its tokenizer, as the gateway's does."""
+
+    async def clip(self, text: str, tokens: int) -> str:
+        """The beginning of ``text`` that is at most so many tokens."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds of one run of a chain."""

@@ -27,7 +27,7 @@ from chains.stop import StopAt, stops_of
 NO_SCHEMA = "give a response_format of type json_schema or json_object"
 _OBJECT = {"type": "object"}
 _TOO_MUCH = "the request is too long, or holds nothing to copy: copied strings are only checked"
-_MISSED = ". The request was taken all the same, and its form is no fault: "
+_MISSED = ". The rest of the schema guided the answer, and all of it was checked: "
 _REPAIR = "This does not fit: {problem}. Reply again with the JSON only, all of it."
 
 

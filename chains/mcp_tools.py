@@ -1,4 +1,4 @@
-"""Tools of MCP servers: the one home of the ``mcp`` package. Imported when a route names a server.
+"""Tools of MCP servers, by the ``mcp`` package. Imported when a route names a server.
 
 Each call has a session of its own, opened and closed with it: nothing is kept open between requests, and a
 server that is gone is missed by a call and not by the gateway. So a server that keeps something from call to
@@ -16,7 +16,6 @@ from typing import Any
 
 import httpx2
 from mcp.client.client import Client
-from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS
@@ -29,6 +28,7 @@ from chains.errors import (
     ToolServerDown,
     ToolSourceError,
 )
+from chains.mcp_pipes import piped
 from chains.schemas.schema import AnswerSchema, SchemaUnusable
 from chains.tool_call import ToolResult, bounded, fitting
 
@@ -52,8 +52,7 @@ class McpServer:
     async def session(self) -> AsyncGenerator[Client, None]:
         """A session that has begun; ended on the way out, with its process if it has one."""
         if self.url is None:
-            program, *words = self.command
-            async with Client(StdioServerParameters(command=program, args=words), cache=None) as client:
+            async with Client(piped(self.command), cache=None) as client:
                 yield client
             return
         async with (

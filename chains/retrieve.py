@@ -32,6 +32,7 @@ from pydantic import Field
 
 from chains.choices import choosing, finish_of, merged, seeded
 from chains.citations import CitationReader
+from chains.clipped import clipped
 from chains.closing import Deadline
 from chains.cot import Cot
 from chains.errors import ChainError, ChainUnsupported
@@ -124,7 +125,9 @@ class Retrieve:
         choices: int = request.parameters.get("n") or 1
         if quotes or not found:
             costs = [Cost(await deadline.wait(_tried(plain, engine))), *(Cost() for _ in range(choices - 1))]
-            for event in _own(plain, found, choices, formed=bool(form)):
+            whole = _words(plain, found)
+            said = await deadline.wait(clipped("retrieve", whole, plain.parameters, engine))
+            for event in _own(plain, found, said, costs, formed=bool(form), cut=said != whole):
                 yield event
             yield finish_of(costs)
             return
@@ -254,23 +257,34 @@ def _reading(request: ChainRequest, found: Sequence[Found]) -> ChainRequest:
     return replace(request, messages=with_system(request.messages, _told(found))) if found else request
 
 
-def _own(request: ChainRequest, found: Sequence[Found], choices: int, *, formed: bool) -> Iterator[Event]:
-    """Answers that no model makes, all but their Finish, each up to the client's ``stop``.
+def _words(request: ChainRequest, found: Sequence[Found]) -> str:
+    """An answer that no model makes: the nearest paragraph, or that none is."""
+    if found:
+        return f"{found[0].paragraph} [1]"
+    return _UNKNOWN_ZH if in_chinese(request.messages) else _UNKNOWN
 
-    It is the nearest paragraph, or that none is.
 
-    What is quoted is cited if the answer gets to its end. The client's bound on tokens is not kept: nothing
-    here knows what is one.
+def _own(
+    request: ChainRequest,
+    found: Sequence[Found],
+    said: str,
+    costs: Sequence[Cost],
+    *,
+    formed: bool,
+    cut: bool,
+) -> Iterator[Event]:
+    """Answers that ``said`` this, ``cut`` by the client's bound on tokens or whole, all but their Finish.
+
+    Each goes up to the client's ``stop``. What is quoted is cited if the answer gets to its end.
     """
-    unknown = _UNKNOWN_ZH if in_chinese(request.messages) else _UNKNOWN
-    for index in range(choices):
-        choice = _Choice(index, choices, found, Cost())
-        stop = StopAt(stops_of(request.parameters))
-        if formed:
-            yield Refusal(unknown, index)
-        elif said := stop.feed(f"{found[0].paragraph} [1]" if found else unknown) + stop.end():
-            yield Content(said, index)
-        yield choice.citations([1] if found and not stop.reached else [])
+    for index, cost in enumerate(costs):
+        choice = _Choice(index, len(costs), found, cost)
+        stop = StopAt([] if formed else stops_of(request.parameters))
+        text = stop.feed(said) + stop.end()
+        if text:
+            yield Refusal(text, index) if formed else Content(text, index)
+        cost.cut = cut and not stop.reached
+        yield choice.citations([1] if found and not cut and not stop.reached else [])
 
 
 def _named_in(text: str, found: Sequence[Found]) -> list[int]:

@@ -43,6 +43,7 @@ from service.routes import Route, RouteTable
 from service.settings import Settings
 from service.shadow import Shadows
 from service.stop_pieces import StopPieces
+from service.tokenized import Tokenized
 from service.uploads import Uploads
 
 log = logging.getLogger("pointsman.gateway")
@@ -176,7 +177,9 @@ class Gateway:
             engine = BestEffort(engine)
         if calls or plan.intent is not None:
             engine = ReadableCalls(engine, self._text_of)
-        return engine if type(plan.chain) is Direct else CountedReasoning(engine, self._tags)
+        if type(plan.chain) is Direct:
+            return engine
+        return Tokenized(CountedReasoning(engine, self._tags), self._text_of, self._tokens_of)
 
     async def _text_of(self, tokens: Sequence[int]) -> str:
         body = {"model": self.settings.engine.model_name, "tokens": tokens}

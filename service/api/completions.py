@@ -114,7 +114,8 @@ async def _answered(
     if not many:
         return await _answer(body, chain, gateway, record, trace=trace)
     parts = []
-    for prompt in prompts:
+    for index, prompt in enumerate(prompts):
+        _check_said(prompt, f"prompt[{index}]")
         own = copy(record)
         parts.append((await _answer({**body, "prompt": prompt}, chain, gateway, own, trace=trace), own))
     return Together(parts, record, choices=body.get("n") or 1)
@@ -144,13 +145,15 @@ def _as_chat(body: Mapping[str, Any]) -> dict[str, Any]:
     """The chat request that a routed prompt is.
 
     Raises:
-        InvalidRequest: the prompt is no text, or an option is about the text and not about an answer.
+        InvalidRequest: the prompt is no text, or an empty one, or an option is about the text and not about
+            an answer.
     """
     prompt = body["prompt"]
     if isinstance(prompt, list) and len(prompt) == 1:
         (prompt,) = prompt
     if not isinstance(prompt, str):
         raise InvalidRequest("model 'auto' needs a prompt that is one text, or a list of texts", "prompt")
+    _check_said(prompt, "prompt")
     for name in OF_TEXT:
         value = body.get(name)
         if value is not None and value is not False:
@@ -161,6 +164,11 @@ def _as_chat(body: Mapping[str, Any]) -> dict[str, Any]:
             )
     rest = {key: value for key, value in body.items() if key not in ("prompt", "best_of", *OF_TEXT)}
     return {**rest, "messages": [{"role": "user", "content": prompt}]}
+
+
+def _check_said(prompt: str, at: str) -> None:
+    if not prompt.strip():
+        raise InvalidRequest(f"{at} is empty, and there is nothing to answer: it must hold some text", at)
 
 
 async def _as_text(plan: Plan, gateway: Gateway, name: str, form: ChatForm, record: Record) -> Events:

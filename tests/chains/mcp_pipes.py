@@ -1,9 +1,13 @@
-"""An MCP server over its pipes, of the protocol's handshake and two methods; starts at once."""
+"""An MCP server over its pipes, of the protocol's handshake and two methods; starts at once.
+
+With ``--ended FILE`` it says in the file that it ended by itself.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 LOCATE = {
     "name": "locate",
@@ -42,6 +46,8 @@ def main() -> None:
         else:
             answer["error"] = {"code": -32601, "message": f"no method {method}"}
         print(json.dumps(answer), flush=True)
+    if "--ended" in sys.argv:
+        Path(sys.argv[-1]).write_text("ended", "utf-8")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from chains.events import Limits, Refusal, Step
 from chains.mcp_tools import McpServer, McpTool, mcp_tools
 from chains.react import React
 from chains.registry import chain_with
+from chains.schemas.schema import AnswerSchema
 from chains.testing import Said, ScriptedEngine, asked, content, events_of
 from chains.tool_sources import SourcedTools, ToolSources
 from tests.chains.mcp_server import server
@@ -37,7 +38,7 @@ async def listed(url: str, *names: str) -> list[McpTool]:
 
 
 async def test_the_model_reads_what_the_server_lists(url: str) -> None:
-    locate, wait = await listed(url)
+    locate, wait, _ = await listed(url)
     assert locate.schema["function"]["name"] == "locate"
     assert locate.schema["function"]["description"] == "Say where a parcel is."
     assert locate.schema["function"]["parameters"]["required"] == ["parcel_id"]
@@ -45,7 +46,7 @@ async def test_the_model_reads_what_the_server_lists(url: str) -> None:
 
 
 async def test_calls_and_failures_are_told(url: str) -> None:
-    locate, wait = await listed(url)
+    locate, wait = await listed(url, "locate", "wait")
     result = await locate.call({"parcel_id": "PX1"}, 10, 1_000)
     assert (result.text, result.failed) == ("PX1 is in 罗马", False)
     assert (await locate.call({"parcel_id": "PX1"}, 10, 3)).text == "PX1 ... (cut, 12 characters in all)"
@@ -60,7 +61,7 @@ async def test_calls_and_failures_are_told(url: str) -> None:
 
 
 async def test_a_server_that_is_gone_is_told(url: str) -> None:
-    (tool, _) = await listed(url)
+    (tool,) = await listed(url, "locate")
     gone = McpTool(tool.name, tool.schema, McpServer((), "http://127.0.0.1:1/mcp", {}), tool.arguments)
     result = await gone.call({"parcel_id": "PX1"}, 10, 1_000)
     assert result.text == "error: locate failed: its server gave no result (ConnectError)"
@@ -71,7 +72,7 @@ async def test_a_server_that_is_gone_is_told(url: str) -> None:
     ):
         with pytest.raises(ToolServerDown, match=said):
             await asyncio.to_thread(mcp_tools, place, None, 30)
-    with pytest.raises(ToolSourceError, match="has no tool 'fly'; it has: locate, wait"):
+    with pytest.raises(ToolSourceError, match="has no tool 'fly'; it has: locate, wait, nap"):
         await listed(url, "fly")
 
 
@@ -144,6 +145,46 @@ async def test_arguments_that_a_server_does_not_take_are_the_models_to_mend(tmp_
     request = asked(False, limits=Limits(tool_seconds=60))
     events = await events_of(chain, request, ScriptedEngine([call, Said(["Which number?"])]))
     assert content(events) == "Which number?"
+
+
+def napping(seen: Path) -> tuple[McpTool, dict[str, str]]:
+    """A tool of a process that blocks, and the arguments by which it says in ``seen`` what it runs as."""
+    place = McpServer((sys.executable, str(Path(__file__).with_name("mcp_server.py"))), None, {})
+    schema = {"type": "object", "properties": {"seen": {"type": "string"}}}
+    return McpTool("nap", schema, place, AnswerSchema(schema)), {"seen": str(seen)}
+
+
+def running(process: int) -> bool:
+    """Whether it is there and no zombie."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text("utf-8")
+    except OSError:
+        return False
+
+
+async def test_a_client_that_leaves_ends_a_server_whose_tool_blocks(tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    tool, arguments = napping(seen)
+    call = asyncio.create_task(tool.call(arguments, 60, 1_000))
+    while not seen.exists():  # until the tool sleeps
+        assert not call.done(), call.result()
+        await asyncio.sleep(0.05)
+    processes = [int(each) for each in seen.read_text("utf-8").split()]
+    assert [running(each) for each in processes] == [True, True]
+    async with asyncio.timeout(30):
+        while not call.done():  # as anyio does, until a task is seen to end
+            call.cancel()
+            await asyncio.sleep(0.05)
+    assert [running(each) for each in processes] == [False, False]
+
+
+async def test_a_server_that_has_answered_ends_by_itself(tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    schema = {"type": "object"}
+    place = McpServer((*PIPES, "--ended", str(seen)), None, {})
+    tool = McpTool("locate", schema, place, AnswerSchema(schema))
+    assert (await tool.call({"parcel_id": "PX1"}, 60, 1_000)).text == "PX1 is in 罗马"
+    assert seen.read_text("utf-8") == "ended"
 
 
 async def test_a_server_that_is_down_is_asked_again(tmp_path: Path) -> None:
