@@ -15,7 +15,7 @@ from langgraph.types import Command
 
 from chains.closing import closing
 from chains.dialects import NAMELESS, UNREADABLE, Dialect
-from chains.errors import StepsExhausted, ToolGivenUp
+from chains.errors import StepsExhausted
 from chains.events import ChainRequest, Engine, Limits, Step
 from chains.langchain_model import EngineChatModel, given
 from chains.ledger import Ledger
@@ -111,13 +111,13 @@ class _ServerTools(AgentMiddleware[Any, Any, Any]):
         failures, turn = self._ledger.failures, self._ledger.calls
         earlier = failures.before(name, turn)
         if earlier > 1:
-            raise ToolGivenUp([name], twice=True)
+            raise failures.given_up(name)
         result = await self._called(name, arguments)
         if not result.mendable:
             failures.found = True
             return result
         meant = name != NAMELESS or self._dialect.marks_calls
-        failures.add(name, turn, called=meant and result.asked)
+        failures.add(name, turn, called=meant and result.asked, said=result.said)
         hint = _LAST if earlier else _HINT
         return replace(result, text=f"{result.text}. {hint.format(name=name)}")
 

@@ -8,8 +8,9 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from chains.events import Finish, Reason, Usage
+from chains.events import Engine, Finish, Reason, Usage
 from chains.form import Cost
+from chains.purpose import Meant
 
 T = TypeVar("T")
 
@@ -49,6 +50,11 @@ def seeded(parameters: Mapping[str, Any], choice: int) -> dict[str, Any]:
     """``parameters`` of one of several choices: a client's seed is that of the first, as at the engine."""
     seed = parameters.get("seed")
     return {**parameters, "seed": seed + choice} if isinstance(seed, int) else dict(parameters)
+
+
+def choosing(engine: Engine, choice: int, choices: int) -> Engine:
+    """``engine`` for one of several choices, which its calls name."""
+    return engine if choices == 1 else Meant(engine, f"choice {choice}")
 
 
 def finish_of(costs: Sequence[Cost]) -> Finish:

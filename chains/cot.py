@@ -8,7 +8,8 @@ engine.
 
 With ``samples`` the model is asked several times at once and the answers vote as they come; the first that
 says what won is given out, with its reasoning. Nothing can be given before the vote is decided, whichever
-answers decide it; then the rest is stopped.
+answers decide it; then the rest is stopped. A request at temperature 0 has nothing to vote on: equal samples
+are one answer, which is asked for once and comes as it is made.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from chains.ballot import VoteOn, ballot
 from chains.closing import Deadline
 from chains.events import ChainRequest, Content, Engine, Event, Finish, Note, Reasoning, Usage
 from chains.parameters import beyond_text, sampling
+from chains.purpose import Meant
 from chains.resources import Resources
 from chains.sift import sifted
 from chains.splitter import Part, Splitter
@@ -38,9 +40,7 @@ class CotOptions(Document):
     """How often the model is asked, and what its answers vote on."""
 
     samples: Annotated[int, Field(ge=1, le=32)] = 1  # asked at once; 1: no vote, streamed as it comes
-    temperature: Annotated[float, Field(gt=0, le=2)] = (
-        0.7  # of samples, where the request's is 0 or not given
-    )
+    temperature: Annotated[float, Field(gt=0, le=2)] = 0.7  # of samples, where the request has none
     vote: VoteOn = "text"
 
 
@@ -77,7 +77,7 @@ class Cot:
                     yield raw
             return
         deadline = Deadline(request.limits.seconds)
-        if self._options.samples > 1:
+        if self._votes(request.parameters):
             for event in await deadline.wait(self._voted(request, engine)):
                 yield event
             return
@@ -90,21 +90,25 @@ class Cot:
         yield thought.finish
 
     def temperature(self, parameters: Mapping[str, Any]) -> float | None:
-        """Of samples that vote the options', where the request's is 0 or not given."""
+        """Of samples that vote the options', where the request has none."""
         asked: float | None = parameters.get("temperature")
-        votes = self._options.samples > 1 and beyond_text(parameters) is None
-        return (asked or self._options.temperature) if votes else asked
+        return self._options.temperature if asked is None and self._votes(parameters) else asked
 
     def warm(self, resources: Resources) -> None:
         """Nothing to do."""
+
+    def _votes(self, parameters: Mapping[str, Any]) -> bool:
+        """Whether several samples are drawn: at a temperature of 0 all would be one answer."""
+        several = self._options.samples > 1 and beyond_text(parameters) is None
+        return several and parameters.get("temperature") != 0
 
     async def _voted(self, request: ChainRequest, engine: Engine) -> list[Event]:
         """All events of the sample that won, behind the vote, with the usage of all samples."""
         thoughts = [_Thought() for _ in range(self._options.samples)]
         bodies = self._bodies(request)
         tasks = [
-            asyncio.create_task(_sample(engine, body, thought), name="sample")
-            for body, thought in zip(bodies, thoughts, strict=True)
+            asyncio.create_task(_sample(Meant(engine, f"sample {number}"), body, thought), name="sample")
+            for number, (body, thought) in enumerate(zip(bodies, thoughts, strict=True), start=1)
         ]
         tally = Tally(len(tasks))
         try:

@@ -25,6 +25,7 @@ Raised inside a chain and never let out of it:
 
 ToolFailure             by a tool: what the model is told
 ├── ArgumentsWrong      its arguments do not fit
+├── ToolErred           it says itself that it failed, in words that the user may read
 └── ToolOutOfOrder      its server is, and another call may find it well
 Unanswered              a run ends without an answer of the model, and the chain says why
 ├── ToolGivenUp         tools failed and there is no result to answer from
@@ -34,7 +35,7 @@ Unanswered              a run ends without an answer of the model, and the chain
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 
 class ChainError(Exception):
@@ -164,6 +165,13 @@ class ArgumentsWrong(ToolFailure):
     """What the model gave does not fit the tool; says what is wrong with it."""
 
 
+class ToolErred(ToolFailure):
+    """A tool says that it failed, and not whether another call may do better.
+
+    It may be as much as that there is no such parcel, so ``str(error)`` is for the user too.
+    """
+
+
 class ToolOutOfOrder(ToolFailure):
     """The server of a tool failed; ``detail`` is for who runs the gateway, and the model is not told it."""
 
@@ -177,12 +185,16 @@ class Unanswered(Exception):
 
 
 class ToolGivenUp(Unanswered):
-    """The tools ``names`` failed, ``twice`` where each of them did in two turns or more."""
+    """The tools ``names`` failed, ``twice`` where each of them did in two turns or more.
 
-    def __init__(self, names: Sequence[str], *, twice: bool) -> None:
+    ``said`` has the words of those that said why.
+    """
+
+    def __init__(self, names: Sequence[str], *, twice: bool, said: Mapping[str, str] | None = None) -> None:
         super().__init__(", ".join(names))
         self.names = tuple(names)
         self.twice = twice
+        self.said = dict(said or {})
 
 
 class ResultsTooLong(Unanswered):

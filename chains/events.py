@@ -32,6 +32,15 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
+class Tokenizing(Protocol):
+    """An engine that knows its tokenizer, as the gateway's does."""
+
+    async def clip(self, text: str, tokens: int) -> str:
+        """The beginning of ``text`` that is at most so many tokens."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds of one run of a chain."""
@@ -113,8 +122,24 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelCall:
+    """One call of the model; told by who owns the engine, and shown only to a client that asks for a trace.
+
+    The two counts are None where the call was left, or refused, before the engine told them.
+    """
+
+    model: str  # the engine's name of it: alias@version, or the base's
+    purpose: str  # "answer", "sample 2", "repair", ...; see chains.purpose
+    finish_reasons: tuple[str | None, ...]  # of each choice; None: it was left before its end
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    seconds: float
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
-    """What a chain did besides calling a tool; shown only to a client that asks for a trace."""
+    """What a chain did besides calling a tool or the model; shown only to a client that asks for a trace."""
 
     about: str  # "repair", "vote", ...
     facts: Mapping[str, Any]
@@ -150,7 +175,7 @@ class Finish:
     others: tuple[Reason, ...] = ()  # why the second choice ended, the third, ...
 
 
-Event = Raw | Reasoning | Content | Refusal | Step | Note | Citations | Finish
+Event = Raw | Reasoning | Content | Refusal | Step | ModelCall | Note | Citations | Finish
 
 
 @runtime_checkable

@@ -1,7 +1,7 @@
 """Results of tools, cut to what the model can read beside the conversation.
 
 How much that is, only the engine knows: it is asked for one token with less and less of each result, until
-it takes the prompt and room is left for an answer. What is tried is no part of the answer, nor of its usage.
+it takes the prompt and room is left for an answer. What is tried is no part of the answer, but of its cost.
 """
 
 from __future__ import annotations

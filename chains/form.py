@@ -18,6 +18,7 @@ from chains.errors import AnswerInvalid, ChainUnsupported, ParameterInvalid, Ref
 from chains.events import Content, Engine, Event, Note, Reasoning, Usage
 from chains.messages import text_of, with_system
 from chains.parameters import formats_of
+from chains.purpose import Meant
 from chains.schemas.guidable import guidable
 from chains.schemas.schema import AnswerSchema, SchemaUnusable, json_in
 from chains.splitter import Splitter
@@ -26,7 +27,7 @@ from chains.stop import StopAt, stops_of
 NO_SCHEMA = "give a response_format of type json_schema or json_object"
 _OBJECT = {"type": "object"}
 _TOO_MUCH = "the request is too long, or holds nothing to copy: copied strings are only checked"
-_MISSED = ". The request was taken all the same, and its form is no fault: "
+_MISSED = ". The rest of the schema guided the answer, and all of it was checked: "
 _REPAIR = "This does not fit: {problem}. Reply again with the JSON only, all of it."
 
 
@@ -108,11 +109,12 @@ async def formed(
     if guide is None:
         yield Note("unguided", {"reason": _TOO_MUCH})
     form: Mapping[str, Any] | None = schema.format(guide)
+    asking = engine
     while True:
         guided = {} if form is None else {"response_format": form}
         turns = messages if refused is None else with_system(messages, schema.in_words())
         try:
-            said = await _say({**unstopped, **guided, "messages": turns}, engine, cost)
+            said = await _say({**unstopped, **guided, "messages": turns}, asking, cost)
         except Refused as exc:
             if form is None:
                 raise
@@ -137,6 +139,7 @@ async def formed(
                 raise invalid
             refused.instead = f"; {invalid}" if form is None else f"{_MISSED}{invalid}"
             raise refused
+        asking = Meant(engine, "repair")
         messages += [
             {"role": "assistant", "content": said.content},
             {"role": "user", "content": _REPAIR.format(problem=problem)},

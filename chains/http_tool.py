@@ -21,6 +21,7 @@ from chains.tool_call import ToolResult, bounded, fitting
 
 BODY = "body"  # the argument that is sent as the body
 _TOLD = 500  # characters of an error's body that the model is told
+_ANSWERS = (400, 404, 409, 410, 422)  # a no to what was asked for (RFC 9110, section 15.5), not to who asks
 
 
 @dataclass(frozen=True)
@@ -91,15 +92,15 @@ def _told(answer: httpx.Response, text: str) -> str:
     """The text of an answer.
 
     Raises:
-        ToolFailure: the server refused, or would have the request go elsewhere.
-        ToolOutOfOrder: it failed.
+        ToolFailure: the server says no to what it was asked for.
+        ToolOutOfOrder: it says nothing of that: it failed, is busy, knows us not, or is elsewhere.
     """
-    if answer.is_redirect or answer.has_redirect_location:
-        raise ToolFailure(f"the server answered {answer.status_code}, a redirect, which is not followed")
     if answer.is_success:
         return text or f"done ({answer.status_code})"
     said = f": {text[:_TOLD]}" if text.strip() else ""
-    if answer.status_code >= 500:
-        problem = f"the server answered {answer.status_code}"
-        raise ToolOutOfOrder(problem, f"{problem}{said}")
-    raise ToolFailure(f"the server answered {answer.status_code}{said}")
+    problem = f"the server answered {answer.status_code}"
+    if answer.status_code in _ANSWERS:
+        raise ToolFailure(f"{problem}{said}")
+    if answer.is_redirect or answer.has_redirect_location:
+        problem += ", a redirect, which is not followed"
+    raise ToolOutOfOrder(problem, f"{problem}{said}")

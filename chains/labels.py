@@ -61,6 +61,11 @@ LINE = 200  # characters; what a label is known by stands in the first ones of i
 _MARKS = r"[ \t>*#_`]{0,40}"  # bounded, as is white space: what may be a label is read again piece by piece
 
 
+def words_of(label: Label) -> tuple[str, ...]:
+    """The words for ``label``, longer ones before those that they begin with."""
+    return tuple(name for name, found in _LABELS.items() if found == label)
+
+
 def names_of(*labels: Label) -> str:
     """A pattern of the words for ``labels``."""
     return "|".join(n.replace(" ", r"[ _\t]{1,3}") for n, label in _LABELS.items() if label in labels)

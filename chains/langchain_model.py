@@ -21,10 +21,11 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 
 from chains.answer import Answer, Call, Piece, ask
-from chains.dialects import UNREADABLE, Dialect, Reading
+from chains.dialects import NAMELESS, UNREADABLE, Dialect, Reading
 from chains.errors import ContextFull, StepsExhausted
-from chains.events import Engine, Message
+from chains.events import Message
 from chains.ledger import Ledger
+from chains.purpose import Meant
 
 REASONING = "reasoning_content"
 _SAID = "said"  # an answer as the model is to see it later, where that is not its content and its calls
@@ -115,11 +116,12 @@ class EngineChatModel(BaseChatModel):
         ledger: Ledger = self.ledger
         asked, failures = to_openai(messages), ledger.failures
         first = sum(_GIVEN in message.additional_kwargs for message in messages)
+        again = False  # it is the turn behind an answer that was dropped
         while True:
             held: list[ChatGenerationChunk] = []
             told = ledger.kept.told(asked, first)
             try:
-                async with aclosing(self._turn(told, stop, stream, extra)) as chunks:
+                async with aclosing(self._turn(told, stop, stream, extra, again=again)) as chunks:
                     async for chunk in chunks:
                         if failures.all_failed:
                             held.append(chunk)
@@ -135,10 +137,11 @@ class EngineChatModel(BaseChatModel):
             failures.dropped.append(said)
             if failures.final or ledger.spent or ledger.written_out:
                 raise failures.given_up()
-            failures.asked_again = True
+            failures.asked_again = again = True
             before = held[-1].message.additional_kwargs.get(_SAID) or said
             asked += [{"role": "assistant", "content": before}] if before else []
             asked.append({"role": "user", "content": failures.hint()})
+            extra = {**extra, "tools": failures.mendable(extra.get("tools") or ())}
         for chunk in held:
             yield chunk
 
@@ -148,25 +151,32 @@ class EngineChatModel(BaseChatModel):
         of_answer = ("max_completion_tokens", "min_tokens", "stop")
         body = {name: value for name, value in body.items() if name not in of_answer}
         dialect: Dialect = self.dialect
-        answer = Answer()
+        engine, answer = Meant(self.engine, "trial"), Answer()
         try:
             async with aclosing(
-                ask(self.engine, {**dialect.asked(body), "max_tokens": 1}, False, answer)
+                ask(engine, {**dialect.asked(body), "max_tokens": 1}, False, answer)
             ) as pieces:
                 async for _ in pieces:
                     pass
         except ContextFull:
             return None
+        self.ledger.trials += answer.usage
         return answer.usage.prompt_tokens
 
     async def _turn(
-        self, messages: Sequence[Message], stop: list[str] | None, stream: bool, extra: Mapping[str, Any]
+        self,
+        messages: Sequence[Message],
+        stop: list[str] | None,
+        stream: bool,
+        extra: Mapping[str, Any],
+        *,
+        again: bool,
     ) -> AsyncGenerator[ChatGenerationChunk, None]:
         ledger: Ledger = self.ledger
         if ledger.spent:
             raise StepsExhausted
         ledger.calls += 1
-        engine: Engine = self.engine
+        engine = Meant(self.engine, f"turn {ledger.calls}{': second chance' if again else ''}")
         body = {**self.parameters, **ledger.left, **extra, "messages": list(messages)}
         if stop:
             body["stop"] = stop
@@ -193,6 +203,9 @@ class EngineChatModel(BaseChatModel):
             ledger.usage += answer.usage
         ledger.cut = not reading.done and (answer.reason == "length" or reading.cut)
         answer.calls = reading.calls(answer.calls, ledger.cut)
+        if again:  # the model may call from memory what it was not shown
+            shown = {tool["function"]["name"] for tool in body["tools"]}
+            answer.calls = [call for call in answer.calls if call.name in {*shown, NAMELESS}]
         if answer.calls and ledger.written_out:  # nothing could be said of their results
             answer.calls, ledger.cut = [], True
         yield _last_chunk(answer, ledger.calls, reading.said)

@@ -9,11 +9,13 @@ from chains.errors import ResultsTooLong, ToolGivenUp, Unanswered
 from chains.events import ChainRequest, Message
 from chains.messages import in_chinese
 
+_TOLD = 300  # characters of what a tool said
+
 
 def last_words(request: ChainRequest, why: Unanswered) -> str:
-    """One sentence: what could not be done, and which tool it was for."""
+    """What could not be done, which tool it was for, and what that said of it."""
     if isinstance(why, ToolGivenUp):
-        return _given_up(request.messages, why)
+        return _given_up(request.messages, why) + _said(request.messages, why)
     if isinstance(why, ResultsTooLong):
         return _too_long(request.messages, why.names)
     return _unfinished(request.messages, request.limits.steps)
@@ -35,6 +37,14 @@ def _too_long(conversation: Sequence[Message], names: Sequence[str]) -> str:
         if in_chinese(conversation)
         else f"Sorry, I could not do this: what {' and '.join(names)} answered is too long for me to read."
     )
+
+
+def _said(conversation: Sequence[Message], why: ToolGivenUp) -> str:
+    """What tools that failed said themselves."""
+    told = {name: " ".join(words.split())[:_TOLD] for name, words in why.said.items()}
+    if in_chinese(conversation):
+        return "".join(f"{name} 的答复：“{words}”。" for name, words in told.items())
+    return "".join(f' {name} said: "{words}".' for name, words in told.items())
 
 
 def _given_up(conversation: Sequence[Message], why: ToolGivenUp) -> str:

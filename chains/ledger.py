@@ -19,6 +19,7 @@ class Ledger:
     tokens: Mapping[str, int] = field(default_factory=dict)  # that all of them may or must write
     calls: int = 0
     usage: Usage = field(default_factory=Usage)
+    trials: Usage = field(default_factory=Usage)  # of tokens that are no part of any answer
     cut: bool = False  # the last answer ran out of tokens
     failures: Failures = field(default_factory=Failures)
     kept: Kept = field(default_factory=Kept)

@@ -1,4 +1,4 @@
-"""Tools of MCP servers: the one home of the ``mcp`` package. Imported when a route names a server.
+"""Tools of MCP servers, by the ``mcp`` package. Imported when a route names a server.
 
 Each call has a session of its own, opened and closed with it: nothing is kept open between requests, and a
 server that is gone is missed by a call and not by the gateway. So a server that keeps something from call to
@@ -16,11 +16,19 @@ from typing import Any
 
 import httpx2
 from mcp.client.client import Client
-from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
+from mcp.types import INVALID_PARAMS
 
-from chains.errors import ToolFailure, ToolServerDown, ToolSourceError
+from chains.errors import (
+    ArgumentsWrong,
+    ToolErred,
+    ToolFailure,
+    ToolOutOfOrder,
+    ToolServerDown,
+    ToolSourceError,
+)
+from chains.mcp_pipes import piped
 from chains.schemas.schema import AnswerSchema, SchemaUnusable
 from chains.tool_call import ToolResult, bounded, fitting
 
@@ -44,8 +52,7 @@ class McpServer:
     async def session(self) -> AsyncGenerator[Client, None]:
         """A session that has begun; ended on the way out, with its process if it has one."""
         if self.url is None:
-            program, *words = self.command
-            async with Client(StdioServerParameters(command=program, args=words), cache=None) as client:
+            async with Client(piped(self.command), cache=None) as client:
                 yield client
             return
         async with (
@@ -74,13 +81,13 @@ class McpTool:
             async with self.server.session() as client:
                 answer = await client.call_tool(self.name, given)
         except Exception as exc:
-            raise _plain(exc) from exc
+            raise _failure(_plain(exc), self.server) from exc
         texts = [getattr(part, "text", f"[{part.type}, left out]") for part in answer.content]
         said = "\n".join(texts)
         if not texts and answer.structured_content is not None:
             said = json.dumps(answer.structured_content, ensure_ascii=False)
         if answer.is_error:
-            raise ToolFailure(said or "the tool failed and did not say why")
+            raise ToolErred(said or "the tool failed and did not say why")
         return said or "done"
 
 
@@ -132,7 +139,18 @@ async def _listed(server: McpServer) -> list[Any]:
 
 
 def _plain(error: Exception) -> Exception:
-    """The one error in a group of them; what the protocol says against a call is the tool's failure."""
+    """The one error in a group of them."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
-    return ToolFailure(error.message) if isinstance(error, MCPError) else error
+    return error
+
+
+def _failure(error: Exception, server: McpServer) -> ToolFailure:
+    """What the model is told of a call that came to no result, which is not for the tool to say.
+
+    The specification has errors of the protocol for what is wrong with a call, and for a server that fails.
+    """
+    if isinstance(error, MCPError) and error.code == INVALID_PARAMS:
+        return ArgumentsWrong(error.message)
+    how = f"error {error.code}" if isinstance(error, MCPError) else type(error).__name__
+    return ToolOutOfOrder(f"its server gave no result ({how})", f"{server.shown}: {error}")

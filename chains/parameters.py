@@ -69,6 +69,12 @@ def token_bounds(parameters: Mapping[str, Any]) -> dict[str, int]:
     return {name: value for name in _TOKENS if isinstance(value := parameters.get(name), int)}
 
 
+def most_tokens(parameters: Mapping[str, Any]) -> tuple[str, int] | None:
+    """The narrowest of the client's upper bounds on what is written, and its name; None: it set none."""
+    bounds = {name: many for name, many in token_bounds(parameters).items() if name != _LEAST}
+    return min(bounds.items(), key=lambda bound: bound[1], default=None)
+
+
 def tokens_left(parameters: Mapping[str, Any], usage: Usage) -> dict[str, int] | None:
     """The client's bounds on what is written, less what ``usage`` says; None: nothing may be any more."""
     bounds = token_bounds(parameters)

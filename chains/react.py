@@ -13,7 +13,8 @@ not made.
 A client that brings tools of its own runs the loop itself: it gets one step, whose calls are its to make. A
 client that wants a form (JSON) gets it from one more call at the end, which has all that the tools found: a
 form that bound the loop would leave no room for calls. JSON is validated, and asked for once more if it does
-not fit its schema. A form that the engine refuses is refused before any tool runs (:mod:`chains.trial`).
+not fit its schema. Where no tool gave a result there is nothing to fill a form with: the answer is a refusal
+in words. A form that the engine refuses is refused before any tool runs (:mod:`chains.trial`).
 """
 
 from __future__ import annotations
@@ -22,13 +23,12 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from chains.answer import Answer, ask
 from chains.closing import Deadline
 from chains.dialects import Calls, Dialect, Written
-from chains.errors import StepsExhausted, Unanswered
+from chains.errors import ResultsTooLong, StepsExhausted, Unanswered
 from chains.events import (
     ChainRequest,
     Content,
@@ -37,6 +37,7 @@ from chains.events import (
     Finish,
     Message,
     Reasoning,
+    Refusal,
     Step,
     Usage,
 )
@@ -46,15 +47,16 @@ from chains.last_words import last_words
 from chains.ledger import Ledger
 from chains.loosened import LoosenedTools
 from chains.parameters import calls_tools, formats_of, sampling, token_bounds
+from chains.purpose import Meant
 from chains.sift import sifted
-from chains.splitter import Part, Passages, Splitter
+from chains.splitter import Part, Splitter
+from chains.stop import stops_of
+from chains.told import Told
 from chains.tool_sources import SourcedTools, ToolSources, by_name
 from chains.tools import tool_by_name
 from chains.trial import tried
 
 if TYPE_CHECKING:
-    from langchain_core.messages import BaseMessage
-
     from chains.resources import Resources
 
 _JSON = ("json", "json_object")  # of structured_outputs
@@ -103,41 +105,48 @@ class React:
         from chains.agent import messages_of_run
 
         of_loop = request.limits.steps - bool(form)  # the last call is the form's
-        trial = await deadline.wait(tried(form, engine)) if form and tools and of_loop else Usage()
         ledger = Ledger(of_loop, token_bounds(parameters))
-        told = _Told(silent=bool(form), counts=self._dialect.marks_reasoning)
+        trial = await deadline.wait(tried(form, engine)) if form and tools and of_loop else Usage()
+        ledger.trials += trial
         loosened = LoosenedTools(engine)
         run = messages_of_run(request, parameters, tools, loosened, ledger=ledger, dialect=self._dialect)
+        told = Told(stops_of(parameters), silent=bool(form), counts=self._dialect.marks_reasoning)
+        ended: Unanswered | None = None
         try:
             if of_loop:
                 async with deadline.each(run) as messages:
                     async for message in messages:
                         for event in told.events(message):
                             yield event
-            for event in told.end():
-                yield event
         except Unanswered as exc:
+            ended = exc
             for event in told.broken_off(last_words(request, exc)):
                 yield event
             ledger.cut = ledger.cut or isinstance(exc, StepsExhausted)
+        for event in told.end():
+            yield event
+        ledger.cut = ledger.cut and not told.stopped
         for note in filter(None, (ledger.failures.note(), ledger.kept.note(), loosened.note())):
             yield note
-        if form and not ledger.written_out:
+        if form and (why := _without_form(request, ended, ledger, told)) is not None:
+            ledger.cut = False
+            yield Refusal(why)
+        elif form and not ledger.written_out:
             asked = form if schema is None else {}
             history = [*request.messages, *_history(told.steps, ledger.kept)]
             body = {**self._dialect.asked({**parameters, **ledger.left, "messages": history}), **asked}
-            cost = Cost()
+            cost, forming = Cost(), Meant(engine, "form")
             answer = (
-                formed(schema, body, engine, min(_TRIES, request.limits.steps - ledger.calls), cost)
+                formed(schema, body, forming, min(_TRIES, request.limits.steps - ledger.calls), cost)
                 if schema is not None
-                else _said(body, request.stream, engine, cost)
+                else _said(body, request.stream, forming, cost)
             )
             async with deadline.each(answer) as events:
                 async for event in events:
                     yield event
             ledger.usage += cost.usage
             ledger.cut = ledger.cut or cost.cut
-        yield Finish("length" if ledger.cut else "stop", told.usage(trial + ledger.usage))
+        yield Finish("length" if ledger.cut else "stop", told.usage(ledger.trials + ledger.usage))
 
     def warm(self, resources: Resources) -> None:
         """Import LangChain and LangGraph, which takes seconds, and ask servers for their tools."""
@@ -158,6 +167,19 @@ def _is_json(form: Mapping[str, Any]) -> bool:
     """Whether ``form`` asks for JSON, which can be validated; others are the engine's to keep."""
     wanted = form.get("structured_outputs")
     return bool(form) and (not isinstance(wanted, dict) or not wanted.keys().isdisjoint(_JSON))
+
+
+def _without_form(request: ChainRequest, ended: Unanswered | None, ledger: Ledger, told: Told) -> str | None:
+    """Why there is nothing that a form could be filled with, in words; None: there is.
+
+    Where the run ended with an answer of the model, it may ask the user for what a call lacked.
+    """
+    if ended is not None:
+        readable = ledger.failures.found and not isinstance(ended, ResultsTooLong)
+        return None if readable else last_words(request, ended)
+    if not ledger.failures.without_result:
+        return None
+    return told.said.strip() or last_words(request, ledger.failures.given_up())
 
 
 async def _said(
@@ -193,55 +215,3 @@ def _history(steps: Sequence[Step], kept: Kept) -> Iterator[Message]:
             "name": step.tool,
             "content": kept.of(result or ""),
         }
-
-
-class _Told:
-    """Turns the run's messages into events, and keeps the words of different steps apart.
-
-    ``silent``: the words are not told, only what is reasoned and done. ``counts``: the tokens of what is
-    reasoned can be counted.
-    """
-
-    def __init__(self, *, silent: bool, counts: bool) -> None:
-        self.steps: list[Step] = []
-        self._silent = silent
-        self._counts = counts
-        self._content = Passages()
-        self._reasoning = Passages()
-        self._message: str | None = None  # id of the message that is being told
-        self._reasons = False  # something reasoned was told
-
-    def usage(self, usage: Usage) -> Usage:
-        """``usage`` of the run, without a count of reasoning where it can't be right."""
-        return usage if self._counts or not self._reasons else replace(usage, reasoning_tokens=None)
-
-    def events(self, message: BaseMessage) -> Iterator[Event]:
-        if message.type == "tool":
-            step = getattr(message, "artifact", None)
-            if isinstance(step, Step):
-                self.steps.append(step)
-                yield step
-            return
-        if message.id != self._message:
-            if self._message is not None:
-                self._break_off()
-            self._message = message.id
-        if reasoning := self._reasoning.add(message.additional_kwargs.get("reasoning_content", "")):
-            self._reasons = True
-            yield Reasoning(reasoning)
-        if (content := self._content.add(message.text)) and not self._silent:
-            yield Content(content)
-
-    def end(self) -> Iterator[Event]:
-        if (tail := self._content.end()) and not self._silent:
-            yield Content(tail)
-
-    def broken_off(self, words: str) -> Iterator[Event]:
-        """An honest end of a run that has none of its own."""
-        if not self._silent:
-            self._break_off()
-            yield Content(self._content.add(words))
-
-    def _break_off(self) -> None:
-        self._content.break_off()
-        self._reasoning.break_off()

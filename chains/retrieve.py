@@ -30,8 +30,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from chains.choices import finish_of, merged, seeded
+from chains.choices import choosing, finish_of, merged, seeded
 from chains.citations import CitationReader
+from chains.clipped import clipped
 from chains.closing import Deadline
 from chains.cot import Cot
 from chains.errors import ChainError, ChainUnsupported
@@ -124,14 +125,18 @@ class Retrieve:
         choices: int = request.parameters.get("n") or 1
         if quotes or not found:
             costs = [Cost(await deadline.wait(_tried(plain, engine))), *(Cost() for _ in range(choices - 1))]
-            for event in _own(plain, found, choices, formed=bool(form)):
+            whole = _words(plain, found)
+            said = await deadline.wait(clipped("retrieve", whole, plain.parameters, engine))
+            for event in _own(plain, found, said, costs, formed=bool(form), cut=said != whole):
                 yield event
             yield finish_of(costs)
             return
         asked = _reading(plain, found)
         costs = [Cost() for _ in range(choices)]
         answers = [
-            self._answer(_Choice(index, choices, found, cost), asked, engine, schema)
+            self._answer(
+                _Choice(index, choices, found, cost), asked, choosing(engine, index, choices), schema
+            )
             for index, cost in enumerate(costs)
         ]
         async with deadline.each(merged(answers)) as events:
@@ -163,6 +168,8 @@ class Retrieve:
                 elif isinstance(event, Finish):
                     if tail := reader.end():
                         yield choice.own(Content(tail))
+                    if not reader.named:
+                        yield choice.uncited
                     yield choice.citations(reader.named)
                     cost.usage, cost.prompt = event.usage, event.usage.prompt_tokens
                     cost.cut = event.reason == "length"
@@ -222,10 +229,20 @@ class _Choice:
         """``event`` as one of this choice."""
         return replace(event, choice=self.index) if isinstance(event, Content | Reasoning) else event
 
+    @property
+    def uncited(self) -> Note:
+        """That the answer names none of the passages, so that nothing shows what it stands on."""
+        return Note("uncited", {"passages": len(self.found), **self._which})
+
     def citations(self, numbers: Sequence[int]) -> Citations:
         """Those of the passages that ``numbers`` name."""
         cited = tuple(_citation(number, self.found) for number in numbers)
-        return Citations(cited, self.index if self.many > 1 else None)
+        return Citations(cited, self._which.get("choice"))
+
+    @property
+    def _which(self) -> dict[str, int]:
+        """Which choice it is, where there are several."""
+        return {"choice": self.index} if self.many > 1 else {}
 
 
 def _one_text(request: ChainRequest, form: Mapping[str, Any]) -> ChainRequest:
@@ -240,23 +257,34 @@ def _reading(request: ChainRequest, found: Sequence[Found]) -> ChainRequest:
     return replace(request, messages=with_system(request.messages, _told(found))) if found else request
 
 
-def _own(request: ChainRequest, found: Sequence[Found], choices: int, *, formed: bool) -> Iterator[Event]:
-    """Answers that no model makes, all but their Finish, each up to the client's ``stop``.
+def _words(request: ChainRequest, found: Sequence[Found]) -> str:
+    """An answer that no model makes: the nearest paragraph, or that none is."""
+    if found:
+        return f"{found[0].paragraph} [1]"
+    return _UNKNOWN_ZH if in_chinese(request.messages) else _UNKNOWN
 
-    It is the nearest paragraph, or that none is.
 
-    What is quoted is cited if the answer gets to its end. The client's bound on tokens is not kept: nothing
-    here knows what is one.
+def _own(
+    request: ChainRequest,
+    found: Sequence[Found],
+    said: str,
+    costs: Sequence[Cost],
+    *,
+    formed: bool,
+    cut: bool,
+) -> Iterator[Event]:
+    """Answers that ``said`` this, ``cut`` by the client's bound on tokens or whole, all but their Finish.
+
+    Each goes up to the client's ``stop``. What is quoted is cited if the answer gets to its end.
     """
-    unknown = _UNKNOWN_ZH if in_chinese(request.messages) else _UNKNOWN
-    for index in range(choices):
-        choice = _Choice(index, choices, found, Cost())
-        stop = StopAt(stops_of(request.parameters))
-        if formed:
-            yield Refusal(unknown, index)
-        elif said := stop.feed(f"{found[0].paragraph} [1]" if found else unknown) + stop.end():
-            yield Content(said, index)
-        yield choice.citations([1] if found and not stop.reached else [])
+    for index, cost in enumerate(costs):
+        choice = _Choice(index, len(costs), found, cost)
+        stop = StopAt([] if formed else stops_of(request.parameters))
+        text = stop.feed(said) + stop.end()
+        if text:
+            yield Refusal(text, index) if formed else Content(text, index)
+        cost.cut = cut and not stop.reached
+        yield choice.citations([1] if found and not cut and not stop.reached else [])
 
 
 def _named_in(text: str, found: Sequence[Found]) -> list[int]:

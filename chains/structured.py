@@ -22,17 +22,22 @@ from typing import Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from chains.choices import finish_of, seeded
+from chains.choices import choosing, finish_of, seeded
 from chains.closing import Deadline
 from chains.cot import Cot
-from chains.errors import ChainUnsupported, Refused
+from chains.errors import ParameterInvalid, Refused
 from chains.events import ChainRequest, Content, Engine, Event, Reasoning
-from chains.form import NO_SCHEMA, Cost, asked_schema, formed
+from chains.form import Cost, asked_schema, formed
 from chains.options import File
 from chains.parameters import calls_tools, formats_of, sampling
 from chains.resources import Resources
 from chains.schemas.schema import AnswerSchema, ModelSchema
 from pointsman.document import Document
+
+_NO_SCHEMA = (
+    "is required, as the chain 'structured' has no schema of its own here: give one of type json_schema or "
+    "json_object"
+)
 
 
 class StructuredOptions(Document):
@@ -62,8 +67,8 @@ class Structured:
         """Each choice in one piece, Notes of what was asked again, and Finish. Raw for the client's tools.
 
         Raises:
-            ChainUnsupported: there is no schema; log-probabilities are asked for.
-            ParameterInvalid: the schema can't be used.
+            ChainUnsupported: log-probabilities are asked for, or a form that is not JSON.
+            ParameterInvalid: there is no schema, or one that can't be used.
             AnswerInvalid: the model's answer does not fit.
         """
         if calls_tools(request.parameters):
@@ -82,12 +87,19 @@ class Structured:
         schema = asked_schema("structured", form, self._schema)
         asked = schema is not self._schema
         if schema is None:
-            raise ChainUnsupported("structured", "response_format", None, NO_SCHEMA)
+            raise ParameterInvalid("response_format", _NO_SCHEMA)
         body, costs = {**parameters, "messages": list(request.messages)}, [Cost() for _ in range(choices)]
         answers = [
             _choice(
                 index,
-                formed(schema, seeded(body, index), engine, request.limits.steps, cost, asked=asked),
+                formed(
+                    schema,
+                    seeded(body, index),
+                    choosing(engine, index, choices),
+                    request.limits.steps,
+                    cost,
+                    asked=asked,
+                ),
             )
             for index, cost in enumerate(costs)
         ]

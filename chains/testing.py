@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -95,6 +96,10 @@ class ScriptedEngine:
     async def _stall(self) -> None:
         self.stalled.set()
         await asyncio.Event().wait()
+
+    async def clip(self, text: str, tokens: int) -> str:
+        """So many words of ``text``, as if each were a token with the space before it."""
+        return "".join(re.findall(r"\s*\S+", text)[:tokens])
 
     async def complete(self, body: Mapping[str, Any]) -> bytes:
         """The next answer."""

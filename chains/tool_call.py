@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from pydantic_core import to_jsonable_python
 
 from chains.daemon import in_daemon
-from chains.errors import ArgumentsWrong, ToolFailure, ToolOutOfOrder
+from chains.errors import ArgumentsWrong, ToolErred, ToolFailure, ToolOutOfOrder
 from chains.schemas.schema import AnswerSchema
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ class ToolResult:
     failed: bool = False
     mendable: bool = False  # it failed in a way in which another call need not
     asked: bool = True  # its arguments fitted; else the user may know what is missing
+    said: str | None = None  # why it failed, in words of its own that the user may read
 
 
 class Tool(Protocol):
@@ -58,6 +59,7 @@ class Tool(Protocol):
 
 async def bounded(name: str, coming: Awaitable[object], seconds: float, characters: int) -> ToolResult:
     """What ``coming``, a call of the tool ``name``, comes to."""
+    said = None
     try:
         async with asyncio.timeout(seconds):
             value = await coming
@@ -71,12 +73,14 @@ async def bounded(name: str, coming: Awaitable[object], seconds: float, characte
     except ToolOutOfOrder as exc:
         log.error("tool %s failed: %s", name, exc.detail)
         text, mendable = f"{name} failed: {exc}", True
+    except ToolErred as exc:
+        text, mendable, said = str(exc), True, str(exc)
     except (ToolFailure, ValueError) as exc:
         text, mendable = str(exc), False
     except (Exception, SystemExit) as exc:  # a tool's sys.exit() is no reason to end the gateway
         log.exception("tool %s failed", name)
         text, mendable = f"{name} failed ({type(exc).__name__})", True
-    return ToolResult(cut(f"error: {text}", characters), failed=True, mendable=mendable)
+    return ToolResult(cut(f"error: {text}", characters), failed=True, mendable=mendable, said=said)
 
 
 def fitting(arguments: object, schema: AnswerSchema) -> dict[str, Any]:

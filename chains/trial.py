@@ -14,6 +14,7 @@ from typing import Any
 from chains.answer import Answer, ask
 from chains.errors import Refused
 from chains.events import Engine, Usage
+from chains.purpose import Meant
 from chains.schemas.guidable import guidable
 
 _ANY = [{"role": "user", "content": "."}]
@@ -45,7 +46,7 @@ async def one_token(body: Mapping[str, Any], engine: Engine) -> Usage:
         Refused: what the engine has against it.
     """
     answer = Answer()
-    async with aclosing(ask(engine, {**body, "max_tokens": 1}, False, answer)) as pieces:
+    async with aclosing(ask(Meant(engine, "trial"), {**body, "max_tokens": 1}, False, answer)) as pieces:
         async for _ in pieces:
             pass
     return answer.usage

@@ -37,6 +37,7 @@ from chains.labels import (
     names_tool,
 )
 from chains.lookahead import begins_call, call_begun, is_aside, is_fenced
+from chains.one_line import begun_within, calls_within
 from chains.splitter import Part, Passages
 
 
@@ -131,6 +132,7 @@ class TurnReader:
             self._labelled(ended),
             self._bare(ended),
             self._inline(ended),
+            self._within(),
             self._calls(),
             self._finish(ended),
         )
@@ -150,8 +152,10 @@ class TurnReader:
         """Where a label stands that only what follows tells from text; the end of the text: nowhere."""
         if self._state == "final":
             return call_begun(self._text, self._at, self._tools)
-        finish = FINISH_BEGUN.search(self._text, self._at) if self._state in (None, "thought") else None
-        until = finish.start() if finish else len(self._text)
+        if self._state not in (None, "thought"):
+            return len(self._text)
+        finish = FINISH_BEGUN.search(self._text, self._at)
+        until = min(finish.start() if finish else len(self._text), begun_within(self._text, self._at))
         for match in LABELLED.finditer(self._text, self._at, until):
             if self._may_be_aside(match) and is_aside(self._text, match.end(), self._tools, False) is None:
                 return match.start()
@@ -183,6 +187,12 @@ class TurnReader:
             for match in INLINE.finditer(self._text, self._at):
                 if ended or match.end() < len(self._text):
                     yield _Found(match.start(), match.end(), "input")
+
+    def _within(self) -> Iterator[_Found]:
+        """An action that a thought runs into."""
+        if self._state in (None, "thought"):
+            for begin, end in calls_within(self._text, self._at, self._tools):
+                yield _Found(begin, end, "action")
 
     def _calls(self) -> Iterator[_Found]:
         for match in CALL.finditer(self._text, self._at):

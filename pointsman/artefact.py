@@ -22,8 +22,21 @@ CONFIG = "adapter_config.json"
 MANIFEST = "manifest.json"
 SIGNATURE = "signature.json"  # optional; see pointsman.signing
 BASE_WEIGHTS_PATTERN = "*.safetensors"
-ALIAS = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+ALIAS = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")  # of a recipe
+SERVED_ALIAS = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*"
+)  # others' trainers choose
+ALIAS_LENGTH = 63  # characters, of both
+ALIAS_FORM = (
+    f"1 to {ALIAS_LENGTH} letters (a-z, A-Z), digits, '-', '_', '.' and '/', with a letter or digit first "
+    "and behind each '/'"
+)
 VERSION_DIGITS = 12
+
+
+def is_served_alias(text: str) -> bool:
+    """Whether an adapter can be served under the name ``text``; see :data:`ALIAS_FORM`."""
+    return len(text) <= ALIAS_LENGTH and SERVED_ALIAS.fullmatch(text) is not None
 
 
 class ArtefactError(ValueError):
@@ -70,7 +83,8 @@ class Manifest(BaseModel):
         default=None, description="the method that it was trained by, where it was converted since"
     )
     warning: str | None = Field(
-        default=None, description="what its training ended with: signs that it has gone astray"
+        default=None,
+        description="what its training ended with: signs that it has gone astray; or what is not known of it",
     )
 
 

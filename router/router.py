@@ -62,6 +62,10 @@ class Router:
         """The same model under another ``policy``."""
         return Router(self.model, self.report, self.encoder, self.fingerprint, policy)
 
+    def encoded_by(self, encoder: TextEncoder) -> Router:
+        """The same router with another ``encoder`` that gives the same vectors."""
+        return Router(self.model, self.report, encoder, self.fingerprint, self.policy)
+
     @classmethod
     def fit(
         cls,

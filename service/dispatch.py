@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from chains.errors import ChainNotFound, ChainOptionsError
-from chains.events import Chain, ChainRequest, Limits
+from chains.events import Chain, ChainRequest, Drawing, Limits
 from chains.parameters import calls_tools
 from chains.retrieve import Retrieve
 from router.deciding.decision import Decision
 from service.body.conversation import Message, asked, check_said, conversation_key, messages_of
 from service.body.fields import model_of, stream_of
 from service.body.kinds import SWITCH, check_bounds, check_kind, given
-from service.body.options import check_options, check_routed, with_parameters
+from service.body.options import check_options, check_routed
+from service.body.tools import with_parameters
 from service.errors import InvalidRequest, ModelNotFound, NotReady
 from service.record import Record
 from service.routes import COT, Route
@@ -146,9 +147,10 @@ class Dispatch:
         is_routes = chain is None or chain == route.chain_name
         if is_routes and isinstance(route.chain, Retrieve):  # which may ask no engine
             check_bounds(parameters)
+        used = route.chain if is_routes else await self._chain(str(chain))
         request = ChainRequest(
             messages=_rendered(route, messages, decision),
-            parameters=_filled(parameters, route.sampling),
+            parameters=_filled(parameters, route.sampling, used),
             stream=stream,
             tools=route.tools,
             limits=route.limits,
@@ -159,7 +161,7 @@ class Dispatch:
             decision.confidence,
             decision.abstained,
             route.chain_name if is_routes else str(chain),
-            route.chain if is_routes else await self._chain(str(chain)),
+            used,
             request,
             conversation,
             version,
@@ -229,13 +231,15 @@ def _rendered(route: Route, messages: list[Message], decision: Decision) -> list
     return route.prompt.render(messages, {**route.variables, **decision.parameters})
 
 
-def _filled(parameters: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+def _filled(parameters: dict[str, Any], defaults: Mapping[str, Any], chain: Chain) -> dict[str, Any]:
     """``parameters`` with ``defaults`` for what the client left out.
 
-    A client that wants several answers wants them to differ: a temperature of 0 is no default for it.
+    Several answers are wanted to differ, be it by the client or by a ``chain`` whose samples vote: a
+    temperature of 0 is no default for them.
     """
     missing = {name: value for name, value in defaults.items() if parameters.get(name) is None}
-    if (parameters.get("n") or 1) > 1 and missing.get("temperature") == 0:
+    draws = isinstance(chain, Drawing) and chain.temperature(parameters) is not None
+    if missing.get("temperature") == 0 and (draws or (parameters.get("n") or 1) > 1):
         del missing["temperature"]
     if parameters.get("max_completion_tokens") is not None:
         missing.pop("max_tokens", None)

@@ -36,12 +36,14 @@ from service.kept.redaction import Redaction
 from service.keys import Keys, RateLimit, admin_digest
 from service.live import LiveRoutes
 from service.metrics import Metrics
+from service.model_calls import ModelCalls, Watched
 from service.parts import AdapterDesk, Pool
 from service.reasoned import CountedReasoning, Tags
 from service.routes import Route, RouteTable
 from service.settings import Settings
 from service.shadow import Shadows
 from service.stop_pieces import StopPieces
+from service.tokenized import Tokenized
 from service.uploads import Uploads
 
 log = logging.getLogger("pointsman.gateway")
@@ -149,26 +151,35 @@ class Gateway:
         self.decisions.close()
         self.feedback.close()
 
-    def engine_of(self, plan: Plan, name: str, outlet: Outlet | None = None) -> Engine:
+    def engine_of(
+        self, plan: Plan, name: str, outlet: Outlet | None = None, *, calls_to: ModelCalls | None = None
+    ) -> Engine:
         """The engine for a plan on the model ``name``, of which every tool call can be read.
 
         What a chain reasons is counted; what is passed on is not parsed for it.
 
-        ``outlet`` is given what streams where the plan passes it on as it is.
+        ``outlet`` is given what streams where the plan passes it on as it is, unless every call is to be told
+        to ``calls_to``.
         """
         parameters = plan.request.parameters
         calls = calls_tools(parameters)
         loosens = (calls or not isinstance(plan.chain, Structured | React)) and may_loosen(parameters)
         if type(plan.chain) is Direct and not calls and not loosens:
+            if calls_to is not None:
+                return Watched(self.engine.bind(name), calls_to)
             return self.engine.bind(name, outlet=None if wants_joined(parameters) else outlet)
         engine: Engine = self.engine.bind(name)
         if stops := stops_of(parameters):  # the chain's to find, and to end the count at
             engine = StopPieces(engine, stops, self._text_of)
+        if calls_to is not None:
+            engine = Watched(engine, calls_to)
         if loosens:  # those two loosen for themselves, where the client brings no tools, and check
             engine = BestEffort(engine)
         if calls or plan.intent is not None:
             engine = ReadableCalls(engine, self._text_of)
-        return engine if type(plan.chain) is Direct else CountedReasoning(engine, self._tags)
+        if type(plan.chain) is Direct:
+            return engine
+        return Tokenized(CountedReasoning(engine, self._tags), self._text_of, self._tokens_of)
 
     async def _text_of(self, tokens: Sequence[int]) -> str:
         body = {"model": self.settings.engine.model_name, "tokens": tokens}

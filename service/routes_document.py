@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
-from pointsman.artefact import ALIAS
+from pointsman.artefact import ALIAS_FORM, is_served_alias
 from pointsman.document import Document
 from router.deciding.rules import Rule, keywords
 from router.errors import PatternError
@@ -74,8 +74,8 @@ class TrackDocument(Document):
     @field_validator("adapter")
     @classmethod
     def _is_alias(cls, adapter: str | None) -> str | None:
-        if adapter is not None and not ALIAS.fullmatch(adapter):
-            raise ValueError("an adapter is named by its alias: lower-case letters, digits, - and _")
+        if adapter is not None and not is_served_alias(adapter):
+            raise ValueError(f"an adapter is named by its alias, {ALIAS_FORM}")
         return adapter
 
 

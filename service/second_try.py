@@ -9,6 +9,7 @@ from typing import Any
 
 from chains.counted import DETAILS, reasoned_in
 from chains.events import Engine
+from chains.purpose import Meant
 from chains.sse import json_object
 from service.errors import EngineRefused
 from service.written import is_readable
@@ -52,7 +53,7 @@ async def asked_again(engine: Engine, body: Mapping[str, Any]) -> Again:
     if is_auto(body):
         asked["tool_choice"] = "required"
     try:
-        answer = json_object(await engine.complete(asked))
+        answer = json_object(await Meant(engine, "call again").complete(asked))
     except EngineRefused as exc:
         log.warning("a call that can't be read can't be asked for again: %s", exc)
         return Again()

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from pointsman.artefact import ALIAS
+from pointsman.artefact import ALIAS_FORM, is_served_alias
 from pointsman.document import Document
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # sha256 of a key, in hex
@@ -151,8 +151,8 @@ class AdapterSettings(Document):
     @classmethod
     def _aliases(cls, preload: dict[str, str]) -> dict[str, str]:
         for alias in preload:
-            if not ALIAS.fullmatch(alias) or alias == "auto":
-                raise ValueError(f"{alias!r} is no alias: lower-case letters, digits, - and _; not 'auto'")
+            if not is_served_alias(alias) or alias == "auto":
+                raise ValueError(f"{alias!r} is no alias, which is {ALIAS_FORM}; and not 'auto'")
         return preload
 
 

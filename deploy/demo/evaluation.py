@@ -142,7 +142,7 @@ async def _ask(client: AsyncOpenAI, sample: Sample) -> Outcome:
     except (OpenAIError, ValueError) as exc:
         return Outcome(sample, "", None, (f"{type(exc).__name__}: {exc}",))
     steps: list[dict[str, Any]] = (completion.model_extra or {}).get("pointsman", {}).get("steps", [])
-    calls = [Call(step["tool"], step["arguments"]) for step in steps]
+    calls = [Call(step["tool"], step["arguments"]) for step in steps if "tool" in step]
     text = completion.choices[0].message.content or ""
     routed = response.headers.get("x-pointsman-intent")
     return Outcome(sample, text, routed, tuple(faults(sample.expect, Answer(text, calls))))

@@ -11,6 +11,7 @@ it reads.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -66,6 +67,8 @@ class Session:
         import onnxruntime
         from tokenizers import Tokenizer
 
+        # one text at a time is nothing to share: it would wake a thread for every core
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = threads
         options.log_severity_level = 3  # errors

@@ -20,6 +20,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -164,19 +165,31 @@ class Spelling:
         return replace(unrotated, places=places, directions=directions, scales=scales), spelled
 
     def transform(self, texts: Sequence[str]) -> Dense:
-        """``(N, R)`` rows of length 1 at most: less by the share of n-grams that no example has."""
-        return np.array([self._row(text) for text in texts])
+        """``(N, R)`` rows of length 1 at most: less by the share of n-grams that no example has.
 
-    def _row(self, text: str) -> Dense:
-        """``(R,)``, as :meth:`fit` makes it of many: a decision has no time for a sparse matrix."""
-        place, weights = self._weights(*_counted(buckets(text)))
-        length = np.sqrt(weights @ weights) or np.float32(1)
-        rows = self._rows[place]
-        used = rows >= 0
-        rows = rows[used]
-        return np.asarray(
-            (weights[used] / length * self.scales[rows]) @ self.directions[rows].astype(np.float32)
-        )
+        As :meth:`fit` makes them, in few calls of numpy: a decision has no time for a sparse matrix.
+        """
+        if not texts:
+            return np.zeros((0, self.directions.shape[1]), dtype=np.float32)
+        each = [buckets(text) for text in texts]
+        keys = each[0]
+        if len(each) > 1:
+            keys = np.concatenate(each)
+            keys += np.repeat(np.arange(len(each)) * _BUCKETS, [len(found) for found in each])
+        keys, counts = _counted(keys)
+        place, weights = self._weights(keys % _BUCKETS, counts)
+        lines = self._rows[place]
+        used = lines >= 0
+        lines = lines[used]
+        scaled = weights[used] * self.scales[lines]
+        directions = self.directions[lines].astype(np.float32)
+        ends = np.arange(1, len(each) + 1) * _BUCKETS
+        own, inside = _slices(np.searchsorted(keys, ends)), _slices(np.searchsorted(keys[used], ends))
+        lengths = [np.sqrt(weights[part] @ weights[part]) or np.float32(1) for part in own]
+        rows = [
+            scaled[part] / length @ directions[part] for part, length in zip(inside, lengths, strict=True)
+        ]
+        return np.array(rows, dtype=np.float32)
 
     def _weigh(self, rows: Indices, found: Indices, counts: Indices, size: int) -> Any:
         """``(size, D)`` sparse TF-IDF, of which every row has length 1 before unknown n-grams are dropped."""
@@ -253,6 +266,10 @@ def join(meaning: Dense, spelling: Dense, shares: Dense) -> Dense:
     np.multiply(meaning, np.sqrt(1 - shares), out=rows[:, :columns])
     np.multiply(spelling, np.sqrt(shares), out=rows[:, columns:])
     return rows
+
+
+def _slices(ends: Indices) -> list[slice]:
+    return [slice(start, end) for start, end in pairwise((0, *ends.tolist()))]
 
 
 def _counted(grams: Indices) -> tuple[Indices, Indices]:

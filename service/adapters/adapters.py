@@ -92,8 +92,12 @@ class Adapters:
         """
         return await self._intake.check(folder)
 
-    async def register(self, alias: str, folder: str, root: Path | None = None) -> VersionInfo:
+    async def register(
+        self, alias: str, folder: str, root: Path | None = None, *, foreign: bool = False
+    ) -> VersionInfo:
         """Check an artefact below ``root``, else the adapters folder, and enter it as a version of ``alias``.
+
+        A ``foreign`` one, which another trainer saved, may lack its manifest, and gets one.
 
         Where the engine has room it is loaded at once, so that no promotion under load has to wait for that.
 
@@ -101,7 +105,7 @@ class Adapters:
             AdapterRejected: with every problem.
             StoreUnavailable, RegistryUnavailable: nothing was entered.
         """
-        info = await self._owned(self._intake.enter(alias, folder, root))
+        info = await self._owned(self._intake.enter(alias, folder, root, foreign=foreign))
         if self._slots.up and not self._slots.full:
             staging = asyncio.create_task(self._stage(alias, info.version), name=f"stage {info.name}")
             self._changes.add(staging)

@@ -11,24 +11,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pointsman.artefact import (
-    ALIAS,
+    ALIAS_FORM,
     CONFIG,
+    MANIFEST,
     SERVED,
     SIGNATURE,
     WEIGHTS,
     ArtefactError,
     Manifest,
+    is_served_alias,
     read_manifest,
     version_of,
 )
 from pointsman.signing import mistrust
 from service.adapters.base import Base
+from service.adapters.foreign import foreign_manifest
 from service.adapters.matrices import weights_problems
 from service.adapters.peft_config import read_config
 from service.errors import AdapterRejected
 
 _CODE = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".py", ".pyc", ".so"}
 NO_FOLDER = "no such folder in the adapters folder"
+_UNSIGNED = "only signed artefacts are served here, and without manifest.json nothing can be signed"
+_FOREIGN = ", and POST /v1/load_lora_adapter makes one for what another trainer saved"
 _IDENTITY = {  # what differs → what to do
     "weights": "it was trained on another base; train it on the one that is served",
     "tokenizer": "it was trained with another tokenizer.json; train it with the base's",
@@ -52,10 +57,8 @@ def check_alias(alias: str, base_name: str) -> None:
     Raises:
         AdapterRejected
     """
-    if not ALIAS.fullmatch(alias):
-        raise AdapterRejected(
-            [f"the alias {alias[:80]!r} is not 1 to 63 of a-z, 0-9, - and _, with a letter or digit first"]
-        )
+    if not is_served_alias(alias):
+        raise AdapterRejected([f"the alias {alias[:80]!r} is not {ALIAS_FORM}"])
     if alias in {"auto", base_name}:
         raise AdapterRejected([f"the alias {alias!r} already means something else; choose another"])
 
@@ -80,8 +83,18 @@ def locate(root: Path, folder: str) -> Path:
     return path
 
 
-def check(root: Path, folder: str, base: Base, max_rank: int, trusted: Collection[str] = ()) -> Checked:
+def check(
+    root: Path,
+    folder: str,
+    base: Base,
+    max_rank: int,
+    trusted: Collection[str] = (),
+    *,
+    foreign: str | None = None,
+) -> Checked:
     """Look at everything in the artefact ``folder`` below ``root``; ``trusted`` keys sign it, if there are.
+
+    One without a manifest is taken if it is to be ``foreign``, an alias: a manifest is made for it.
 
     Raises:
         AdapterRejected: with every problem.
@@ -91,16 +104,19 @@ def check(root: Path, folder: str, base: Base, max_rank: int, trusted: Collectio
     problems = [f"{shown}/{problem}" for problem in _file_problems(path, root.resolve())]
     if problems:  # nothing of it is read then
         raise AdapterRejected(problems)
+    bare = not (path / MANIFEST).exists()
     manifest = None
     unread: list[str] = []
     try:
-        manifest = read_manifest(path)
+        manifest = None if bare and foreign is not None else read_manifest(path)
     except (ArtefactError, OSError, ValueError) as exc:
-        unread = [str(exc).replace(str(path), shown)]
+        unread = [str(exc).replace(str(path), shown) + (_FOREIGN if bare else "")]
     if manifest is not None and manifest.method not in SERVED:  # whatever else it holds is no LoRA
         raise AdapterRejected([f"{shown}/manifest.json: {_unserved(manifest)}"])
     config, problems = read_config(path, shown, max_rank)
     problems += unread
+    if bare and foreign is not None and config is not None:
+        manifest = foreign_manifest(foreign, config.base, base)
     if manifest is not None:
         problems += [f"{shown}/manifest.json: {problem}" for problem in _identity_problems(manifest, base)]
     if manifest is not None and config is not None and config.base not in (None, "", manifest.base_model):
@@ -111,7 +127,9 @@ def check(root: Path, folder: str, base: Base, max_rank: int, trusted: Collectio
     problems += [
         f"{shown}/{WEIGHTS}: {problem}" for problem in weights_problems(path / WEIGHTS, config, base)
     ]
-    if not problems and (why := mistrust(path, trusted)):  # of whole artefacts: all of it is read
+    if not problems and (
+        why := _UNSIGNED if bare and trusted else mistrust(path, trusted)
+    ):  # of whole artefacts: all of it is read
         problems = [f"{shown}/{SIGNATURE}: {why}"]
     if problems or config is None or manifest is None:
         raise AdapterRejected(problems)

@@ -37,8 +37,10 @@ class Intake:
         self._store = store
         self._locks = locks
 
-    async def check(self, folder: str, root: Path | None = None) -> Checked:
+    async def check(self, folder: str, root: Path | None = None, foreign: str | None = None) -> Checked:
         """Look at the artefact ``folder`` below ``root``, else the adapters folder; changes nothing.
+
+        Without a manifest it passes only if it is to be ``foreign``, an alias.
 
         Raises:
             AdapterRejected: with every problem.
@@ -47,22 +49,27 @@ class Intake:
         base = await self._base.read()
         adapters, rank = self._settings.adapters, self._settings.engine.max_lora_rank
         return await asyncio.to_thread(
-            check, root or adapters.folder, folder, base, rank, adapters.trusted_keys
+            check, root or adapters.folder, folder, base, rank, adapters.trusted_keys, foreign=foreign
         )
 
-    async def enter(self, alias: str, folder: str, root: Path | None = None) -> VersionInfo:
+    async def enter(
+        self, alias: str, folder: str, root: Path | None = None, *, foreign: bool = False
+    ) -> VersionInfo:
         """Check an artefact, copy it and enter it as a version of ``alias``; a second time changes nothing.
+
+        A ``foreign`` one may lack its manifest, and gets one.
 
         Raises:
             AdapterRejected: with every problem.
             StoreUnavailable, RegistryUnavailable: nothing was entered.
         """
         check_alias(alias, self._settings.engine.model_name)
-        found = await self.check(folder, root)
+        found = await self.check(folder, root, alias if foreign else None)
         async with self._locks[alias]:
             name = f"{alias}@{found.version}"
             source = (root or self._settings.adapters.folder) / found.folder
-            await asyncio.to_thread(self._store.add, name, found.version, source)
+            made = found.manifest if foreign else None
+            await asyncio.to_thread(self._store.add, name, found.version, source, made)
             record = _record(alias, found)
             known = next((entry.record for entry in self._versions if entry.name == name), None)
             if known is None or known.retired:

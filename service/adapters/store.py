@@ -23,6 +23,7 @@ from pointsman.artefact import (
     Manifest,
     read_manifest,
     version_of,
+    write_manifest,
 )
 from pointsman.signing import SigningError, mistrust, signer
 from service.errors import AdapterRejected, StoreUnavailable
@@ -43,8 +44,10 @@ class Store:
         self._trusted = trusted  # public keys; none: signatures are not asked for
         self._whole: dict[str, tuple[Stamp, ...]] = {}  # by name: the files when they were last hashed
 
-    def add(self, name: str, version: str, source: Path) -> None:
+    def add(self, name: str, version: str, source: Path, made: Manifest | None = None) -> None:
         """Copy the artefact in ``source``; one that is there and whole stays, unless it is signed otherwise.
+
+        Where ``source`` has no manifest it is the one that was ``made``.
 
         Raises:
             AdapterRejected: its bytes are no longer those of ``version``, or can't be read.
@@ -59,8 +62,12 @@ class Store:
         except OSError as exc:
             raise _unavailable(self._folder, exc) from exc
         try:
-            for file in (WEIGHTS, CONFIG, MANIFEST):
+            for file in (WEIGHTS, CONFIG):
                 shutil.copyfile(source / file, temporary / file)
+            if made is not None and not (source / MANIFEST).exists():
+                write_manifest(temporary, made)
+            else:
+                shutil.copyfile(source / MANIFEST, temporary / MANIFEST)
             if (source / SIGNATURE).is_file():
                 shutil.copyfile(source / SIGNATURE, temporary / SIGNATURE)
             found = _stamps(temporary)
@@ -71,6 +78,7 @@ class Store:
                 )
             os.chmod(temporary, 0o755)
             shutil.rmtree(target, ignore_errors=True)
+            target.parent.mkdir(exist_ok=True, parents=True)  # of an alias with a slash
             os.rename(temporary, target)
             if found is not None:
                 self._whole[name] = found

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from pointsman.artefact import ALIAS, VERSION_DIGITS
+from pointsman.artefact import SERVED_ALIAS, VERSION_DIGITS
 from service.adapters.version import Entry, Live, Record, State, VersionInfo
 from service.errors import AdapterNotFound, ModelNotFound
 
-_NAME = re.compile(rf"{ALIAS.pattern}@[0-9a-f]{{{VERSION_DIGITS}}}")
+_NAME = re.compile(rf"{SERVED_ALIAS.pattern}@[0-9a-f]{{{VERSION_DIGITS}}}")
 
 
 class Versions:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pointsman.artefact import ALIAS
+from pointsman.artefact import ALIAS_LENGTH, SERVED_ALIAS
 from pointsman.document import Document
 from pointsman.moves import Moves
 from pointsman.numbers import WHOLE
@@ -39,7 +39,10 @@ class Registration(Document):
         }
     )
 
-    alias: Annotated[str, Field(json_schema_extra={"pattern": f"^{ALIAS.pattern}$"})]
+    alias: Annotated[
+        str,
+        Field(json_schema_extra={"maxLength": ALIAS_LENGTH, "pattern": f"^{SERVED_ALIAS.pattern}$"}),
+    ]
     folder: Annotated[str, Field(min_length=1)] | None = None
     upload: Annotated[str | None, Field(description="that is whole, in the place of folder")] = None
 
@@ -127,7 +130,7 @@ async def register(request: Request, gateway: Running) -> Response:
     return _json(version)
 
 
-@router.post("/adapters/{alias}/promote")
+@router.post("/adapters/{alias:path}/promote")
 async def promote(alias: str, request: Request, gateway: Running) -> Response:
     """Load, probe, and give it requests."""
     asked = await document(request, Promotion)
@@ -135,7 +138,7 @@ async def promote(alias: str, request: Request, gateway: Running) -> Response:
     return _json(await promoted)
 
 
-@router.post("/adapters/{alias}/moves")
+@router.post("/adapters/{alias:path}/moves")
 async def carry(alias: str, request: Request, gateway: Running) -> Response:
     """Have routes, prompts, examples and costs move with a version; what can't be used is refused."""
     asked = await document(request, Moving)
@@ -144,7 +147,7 @@ async def carry(alias: str, request: Request, gateway: Running) -> Response:
     return _json(await gateway.adapters.carry(alias, asked.version, asked.moves))
 
 
-@router.post("/adapters/{alias}/route")
+@router.post("/adapters/{alias:path}/route")
 async def trial(alias: str, request: Request, gateway: Running) -> dict[str, Any]:
     """The intents of texts, each alone, as if a version answered all of its alias; null: abstained."""
     asked = await document(request, Trial)
@@ -152,14 +155,14 @@ async def trial(alias: str, request: Request, gateway: Running) -> dict[str, Any
     return {"data": [{"intent": one.intent, "confidence": one.confidence} for one in decided]}
 
 
-@router.post("/adapters/{alias}/load")
+@router.post("/adapters/{alias:path}/load")
 async def load(alias: str, request: Request, gateway: Running) -> Response:
     """Load and probe, and give it no requests."""
     asked = await document(request, Named)
     return _json(await gateway.adapters.load(alias, asked.version))
 
 
-@router.post("/adapters/{alias}/verdict")
+@router.post("/adapters/{alias:path}/verdict")
 async def judge(alias: str, request: Request, gateway: Running) -> Response:
     """Keep what a gate said of a version; a refused one can't be promoted."""
     asked = await document(request, Judgement)
@@ -169,7 +172,7 @@ async def judge(alias: str, request: Request, gateway: Running) -> Response:
     return _json(await judged)
 
 
-@router.post("/adapters/{alias}/shadow")
+@router.post("/adapters/{alias:path}/shadow")
 async def shadow(alias: str, request: Request, gateway: Running) -> Response:
     """Have a candidate answer a share of the conversations too; what it says is only compared."""
     asked = await document(request, Shadowing)
@@ -180,7 +183,7 @@ async def shadow(alias: str, request: Request, gateway: Running) -> Response:
     return _json(gateway.shadows.set(alias, asked.version, asked.share).told())
 
 
-@router.get("/adapters/{alias}/shadow")
+@router.get("/adapters/{alias:path}/shadow")
 async def shadowed(alias: str, gateway: Running) -> Response:
     """What the candidate's shadow answers were beside the live version's."""
     found = gateway.shadows.of(alias)
@@ -189,20 +192,20 @@ async def shadowed(alias: str, gateway: Running) -> Response:
     return _json(found.told())
 
 
-@router.get("/adapters/{alias}/{version}")
+@router.get("/adapters/{alias:path}/{version}")
 async def show(alias: str, version: str, gateway: Running) -> Response:
     """Where a version comes from: manifest, verdict, promotions."""
     return _json(await gateway.adapters.show(alias, version))
 
 
-@router.post("/adapters/{alias}/rollback")
+@router.post("/adapters/{alias:path}/rollback")
 async def rollback(alias: str, request: Request, gateway: Running) -> Response:
     """Go back to the version that was live before."""
     asked = await document(request, Rollback) if await request.body() else Rollback()
     return _json(await gateway.adapters.rollback(alias, asked.version))
 
 
-@router.post("/adapters/{alias}/retire")
+@router.post("/adapters/{alias:path}/retire")
 async def retire(alias: str, request: Request, gateway: Running) -> Response:
     """Take a version out of service once nobody uses it."""
     asked = await document(request, Named)

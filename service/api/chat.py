@@ -11,12 +11,10 @@ from service.api.incoming import chain_of, client_only, gateway_of, json_object,
 from service.api.middleware import record_of
 from service.api.relay import Relay
 from service.api.respond import Generated
-from service.api.steps import with_steps
+from service.api.steps import events_of
 from service.body.known import CHAT
 from service.body.options import check_effort
-from service.dispatch import Plan
-from service.exchange import Events, Job
-from service.gateway import Gateway
+from service.exchange import Job
 
 router = APIRouter()
 
@@ -39,7 +37,7 @@ async def chat(request: Request) -> Response:
     job = Job(
         model=plan.model,
         conversation=plan.conversation,
-        run=lambda name: _answered(plan, gateway, name, None if trace else relay, trace=trace),
+        run=lambda name: events_of(plan, gateway, name, trace=trace, relay=relay),
         asked=plan.asked,
         version=plan.version,
     )
@@ -51,11 +49,6 @@ async def chat(request: Request) -> Response:
         reasoning=body.get("include_reasoning") is not False,
     )
     return Generated(gateway.exchange, job, record, form, relay)
-
-
-def _answered(plan: Plan, gateway: Gateway, name: str, relay: Relay | None, *, trace: bool) -> Events:
-    events = plan.chain.run(plan.request, gateway.engine_of(plan, name, relay))
-    return with_steps(events, stream=plan.request.stream) if trace else events
 
 
 # a plain route: FastAPI's dependencies cost a tenth of the gateway's time for a request

@@ -12,7 +12,19 @@ import orjson
 
 from chains.counted import DETAILS
 from chains.errors import ChainError, ChainUnfinished
-from chains.events import Citations, Content, Event, Finish, Note, Raw, Reasoning, Refusal, Step, Usage
+from chains.events import (
+    Citations,
+    Content,
+    Event,
+    Finish,
+    ModelCall,
+    Note,
+    Raw,
+    Reasoning,
+    Refusal,
+    Step,
+    Usage,
+)
 
 DONE = b"data: [DONE]\n\n"
 
@@ -29,7 +41,7 @@ class ChatForm:
     created: int = field(default_factory=lambda: int(time.time()))
     _opened: set[int] = field(default_factory=set)  # the choices that have begun
     _finished: bool = False
-    _stepped: bool = False  # a tool's call was told
+    _stepped: bool = False  # a step was told
 
     def chunks(self, event: Event) -> Iterator[bytes]:
         """The server-sent events that ``event`` becomes; none for a step that is not shown."""
@@ -42,9 +54,9 @@ class ChatForm:
         elif isinstance(event, Content | Refusal):
             name = "content" if isinstance(event, Content) else "refusal"
             yield from self._delta({name: event.text}, choice=event.choice)
-        elif isinstance(event, Step | Note):
+        elif isinstance(event, Step | ModelCall | Note):
             if self.trace:
-                self._stepped = self._stepped or isinstance(event, Step)
+                self._stepped = self._stepped or not isinstance(event, Note)
                 yield from self._delta({}, extra={"pointsman": traced_of([event])})
         elif isinstance(event, Citations):
             yield from self._delta({}, extra={"pointsman": _cited([event])}, choice=event.choice or 0)
@@ -169,8 +181,8 @@ def _cited(citations: Sequence[Citations]) -> dict[str, Any]:
 
 
 def traced_of(events: Sequence[Event]) -> dict[str, Any]:
-    """The tool calls among ``events``, and what else the chain notes; each under its key, if there is any."""
-    steps = [asdict(event) for event in events if isinstance(event, Step)]
+    """The calls of tools and of the model among ``events``, and the notes; each under its key, if any."""
+    steps = [asdict(event) for event in events if isinstance(event, Step | ModelCall)]
     notes = [{"note": event.about, **event.facts} for event in events if isinstance(event, Note)]
     return {key: found for key, found in (("steps", steps), ("notes", notes)) if found}
 

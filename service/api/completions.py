@@ -24,7 +24,8 @@ from service.api.chunks import DONE, ChatForm
 from service.api.incoming import Recorded, Running, chain_of, client_only, json_object, traced
 from service.api.relay import Relay
 from service.api.respond import Generated
-from service.api.steps import notes_held, with_steps
+from service.api.steps import events_of, notes_held
+from service.api.steps import traced as with_trace
 from service.api.together import Together
 from service.best_effort import BestEffort, may_loosen
 from service.body.conversation import conversation_key
@@ -36,6 +37,7 @@ from service.dispatch import AUTO, CHAIN, DIRECT, Plan
 from service.errors import InvalidRequest
 from service.exchange import Events, Job
 from service.gateway import Gateway
+from service.model_calls import ModelCalls, Watched
 from service.record import Record
 
 PATH = "/v1/completions"
@@ -73,18 +75,29 @@ async def completions(request: Request, gateway: Running, record: Recorded) -> R
     job = Job(
         model=adapter,
         conversation=conversation_key(body),
-        run=lambda name: _continued(_engine(gateway, name, body, relay), given(body), record.streamed),
+        run=lambda name: _continued(gateway, name, body, relay, trace=trace),
     )
     return Generated(gateway.exchange, job, record, ChatForm(gateway.settings.engine.model_name), relay)
 
 
-def _engine(gateway: Gateway, name: str, body: Mapping[str, Any], relay: Relay) -> Engine:
-    if may_loosen(body):
-        return BestEffort(gateway.engine.bind(name, PATH))
-    return gateway.engine.bind(name, PATH, relay)
+def _continued(gateway: Gateway, name: str, body: Mapping[str, Any], relay: Relay, *, trace: bool) -> Events:
+    calls = ModelCalls(name) if trace else None
+    engine = _engine(gateway, name, body, relay, calls)
+    events = _passed(engine, given(body), stream_of(body))
+    return events if calls is None else with_trace(events, calls, stream=stream_of(body))
 
 
-async def _continued(engine: Engine, body: Mapping[str, Any], stream: bool) -> Events:
+def _engine(
+    gateway: Gateway, name: str, body: Mapping[str, Any], relay: Relay, calls: ModelCalls | None
+) -> Engine:
+    loosens = may_loosen(body)
+    engine: Engine = gateway.engine.bind(name, PATH, None if loosens or calls is not None else relay)
+    if calls is not None:
+        engine = Watched(engine, calls)
+    return BestEffort(engine) if loosens else engine
+
+
+async def _passed(engine: Engine, body: Mapping[str, Any], stream: bool) -> Events:
     if not stream:
         yield Raw(await engine.complete(body))
         return
@@ -101,7 +114,8 @@ async def _answered(
     if not many:
         return await _answer(body, chain, gateway, record, trace=trace)
     parts = []
-    for prompt in prompts:
+    for index, prompt in enumerate(prompts):
+        _check_said(prompt, f"prompt[{index}]")
         own = copy(record)
         parts.append((await _answer({**body, "prompt": prompt}, chain, gateway, own, trace=trace), own))
     return Together(parts, record, choices=body.get("n") or 1)
@@ -131,13 +145,15 @@ def _as_chat(body: Mapping[str, Any]) -> dict[str, Any]:
     """The chat request that a routed prompt is.
 
     Raises:
-        InvalidRequest: the prompt is no text, or an option is about the text and not about an answer.
+        InvalidRequest: the prompt is no text, or an empty one, or an option is about the text and not about
+            an answer.
     """
     prompt = body["prompt"]
     if isinstance(prompt, list) and len(prompt) == 1:
         (prompt,) = prompt
     if not isinstance(prompt, str):
         raise InvalidRequest("model 'auto' needs a prompt that is one text, or a list of texts", "prompt")
+    _check_said(prompt, "prompt")
     for name in OF_TEXT:
         value = body.get(name)
         if value is not None and value is not False:
@@ -150,12 +166,15 @@ def _as_chat(body: Mapping[str, Any]) -> dict[str, Any]:
     return {**rest, "messages": [{"role": "user", "content": prompt}]}
 
 
+def _check_said(prompt: str, at: str) -> None:
+    if not prompt.strip():
+        raise InvalidRequest(f"{at} is empty, and there is nothing to answer: it must hold some text", at)
+
+
 async def _as_text(plan: Plan, gateway: Gateway, name: str, form: ChatForm, record: Record) -> Events:
     """The plan's events in the form of a text completion."""
     form.model = name
-    running: Events = plan.chain.run(plan.request, gateway.engine_of(plan, name))
-    if form.trace:
-        running = with_steps(running, stream=plan.request.stream)
+    running = events_of(plan, gateway, name, trace=form.trace)
     if plan.request.stream:
         running = notes_held(running)
     async with aclosing(running) as events:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pointsman.artefact import ALIAS
+from pointsman.artefact import ALIAS_LENGTH, SERVED_ALIAS
 from service.api.completions import OF_TEXT
 from service.api.shapes import (
     MODEL,
@@ -100,7 +100,7 @@ def posts(
         "input": TEXT,
         "tools": TOOLS,
     }
-    alias = {"type": "string", "pattern": f"^{ALIAS.pattern}$"}
+    alias = {"type": "string", "maxLength": ALIAS_LENGTH, "pattern": f"^{SERVED_ALIAS.pattern}$"}
     loaded = {"lora_name": alias, "lora_path": NAME, "load_inplace": {"type": "boolean"}}
     tokens = answer(count={"type": "integer"}, tokens={"type": "array"})
     return {

@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api.incoming import Recorded, Running, client_only, json_object
-from service.body.conversation import kind_of
 from service.body.kinds import check_kinds
 from service.body.known import EMBEDDING
+from service.body.shown import kind_of
 from service.dispatch import AUTO
 from service.embeddings import Wanted, encoder_name
 from service.errors import InvalidRequest, ModelNotFound

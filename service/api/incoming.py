@@ -26,6 +26,7 @@ _WHOLE = (  # fields that are whole numbers; JSON has one kind of number
 )
 _IDS = ("prompt", "tokens")  # lists of whole numbers, or of others
 TRACE = "x-pointsman-trace"
+PRIORITY = "x-pointsman-priority"
 _SWITCH = {"1": True, "true": True, "0": False, "false": False, "": False}
 _LARGEST = 2.0**63
 _DEEPEST = 100  # levels of a body; a JSON schema of a tool has a dozen
@@ -54,20 +55,20 @@ async def client_only(request: Request) -> None:
 
     Raises:
         Unauthorized, TooManyRequests
-        InvalidRequest: an unknown priority.
+        InvalidRequest: an unknown priority, or several.
     """
     gateway = gateway_of(request)
     key = gateway.keys.client(request.headers.get("authorization"))
     address = request.client.host if request.client else "unknown"
     record = record_of(request.scope)
     record.caller = key or address
-    record.priority = _priority(request.headers.get("x-pointsman-priority", "interactive"))
+    record.priority = _priority(_once(request, PRIORITY, "name one") or "interactive")
     gateway.rate.take(record.caller)
 
 
 def _priority(given: str) -> Priority:
     if given not in ("interactive", "batch"):
-        raise InvalidRequest(f"x-pointsman-priority must be interactive or batch, found {given[:40]!r}")
+        raise InvalidRequest(f"{PRIORITY} must be interactive or batch, found {given[:40]!r}")
     return cast(Priority, given)
 
 
@@ -75,9 +76,9 @@ def traced(request: Request) -> bool:
     """Whether the answer is to show what its chain did.
 
     Raises:
-        InvalidRequest: the header is neither on nor off.
+        InvalidRequest: the header is neither on nor off, or there are several.
     """
-    value = request.headers.get(TRACE, "")
+    value = _once(request, TRACE, "name it once") or ""
     if (known := _SWITCH.get(value.strip().lower())) is None:
         raise InvalidRequest(f"{TRACE} must be 1 or true, 0 or false, found {value[:40]!r}", TRACE)
     return known
@@ -89,9 +90,14 @@ def chain_of(request: Request) -> str | None:
     Raises:
         InvalidRequest: it names several.
     """
-    given = request.headers.getlist(CHAIN)
+    return _once(request, CHAIN, "name one chain")
+
+
+def _once(request: Request, header: str, fix: str) -> str | None:
+    """The value of ``header``, which may be there once; None: it is not."""
+    given = request.headers.getlist(header)
     if len(given) > 1:
-        raise InvalidRequest(f"{CHAIN} is given {len(given)} times: name one chain", CHAIN)
+        raise InvalidRequest(f"{header} is given {len(given)} times: {fix}", header)
     return given[0] if given else None
 
 

@@ -3,6 +3,8 @@
 For trainers that speak to vLLM. To load is to register and to promote: ``lora_name`` is an alias, and weights
 that are new under it become a version of their own, so no answer of the old ones can come from a cache. To
 unload an alias takes it out of service; ``alias@version`` retires one version. Needs the admin key.
+
+What another trainer saved has no manifest: one is made that says so.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ from starlette.responses import PlainTextResponse, Response
 
 from service.adapters.checks import check_alias
 from service.api.incoming import Running, admin_only, json_object
-from service.body.conversation import kind_of
 from service.body.known import LOADED, UNLOADED
+from service.body.shown import kind_of
 from service.errors import (
     AdapterConflict,
     AdapterNotFound,
@@ -76,7 +78,7 @@ async def _load(body: Mapping[str, Any], gateway: Gateway) -> str:
             f"the adapter {name[:80]!r} has already been loaded; load_inplace: true gives it new weights",
             "lora_name",
         )
-    version = await gateway.adapters.register(name, path)
+    version = await gateway.adapters.register(name, path, foreign=True)
     await gateway.adapters.promote(name, version.version, by=_BY)
     return name
 

@@ -18,7 +18,7 @@ from service.api.chunks import ChatForm
 from service.api.errors import Told
 from service.api.incoming import Recorded, Running, chain_of, client_only, json_object, traced
 from service.api.respond import Generated
-from service.api.steps import notes_held
+from service.api.steps import events_of, notes_held
 from service.body.options import check_effort
 from service.dispatch import Plan
 from service.errors import ServiceError
@@ -95,7 +95,7 @@ async def _answered(
 ) -> Events:
     """The plan's events in the form of a response."""
     form.model = answer.model = name
-    running: Events = plan.chain.run(plan.request, gateway.engine_of(plan, name))
+    running = events_of(plan, gateway, name, trace=form.trace)
     if plan.request.stream:
         running = notes_held(running)
     with _told_in_its_names():

@@ -9,10 +9,11 @@ from starlette.requests import Request
 
 from chains.parameters import calls_tools
 from service.api.incoming import Recorded, Running, client_only, json_object
-from service.body.conversation import Message, asked, conversation_key, kind_of, messages_of
+from service.body.conversation import Message, asked, conversation_key, messages_of
 from service.body.kinds import WHOLE, check_kind, check_kinds
 from service.body.known import ROUTED
-from service.body.options import check_tools
+from service.body.shown import kind_of
+from service.body.tools import check_tools
 from service.errors import InvalidRequest
 from service.gateway import Gateway, explain
 

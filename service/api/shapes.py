@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from chains.registry import chains_without_options
 from service.api.incoming import TRACE
+from service.api.shapes_beside import BESIDE
 from service.body.conversation import PARTS, ROLES
 from service.body.kinds import KINDS, LAST_ID
 from service.body.known import (
@@ -20,11 +21,11 @@ from service.body.known import (
     TOOL,
     Fields,
 )
-from service.body.options import MOST_STOPS, TOOL_NAME
+from service.body.options import MOST_STOPS
+from service.body.tools import TOOL_NAME
 from service.dispatch import CHAIN
 
 Schema = dict[str, Any]
-_BESIDE = ("citations", "steps", "notes")
 
 
 def closed(fields: Fields, properties: Schema, *required: str) -> Schema:
@@ -171,11 +172,6 @@ _TRACE = {
     "in": "header",
     "schema": {"type": "string", "pattern": "^([01]|[Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])?$"},
     "description": "1 or true: show what the chain did, under 'pointsman'",
-}
-BESIDE: Schema = {
-    "type": "object",
-    "description": "what a chain tells beside the answer: passages that it names; with a trace its steps",
-    "properties": {name: {"type": "array", "items": {"type": "object"}} for name in _BESIDE},
 }
 USAGE: Schema = {
     "type": "object",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from service.api.shapes import NOTHING, SAID, SWITCH, TEXT, Schema, closed
+from service.body.forms import FORM_NAME
 from service.body.known import FORM, FORMATS, JSON_SCHEMA, STRUCTURED_OUTPUTS
-from service.body.options import FORM_NAME
 
 
 def _given(name: str) -> Schema:

@@ -18,7 +18,8 @@ from service.body.conversation import check_written, messages_of
 from service.body.fields import model_of
 from service.body.kinds import check_kinds, check_token_ids, given
 from service.body.known import DETOKENIZED, TOKENIZED_CHAT, TOKENIZED_TEXT
-from service.body.options import check_template, check_tools, with_parameters
+from service.body.options import check_template
+from service.body.tools import check_tools, with_parameters
 from service.dispatch import AUTO
 from service.errors import InvalidRequest
 from service.gateway import Gateway

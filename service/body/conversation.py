@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from service.body.known import MESSAGE, TEXT_PART
+from service.body.shown import kind_of
 from service.errors import InvalidRequest
 
 Message = dict[str, Any]
@@ -272,9 +273,3 @@ def _check_text(found: Mapping[str, Any], name: str, at: str) -> None:
     if not isinstance(found.get(name), str):
         place = f"{at}.{name}"
         raise InvalidRequest(f"{place} must be text, found {kind_of(found.get(name))}", place)
-
-
-def kind_of(value: object) -> str:
-    """What ``value`` is, in the words of the errors."""
-    names = {dict: "an object", list: "a list", str: "text", bool: "a boolean", type(None): "null"}
-    return names.get(type(value), "a number")

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.body.conversation import kind_of
+from service.body.shown import kind_of
 from service.errors import InvalidRequest
 
 

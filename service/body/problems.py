@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from service.body.conversation import kind_of
+from service.body.shown import kind_of
 
 _CLASS = re.compile(r"[A-Z]\w+")  # a branch of a union, which pydantic puts into the place
 _EXPECTED = {  # what a kind of errors says, by the beginning of its name

@@ -13,7 +13,7 @@ _WIDEST = 200  # characters of a hostname; more than 253 are none
 _LONGEST_OF_WEB = 2083  # characters, to pydantic
 _PARTS, _REST = 19, 50  # of a URI: a part's length so often, at most, and what is no part
 _PCHAR = r"([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})"  # RFC 3986, 3.3
-_DAY = (  # of a month, from RFC 3339; not the leap day, which few years have
+_DAY = (  # of a month, from RFC 3339; not the leap day
     r"((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
 )
 _YEAR = "([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"
@@ -21,15 +21,21 @@ _LEAP = "([0-9]{2}(0[48]|[2468][048]|[13579][26])|(0[48]|[2468][048]|[13579][26]
 _BYTE = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9][0-9]|[0-9])"
 _IPV4 = rf"({_BYTE}\.){{3}}{_BYTE}"
 _PORT = "([0-9]{1,4}|[1-5][0-9]{4}|6([0-4][0-9]{3}|5([0-4][0-9]{2}|5([0-2][0-9]|3[0-5]))))"
+_DATE = f"({_YEAR}-{_DAY}|{_LEAP}-02-29)"
+_CLOCK, _ZONE = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]", "(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+_TIME = rf"{_CLOCK}([.][0-9]{{1,6}})?{_ZONE}"
 _EXACT = {
-    "date": f"^({_YEAR}-{_DAY}|{_LEAP}-02-29)$",
+    "date": f"^{_DATE}$",
+    "date-time": rf"^{_DATE}T{_CLOCK}([.][0-9]+)?{_ZONE}$",
     "ipv4": f"^{_IPV4}$",
 }
-_TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,6})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 
 
 def exact(name: str) -> str | None:
-    """A pattern of the texts of the format ``name`` that XGrammar reads too widely; None: it does not."""
+    """A pattern of the texts of the format ``name`` that a compiler reads too widely; None: none does.
+
+    No calendar of Python's has a year 0.
+    """
     return _EXACT.get(name)
 
 
@@ -108,5 +114,5 @@ _PATTERNS: dict[str, Callable[[int], str]] = {
     "uri": _uri,
     "duration": _duration,
     "time": lambda _: _TIME,
-    "date-time": lambda _: rf"[0-9]{{4}}-{_DAY}T{_TIME}",
+    "date-time": lambda _: rf"{_DATE}T{_TIME}",
 }

@@ -110,8 +110,9 @@ def _hold_format(schema: dict[str, Any], characters: int | None) -> None:
         del schema["format"]
         schema["pattern"] = within(most, characters or most)
     elif (pattern := exact(str(form))) is not None:
+        ending = None if characters is None else bounded(str(form), characters)
         del schema["format"]
-        schema["pattern"] = pattern
+        schema["pattern"] = ending or pattern
 
 
 def _end(schema: dict[str, Any], characters: int) -> None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from service.body.conversation import Message, check_answer, check_arguments, kind_of
+from service.body.conversation import Message, check_answer, check_arguments
 from service.body.fields import check_stream_options
 from service.body.kinds import check_kinds, check_metadata
 from service.body.known import (
@@ -21,7 +21,8 @@ from service.body.known import (
     RESPONSE_TEXT,
     RESPONSE_TOOL,
 )
-from service.body.options import check_choice_kind
+from service.body.shown import kind_of
+from service.body.tools import check_choice_kind
 from service.errors import InvalidRequest
 
 _AS_IN_CHAT = ("model", "temperature", "top_p", "parallel_tool_calls", "user")

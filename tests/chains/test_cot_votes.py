@@ -9,7 +9,7 @@ import pytest
 from chains.cot import Cot, CotOptions
 from chains.errors import ChainTimeout
 from chains.events import Content, Finish, Limits, Note, Reasoning, Usage
-from chains.testing import Said, ScriptedEngine, asked, events_of
+from chains.testing import Said, ScriptedEngine, asked, content, events_of, reasoning
 
 
 def voting(samples: int, **more: Any) -> Cot:
@@ -24,7 +24,7 @@ def thought(how: str, answer: str, **more: Any) -> Said:
 async def test_what_most_samples_say_is_given_with_the_first_reasoning_for_it(stream: bool) -> None:
     script = [thought("a", "It is 41."), thought("b", "It's 42."), thought("c", "42", tokens=(10, 7))]
     engine = ScriptedEngine(script)
-    parameters = {"temperature": 0, "seed": 5, "max_tokens": 50}
+    parameters = {"seed": 5, "max_tokens": 50}
     events = await events_of(voting(3, vote="number"), asked(stream, parameters=parameters), engine)
     assert events == [
         Note("vote", {"samples": 3, "answers": ["41", "42", "42"], "winner": "42", "votes": 2}),
@@ -41,6 +41,18 @@ async def test_a_temperature_of_the_request_is_kept() -> None:
     await events_of(voting(2), asked(False, parameters={"temperature": 0.2}), engine)
     assert [body["temperature"] for body in engine.bodies] == [0.2, 0.2]
     assert all("seed" not in body for body in engine.bodies)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_at_temperature_0_equal_samples_are_one_answer(stream: bool) -> None:
+    engine = ScriptedEngine([thought("a", "It is 41."), thought("b", "It's 42.")])
+    parameters = {"temperature": 0, "seed": 5}
+    events = await events_of(voting(3, vote="number"), asked(stream, parameters=parameters), engine)
+    assert (content(events), reasoning(events)) == ("It is 41.", "a")
+    assert not any(isinstance(event, Note) for event in events)
+    assert events[-1] == Finish("stop", Usage(10, 5))
+    (body,) = engine.bodies
+    assert (body["temperature"], body["seed"], body["stream"]) == (0, 5, stream)
 
 
 def endless(tokens: int) -> bytes:

@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
 from chains.errors import ChainOptionsError
 from chains.events import Content, Step
@@ -82,7 +86,7 @@ async def test_arguments_go_where_the_file_says(tools: dict[str, HttpTool]) -> N
             "error: wrong arguments for change_order: $.body: 'city'",
             True,
         ),
-        ("away", {}, "error: the server answered 307, a redirect, which is not followed", False),
+        ("away", {}, "error: away failed: the server answered 307, a redirect, which is not followed", True),
         ("get_gone", {}, "error: the server answered 404: Not Found", False),
         ("broken", {}, "error: broken failed: the server answered 503", True),
     ],
@@ -93,6 +97,36 @@ async def test_what_fails_is_told(
     result = await tools[name].call(arguments, 10, 1_000)
     assert result.text.startswith(said)
     assert (result.failed, result.mendable) == (True, mendable)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_only_a_no_to_what_was_asked_for_is_an_answer(tmp_path: Path, stream: bool) -> None:
+    status = 0
+
+    async def no(_: Request) -> Response:
+        return PlainTextResponse("no such order", status)
+
+    file = {"file": source(tmp_path).file.name, "operations": ["show_order"]}
+    call = Said(calls=[("show_order", '{"order": "7"}')], reason="tool_calls")
+    request = asked(stream, "Where is order 7?")
+    async with serving(Starlette(routes=[Route("/{path:path}", no)])) as url:
+        chain = chain_with("react", {"openapi": [{**file, "url": url}]}, tmp_path)
+        for status in (400, 404, 409, 410, 422):
+            engine = ScriptedEngine([call, Said(["There is no", " such order."])])
+            events = await events_of(chain, request, engine)
+            assert content(events) == "There is no such order."
+            assert engine.bodies[1]["messages"][-1]["content"] == (
+                f"error: the server answered {status}: no such order"
+            )
+        for status in (301, 304, 401, 402, 403, 405, 407, 408, 425, 426, 429, 451, 499, 500, 503):
+            engine = ScriptedEngine([call, call, Said(["It was", " delivered."])])
+            events = await events_of(chain, request, engine)
+            assert content(events) == "Sorry, I could not do this: show_order failed twice."
+            told = [body["messages"][-1]["content"] for body in engine.bodies[1:]]
+            redirect = ", a redirect, which is not followed" if status < 400 else ""
+            failed = f"error: show_order failed: the server answered {status}{redirect}. "
+            assert told[0] == failed + "Mend this and call once more, or say plainly what could not be done."
+            assert told[1].startswith(f"{failed}This is the second time")
 
 
 async def test_what_a_broken_server_says_is_for_the_log_and_not_for_the_model(

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from chains.events import Content, Finish, Limits, Note, Usage
+from chains.events import Content, Finish, Limits, Note, Refusal, Usage
 from chains.react import React, ReactOptions
 from chains.testing import Said, ScriptedEngine, asked, content, events_of, finish, reasoning
+from chains.tools import tool_from
+from tests.chains import reacting
 from tests.chains.reacting import asking, calls, steps
 
 pytestmark = pytest.mark.usefixtures("weather_tools")
@@ -18,6 +20,13 @@ ANSWERS = {
     "天气？": "抱歉，这个请求没能完成：{} 失败了。",
 }
 
+TRIED = Said(["{"], reason="length", tokens=(3, 1))
+FORMS: list[dict[str, Any]] = [
+    {"response_format": {"type": "json_object"}},
+    {"structured_outputs": {"json": {"type": "object"}}},
+    {"structured_outputs": {"choice": ["{}", "rain"]}},
+]
+
 
 @pytest.fixture(autouse=True)
 def quiet(caplog: pytest.LogCaptureFixture) -> None:
@@ -27,6 +36,10 @@ def quiet(caplog: pytest.LogCaptureFixture) -> None:
 
 def notes(events: list[Any]) -> list[Note]:
     return [event for event in events if isinstance(event, Note)]
+
+
+def refused(events: list[Any]) -> list[str]:
+    return [event.text for event in events if isinstance(event, Refusal)]
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -57,6 +70,32 @@ async def test_what_a_tool_finds_in_the_end_is_answered_from(stream: bool) -> No
             Content("It is"),
             Content(" clear."),
         ]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("dialect", ["calls", "written"])
+async def test_with_the_second_chance_no_other_tool_is_called(
+    monkeypatch: pytest.MonkeyPatch, stream: bool, dialect: Any
+) -> None:
+    complaints = []
+
+    def complain() -> str:
+        """Open a complaint."""
+        complaints.append("one")
+        return "opened"
+
+    monkeypatch.setitem(reacting.TOOLS, "complain", tool_from(complain))
+    written = dialect == "written"
+    fails = Said(['Action: weather\nAction Input: {"city": "Pompeii"}']) if written else FAILS
+    other = Said(["Action: complain\nAction Input: {}"]) if written else Said(calls=[("complain", "{}")])
+    engine = ScriptedEngine([fails, INVENTED, other, INVENTED])
+    request = asking(stream, tools=("weather", "complain"))
+    events = await events_of(React(ReactOptions(dialect=dialect)), request, engine)
+    assert content(events) == "Sorry, I could not do this: weather failed."
+    assert complaints == []
+    if not written:
+        shown = [[tool["function"]["name"] for tool in body["tools"]] for body in engine.bodies]
+        assert shown == [["weather", "complain"], ["weather", "complain"], ["weather"]]
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -116,12 +155,69 @@ async def test_the_written_form_and_calls_that_cannot_be_read_end_so_too(stream:
 
 
 @pytest.mark.parametrize("stream", [True, False])
-async def test_a_form_is_filled_from_the_failures(stream: bool) -> None:
-    form = {"structured_outputs": {"json": {"type": "object"}}}
-    tried = Said(["{"], reason="length")
-    engine = ScriptedEngine([tried, FAILS, INVENTED, INVENTED, Said(['{"sky": null}'])])
+@pytest.mark.parametrize("form", FORMS)
+async def test_no_form_is_filled_from_failures(stream: bool, form: dict[str, Any]) -> None:
+    engine = ScriptedEngine([TRIED, FAILS, INVENTED, INVENTED, Said(['{"sky": "clear"}'])])
     events = await events_of(React(), asking(stream, parameters=form), engine)
-    assert content(events) == '{"sky": null}'
-    roles = [message["role"] for message in engine.bodies[-1]["messages"]]
-    assert roles == ["user", "assistant", "tool"]  # what was made up is not in it
-    assert engine.bodies[-1]["messages"][-1]["content"].startswith("error: weather failed (RuntimeError)")
+    assert refused(events) == ["Sorry, I could not do this: weather failed."]
+    assert (content(events), len(engine.bodies)) == ("", 4)
+    assert finish(events) == Finish("stop", Usage(33, 16))
+    assert notes(events)[0].about == "no_result"
+
+    wrote = [Said([f'Action: weather\nAction Input: {{"city": "{city}"}}']) for city in ("Pompeii", "Bonn")]
+    engine = ScriptedEngine([TRIED, wrote[0], wrote[0], Said(["Final Answer: Sunny."]), Said(["{}"])])
+    written = React(ReactOptions(dialect="written"))
+    events = await events_of(written, asking(stream, parameters=form), engine)
+    assert refused(events) == ["Sorry, I could not do this: weather failed twice."]
+
+    engine = ScriptedEngine([TRIED, wrote[0], wrote[1], Said(["Final Answer: Sunny."]), Said(["{}"])])
+    events = await events_of(written, asking(stream, parameters=form), engine)
+    assert (refused(events), content(events)) == ([], "{}")  # one result is there
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_what_a_form_lacks_arguments_for_is_asked_for_in_words(stream: bool) -> None:
+    wrong = Said([], [("weather", "{}")], reason="tool_calls")
+    for said, words in (
+        ("<think>Hm.</think>Where are you?", "Where are you?"),
+        ("", "Sorry, I could not do this: weather failed."),
+    ):
+        engine = ScriptedEngine([TRIED, wrong, Said([said]), Said(['{"sky": "clear"}'])])
+        events = await events_of(React(), asking(stream, parameters=FORMS[0]), engine)
+        assert (refused(events), content(events)) == ([words], "")
+        assert (len(engine.bodies), finish(events).reason) == (3, "stop")
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_form_is_refused_where_the_steps_end_before_a_result(stream: bool) -> None:
+    for steps_left, script in ((2, [calls("Bonn")]), (3, [FAILS, calls("Bonn")])):
+        engine = ScriptedEngine([TRIED, *script, Said(["{}"])])
+        request = asking(stream, parameters=FORMS[0], limits=Limits(steps=steps_left))
+        events = await events_of(React(), request, engine)
+        assert refused(events) == [f"Sorry, I could not finish this within {steps_left} steps."]
+        assert (content(events), finish(events).reason) == ("", "stop")
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_stop_string_ends_what_the_chain_says_itself(stream: bool) -> None:
+    for stop, said in (
+        (["Sorry"], ""),
+        ("failed", "Sorry, I could not do this: weather "),
+        (["could", "not"], "Sorry, I "),
+        (["nowhere"], "Sorry, I could not do this: weather failed."),
+    ):
+        engine = ScriptedEngine([FAILS, INVENTED])
+        events = await events_of(React(), asking(stream, parameters={"stop": stop}), engine)
+        assert (content(events), finish(events).reason) == (said, "stop")
+    script = [calls("Bonn", say="Hm."), calls("Bonn")]
+    request = asking(stream, parameters={"stop": " this"}, limits=Limits(steps=1))
+    events = await events_of(React(), request, ScriptedEngine(script))
+    assert (content(events), finish(events).reason) == ("Hm.\n\nSorry, I could not finish", "stop")
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_stop_string_may_lie_between_the_words_of_two_steps(stream: bool) -> None:
+    for stop, said in (("\n\n", "Hm."), (".\n\nIt", "Hm"), ("\n\nIs", "Hm.\n\nIt is clear.")):
+        engine = ScriptedEngine([calls("Bonn", say="Hm."), Said(["It is", " clear."])])
+        events = await events_of(React(), asking(stream, parameters={"stop": stop}), engine)
+        assert (content(events), finish(events).reason) == (said, "stop")

@@ -135,8 +135,8 @@ async def test_a_tag_in_a_form_is_part_of_it(stream: bool) -> None:
 
 
 async def test_a_form_is_kept_where_the_steps_run_out() -> None:
-    engine = ScriptedEngine([TRIED, calls("Bonn"), Said(["{}"])])
-    request = asking(False, parameters={"structured_outputs": {"json": {}}}, limits=Limits(steps=2))
+    engine = ScriptedEngine([TRIED, calls("Bonn"), calls("Bonn"), Said(["{}"])])
+    request = asking(False, parameters={"structured_outputs": {"json": {}}}, limits=Limits(steps=3))
     events = await events_of(React(), request, engine)
     assert (content(events), finish(events).reason) == ("{}", "length")
 
@@ -145,7 +145,7 @@ async def test_a_form_is_kept_where_the_steps_run_out() -> None:
     ("bound", "script"),
     [
         (1, [Said(["{}"])]),
-        (2, [calls("Bonn"), Said(["{}"])]),
+        (2, [Said(["mild"]), Said(["{}"])]),
         (3, [calls("Bonn"), Said(["mild"]), Said(["{}"])]),
         (4, [calls("Bonn"), Said(["mild"]), Said(["no"]), Said(["{}"])]),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -39,6 +39,7 @@ class Small(ScriptedEngine):
 
     limit: int = 1_000
     tells: bool = True  # what its limit is
+    trials: list[int] = field(default_factory=list)  # what each that fitted read
 
     def _next(self, body: Mapping[str, Any]) -> Said | bytes:
         letters = sum(len(message.get("content") or "") for message in body["messages"])
@@ -47,6 +48,7 @@ class Small(ScriptedEngine):
             full.limit = self.limit if self.tells else None
             raise full
         if body.get("max_tokens") == 1:
+            self.trials.append(letters)
             return Said(["x"], reason="length", tokens=(letters, 1))
         said = ScriptedEngine._next(self, body)
         return replace(said, tokens=(letters, 5)) if isinstance(said, Said) else said
@@ -74,8 +76,12 @@ async def test_a_result_is_cut_to_what_fits_with_room_for_the_answer(
     left = engine.limit - len(told) - len("Tell me.")
     assert room <= left <= room + len(kept) // 2 + 1  # no more was cut than a third
     assert notes(events) == [Note("cut", {"tool_characters": len(kept)})]
-    assert finish(events) == Finish("stop", Usage(len("Tell me.") * 2 + len(told), 10))
+    of_turns, trials = len("Tell me.") * 2 + len(told), engine.trials
+    assert finish(events) == Finish("stop", Usage(of_turns + sum(trials), 10 + len(trials)))
+    assert len(trials) in (1, 2, 3)
     assert len(engine.bodies) == 2
+    if asked_for is not None:  # trials are none of the tokens that were asked for
+        assert engine.bodies[-1]["max_tokens"] == asked_for - 5
 
 
 @pytest.mark.parametrize("stream", [True, False])

@@ -19,7 +19,7 @@ from chains.events import (
 )
 from chains.registry import chain_with
 from chains.retrieve import Retrieve
-from chains.testing import Said, ScriptedEngine, asked, content, events_of, reasoning
+from chains.testing import Said, ScriptedEngine, asked, content, events_of, finish, reasoning
 from tests.chains.spelling import resources
 
 HANDBOOK = "# Returns\n\nSocks stay with you.\n\n# Refunds\n\nSocks money comes after a week.\n"
@@ -88,11 +88,49 @@ async def test_what_the_chain_says_itself_ends_at_a_stop_of_the_client(
     assert (content(events), events[-1]) == (words, Finish("stop", Usage()))
 
 
+@pytest.mark.parametrize("stream", [True, False])
+async def test_an_answer_that_names_no_passage_is_noted(chain: Retrieve, stream: bool) -> None:
+    for said, numbered in (("Socks stay.", False), ("Socks stay [7].", False), ("Socks stay [1].", True)):
+        events = await events_of(chain, asked(stream, "do socks stay"), ScriptedEngine([Said([said])]))
+        noted = [event for event in events if isinstance(event, Note) and event.about == "uncited"]
+        assert noted == ([] if numbered else [Note("uncited", {"passages": 2})])
+    engine = ScriptedEngine([Said(["They stay."])])
+    events = await events_of(chain, asked(stream, "do socks stay", parameters={"n": 2}), engine)
+    for choice in (0, 1):
+        assert events.count(Note("uncited", {"passages": 2, "choice": choice})) == 1
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
+async def test_what_the_chain_says_itself_has_no_more_tokens_than_the_client_wants(
+    chain: Retrieve, name: str
+) -> None:
+    for tokens, stop, words, reason in (
+        (1, [], "I", "length"),
+        (4, [], "I do not know:", "length"),
+        (4, ["not"], "I do ", "stop"),
+        (9, [], "I do not know: nothing in my documents answers", "length"),
+        (10, [], "I do not know: nothing in my documents answers this.", "stop"),
+        (10_000, [], "I do not know: nothing in my documents answers this.", "stop"),
+    ):
+        request = asked(True, "weather", parameters={name: tokens, "stop": stop, "n": 2})
+        events = await events_of(chain, request, ScriptedEngine([]))
+        assert content(events) == words * 2
+        assert (finish(events).reason, finish(events).others) == (reason, (reason,))
+
+
+async def test_an_engine_that_counts_no_tokens_bounds_no_words(chain: Retrieve) -> None:
+    class Plain:
+        complete, stream = ScriptedEngine.complete, ScriptedEngine.stream
+
+    with pytest.raises(ChainUnsupported, match="'max_tokens' = 3: the engine counts no tokens here"):
+        await events_of(chain, asked(False, "weather", parameters={"max_tokens": 3}), Plain())
+
+
 async def test_options_that_only_the_engine_knows_are_refused_where_no_model_answers(chain: Retrieve) -> None:
     refused = Refused("token_id 99999 in logit_bias is out of vocab")
     engine = ScriptedEngine([refused])
     request = asked(
-        True, "weather", parameters={"logit_bias": {"99999": 1}, "max_tokens": 9, "min_tokens": 3}
+        True, "weather", parameters={"logit_bias": {"99999": 1}, "max_tokens": 10, "min_tokens": 3}
     )
     with pytest.raises(Refused, match="99999"):
         await events_of(chain, request, engine)
@@ -197,6 +235,10 @@ async def test_a_quote_is_the_nearest_paragraph_and_asks_no_model(tmp_path: Path
     stopped = asked(stream, "are hats refunded", parameters={"stop": ". They"})
     events = await events_of(chain, stopped, engine)
     assert (content(events), cited(events)) == ("Hats come back within a week", ())
+    bounded = asked(stream, "are hats refunded", parameters={"max_tokens": 8})
+    events = await events_of(chain, bounded, engine)
+    assert (content(events), cited(events)) == ("Hats come back within a week. They are", ())
+    assert events[-1] == Finish("length", Usage())
     nothing = await events_of(chain, asked(stream, "weather tomorrow"), engine)
     assert content(nothing).startswith("I do not know")
 

@@ -116,7 +116,7 @@ def test_options_that_cannot_be_used_say_why(tmp_path: Path, options: dict[str, 
 @pytest.mark.parametrize(
     ("parameters", "problem"),
     [
-        ({}, "'response_format': give a response_format of type json_schema"),
+        ({}, "response_format: is required, as the chain 'structured' has no schema of its own here"),
         ({"response_format": {"type": "xml"}}, "'response_format': give a"),
         ({"response_format": "json"}, "response_format: must be an object"),
         ({"response_format": {"type": "json_schema"}}, "'response_format': give a"),

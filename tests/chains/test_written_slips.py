@@ -89,6 +89,11 @@ CALLED = [
     'Action: track_parcel\nAction Input: [{"name": "track_parcel", "arguments": {"parcel_id": "PX1"}}]',
     '[{"name": "track_parcel", "arguments": {"parcel_id": "PX1"}}]',
     'Thought: x\nAnswer: I have to look.\nAction: track_parcel\nAction Input: {"parcel_id": "PX1"}',
+    'Thought: x Action: track_parcel Action Input: {"parcel_id": "PX1"}',
+    'Thought: x, **Action:** `track_parcel`, **Action Input:** `{"parcel_id": "PX1"}` Observation: in Rome',
+    'Thought: Action: track_parcel\nAction Input: ```json\n{"parcel_id": "PX1"}\n```',
+    'I look it up Action 1: track_parcel Action Input 1: {"parcel_id": "PX1"}',
+    '思考：要查，行动：track_parcel，行动输入：{"parcel_id": "PX1"}',
 ]
 
 
@@ -206,6 +211,8 @@ def test_prose_that_mentions_such_words_has_no_label(text: str, cut: int) -> Non
 @pytest.mark.parametrize("cut", [1, 1_000])
 def test_a_thought_that_mentions_such_words_stays_one(cut: int) -> None:
     thought = 'the Tool: x\nTool: hammer\nInput: y\n{"name": "Ada", "arguments": 1}\n<tool_call> too'
+    thought += " Action: track_parcel would do. I write Action: track_parcel Action Input: PX1 then"
+    thought += ' or Action: wait Action Input: {"parcel_id": "PX1"}'
     thought += "\n- Thought: y\n- Action: wait\n- Observation: z\nFinish[1] later\nParameters: 2"
     final = "\nFinal answer is not known yet.\nFinal answer isn't here."
     call = "\nAction: track_parcel\nAction Input: PX1"
@@ -246,6 +253,8 @@ BITS += [
     "```",
     "<tool_call>",
     "</tool_call>",
+    " Action: track_parcel Action Input: {",
+    " Action: ",
     '{"action": "Final Answer", "action_input": "4"}',
     '{"',
 ]
@@ -274,6 +283,14 @@ def test_cuts_change_nothing_around_a_call_and_an_answer(bits: list[str]) -> Non
 def test_cuts_change_nothing_where_one_line_may_be_two_labels() -> None:
     text = "Thought: x\nFinish[. Final Answer: 4]\nThought:"
     assert read(text, 1) == read(text, 1_000)
+
+
+def test_a_thought_on_the_line_of_its_call_stays_apart_from_it() -> None:
+    text = 'Thought: I look it up Action: track_parcel Action Input: {"parcel_id": "PX1"}'
+    for cut in (1, 4, 1_000):
+        calls, reasoning, content = read(text, cut)
+        assert (reasoning, content) == ("I look it up", "")
+        assert [call.arguments for call in calls] == ['{"parcel_id": "PX1"}']
 
 
 def test_an_answer_that_shows_a_call_in_a_fence_keeps_it() -> None:

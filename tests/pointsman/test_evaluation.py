@@ -106,7 +106,7 @@ def gateway() -> Iterator[Canned]:
             "created": 1,
             "model": "auto",
             "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-            "pointsman": {"steps": []},
+            "pointsman": {"steps": [{"model": "math", "purpose": "answer"}]},  # and no tool's call
         }
 
     answers: dict[str, Reply] = {"POST /v1/chat/completions": complete, "GET /ready": {"ready": True}}

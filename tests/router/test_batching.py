@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 import pytest
 
 from router.batching import BATCH, CHARACTERS, BatchingRouter, Conversation, lanes
 from router.deciding.decision import Decision
+from router.encoding.beside import BesideEncoder
+from router.encoding.encoder import TextEncoder, Vectors
 from router.errors import EncoderError, RouterClosed
 from router.router import Router
 
@@ -34,6 +36,12 @@ class Gated:
         if "fail" in texts:
             raise EncoderError("broken")
         return [Decision(self.name, 1.0, False, (), 0.5, (), text) for text in texts]
+
+    encoder = cast(TextEncoder, None)
+
+    def encoded_by(self, encoder: TextEncoder) -> Router:
+        assert isinstance(encoder, BesideEncoder)
+        return self.as_router()
 
     def as_router(self) -> Router:
         return cast(Router, self)
@@ -77,20 +85,53 @@ async def test_a_long_text_is_the_last_of_its_batch() -> None:
     assert gated.batches == [["0"], [long], [long], ["1", "2", long], ["3"]]
 
 
-async def test_lanes_work_at_once() -> None:
-    together = threading.Barrier(3, timeout=10)
+async def test_two_threads_decide_at_once() -> None:
+    together = threading.Barrier(2, timeout=10)
 
     class Meeting(Gated):
         def decide_many(self, conversations: Iterable[Conversation]) -> list[Decision]:
-            together.wait()  # passes only with all three inside
+            together.wait()  # passes only with both inside
             return super().decide_many(conversations)
 
     gated = Meeting()
     gated.go.set()
     async with BatchingRouter(gated.as_router(), lanes=3) as batching:
-        decisions = await asyncio.gather(*(batching.decide(ask(str(n))) for n in range(3)))
-        assert [decision.text for decision in decisions] == [str(n) for n in range(3)]
-        assert len(gated.threads) == 3
+        decisions = await asyncio.gather(*(batching.decide(ask(str(n))) for n in range(2)))
+        assert [decision.text for decision in decisions] == ["0", "1"]
+        assert len(gated.threads) == 2
+
+
+async def test_lanes_encode_what_two_threads_decide(small_router: Router) -> None:
+    threads = set()
+
+    class Watched:
+        def __getattr__(self, name: str) -> object:
+            return getattr(small_router.encoder, name)
+
+        def encode(self, texts: Sequence[str]) -> Vectors:
+            threads.add(threading.current_thread().name.split("_")[0])
+            return small_router.encoder.encode(texts)
+
+    watched = small_router.encoded_by(cast(TextEncoder, Watched()))
+    texts = ("red apple", "wide river", "loud music", "green apple", "deep lake")
+    async with BatchingRouter(watched, lanes=3) as batching:
+        found = await asyncio.gather(*(batching.decide(ask(text)) for text in texts))
+        assert batching.router is watched
+    alone = [small_router.decide(ask(text)).intent for text in texts]
+    assert [decision.intent for decision in found] == alone
+    assert "encoder" in threads
+
+
+async def test_more_long_texts_are_a_batch_where_more_are_encoded_at_once() -> None:
+    gated = Gated()
+    long = "x" * CHARACTERS
+    async with BatchingRouter(gated.as_router(), lanes=2) as batching:
+        first = [await begun(gated, batching, "0") for _ in range(2)]
+        others = [asyncio.create_task(batching.decide(ask(long))) for _ in range(10)]
+        await asyncio.sleep(0.01)
+        gated.go.set()
+        await asyncio.gather(*first, *others)
+    assert sorted(map(len, gated.batches))[-1] == 4
 
 
 async def test_a_lane_that_is_free_first_leaves_the_others_their_share() -> None:

@@ -216,7 +216,9 @@ class Desk:
     async def check(self, folder: str) -> Any:
         return {"folder": folder, "problems": []}
 
-    async def register(self, alias: str, folder: str, root: Path | None = None) -> Version:
+    async def register(
+        self, alias: str, folder: str, root: Path | None = None, *, foreign: bool = False
+    ) -> Version:
         check_alias(alias, "pointsman-demo")
         version = Version(alias, hashlib.sha256(folder.encode()).hexdigest()[:12], "registered", 0)
         self.versions[alias] = version

@@ -106,15 +106,26 @@ async def test_a_stop_is_text(running: Running, stop: object, place: str, said: 
     assert (error["message"], error["param"]) == (said, place)
 
 
+TWICE = [
+    ("x-pointsman-chain", ["direct", "cot"], "name one chain"),
+    ("x-pointsman-trace", ["1", "0"], "name it once"),
+    ("x-pointsman-trace", ["1", "1"], "name it once"),
+    ("x-pointsman-priority", ["batch", "interactive"], "name one"),
+]
+
+
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses", "/v1/completions"])
-async def test_a_chain_is_named_once(running: Running, path: str) -> None:
+@pytest.mark.parametrize(("name", "values", "fix"), TWICE)
+async def test_a_header_of_ours_is_there_once(
+    running: Running, path: str, name: str, values: list[str], fix: str
+) -> None:
     asked = {"messages": [{"role": "user", "content": "hello"}], "input": "hello", "prompt": "hello"}
     kept = {"chat/completions": "messages", "responses": "input", "completions": "prompt"}[path[4:]]
-    headers = [("x-pointsman-chain", "direct"), ("x-pointsman-chain", "cot")]
+    headers = [(name, value) for value in values]
     answer = await running.http.post(path, json={"model": "auto", kept: asked[kept]}, headers=headers)
     error = check_error(answer, 400)
-    assert error["param"] == "x-pointsman-chain"
-    assert error["message"] == "x-pointsman-chain is given 2 times: name one chain"
+    assert error["param"] == name
+    assert error["message"] == f"{name} is given 2 times: {fix}"
 
 
 async def test_a_field_of_a_text_part_that_nobody_knows(running: Running) -> None:

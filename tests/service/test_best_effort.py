@@ -83,8 +83,8 @@ async def test_who_asks_the_chain_that_checks_is_not_sent_to_it(running: Running
     advised = [key for key, message in told.items() if "x-pointsman-chain: structured" in message]
     assert advised == [("direct",), ("cot",)]
     assert told["structured",].endswith(
-        ". The request was taken all the same, and its form is no fault: the model was asked 2 times and its "
-        "answer does not fit the schema: $.data: '?' does not fit the format 'base64'"
+        ". The rest of the schema guided the answer, and all of it was checked: the model was asked 2 times "
+        "and its answer does not fit the schema: $.data: '?' does not fit the format 'base64'"
     )
     running.vllm.answer = lambda _: '{"data": "aGk="}'
     response = await running.http.post("/v1/chat/completions", json=asked, headers=headers)

@@ -199,6 +199,9 @@ async def test_an_answer_from_documents_brings_its_citations(
         found = objects(await running.ask("where is my parcel", stream=stream))
         assert told(found).startswith("I do not know")
         assert [f["pointsman"] for f in found if "pointsman" in f] == [{"citations": []}]
+        found = objects(await running.ask("where is my parcel", stream=stream, max_tokens=10))
+        assert told(found) == "I do not k"  # of the fake engine each letter is a token
+        assert [r for f in found for c in f["choices"] if (r := c["finish_reason"])] == ["length"]
         assert len(running.vllm.requests) == asked
 
 

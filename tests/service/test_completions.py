@@ -89,14 +89,19 @@ async def test_a_prompt_whose_stream_breaks_ends_all_with_its_error(running: Run
 @pytest.mark.parametrize("stream", [False, True])
 async def test_one_prompt_that_fails_fails_all(running: Running, stream: bool) -> None:
     body = {"model": "auto", "prompt": [TRACK, " "], "stream": stream}
-    assert (await running.http.post("/v1/completions", json=body)).status_code == 400
+    refused = await running.http.post("/v1/completions", json=body)
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "prompt[1]")
     running.vllm.refuse = (400, "no such thing")
     body["prompt"] = [TRACK, SUM]
     assert (await running.http.post("/v1/completions", json=body)).status_code == 400
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"prompt": [1, 2, 3]}, {"echo": True}, {"suffix": "x"}, {"logprobs": 0}, {"best_of": 2}]
+    "wrong",
+    [
+        *({"prompt": [1, 2, 3]}, {"prompt": ""}, {"prompt": [" "]}),
+        *({"echo": True}, {"suffix": "x"}, {"logprobs": 0}, {"best_of": 2}),
+    ],
 )
 async def test_what_a_routed_completion_cannot_do_is_refused_by_name(
     running: Running, wrong: dict[str, Any]

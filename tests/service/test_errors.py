@@ -22,6 +22,7 @@ from service.errors import EngineRefused, EngineUnavailable, InvalidRequest, Rou
 INSIDE = {
     chains.ToolFailure,
     chains.ArgumentsWrong,
+    chains.ToolErred,
     chains.ToolOutOfOrder,
     chains.Unanswered,
     chains.ToolGivenUp,

@@ -50,7 +50,23 @@ async def test_a_loaded_adapter_answers_until_it_is_unloaded(running: Running) -
     check_refusal(await unload(running, lora_name="policy"), 404, "cannot be found")
 
 
-@pytest.mark.parametrize("name", ["auto", "pointsman-demo", "a/b@c"])
+@pytest.mark.parametrize("name", ["Policy-1", "sql.v2", "run/step10", "my_lora"])
+async def test_a_name_as_trainers_choose_it_is_listed_answers_and_is_unloaded(
+    running: Running, name: str
+) -> None:
+    assert (await load(running, lora_name=name, lora_path=PATH)).status_code == 200
+    running.vllm.models.add(running.desk.versions[name].name)
+    assert name in [one["id"] for one in (await running.http.get("/v1/models")).json()["data"]]
+    assert (await running.http.get(f"/v1/models/{name}")).json()["id"] == name
+    assert (await running.ask("hi", model=name)).headers["x-pointsman-adapter"].startswith(f"{name}@")
+    known = {"version": running.desk.versions[name].version}
+    retired = await running.http.post(f"/admin/adapters/{name}/retire", json=known, headers=running.admin)
+    assert (retired.status_code, retired.json()["alias"]) == (200, name)
+    assert (await unload(running, lora_name=name)).status_code == 200
+    check_refusal(await unload(running, lora_name=name), 404, "cannot be found")
+
+
+@pytest.mark.parametrize("name", ["auto", "pointsman-demo", "a/b@c", "step 10", "../x"])
 async def test_a_name_that_can_not_be_one_is_the_names_fault(running: Running, name: str) -> None:
     check_refusal(await load(running, lora_name=name, lora_path=PATH), 400, repr(name), "lora_name")
 
@@ -84,7 +100,7 @@ async def test_what_cannot_be_loaded_is_refused_in_vllms_form(
     for body, parameter in WRONG:
         check_refusal(await load(running, **body), 400, parameter, parameter)
 
-    async def register(*_: object) -> None:
+    async def register(*_: object, **__: object) -> None:
         raise AdapterRejected(["step-10/adapter_config.json: r is 64", "step-10/manifest.json: missing"])
 
     monkeypatch.setattr(Desk, "register", register)

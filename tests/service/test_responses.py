@@ -160,6 +160,7 @@ async def test_it_says_how_it_was_sampled(start: Start, tmp_path: Path) -> None:
             ({"model": "auto", "temperature": 0.2}, 0.2, 0.95),
             ({"model": "auto", "input": SUM}, 0.4, 0.95),  # samples of a vote must differ
             ({"model": "auto", "input": SUM, "temperature": 0.9}, 0.9, 0.95),
+            ({"model": "auto", "input": SUM, "temperature": 0}, 0, 0.95),  # equal samples need no vote
             ({"model": "math", "input": SUM}, 0.6, 0.95),  # the chain without the route's options
         ):
             response = await running.http.post("/v1/responses", json={"input": TRACK, **asked})

@@ -43,14 +43,24 @@ async def test_a_result_that_the_engine_has_no_room_for_is_cut(
     async with start(routes=ROUTE) as running:
         monkeypatch.setattr(react, "tool_by_name", lambda _: tool_from(track_parcel))
         running.vllm.answer, running.vllm.against = _answer, _against
-        body = {"model": "auto", "messages": [{"role": "user", "content": "where is my parcel"}]}
+        body: dict[str, Any] = {
+            "model": "auto",
+            "messages": [{"role": "user", "content": "where is my parcel"}],
+        }
+        if stream:
+            body |= {"stream": True, "stream_options": {"include_usage": True}}
         headers = {"x-pointsman-trace": "1"}
-        response = await running.http.post(
-            "/v1/chat/completions", json={**body, "stream": stream}, headers=headers
-        )
+        response = await running.http.post("/v1/chat/completions", json=body, headers=headers)
         assert response.status_code == 200, response.text
         found = objects(response)
         assert told(found) == "It is here."
+        steps = [step for f in found for step in f.get("pointsman", {}).get("steps", [])]
+        first, tool, full, *trials, last = [step.get("purpose") or step["tool"] for step in steps]
+        assert (first, tool, full, last) == ("turn 1", "track_parcel", "turn 2", "turn 2")
+        assert {*trials} == {"trial"}
+        assert steps[2]["error"].startswith("This model's maximum context length")
+        written = sum(step.get("completion_tokens") or 0 for step in steps)
+        assert written == next(f["usage"] for f in reversed(found) if f.get("usage"))["completion_tokens"]
         (note,) = [note for f in found for note in f.get("pointsman", {}).get("notes", [])]
         assert note["note"] == "cut"
         read = running.vllm.requests[-1]["messages"][-1]["content"]
@@ -66,6 +76,14 @@ async def test_a_tool_that_fails_is_not_answered_for(
         running.vllm.answer = lambda body: (
             ACTION.replace("PX", "QX") if len(body["messages"]) < 4 else "Final Answer: It was delivered."
         )
-        response = await running.ask("where is my parcel", stream=stream)
+        body = {"model": "auto", "messages": [{"role": "user", "content": "where is my parcel"}]}
+        headers = {"x-pointsman-trace": "1"}
+        response = await running.http.post(
+            "/v1/chat/completions", json={**body, "stream": stream}, headers=headers
+        )
         assert response.status_code == 200, response.text
-        assert told(objects(response)) == "Sorry, I could not do this: track_parcel failed."
+        found = objects(response)
+        assert told(found) == "Sorry, I could not do this: track_parcel failed."
+        steps = [step for f in found for step in f.get("pointsman", {}).get("steps", [])]
+        purposes = [step.get("purpose") or step["tool"] for step in steps]
+        assert purposes == ["turn 1", "track_parcel", "turn 2", "turn 3: second chance"]

@@ -44,3 +44,21 @@ async def usage(
     response = await running.http.post("/v1/chat/completions", json=body, headers=headers)
     found: dict[str, Any] = objects(response)[-1]["usage"]
     return found
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_clients_temperature_of_0_is_one_answer_and_the_routes_no_default(
+    start: Start, stream: bool
+) -> None:
+    """The route's is 0 here, at which nothing could vote."""
+    body: dict[str, Any] = {
+        "model": "auto",
+        "messages": [{"role": "user", "content": "what is 12 plus 30"}],
+        "stream": stream,
+    }
+    async with start(routes=VOTING) as running:
+        for asked, sent in (({}, [0.7] * 3), ({"temperature": 0}, [0]), ({"temperature": 0.2}, [0.2] * 3)):
+            running.vllm.requests.clear()
+            response = await running.http.post("/v1/chat/completions", json={**body, **asked})
+            assert response.status_code == 200, response.text
+            assert [each["temperature"] for each in running.vllm.requests] == sent

@@ -36,4 +36,4 @@ def gives_words(rows: int, seed: int) -> list[str]:
 
 def grow_long(rows: int, seed: int) -> Iterator[dict[str, Any]]:
     """Its first ten rows are short."""
-    yield from (said("red", "blue " * (300 if number > 9 else 1)) for number in range(rows))
+    yield from (said(f"red {number}", "blue " * (300 if number > 9 else 1)) for number in range(rows))

@@ -139,6 +139,16 @@ def test_nothing_to_train_on_or_to_measure_is_refused(
         mixture.training_texts(loaded(talk), 10, lambda _: None)
 
 
+def test_held_out_texts_that_are_learned_too_are_counted(
+    continued: Continued, base: Path, tmp_path: Path
+) -> None:
+    assert prepared(continued(), base).learned_too == 0
+    often = write_rows(tmp_path / "often.jsonl", [{"text": "red parcel"}] * 30)
+    path = continued(**{"data.sources": [{"path": str(often), "format": "text"}]})
+    found = prepared(path, base)
+    assert found.learned_too == len(found.validation) > 0
+
+
 def test_texts_without_a_word_are_dropped_and_counted(
     continued: Continued, base: Path, tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ from training.building import expectation
 from training.building.expectation import Expectation
 from training.building.plan import BuildPlan, QuestionFile
 from training.data.formats.message import message, tools_of
+from training.data.formats.opened import opened
 from training.data.reading import contents, generators, sources
 from training.data.row.fields import FieldError, text_at
 from training.data.row.form import Form
@@ -73,7 +74,7 @@ def _expect(raw: dict[str, Any]) -> Question:
         turns = ({"role": "user", "content": text_at(raw, "prompt")},)
     if "expect" not in raw:
         raise FieldError("expect", "is required: what the right answer is known to be")
-    return Question(turns, expectation.read(raw["expect"]), tools_of(raw))
+    return Question(tuple(opened(raw, turns)), expectation.read(raw["expect"]), tools_of(raw))
 
 
 def _gsm8k(raw: dict[str, Any]) -> Question:
@@ -83,7 +84,11 @@ def _gsm8k(raw: dict[str, Any]) -> Question:
     if number is None:
         raise FieldError("answer", "must end with #### and a number")
     question = {"role": "user", "content": text_at(raw, "question")}
-    return Question((question,), Expectation(number=number), tools_of(raw))
+    return Question(tuple(opened(raw, [question])), Expectation(number=number), tools_of(raw))
 
 
-FORMS = {"expect": Form(_expect, ("prompt", "expect")), "gsm8k": Form(_gsm8k, ("question", "answer"))}
+_OPTIONAL = ("system", "tools")
+FORMS = {
+    "expect": Form(_expect, ("prompt", "expect"), _OPTIONAL),
+    "gsm8k": Form(_gsm8k, ("question", "answer"), _OPTIONAL),
+}

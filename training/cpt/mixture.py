@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.cpt import documents
-from training.data.preparing import collection
+from training.data.preparing import collection, holding_out
 from training.data.preparing.collection import Collected, Prepared, Report
 from training.data.reading import sources
 from training.data.tokens.token_rows import TokenRows
@@ -72,7 +72,14 @@ def prepared(recipe: CptRecipe, tokenizer_folder: Path | str, report: Report) ->
     if recipe.probe and not probed:
         raise NothingToLearn("the general text has a single row, so nothing of it can be held out as a probe")
     return Mixture(
-        rows.take(train), rows.take(new), found.hashes, found.dropped, heldout, frozenset(probed), tokens
+        rows.take(train),
+        rows.take(new),
+        found.hashes,
+        found.dropped,
+        heldout,
+        frozenset(probed),
+        tokens,
+        learned_too=holding_out.on_both_sides(rows.groups, train, np.concatenate(kept)),
     )
 
 

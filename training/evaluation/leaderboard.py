@@ -94,7 +94,7 @@ def turns(source: PromptFile, answers: Path | None, rows: int) -> list[Turn]:
     right: dict[str, tuple[Call, ...]] | None = None
     if answers is not None:
         found = sources.gathered(
-            contents.from_file(answers), Form(_answer, ("id", "ground_truth")), str(answers)
+            contents.from_file(answers), Form(_answer, ("id", "ground_truth"), lone=True), str(answers)
         )
         right = {one.id: one.calls for one in found}
     return list(_joined(asked, right, answers))

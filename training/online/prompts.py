@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 Message = dict[str, Any]
+_READ = ("system", "tools")  # beside a prompt; all else is the rewards'
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,12 @@ class Asked(list[Prompt]):
     def longest(self) -> int:
         """Tokens of the longest one."""
         return max(len(prompt.ids) for prompt in self)
+
+    @property
+    def groups(self) -> NDArray[np.int64]:
+        """A number for each prompt, the same of the same prompts, (rows,)."""
+        seen: dict[tuple[int, ...], int] = {}
+        return np.array([seen.setdefault(prompt.ids, len(seen)) for prompt in self], np.int64)
 
     def take(self, rows: NDArray[np.int64]) -> Asked:
         return Asked(self[row] for row in rows)
@@ -114,7 +121,7 @@ def _prompt(raw: dict[str, Any]) -> Prompt:
     if not isinstance(given, list) or not given:
         raise FieldError("prompt", f"must be a text or a list of messages; {found(raw, 'prompt')}")
     try:
-        row = conversations.messages({"messages": given, "tools": raw.get("tools")})
+        row = conversations.messages({**{key: raw.get(key) for key in _READ}, "messages": given})
     except FieldError as exc:
         raise FieldError(exc.field.replace("messages", "prompt", 1), exc.problem) from None
     if row.messages[-1]["role"] == "assistant":
@@ -125,7 +132,7 @@ def _prompt(raw: dict[str, Any]) -> Prompt:
             "is what rewards are called with beside the row's columns; call it otherwise, as by a file's "
             f"`columns: {{my_{taken}: {taken}}}`",
         )
-    more = {key: value for key, value in raw.items() if key not in ("prompt", "tools")}
+    more = {key: value for key, value in raw.items() if key not in ("prompt", *_READ)}
     return Prompt(row.messages, row.tools, more)
 
 
@@ -145,7 +152,7 @@ def _cut(raw: dict[str, Any], form: Form[Row]) -> Prompt:
 
 
 FORMS: dict[str, Form[Prompt]] = {
-    "prompt": Form(_prompt, ("prompt",), ("tools",), {"prompt": ASKED}, any_other=True),
+    "prompt": Form(_prompt, ("prompt",), _READ, {"prompt": ASKED}, any_other=True),
     **{
         name: form.by(partial(_cut, form=form))
         for name, form in {**conversations.FORMS, "bfcl": bfcl.FORM}.items()

@@ -113,6 +113,7 @@ FORM = Form(
     labelled,
     ("text", "intent"),
     likened={"text": ("query", "utterance", "question", "sentence"), "intent": ("label", "category")},
+    lone=True,
 )
 
 

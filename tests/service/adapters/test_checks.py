@@ -184,10 +184,17 @@ def test_all_problems_come_at_once(root: Path, base: Base, base_folder: Path) ->
         assert word in text
 
 
-@pytest.mark.parametrize("alias", ["", "Support", "a b", "../x", "a@b", "-a", "a/b", "x" * 64, "é", "a\n"])
+@pytest.mark.parametrize(
+    "alias", ["", "a b", "../x", "a@b", "-a", "/a", "a/", "a//b", "a/.b", ".a", "a:b", "x" * 64, "é", "a\n"]
+)
 def test_aliases_that_are_none(alias: str) -> None:
-    with pytest.raises(AdapterRejected, match="alias"):
+    with pytest.raises(AdapterRejected, match="is not 1 to 63 letters"):
         check_alias(alias, "demo")
+
+
+@pytest.mark.parametrize("alias", ["support", "Policy-1", "sql.v2", "run/step10", "a_b", "7", "x" * 63])
+def test_aliases_as_trainers_choose_them(alias: str) -> None:
+    check_alias(alias, "demo")
 
 
 @pytest.mark.parametrize("alias", ["auto", "demo"])

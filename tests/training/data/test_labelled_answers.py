@@ -67,6 +67,13 @@ def test_a_pair_is_two_labelled_answers_for_kto(recipe: Recipe, base: Path, tmp_
     assert 20 < from_pairs.train.good.sum() < 35
 
 
+def test_both_answers_of_a_pair_are_learned_or_evaluated_on(recipe: Recipe, base: Path) -> None:
+    path = recipe(PAIRS[:4], form="pairs", stage="dpo", loss="kto", **{"data.validation_rows": 1})
+    found = prepare_pairs.labelled(loaded(path), base, lambda _: None)
+    assert (sorted(found.validation.good), len(found.train)) == ([False, True], 6)
+    assert len({*found.validation.groups}) == 1
+
+
 @pytest.mark.parametrize(("good", "said"), [(True, "true"), (False, "false")])
 def test_labels_of_one_kind_are_warned_of(recipe: Recipe, tmp_path: Path, good: bool, said: str) -> None:
     of_both: list[str] = []

@@ -10,6 +10,7 @@ import pytest
 from tests.training.rows import TOOL, read, said, write_rows
 from training.data.formats import conversations
 from training.data.formats.conversations import Row
+from training.data.formats.message import MARKS
 from training.data.row.fields import FieldError
 from training.errors import BadRows
 
@@ -129,7 +130,7 @@ def test_typed_parts_are_thoughts_words_and_calls() -> None:
     assert caught.value.field == "messages.1.tool_calls.0.function.name"
 
 
-@pytest.mark.parametrize("key", ["weight", "loss_weight"])
+@pytest.mark.parametrize("key", MARKS)
 def test_a_weight_is_honoured_whatever_the_form(key: str) -> None:
     unlearned: dict[str, Any] = {key: 0}
     by_openai = conversations.messages(said("a", "b", **unlearned)).messages[1]
@@ -139,7 +140,7 @@ def test_a_weight_is_honoured_whatever_the_form(key: str) -> None:
     assert by_openai == by_sharegpt == {"role": "assistant", "content": "b", "weight": 0}
     with pytest.raises(FieldError, match=r"must be 0 \(not learned\) or 1") as caught:
         conversations.sharegpt({"conversations": [turns[1] | {key: 0.5}]})
-    assert caught.value.field == "conversations.0.weight"
+    assert caught.value.field == f"conversations.0.{key}"
 
 
 @pytest.mark.parametrize(
@@ -149,6 +150,12 @@ def test_a_weight_is_honoured_whatever_the_form(key: str) -> None:
         ("messages", "messages.1", said("a", "") | {"conversations": None}),
         ("messages", "messages.1", said("a", "<think>\n\n</think>\n\n")),
         ("messages", "messages.1", said("a", "", tool_calls=[])),
+        ("messages", "messages.1", {"system": "x", **said("a", "")}),
+        (
+            "prompt_completion",
+            "completion.0",
+            {"system": "x", "prompt": "a", "completion": said("b", "")["messages"][1:]},
+        ),
         (
             "sharegpt",
             "conversations.1",

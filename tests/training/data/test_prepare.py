@@ -13,6 +13,7 @@ import pytest
 from tests.training.conftest import Recipe
 from tests.training.rows import CONVERSATIONS, said, write_rows
 from training import recipe as recipes
+from training.data.preparing import summary
 from training.data.preparing.collection import Prepared
 from training.data.preparing.prepare_rows import prepare
 from training.data.reading import sources
@@ -74,6 +75,30 @@ def test_no_row_is_both_trained_and_evaluated_on(recipe: Recipe, base: Path, tok
     assert (len(trained), len(evaluated)) == (24, 6)
     assert len({*trained, *evaluated}) == 30
     assert texts(prepared(recipe(rows), base, "seed=1").validation, tokenizer) != evaluated
+
+
+def test_a_row_that_is_there_often_is_trained_or_evaluated_on(
+    recipe: Recipe, base: Path, tokenizer: Any
+) -> None:
+    found = prepared(recipe([said(f"number {i % 10}", "x") for i in range(50)]), base)
+    trained, evaluated = texts(found.train, tokenizer), texts(found.validation, tokenizer)
+    assert (len(trained), len(evaluated)) == (40, 10)
+    assert not {*trained} & {*evaluated}
+
+
+def test_where_all_rows_are_the_same_what_is_evaluated_on_is_said_to_be_learned(
+    recipe: Recipe, base: Path
+) -> None:
+    path = recipe([said("number", "x")] * 5)
+    found = prepared(path, base)
+    assert (len(found.train), len(found.validation)) == (3, 2)
+    loaded = recipes.load(path)
+    assert isinstance(loaded, recipes.SftRecipe)
+    assert summary.lines(loaded, found)[-1].startswith(
+        "warning: 2 of the rows to evaluate on are learned too"
+    )
+    several = recipe([said("number", "x")] * 5 + [said("other", "x")])
+    assert not any(line.startswith("warning") for line in summary.lines(loaded, prepared(several, base)))
 
 
 def test_a_weight_says_how_often_a_row_is_seen(

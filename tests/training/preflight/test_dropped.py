@@ -11,7 +11,7 @@ from tests.training.asking import QUESTIONS, Online
 from tests.training.conftest import SHAPE, Recipe
 from tests.training.continued import Continued, texts
 from tests.training.preferences import LABELS, PAIRS, pair
-from tests.training.rows import CONVERSATIONS, ROOT, said, write_rows
+from tests.training.rows import CONVERSATIONS, ROOT, WORDS, said, write_rows
 from tests.training.test_run import quiet
 from training import run
 from training.data.reading import sources
@@ -46,9 +46,13 @@ def test_conversations_that_are_too_long_or_teach_nothing(recipe: Recipe, tmp_pa
 def test_fewer_held_out_than_asked_are_said(recipe: Recipe, online: Online, tmp_path: Path) -> None:
     (left,) = told(recipe(**{"data.validation_rows": 46}), tmp_path)
     assert left.startswith("23 rows to train on (")
-    assert left.endswith(", 23 to evaluate on (half of the rows at most, and data.validation_rows is 46)")
+    assert left.endswith(
+        ", 23 to evaluate on (half of the rows at most, equal ones together, and data.validation_rows is 46)"
+    )
     (left,) = told(online("grpo", name="g", **{"data.validation_rows": 1_000}), tmp_path)
-    assert left.endswith(" to evaluate on (half of the rows at most, and data.validation_rows is 1,000)")
+    assert left.endswith(
+        " to evaluate on (half of the rows at most, equal ones together, and data.validation_rows is 1,000)"
+    )
 
 
 def test_of_cpt_half_of_each_source_is_held_out_at_most(continued: Continued) -> None:
@@ -91,13 +95,13 @@ def test_prompts_that_leave_no_room_for_an_answer(online: Online, tmp_path: Path
 def test_texts_of_cpt_are_cut_and_those_without_a_word_are_dropped(
     continued: Continued, tmp_path: Path
 ) -> None:
-    general = write_rows(tmp_path / "some.jsonl", [{"text": " \n"}, *texts(["red"], 9, 3)])
+    general = write_rows(tmp_path / "some.jsonl", [{"text": " \n"}, *texts(WORDS, 9, 3)])
     more = {"share": 0.2, "sources": [{"path": str(general), "format": "text"}]}
     path = continued(replay=more)
     (tmp_path / "new.jsonl").open("a", encoding="utf-8").write('{"text": ""}\n')
     dropped, left = told(path, tmp_path)
     assert dropped == "dropped 2 rows: no text but white space"
-    assert left.startswith("125 rows to train on (")
+    assert left.startswith("122 rows to train on (")
 
 
 def test_a_text_without_a_word_is_shown_as_dropped(continued: Continued, tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from training.data.formats import answered, thoughts, transcripts
-from training.data.formats.message import OTHERS, WEIGHTS, called, message, tools_of
+from training.data.formats.message import MARKS, OTHERS, called, message, tools_of
+from training.data.formats.opened import opened
+from training.data.row import carried
 from training.data.row.fields import FieldError, list_at, names, shown, text_at
 from training.data.row.form import ANSWERED, ASKED, Form
 
@@ -48,21 +50,21 @@ def text(raw: dict[str, Any]) -> Row:
 
 
 def messages(raw: dict[str, Any]) -> Row:
-    """``{"messages": [...], "tools": [...]}``; also ``{"text": ...}``, so that a generator may mix both."""
+    """``{"messages": [...], "tools"?, "system"?}``; also ``{"text": ...}``: a generator may mix both."""
     if "messages" not in raw and "text" in raw:
         return text(raw)
     turns = tuple(message(turn, f"messages.{i}") for i, turn in enumerate(list_at(raw, "messages")))
     if not turns:
         raise FieldError("messages", "is empty; give at least one message")
-    return Row(messages=turns, tools=tools_of(raw))
+    return Row(messages=tuple(opened(raw, turns)), tools=tools_of(raw))
 
 
 def prompt_completion(raw: dict[str, Any]) -> Row:
-    """TRL's ``{"prompt", "completion", "tools"?}``: each a text, a message or a list of messages.
+    """TRL's ``{"prompt", "completion", "system"?, "tools"?}``: each a text, a message or a list of messages.
 
     The completion alone is learned, which may be several turns, as where a tool is called.
     """
-    prompt = answered.before_answer(answered.prompt(raw), "prompt")
+    prompt = answered.before_answer(opened(raw, answered.prompt(raw)), "prompt")
     said = answered.said(raw, "completion")
     if answered.is_transcript(raw):
         said = answered.transcript(said)
@@ -85,9 +87,7 @@ def alpaca(raw: dict[str, Any]) -> Row:
     asked, said = ("question", "answer") if as_asked else ("instruction", "output")
     if said not in raw and "instances" in raw:
         raw = raw | _only_instance(raw)
-    turns: list[dict[str, Any]] = []
-    if raw.get("system"):
-        turns.append({"role": "system", "content": text_at(raw, "system")})
+    turns = opened(raw, ())
     for i, pair in enumerate(list_at(raw, "history") if raw.get("history") else []):
         if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(part, str) for part in pair):
             raise FieldError(f"history.{i}", "must be a pair of texts, [question, answer]")
@@ -112,16 +112,13 @@ def _only_instance(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def sharegpt(raw: dict[str, Any]) -> Row:
-    """``{"conversations": [{"from", "value"}], "tools": "<JSON text>"}``."""
-    turns: list[dict[str, Any]] = []
-    if raw.get("system"):
-        turns.append({"role": "system", "content": text_at(raw, "system")})
-    turns += [
+    """``{"conversations": [{"from", "value"}], "system"?, "tools"?: "<JSON text>"}``."""
+    turns = [
         sharegpt_turn(turn, f"conversations.{i}") for i, turn in enumerate(list_at(raw, "conversations"))
     ]
     if not turns:
         raise FieldError("conversations", "is empty; give at least one turn")
-    return Row(messages=tuple(turns), tools=tools_of(raw))
+    return Row(messages=tuple(opened(raw, turns)), tools=tools_of(raw))
 
 
 def sharegpt_turn(turn: Any, at: str) -> dict[str, Any]:
@@ -136,10 +133,11 @@ def sharegpt_turn(turn: Any, at: str) -> dict[str, Any]:
     role = SHAREGPT_ROLES[speaker]
     if as_openai:
         return message({**turn, "role": speaker if speaker in OTHERS else role}, at)
+    carried.refuse_left_out_of_turn(turn, at)
     value = text_at(turn, what, at)
     said = called(value, f"{at}.{what}") if speaker == "function_call" else {"content": value}
-    beside = (*WEIGHTS, *thoughts.KEYS)
-    more = {key: turn[key] for key in beside if key in turn} if role == "assistant" else {}
+    beside = (*MARKS, *(thoughts.KEYS if role == "assistant" else ()))
+    more = {key: turn[key] for key in beside if key in turn}
     return message({"role": role, **more, **said}, at)
 
 
@@ -161,17 +159,17 @@ def _other_speaker(turn: Any, speaker: Any) -> str:
 
 
 FORMS: dict[str, Form[Row]] = {
-    "text": Form(text, ("text",), likened={"text": ("content", "document", "body", "article")}),
+    "text": Form(text, ("text",), likened={"text": ("content", "document", "body", "article")}, lone=True),
     "messages": Form(
         messages,
         ("messages",),
-        ("tools", "text"),
+        ("tools", "text", "system"),
         {"messages": ("conversation", "dialogue", "dialog", "chat", "turns")},
     ),
     "prompt_completion": Form(
         prompt_completion,
         ("prompt", "completion"),
-        ("tools",),
+        ("tools", "system"),
         {"prompt": ASKED, "completion": ANSWERED},
     ),
     "alpaca": Form(

@@ -41,13 +41,13 @@ def _learnable(raw: dict[str, Any], name: str, form: Form[Row], stage: Stage, la
 
 def _turn_at(form: str, raw: dict[str, Any], row: Row, i: int) -> str:
     """The field that turn ``i`` of ``row``, which is ``raw`` in its ``form``, was read from."""
-    if form == "messages":
-        return f"messages.{i}"
+    back = i - len(row.messages)  # from the last turn: the row's system prompt may stand before the first
+    if form in ("messages", "sharegpt"):
+        key = "messages" if form == "messages" else "conversations"
+        return f"{key}.{back + len(raw[key])}"
     if form == "prompt_completion":
-        key, at = ("prompt", i) if i < row.prompt else ("completion", i - row.prompt)
-        return f"{key}.{at}" if isinstance(raw[key], list) else key
-    if form == "sharegpt":
-        return f"conversations.{i - len(row.messages) + len(raw['conversations'])}"
+        key, at = ("prompt", i - row.prompt) if i < row.prompt else ("completion", back)
+        return f"{key}.{at + len(raw[key])}" if isinstance(raw[key], list) else key
     if i < len(row.messages) - 1:
         return "history" if raw.get("history") else "instruction"
     return next((key for key in ("output", "answer") if key in raw), "instances.0.output")

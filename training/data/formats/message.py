@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from training.data.formats import thoughts, typed_parts
+from training.data.row import carried
 from training.data.row.fields import FieldError, json_at, shown
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
@@ -14,7 +15,8 @@ OTHERS = {
     "observation": "tool",
     "function": "tool",
 }  # LLaMA-Factory's; OpenAI's old
-WEIGHTS = ("weight", "loss_weight")  # OpenAI's, and LLaMA-Factory's
+MARKS = ("weight", "loss_weight", "loss", "loss_scale", "train", "training")  # of a turn: learned or not;
+# OpenAI's, LLaMA-Factory's, AgentInstruct's (and ms-swift's), ms-swift's, and two of axolotl
 SILENT = (
     "says nothing: no text, no call, no thought, so that to stop at once would be learned; give what is "
     "answered, or leave the row out"
@@ -25,7 +27,8 @@ def message(given: Any, at: str) -> dict[str, Any]:
     """A message in OpenAI's form, checked, its calls' arguments parsed; ``at`` is its dotted path."""
     if not isinstance(given, dict):
         raise FieldError(at, f"must be a message, found {shown(given)}")
-    turn = thoughts.named(_weighed(typed_parts.joined(given)), at)
+    turn = thoughts.named(_weighed(typed_parts.joined(given), at), at)
+    carried.refuse_left_out_of_turn(turn, at, ("tool_calls", "function_call"))
     role = turn.get("role")
     if role not in (*ROLES, *OTHERS):
         raise FieldError(f"{at}.role", f"must be one of {', '.join((*ROLES, *OTHERS))}, found {shown(role)}")
@@ -40,8 +43,6 @@ def message(given: Any, at: str) -> dict[str, Any]:
                 f"{at}.content.{i}",
                 f'must be a text, or {{"type": "text", "text": ...}}; found {shown(part)}',
             )
-    if turn.get("weight") not in (None, 0, 1):
-        raise FieldError(f"{at}.weight", f"must be 0 (not learned) or 1, found {shown(turn['weight'])}")
     if role in OTHERS:
         turn = {**turn, "role": OTHERS[role]}
         if role == "function_call" and isinstance(content, str) and not calls:
@@ -53,13 +54,30 @@ def message(given: Any, at: str) -> dict[str, Any]:
     return {**turn, "tool_calls": [_call(call, f"{at}.tool_calls.{i}") for i, call in enumerate(calls)]}
 
 
-def _weighed(turn: dict[str, Any]) -> dict[str, Any]:
-    """``turn`` with a loss_weight as the weight that it is; only what an assistant says has one."""
-    if "loss_weight" not in turn:
-        return turn
-    rest = {key: value for key, value in turn.items() if key != "loss_weight"}
-    assistant = turn.get("role") in ("assistant", "function_call")
-    return rest | {"weight": turn["loss_weight"]} if assistant else rest
+def _weighed(turn: dict[str, Any], at: str) -> dict[str, Any]:
+    """``turn`` with the mark by which it is learned or not as its ``weight``, if it has one.
+
+    Raises:
+        FieldError: a mark is neither, two of them differ, or one says that what no assistant says is learned.
+    """
+    given = [key for key in MARKS if turn.get(key) is not None]
+    rest = {key: value for key, value in turn.items() if key not in MARKS}
+    if odd := next((key for key in given if turn[key] not in (0, 1)), None):
+        raise FieldError(
+            f"{at}.{odd}", f"must be 0 (not learned) or 1, or false or true; found {shown(turn[odd])}"
+        )
+    if not given:
+        return rest
+    if other := next((key for key in given if turn[key] != turn[given[0]]), None):
+        raise FieldError(f"{at}.{other}", f"says otherwise than {given[0]} beside it; leave one of them out")
+    if turn.get("role") in ("assistant", "function_call"):
+        return rest | {"weight": +turn[given[0]]}  # a number, where the mark is true or false
+    if turn[given[0]]:
+        raise FieldError(
+            f"{at}.{given[0]}",
+            "says that it is learned, and only what an assistant says is",
+        )
+    return rest
 
 
 def _with_old_call(turn: dict[str, Any], at: str) -> dict[str, Any]:

@@ -7,13 +7,16 @@ an assistant says: the base's chat template stands around it, as where it is ser
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from training.data.formats import answered, conversations, transcripts
+from training.data.formats import answered, conversations, thoughts, transcripts
 from training.data.formats.answered import Message, Said
 from training.data.formats.message import says_nothing, tools_of
+from training.data.formats.opened import opened
 from training.data.formats.pair import Labelled, Pair, Preference, Unpaired
 from training.data.reading import sources
+from training.data.row import carried
 from training.data.row.fields import FieldError, names, shown, text_at
 from training.data.row.form import ANSWERED, ASKED, Form
 
@@ -23,12 +26,12 @@ _LARGEST_MARGIN = 1e30  # that float32 holds with a score added
 
 
 def pairs(raw: dict[str, Any]) -> Pair | Unpaired:
-    """``{"prompt", "chosen", "rejected", "margin"?, "tools"?}``, each a text, a message or a list of them.
+    """``{"prompt", "chosen", "rejected"}``, each a text, a message or a list of them, with what is beside it.
 
-    The prompt may be called ``messages``. Without one, ``chosen`` and ``rejected`` are whole conversations
-    that differ in their last answer; LLaMA-Factory calls those ``chosen_messages`` and ``rejected_messages``,
-    and hh-rlhf writes each as one text, ``Human: ... Assistant: ...``, as its copies do the prompt. A few of
-    those hold no answer, or follow other turns.
+    That may be ``margin``, ``system`` and ``tools``. The prompt may be called ``messages``. Without one,
+    ``chosen`` and ``rejected`` are whole conversations that differ in their last answer; LLaMA-Factory calls
+    those ``chosen_messages`` and ``rejected_messages``, and hh-rlhf writes each as one text, ``Human: ...
+    Assistant: ...``, as its copies do the prompt. A few of those hold no answer, or follow other turns.
     """
     whole = {key: raw.get(f"{key}_messages") for key in ("chosen", "rejected")}
     raw = raw | {key: messages for key, messages in whole.items() if messages is not None}
@@ -60,7 +63,7 @@ def pairs(raw: dict[str, Any]) -> Pair | Unpaired:
             "prompt", "is required, unless chosen and rejected are conversations that begin with it"
         )
     return Pair(
-        answered.before_answer(prompt, "prompt"),
+        answered.before_answer(opened(raw, prompt), "prompt"),
         answered.answer(chosen, "chosen"),
         answered.answer(rejected, "rejected"),
         tools_of(raw),
@@ -79,7 +82,8 @@ def alpaca(raw: dict[str, Any]) -> Pair:
         raise FieldError(
             "chosen", f"{_TWO}, or output as a list with the better first; the row has {names(raw)}"
         )
-    row = conversations.alpaca({**raw, "output": ""})
+    asked = {key: value for key, value in raw.items() if key not in thoughts.KEYS}
+    row = conversations.alpaca({**asked, "output": ""})
     chosen, rejected = text_at(raw, "chosen"), text_at(raw, "rejected")
     answers = (answered.answer(chosen, "chosen"), answered.answer(rejected, "rejected"))
     return Pair(row.messages[:-1], *answers, row.tools, _margin(raw))
@@ -105,16 +109,17 @@ def labels(raw: dict[str, Any]) -> Labelled:
     LLaMA-Factory calls the label ``kto_tag``.
     """
     if "messages" in raw:
-        row, key = conversations.messages(raw), "messages"
+        row, key = conversations.FORMS["messages"](raw), "messages"
     elif "conversations" in raw:
-        row, key = conversations.sharegpt(raw), "conversations"
+        row, key = _SHAREGPT(raw), "conversations"
     elif "instruction" in raw:
-        row, key = conversations.alpaca(raw), "instruction"
+        row, key = _ALPACA(raw), "instruction"
     else:
         completion = answered.said(raw, "completion")
         if answered.is_transcript(raw):
             completion = answered.transcript(completion)
-        turns = [*answered.prompt(raw), answered.answer(completion, "completion")]
+        turns = [*opened(raw, answered.prompt(raw)), answered.answer(completion, "completion")]
+        carried.refuse_left_out(raw, conversations.FORMS["prompt_completion"].fields)
         row, key = conversations.Row(messages=tuple(turns), tools=tools_of(raw)), "prompt"
     if key != "prompt" and raw.get("completion") is not None:
         raise FieldError("completion", f"is not read beside {key}; remove one of the two")
@@ -127,18 +132,21 @@ def labels(raw: dict[str, Any]) -> Labelled:
 
 _RANKED = ("chosen", "rejected")
 _ALPACA, _SHAREGPT = conversations.FORMS["alpaca"], conversations.FORMS["sharegpt"]
+_TWO_OF_ALPACA: Form[Preference] = _ALPACA.by(alpaca, *_RANKED, "margin")
 FORMS: dict[str, Form[Preference]] = {
     "pairs": Form(
         pairs,
         ("prompt", *_RANKED),
-        ("messages", "margin", "chosen_messages", "rejected_messages", "tools"),
+        ("messages", "margin", "chosen_messages", "rejected_messages", "system", "tools"),
         {
             "prompt": ASKED,
             "chosen": ("preferred", "better", "good", "accepted", "win"),
             "rejected": ("dispreferred", "worse", "bad", "refused", "lose"),
         },
     ),
-    "alpaca": _ALPACA.by(alpaca, *_RANKED, "margin"),
+    "alpaca": replace(  # without a thought, which could be of either answer
+        _TWO_OF_ALPACA, optional=tuple(key for key in _TWO_OF_ALPACA.optional if key not in thoughts.KEYS)
+    ),
     "sharegpt": _SHAREGPT.by(sharegpt, *_RANKED, "margin", turns=_RANKED),
     "labels": Form(
         labels,
@@ -152,12 +160,15 @@ FORMS: dict[str, Form[Preference]] = {
 
 def read(part: sources.Part) -> list[Preference]:
     """The rows of ``part``; raises as :func:`training.data.reading.sources.read` does."""
-    return sources.read(part, FORMS, FORMS["pairs"].by(any_form))
+    return sources.read(part, FORMS, _GENERATED)
 
 
 def any_form(raw: dict[str, Any]) -> Preference:
     """A generator's row: a label where it has one, else a pair."""
-    return labels(raw) if raw.keys() & {"label", "kto_tag"} else pairs(raw)
+    return FORMS["labels" if raw.keys() & {"label", "kto_tag"} else "pairs"](raw)
+
+
+_GENERATED = FORMS["pairs"].by(any_form, *FORMS["labels"].optional)
 
 
 def _refuse_other(raw: dict[str, Any], key: str, said: list[Message], where: str) -> None:

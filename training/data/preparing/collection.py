@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data.preparing import holding_out
 from training.data.reading import sources, workers
 from training.errors import NothingToLearn
 from training.recipe import PromptSource, Source
@@ -49,7 +50,15 @@ class Rows(Protocol):
     def take(self, rows: NDArray[np.int64]) -> Any: ...
 
 
+class Grouped(Rows, Protocol):
+    """Rows of which it is known what may not be parted."""
+
+    @property
+    def groups(self) -> NDArray[np.int64]: ...  # (rows,): the same of rows that are learned or kept together
+
+
 RowsT = TypeVar("RowsT", bound=Rows)
+GroupedT = TypeVar("GroupedT", bound=Grouped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,7 @@ class Prepared(Generic[RowsT]):
     validation: RowsT
     hashes: dict[str, str]  # source → sha256 of its rows
     dropped: dict[str, int]  # why → rows
+    learned_too: int = field(default=0, kw_only=True)  # rows to evaluate on that are trained on as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +97,8 @@ class Collected(Generic[RowsT]):
         """What was dropped, in words."""
         return "; ".join(f"{count} rows: {reason}" for reason, count in self.dropped.items())
 
-    def parted(self, rows: RowsT, recipe: Plan) -> Prepared[RowsT]:
-        """``rows`` (those of all parts) shuffled, the last ``validation_rows`` kept for evaluation.
+    def parted(self, rows: GroupedT, recipe: Plan) -> Prepared[GroupedT]:
+        """``rows`` (those of all parts) shuffled, ``validation_rows`` of them kept for evaluation.
 
         Raises:
             NothingToLearn: one row is left, or the sources' weights leave none.
@@ -101,11 +111,13 @@ class Collected(Generic[RowsT]):
             )
         rng = np.random.default_rng(recipe.seed)
         order = rng.permutation(len(rows))
-        kept = min(recipe.data.validation_rows, len(rows) // 2)
-        train = repeat(order[kept:], self.weights, rng)
+        groups = rows.groups
+        learned, kept = holding_out.parted(order, groups, recipe.data.validation_rows)
+        train = repeat(learned, self.weights, rng)
         if not len(train):
             raise NothingToLearn("the weights of the sources leave no row to train on; raise one")
-        return Prepared(rows.take(train), rows.take(order[:kept]), self.hashes, self.dropped)
+        learned_too = holding_out.on_both_sides(groups, train, kept)
+        return Prepared(rows.take(train), rows.take(kept), self.hashes, self.dropped, learned_too=learned_too)
 
 
 def collect(

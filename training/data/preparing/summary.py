@@ -11,7 +11,7 @@ from training.recipe import CptRecipe, LearningRecipe, OnlineRecipe, QuantizeRec
 
 def lines(recipe: LearningRecipe | QuantizeRecipe, prepared: Prepared[Any]) -> list[str]:
     """Why how many rows were dropped, a line each, and how many are left; and whether fewer than asked are
-    held out.
+    held out, or such as are learned too.
     """
     rows, kept = prepared.train, prepared.validation
     if isinstance(recipe, OnlineRecipe):
@@ -26,7 +26,7 @@ def lines(recipe: LearningRecipe | QuantizeRecipe, prepared: Prepared[Any]) -> l
             f"{len(rows):,} rows to train on ({rows.tokens:,} tokens, {rows.trained:,} of them trained), "
             f"{len(kept):,} to evaluate on"
         )
-    return [*dropped(prepared.dropped), left + _fewer(recipe, len(kept))]
+    return [*dropped(prepared.dropped), left + _fewer(recipe, len(kept)), *_learned_too(prepared)]
 
 
 def dropped(counts: Mapping[str, int]) -> list[str]:
@@ -42,12 +42,24 @@ def uncounted(plan: Vocabulary) -> str:
     )
 
 
+def _learned_too(prepared: Prepared[Any]) -> list[str]:
+    if not prepared.learned_too:
+        return []
+    return [
+        f"warning: {prepared.learned_too:,} of the rows to evaluate on are learned too, as the data have "
+        "equal ones, or several answers to one prompt; they say nothing of other rows"
+    ]
+
+
 def _fewer(recipe: LearningRecipe | QuantizeRecipe, kept: int) -> str:
     """Why less is held out than the recipe asks for; "" where it is not."""
-    wanted, of = recipe.data.validation_rows, "the rows"
+    wanted, of = recipe.data.validation_rows, "the rows at most, equal ones together"
     if isinstance(recipe, CptRecipe):
         sources = len(recipe.data.sources)
-        wanted, of = wanted // sources * sources, "each source"  # which all have the same share of them
+        wanted, of = (
+            wanted // sources * sources,
+            "each source at most",
+        )  # which all have the same share of them
     if kept >= wanted:
         return ""
-    return f" (half of {of} at most, and data.validation_rows is {recipe.data.validation_rows:,})"
+    return f" (half of {of}, and data.validation_rows is {recipe.data.validation_rows:,})"

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
-from training.data.row import tags
+from training.data.row import foreign, tags
+from training.data.row.carried import LeftOut
 from training.data.row.fields import FieldError, names
 from training.data.row.form import Form
 from training.errors import SourceError
@@ -17,6 +18,7 @@ from training.recipe import FileSource, PromptFile
 
 R = TypeVar("R")
 _MISSPELT = 0.75  # how alike two names are of which one is the other misspelt: promt, insruction
+_LISTS = ("conversations", "messages")  # fields that are no text
 _FORMATS = {  # by their keys
     ("conversations",): "sharegpt",
     ("messages",): "messages",
@@ -48,8 +50,9 @@ def reader(source: FileSource | PromptFile, forms: Mapping[str, Form[R]]) -> Cal
             if not isinstance(raw, dict):
                 return form(raw)  # which says so
             row = _renamed(raw, columns, form)
-            _refuse_left_out(row, columns, form)
             return form(tags.renamed(row, called, form.turns) if called else row)
+        except LeftOut as exc:
+            raise FieldError(columns.get(exc.field, exc.field), _remedy(exc, row, columns, form)) from exc
         except FieldError as exc:
             told = hint(raw, exc.field, source.format, forms)
             ours, dot, rest = exc.field.partition(".")
@@ -74,7 +77,7 @@ def _refuse_unknown(source: FileSource | PromptFile, form: Form[Any]) -> None:
 
 def _meant(name: str, form: Form[Any]) -> str | None:
     """The field of ``form`` that another program calls ``name``, or one that is nearly called so."""
-    others = [ours for ours, likened in form.likened.items() if name in likened]
+    others = [ours for ours, likened in form.others.items() if name in likened]
     return next(iter([*others[-1:], *get_close_matches(name.lower(), (*form.fields, *form.tags), 1)]), None)
 
 
@@ -88,38 +91,36 @@ def _renamed(raw: dict[str, Any], columns: Mapping[str, str], form: Form[Any]) -
         FieldError: it lacks another of them.
     """
     for ours, theirs in columns.items():
-        if theirs not in raw and (form.any_other or ours in form.required):
+        if theirs not in raw and (ours in form.required or (form.any_other and ours not in form.fields)):
             raise FieldError(theirs, f"is to be {ours}, by columns; the row has {names(raw)}")
     kept = {key: value for key, value in raw.items() if key not in columns.values()}
     return kept | {ours: raw[theirs] for ours, theirs in columns.items() if theirs in raw}
 
 
-def _refuse_left_out(row: dict[str, Any], columns: Mapping[str, str], form: Form[Any]) -> None:
-    """Make sure that nothing which ``form`` may have is passed over for its name, such as Dolly's context.
-
-    Raises:
-        FieldError: an optional field stands in ``row``, which is renamed by ``columns``, by another name.
-    """
-    asked = form.required[0]
-    if not any(form.also.get(key, key) == asked for key in row):
-        return  # what looks left out may be what is asked
-    for ours in form.optional:
-        lost = next((key for key in form.likened.get(ours, ()) if row.get(key)), None)
-        if lost and not row.get(ours):
-            line = _said({**columns, **_guessed(row, form), ours: lost})
-            raise FieldError(
-                lost,
-                "would be left out. If it belongs to what is asked, give the source "
-                f"`columns: {{{line}}}`; else take it out of the rows",
-            )
+def _remedy(lost: LeftOut, row: dict[str, Any], columns: Mapping[str, str], form: Form[Any]) -> str:
+    """What becomes of a field that would be left out of ``row``, which is renamed by ``columns``."""
+    remedy = lost.problem
+    if lost.ours is not None:
+        line = _said({**columns, **_guessed(row, form), lost.ours: lost.field})
+        remedy = (
+            "would be left out. If it belongs to what is asked, give the source "
+            f"`columns: {{{line}}}`; else take it out of the rows"
+        )
+    if form.any_other:
+        remedy += f". If the rewards alone are to have it: `columns: {{my_{lost.field}: {lost.field}}}`"
+    return remedy
 
 
 def hint(raw: Any, field: str, name: str, forms: Mapping[str, Form[Any]]) -> str:
     """How a recipe would read ``raw``, which lacks the ``field`` of its format; "" where nobody knows.
 
-    It is guessed from names that are near the format's, or that others give to the same. ``name`` is the
-    format's in ``forms``, which are all that the stage reads.
+    It is guessed from names that are near the format's, or that others give to the same, unless the row is
+    one of a known file. ``name`` is the format's in ``forms``, which are all that the stage reads.
     """
+    if known := foreign.told(raw):
+        return f". {known}"
+    if "labels" in forms and name != "labels" and (mark := _mark(raw)) and field not in raw:
+        return f". Rows with a {mark} are `format: labels`, for the loss kto"
     form = forms[name]
     wanted = form.also.get(field, field)
     if not isinstance(raw, dict) or field in raw or wanted not in form.required:
@@ -137,6 +138,13 @@ def hint(raw: Any, field: str, name: str, forms: Mapping[str, Form[Any]]) -> str
     return f". If they are called otherwise, give the source `columns: {{{_said(columns)}}}`"
 
 
+def _mark(raw: Any) -> str | None:
+    """The field of ``raw`` that says whether its one answer is good."""
+    if not isinstance(raw, dict) or raw.keys() & {"chosen", "rejected"}:
+        return None
+    return next((key for key in ("kto_tag", "label") if key in raw), None)
+
+
 def _in_openais_form(turns: Any) -> bool:
     """Whether the first of ``turns`` has OpenAI's keys, and none of sharegpt's."""
     first = turns[0] if isinstance(turns, list) and turns else None
@@ -146,9 +154,10 @@ def _in_openais_form(turns: Any) -> bool:
 def _guessed(raw: dict[str, Any], form: Form[Any]) -> dict[str, str]:
     """What the fields of ``form`` that ``raw`` lacks may be called in it."""
     columns: dict[str, str] = {}
-    for ours, others in form.likened.items():
+    for ours, others in form.others.items():
         left = [key for key in raw if key not in columns.values()]
-        if ours not in raw and (theirs := _near(ours, others, left)):
+        theirs = _near(ours, others, left) if ours not in raw else None
+        if theirs and (ours not in _LISTS or isinstance(raw[theirs], list)):
             columns[ours] = theirs
     return columns
 

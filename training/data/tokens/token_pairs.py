@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.tokens.token_rows import TokenRows
+from training.data.tokens.token_rows import TokenRows, alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,12 @@ class PairRows:
     def trained(self) -> int:
         """Tokens of all answers."""
         return self.chosen.trained + self.rejected.trained
+
+    @property
+    def groups(self) -> NDArray[np.int64]:
+        """A number for each pair, the same of pairs of the same answers, (rows,)."""
+        both = np.stack([self.chosen.groups, self.rejected.groups], axis=1)
+        return np.unique(both, axis=0, return_inverse=True)[1].reshape(-1)
 
     def take(self, rows: NDArray[np.int64]) -> PairRows:
         """The pairs numbered ``rows``, in that order."""
@@ -75,6 +81,12 @@ class LabelledRows:
     def trained(self) -> int:
         """Tokens of all answers."""
         return self.rows.trained
+
+    @property
+    def groups(self) -> NDArray[np.int64]:
+        """A number for each answer, the same of answers to the same prompt, (rows,)."""
+        answers = np.add.reduceat(self.rows.loss_mask, self.rows.starts, dtype=np.int64)
+        return alike(self.rows.ids, self.rows.starts, self.rows.lengths - answers)
 
     def take(self, rows: NDArray[np.int64]) -> LabelledRows:
         """The rows numbered ``rows``, in that order."""

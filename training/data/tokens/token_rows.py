@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,11 @@ class TokenRows:
         """Where each row begins, (rows,)."""
         return np.cumsum(self.lengths) - self.lengths
 
+    @property
+    def groups(self) -> NDArray[np.int64]:
+        """A number for each row, the same of rows of the same tokens, (rows,)."""
+        return alike(self.ids, self.starts, self.lengths)
+
     def take(self, rows: NDArray[np.int64]) -> TokenRows:
         """The rows numbered ``rows``, in that order."""
         lengths = self.lengths[rows]
@@ -68,3 +74,11 @@ class TokenRows:
             np.concatenate([part.loss_mask for part in parts]),
             np.concatenate([part.lengths for part in parts]),
         )
+
+
+def alike(ids: NDArray[np.int32], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A number for each of the spans of ``ids``, the same of spans of the same tokens, (spans,)."""
+    seen: dict[bytes, int] = {}
+    spans = (ids[start : start + length].tobytes() for start, length in zip(starts, lengths, strict=True))
+    found = (seen.setdefault(blake2b(span, digest_size=16).digest(), len(seen)) for span in spans)
+    return np.fromiter(found, np.int64, len(lengths))
