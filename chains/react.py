@@ -26,6 +26,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Literal
 
 from chains.answer import Answer, ask
+from chains.clipped import clipped
 from chains.closing import Deadline
 from chains.dialects import Calls, Dialect, Written
 from chains.errors import ResultsTooLong, StepsExhausted, Unanswered
@@ -120,17 +121,20 @@ class React:
                             yield event
         except Unanswered as exc:
             ended = exc
-            for event in told.broken_off(last_words(request, exc)):
+            words = last_words(request, exc)
+            left = await deadline.wait(clipped("react", words, request.parameters, engine))
+            for event in told.broken_off(left):
                 yield event
-            ledger.cut = ledger.cut or isinstance(exc, StepsExhausted)
+            ledger.cut = ledger.cut or isinstance(exc, StepsExhausted) or left != words
         for event in told.end():
             yield event
         ledger.cut = ledger.cut and not told.stopped
         for note in filter(None, (ledger.failures.note(), ledger.kept.note(), loosened.note())):
             yield note
         if form and (why := _without_form(request, ended, ledger, told)) is not None:
-            ledger.cut = False
-            yield Refusal(why)
+            left = await deadline.wait(clipped("react", why, request.parameters, engine))
+            ledger.cut = left != why
+            yield Refusal(left)
         elif form and not ledger.written_out:
             asked = form if schema is None else {}
             history = [*request.messages, *_history(told.steps, ledger.kept)]

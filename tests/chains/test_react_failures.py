@@ -107,6 +107,18 @@ async def test_behind_two_failures_the_model_is_not_asked_again(stream: bool) ->
 
 
 @pytest.mark.parametrize("stream", [True, False])
+async def test_the_chains_own_words_are_within_the_clients_bound(stream: bool) -> None:
+    words = "Sorry, I could not do this: weather failed."
+    for tokens, said, reason in ((8, words, "stop"), (7, "Sorry, I could not do this: weather", "length")):
+        for form in ({}, {"response_format": {"type": "json_object"}}):
+            script = [*([TRIED] if form else []), FAILS, INVENTED]
+            request = asking(stream, parameters={"max_tokens": tokens, **form})
+            events = await events_of(React(), request, ScriptedEngine(script))
+            assert ("".join(refused(events)) if form else content(events)) == said
+            assert finish(events).reason == reason
+
+
+@pytest.mark.parametrize("stream", [True, False])
 async def test_where_one_result_is_good_the_answer_stands(stream: bool) -> None:
     for script in ([calls("Bonn", "Pompeii"), INVENTED], [FAILS, calls("Bonn"), FAILS, INVENTED]):
         events = await events_of(React(), asking(stream), ScriptedEngine(script))
