@@ -51,7 +51,7 @@ from chains.parameters import calls_tools, formats_of, sampling, token_bounds
 from chains.purpose import Meant
 from chains.sift import sifted
 from chains.splitter import Part, Splitter
-from chains.stop import stops_of
+from chains.stop import StopAt, stops_of
 from chains.told import Told
 from chains.tool_sources import SourcedTools, ToolSources, by_name
 from chains.tools import tool_by_name
@@ -125,16 +125,16 @@ class React:
             left = await deadline.wait(clipped("react", words, request.parameters, engine))
             for event in told.broken_off(left):
                 yield event
-            ledger.cut = ledger.cut or isinstance(exc, StepsExhausted) or left != words
-        for event in told.end():
+            ledger.cut = ledger.cut or isinstance(exc, StepsExhausted) if form else left != words
+        notes = ledger.failures.note(), ledger.kept.note(), loosened.note()
+        for event in (*told.end(), *filter(None, notes)):
             yield event
         ledger.cut = ledger.cut and not told.stopped
-        for note in filter(None, (ledger.failures.note(), ledger.kept.note(), loosened.note())):
-            yield note
         if form and (why := _without_form(request, ended, ledger, told)) is not None:
             left = await deadline.wait(clipped("react", why, request.parameters, engine))
-            ledger.cut = left != why
-            yield Refusal(left)
+            ledger.cut = left != why or (ledger.cut and why == told.said.strip())
+            for event in _refused(left, stops_of(parameters), ledger):
+                yield event
         elif form and not ledger.written_out:
             asked = form if schema is None else {}
             history = [*request.messages, *_history(told.steps, ledger.kept)]
@@ -184,6 +184,15 @@ def _without_form(request: ChainRequest, ended: Unanswered | None, ledger: Ledge
     if not ledger.failures.without_result:
         return None
     return told.said.strip() or last_words(request, ledger.failures.given_up())
+
+
+def _refused(words: str, stops: list[str], ledger: Ledger) -> Iterator[Event]:
+    """The refusal up to the client's ``stops``; none where nothing stands before one."""
+    stop = StopAt(stops)
+    refusal = stop.feed(words) + stop.end()
+    ledger.cut = ledger.cut and not stop.reached
+    if refusal:
+        yield Refusal(refusal)
 
 
 async def _said(

@@ -279,7 +279,7 @@ def _own(
     """
     for index, cost in enumerate(costs):
         choice = _Choice(index, len(costs), found, cost)
-        stop = StopAt([] if formed else stops_of(request.parameters))
+        stop = StopAt(stops_of(request.parameters))
         text = stop.feed(said) + stop.end()
         if text:
             yield Refusal(text, index) if formed else Content(text, index)

@@ -203,7 +203,7 @@ async def test_the_bound_on_steps_ends_honestly(stream: bool) -> None:
     assert len(engine.bodies) == 3
     assert sorted(called) == ["Bonn", "Bonn", "Rome", "Rome"]  # the last calls would have had no reader
     assert content(events) == "Hm.\n\nHm.\n\nHm.\n\nSorry, I could not finish this within 3 steps."
-    assert finish(events) == Finish("length", Usage(30, 15))
+    assert finish(events) == Finish("stop", Usage(30, 15))
 
 
 async def test_the_bound_speaks_the_language_of_the_question() -> None:

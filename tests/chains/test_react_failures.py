@@ -119,6 +119,27 @@ async def test_the_chains_own_words_are_within_the_clients_bound(stream: bool) -
 
 
 @pytest.mark.parametrize("stream", [True, False])
+async def test_the_chains_own_words_are_whole_where_the_models_tokens_ran_out(stream: bool) -> None:
+    for form in ({}, {"response_format": {"type": "json_object"}}):
+        script = [*([TRIED] if form else []), FAILS, Said(["It is"], reason="length")]
+        request = asking(stream, parameters={"max_tokens": 10, **form})
+        events = await events_of(React(), request, ScriptedEngine(script))
+        assert content(events) + "".join(refused(events)) == "Sorry, I could not do this: weather failed."
+        assert finish(events).reason == "stop"
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_question_of_the_model_that_ran_out_of_tokens_is_told_as_cut(stream: bool) -> None:
+    wrong = Said([], [("weather", "{}")], reason="tool_calls")
+    cut = Said(["Where are"], reason="length")
+    for form in ({}, {"response_format": {"type": "json_object"}}):
+        engine = ScriptedEngine([*([TRIED] if form else []), wrong, cut])
+        events = await events_of(React(), asking(stream, parameters=form), engine)
+        assert content(events) + "".join(refused(events)) == "Where are"
+        assert finish(events).reason == "length"
+
+
+@pytest.mark.parametrize("stream", [True, False])
 async def test_where_one_result_is_good_the_answer_stands(stream: bool) -> None:
     for script in ([calls("Bonn", "Pompeii"), INVENTED], [FAILS, calls("Bonn"), FAILS, INVENTED]):
         events = await events_of(React(), asking(stream), ScriptedEngine(script))
@@ -221,6 +242,11 @@ async def test_a_stop_string_ends_what_the_chain_says_itself(stream: bool) -> No
         engine = ScriptedEngine([FAILS, INVENTED])
         events = await events_of(React(), asking(stream, parameters={"stop": stop}), engine)
         assert (content(events), finish(events).reason) == (said, "stop")
+        for form in FORMS:
+            request = asking(stream, parameters={"stop": stop, **form})
+            events = await events_of(React(), request, ScriptedEngine([TRIED, FAILS, INVENTED]))
+            assert (refused(events), content(events)) == ([said] if said else [], "")
+            assert finish(events).reason == "stop"
     script = [calls("Bonn", say="Hm."), calls("Bonn")]
     request = asking(stream, parameters={"stop": " this"}, limits=Limits(steps=1))
     events = await events_of(React(), request, ScriptedEngine(script))

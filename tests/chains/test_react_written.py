@@ -117,7 +117,7 @@ async def test_the_written_form_is_bounded_and_honours_stop_and_length(stream: b
     events = await events_of(React(WRITTEN), asking(stream, limits=Limits(steps=2)), engine)
     assert (len(engine.bodies), called) == (2, ["Bonn"])
     assert content(events) == "Sorry, I could not finish this within 2 steps."
-    assert finish(events).reason == "length"
+    assert finish(events).reason == "stop"
     cut = Said(['Thought: I\nAction: weather\nAction Input: {"city": "Bo'], reason="length")
     events = await events_of(React(WRITTEN), asking(stream), ScriptedEngine([cut]))
     assert (steps(events), finish(events).reason) == ([], "length")

@@ -86,6 +86,10 @@ async def test_what_the_chain_says_itself_ends_at_a_stop_of_the_client(
     request = asked(False, question, parameters={"stop": [stop]})
     events = await events_of(chain, request, ScriptedEngine([]))
     assert (content(events), events[-1]) == (words, Finish("stop", Usage()))
+    request = asked(False, question, parameters={"stop": [stop], "response_format": FORM})
+    events = await events_of(chain, request, ScriptedEngine([]))
+    refused = "".join(event.text for event in events if isinstance(event, Refusal))
+    assert (refused, content(events), events[-1]) == (words, "", Finish("stop", Usage()))
 
 
 @pytest.mark.parametrize("stream", [True, False])
