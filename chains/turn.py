@@ -38,7 +38,7 @@ from chains.labels import (
 )
 from chains.lookahead import begins_call, call_begun, is_aside, is_fenced
 from chains.one_line import begun_within, calls_within
-from chains.splitter import Part, Passages
+from chains.splitter import TAGS, Part, Passages
 
 
 class _Found(NamedTuple):
@@ -97,6 +97,7 @@ class TurnReader:
 
     def end(self) -> list[Part]:
         """What was held back, when no more text comes."""
+        self._text = self._text[: self._at] + _without_opened(self._text[self._at :])
         parts = [] if self.done else self._read(True)
         if self._state is None and is_call(self._unlabelled, self._tools):  # with its names in another order
             self._actions.begin("action", self._unlabelled)
@@ -299,3 +300,10 @@ class TurnReader:
     def _told(self, kind: Literal["reasoning", "content"], text: str) -> list[Part]:
         given = self._passages[kind].add(text)
         return [Part(kind, given)] if given else []
+
+
+def _without_opened(text: str) -> str:
+    """``text`` without the tag at its end that opens a call of which nothing was written."""
+    opening, _ = TAGS["call"]
+    stripped = text.rstrip()
+    return stripped.removesuffix(opening) if stripped.endswith(opening) else text

@@ -129,6 +129,23 @@ async def test_the_written_form_is_bounded_and_honours_stop_and_length(stream: b
 
 
 @pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("<tool_call>", ""),
+        ("<tool_call>\n", ""),
+        ("I look.\n<tool_call>", "I look."),
+        ("Final Answer: It is.\n<tool_call>", "It is."),
+        ("It is in <tool_call> tags.", "It is in <tool_call> tags."),
+    ],
+)
+async def test_the_tag_of_a_call_that_was_cut_off_is_no_answer(stream: bool, said: str, told: str) -> None:
+    engine = ScriptedEngine([Said([said], reason="length")], cut=1)
+    events = await events_of(React(WRITTEN), asking(stream), engine)
+    assert (content(events).strip(), steps(events), finish(events).reason) == (told, [], "length")
+
+
+@pytest.mark.parametrize("stream", [True, False])
 async def test_what_can_never_be_read_ends_honestly(stream: bool) -> None:
     engine = ScriptedEngine([Said(["Thought: hm\nAction Input: {"])])
     events = await events_of(React(WRITTEN), asking(stream), engine)
