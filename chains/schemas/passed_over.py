@@ -20,6 +20,7 @@ from chains.schemas.implied import fits_length, is_implied, joined
 from chains.schemas.listed import agreeing
 from chains.schemas.multiples import holds_step
 from chains.schemas.neutral import is_neutral
+from chains.schemas.records import listed
 from chains.schemas.references import at
 from chains.schemas.subschemas import HOLDING, NAMED
 
@@ -161,6 +162,8 @@ def _passed_of_text(part: Mapping[str, Any], rules: set[str]) -> set[str]:
 
 
 def _passed_of_object(part: Mapping[str, Any], rules: set[str]) -> set[str]:
+    if (said := listed(part)) is not None:
+        part, rules = said, rules & said.keys()
     named, patterns = mapping_in(part, "properties"), mapping_in(part, "patternProperties")
     found = set[str]()
     if "required" in rules and not names_in(part, "required") <= named.keys():
