@@ -137,7 +137,8 @@ class Dispatch:
         if model != AUTO:
             adapter = self.named(model)
             request = ChainRequest(messages, parameters, stream, limits=self._limits)
-            name = chain or (COT if self._routes.reasons(adapter) else DIRECT)
+            usual = COT if self._routes.reasons(adapter) else DIRECT
+            name = usual if chain is None else chain
             found = await self._chain(name)
             return Plan(adapter, None, None, None, name, found, request, conversation, asked=messages)
         check_routed(body)

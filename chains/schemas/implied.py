@@ -30,6 +30,7 @@ _DATE = (
 )
 _TIME = r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?"
 _OFFSET = r"([+-](?:[01]\d|2[0-3]):[0-5]\d)"
+_TIME_BEFORE = r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?"  # of releases before 4.6.7
 _BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9][0-9]|[0-9])"
 _GROUP = "[0-9a-fA-F]{1,4}"
 _IPV6 = "|".join(
@@ -71,17 +72,28 @@ _BY_FORMAT: Mapping[
         }
     ),
 }
+_JOINED: Mapping[str, Mapping[str, str]] = {  # by format: patterns, and what fits one of them and the format
+    "date-time": {
+        f"^{_DATE}T(?:{_TIME_BEFORE}(?:{zone}))$": f"^{_DATE}T(?:{_TIME}(?:{zone}))$"
+        for zone in ("Z", f"Z|{_OFFSET}")
+    }
+}
 _LEAST_ROOM = 500  # characters, that the guide of a URI fits in
 _NEVER_EMPTY = frozenset(
     {"email", "date", "time", "date-time", "duration", "ipv4", "ipv6", "hostname", "uuid", "uri"}
 )
 
 
-def implies(pattern: object, form: object) -> bool:
-    """Whether whatever fits ``pattern`` is of the format ``form``, as far as it is seen here."""
+def joined(pattern: object, form: object) -> str | None:
+    """A pattern of the texts that fit ``pattern`` and are of the format ``form``; None: none is known here.
+
+    Mostly ``pattern`` itself: whatever fits it has the format.
+    """
     if not isinstance(pattern, str) or not isinstance(form, str):
-        return False
-    return pattern in _OF_ZOD.get(form, ()) or (form == "uuid" and _UUIDS.fullmatch(pattern) is not None)
+        return None
+    if pattern in _OF_ZOD.get(form, ()) or (form == "uuid" and _UUIDS.fullmatch(pattern)):
+        return pattern
+    return _JOINED.get(form, {}).get(pattern)
 
 
 def is_implied(pattern: object, form: object) -> bool:

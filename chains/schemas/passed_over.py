@@ -16,10 +16,11 @@ from typing import Any
 from chains.schemas.discriminated import requiring, telling
 from chains.schemas.disjoint import are_disjoint, mapping_in, names_in, resolved
 from chains.schemas.escaped import names_escaped
-from chains.schemas.implied import fits_length, implies, is_implied
+from chains.schemas.implied import fits_length, is_implied, joined
 from chains.schemas.listed import agreeing
 from chains.schemas.multiples import holds_step
 from chains.schemas.neutral import is_neutral
+from chains.schemas.records import listed
 from chains.schemas.references import at
 from chains.schemas.subschemas import HOLDING, NAMED
 
@@ -153,7 +154,7 @@ def _passed_of_text(part: Mapping[str, Any], rules: set[str]) -> set[str]:
         found.add("format")
     pattern, form = part.get("pattern"), part.get("format")
     if "pattern" in rules and not is_implied(pattern, form):
-        both = "format" in rules and not implies(pattern, form)
+        both = "format" in rules and joined(pattern, form) is None
         found |= {"pattern"} if both or _is_misread(str(pattern)) else set()
     if "pattern" in rules or "format" in rules:
         found |= {key for key in rules & {"minLength", "maxLength"} if not fits_length(key, part)}
@@ -161,6 +162,8 @@ def _passed_of_text(part: Mapping[str, Any], rules: set[str]) -> set[str]:
 
 
 def _passed_of_object(part: Mapping[str, Any], rules: set[str]) -> set[str]:
+    if (said := listed(part)) is not None:
+        part, rules = said, rules & said.keys()
     named, patterns = mapping_in(part, "properties"), mapping_in(part, "patternProperties")
     found = set[str]()
     if "required" in rules and not names_in(part, "required") <= named.keys():

@@ -9,9 +9,11 @@ from pydantic import BaseModel
 from chains.registry import chains_without_options
 from service.api.incoming import TRACE
 from service.api.shapes_beside import BESIDE
+from service.body import breakpoints
 from service.body.conversation import PARTS, ROLES
 from service.body.kinds import KINDS, LAST_ID
 from service.body.known import (
+    CACHE_BREAKPOINT,
     CHOICE,
     CHOSEN,
     FUNCTION,
@@ -79,9 +81,21 @@ NOTHING: Schema = {"type": "null"}
 OPTIONS_OF_STREAM: Schema = {
     "anyOf": [closed(STREAM_OPTIONS, dict.fromkeys(STREAM_OPTIONS.taken, SWITCH)), NOTHING]
 }
+MARKED: Schema = {
+    "anyOf": [
+        closed(
+            CACHE_BREAKPOINT,
+            {"mode": {"const": breakpoints.MODE}, "ttl": {"enum": [*breakpoints.LIFETIMES, None]}},
+            "mode",
+        ),
+        NOTHING,
+    ]
+}
 _PART = {  # which of the others the base can read is the engine's to say
     "anyOf": [
-        closed(TEXT_PART, {"type": {"const": "text"}, "text": TEXT}, "type", "text"),
+        closed(
+            TEXT_PART, {"type": {"const": "text"}, "text": TEXT, breakpoints.NAME: MARKED}, "type", "text"
+        ),
         *(
             {
                 "type": "object",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from service.api.shapes import (
     CALLED_WITH,
+    MARKED,
     NAME,
     NOTHING,
     OPTIONS_OF_STREAM,
@@ -15,6 +16,7 @@ from service.api.shapes import (
     other_than,
 )
 from service.api.shapes_forms import FORMED
+from service.body import breakpoints
 from service.body.known import (
     RESPONSE_CHOICE,
     RESPONSE_FORM,
@@ -29,7 +31,7 @@ _PARTS: Schema = {
     "items": {
         "type": "object",
         "required": ["type", "text"],
-        "properties": {"type": {"enum": list(TEXTS)}, "text": TEXT},
+        "properties": {"type": {"enum": list(TEXTS)}, "text": TEXT, breakpoints.NAME: MARKED},
     },
 }
 _SAID: Schema = {"anyOf": [TEXT, _PARTS]}

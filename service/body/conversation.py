@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from service.body.breakpoints import check_breakpoint
 from service.body.known import MESSAGE, TEXT_PART
 from service.body.shown import kind_of
 from service.errors import InvalidRequest
@@ -236,6 +237,7 @@ def _check_parts(parts: Sequence[object], at: str) -> None:
         if kind == "text":
             TEXT_PART.check(part, place)
             _check_text(part, "text", place)
+            check_breakpoint(part, place)
         if kind in ("refusal", "thinking"):
             _check_text(part, kind, place)
         if kind in PARTS and "uuid" not in part:  # vLLM knows by it what was sent before

@@ -198,7 +198,9 @@ MESSAGE = _of(
 TEXT_PART = _of(
     *("type", "text", "cache_control", "id", "index"),
     *("annotations", "citations", "logprobs", "extras", "provider_specific_fields"),  # of an answer's
+    "prompt_cache_breakpoint",
 )
+CACHE_BREAKPOINT = _of("mode", "ttl")
 TOOL = _of("type", "function", "defer_loading", "cache_control")
 FUNCTION = _of("name", "description", "parameters", "strict", "defer_loading", "cache_control")
 CHOICE = _of("type", "function")

@@ -13,6 +13,7 @@ from typing import Any, TypeGuard
 from chains.schemas.disjoint import names_in
 from chains.schemas.escaped import names_escaped
 from chains.schemas.multiples import KEYWORDS, decimals, holds_step, is_whole, multiples, of_numbers
+from chains.schemas.records import with_listed
 from chains.schemas.references import at
 from chains.schemas.subschemas import placed, rebuilt
 from chains.schemas.tuples import as_prefix
@@ -28,7 +29,7 @@ _EXCLUSIVE = {  # of whole numbers: the bound that says the same, and the next n
 
 def for_xgrammar(schema: Any) -> Any:
     """``schema``, which stays as it is, for XGrammar; its patterns by :func:`with_counted` then."""
-    return _with_plain_references(rebuilt(schema, _say))
+    return _with_plain_references(rebuilt(with_listed(schema), _say))
 
 
 def with_counted(schema: Any) -> Any:

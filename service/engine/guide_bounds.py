@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from chains.schemas.discriminated import with_tags
 from chains.schemas.disjoint import names_in
-from chains.schemas.implied import fits_length, implies, is_implied
+from chains.schemas.implied import fits_length, is_implied, joined
 from chains.schemas.multiples import decimals, holds_step
 from chains.schemas.neutral import without_neutral
 from service.engine.bounded_formats import bounded, exact, within
@@ -92,9 +92,9 @@ class Bounds:
 def _hold_format(schema: dict[str, Any], characters: int | None) -> None:
     """Leave one of a text's format and what stands beside it, which XGrammar does not hold together."""
     form, pattern = schema["format"], schema.get("pattern")
-    if implies(pattern, form):
+    if (both := joined(pattern, form)) is not None:
         del schema["format"]
-        schema["pattern"] = pattern if characters is None else str(pattern).replace(*_FRACTION)
+        schema["pattern"] = both if characters is None else both.replace(*_FRACTION)
         return
     if is_implied(pattern, form):
         del schema["format"]

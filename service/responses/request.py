@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from service.body.breakpoints import check_breakpoint
 from service.body.conversation import Message, check_answer, check_arguments
 from service.body.fields import check_stream_options
 from service.body.kinds import check_kinds, check_metadata
@@ -141,6 +142,7 @@ def _content(content: object, at: str) -> str | list[dict[str, str]]:
                 f"{place} must be text ({', '.join(TEXTS)}); {str(kind)[:40]!r} is not supported", place
             )
         name = "refusal" if kind == "refusal" else "text"
+        check_breakpoint(part, place)
         parts.append({"type": "text", "text": _text(part, name, place)})
     return parts
 

@@ -142,7 +142,11 @@ async def test_a_route_keeps_the_options_of_the_chain_that_is_named(start: Start
         ("/v1/chat/completions", "auto", "retrieve", "documents: is required; these are a route's to give"),
         ("/v1/chat/completions", "support", "retrieve", "documents: is required"),
         ("/v1/responses", "auto", "recat", "no chain 'recat'; known: cot, direct"),
+        ("/v1/chat/completions", "auto", "", "no chain ''; known: cot, direct"),
+        ("/v1/chat/completions", "support", "", "no chain ''; known: cot, direct"),
+        ("/v1/responses", "pointsman-demo", "", "no chain ''; known: cot, direct"),
         ("/v1/completions", "auto", "retrieve", "documents: is required"),
+        ("/v1/completions", "support", "", "no meaning for a text that 'support' continues"),
         ("/v1/completions", "support", "cot", "no meaning for a text that 'support' continues"),
     ],
 )
